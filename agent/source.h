@@ -1,0 +1,82 @@
+/* A source reads one kind of fact from this machine.
+ *
+ * It has no timer, thread, rate or policy: the sampler calls `read` on the
+ * grid, times it and turns a failure into a series. Counters go out raw.
+ * `struct machine` carries the roots of /proc, /sys and so on, so a recorded
+ * tree is a whole fixture. A new source is one file in sources/ that defines
+ * `source_NAME`, and NAME in sources/meson.build.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/schema.h>
+#include <fenwatch/text.h>
+
+/* Where the machine's facts are. Paths handed to the readers are relative to a
+ * root: machine_read(m, "proc/stat"), machine_read(m, "sys/class/net/eth0/mtu"). */
+struct machine {
+	int root;               /* descriptor of `root:` from the configuration */
+	const char *root_path;  /* "/" or a recorded tree */
+	bool recorded;          /* a tree, not this machine: no system calls, no children */
+	const char *var;        /* the agent's own data directory, for caches of slow sources; NULL: none */
+	struct fw_buf text;     /* what machine_read read last */
+	int64_t now_ms;         /* wall time of this sweep */
+	unsigned long clock_ticks;
+};
+
+int machine_open(struct machine *m, const char *root, struct fw_err *err);
+void machine_close(struct machine *m);
+/* Reads a whole small file (at most 1 MiB, or cut there) into m->text, ended by
+ * NUL, and points `c` at it. Valid until the next read. -ENOENT and the like. */
+int machine_read(struct machine *m, const char *path, struct fw_cursor *c);
+/* One number, or one line without its newline (valid until the next read). */
+int machine_read_i64(struct machine *m, const char *path, int64_t *value);
+int machine_read_line(struct machine *m, const char *path, const char **line);
+/* Calls `each` for every entry of a directory, sorted by name; stops at the first negative. */
+int machine_list(struct machine *m, const char *path,
+	int (*each)(struct machine *m, const char *name, void *arg), void *arg);
+
+/* One metric that a source gives: docs, --print and the API come from here. */
+struct metric {
+	const char *name;
+	enum fw_metric_type type;
+	const char *unit; /* "seconds", "bytes", "" */
+	const char *help;
+	int8_t scale;     /* decimals of the mantissa */
+	uint32_t factor;  /* 0 stands for 1 */
+};
+
+/* What a source adds its samples to. In the steady state (the same series in
+ * the same order as the sweep before) adding costs one comparison. */
+struct sweep;
+
+/* `labels` are name, value pairs ended by NULL, in order of name: the text need
+ * live only during the call. */
+void sweep_add(struct sweep *sweep, const struct metric *metric, int64_t mantissa,
+	const char *const *labels);
+#define SWEEP_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+static inline void sweep_add_plain(struct sweep *sweep, const struct metric *metric, int64_t mantissa)
+{
+	sweep_add(sweep, metric, mantissa, (const char *const[]){NULL});
+}
+
+struct source {
+	const char *name, *help;
+	bool slow;             /* reads in a disposable child, every `every_s`; see child.h */
+	unsigned every_s;      /* slow sources: default period */
+	unsigned timeout_s;    /* slow sources: the child is killed after so long */
+	const struct metric *metrics;
+	size_t n_metrics;
+	size_t state_size; /* zeroed state, made by the sampler */
+	int (*open)(void *state, struct machine *m, struct fw_err *err); /* optional */
+	void (*close)(void *state);                                      /* optional */
+	/* Adds samples. -ENODATA: this machine has none of it, which is no failure. */
+	int (*read)(void *state, struct machine *m, struct sweep *out, struct fw_err *err);
+};
+
+extern const struct source *const sources[]; /* NULL-ended, in the order of meson.build */

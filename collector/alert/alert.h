@@ -1,0 +1,74 @@
+/* Alerts: rules, their life, and the outbox that tells of them.
+ *
+ * Built-in rules are metric, comparison, threshold, hold time and recovery
+ * threshold. They look at the newest values whenever new ones have come
+ * (alert_wake) and once a second, for silence. Alerts go pending, firing,
+ * resolved; each change that must be told is written to SQLite in the same
+ * transaction as its notice, then delivered by the outbox: in order per alert,
+ * with growing pauses, a close always after a delivered open. Late data opens
+ * nothing. All of it is the main thread's.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/conf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+
+struct state;
+struct store;
+struct alerts;
+
+struct alert_config {
+	uv_loop_t *loop;
+	struct store *store;
+	struct state *state;
+	const char *estate;
+	const char *external_url;
+	const struct alert_options *options; /* from collector.yml, below */
+};
+
+/* What collector.yml says of rules and feeds. */
+struct alert_options {
+	struct alert_feed_option *feeds; /* `feeds:` */
+	size_t n_feeds;
+	struct alert_rule_option *rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
+	size_t n_rules;
+};
+/* For FW_OPT_CUSTOM rows of collector.yml; both fill parts of struct alert_options. */
+int alert_parse_feeds(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+int alert_parse_rules(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+
+int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
+void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
+void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg);
+/* One identity on two machines, and what else is no series: raises and clears by name. */
+void alert_raise(struct alerts *alerts, const char *rule, const char *instance, const char *text);
+void alert_clear(struct alerts *alerts, const char *rule, const char *instance);
+
+enum alert_state { ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
+struct alert_view {
+	const char *key, *rule, *instance, *severity; /* severity: "warning" or "critical" */
+	enum alert_state state;
+	int64_t since_ms, ended_ms;
+	double value;
+	const struct notice_pair *labels, *annotations;
+	size_t n_labels, n_annotations;
+};
+/* Pending and firing ones, worst first. */
+int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
+	struct fw_err *err);
+
+struct alert_feed_view {
+	const char *name, *type;
+	int live; /* 0: rehearsal */
+	uint64_t waiting, delivered, refused, tries;
+	const char *last_error;
+	int64_t last_ms;
+};
+int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err);

@@ -1,0 +1,36 @@
+/* The HTTP API, on libmicrohttpd under the main loop.
+ *
+ * Every route is one row with its method, path, role and help; a row without a
+ * role does not build. Slow questions run on the thread pool while their
+ * connection is suspended; answers are streamed. docs/http-api.md is made from
+ * the same table.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/err.h>
+
+struct alerts;
+struct api;
+struct enrol;
+struct ingest;
+struct store;
+
+struct api_config {
+	uv_loop_t *loop;
+	const char *listen;     /* "127.0.0.1:7480"; port 0 chooses one */
+	int auth;               /* 1: tokens, 0: none (loopback only) */
+	const char *tls_cert, *tls_key; /* files; required when not loopback */
+	struct store *store;
+	struct enrol *enrol;
+	struct alerts *alerts;
+	struct ingest *ingest;
+};
+
+int api_open(struct api **out, const struct api_config *config, struct fw_err *err);
+unsigned api_port(const struct api *api);
+void api_set_ready(struct api *api, int ready); /* GET /-/ready */
+void api_close(struct api *api, void (*on_closed)(void *arg), void *arg);

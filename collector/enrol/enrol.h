@@ -1,0 +1,93 @@
+/* Who may speak: the CA, agents and tokens.
+ *
+ * Everything durable is SQLite's and the main thread's. What ingest workers ask
+ * at every handshake is a copy in memory behind a lock: enrol_check may be
+ * called from any thread and never waits for the disk.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/tls.h>
+
+struct state;
+struct enrol;
+
+struct enrol_config {
+	const char *dir;        /* the collector's data directory: ca.pem, ca.key, admin.token */
+	struct state *state;
+	int64_t cert_ms;        /* life of an agent's certificate: 7 d */
+	int64_t renew_grace_ms; /* expired by at most so much it may renew: 90 d */
+	/* Main thread: this agent is revoked or was replaced; close its sessions. */
+	void (*on_revoked)(const uint8_t agent[16], void *arg);
+	void *arg;
+};
+
+/* On first start makes the CA, the estate id and the first admin token (DATA/admin.token, 0600). */
+int enrol_open(struct enrol **out, const struct enrol_config *config, struct fw_err *err);
+void enrol_close(struct enrol *enrol);
+const char *enrol_estate(const struct enrol *enrol);
+const char *enrol_ca_pem(const struct enrol *enrol);
+void enrol_ca_fingerprint(const struct enrol *enrol, uint8_t out[FW_FINGERPRINT]);
+/* A fresh server certificate for this collector; PEM texts in `arena`. */
+int enrol_server_cert(struct enrol *enrol, struct fw_arena *arena, const char **cert_pem,
+	const char **key_pem, struct fw_err *err);
+
+/* ---- any thread ---- */
+
+enum enrol_standing { ENROL_GOOD, ENROL_UNKNOWN, ENROL_REVOKED, ENROL_EXPIRED, ENROL_WRONG_USE };
+struct enrol_agent {
+	char uuid[FW_UUID_TEXT];
+	char name[256];
+	uint8_t machine[32];
+	int64_t enrolled_ms, renewed_ms, expires_ms, revoked_ms; /* revoked_ms 0: not */
+};
+/* May the holder of this certificate send? ENROL_EXPIRED: it may only renew. */
+enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts *facts,
+	int64_t now_ms, struct enrol_agent *agent);
+
+/* ---- main thread ---- */
+
+struct enrol_request {
+	const char *csr_pem, *name, *serial;
+	const char *token;              /* NULL: a renewal */
+	const char *from;               /* address of the peer, for networks of a token and the log */
+	uint8_t machine[32];
+	const struct fw_cert_facts *peer; /* renewal: the certificate it came with */
+};
+struct enrol_grant {
+	const char *cert_pem, *ca_pem;
+	char uuid[FW_UUID_TEXT];
+	int64_t expires_ms;
+};
+/* Enrols or renews; on failure the sentence says what the agent's admin must do. */
+int enrol_grant(struct enrol *enrol, const struct enrol_request *request, int64_t now_ms,
+	struct fw_arena *arena, struct enrol_grant *out, struct fw_err *err);
+int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, struct fw_err *err);
+int enrol_agents(struct enrol *enrol, struct fw_arena *arena, struct enrol_agent **out, size_t *n,
+	struct fw_err *err);
+
+enum enrol_role { ROLE_VIEWER, ROLE_SUPPLIER, ROLE_ENGINEER, ROLE_ADMIN, ROLE_JOIN };
+extern const char *const enrol_role_names[]; /* NULL-ended */
+struct enrol_token {
+	int64_t id;
+	enum enrol_role role;
+	const char *note;
+	int64_t made_ms, expires_ms; /* expires_ms 0: never */
+	int64_t uses_left;           /* JOIN; -1: any */
+	const char *networks;        /* JOIN: "10.1.0.0/16,10.2.0.0/16" or "" */
+	const char *serials;         /* JOIN: "ABC123,..." or "" */
+};
+/* A join token carries the CA's fingerprint: "fwj1-<hex fingerprint>-<secret>"; others are
+ * "fwt1-<secret>". JOIN lives 15 min by default, at most 24 h, or 30 d when bound to a count,
+ * networks or serials. `text` holds 160 bytes. Only its hash is kept. */
+int enrol_token_new(struct enrol *enrol, const struct enrol_token *wanted, int64_t now_ms,
+	char *text, size_t size, int64_t *id, struct fw_err *err);
+int enrol_token_revoke(struct enrol *enrol, int64_t id, int64_t now_ms, struct fw_err *err);
+int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token **out, size_t *n,
+	struct fw_err *err);
+/* The role of an API token, or -EACCES. */
+int enrol_token_role(struct enrol *enrol, const char *text, int64_t now_ms, enum enrol_role *role);

@@ -1,0 +1,57 @@
+/* A feed carries one notice to one place and answers how it went.
+ *
+ * It does not queue, retry, deduplicate, silence or remember: the outbox does.
+ * `deliver` ends in exactly one feed_finish, at once or later; the outbox acts
+ * on it on its next turn. A new feed is one file that defines `feed_NAME`, and
+ * NAME in meson.build. Everything here is the main thread's.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/conf.h>
+
+enum verdict { DELIVERED, TRY_LATER, REFUSED };
+
+/* One thing to tell. Texts live until feed_finish. */
+struct notice {
+	const char *key;        /* "fw1-..." as in docs */
+	const char *status;     /* "firing" or "resolved" */
+	const char *idempotency; /* KEY/startsAt/status */
+	const char *receiver;   /* the feed's name in the configuration */
+	int64_t starts_ms, ends_ms; /* ends_ms 0 while firing */
+	const struct notice_pair *labels, *annotations; /* sorted by name */
+	size_t n_labels, n_annotations;
+	const char *generator_url, *external_url;
+};
+struct notice_pair {
+	const char *name, *value;
+};
+
+struct delivery {
+	const struct notice *notice;
+	const void *config; /* the feed's own, filled from its options */
+	uv_loop_t *loop;
+	void *state;        /* the feed's, while under way */
+	void *outbox;       /* the outbox's */
+};
+
+struct feed {
+	const char *name, *help;
+	const struct fw_option *options;
+	size_t config_size;
+	int (*check)(const void *config, struct fw_err *err); /* optional: at load */
+	void (*deliver)(struct delivery *delivery);
+	void (*cancel)(struct delivery *delivery); /* shutdown: finish with TRY_LATER now */
+};
+
+void feed_finish(struct delivery *delivery, enum verdict verdict, const char *why);
+
+extern const struct feed *const feeds[]; /* NULL-ended */
+
+/* libcurl on the loop, shared by feeds that speak HTTP. */
+int feed_http_open(uv_loop_t *loop, struct fw_err *err);
+void feed_http_close(void);

@@ -1,0 +1,44 @@
+/* Agents' connections.
+ *
+ * N workers, each a thread with its own loop, listener (SO_REUSEPORT), TLS and
+ * connections. A worker reads frames, opens batches within their limits and
+ * hands them to the store; when they are durable it acknowledges. Enrolment and
+ * renewal are answered by the main thread through a mailbox. One agent has one
+ * session: a newer connection ends the older, except for a clone (one
+ * certificate, two machines), where the one that enrolled goes on and the other
+ * is told to enrol anew.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/err.h>
+
+struct enrol;
+struct store;
+struct ingest;
+
+struct ingest_config {
+	const char *listen;  /* "[::]:7443"; port 0 chooses one */
+	unsigned workers;    /* 0: one per core */
+	struct store *store;
+	struct enrol *enrol;
+	uv_loop_t *main_loop;
+	/* Main thread: one identity on two machines, or another thing that an engineer must hear of. */
+	void (*on_clone)(const char *agent, const char *machine_a, const char *machine_b, void *arg);
+	void *arg;
+};
+
+int ingest_open(struct ingest **out, const struct ingest_config *config, struct fw_err *err);
+unsigned ingest_port(const struct ingest *ingest);
+/* Closes live sessions of this agent; main thread. */
+void ingest_drop_agent(struct ingest *ingest, const uint8_t agent[16], const char *why);
+/* Main thread; `on_closed` comes from the main loop when all workers have ended. */
+void ingest_close(struct ingest *ingest, void (*on_closed)(void *arg), void *arg);
+
+struct ingest_stat {
+	uint64_t connections, handshakes, frames, bytes, acks, refused, protocol_errors;
+};
+void ingest_stat(const struct ingest *ingest, struct ingest_stat *out); /* any thread */

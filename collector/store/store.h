@@ -1,0 +1,193 @@
+/* The ring: what hosts have said, on a disk budget fixed at start.
+ *
+ * A host is known by its identity labels (instance, job); a series is a host
+ * and a column of a schema. One thread inside the store, the writer, owns
+ * everything that changes: entries are handed to it, logged, applied to the
+ * last values and the pending blocks, made durable by one fdatasync for many
+ * (group commit), and only then told as done. Files are preallocated; every
+ * record and block has a checksum; docs/store-format.md has the bytes.
+ *
+ * Exactly-once is by (agent, stream, lane, number): the highest durable number
+ * lies in the same log record as the data. A session makes sure that only the
+ * newest connection of an agent counts.
+ *
+ * The first fsync that fails ends acknowledging: `on_fatal` is called once, and
+ * everything after it comes back STORE_STOPPED.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
+
+#define STORE_BLOCK_SWEEPS 60
+#define STORE_SEGMENT_BYTES (256u << 20) /* or a sixteenth of the budget, where that is less */
+
+struct store;
+struct store_record;
+
+struct store_config {
+	const char *dir;
+	uint64_t raw_bytes;         /* budget of the raw tier, at least 8 MiB */
+	uint64_t log_segment_bytes; /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
+	int64_t late_ms;            /* samples older than this are refused by number (35 d) */
+	bool any_age;               /* accept every age */
+	uint32_t columns_per_host;  /* 5,000 */
+	int64_t commit_ms;          /* the longest an entry waits for its fdatasync: 50 */
+	void (*on_commit)(void *arg);                   /* writer's thread: new values can be read */
+	void (*on_fatal)(const char *why, void *arg);   /* writer's thread, once */
+	/* A document or event is durable (or was found in the log at start and not yet
+	 * released). Writer's thread; copy it, file it elsewhere, then store_release. */
+	void (*on_record)(const struct store_record *record, void *arg);
+	void *arg;
+};
+
+int store_open(struct store **out, const struct store_config *config, struct fw_err *err);
+/* Commits, writes pending blocks, marks the shutdown as clean. */
+void store_close(struct store *store);
+
+/* ---- identity; any thread; ids are stable on disk and never reused ---- */
+
+/* The id of a schema, new or known. It is durable before any entry that uses it. */
+int store_schema_intern(struct store *store, const struct fw_schema *schema, uint32_t *id,
+	struct fw_err *err);
+const struct fw_schema *store_schema(struct store *store, uint32_t id); /* lives as long as the store */
+int store_schema_find(struct store *store, const uint8_t hash[FW_SCHEMA_HASH], uint32_t *id); /* or -ENOENT */
+/* The id of the host with these identity labels (sorted; must have instance and job). */
+int store_host_intern(struct store *store, const struct fw_label *labels, size_t n_labels,
+	uint32_t *id, struct fw_err *err);
+
+/* ---- writing; any thread ---- */
+
+enum store_lane { STORE_LIVE, STORE_BACKLOG, STORE_LANES };
+
+enum store_kind {
+	STORE_SESSION,  /* a connection begins: acked numbers come back, older sessions end */
+	STORE_BATCH,    /* payload: a Batch message */
+	STORE_CELLS,    /* sweeps made here (up, imports): no agent, no number */
+	STORE_DOCUMENT, /* payload: a Document message */
+	STORE_EVENT,    /* payload: an Event message */
+};
+
+enum store_verdict {
+	STORE_DURABLE,
+	STORE_DUPLICATE,   /* that number was durable before */
+	STORE_OLD_SESSION, /* a newer connection of this agent exists: not stored */
+	STORE_NEED_KEY,    /* deltas without their base, or a number skipped within a session: not stored */
+	STORE_REFUSED,     /* too old or too many columns: the number counts as dealt with; `why` */
+	STORE_BAD,         /* malformed: not stored, close the peer; `why` */
+	STORE_STOPPED,     /* the store has failed or is closing: not acknowledged */
+};
+
+/* An entry belongs to the store from submit to `on_done`, which runs on the
+ * writer's thread, in the order of submission, after the fdatasync. */
+struct store_entry {
+	struct store_entry *next;
+	enum store_kind kind;
+	uint8_t agent[16];
+	uint64_t stream;
+	uint64_t session; /* any number that grows with every connection to this collector */
+	enum store_lane lane;
+	uint64_t seq;
+	uint32_t host, schema;   /* the store's ids */
+	int64_t received_ms;
+	const uint8_t *payload;  /* BATCH, DOCUMENT, EVENT: the message; lives until on_done */
+	size_t length;
+	const struct fw_batch *batch; /* BATCH: opened by the caller, its arena lives until on_done */
+	struct fw_sweeps sweeps;      /* CELLS */
+	/* SESSION, in: what the agent's hello says it will send next, a lane each. */
+	uint64_t announced[STORE_LANES];
+	/* out */
+	enum store_verdict verdict;
+	uint64_t acked[STORE_LANES];  /* highest durable number of the agent's stream, after this entry */
+	uint32_t acked_crc[STORE_LANES]; /* SESSION: CRC-32C of that frame's payload, 0: none */
+	uint64_t gap[STORE_LANES];    /* numbers that the agent skipped and that will never come */
+	char why[128];
+	void (*on_done)(struct store_entry *entry);
+};
+
+void store_submit(struct store *store, struct store_entry *entry);
+
+/* A document or event in the log. */
+struct store_record {
+	enum store_kind kind;
+	uint64_t position; /* in the log, for store_release */
+	uint8_t agent[16];
+	uint64_t stream, seq;
+	enum store_lane lane;
+	uint32_t host;
+	int64_t received_ms;
+	const uint8_t *payload;
+	size_t length;
+};
+/* The record at `position` is safe elsewhere. Any thread. */
+void store_release(struct store *store, uint64_t position);
+
+/* ---- reading; any thread; never waits for the disk of the writer ---- */
+
+struct store_matcher {
+	const char *name; /* label; "__name__" for the metric */
+	/* Called with "" for a label that a series does not have. */
+	bool (*accepts)(const struct store_matcher *matcher, const char *value);
+	const char *value; /* for the matcher's use */
+	const void *arg;
+};
+
+/* Columns of one schema of one host that all matchers accept. */
+struct store_group {
+	uint32_t host, schema_id;
+	const struct fw_label *host_labels; /* live as long as the store */
+	size_t n_host_labels;
+	const struct fw_schema *schema;
+	const uint32_t *columns; /* indices into the schema */
+	size_t n_columns;
+};
+
+/* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema. One
+ * series may be in several schemas of its host: the reader joins them by time. */
+int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
+	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
+	size_t *n_groups, struct fw_err *err);
+
+struct store_columns {
+	size_t n;                     /* sweeps */
+	const int64_t *times_ms;      /* strictly ascending, shared by all columns */
+	const int64_t *const *cells;  /* a column each, in the group's order; FW_ABSENT: no sample */
+	size_t damaged_blocks;        /* skipped because their checksum was wrong */
+};
+
+int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
+	struct fw_arena *arena, struct store_columns *out, struct fw_err *err);
+/* The newest sweep, without the disk. -ENODATA when there is none. */
+int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
+	int64_t *at_ms, int64_t **cells);
+
+struct store_host {
+	uint32_t id;
+	const struct fw_label *labels; /* live as long as the store */
+	size_t n_labels;
+	int64_t newest_ms;   /* time of the newest live sweep that an agent sent; 0: none */
+	int64_t received_ms; /* when it came */
+	uint64_t changes;    /* grows with every live sweep */
+	uint8_t agent[16];   /* who sent it */
+};
+size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts);
+
+struct store_stat {
+	uint64_t raw_bytes, used_bytes, blocks, sweeps, samples; /* since start: sweeps, samples */
+	uint64_t hosts, schemas, series;
+	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
+	int64_t oldest_ms, newest_ms;
+};
+void store_stat(struct store *store, struct store_stat *out);
+
+/* Without a running collector: reads every block and record of the store in
+ * `dir`, changes nothing, and reports each fault through `report`. Returns the
+ * number of faults, or a negative errno. */
+int store_check(const char *dir, void (*report)(const char *sentence, void *arg), void *arg,
+	struct store_stat *out, struct fw_err *err);
