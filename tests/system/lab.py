@@ -4,7 +4,6 @@ Everything lives in one temporary folder and is ended by Lab.close(). A test
 file defines functions named test_* that take a Lab and ends with lab.main().
 The output is TAP. `skip("why")` inside a test skips it with its reason.
 """
-import base64
 import inspect
 import json
 import os
