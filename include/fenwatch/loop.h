@@ -10,10 +10,15 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <uv.h>
 
 #define FW_OWNER_HANDLES 6
+
+/* The struct of `type` that `pointer` is the `member` of. */
+#define FW_CONTAINER(pointer, type, member) \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct fw_owner {
 	uv_handle_t *handles[FW_OWNER_HANDLES];
@@ -26,8 +31,8 @@ struct fw_owner {
 void fw_owner_init(struct fw_owner *owner, void (*done)(struct fw_owner *));
 /* Sets handle->data to the owner's address. */
 void fw_owner_adopt(struct fw_owner *owner, void *handle);
-void fw_owner_hold(struct fw_owner *owner); /* around getaddrinfo, queue_work: */
-void fw_owner_drop(struct fw_owner *owner); /* work that has no handle */
+void fw_owner_hold(struct fw_owner *owner);  /* around getaddrinfo, queue_work: */
+void fw_owner_drop(struct fw_owner *owner);  /* work that has no handle */
 void fw_owner_close(struct fw_owner *owner); /* closes all; harmless twice */
 
 /* Messages from any thread to the thread of one loop, in order a sender.
