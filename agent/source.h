@@ -20,12 +20,13 @@
 /* Where the machine's facts are. Paths handed to the readers are relative to a
  * root: machine_read(m, "proc/stat"), machine_read(m, "sys/class/net/eth0/mtu"). */
 struct machine {
-	int root;               /* descriptor of `root:` from the configuration */
-	const char *root_path;  /* "/" or a recorded tree */
-	bool recorded;          /* a tree, not this machine: no system calls, no children */
-	const char *var;        /* the agent's own data directory, for caches of slow sources; NULL: none */
-	struct fw_buf text;     /* what machine_read read last */
-	int64_t now_ms;         /* wall time of this sweep */
+	int root;              /* descriptor of `root:` from the configuration */
+	const char *root_path; /* "/" or a recorded tree */
+	bool recorded;         /* a tree, not this machine: no system calls, no children */
+	const char
+		*var; /* the agent's own data directory, for caches of slow sources; NULL: none */
+	struct fw_buf text; /* what machine_read read last */
+	int64_t now_ms;     /* wall time of this sweep */
 	unsigned long clock_ticks;
 };
 
@@ -47,8 +48,8 @@ struct metric {
 	enum fw_metric_type type;
 	const char *unit; /* "seconds", "bytes", "" */
 	const char *help;
-	int8_t scale;     /* decimals of the mantissa */
-	uint32_t factor;  /* 0 stands for 1 */
+	int8_t scale;    /* decimals of the mantissa */
+	uint32_t factor; /* 0 stands for 1 */
 };
 
 /* What a source adds its samples to. In the steady state (the same series in
@@ -60,16 +61,17 @@ struct sweep;
 void sweep_add(struct sweep *sweep, const struct metric *metric, int64_t mantissa,
 	const char *const *labels);
 #define SWEEP_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
-static inline void sweep_add_plain(struct sweep *sweep, const struct metric *metric, int64_t mantissa)
+static inline void sweep_add_plain(
+	struct sweep *sweep, const struct metric *metric, int64_t mantissa)
 {
 	sweep_add(sweep, metric, mantissa, (const char *const[]){NULL});
 }
 
 struct source {
 	const char *name, *help;
-	bool slow;             /* reads in a disposable child, every `every_s`; see child.h */
-	unsigned every_s;      /* slow sources: default period */
-	unsigned timeout_s;    /* slow sources: the child is killed after so long */
+	bool slow;          /* reads in a disposable child, every `every_s`; see child.h */
+	unsigned every_s;   /* slow sources: default period */
+	unsigned timeout_s; /* slow sources: the child is killed after so long */
 	const struct metric *metrics;
 	size_t n_metrics;
 	size_t state_size; /* zeroed state, made by the sampler */
