@@ -27,7 +27,8 @@ int fw_fail_in(struct fw_err *err, int rc, const char *format, ...)
 		int used = vsnprintf(err->text, sizeof err->text, format, args);
 		va_end(args);
 		if (used >= 0 && (size_t)used < sizeof err->text)
-			snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", inner.text);
+			snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s",
+				inner.text);
 	}
 	return rc;
 }
@@ -40,7 +41,8 @@ int fw_fail_sys(struct fw_err *err, int rc, const char *format, ...)
 		int used = vsnprintf(err->text, sizeof err->text, format, args);
 		va_end(args);
 		if (used >= 0 && (size_t)used < sizeof err->text)
-			snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", fw_strerror(rc));
+			snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s",
+				fw_strerror(rc));
 	}
 	return rc;
 }
