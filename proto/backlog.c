@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cells column by column.
+ *
+ *   changed   a byte for each column: its kind
+ *   deltas    for each column, in order: zigzag varint of its first value; unless
+ *             it is constant: the divisor as a varint if its kind says so, then a
+ *             zigzag varint for each further sweep
+ *   gone      for each column with holes: ceil(sweeps / 8) bytes, a bit for each
+ *             sweep that has no value
+ *
+ * A hole repeats the value before it, at the start the one after it, so that it
+ * costs nothing here. Under zstd the three follow one another, the first two
+ * with their length as a varint in front.
+ */
+#include <errno.h>
+
+#include <zstd.h>
+
+#include <fenwatch/frame.h>
+
+#include "batch_body.h"
+#include "little.h"
+
+enum {
+	CONSTANT = 0,
+	DELTA = 1,  /* numbers are differences to the sweep before */
+	DELTA2 = 2, /* numbers are differences of those, which begin at 0 */
+	ORDER = 3,
+	DIVIDED = 4, /* all numbers are multiples of the divisor, which is given first */
+	HOLES = 8,
+	KINDS = 15,
+};
+
+#define ZSTD_LEVEL 3
+#define ZSTD_WINDOW_LOG 15 /* the memory of an agent: under 300 kB while it packs */
+#define ZSTD_TABLE_LOG 13
+#define ZSTD_WINDOW_LOG_LIMIT 23
+#define RATIO_FREE_BYTES (64u << 10) /* up to here any ratio is accepted */
+#define HOLE_BYTES(sweeps) (((sweeps) + 7) / 8)
+
+/* One column while it is written: its numbers, and what they have in common. */
+struct column {
+	int64_t numbers[FW_SWEEPS_LIMIT];
+	uint32_t n;
+	uint64_t divisor;
+	unsigned bits;
+};
+
+static uint64_t magnitude(int64_t v)
+{
+	return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+	while (b != 0) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+static unsigned count_bits(uint64_t v)
+{
+	return v == 0 ? 0 : 64 - (unsigned)__builtin_clzll(v);
+}
+
+static void measure(struct column *column)
+{
+	column->divisor = 0;
+	column->bits = 0;
+	for (uint32_t i = 0; i < column->n; i++)
+		column->divisor = common_divisor(magnitude(column->numbers[i]), column->divisor);
+	if (column->divisor == 0)
+		return;
+	for (uint32_t i = 0; i < column->n; i++)
+		column->bits += count_bits(magnitude(column->numbers[i]) / column->divisor);
+}
+
+/* In place: differences of what stands there, the first to `before`. */
+static void differ(struct column *column, int64_t before)
+{
+	for (uint32_t i = 0; i < column->n; i++) {
+		int64_t now = column->numbers[i];
+		column->numbers[i] = cell_minus(now, before);
+		before = now;
+	}
+	measure(column);
+}
+
+static void put_numbers(struct fw_buf *out, const struct column *column)
+{
+	if (column->divisor > 1)
+		fw_buf_put_varint(out, column->divisor);
+	for (uint32_t i = 0; i < column->n; i++) {
+		uint64_t part = magnitude(column->numbers[i]) / column->divisor;
+		int64_t signed_part = (int64_t)(column->numbers[i] < 0 ? 0 - part : part);
+		fw_buf_put_varint(out, fw_zigzag(signed_part));
+	}
+}
+
+/* Fills the column from the sweeps, holes closed; the first value goes to *first. */
+static bool gather(
+	const struct fw_sweeps *sweeps, uint32_t c, struct column *column, int64_t *first)
+{
+	bool holes = false;
+	size_t n = sweeps->n_columns;
+	int64_t value = 0;
+	for (uint32_t s = sweeps->n_sweeps; s-- > 0;)
+		if (sweeps->cells[s * n + c] != FW_ABSENT)
+			value = sweeps->cells[s * n + c];
+	*first = value;
+	for (uint32_t s = 0; s < sweeps->n_sweeps; s++) {
+		int64_t cell = sweeps->cells[s * n + c];
+		holes = holes || cell == FW_ABSENT;
+		value = cell == FW_ABSENT ? value : cell;
+		if (s > 0)
+			column->numbers[s - 1] = value;
+	}
+	column->n = sweeps->n_sweeps - 1;
+	return holes;
+}
+
+static void put_holes(struct fw_buf *out, const struct fw_sweeps *sweeps, uint32_t c)
+{
+	uint8_t holes[HOLE_BYTES(FW_SWEEPS_LIMIT)] = {0};
+	for (uint32_t s = 0; s < sweeps->n_sweeps; s++)
+		if (sweeps->cells[(size_t)s * sweeps->n_columns + c] == FW_ABSENT)
+			holes[s / 8] |= (uint8_t)(1u << (s % 8));
+	fw_buf_append(out, holes, HOLE_BYTES(sweeps->n_sweeps));
+}
+
+static void put_column(struct body *body, const struct fw_sweeps *sweeps, uint32_t c)
+{
+	struct column once, twice;
+	int64_t first;
+	bool holes = gather(sweeps, c, &once, &first);
+	differ(&once, first);
+	twice = once;
+	differ(&twice, 0);
+	const struct column *best = twice.bits < once.bits ? &twice : &once;
+	unsigned order = once.divisor == 0 ? CONSTANT : best == &twice ? DELTA2 : DELTA;
+	uint8_t kind = (uint8_t)(order | (best->divisor > 1 ? DIVIDED : 0) | (holes ? HOLES : 0));
+	fw_buf_append(&body->changed, &kind, 1);
+	fw_buf_put_varint(&body->deltas, fw_zigzag(first));
+	if (order != CONSTANT)
+		put_numbers(&body->deltas, best);
+	if (holes)
+		put_holes(&body->gone, sweeps, c);
+}
+
+static void join(const struct body *body, struct fw_buf *raw)
+{
+	fw_buf_put_varint(raw, body->changed.length);
+	fw_buf_append(raw, body->changed.data, body->changed.length);
+	fw_buf_put_varint(raw, body->deltas.length);
+	fw_buf_append(raw, body->deltas.data, body->deltas.length);
+	fw_buf_append(raw, body->gone.data, body->gone.length);
+}
+
+static void set_up(ZSTD_CCtx *zstd)
+{
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, ZSTD_WINDOW_LOG);
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, ZSTD_TABLE_LOG);
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, ZSTD_TABLE_LOG);
+}
+
+static int compress(const struct fw_buf *raw, struct fw_buf *packed)
+{
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	if (!zstd)
+		return -ENOMEM;
+	set_up(zstd);
+	size_t room = ZSTD_compressBound(raw->length);
+	size_t length =
+		ZSTD_compress2(zstd, fw_buf_reserve(packed, room), room, raw->data, raw->length);
+	ZSTD_freeCCtx(zstd);
+	if (ZSTD_isError(length))
+		return -ENOMEM;
+	packed->length = length;
+	return 0;
+}
+
+static bool ratio_allowed(size_t raw_length, size_t packed_length)
+{
+	return raw_length <= RATIO_FREE_BYTES || raw_length / FW_BATCH_RATIO_LIMIT <= packed_length;
+}
+
+/* Packed where that is smaller and within the limits, plain otherwise. */
+static int put_body(struct fw_buf *out, const struct body *body)
+{
+	struct fw_buf raw = {0}, packed = {0};
+	join(body, &raw);
+	bool pack = raw.length <= FW_BATCH_RAW_LIMIT;
+	int rc = pack ? compress(&raw, &packed) : 0;
+	if (pack && rc == 0 && packed.length < raw.length &&
+		ratio_allowed(raw.length, packed.length))
+		batch_put_packed(out, &packed, raw.length);
+	else if (rc == 0)
+		batch_put_body(out, body);
+	fw_buf_done(&raw);
+	fw_buf_done(&packed);
+	return rc;
+}
+
+int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32_t schema,
+	uint32_t interval_ms, struct fw_buf *out)
+{
+	struct batch_head head = {
+		.seq = seq,
+		.schema = schema,
+		.interval_ms = interval_ms,
+		.key = true,
+		.backlog = true,
+	};
+	struct body body = {0};
+	size_t before = out->length;
+	batch_put_head(out, &head, sweeps);
+	for (uint32_t c = 0; c < sweeps->n_columns; c++)
+		put_column(&body, sweeps, c);
+	int rc = put_body(out, &body);
+	if (rc == 0 && out->length - before > FW_FRAME_LIMIT)
+		rc = -EMSGSIZE;
+	if (rc < 0)
+		out->length = before;
+	body_done(&body);
+	return rc;
+}
+
+/* RFC 8878, 3.1.1.1: no dictionary, a window that is not larger than ours. */
+static bool frame_is_modest(const uint8_t *packed, size_t length)
+{
+	if (length < 6)
+		return false;
+	unsigned descriptor = packed[4];
+	bool single_segment = descriptor & 0x20;
+	unsigned window_log = 10 + (packed[5] >> 3);
+	return (descriptor & 0x03) == 0 &&
+		(single_segment || window_log < ZSTD_WINDOW_LOG_LIMIT ||
+			packed[5] == (ZSTD_WINDOW_LOG_LIMIT - 10) << 3);
+}
+
+static int decompress(
+	const uint8_t *packed, size_t length, uint8_t *raw, size_t raw_length, struct fw_err *err)
+{
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	if (!zstd)
+		return fw_fail(err, -ENOMEM, "batch: no memory to decompress");
+	size_t got = ZSTD_decompressDCtx(zstd, raw, raw_length, packed, length);
+	ZSTD_freeDCtx(zstd);
+	if (ZSTD_isError(got))
+		return fw_fail(err, -EBADMSG, "batch: packed: %s", ZSTD_getErrorName(got));
+	if (got != raw_length)
+		return fw_fail(err, -EBADMSG, "batch: packed: not of the length it says");
+	return 0;
+}
+
+static bool cut_run(struct bytes *b, const uint8_t **run, size_t *length)
+{
+	uint64_t n;
+	if (!bytes_varint(b, &n) || n > bytes_left(b))
+		return false;
+	*run = b->at;
+	*length = (size_t)n;
+	b->at += n;
+	return true;
+}
+
+int backlog_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, size_t raw_length,
+	struct fw_arena *arena, struct fw_err *err)
+{
+	if (!ratio_allowed(raw_length, length))
+		return fw_fail(
+			err, -EMSGSIZE, "batch: packed more than %d to 1", FW_BATCH_RATIO_LIMIT);
+	if (!frame_is_modest(packed, length) || raw_length == 0 ||
+		ZSTD_getFrameContentSize(packed, length) != raw_length)
+		return fw_fail(
+			err, -EBADMSG, "batch: packed: not a zstd frame of the length given");
+	uint8_t *raw = fw_arena_try(arena, raw_length);
+	if (!raw)
+		return fw_fail(err, -ENOMEM, "batch: needs more memory than a message may");
+	int rc = decompress(packed, length, raw, raw_length, err);
+	if (rc < 0)
+		return rc;
+	struct bytes b = {raw, raw + raw_length};
+	if (!cut_run(&b, &batch->changed, &batch->changed_length) ||
+		!cut_run(&b, &batch->deltas, &batch->deltas_length))
+		return fw_fail(err, -EBADMSG, "batch: packed: cut short");
+	batch->gone = b.at;
+	batch->gone_length = bytes_left(&b);
+	return 0;
+}
+
+struct backlog_reader {
+	struct bytes deltas, gone;
+	uint32_t n_sweeps;
+	size_t stride; /* from a sweep to the next, in cells */
+};
+
+static bool read_numbers(struct backlog_reader *r, unsigned kind, int64_t value, int64_t *cells)
+{
+	uint64_t divisor = 1, number;
+	int64_t step = 0;
+	if ((kind & DIVIDED) && !bytes_varint(&r->deltas, &divisor))
+		return false;
+	for (uint32_t s = 1; s < r->n_sweeps; s++) {
+		if (!bytes_varint(&r->deltas, &number))
+			return false;
+		int64_t part = (int64_t)((uint64_t)fw_unzigzag(number) * divisor);
+		step = (kind & ORDER) == DELTA2 ? cell_plus(step, part) : part;
+		value = cell_plus(value, step);
+		cells[s * r->stride] = value;
+	}
+	return true;
+}
+
+static bool read_holes(struct backlog_reader *r, int64_t *cells)
+{
+	size_t length = HOLE_BYTES(r->n_sweeps);
+	if (bytes_left(&r->gone) < length)
+		return false;
+	for (uint32_t s = 0; s < 8 * length; s++) {
+		if (!(r->gone.at[s / 8] & 1u << (s % 8)))
+			continue;
+		if (s >= r->n_sweeps)
+			return false;
+		cells[s * r->stride] = FW_ABSENT;
+	}
+	r->gone.at += length;
+	return true;
+}
+
+static bool read_column(struct backlog_reader *r, unsigned kind, int64_t *cells)
+{
+	uint64_t number;
+	if (kind > KINDS || (kind & ORDER) == ORDER || !bytes_varint(&r->deltas, &number))
+		return false;
+	cells[0] = fw_unzigzag(number);
+	if ((kind & ORDER) == CONSTANT)
+		for (uint32_t s = 1; s < r->n_sweeps; s++)
+			cells[s * r->stride] = cells[0];
+	else if (!read_numbers(r, kind, cells[0], cells))
+		return false;
+	return !(kind & HOLES) || read_holes(r, cells);
+}
+
+int backlog_decode(
+	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err)
+{
+	struct backlog_reader r = {
+		.deltas = {batch->deltas, batch->deltas + batch->deltas_length},
+		.gone = {batch->gone, batch->gone + batch->gone_length},
+		.n_sweeps = batch->n_sweeps,
+		.stride = n_columns,
+	};
+	if (batch->changed_length != n_columns)
+		return fw_fail(err, -EBADMSG, "batch: has %zu columns, its schema %u",
+			batch->changed_length, n_columns);
+	for (uint32_t c = 0; c < n_columns; c++)
+		if (!read_column(&r, batch->changed[c], cells + c))
+			return fw_fail(err, -EBADMSG,
+				"batch: column %u is cut short or of an unknown kind", c);
+	if (bytes_left(&r.deltas) || bytes_left(&r.gone))
+		return fw_fail(err, -EBADMSG, "batch: bytes are left over");
+	return 0;
+}

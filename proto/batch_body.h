@@ -1,0 +1,47 @@
+/* The two forms of a batch's cells: sweep by sweep with a bitmap (live.c) and
+ * column by column (backlog.c). Both fill the same three runs of bytes, which
+ * batch.c puts into the message and finds there again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fenwatch/batch.h>
+
+struct body {
+	struct fw_buf changed, deltas, gone;
+};
+
+struct batch_head {
+	uint64_t seq;
+	uint32_t schema, interval_ms;
+	bool key, backlog;
+};
+
+/* Everything but the cells. */
+void batch_put_head(
+	struct fw_buf *out, const struct batch_head *head, const struct fw_sweeps *sweeps);
+void batch_put_body(struct fw_buf *out, const struct body *body);
+/* Under zstd: `raw` is what decompresses to `raw_length` bytes. */
+void batch_put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t raw_length);
+void body_done(struct body *body);
+
+int live_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
+	int64_t *cells, struct fw_err *err);
+int backlog_decode(
+	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err);
+/* Decompresses and finds the three runs of bytes in what comes out. */
+int backlog_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, size_t raw_length,
+	struct fw_arena *arena, struct fw_err *err);
+
+/* Differences wrap, so that every pair of cells has one. */
+static inline int64_t cell_minus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static inline int64_t cell_plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
