@@ -26,7 +26,7 @@ enum fw_option_type {
 	FW_OPT_CHOICE,   /* int: index into `choices` */
 	FW_OPT_LIST,     /* struct fw_text_list */
 	FW_OPT_SECTION,  /* a mapping with a table of its own, at this offset of the same struct */
-	FW_OPT_CUSTOM,   /* `parse` gets the node */
+	FW_OPT_CUSTOM,   /* `parse` gets the node, and says the line itself (fw_yaml_fail) */
 };
 
 struct fw_text_list {
@@ -53,7 +53,7 @@ int fw_conf_load(const char *path, const struct fw_option *table, void *config,
 /* The same from memory; `name` stands in the messages. */
 int fw_conf_parse(const char *name, const char *text, size_t length, const struct fw_option *table,
 	void *config, struct fw_arena *arena, struct fw_err *err);
-/* A mapping inside a CUSTOM option, by a table of its own. */
+/* A mapping inside a CUSTOM option, by a table of its own; NULL: the defaults alone. */
 int fw_conf_bind(const struct fw_yaml *mapping, const struct fw_option *table, void *config,
 	struct fw_arena *arena, struct fw_err *err);
 
@@ -61,7 +61,8 @@ int fw_conf_bind(const struct fw_yaml *mapping, const struct fw_option *table, v
 struct fw_buf;
 void fw_conf_sample(const struct fw_option *table, struct fw_buf *out);
 
-/* For CUSTOM options and other readers of YAML. */
+/* For CUSTOM options and other readers of YAML. An empty text is an empty
+ * mapping; the sentences of these begin with "line N: ". */
 int fw_yaml_parse(const char *text, size_t length, struct fw_arena *arena,
 	const struct fw_yaml **root, struct fw_err *err);
 enum fw_yaml_kind { FW_YAML_SCALAR, FW_YAML_SEQUENCE, FW_YAML_MAPPING };
@@ -73,3 +74,6 @@ size_t fw_yaml_count(const struct fw_yaml *node); /* items or pairs */
 const struct fw_yaml *fw_yaml_item(const struct fw_yaml *node, size_t i);  /* i-th item or value */
 const struct fw_yaml *fw_yaml_key(const struct fw_yaml *node, size_t i);   /* i-th key */
 const struct fw_yaml *fw_yaml_get(const struct fw_yaml *node, const char *key); /* or NULL */
+/* Writes "line N: " and the sentence; always -EINVAL: `return fw_yaml_fail(node, err, "...")`. */
+int fw_yaml_fail(const struct fw_yaml *node, struct fw_err *err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
