@@ -1,0 +1,110 @@
+"""The main job: a fact on this machine, through agent, wire and ring, to a query and a webhook."""
+import os
+import subprocess
+
+from lab import check, main, skip, until
+
+
+def test_facts_of_this_machine_can_be_asked_for(lab):
+    c, a = lab.pair()
+    with open("/proc/meminfo") as f:
+        total = int(f.readline().split()[1]) * 1024
+    check(c.value('node_memory_MemTotal_bytes{instance="agent"}') == total, "MemTotal is the kernel's")
+    with open("/proc/stat") as f:
+        boot = next(int(line.split()[1]) for line in f if line.startswith("btime"))
+    check(c.value("node_boot_time_seconds") == boot, "boot time is the kernel's")
+    check(c.value("up") == 1 or until(20, "up is 1", lambda: c.value("up") == 1), "up")
+    hosts = c.get("/api/fenwatch/v1/hosts")
+    check([h["name"] for h in hosts] == ["agent"], f"hosts: {hosts}")
+    for source in ("cpu", "load", "memory", "filesystem", "network", "packages"):
+        until(60, f"source {source} has been read",
+              lambda s=source: c.query('node_scrape_collector_success{collector="%s"}' % s))
+    check(a.stop() == 0 and c.stop() == 0, "both leave with 0")
+
+
+def test_a_series_has_a_point_for_every_sweep(lab):
+    c, a = lab.pair()
+    until(15, "ten sweeps", lambda: len(c.query("node_load1[1m]")[0]["values"]) >= 10)
+    times = [round(t * 1000) for t, _ in c.query("node_load1[1m]")[0]["values"]]
+    check(all(b - a == 1000 for a, b in zip(times, times[1:])), f"the grid is a second: {times}")
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(lab):
+    c, a = lab.pair()
+    until(10, "five sweeps", lambda: len(c.query("node_load1[1m]")[0]["values"]) >= 5)
+    a.stop()
+    before = c.query("node_load1[1h]")[0]["values"]
+    c.kill()
+    c.start()
+    check(c.query("node_load1[1h]")[0]["values"] == before, "the same points after kill -9")
+    a.start()
+    until(10, "new points", lambda: len(c.query("node_load1[1h]")[0]["values"]) > len(before))
+
+
+def filling_disk(lab):
+    """A filesystem of 32 MiB that the test may fill."""
+    mount = os.path.join(lab.dir, "disk")
+    os.mkdir(mount)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", mount], capture_output=True, text=True)
+    if done.returncode:
+        skip("mounting a tmpfs needs root: " + done.stderr.strip())
+    lab.closers.append(lambda: subprocess.run(["umount", "-l", mount]))
+    return mount
+
+
+def test_a_full_disk_opens_and_clearing_it_closes(lab):
+    mount, hook = filling_disk(lab), lab.webhook()
+    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: {hook.url}, live: true}}]\n"
+                          "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n")
+    until(20, "the filesystem is watched", lambda: c.query('node_filesystem_size_bytes{mountpoint="%s"}' % mount))
+    check(not hook.notices(rule="FilesystemAlmostFull"), "an empty disk is no fault")
+    with open(mount + "/ballast", "wb") as f:
+        f.write(b"x" * (31 << 20))
+    opened = until(15, "the open", lambda: [n for n in hook.notices("firing", "FilesystemAlmostFull")
+                                            if n[2]["alerts"][0]["labels"].get("mountpoint") == mount])
+    check(len(opened) == 1, f"one open: {opened}")
+    body = opened[0][2]
+    check(body["version"] == "4" and body["groupKey"].startswith("fw1-"), f"the payload: {body}")
+    check(opened[0][1].startswith(body["groupKey"] + "/"), "the idempotency key begins with the alert's")
+    os.unlink(mount + "/ballast")
+    closed = until(15, "the close", lambda: [n for n in hook.notices("resolved", "FilesystemAlmostFull")
+                                             if n[2]["groupKey"] == body["groupKey"]])
+    check(closed[0][2]["alerts"][0]["startsAt"] == body["alerts"][0]["startsAt"], "the same episode")
+
+
+def test_the_close_comes_though_both_sides_are_killed(lab):
+    mount, hook = filling_disk(lab), lab.webhook()
+    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: {hook.url}, live: true}}]\n"
+                          "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n")
+    with open(mount + "/ballast", "wb") as f:
+        f.write(b"x" * (31 << 20))
+    ours = lambda status: [n for n in hook.notices(status, "FilesystemAlmostFull")
+                           if n[2]["alerts"][0]["labels"].get("mountpoint") == mount]
+    until(20, "the open", lambda: ours("firing"))
+    hook.status = 503
+    os.unlink(mount + "/ballast")
+    until(20, "a refused close", lambda: ours("resolved"))
+    c.kill()
+    tried = len(ours("resolved"))
+    hook.status = 200
+    c.start()
+    until(30, "the close after kill -9", lambda: len(ours("resolved")) > tried)
+    keys = {n[1] for n in ours("resolved")}
+    check(len(keys) == 1, f"every try has the same idempotency key: {keys}")
+
+
+def test_the_command_line_shows_hosts_and_says_what_is_wrong(lab):
+    c, _ = lab.pair()
+    done = c.cli("hosts")
+    check(done.returncode == 0 and "agent" in done.stdout, f"{done}")
+    done = c.cli("host", "agent")
+    check(done.returncode in (0, 1) and "agent" in done.stdout, f"{done}")
+    done = c.cli("query", "node_load1")
+    check(done.returncode == 0 and "node_load1" in done.stdout, f"{done}")
+    done = c.cli("frobnicate")
+    check(done.returncode == 2 and "frobnicate" in done.stderr, f"usage errors are 2: {done}")
+    c.stop()
+    check(c.cli("hosts").returncode == 3, "no collector is 3")
+
+
+main()

@@ -1,0 +1,118 @@
+"""Power cuts, for real: the collector's disk is frozen at a random instant and started from.
+
+An XFS file system with reflinks holds an image of an ext4 file system, on
+which the collector works. `cp --reflink=always` of the image is what the disk
+would hold had the power gone at that instant. A collector started from the
+copy must have everything that was acknowledged before it. The control takes
+fdatasync away (FENWATCH_FAULT=fdatasync:skip) and must lose something: a test
+that passes then has no teeth.
+"""
+import os
+import subprocess
+import time
+
+import wire
+from kill_ledger import Ledger, stored
+from lab import check, main, skip
+
+CUTS = int(os.environ.get("FENWATCH_CUTS", "5"))
+
+
+def run(*argv):
+    done = subprocess.run(argv, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"{' '.join(argv)}: {done.stderr.strip()}")
+
+
+class Disk:
+    """The nested file systems, and cuts of the inner one."""
+
+    def __init__(self, lab):
+        self.lab, self.cuts = lab, 0
+        self.outer, self.inner = os.path.join(lab.dir, "outer"), os.path.join(lab.dir, "inner")
+        os.mkdir(self.outer)
+        os.mkdir(self.inner)
+        try:
+            with open(lab.dir + "/outer.img", "wb") as f:
+                f.truncate(1200 << 20)
+            run("mkfs.xfs", "-q", "-m", "reflink=1", lab.dir + "/outer.img")
+            run("mount", "-o", "loop", lab.dir + "/outer.img", self.outer)
+            lab.closers.append(lambda: subprocess.run(["umount", "-l", self.outer]))
+            with open(self.outer + "/inner.img", "wb") as f:
+                f.truncate(160 << 20)
+            run("mkfs.ext4", "-q", "-F", self.outer + "/inner.img")
+            run("mount", "-o", "loop", self.outer + "/inner.img", self.inner)
+            lab.closers.append(lambda: subprocess.run(["umount", "-l", self.inner]))
+        except OSError as error:
+            skip(f"loop-mounted file systems need root and a kernel with xfs: {error}")
+
+    def cut(self):
+        """What the disk holds now, mounted at a place of its own."""
+        self.cuts += 1
+        image, mount = f"{self.outer}/cut{self.cuts}.img", f"{self.lab.dir}/cut{self.cuts}"
+        run("cp", "--reflink=always", self.outer + "/inner.img", image)
+        return image, mount
+
+    def mount(self, image, mount):
+        os.mkdir(mount)
+        run("mount", "-o", "loop", image, mount)
+
+    def drop(self, image, mount):
+        subprocess.run(["umount", mount], capture_output=True)
+        os.unlink(image)
+
+
+def lost_after_cut(lab, disk, live, ledgers):
+    """Acknowledged before the cut and missing after it."""
+    acked = [(ledger, ledger.acked) for ledger in ledgers]
+    image, mount = disk.cut()
+    disk.mount(image, mount)
+    c = lab.collector(name=f"cut{disk.cuts}", data=os.path.join(mount, "data"))
+    try:
+        c.start()
+        lost = 0
+        for ledger, until_number in acked:
+            found = stored(c, ledger, until_number)
+            lost += sum(1 for n in range(1, until_number + 1)
+                        if found.get(ledger.when(n)) != ledger.cells(n)[0])
+        c.stop()
+        return lost, sum(n for _, n in acked)
+    finally:
+        c.kill()
+        disk.drop(image, mount)
+
+
+def cuts(lab, count, **env):
+    disk = Disk(lab)
+    live = lab.collector(data=os.path.join(disk.inner, "data"), env=env).start()
+    base_ms = int(time.time() * 1000) - 600_000
+    ledgers = [Ledger(live, wire.enrolled(live, f"ledger{i}"), base_ms) for i in range(2)]
+    for ledger in ledgers:
+        ledger.start()
+    lost = acked = 0
+    for _ in range(count):
+        time.sleep(0.7)
+        more, acked = lost_after_cut(lab, disk, live, ledgers)
+        lost += more
+    for ledger in ledgers:
+        ledger.ending = True
+    for ledger in ledgers:
+        ledger.join(20)
+    live.kill()
+    return lost, acked
+
+
+def test_power_cuts_lose_nothing_that_was_acknowledged(lab):
+    lost, acked = cuts(lab, CUTS)
+    check(acked > 20, f"something was acknowledged: {acked}")
+    check(lost == 0, f"{lost} acknowledged batches are gone")
+    print(f"# {CUTS} cuts, {acked} acknowledged batches")
+
+
+def test_control_without_fdatasync_the_same_test_fails(lab):
+    lost, acked = cuts(lab, 3, FENWATCH_FAULT="fdatasync:skip,fsync:skip")
+    check(acked > 20, f"something was acknowledged: {acked}")
+    check(lost > 0, "fdatasync was taken out and nothing was lost: this test has no teeth")
+
+
+main()
