@@ -3,7 +3,7 @@ import os
 import subprocess
 import time
 
-from lab import check, main, skip, until
+from stage import check, main, skip, until
 
 
 def small_disk(lab, mebibytes):
@@ -48,7 +48,7 @@ def test_a_ring_that_does_not_fit_is_refused_at_start(lab):
 def test_ingest_and_alerts_go_on_when_the_collectors_disk_is_full(lab):
     mount, hook = small_disk(lab, 64), lab.webhook()
     c = lab.collector(data=os.path.join(mount, "data"),
-                      extra=f"feeds: [{{name: desk, type: webhook, url: {hook.url}, live: true}}]\n"
+                      extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\", live: true}}]\n"
                             "builtin_rules: {HostSilent: {hold: 0s}}\n")
     c.start()
     a = lab.agent(c).enrol().start()

@@ -4,7 +4,7 @@ import shutil
 import time
 
 import wire
-from lab import check, clock_file, main, set_clock, until
+from stage import check, clock_file, main, set_clock, until
 
 
 def copy(source, target):

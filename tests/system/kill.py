@@ -13,7 +13,7 @@ import time
 
 import wire
 from kill_ledger import COLUMNS, Ledger, stored
-from lab import check, main, until
+from stage import check, main, until
 
 KILLS = int(os.environ.get("FENWATCH_KILLS", "60"))
 

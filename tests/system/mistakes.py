@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from lab import check, main
+from stage import check, main
 
 AGENT = "name: a\ndata: DIR/agent\ncollectors: [\"127.0.0.1:7443\"]\n"
 COLLECTOR = "data: DIR/collector\nagents: {listen: \"127.0.0.1:0\"}\napi: {listen: \"127.0.0.1:0\"}\n"

@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from lab import check, main, skip, until
+from stage import check, main, skip, until
 
 
 def test_facts_of_this_machine_can_be_asked_for(lab):
@@ -54,7 +54,7 @@ def filling_disk(lab):
 
 def test_a_full_disk_opens_and_clearing_it_closes(lab):
     mount, hook = filling_disk(lab), lab.webhook()
-    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: {hook.url}, live: true}}]\n"
+    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\", live: true}}]\n"
                           "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n")
     until(20, "the filesystem is watched", lambda: c.query('node_filesystem_size_bytes{mountpoint="%s"}' % mount))
     check(not hook.notices(rule="FilesystemAlmostFull"), "an empty disk is no fault")
@@ -74,7 +74,7 @@ def test_a_full_disk_opens_and_clearing_it_closes(lab):
 
 def test_the_close_comes_though_both_sides_are_killed(lab):
     mount, hook = filling_disk(lab), lab.webhook()
-    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: {hook.url}, live: true}}]\n"
+    c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\", live: true}}]\n"
                           "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n")
     with open(mount + "/ballast", "wb") as f:
         f.write(b"x" * (31 << 20))

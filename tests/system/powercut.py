@@ -13,7 +13,7 @@ import time
 
 import wire
 from kill_ledger import Ledger, stored
-from lab import check, main, skip
+from stage import check, main, skip
 
 CUTS = int(os.environ.get("FENWATCH_CUTS", "5"))
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 import wire
-from lab import check, clock_file, free_port, main, set_clock, skip, until
+from stage import check, clock_file, free_port, main, set_clock, skip, until
 
 SCHEMA = wire.Schema([("trust_value", {})])
 

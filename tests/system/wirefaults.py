@@ -4,7 +4,7 @@ import struct
 import time
 
 import wire
-from lab import check, main, until
+from stage import check, main, until
 
 SCHEMA = wire.Schema([("attack_value", {"column": f"{i:02d}"}) for i in range(10)])
 CELLS = list(range(10))

@@ -1,7 +1,7 @@
-"""A laboratory for system tests: real collectors and agents on loopback.
+"""The stage of system tests: real collectors and agents on loopback.
 
 Everything lives in one temporary folder and is ended by Lab.close(). A test
-file defines functions named test_* that take a Lab and ends with lab.main().
+file defines functions named test_* that take a Lab and ends with stage.main().
 The output is TAP. `skip("why")` inside a test skips it with its reason.
 """
 import inspect

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""The agent as shipped, beside node_exporter and collectd: memory, CPU a value, wire, disk.
+
+usage: agent.py BUILD [SECONDS]     185 by default; all of them run at once
+
+Everything is at the shipped default (15 s, one sweep a batch), all sources on.
+CPU a value counts sampling, frame, TLS, spool and acknowledgement. The wire is
+TCP payload in both directions without the handshake. An agent at 6 sweeps a
+batch, and one that comes back with a spool, are measured beside it.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+from lab import Lab, Relay, cpu_seconds, free_port, memory_kib, precise_cpu_seconds, table, until, written_bytes
+
+COLLECTD = """Hostname "bench"
+FQDNLookup false
+BaseDir "{dir}/collectd"
+PIDFile "{dir}/collectd.pid"
+PluginDir "/usr/lib/collectd"
+TypesDB "/usr/share/collectd/types.db"
+Interval 15
+LoadPlugin cpu
+LoadPlugin df
+LoadPlugin disk
+LoadPlugin interface
+LoadPlugin load
+LoadPlugin memory
+LoadPlugin processes
+LoadPlugin swap
+LoadPlugin uptime
+LoadPlugin csv
+<Plugin csv>
+  DataDir "{dir}/collectd/csv"
+</Plugin>
+"""
+
+
+class Peer:
+    def __init__(self, lab, argv, values, scrape=None):
+        self.child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.pid, self.values, self.scrape, self.cpu = self.child.pid, values, scrape, cpu_seconds
+        lab.closers.append(lambda: (self.child.terminate(), self.child.wait()))
+
+
+def node_exporter(lab):
+    port = free_port()
+    scrape = lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    peer = Peer(lab, ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", "--no-collector.systemd"],
+                0, scrape)
+    until(10, "node_exporter answers", scrape)
+    peer.values = sum(1 for line in scrape().splitlines() if line and not line.startswith("#"))
+    return peer
+
+
+def collectd(lab):
+    conf = os.path.join(lab.dir, "collectd.conf")
+    os.mkdir(os.path.join(lab.dir, "collectd"))
+    with open(conf, "w") as f:
+        f.write(COLLECTD.format(dir=lab.dir))
+    return Peer(lab, ["collectd", "-f", "-C", conf], 110)
+
+
+def peers(lab):
+    known = {"node_exporter": ("prometheus-node-exporter", node_exporter), "collectd": ("collectd", collectd)}
+    return {name: start(lab) for name, (program, start) in known.items() if shutil.which(program)}
+
+
+class Ours:
+    def __init__(self, lab, collector, name, extra="", interval="15s"):
+        self.relay, self.collector, self.name = Relay(collector.port), collector, name
+        self.agent = lab.agent(collector, name=name, interval=interval, extra=extra, port=self.relay.port)
+        self.agent.enrol().start()
+        self.cpu, self.scrape = precise_cpu_seconds, None
+
+    @property
+    def pid(self):
+        return self.agent.child.pid
+
+    @property
+    def values(self):
+        """Series that the agent itself sends (up and host_info are the collector's)."""
+        return len(self.collector.query('{__name__!~"up|fenwatch_host_info",instance="%s"}' % self.name))
+
+
+def measure(contestants, seconds):
+    """name -> (CPU seconds, peak anonymous KiB, peak whole KiB)"""
+    start, next_scrape = time.time(), 0.0
+    base = {name: one.cpu(one.pid) for name, one in contestants.items()}
+    peak = {name: (0, 0) for name in contestants}
+    while time.time() - start < seconds:
+        for one in contestants.values():
+            if one.scrape and time.time() >= next_scrape:
+                one.scrape()
+        if time.time() >= next_scrape:
+            next_scrape = time.time() + 15
+        for name, one in contestants.items():
+            peak[name] = tuple(max(a, b) for a, b in zip(peak[name], memory_kib(one.pid)))
+        time.sleep(0.5)
+    return {name: (one.cpu(one.pid) - base[name], *peak[name]) for name, one in contestants.items()}
+
+
+def main():
+    build, seconds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 185
+    lab = Lab(build)
+    try:
+        collector = lab.collector(store="{raw: 64MiB}").start()
+        ours, six = Ours(lab, collector, "default"), Ours(lab, collector, "six", "batch: 6\n")
+        contestants = {"fenwatch": ours, **peers(lab)}
+        time.sleep(75)  # start-up, the first key batch and the slow sources are over
+        values = ours.values
+        wire0, six0, disk0, start = ours.relay.bytes(), six.relay.bytes(), written_bytes(ours.pid), time.time()
+        measured = measure(contestants, seconds)
+        span = time.time() - start
+        rows = [("agent", "values a sweep", "anonymous MiB (peak)", "PSS MiB (peak)", "CPU us a value", "CPU s an hour")]
+        for name, (cpu, anon, whole) in measured.items():
+            count = values if name == "fenwatch" else contestants[name].values
+            rows.append((name, count, f"{anon / 1024:.2f}", f"{whole / 1024:.2f}",
+                         f"{cpu / (span / 15) / count * 1e6:.1f}", f"{cpu / span * 3600:.2f}"))
+        rows.append(("target", "", "2.50", "8.00", "14.0", "2.00"))
+        table(rows)
+        print()
+        samples = values * span / 15
+        table([("wire", "bytes a sample", "target"),
+               ("1 sweep a batch (default)", f"{(ours.relay.bytes() - wire0) / samples:.3f}", "1.2"),
+               ("6 sweeps a batch", f"{(six.relay.bytes() - six0) / samples:.3f}", "0.8"),
+               ("from the spool", f"{spool(lab, collector):.3f}", "0.6")])
+        print(f"\nwritten to the agent's disk while online: "
+              f"{(written_bytes(ours.pid) - disk0) / span * 86400 / 1e6:.2f} MB a day (target 5)")
+    finally:
+        lab.close()
+
+
+def spool(lab, collector):
+    """Bytes a sample of an agent (1 s) that comes back after five minutes, handshake and schema included."""
+    ours = Ours(lab, collector, "spooled", interval="1s")
+    until(20, "sweeps", lambda: collector.query('node_load1{instance="spooled"}'))
+    time.sleep(30)
+    values = ours.values
+    ours.relay.cut()
+    offline = time.time()
+    time.sleep(300)
+    ours.agent.stop()
+    before = ours.relay.bytes()
+    ours.relay.open = True
+    ours.agent.write_config(interval="1h", port=ours.relay.port)  # now the backlog is all that travels
+    ours.agent.start()
+
+    def backlog():
+        result = collector.query('node_load1{instance="spooled"}[10m]')
+        return sum(1 for t, _ in result[0]["values"] if t > offline) if result else 0
+    until(60, "the backlog", lambda: backlog() >= 290)
+    time.sleep(3)
+    return (ours.relay.bytes() - before) / (backlog() * values)
+
+
+main()
