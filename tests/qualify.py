@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""The long forms of what ./dev test does in short, and a dated report of them.
+
+usage: qualify.py SANITIZE-BUILD RELEASE-BUILD [NAME...]
+
+Each row is one program with its own number of rounds; NAME chooses rows. The
+report goes to docs/qualify/DATE.md and is meant to be committed.
+"""
+import datetime
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+
+ROWS = [
+    ("kills", "kill -9 of agent, collector and both at random moments",
+     ["tests/system/kill.py", "SANITIZE", "kill 9"], {"FENWATCH_KILLS": "1000"}),
+    ("powercuts", "power cuts of the collector's disk, and the control without fdatasync",
+     ["tests/system/powercut.py", "SANITIZE"], {"FENWATCH_CUTS": "1000"}),
+    ("wire", "hostile bytes on the agents' port", ["tests/system/wirefaults.py", "SANITIZE"], {}),
+    ("trust", "certificates, tokens, revocation, clones, proxies", ["tests/system/trust.py", "SANITIZE"], {}),
+    ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
+    ("full", "full disks", ["tests/system/full.py", "SANITIZE"], {}),
+]
+
+
+def run(script, builds, env):
+    argv = [sys.executable] + [builds.get(word, word) for word in script]
+    start = time.time()
+    done = subprocess.run(argv, env=dict(os.environ, **env), capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr, time.time() - start
+
+
+def main():
+    builds = {"SANITIZE": sys.argv[1], "RELEASE": sys.argv[2]}
+    wanted = sys.argv[3:]
+    unknown = [w for w in wanted if w not in [r[0] for r in ROWS]]
+    if unknown:
+        print(f"qualify: no such row: {' '.join(unknown)}; there are {' '.join(r[0] for r in ROWS)}")
+        sys.exit(2)
+    today = datetime.date.today().isoformat()
+    version = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    report = [f"# Qualification of {today}", "",
+              f"Version {version}, kernel {platform.release()}, {os.cpu_count()} cores. Command: "
+              f"`./dev qualify{''.join(' ' + w for w in wanted)}`.", "",
+              "| what | passed | failed | minutes | figures |", "| --- | --- | --- | --- | --- |"]
+    failed = passed = 0
+    for name, what, script, env in ROWS:
+        if wanted and name not in wanted:
+            continue
+        print(f"qualify: {what}", flush=True)
+        status, text, seconds = run(script, builds, env)
+        good = len(re.findall(r"^ok (?!.*# SKIP)", text, re.M))
+        bad = len(re.findall(r"^not ok ", text, re.M)) or (1 if status else 0)
+        figures = "; ".join(re.findall(r"^# (\d.*)$", text, re.M)[:4])
+        passed, failed = passed + good, failed + bad
+        report.append(f"| {what} | {good} | {bad} | {seconds / 60:.1f} | {figures} |")
+        if bad:
+            print(text[-8000:])
+    os.makedirs("docs/qualify", exist_ok=True)
+    path = f"docs/qualify/{today}.md"
+    with open(path, "w") as f:
+        f.write("\n".join(report) + "\n")
+    print(f"report: {path}\n{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()
