@@ -12,7 +12,6 @@ import struct
 import subprocess
 import tempfile
 import time
-import uuid
 
 HELLO, WELCOME, SCHEMA, HOST, BATCH, DOCUMENT, EVENT, ACK, HEARTBEAT, GOODBYE, ENROL_REQUEST, ENROL_REPLY = range(1, 13)
 
@@ -113,7 +112,7 @@ class Schema:
         return out
 
     def hash(self):
-        return hashlib.sha256(schema_prefix(self) + self.canonical()).digest()[:16]
+        return hashlib.sha256(self.canonical()).digest()[:16]
 
     def message(self, ident):
         symbols, index = [], {}
@@ -146,10 +145,6 @@ def canonical_column(name, labels, kind, scale, factor):
     for key, value in labels:
         out += string(key) + string(value)
     return out + varint(kind) + varint(zigzag(scale)) + varint(factor)
-
-
-def schema_prefix(schema):
-    return b""
 
 
 def collapse(bitmap):
@@ -334,7 +329,3 @@ def enrolled(collector, name, token=None, machine=None):
     if why:
         raise AssertionError(f"enrolling {name}: {why}")
     return identity
-
-
-def new_uuid():
-    return str(uuid.uuid4())
