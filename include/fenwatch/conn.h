@@ -25,7 +25,7 @@ struct fw_conn;
 enum fw_conn_event {
 	FW_CONN_READY,   /* handshake done; peer's certificate and ALPN can be asked for */
 	FW_CONN_DATA,    /* data, length: plaintext, valid during the call */
-	FW_CONN_DRAINED, /* everything written has been handed to the kernel */
+	FW_CONN_DRAINED, /* what had to be queued has all been handed to the kernel */
 	FW_CONN_ENDED,   /* `why` says the cause, one sentence; data is NULL */
 };
 
@@ -57,7 +57,8 @@ int fw_conn_accept(struct fw_conn **out, uv_loop_t *loop, int fd,
 int fw_conn_write(struct fw_conn *conn, const void *data, size_t length);
 void fw_conn_pause(struct fw_conn *conn);  /* no more DATA until resumed: back-pressure */
 void fw_conn_resume(struct fw_conn *conn);
-/* Sends what is queued, says goodbye, and comes back with ENDED "closed here". */
+/* Sends what is queued, says goodbye, waits up to 2 s for the peer to hang up, and
+ * comes back with ENDED "closed here". */
 void fw_conn_close(struct fw_conn *conn);
 /* Any time. Before ENDED: closes without a further event. Memory goes when libuv is done. */
 void fw_conn_free(struct fw_conn *conn);

@@ -71,5 +71,9 @@ int fw_tls_server(SSL_CTX **out, const struct fw_tls_config *config, struct fw_e
 int fw_tls_client(SSL_CTX **out, const struct fw_tls_config *config, struct fw_err *err);
 /* The clock for expiry checks is fw_wall_ms(), so tests move it. */
 
+/* When this connection's peer is refused for its certificate, *refusal (NULL until
+ * then) becomes a sentence that names it and the cause; fw_free gives it back. */
+void fw_tls_watch(SSL *ssl, char **refusal);
+
 /* The newest sentence in OpenSSL's queue, emptied. */
 const char *fw_tls_error(char *text, size_t size);
