@@ -104,7 +104,8 @@ int fw_key_new(struct fw_buf *pem, struct fw_err *err)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	BIO *bio = BIO_new(BIO_s_mem());
-	if (!key || !bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
+	if (!key || !bio ||
+		PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
 		EVP_PKEY_free(key);
 		BIO_free(bio);
 		return fail_tls(err, -EIO, "cannot make a key");
@@ -161,7 +162,7 @@ static int set_serial(X509 *cert)
 static int set_times(X509 *cert, int64_t from_ms, int64_t until_ms)
 {
 	bool ok = ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(from_ms / 1000)) &&
-		  ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)(until_ms / 1000));
+		ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)(until_ms / 1000));
 	return ok ? 0 : -ENOMEM;
 }
 
@@ -182,14 +183,15 @@ static int fill_ca(X509 *cert, EVP_PKEY *key, const char *estate, int64_t now_ms
 	snprintf(name, sizeof name, "Fenwatch CA %s", estate);
 	/* From yesterday: the first agents' clocks may be behind. */
 	bool ok = X509_set_version(cert, 2) == 1 && set_serial(cert) == 0 &&
-		  set_times(cert, now_ms - 86400000, now_ms + CA_LIFE_MS) == 0 &&
-		  set_name(X509_get_subject_name(cert), name) == 1 &&
-		  X509_set_issuer_name(cert, X509_get_subject_name(cert)) == 1 &&
-		  X509_set_pubkey(cert, key) == 1 &&
-		  add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") == 0 &&
-		  add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") == 0 &&
-		  add_extension(cert, cert, NID_subject_key_identifier, "hash") == 0 &&
-		  X509_sign(cert, key, EVP_sha256()) > 0;
+		set_times(cert, now_ms - 86400000, now_ms + CA_LIFE_MS) == 0 &&
+		set_name(X509_get_subject_name(cert), name) == 1 &&
+		X509_set_issuer_name(cert, X509_get_subject_name(cert)) == 1 &&
+		X509_set_pubkey(cert, key) == 1 &&
+		add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ==
+			0 &&
+		add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") == 0 &&
+		add_extension(cert, cert, NID_subject_key_identifier, "hash") == 0 &&
+		X509_sign(cert, key, EVP_sha256()) > 0;
 	return ok ? 0 : -EIO;
 }
 
@@ -202,7 +204,8 @@ int fw_ca_create(const char *estate, int64_t now_ms, struct fw_buf *cert_pem,
 		return rc;
 	EVP_PKEY *key = fw_pem_key((const char *)key_text.data);
 	X509 *cert = X509_new();
-	if (!key || !cert || fill_ca(cert, key, estate, now_ms) < 0 || write_cert(cert, cert_pem) < 0)
+	if (!key || !cert || fill_ca(cert, key, estate, now_ms) < 0 ||
+		write_cert(cert, cert_pem) < 0)
 		rc = fail_tls(err, -EIO, "cannot make a certificate authority");
 	else
 		fw_buf_append(key_pem, key_text.data, key_text.length);
@@ -264,7 +267,7 @@ static int check_csr(X509_REQ *csr, struct fw_err *err)
 	EVP_PKEY_get_group_name(key, group, sizeof group, &length);
 	bool ec = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && strcmp(group, "prime256v1") == 0;
 	bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= 2048 &&
-		   EVP_PKEY_get_bits(key) <= 4096;
+		EVP_PKEY_get_bits(key) <= 4096;
 	if (!ec && !rsa)
 		return fw_fail(err, -EINVAL,
 			"the certificate request's key must be P-256, or RSA of 2048 to 4096 bits");
@@ -273,21 +276,21 @@ static int check_csr(X509_REQ *csr, struct fw_err *err)
 	return 0;
 }
 
-static int fill_leaf(const struct fw_ca *ca, X509 *cert, X509_REQ *csr, enum fw_cert_use use,
-	const char *uuid)
+static int fill_leaf(
+	const struct fw_ca *ca, X509 *cert, X509_REQ *csr, enum fw_cert_use use, const char *uuid)
 {
 	char uri[sizeof "URI:fenwatch:collector:" + FW_UUID_TEXT];
 	snprintf(uri, sizeof uri, "URI:%s%s", uri_prefixes[use], uuid);
 	const char *purpose = use == FW_CERT_AGENT ? "clientAuth" : "serverAuth";
 	bool ok = X509_set_version(cert, 2) == 1 && set_serial(cert) == 0 &&
-		  X509_set_subject_name(cert, X509_REQ_get_subject_name(csr)) == 1 &&
-		  X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) == 1 &&
-		  X509_set_pubkey(cert, X509_REQ_get0_pubkey(csr)) == 1 &&
-		  add_extension(cert, ca->cert, NID_basic_constraints, "critical,CA:FALSE") == 0 &&
-		  add_extension(cert, ca->cert, NID_key_usage, "critical,digitalSignature") == 0 &&
-		  add_extension(cert, ca->cert, NID_ext_key_usage, purpose) == 0 &&
-		  add_extension(cert, ca->cert, NID_subject_alt_name, uri) == 0 &&
-		  add_extension(cert, ca->cert, NID_authority_key_identifier, "keyid") == 0;
+		X509_set_subject_name(cert, X509_REQ_get_subject_name(csr)) == 1 &&
+		X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) == 1 &&
+		X509_set_pubkey(cert, X509_REQ_get0_pubkey(csr)) == 1 &&
+		add_extension(cert, ca->cert, NID_basic_constraints, "critical,CA:FALSE") == 0 &&
+		add_extension(cert, ca->cert, NID_key_usage, "critical,digitalSignature") == 0 &&
+		add_extension(cert, ca->cert, NID_ext_key_usage, purpose) == 0 &&
+		add_extension(cert, ca->cert, NID_subject_alt_name, uri) == 0 &&
+		add_extension(cert, ca->cert, NID_authority_key_identifier, "keyid") == 0;
 	return ok ? 0 : -EIO;
 }
 
@@ -306,7 +309,8 @@ int fw_ca_sign(const struct fw_ca *ca, const char *csr_pem, enum fw_cert_use use
 	if (rc == 0 &&
 		(!cert || set_times(cert, from_ms, until_ms) < 0 ||
 			fill_leaf(ca, cert, csr, use, uuid) < 0 ||
-			X509_sign(cert, ca->key, EVP_sha256()) <= 0 || write_cert(cert, cert_pem) < 0))
+			X509_sign(cert, ca->key, EVP_sha256()) <= 0 ||
+			write_cert(cert, cert_pem) < 0))
 		rc = fail_tls(err, -EIO, "cannot sign a certificate");
 	X509_free(cert);
 	X509_REQ_free(csr);
@@ -323,9 +327,8 @@ static int64_t time_ms(const ASN1_TIME *time)
 static int read_use(X509 *cert, enum fw_cert_use *use)
 {
 	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
-	int nid = sk_ASN1_OBJECT_num(purposes) == 1
-			  ? OBJ_obj2nid(sk_ASN1_OBJECT_value(purposes, 0))
-			  : NID_undef;
+	int nid = sk_ASN1_OBJECT_num(purposes) == 1 ? OBJ_obj2nid(sk_ASN1_OBJECT_value(purposes, 0))
+						    : NID_undef;
 	EXTENDED_KEY_USAGE_free(purposes);
 	if (nid != NID_client_auth && nid != NID_server_auth)
 		return -EINVAL;
@@ -342,9 +345,11 @@ static int read_uuid(X509 *cert, enum fw_cert_use use, char uuid[FW_UUID_TEXT])
 	size_t prefix = strlen(uri_prefixes[use]);
 	int rc = -EINVAL;
 	if (name && name->type == GEN_URI) {
-		const char *uri = (const char *)ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
+		const char *uri =
+			(const char *)ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
 		size_t length = (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier);
-		if (length == prefix + FW_UUID_TEXT - 1 && memcmp(uri, uri_prefixes[use], prefix) == 0) {
+		if (length == prefix + FW_UUID_TEXT - 1 &&
+			memcmp(uri, uri_prefixes[use], prefix) == 0) {
 			memcpy(uuid, uri + prefix, FW_UUID_TEXT - 1);
 			uuid[FW_UUID_TEXT - 1] = 0;
 			rc = fw_uuid_valid(uuid) ? 0 : -EINVAL;
@@ -386,7 +391,8 @@ int fw_cert_facts(X509 *cert, struct fw_cert_facts *facts, struct fw_err *err)
 			uri_prefixes[facts->use]);
 	if (read_serial(cert, facts->serial, sizeof facts->serial) < 0 ||
 		key_digest(cert, facts->key_sha256) < 0)
-		return fw_fail(err, -EINVAL, "the certificate's serial number or key cannot be read");
+		return fw_fail(
+			err, -EINVAL, "the certificate's serial number or key cannot be read");
 	facts->from_ms = time_ms(X509_get0_notBefore(cert));
 	facts->until_ms = time_ms(X509_get0_notAfter(cert));
 	fingerprint_of(cert, facts->fingerprint);

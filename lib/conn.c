@@ -258,8 +258,10 @@ static void take_in(struct fw_conn *conn)
 			read_failed(conn, length);
 			return;
 		}
-		tell(conn, &(struct fw_conn_happening){
-				   .event = FW_CONN_DATA, .data = plain_bytes, .length = (size_t)length});
+		tell(conn,
+			&(struct fw_conn_happening){.event = FW_CONN_DATA,
+				.data = plain_bytes,
+				.length = (size_t)length});
 	}
 }
 
@@ -321,7 +323,8 @@ static void check_silence(struct fw_conn *conn)
 	if (conn->paused || silent_ms < idle_ms)
 		arm(conn, conn->paused ? idle_ms : idle_ms - silent_ms);
 	else
-		end(conn, true, "nothing heard for %lld s", (long long)(conn->config.idle_ms / 1000));
+		end(conn, true, "nothing heard for %lld s",
+			(long long)(conn->config.idle_ms / 1000));
 }
 
 static void on_timer(uv_timer_t *timer)

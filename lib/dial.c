@@ -151,7 +151,8 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *l
 	struct fw_dial *dial = FW_CONTAINER(lookup, struct fw_dial, lookup);
 	for (struct addrinfo *one = list; one && dial->n_addresses < ADDRESSES; one = one->ai_next)
 		if (one->ai_addrlen <= sizeof dial->addresses[0])
-			memcpy(&dial->addresses[dial->n_addresses++], one->ai_addr, one->ai_addrlen);
+			memcpy(&dial->addresses[dial->n_addresses++], one->ai_addr,
+				one->ai_addrlen);
 	uv_freeaddrinfo(list);
 	if (dial->on_dialled) {
 		snprintf(dial->why, sizeof dial->why, "cannot resolve %s: %s", dial->host,
@@ -170,7 +171,8 @@ static int resolve(struct fw_dial *dial)
 {
 	struct sockaddr *first = (struct sockaddr *)&dial->addresses[0];
 	if (uv_ip4_addr(dial->host, (int)dial->port, (struct sockaddr_in *)(void *)first) == 0 ||
-		uv_ip6_addr(dial->host, (int)dial->port, (struct sockaddr_in6 *)(void *)first) == 0) {
+		uv_ip6_addr(dial->host, (int)dial->port, (struct sockaddr_in6 *)(void *)first) ==
+			0) {
 		dial->n_addresses = 1;
 		return uv_timer_start(&dial->timer, on_literal, 0, 0);
 	}
@@ -251,7 +253,8 @@ static void read_answer(struct fw_dial *dial, const char *end)
 	}
 	dial->answer[strcspn(dial->answer, "\r\n")] = 0;
 	snprintf(dial->why, sizeof dial->why, "the proxy %s:%u will not connect to %s: %.100s",
-		dial->host, dial->port, dial->target, http ? dial->answer + 9 : "it speaks no HTTP");
+		dial->host, dial->port, dial->target,
+		http ? dial->answer + 9 : "it speaks no HTTP");
 	finish(dial, NULL);
 }
 
@@ -281,7 +284,8 @@ static const struct fw_link_events proxy_events = {
 static void on_proxy_timeout(uv_timer_t *timer)
 {
 	struct fw_dial *dial = FW_CONTAINER(timer, struct fw_dial, timer);
-	snprintf(dial->why, sizeof dial->why, "the proxy %s:%u does not answer", dial->host, dial->port);
+	snprintf(dial->why, sizeof dial->why, "the proxy %s:%u does not answer", dial->host,
+		dial->port);
 	finish(dial, NULL);
 }
 

@@ -52,7 +52,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			listener->on_accepted(listener, fd, listener->arg);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			errno == ENOMEM) {
 			uv_poll_stop(poll);
 			uv_timer_start(&listener->breather, on_breath, BREATHER_MS, 0);
 			return;
@@ -69,9 +70,8 @@ static int resolve(const char *address, struct addrinfo **list, struct fw_err *e
 	if (fw_split_host_port(address, host, sizeof host, &port) < 0)
 		return fw_fail(err, -EINVAL, "'%s' is not HOST:PORT", address);
 	snprintf(service, sizeof service, "%u", port);
-	struct addrinfo hints = {.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE};
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	int rc = getaddrinfo(host, service, &hints, list);
 	if (rc != 0)
 		return fw_fail(err, -EINVAL, "cannot listen on %s: %s", address, gai_strerror(rc));
@@ -105,8 +105,8 @@ static unsigned port_of(int fd)
 	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
 		return 0;
 	return ntohs(address.ss_family == AF_INET6
-			     ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
-			     : ((struct sockaddr_in *)(void *)&address)->sin_port);
+			? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
+			: ((struct sockaddr_in *)(void *)&address)->sin_port);
 }
 
 int fw_listener_open(struct fw_listener **out, uv_loop_t *loop, const char *address,

@@ -90,7 +90,8 @@ static int on_chain_checked(int ok, X509_STORE_CTX *store)
 	if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED ||
 		X509_STORE_CTX_get_error_depth(store) != 0)
 		return ok;
-	const struct policy *policy = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl_of(store)), policy_index);
+	const struct policy *policy =
+		SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl_of(store)), policy_index);
 	struct fw_cert_facts facts;
 	if (fw_cert_facts(X509_STORE_CTX_get0_cert(store), &facts, NULL) < 0 ||
 		fw_wall_ms() - facts.until_ms > policy->expired_grace_ms)
@@ -100,7 +101,7 @@ static int on_chain_checked(int ok, X509_STORE_CTX *store)
 }
 
 /* Trusts the pinned certificate, if the peer sent it, and nothing else. */
-static bool trust_pinned(X509_STORE_CTX *store, const uint8_t *pin, STACK_OF(X509) *trusted)
+static bool trust_pinned(X509_STORE_CTX *store, const uint8_t *pin, STACK_OF(X509) * trusted)
 {
 	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
 	for (int i = 0; i < sk_X509_num(sent); i++) {
@@ -140,9 +141,9 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
 		return check_chain(store, policy);
 	STACK_OF(X509) *trusted = sk_X509_new_null();
 	int ok = trusted && trust_pinned(store, policy->pin, trusted)
-			 ? check_chain(store, policy)
-			 : refuse(store, X509_V_ERR_CERT_UNTRUSTED,
-				   "the CA whose fingerprint came with the token is not in its chain");
+		? check_chain(store, policy)
+		: refuse(store, X509_V_ERR_CERT_UNTRUSTED,
+			  "the CA whose fingerprint came with the token is not in its chain");
 	X509_STORE_CTX_set0_trusted_stack(store, NULL);
 	sk_X509_free(trusted);
 	return ok;
@@ -177,7 +178,7 @@ static int use_cert(SSL_CTX *ctx, const struct fw_tls_config *config, struct fw_
 	X509 *cert = fw_pem_cert(config->cert_pem);
 	EVP_PKEY *key = fw_pem_key(config->key_pem);
 	bool ok = cert && key && SSL_CTX_use_certificate(ctx, cert) == 1 &&
-		  SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+		SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 	char reason[128];
 	int rc = ok ? 0
 		    : fw_fail(err, -EINVAL, "certificate and key: %s",
@@ -192,10 +193,11 @@ static int use_ca(SSL_CTX *ctx, const struct fw_tls_config *config, bool server,
 {
 	X509 *ca = fw_pem_cert(config->ca_pem);
 	bool ok = ca && X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) == 1 &&
-		  (!server || SSL_CTX_add1_chain_cert(ctx, ca) == 1);
+		(!server || SSL_CTX_add1_chain_cert(ctx, ca) == 1);
 	char reason[128];
-	int rc = ok ? 0
-		    : fw_fail(err, -EINVAL, "CA certificate: %s", fw_tls_error(reason, sizeof reason));
+	int rc = ok
+		? 0
+		: fw_fail(err, -EINVAL, "CA certificate: %s", fw_tls_error(reason, sizeof reason));
 	X509_free(ca);
 	return rc;
 }
@@ -203,18 +205,19 @@ static int use_ca(SSL_CTX *ctx, const struct fw_tls_config *config, bool server,
 /* A connection that is idle keeps no buffer; no session outlives its connection. */
 static int set_protocol(SSL_CTX *ctx)
 {
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				      SSL_MODE_NO_AUTO_CHAIN);
+	SSL_CTX_set_options(ctx,
+		SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+			SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx,
+		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+			SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, 2);
 	bool ok = SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-		  SSL_CTX_set_ciphersuites(ctx, CIPHERS) == 1 &&
-		  SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
-		  SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
-		  SSL_CTX_set_num_tickets(ctx, 0) == 1;
+		SSL_CTX_set_ciphersuites(ctx, CIPHERS) == 1 &&
+		SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
+		SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
+		SSL_CTX_set_num_tickets(ctx, 0) == 1;
 	return ok ? 0 : -ENOTSUP;
 }
 
