@@ -224,7 +224,7 @@ int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32
 	if (rc == 0 && out->length - before > FW_FRAME_LIMIT)
 		rc = -EMSGSIZE;
 	if (rc < 0)
-		out->length = before;
+		batch_take_back(out, before);
 	body_done(&body);
 	return rc;
 }

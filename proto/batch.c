@@ -97,6 +97,12 @@ void batch_put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t ra
 	put_field_bytes(out, PACKED, packed->data, packed->length);
 }
 
+void batch_take_back(struct fw_buf *out, size_t length)
+{
+	out->length = length;
+	out->data[length] = '\0';
+}
+
 void body_done(struct body *body)
 {
 	fw_buf_done(&body->changed);
@@ -247,7 +253,7 @@ int fw_batch_renumber(const uint8_t *data, size_t length, uint64_t seq, uint32_t
 		const uint8_t *start = b.at;
 		struct field field;
 		if (!bytes_field(&b, &field)) {
-			out->length = before;
+			batch_take_back(out, before);
 			return fw_fail(err, -EBADMSG, "batch: bytes that are no field");
 		}
 		if (field.id != SEQ && field.id != SCHEMA)

@@ -25,6 +25,8 @@ void batch_put_head(
 void batch_put_body(struct fw_buf *out, const struct body *body);
 /* Under zstd: `raw` is what decompresses to `raw_length` bytes. */
 void batch_put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t raw_length);
+/* Undoes what was put behind the first `length` bytes. */
+void batch_take_back(struct fw_buf *out, size_t length);
 void body_done(struct body *body);
 
 int live_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,

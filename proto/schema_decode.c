@@ -23,6 +23,11 @@ static int fail(const struct reading *r, const char *what)
 	return fw_fail(r->err, -EBADMSG, "schema: %s", what);
 }
 
+static int fail_size(const struct reading *r)
+{
+	return fw_fail(r->err, -EMSGSIZE, "schema: more columns than are allowed");
+}
+
 static int check_lists(const struct reading *r)
 {
 	const Fenwatch__Wire__Schema *m = r->message;
@@ -82,8 +87,10 @@ static int read_column(struct reading *r)
 {
 	const Fenwatch__Wire__Schema *m = r->message;
 	size_t i = r->new_at;
-	if (i >= m->n_name || r->n >= r->room)
+	if (i >= m->n_name)
 		return fail(r, "fewer or more columns than its splices say");
+	if (r->n >= r->room)
+		return fail_size(r);
 	if (!sensible(m, i))
 		return fail(r, "a type, scale or factor out of range");
 	struct fw_column *column = &r->columns[r->n];
@@ -106,7 +113,9 @@ static int copy_column(struct reading *r, const struct fw_column *from)
 	size_t bytes = from->n_labels * sizeof(struct fw_label) + strlen(from->name) + 1;
 	for (unsigned i = 0; i < from->n_labels; i++)
 		bytes += strlen(from->labels[i].name) + strlen(from->labels[i].value) + 2;
-	struct fw_label *labels = r->n < r->room ? fw_arena_try(r->arena, bytes) : NULL;
+	if (r->n >= r->room)
+		return fail_size(r);
+	struct fw_label *labels = fw_arena_try(r->arena, bytes);
 	if (!labels)
 		return fw_fail(r->err, -ENOMEM, "schema: needs more memory than a message may");
 	char *text = (char *)(labels + from->n_labels);
