@@ -17,7 +17,7 @@ struct state;
 struct enrol;
 
 struct enrol_config {
-	const char *dir;        /* the collector's data directory: ca.pem, ca.key, admin.token */
+	const char *dir; /* the collector's data directory: ca.pem, ca.key, admin.token */
 	struct state *state;
 	int64_t cert_ms;        /* life of an agent's certificate: 7 d */
 	int64_t renew_grace_ms; /* expired by at most so much it may renew: 90 d */
@@ -53,8 +53,8 @@ enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts 
 
 struct enrol_request {
 	const char *csr_pem, *name, *serial;
-	const char *token;              /* NULL: a renewal */
-	const char *from;               /* address of the peer, for networks of a token and the log */
+	const char *token; /* NULL: a renewal */
+	const char *from;  /* address of the peer, for networks of a token and the log */
 	uint8_t machine[32];
 	const struct fw_cert_facts *peer; /* renewal: the certificate it came with */
 };
