@@ -18,11 +18,11 @@ enum verdict { DELIVERED, TRY_LATER, REFUSED };
 
 /* One thing to tell. Texts live until feed_finish. */
 struct notice {
-	const char *key;        /* "fw1-..." as in docs */
-	const char *status;     /* "firing" or "resolved" */
-	const char *idempotency; /* KEY/startsAt/status */
-	const char *receiver;   /* the feed's name in the configuration */
-	int64_t starts_ms, ends_ms; /* ends_ms 0 while firing */
+	const char *key;                                /* "fw1-..." as in docs */
+	const char *status;                             /* "firing" or "resolved" */
+	const char *idempotency;                        /* KEY/startsAt/status */
+	const char *receiver;                           /* the feed's name in the configuration */
+	int64_t starts_ms, ends_ms;                     /* ends_ms 0 while firing */
 	const struct notice_pair *labels, *annotations; /* sorted by name */
 	size_t n_labels, n_annotations;
 	const char *generator_url, *external_url;
@@ -35,8 +35,10 @@ struct delivery {
 	const struct notice *notice;
 	const void *config; /* the feed's own, filled from its options */
 	uv_loop_t *loop;
-	void *state;        /* the feed's, while under way */
-	void *outbox;       /* the outbox's */
+	void *state; /* the feed's, while under way */
+	/* What feed_finish tells; `outbox` is for its use. `why` is for a person. */
+	void (*on_finished)(struct delivery *delivery, enum verdict verdict, const char *why);
+	void *outbox;
 };
 
 struct feed {
