@@ -17,6 +17,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/fault.h>
 #include <fenwatch/file.h>
+#include <fenwatch/log.h>
 
 #define DAY_MS INT64_C(86400000)
 
@@ -571,5 +572,6 @@ int main(void)
 		CASE(test_a_request_that_is_none),
 		CASE(test_the_list_of_agents),
 	};
+	fw_log_init("test_enrol", FW_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
