@@ -22,7 +22,8 @@
 
 struct child;
 
-/* The source's `open`, `read` and `close` all run in the child. `m` must outlive it. */
+/* The source's `open` and `read` run in the child, which then ends; `close` is
+ * not needed there. `m` must outlive it. */
 int child_open(struct child **out, uv_loop_t *loop, const struct source *source, unsigned every_s,
 	const struct machine *m, struct fw_err *err);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
@@ -87,6 +89,37 @@ int machine_read_line(struct machine *m, const char *path, const char **line)
 	char *text = (char *)m->text.data;
 	text[strcspn(text, "\n")] = '\0';
 	*line = text;
+	return 0;
+}
+
+/* A checkout has files' contents but not their times: a recorded tree lists
+ * those that matter in recorded/mtimes, "PATH SECONDS" a line. */
+static int find_recorded_mtime(struct machine *m, const char *path, int64_t *mtime_ms)
+{
+	struct fw_cursor c, line;
+	const char *word;
+	size_t length;
+	int64_t seconds;
+	int rc = machine_read(m, "recorded/mtimes", &c);
+	while (rc == 0 && fw_cut_line(&c, &line)) {
+		if (!fw_cut_word(&line, &word, &length) || length != strlen(path) ||
+			memcmp(word, path, length) != 0 || !fw_cut_i64(&line, &seconds))
+			continue;
+		*mtime_ms = seconds * 1000;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int machine_stat(struct machine *m, const char *path, struct machine_file *out)
+{
+	struct stat st;
+	if (fstatat(m->root, path, &st, 0) < 0)
+		return -errno;
+	out->size = (int64_t)st.st_size;
+	out->mtime_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	if (m->recorded)
+		find_recorded_mtime(m, path, &out->mtime_ms);
 	return 0;
 }
 

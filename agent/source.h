@@ -38,6 +38,11 @@ int machine_read(struct machine *m, const char *path, struct fw_cursor *c);
 /* One number, or one line without its newline (valid until the next read). */
 int machine_read_i64(struct machine *m, const char *path, int64_t *value);
 int machine_read_line(struct machine *m, const char *path, const char **line);
+struct machine_file {
+	int64_t size, mtime_ms;
+};
+/* Size and time of last change. Reads, in a recorded tree. */
+int machine_stat(struct machine *m, const char *path, struct machine_file *out);
 /* Calls `each` for every entry of a directory, sorted by name; stops at the first negative. */
 int machine_list(struct machine *m, const char *path,
 	int (*each)(struct machine *m, const char *name, void *arg), void *arg);

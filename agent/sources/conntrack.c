@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parse.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define STAT(name, help)                                                  \
@@ -71,11 +70,11 @@ static int read_conntrack(void *state, struct machine *m, struct sweep *out, str
 {
 	(void)state;
 	int64_t entries, limit;
-	int rc = machine_read_i64(m, "proc/sys/net/netfilter/nf_conntrack_count", &entries);
+	int rc = read_number(m, "proc/sys/net/netfilter/nf_conntrack_count", &entries, err);
 	if (rc == 0)
-		rc = machine_read_i64(m, "proc/sys/net/netfilter/nf_conntrack_max", &limit);
+		rc = read_number(m, "proc/sys/net/netfilter/nf_conntrack_max", &limit, err);
 	if (rc < 0)
-		return fw_fail_sys(err, rc == -ENOENT ? -ENODATA : rc, "/proc/sys/net/netfilter");
+		return rc;
 	sweep_add_plain(out, &metrics[ENTRIES], entries);
 	sweep_add_plain(out, &metrics[LIMIT], limit);
 	add_stats(m, out);

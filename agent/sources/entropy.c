@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parse.h"
 
-#include <errno.h>
-
 static const struct metric metrics[] = {
 	{"node_entropy_available_bits", FW_GAUGE, "", "Bits of available entropy.", 0, 1},
 	{"node_entropy_pool_size_bits", FW_GAUGE, "", "Bits of entropy pool.", 0, 1},
@@ -12,9 +10,9 @@ static int read_entropy(void *state, struct machine *m, struct sweep *out, struc
 {
 	(void)state;
 	int64_t value;
-	int rc = machine_read_i64(m, "proc/sys/kernel/random/entropy_avail", &value);
+	int rc = read_number(m, "proc/sys/kernel/random/entropy_avail", &value, err);
 	if (rc < 0)
-		return fw_fail_sys(err, rc == -ENOENT ? -ENODATA : rc, "/proc/sys/kernel/random");
+		return rc;
 	sweep_add_plain(out, &metrics[0], value);
 	if (machine_read_i64(m, "proc/sys/kernel/random/poolsize", &value) == 0)
 		sweep_add_plain(out, &metrics[1], value);

@@ -8,7 +8,15 @@ int read_facts(struct machine *m, const char *path, struct fw_cursor *c, struct 
 {
 	int rc = machine_read(m, path, c);
 	if (rc == -ENOENT || rc == -EOPNOTSUPP)
-		rc = -ENODATA;
+		return fw_fail(err, -ENODATA, "this machine has no /%s", path);
+	return rc < 0 ? fw_fail_sys(err, rc, "/%s", path) : 0;
+}
+
+int read_number(struct machine *m, const char *path, int64_t *value, struct fw_err *err)
+{
+	int rc = machine_read_i64(m, path, value);
+	if (rc == -ENOENT || rc == -EOPNOTSUPP)
+		return fw_fail(err, -ENODATA, "this machine has no /%s", path);
 	return rc < 0 ? fw_fail_sys(err, rc, "/%s", path) : 0;
 }
 

@@ -9,6 +9,7 @@
 /* machine_read() with a sentence on failure. A file that is not there is
  * -ENODATA: this machine has none of it. */
 int read_facts(struct machine *m, const char *path, struct fw_cursor *c, struct fw_err *err);
+int read_number(struct machine *m, const char *path, int64_t *value, struct fw_err *err);
 
 /* The next word into `out`, up to a blank or `end`, which is consumed. False when
  * there is none or it does not fit. */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/wait.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/file.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+
+#include "process.h"
+#include "samples.h"
+
+#define ANSWER_LIMIT ((size_t)2 << 20)
+#define RETRY_MS 60000
+
+/* One child process and the pipe from it. */
+struct run {
+	struct fw_owner owner;
+	uv_poll_t poll;
+	struct child *child;
+	pid_t pid;
+	int pipe;
+	struct fw_buf answer;
+	int64_t started_ms;
+	bool late; /* killed at its deadline */
+};
+
+struct child {
+	struct fw_owner owner;
+	uv_timer_t timer; /* the deadline of a run, else the start of the next */
+	uv_loop_t *loop;
+	const struct source *source;
+	const struct machine *machine;
+	int64_t every_ms;
+	struct run *run;
+	struct fw_buf samples; /* of the last read that went well */
+	struct child_report report;
+};
+
+/* In the child: the source's whole life, and its samples into the pipe. */
+static void read_source(const struct source *source, const struct machine *parents, int pipe)
+{
+	struct machine m = *parents;
+	m.text = (struct fw_buf){0};
+	m.now_ms = fw_wall_ms();
+	struct fw_err err = {.text = ""};
+	void *state = source->state_size ? fw_alloc(source->state_size) : NULL;
+	struct sweep *s = sweep_new();
+	sweep_begin(s, m.now_ms);
+	int rc = source->open ? source->open(state, &m, &err) : 0;
+	if (rc >= 0)
+		rc = source->read(state, &m, s, &err);
+	sweep_end(s);
+	struct fw_buf answer = {0};
+	samples_pack(source, s, rc, &err, &answer);
+	fw_write(pipe, answer.data, answer.length);
+}
+
+static void on_run_closed(struct fw_owner *owner)
+{
+	struct run *run = (struct run *)owner;
+	fw_close(run->pipe);
+	fw_buf_done(&run->answer);
+	fw_free(run);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void wait_for_timer(struct child *c, int64_t ms)
+{
+	uv_timer_start(&c->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
+}
+
+static void take_answer(struct child *c, struct run *run)
+{
+	struct child_report *report = &c->report;
+	report->duration_ms = fw_mono_ms() - run->started_ms;
+	if (run->late)
+		return;
+	report->rc = samples_check(c->source, &run->answer, &report->err);
+	if (report->rc < 0 && report->rc != -ENODATA)
+		return;
+	fw_buf_done(&c->samples);
+	c->samples = run->answer;
+	run->answer = (struct fw_buf){0};
+	report->read_at_ms = fw_wall_ms();
+}
+
+/* The pipe has ended, so the process has: waiting for it takes no time. */
+static void finish(struct run *run)
+{
+	struct child *c = run->child;
+	kill(run->pid, SIGKILL);
+	waitpid(run->pid, NULL, 0);
+	take_answer(c, run);
+	int64_t next_ms = c->every_ms;
+	if (c->report.rc < 0 && c->report.rc != -ENODATA && next_ms > RETRY_MS)
+		next_ms = RETRY_MS;
+	wait_for_timer(c, next_ms - c->report.duration_ms);
+	c->run = NULL;
+	fw_owner_close(&run->owner);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	struct run *run = (struct run *)poll->data;
+	uint8_t bytes[4096];
+	ssize_t got = status < 0 ? 0 : read(run->pipe, bytes, sizeof bytes);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		finish(run);
+		return;
+	}
+	fw_buf_append(&run->answer, bytes, (size_t)got);
+	if (run->answer.overflowed)
+		kill(run->pid, SIGKILL);
+}
+
+static int fork_reader(struct child *c, int *pipe_end, pid_t *pid)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	*pid = fork();
+	if (*pid == 0) {
+		process_become_helper(ends[1], c->machine->root);
+		read_source(c->source, c->machine, ends[1]);
+		_exit(0);
+	}
+	int rc = *pid < 0 ? -errno : 0;
+	fw_close(ends[1]);
+	if (rc < 0) {
+		fw_close(ends[0]);
+		return rc;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	*pipe_end = ends[0];
+	return 0;
+}
+
+static int start(struct child *c)
+{
+	int pipe_end;
+	pid_t pid;
+	int rc = fork_reader(c, &pipe_end, &pid);
+	if (rc < 0)
+		return rc;
+	struct run *run = fw_alloc(sizeof *run);
+	*run = (struct run){.child = c, .pid = pid, .pipe = pipe_end, .started_ms = fw_mono_ms()};
+	run->answer.limit = ANSWER_LIMIT;
+	fw_owner_init(&run->owner, on_run_closed);
+	uv_poll_init(c->loop, &run->poll, pipe_end);
+	fw_owner_adopt(&run->owner, &run->poll);
+	uv_poll_start(&run->poll, UV_READABLE, on_readable);
+	c->run = run;
+	wait_for_timer(c, (int64_t)c->source->timeout_s * 1000);
+	return 0;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct child *c = (struct child *)timer->data;
+	if (c->run) {
+		kill(c->run->pid, SIGKILL);
+		c->run->late = true;
+		c->report.rc = fw_fail(
+			&c->report.err, -ETIMEDOUT, "no answer within %u s", c->source->timeout_s);
+		return;
+	}
+	int rc = start(c);
+	if (rc < 0) {
+		c->report.rc = fw_fail_sys(&c->report.err, rc, "no child");
+		wait_for_timer(c, RETRY_MS);
+	}
+}
+
+static void on_child_closed(struct fw_owner *owner)
+{
+	struct child *c = (struct child *)owner;
+	fw_buf_done(&c->samples);
+	fw_free(c);
+}
+
+int child_open(struct child **out, uv_loop_t *loop, const struct source *source, unsigned every_s,
+	const struct machine *m, struct fw_err *err)
+{
+	struct child *c = fw_alloc(sizeof *c);
+	c->loop = loop;
+	c->source = source;
+	c->machine = m;
+	c->every_ms = (int64_t)every_s * 1000;
+	c->report.rc = fw_fail(&c->report.err, -EAGAIN, "not read yet");
+	fw_owner_init(&c->owner, on_child_closed);
+	int rc = uv_timer_init(loop, &c->timer);
+	if (rc < 0) {
+		fw_free(c);
+		return fw_fail_sys(err, rc, "source %s", source->name);
+	}
+	fw_owner_adopt(&c->owner, &c->timer);
+	wait_for_timer(c, 0);
+	*out = c;
+	return 0;
+}
+
+void child_replay(const struct child *c, struct sweep *out, struct child_report *report)
+{
+	samples_add(c->source, &c->samples, out);
+	*report = c->report;
+}
+
+/* A process that cannot die yet is left to the system. */
+void child_close(struct child *c)
+{
+	if (!c)
+		return;
+	if (c->run) {
+		kill(c->run->pid, SIGKILL);
+		waitpid(c->run->pid, NULL, WNOHANG);
+		fw_owner_close(&c->run->owner);
+		c->run = NULL;
+	}
+	fw_owner_close(&c->owner);
+}

@@ -1,0 +1,31 @@
+/* Files of paragraphs: dpkg's status, apt's lists, Release files.
+ *
+ * Read in a stream, since apt's lists have tens of megabytes: only the fields
+ * asked for are kept, and only their first line. A line of any length is read
+ * over in a buffer of fixed size. A value that does not fit counts as not there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DEB822_BUFFER 16384
+
+struct deb822 {
+	int fd; /* the caller's */
+	uint64_t offset;
+	size_t begin, end; /* what is unread in `bytes` */
+	bool ended;
+	char bytes[DEB822_BUFFER];
+};
+
+struct deb822_field {
+	const char *name;
+	char *value;
+	size_t size;
+};
+
+void deb822_init(struct deb822 *r, int fd);
+/* The next paragraph: fills the fields, "" for those it lacks. 1, 0 at the end, or a negative errno. */
+int deb822_next(struct deb822 *r, const struct deb822_field *fields, size_t n);
