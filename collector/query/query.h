@@ -19,14 +19,21 @@
 struct store;
 
 #define QUERY_LOOKBACK_MS (5 * 60 * 1000)
+#define QUERY_STEPS_LIMIT 11000 /* of a range query */
 
-enum query_fault { QUERY_BAD_DATA = 1, QUERY_EXECUTION, QUERY_TIMEOUT, QUERY_CANCELED, QUERY_INTERNAL };
+enum query_fault {
+	QUERY_BAD_DATA = 1,
+	QUERY_EXECUTION,
+	QUERY_TIMEOUT,
+	QUERY_CANCELED,
+	QUERY_INTERNAL
+};
 
 struct query_limits {
-	size_t max_samples;     /* 10,000,000 */
-	size_t max_bytes;       /* of the arena: 256 MiB */
-	int64_t timeout_ms;     /* 30,000 */
-	const bool *canceled;   /* looked at now and then; may be NULL */
+	size_t max_samples;   /* 10,000,000 */
+	size_t max_bytes;     /* of the arena: 256 MiB */
+	int64_t timeout_ms;   /* 30,000 */
+	const bool *canceled; /* looked at now and then; may be NULL */
 };
 
 struct query_point {
@@ -79,3 +86,9 @@ int query_label_values(struct store *store, const char *label, const char *const
 /* A number as Prometheus writes it in vectors and matrices: shortest digits that
  * read back the same, "1e-07", "+Inf", "NaN". `text` holds 400 bytes. */
 const char *query_number(double value, char *text, size_t size);
+/* The same as Prometheus writes it in scalars: never with an exponent. */
+const char *query_scalar(double value, char *text, size_t size);
+/* And as it writes the values of alerts: always with one, "1e+00". */
+const char *query_exponent(double value, char *text, size_t size);
+/* "1h30m", "15s", or seconds as a number, "0.5"; 0 or -EINVAL. */
+int query_duration(const char *text, size_t length, int64_t *ms);

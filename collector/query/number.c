@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "query.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim.h"
+
+/* ---- out ---- */
+
+struct digits {
+	char text[SHIM_DIGITS];
+	int count, point; /* 0.TEXT times ten to the power of `point` */
+};
+
+static void write_plain(const struct digits *d, const char *sign, char *text, size_t size)
+{
+	char zeros[340]; /* 5e-324 has 323 of them */
+	memset(zeros, '0', sizeof zeros);
+	int whole = d->point < 0 ? 0 : d->point < d->count ? d->point : d->count;
+	int behind = d->point > d->count ? d->point - d->count : 0;
+	int before = d->point < 0 ? -d->point : 0;
+	snprintf(text, size, "%s%.*s%.*s%s%.*s%.*s", sign, whole ? whole : 1, whole ? d->text : "0",
+		behind, zeros, whole < d->count ? "." : "", before, zeros, d->count - whole,
+		d->text + whole);
+}
+
+static void write_exponent(const struct digits *d, const char *sign, char *text, size_t size)
+{
+	int exponent = d->point - 1;
+	snprintf(text, size, "%s%c%s%.*se%c%02d", sign, d->text[0], d->count > 1 ? "." : "",
+		d->count - 1, d->text + 1, exponent < 0 ? '-' : '+',
+		exponent < 0 ? -exponent : exponent);
+}
+
+enum form { PLAIN, EITHER, EXPONENT };
+
+static const char *format(double value, enum form form, char *text, size_t size)
+{
+	const char *sign = signbit(value) ? "-" : "";
+	double magnitude = fabs(value);
+	if (isnan(value)) {
+		snprintf(text, size, "NaN");
+	} else if (isinf(value)) {
+		snprintf(text, size, "%sInf", *sign ? "-" : "+");
+	} else if (value == 0) {
+		snprintf(text, size, "%s0%s", sign, form == EXPONENT ? "e+00" : "");
+	} else {
+		struct digits d;
+		d.count = shim_shortest(magnitude, d.text, &d.point);
+		if (form == EXPONENT || (form == EITHER && (magnitude < 1e-6 || magnitude >= 1e21)))
+			write_exponent(&d, sign, text, size);
+		else
+			write_plain(&d, sign, text, size);
+	}
+	return text;
+}
+
+const char *query_number(double value, char *text, size_t size)
+{
+	return format(value, EITHER, text, size);
+}
+
+const char *query_scalar(double value, char *text, size_t size)
+{
+	return format(value, PLAIN, text, size);
+}
+
+const char *query_exponent(double value, char *text, size_t size)
+{
+	return format(value, EXPONENT, text, size);
+}
+
+/* ---- in ---- */
+
+static const struct unit {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	/* In the order in which a duration names them. */
+	{"y", 365LL * 86400000},
+	{"w", 7LL * 86400000},
+	{"d", 86400000},
+	{"h", 3600000},
+	{"m", 60000},
+	{"s", 1000},
+	{"ms", 1},
+};
+#define N_UNITS (sizeof units / sizeof *units)
+
+/* 292 years, as in Prometheus: sums of a duration and a time cannot overflow. */
+#define DURATION_LIMIT_MS (INT64_MAX / 1000000)
+
+static const struct unit *find_unit(const char *at, size_t length)
+{
+	for (size_t i = 0; i < N_UNITS; i++)
+		if (strlen(units[i].name) == length && memcmp(units[i].name, at, length) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* One "30m"; units must come in falling order, each at most once. */
+static int take_part(const char **at, const char *end, const struct unit **last, int64_t *sum)
+{
+	int64_t count = 0;
+	const char *start = *at;
+	while (*at < end && **at >= '0' && **at <= '9') {
+		count = count * 10 + (**at - '0');
+		if (count > DURATION_LIMIT_MS)
+			return -EINVAL;
+		(*at)++;
+	}
+	const char *word = *at;
+	while (*at < end && **at >= 'a' && **at <= 'z')
+		(*at)++;
+	const struct unit *unit = find_unit(word, (size_t)(*at - word));
+	if (word == start || !unit || (*last && unit <= *last))
+		return -EINVAL;
+	if (count > (DURATION_LIMIT_MS - *sum) / unit->ms)
+		return -EINVAL;
+	*last = unit;
+	*sum += count * unit->ms;
+	return 0;
+}
+
+/* Decimal seconds: digits with at most one point. Finer than a millisecond is cut off. */
+static int take_seconds(const char *text, size_t length, int64_t *ms)
+{
+	int64_t whole = 0, fraction = 0, weight = 100;
+	bool point = false, any = false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (text[i] < '0' || text[i] > '9' || whole > DURATION_LIMIT_MS / 10000)
+			return -EINVAL;
+		any = true;
+		if (!point) {
+			whole = whole * 10 + (text[i] - '0');
+		} else {
+			fraction += (text[i] - '0') * weight;
+			weight /= 10;
+		}
+	}
+	*ms = whole * 1000 + fraction;
+	return any ? 0 : -EINVAL;
+}
+
+int query_duration(const char *text, size_t length, int64_t *ms)
+{
+	int64_t sum = 0;
+	if (take_seconds(text, length, &sum) == 0) {
+		*ms = sum;
+		return 0;
+	}
+	const struct unit *last = NULL;
+	const char *at = text, *end = text + length;
+	sum = 0;
+	while (at < end) {
+		int rc = take_part(&at, end, &last, &sum);
+		if (rc < 0)
+			return rc;
+	}
+	if (!last)
+		return -EINVAL;
+	*ms = sum;
+	return 0;
+}
