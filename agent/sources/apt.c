@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apt.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+#include <fenwatch/text.h>
+
+#include "aptpins.h"
+#include "debversion.h"
+
+enum { PRIORITY_INSTALLED = 100, PRIORITY_ARCHIVE = 500, PRIORITY_NOT_AUTOMATIC = 1 };
+
+struct package {
+	const char *name, *arch, *version;
+	const char *best;      /* the version apt would take: the installed one, or above it */
+	int16_t priority;      /* of `best` */
+	uint8_t from, is_from; /* index + 1 of an origin: of `best`, and of what is installed */
+	bool held, listed;
+	bool security; /* an archive for security has a version above the installed one */
+};
+
+struct apt {
+	struct fw_arena text;
+	struct package *packages;
+	uint32_t n_packages, capacity;
+	uint32_t *slots; /* by name: index + 1 */
+	uint32_t n_slots;
+	struct apt_origin origins[APT_ORIGINS_LIMIT];
+	uint32_t n_origins;
+	struct aptpins pins;
+	char native[32]; /* dpkg's own architecture is the machine's */
+};
+
+struct apt *apt_new(void)
+{
+	return fw_alloc(sizeof(struct apt));
+}
+
+void apt_free(struct apt *a)
+{
+	if (!a)
+		return;
+	fw_arena_done(&a->text);
+	fw_free(a->packages);
+	fw_free(a->slots);
+	aptpins_done(&a->pins);
+	fw_free(a);
+}
+
+static uint32_t hash_name(const char *name)
+{
+	uint32_t hash = 2166136261u;
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	return hash;
+}
+
+/* Packages of one name, one for each architecture, stand in slots behind one another. */
+static void index_packages(struct apt *a)
+{
+	a->n_slots = 64;
+	while (a->n_slots < 2 * a->n_packages)
+		a->n_slots *= 2;
+	a->slots = fw_alloc_array(a->n_slots, sizeof *a->slots);
+	uint32_t mask = a->n_slots - 1;
+	for (uint32_t i = 0; i < a->n_packages; i++) {
+		uint32_t at = hash_name(a->packages[i].name) & mask;
+		while (a->slots[at])
+			at = (at + 1) & mask;
+		a->slots[at] = i + 1;
+	}
+}
+
+/* "all" is the machine's own architecture. */
+static bool is_arch(const struct apt *a, const char *installed, const char *listed)
+{
+	const char *own = strcmp(installed, "all") == 0 ? a->native : installed;
+	return strcmp(listed, "all") == 0 || strcmp(own, listed) == 0;
+}
+
+static struct package *find_package(const struct apt *a, const char *name, const char *arch)
+{
+	uint32_t mask = a->n_slots - 1;
+	for (uint32_t at = hash_name(name) & mask; a->slots[at]; at = (at + 1) & mask) {
+		struct package *p = &a->packages[a->slots[at] - 1];
+		if (strcmp(p->name, name) == 0 && is_arch(a, p->arch, arch))
+			return p;
+	}
+	return NULL;
+}
+
+static void add_package(
+	struct apt *a, const char *name, const char *arch, const char *version, bool held)
+{
+	if (a->n_packages == a->capacity) {
+		a->capacity = a->capacity ? a->capacity * 2 : 512;
+		a->packages = fw_realloc(a->packages, a->capacity * sizeof *a->packages);
+	}
+	struct package *p = &a->packages[a->n_packages];
+	const struct package *before = a->n_packages ? p - 1 : NULL;
+	*p = (struct package){.priority = PRIORITY_INSTALLED, .held = held};
+	p->name = fw_arena_strdup(&a->text, name);
+	p->arch = before && strcmp(before->arch, arch) == 0 ? before->arch
+							    : fw_arena_strdup(&a->text, arch);
+	p->version = p->best = fw_arena_strdup(&a->text, version);
+	a->n_packages++;
+	if (strcmp(name, "dpkg") == 0)
+		memcpy(a->native, arch, strlen(arch) + 1);
+}
+
+/* "hold ok installed": what is wanted, whether it is sound, what is. */
+static bool is_there(const char *status)
+{
+	const char *last = strrchr(status, ' ');
+	return last && strcmp(last, " not-installed") != 0 && strcmp(last, " config-files") != 0;
+}
+
+int apt_read_status(struct apt *a, int fd, struct fw_err *err)
+{
+	char name[APT_TEXT], status[APT_TEXT], arch[32], version[APT_TEXT];
+	const struct deb822_field fields[] = {
+		{"Package", name, sizeof name},
+		{"Status", status, sizeof status},
+		{"Architecture", arch, sizeof arch},
+		{"Version", version, sizeof version},
+	};
+	struct deb822 *r = fw_alloc(sizeof *r);
+	deb822_init(r, fd);
+	int rc;
+	while ((rc = deb822_next(r, fields, 4)) > 0) {
+		if (!name[0] || !arch[0] || !version[0] || !is_there(status))
+			continue;
+		if (a->n_packages == APT_PACKAGES_LIMIT) {
+			rc = -EFBIG;
+			break;
+		}
+		add_package(a, name, arch, version, strncmp(status, "hold ", 5) == 0);
+	}
+	fw_free(r);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "/var/lib/dpkg/status");
+	if (a->n_packages == 0)
+		return fw_fail(err, -EBADMSG, "/var/lib/dpkg/status: it names no package");
+	index_packages(a);
+	return 0;
+}
+
+/* A signed file begins with a paragraph of the signature's. */
+int apt_read_release(int fd, struct apt_archive *out)
+{
+	char not_automatic[8], but_upgrades[8];
+	const struct deb822_field fields[] = {
+		{"Origin", out->origin, sizeof out->origin},
+		{"Label", out->label, sizeof out->label},
+		{"Suite", out->suite, sizeof out->suite},
+		{"Codename", out->codename, sizeof out->codename},
+		{"NotAutomatic", not_automatic, sizeof not_automatic},
+		{"ButAutomaticUpgrades", but_upgrades, sizeof but_upgrades},
+	};
+	*out = (struct apt_archive){.origin = ""};
+	struct deb822 *r = fw_alloc(sizeof *r);
+	deb822_init(r, fd);
+	int rc, paragraphs = 0;
+	do {
+		rc = deb822_next(r, fields, sizeof fields / sizeof fields[0]);
+	} while (rc > 0 && ++paragraphs < 3 && !out->origin[0] && !out->suite[0] &&
+		!out->codename[0]);
+	fw_free(r);
+	out->not_automatic = strcmp(not_automatic, "yes") == 0;
+	out->but_automatic_upgrades = strcmp(but_upgrades, "yes") == 0;
+	return rc < 0 ? rc : 0;
+}
+
+void apt_read_preferences(struct apt *a, int fd)
+{
+	aptpins_read(&a->pins, fd);
+}
+
+static bool is_for_security(const struct apt_archive *archive)
+{
+	return strcasestr(archive->origin, "security") || strcasestr(archive->label, "security") ||
+		strcasestr(archive->suite, "security") || strcasestr(archive->codename, "security");
+}
+
+static int16_t usual_priority(const struct apt_archive *archive)
+{
+	if (!archive->not_automatic)
+		return PRIORITY_ARCHIVE;
+	return archive->but_automatic_upgrades ? PRIORITY_INSTALLED : PRIORITY_NOT_AUTOMATIC;
+}
+
+/* The origin's index + 1; those past the limit share the last one. */
+static uint8_t origin_of(struct apt *a, const struct apt_archive *archive, const char *arch)
+{
+	struct apt_origin origin = {.arch = ""};
+	char *at = origin.text;
+	at = stpcpy(stpcpy(at, archive->origin), ":");
+	at = stpcpy(stpcpy(at, archive->codename), "/");
+	stpcpy(at, archive->suite);
+	memcpy(origin.arch, arch, strlen(arch) + 1);
+	for (uint32_t i = 0; i < a->n_origins; i++)
+		if (strcmp(a->origins[i].text, origin.text) == 0 &&
+			strcmp(a->origins[i].arch, arch) == 0)
+			return (uint8_t)(i + 1);
+	if (a->n_origins < APT_ORIGINS_LIMIT)
+		a->origins[a->n_origins++] = origin;
+	return (uint8_t)a->n_origins;
+}
+
+static void consider(struct apt *a, struct package *p, const char *version, const char *arch,
+	const struct apt_archive *archive)
+{
+	p->listed = true;
+	int above = debversion_compare(version, p->version);
+	if (above < 0)
+		return;
+	int16_t priority =
+		aptpins_priority(&a->pins, p->name, version, archive, usual_priority(archive));
+	if (above == 0 && !p->is_from)
+		p->is_from = origin_of(a, archive, arch);
+	if (priority < 0 || (above > 0 && priority < PRIORITY_INSTALLED))
+		return;
+	if (above > 0 && is_for_security(archive))
+		p->security = true;
+	int better = debversion_compare(version, p->best);
+	if (priority < p->priority || (priority == p->priority && better <= 0))
+		return;
+	p->priority = priority;
+	if (better != 0) {
+		p->best = above ? fw_arena_strdup(&a->text, version) : p->version;
+		p->from = above ? origin_of(a, archive, arch) : 0;
+	}
+}
+
+int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, struct fw_err *err)
+{
+	char name[APT_TEXT], arch[32], version[APT_TEXT];
+	const struct deb822_field fields[] = {
+		{"Package", name, sizeof name},
+		{"Architecture", arch, sizeof arch},
+		{"Version", version, sizeof version},
+	};
+	struct deb822 *r = fw_alloc(sizeof *r);
+	deb822_init(r, fd);
+	int rc;
+	while ((rc = deb822_next(r, fields, 3)) > 0) {
+		struct package *p =
+			name[0] && arch[0] && version[0] ? find_package(a, name, arch) : NULL;
+		if (p)
+			consider(a, p, version, arch, archive);
+	}
+	fw_free(r);
+	return rc < 0 ? fw_fail_sys(err, rc, "a list of apt's") : 0;
+}
+
+static void summarise_package(const struct package *p, struct apt_summary *out)
+{
+	if (p->is_from)
+		out->origins[p->is_from - 1].installed++;
+	if (!p->listed)
+		out->obsolete++;
+	if (debversion_compare(p->best, p->version) <= 0)
+		return;
+	if (p->security)
+		out->security_pending++;
+	else
+		out->other_pending++;
+	if (p->held) {
+		out->held++;
+		return;
+	}
+	out->security_upgrades += p->security;
+	out->origins[p->from - 1].pending++;
+}
+
+void apt_summarise(const struct apt *a, struct apt_summary *out)
+{
+	*out = (struct apt_summary){.n_origins = a->n_origins};
+	memcpy(out->origins, a->origins, sizeof out->origins);
+	for (uint32_t i = 0; i < a->n_packages; i++)
+		summarise_package(&a->packages[i], out);
+}
+
+#define KERNEL "linux-image-"
+
+/* What follows the version: "-amd64", "-generic". */
+static const char *flavour_of(const char *release)
+{
+	const char *dash = strrchr(release, '-');
+	return dash ? dash : "";
+}
+
+static bool is_kernel(const struct package *p, const char *flavour)
+{
+	const char *release = p->name + strlen(KERNEL);
+	return strncmp(p->name, KERNEL, strlen(KERNEL)) == 0 && release[0] >= '0' &&
+		release[0] <= '9' && strcmp(flavour_of(release), flavour) == 0;
+}
+
+bool apt_has_newer_kernel(const struct apt *a, const char *release)
+{
+	const char *flavour = flavour_of(release);
+	bool newer = false, known = false;
+	for (uint32_t i = 0; i < a->n_packages; i++) {
+		if (!is_kernel(&a->packages[i], flavour))
+			continue;
+		int order = debversion_compare(a->packages[i].name + strlen(KERNEL), release);
+		newer = newer || order > 0;
+		known = known || order == 0;
+	}
+	return newer && known;
+}

@@ -1,0 +1,58 @@
+/* What apt would upgrade, worked out from its files without running it.
+ *
+ * First the installed packages from dpkg's status, then each list of packages
+ * that apt has fetched. A list stands for an archive: its Release file says
+ * where it is from, whether it is for security, and whether its packages are
+ * taken by themselves (500), only by those who have one of them already (100:
+ * backports), or not at all (1). As apt does, the version of the highest
+ * priority wins, then the highest version, and never one below what is
+ * installed. Preferences are followed as far as aptpins.h says.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+#include "deb822.h"
+
+#define APT_PACKAGES_LIMIT 65536
+#define APT_ORIGINS_LIMIT 64
+#define APT_TEXT 128
+
+/* One archive for one architecture, as far as it counts. */
+struct apt_origin {
+	char text[3 * APT_TEXT]; /* "Debian:bookworm-security/stable-security" */
+	char arch[32];
+	uint32_t installed; /* packages whose installed version is from here */
+	uint32_t pending;   /* upgrades that apt would make from here */
+};
+
+struct apt_summary {
+	uint32_t security_pending, other_pending; /* what is held counts as well */
+	uint32_t security_upgrades;               /* without what is held */
+	uint32_t held;                            /* upgrades that are held back */
+	uint32_t obsolete;                        /* installed, and in no list */
+	uint32_t n_origins;
+	struct apt_origin origins[APT_ORIGINS_LIMIT];
+};
+
+/* An archive, as its Release file describes it. */
+struct apt_archive {
+	char origin[APT_TEXT], label[APT_TEXT], suite[APT_TEXT], codename[APT_TEXT];
+	bool not_automatic, but_automatic_upgrades;
+};
+
+struct apt;
+
+struct apt *apt_new(void);
+void apt_free(struct apt *a);
+int apt_read_status(struct apt *a, int fd, struct fw_err *err);
+int apt_read_release(int fd, struct apt_archive *out);
+void apt_read_preferences(struct apt *a, int fd);
+int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, struct fw_err *err);
+void apt_summarise(const struct apt *a, struct apt_summary *out);
+/* True when a kernel newer than `release`, of its flavour, is installed beside it. */
+bool apt_has_newer_kernel(const struct apt *a, const char *release);

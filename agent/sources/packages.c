@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packages of dpkg and apt.
+ *
+ * A list of apt's that is missing, older than three days or cannot be read
+ * proves nothing: then fenwatch_patch_source_ok is 0, what was counted stands as
+ * the least there is, and a count of zero is not given. Working it out takes
+ * reading tens of megabytes, so the outcome is kept in the agent's data folder
+ * until one of the files has another size or time.
+ */
+#include "parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+
+#include "apt.h"
+
+enum {
+	UPGRADES,
+	HELD,
+	SECURITY,
+	PER_ORIGIN,
+	OBSOLETE,
+	CACHE_TIME,
+	REBOOT,
+	PENDING,
+	SOURCE_OK,
+};
+
+static const struct metric metrics[] = {
+	[UPGRADES] = {"apt_upgrades_pending", FW_GAUGE, "",
+		"Apt packages pending updates by origin.", 0, 1},
+	[HELD] = {"apt_upgrades_held", FW_GAUGE, "", "Apt packages pending updates but held back.",
+		0, 1},
+	[SECURITY] = {"apt_security_upgrades_pending", FW_GAUGE, "",
+		"Apt packages pending security updates.", 0, 1},
+	[PER_ORIGIN] = {"apt_packages_per_origin", FW_GAUGE, "",
+		"Installed packages by where their version is from.", 0, 1},
+	[OBSOLETE] = {"apt_packages_obsolete", FW_GAUGE, "",
+		"Installed packages that are in no list.", 0, 1},
+	[CACHE_TIME] = {"apt_package_cache_timestamp_seconds", FW_GAUGE, "seconds",
+		"When apt last fetched its lists.", 3, 1},
+	[REBOOT] = {"node_reboot_required", FW_GAUGE, "",
+		"Node reboot is required for software updates.", 0, 1},
+	[PENDING] = {"fenwatch_patch_pending", FW_GAUGE, "",
+		"Updates that are not installed, held ones included.", 0, 1},
+	[SOURCE_OK] = {"fenwatch_patch_source_ok", FW_GAUGE, "",
+		"Whether what is known of updates is whole and at most three days old.", 0, 1},
+};
+
+#define LISTS "var/lib/apt/lists"
+#define OLD_MS ((int64_t)3 * 24 * 3600 * 1000)
+#define FILES_LIMIT 1024
+#define CACHE_MAGIC "fenwatch-packages 1"
+#define CACHE_LIMIT ((size_t)256 << 10)
+
+/* What the files say, and what it was read from. */
+struct packages {
+	struct fw_arena text;
+	const char *lists[FILES_LIMIT], *releases[FILES_LIMIT];
+	uint32_t n_lists, n_releases, n_unreadable;
+	uint64_t fingerprint;
+	struct apt_summary summary;
+	bool newer_kernel;
+};
+
+static void mix(struct packages *p, const void *data, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		p->fingerprint = (p->fingerprint ^ ((const uint8_t *)data)[i]) * 1099511628211u;
+}
+
+static int mix_file(struct packages *p, struct machine *m, const char *path)
+{
+	struct machine_file file;
+	int rc = machine_stat(m, path, &file);
+	mix(p, path, strlen(path) + 1);
+	if (rc == 0)
+		mix(p, &file, sizeof file);
+	return rc;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static int on_list(struct machine *m, const char *name, void *arg)
+{
+	struct packages *p = arg;
+	char path[512];
+	bool is_list = ends_in(name, "_Packages");
+	bool is_release = ends_in(name, "_InRelease") || ends_in(name, "_Release");
+	if (!is_list && !is_release) {
+		/* Compressed; apt does so where it is told to save space. */
+		p->n_unreadable += strstr(name, "_Packages.") != NULL;
+		return 0;
+	}
+	if (p->n_lists == FILES_LIMIT || p->n_releases == FILES_LIMIT)
+		return -EFBIG;
+	snprintf(path, sizeof path, LISTS "/%s", name);
+	mix_file(p, m, path);
+	if (is_list)
+		p->lists[p->n_lists++] = fw_arena_strdup(&p->text, name);
+	else
+		p->releases[p->n_releases++] = fw_arena_strdup(&p->text, name);
+	return 0;
+}
+
+static int on_preferences(struct machine *m, const char *name, void *arg)
+{
+	char path[512];
+	snprintf(path, sizeof path, "etc/apt/preferences.d/%s", name);
+	mix_file(arg, m, path);
+	return 0;
+}
+
+static int look_at_files(struct packages *p, struct machine *m, struct fw_err *err)
+{
+	const char *kernel;
+	p->fingerprint = 14695981039346656037u;
+	if (mix_file(p, m, "var/lib/dpkg/status") < 0)
+		return fw_fail(err, -ENODATA, "this machine has no /var/lib/dpkg/status");
+	mix_file(p, m, "etc/apt/preferences");
+	machine_list(m, "etc/apt/preferences.d", on_preferences, p);
+	if (machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0)
+		mix(p, kernel, strlen(kernel));
+	int rc = machine_list(m, LISTS, on_list, p);
+	mix(p, &p->n_unreadable, sizeof p->n_unreadable);
+	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
+}
+
+/* The Release file whose name, without its ending, the list's begins with. */
+static void find_archive(
+	const struct packages *p, struct machine *m, const char *list, struct apt_archive *out)
+{
+	const char *best = NULL;
+	size_t longest = 0;
+	for (uint32_t i = 0; i < p->n_releases; i++) {
+		size_t base = (size_t)(strrchr(p->releases[i], '_') - p->releases[i]);
+		if (base > longest && strncmp(list, p->releases[i], base) == 0 &&
+			list[base] == '_') {
+			best = p->releases[i];
+			longest = base;
+		}
+	}
+	char path[512];
+	snprintf(path, sizeof path, LISTS "/%s", best ? best : "");
+	*out = (struct apt_archive){.origin = ""};
+	int fd = best ? fw_openat(m->root, path, O_RDONLY, 0) : -1;
+	if (fd < 0)
+		return;
+	apt_read_release(fd, out);
+	fw_close(fd);
+}
+
+static int read_status(struct apt *apt, struct machine *m, struct fw_err *err)
+{
+	int fd = fw_openat(m->root, "var/lib/dpkg/status", O_RDONLY, 0);
+	if (fd < 0)
+		return fw_fail_sys(err, fd, "/var/lib/dpkg/status");
+	int rc = apt_read_status(apt, fd, err);
+	fw_close(fd);
+	return rc;
+}
+
+static void read_preferences_file(struct apt *apt, struct machine *m, const char *path)
+{
+	int fd = fw_openat(m->root, path, O_RDONLY, 0);
+	if (fd < 0)
+		return;
+	apt_read_preferences(apt, fd);
+	fw_close(fd);
+}
+
+/* apt passes over names with an ending of another kind. */
+static int on_preferences_read(struct machine *m, const char *name, void *arg)
+{
+	char path[512];
+	snprintf(path, sizeof path, "etc/apt/preferences.d/%s", name);
+	if (!strchr(name, '.') || ends_in(name, ".pref"))
+		read_preferences_file(arg, m, path);
+	return 0;
+}
+
+static void read_list(struct packages *p, struct apt *apt, struct machine *m, const char *name)
+{
+	struct apt_archive archive;
+	char path[512];
+	find_archive(p, m, name, &archive);
+	snprintf(path, sizeof path, LISTS "/%s", name);
+	int fd = fw_openat(m->root, path, O_RDONLY, 0);
+	int rc = fd < 0 ? fd : apt_read_list(apt, fd, &archive, NULL);
+	p->n_unreadable += rc < 0;
+	if (fd >= 0)
+		fw_close(fd);
+}
+
+static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
+{
+	struct apt *apt = apt_new();
+	int rc = read_status(apt, m, err);
+	if (rc == 0) {
+		read_preferences_file(apt, m, "etc/apt/preferences");
+		machine_list(m, "etc/apt/preferences.d", on_preferences_read, apt);
+		for (uint32_t i = 0; i < p->n_lists; i++)
+			read_list(p, apt, m, p->lists[i]);
+		apt_summarise(apt, &p->summary);
+		const char *kernel;
+		p->newer_kernel = machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
+			apt_has_newer_kernel(apt, kernel);
+	}
+	apt_free(apt);
+	return rc;
+}
+
+static void save(const struct packages *p, const struct machine *m)
+{
+	const struct apt_summary *s = &p->summary;
+	struct fw_buf text = {0};
+	fw_buf_printf(&text, CACHE_MAGIC " %" PRIu64 " %u %d\n", p->fingerprint, p->n_unreadable,
+		p->newer_kernel);
+	fw_buf_printf(&text, "%u %u %u %u %u\n", s->security_pending, s->other_pending,
+		s->security_upgrades, s->held, s->obsolete);
+	for (uint32_t i = 0; i < s->n_origins; i++)
+		fw_buf_printf(&text, "%u %u %s %s\n", s->origins[i].installed,
+			s->origins[i].pending, s->origins[i].arch, s->origins[i].text);
+	char *path = fw_format("%s/packages.cache", m->var);
+	fw_file_replace(path, text.data, text.length, 0600, NULL);
+	fw_free(path);
+	fw_buf_done(&text);
+}
+
+static bool cut_count(struct fw_cursor *c, uint32_t *count)
+{
+	uint64_t number;
+	if (!fw_cut_u64(c, &number) || number > UINT32_MAX)
+		return false;
+	*count = (uint32_t)number;
+	return true;
+}
+
+static bool cut_origin(struct fw_cursor *c, struct apt_summary *s)
+{
+	if (s->n_origins == APT_ORIGINS_LIMIT)
+		return false;
+	struct apt_origin *o = &s->origins[s->n_origins];
+	if (!cut_count(c, &o->installed) || !cut_count(c, &o->pending) ||
+		!cut_name(c, ' ', o->arch, sizeof o->arch) ||
+		(size_t)(c->end - c->at) >= sizeof o->text)
+		return false;
+	memcpy(o->text, c->at, (size_t)(c->end - c->at));
+	s->n_origins++;
+	return true;
+}
+
+static bool parse_cache(struct packages *p, struct fw_cursor c)
+{
+	struct apt_summary s = {0};
+	struct fw_cursor line;
+	uint64_t fingerprint;
+	uint32_t unreadable, newer_kernel;
+	if (!fw_cut_line(&c, &line) || !fw_cut_literal(&line, CACHE_MAGIC) ||
+		!fw_cut_u64(&line, &fingerprint) || fingerprint != p->fingerprint ||
+		!cut_count(&line, &unreadable) || !cut_count(&line, &newer_kernel))
+		return false;
+	if (!fw_cut_line(&c, &line) || !cut_count(&line, &s.security_pending) ||
+		!cut_count(&line, &s.other_pending) || !cut_count(&line, &s.security_upgrades) ||
+		!cut_count(&line, &s.held) || !cut_count(&line, &s.obsolete))
+		return false;
+	while (fw_cut_line(&c, &line))
+		if (!cut_origin(&line, &s))
+			return false;
+	p->summary = s;
+	p->n_unreadable = unreadable;
+	p->newer_kernel = newer_kernel;
+	return true;
+}
+
+static bool load(struct packages *p, const struct machine *m)
+{
+	struct fw_buf text = {0};
+	char *path = fw_format("%s/packages.cache", m->var);
+	bool same = false;
+	if (fw_file_read(path, CACHE_LIMIT, &text, NULL) >= 0 && text.length > 0) {
+		const char *at = (const char *)text.data;
+		same = parse_cache(p, (struct fw_cursor){at, at + text.length});
+	}
+	fw_free(path);
+	fw_buf_done(&text);
+	return same;
+}
+
+/* The lists themselves bear the server's times. What apt touches when it has
+ * fetched tells when that was. */
+static int64_t find_fetch_ms(struct machine *m)
+{
+	static const char *const touched[] = {"var/lib/apt/periodic/update-success-stamp",
+		"var/lib/apt/periodic/update-stamp", LISTS, LISTS "/partial"};
+	int64_t latest_ms = 0;
+	struct machine_file file;
+	for (size_t i = 0; i < COUNT(touched); i++)
+		if (machine_stat(m, touched[i], &file) == 0 && file.mtime_ms > latest_ms)
+			latest_ms = file.mtime_ms;
+	return latest_ms;
+}
+
+static void add_origins(const struct packages *p, bool proven, struct sweep *out)
+{
+	uint32_t pending = 0;
+	for (uint32_t i = 0; i < p->summary.n_origins; i++) {
+		const struct apt_origin *o = &p->summary.origins[i];
+		const char *const labels[] = {"arch", o->arch, "origin", o->text, NULL};
+		pending += o->pending;
+		if (o->installed)
+			sweep_add(out, &metrics[PER_ORIGIN], o->installed, labels);
+		if (o->pending)
+			sweep_add(out, &metrics[UPGRADES], o->pending, labels);
+	}
+	if (pending == 0 && proven)
+		sweep_add_plain(out, &metrics[UPGRADES], 0);
+}
+
+static void add_unless_unproven(
+	struct sweep *out, size_t metric, uint32_t count, bool proven, const char *class)
+{
+	if (count == 0 && !proven)
+		return;
+	if (class)
+		sweep_add(out, &metrics[metric], count,
+			SWEEP_LABELS("class", class, "source", "apt"));
+	else
+		sweep_add_plain(out, &metrics[metric], count);
+}
+
+static bool is_reboot_required(const struct packages *p, struct machine *m)
+{
+	struct machine_file file;
+	return p->newer_kernel || machine_stat(m, "run/reboot-required", &file) == 0 ||
+		machine_stat(m, "var/run/reboot-required", &file) == 0;
+}
+
+static void add_all(const struct packages *p, struct machine *m, struct sweep *out)
+{
+	const struct apt_summary *s = &p->summary;
+	int64_t fetched_ms = find_fetch_ms(m);
+	bool whole = p->n_lists > 0 && p->n_unreadable == 0;
+	bool proven = whole && m->now_ms - fetched_ms <= OLD_MS;
+	add_origins(p, proven, out);
+	add_unless_unproven(out, HELD, s->held, proven, NULL);
+	add_unless_unproven(out, SECURITY, s->security_upgrades, proven, NULL);
+	add_unless_unproven(out, PENDING, s->security_pending, proven, "security");
+	add_unless_unproven(out, PENDING, s->other_pending, proven, "unknown");
+	if (whole)
+		sweep_add_plain(out, &metrics[OBSOLETE], s->obsolete);
+	if (fetched_ms)
+		sweep_add_plain(out, &metrics[CACHE_TIME], fetched_ms);
+	sweep_add_plain(out, &metrics[REBOOT], is_reboot_required(p, m));
+	sweep_add(out, &metrics[SOURCE_OK], proven, SWEEP_LABELS("source", "apt"));
+}
+
+static int read_packages(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
+{
+	(void)state;
+	struct packages *p = fw_alloc(sizeof *p);
+	int rc = look_at_files(p, m, err);
+	if (rc == 0 && !(m->var && load(p, m))) {
+		rc = work_out(p, m, err);
+		if (rc == 0 && m->var)
+			save(p, m);
+	}
+	if (rc == 0)
+		add_all(p, m, out);
+	fw_arena_done(&p->text);
+	fw_free(p);
+	return rc;
+}
+
+const struct source source_packages = {
+	.name = "packages",
+	.help = "Updates that dpkg and apt know of, security among them, and whether to reboot.",
+	.slow = true,
+	.every_s = 300,
+	.timeout_s = 120,
+	.metrics = metrics,
+	.n_metrics = COUNT(metrics),
+	.read = read_packages,
+};
