@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The services as systemd sees them: correct, closed, and not blind.
+
+usage: test_units.py UNITS
+
+UNITS is the folder where the build wrote the units. Their programs are not
+installed yet, so another stands in for them. Speaks TAP.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# Exposure by `systemd-analyze security`, times ten.
+MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12}
+
+# Each of these would hide from the agent what it is there to see, or break it.
+BLINDING = {
+    "ProtectProc": {"noaccess", "invisible", "ptraceable"},
+    "ProcSubset": {"pid"},
+    "ProtectHome": {"yes", "tmpfs", "true"},
+    "ProtectClock": {"yes", "true"},
+    "PrivateNetwork": {"yes", "true"},
+    "PrivatePIDs": {"yes", "true"},
+}
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def settings(text):
+    found = {}
+    for key, value in re.findall(r"^(\w+)=(.*)$", text, re.M):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+class Units:
+    def __init__(self, built, folder):
+        self.folder = folder
+        self.paths, self.texts = {}, {}
+        for name in MOST_EXPOSED:
+            with open(f"{built}/{name}.service") as unit:
+                text = unit.read()
+            self.texts[name] = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M)
+            self.paths[name] = self.write(name, self.texts[name])
+
+    def write(self, name, text):
+        path = f"{self.folder}/{name}.service"
+        with open(path, "w") as unit:
+            unit.write(text)
+        return path
+
+    def complaints(self, path):
+        """verify leaves with 0 whatever it finds, and speaks of the machine's other units too."""
+        _, output = run("systemd-analyze", "verify", "--man=no", path)
+        return [line for line in output.splitlines() if os.path.basename(path) in line]
+
+    def is_exposed(self, path, most):
+        status, _ = run("systemd-analyze", "security", "--offline=yes", "--no-pager",
+                        f"--threshold={most}", path)
+        return status != 0
+
+
+def check_correct(units):
+    for path in units.paths.values():
+        assert not units.complaints(path), units.complaints(path)
+
+
+def check_misspelt_is_noticed(units):
+    text = units.texts["fenwatch-agent"].replace("WatchdogSec=", "WatchdogSecs=")
+    path = units.write("fenwatch-misspelt", text)
+    assert units.complaints(path), "a misspelt key went unnoticed"
+
+
+def check_exposure(units):
+    for name, most in MOST_EXPOSED.items():
+        assert not units.is_exposed(units.paths[name], most), f"{name} is over {most / 10}"
+
+
+def check_open_unit_is_noticed(units):
+    for name, most in MOST_EXPOSED.items():
+        text = re.sub(r"^SystemCallFilter=.*\n", "", units.texts[name], flags=re.M)
+        path = units.write("fenwatch-open", text)
+        assert units.is_exposed(path, most), f"{name} without a filter passed as well"
+
+
+def check_agent_is_not_blind(units):
+    found = settings(units.texts["fenwatch-agent"])
+    for key, values in BLINDING.items():
+        assert not values & set(found.get(key, [])), f"{key}={found[key]}"
+    assert any("adjtimex" in value for value in found["SystemCallFilter"])
+
+
+def check_services_are_supervised(units):
+    for text in units.texts.values():
+        found = settings(text)
+        assert found["Type"] == ["notify"] and found["Restart"] == ["always"]
+        assert int(found["WatchdogSec"][0]) > 0 and found["LimitCORE"] == ["0"]
+        assert found["NoNewPrivileges"] == ["yes"] and found["CapabilityBoundingSet"] == [""]
+
+
+CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
+          check_agent_is_not_blind, check_services_are_supervised]
+
+
+def main():
+    print(f"1..{len(CHECKS)}")
+    missing = not shutil.which("systemd-analyze")
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        units = Units(sys.argv[1], folder)
+        for number, check in enumerate(CHECKS, 1):
+            name = check.__name__.removeprefix("check_").replace("_", " ")
+            if missing:
+                print(f"ok {number} - {name} # SKIP systemd-analyze is not installed")
+                continue
+            try:
+                check(units)
+                print(f"ok {number} - {name}")
+            except AssertionError as why:
+                failed += 1
+                print(f"not ok {number} - {name}\n# {why}")
+    sys.exit(1 if failed else 0)
+
+
+main()
