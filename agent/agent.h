@@ -1,9 +1,12 @@
-/* The agent's parts, which share these types but never call each other; main.c
+/* The agent's parts, which share these types but never call each other; agent.c
  * joins them.
  *
- *   sources -> sampler -> (sweep) -> spool -> (frames) -> uplink -> collector
- *                                      ^                     |
- *                                      +------- acks --------+
+ *   sources -> sampler -> (sweep) -> packer -> (frames) -> uplink -> collector
+ *                                      |                     |
+ *                                    spool <----- acks ------+
+ *
+ * The packer stands on the spool: it turns sweeps into frames and numbers them
+ * there. The uplink reads frames by lane and number through callbacks.
  */
 #pragma once
 
@@ -22,3 +25,19 @@
 #include "source.h"
 
 enum lane { LANE_LIVE, LANE_BACKLOG, LANES };
+
+#define WINDOW_LIVE 8 /* frames sent and not acknowledged */
+#define WINDOW_BACKLOG 64
+
+/* A message that is made and numbered, and waits to be durable on the collector. */
+struct frame {
+	enum fw_frame_type type; /* BATCH, DOCUMENT or EVENT */
+	enum lane lane;
+	uint64_t seq;    /* its number in the lane, as the collector sees it */
+	uint32_t schema; /* id; 0: none */
+	uint32_t sweeps;
+	uint32_t chain;    /* of the sweeps it was gathered from; 0: none */
+	int64_t oldest_ms; /* wall time of its first sweep */
+	const uint8_t *payload;
+	size_t length;
+};

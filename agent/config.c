@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fenwatch/conn.h>
+#include <fenwatch/text.h>
+
+const char *const config_classes[] = {"server", "laptop", NULL};
+
+static int parse_sources(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+static int parse_proxy(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct fw_option spool_table[] = {
+	{
+		.name = "max",
+		.help = "room on disk for what the collector has not got yet; when it is used up the "
+			"oldest goes. Default: what the collector says, else 32MiB",
+		.type = FW_OPT_SIZE,
+		.offset = 0,
+		.min = 1 << 20,
+		.max = INT64_C(64) << 30,
+	},
+	{
+		.name = "keep_free",
+		.help = "stop writing when the filesystem has less than this left (or less than 5 %)",
+		.type = FW_OPT_SIZE,
+		.offset = sizeof(uint64_t),
+		.fallback = "200MiB",
+		.min = 0,
+		.max = INT64_C(1) << 50,
+	},
+	{0},
+};
+
+const struct fw_option config_table[] = {
+	{
+		.name = "name",
+		.help = "what this machine is called; the label `instance`. Default: its node name",
+		.type = FW_OPT_TEXT,
+		.offset = AT(name),
+	},
+	{
+		.name = "class",
+		.help = "laptops may be away for a while without an alert",
+		.type = FW_OPT_CHOICE,
+		.offset = AT(class),
+		.fallback = "server",
+		.choices = config_classes,
+	},
+	{
+		.name = "data",
+		.help = "folder of the agent's identity, key and spool",
+		.type = FW_OPT_TEXT,
+		.offset = AT(data),
+		.fallback = "/var/lib/fenwatch-agent",
+	},
+	{
+		.name = "collectors",
+		.help = "addresses (HOST:PORT) of one collector or of a stand-by restored from its "
+			"backup, in order of preference",
+		.type = FW_OPT_LIST,
+		.offset = AT(collectors),
+	},
+	{
+		.name = "proxy",
+		.help = "http://HOST:PORT of a proxy that is asked to CONNECT. Default: none",
+		.type = FW_OPT_CUSTOM,
+		.offset = AT(proxy),
+		.parse = parse_proxy,
+	},
+	{
+		.name = "interval",
+		.help = "time between two sweeps. Default: what the collector says, else 15s",
+		.type = FW_OPT_DURATION,
+		.offset = AT(interval_ms),
+		.min = 1000,
+		.max = 3600000,
+	},
+	{
+		.name = "batch",
+		.help = "sweeps sent at once; more than 1 saves bytes on thin links and costs delay",
+		.type = FW_OPT_INT,
+		.offset = AT(batch),
+		.fallback = "1",
+		.min = 1,
+		.max = 60,
+	},
+	{
+		.name = "spool",
+		.help = "where frames wait while the collector cannot be reached",
+		.type = FW_OPT_SECTION,
+		.offset = AT(spool),
+		.section = spool_table,
+	},
+	{
+		.name = "sources",
+		.help = "NAME: on, NAME: off, or NAME: {every: 1h} for the slow ones; "
+			"fenwatch-agent --list-sources names them all",
+		.type = FW_OPT_CUSTOM,
+		.offset = AT(sources),
+		.parse = parse_sources,
+	},
+	{
+		.name = "root",
+		.help = "where /proc, /sys, /etc and /var are looked for",
+		.type = FW_OPT_TEXT,
+		.offset = AT(root),
+		.fallback = "/",
+	},
+	{0},
+};
+
+static size_t source_count(void)
+{
+	size_t n = 0;
+	while (sources[n])
+		n++;
+	return n;
+}
+
+int config_find_source(const char *name, struct fw_err *err)
+{
+	const char *names[128];
+	size_t n = source_count();
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(sources[i]->name, name) == 0)
+			return (int)i;
+		if (i < sizeof names / sizeof *names)
+			names[i] = sources[i]->name;
+	}
+	const char *near = fw_nearest(name, names, n);
+	return fw_fail(err, -ENOENT, "there is no source '%s'%s%s%s", name,
+		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+struct slow_choice {
+	int64_t every_ms;
+};
+
+static const struct fw_option slow_table[] = {
+	{
+		.name = "every",
+		.help = "time between two reads",
+		.type = FW_OPT_DURATION,
+		.offset = offsetof(struct slow_choice, every_ms),
+		.min = 10000,
+		.max = INT64_C(7) * 86400000,
+		.required = true,
+	},
+	{0},
+};
+
+static int parse_switch(const struct fw_yaml *node, struct source_choice *choice)
+{
+	static const char *const on[] = {"on", "true", "yes"},
+				 *const off[] = {"off", "false", "no"};
+	const char *text = fw_yaml_text(node);
+	for (size_t i = 0; text && i < 3; i++) {
+		if (strcmp(text, on[i]) == 0)
+			choice->said = SOURCE_ON;
+		if (strcmp(text, off[i]) == 0)
+			choice->said = SOURCE_OFF;
+	}
+	return choice->said == SOURCE_UNSAID ? -EINVAL : 0;
+}
+
+static int parse_source(const struct source *source, const struct fw_yaml *node,
+	struct source_choice *choice, struct fw_arena *arena, struct fw_err *err)
+{
+	if (fw_yaml_kind(node) == FW_YAML_SCALAR) {
+		if (parse_switch(node, choice) < 0)
+			return fw_yaml_fail(node, err,
+				"source '%s' must be on, off or {every: DURATION}", source->name);
+		return 0;
+	}
+	if (!source->slow)
+		return fw_yaml_fail(node, err,
+			"source '%s' is read at every sweep; it can only be on or off",
+			source->name);
+	struct slow_choice slow = {0};
+	int rc = fw_conf_bind(node, slow_table, &slow, arena, err);
+	if (rc < 0)
+		return rc;
+	choice->said = SOURCE_ON;
+	choice->every_ms = slow.every_ms;
+	return 0;
+}
+
+static int parse_sources(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct source_choice *choices = fw_arena_alloc(arena, source_count() * sizeof *choices);
+	*(struct source_choice **)field = choices;
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING)
+		return fw_yaml_fail(node, err, "'sources' must be a mapping, NAME: on or off");
+	for (size_t i = 0; i < fw_yaml_count(node); i++) {
+		const struct fw_yaml *key = fw_yaml_key(node, i);
+		int index = config_find_source(fw_yaml_text(key), err);
+		if (index < 0)
+			return fw_fail_in(err, -EINVAL, "line %u", fw_yaml_line(key));
+		int rc = parse_source(
+			sources[index], fw_yaml_item(node, i), &choices[index], arena, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int parse_proxy(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	static const char scheme[] = "http://";
+	const char *text = fw_yaml_text(node);
+	char host[256];
+	unsigned port;
+	if (!text || strncmp(text, scheme, sizeof scheme - 1) != 0)
+		return fw_yaml_fail(node, err, "'proxy' must be http://HOST:PORT");
+	char *address = fw_arena_strdup(arena, text + sizeof scheme - 1);
+	size_t length = strlen(address);
+	if (length > 0 && address[length - 1] == '/')
+		address[length - 1] = 0;
+	if (fw_split_host_port(address, host, sizeof host, &port) < 0)
+		return fw_yaml_fail(node, err, "'proxy' must be http://HOST:PORT, not '%s'", text);
+	*(const char **)field = address;
+	return 0;
+}
+
+static int config_finish(struct config *c, struct fw_err *err)
+{
+	char node[256];
+	if (!c->name || !c->name[0]) {
+		if (gethostname(node, sizeof node) < 0)
+			return fw_fail_sys(err, -errno, "this machine's node name");
+		node[sizeof node - 1] = 0;
+		c->name = fw_arena_strdup(&c->arena, node);
+	}
+	if (strlen(c->name) > 255)
+		return fw_fail(err, -EINVAL, "'name' must have at most 255 bytes");
+	if (!c->sources)
+		c->sources = fw_arena_alloc(&c->arena, source_count() * sizeof *c->sources);
+	for (size_t i = 0; i < c->collectors.count; i++) {
+		char host[256];
+		unsigned port;
+		if (fw_split_host_port(c->collectors.items[i], host, sizeof host, &port) < 0 ||
+			port == 0)
+			return fw_fail(err, -EINVAL, "'collectors' must be HOST:PORT, not '%s'",
+				c->collectors.items[i]);
+	}
+	return 0;
+}
+
+int config_load(struct config *config, const char *path, struct fw_err *err)
+{
+	*config = (struct config){0};
+	int rc = fw_conf_load(path, config_table, config, &config->arena, err);
+	if (rc >= 0) {
+		rc = config_finish(config, err);
+		if (rc < 0)
+			rc = fw_fail_in(err, rc, "config '%s'", path);
+	}
+	if (rc < 0)
+		config_done(config);
+	return rc;
+}
+
+int config_parse(struct config *config, const char *name, const char *text, size_t length,
+	struct fw_err *err)
+{
+	*config = (struct config){0};
+	int rc = fw_conf_parse(name, text, length, config_table, config, &config->arena, err);
+	if (rc >= 0) {
+		rc = config_finish(config, err);
+		if (rc < 0)
+			rc = fw_fail_in(err, rc, "config '%s'", name);
+	}
+	if (rc < 0)
+		config_done(config);
+	return rc;
+}
+
+void config_done(struct config *config)
+{
+	fw_arena_done(&config->arena);
+	*config = (struct config){0};
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/file.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/notify.h>
+#include <fenwatch/wire.h>
+
+#include "identity.h"
+#include "packer.h"
+#include "plan.h"
+#include "self.h"
+#include "uplink.h"
+
+#define FLUSH_ONLINE_MS 5000   /* a frame may be in memory alone for so long */
+#define FLUSH_OFFLINE_MS 60000 /* one write a minute */
+#define RENEW_AGAIN_MS 600000
+#define PROVING_SWEEPS 2
+
+struct agent {
+	const struct config *config;
+	uv_loop_t loop;
+	struct fw_owner owner;
+	uv_timer_t flush, watchdog;
+	uv_signal_t terminate, interrupt;
+
+	struct machine machine;
+	struct machine_id machine_id;
+	struct identity identity;
+	struct settings *settings;
+	char *spool_dir;
+	struct spool *spool;
+	struct packer *packer;
+	struct sampler *sampler;
+	struct uplink *uplink;
+	struct source_plan *plans;
+	unsigned sweeps; /* since the settings in force */
+	bool write_failed, stopping;
+	int lock;
+};
+
+/* ---- to disk ---- */
+
+static void write_out(struct agent *a)
+{
+	struct fw_err err;
+	int rc = spool_flush(a->spool, &err);
+	if (rc >= 0)
+		rc = packer_journal(a->packer, &err);
+	if (rc < 0 && !a->write_failed)
+		fw_log(FW_ERROR, "%s; frames wait in memory", err.text);
+	if (rc >= 0 && a->write_failed)
+		fw_log(FW_NOTICE, "the spool can be written again");
+	a->write_failed = rc < 0;
+	if (uplink_is_online(a->uplink))
+		spool_tell_gap(a->spool, fw_wall_ms());
+}
+
+static void on_flush(uv_timer_t *timer)
+{
+	struct agent *a = FW_CONTAINER(timer, struct agent, flush);
+	write_out(a);
+	uplink_wake(a->uplink);
+}
+
+static bool all_is_written(const struct agent *a)
+{
+	return spool_is_flushed(a->spool) && packer_is_journaled(a->packer);
+}
+
+static void flush_later(struct agent *a)
+{
+	bool online = uplink_is_online(a->uplink);
+	if (a->stopping || all_is_written(a) || uv_is_active((uv_handle_t *)&a->flush))
+		return;
+	uv_timer_start(&a->flush, on_flush, online ? FLUSH_ONLINE_MS : FLUSH_OFFLINE_MS, 0);
+}
+
+/* ---- sweeps ---- */
+
+static void on_sweeping(struct sweep *sweep, void *arg)
+{
+	struct agent *a = arg;
+	struct spool_stat stat;
+	spool_stat(a->spool, &stat);
+	self_add(sweep, &stat);
+}
+
+static void renew_if_due(struct agent *a)
+{
+	int64_t now_ms = fw_wall_ms();
+	if (now_ms < a->identity.renew_at_ms || !uplink_is_online(a->uplink))
+		return;
+	a->identity.renew_at_ms = now_ms + RENEW_AGAIN_MS;
+	uplink_renew(a->uplink);
+}
+
+static void on_swept(const struct sweep *sweep, void *arg)
+{
+	struct agent *a = arg;
+	bool live = uplink_has_window(a->uplink);
+	uint64_t backlog = spool_next(a->spool, LANE_BACKLOG);
+	packer_sweep(a->packer, sweep_schema(sweep), sweep_cells(sweep), sweep_at_ms(sweep), live);
+	/* A backlog frame is on disk before it goes, so that its number is never used
+	 * for another one after a crash. */
+	if (uplink_is_online(a->uplink) && spool_next(a->spool, LANE_BACKLOG) != backlog)
+		write_out(a);
+	uplink_wake(a->uplink);
+	flush_later(a);
+	renew_if_due(a);
+	a->sweeps++;
+}
+
+/* ---- what the uplink asks and tells ---- */
+
+static SSL_CTX *op_tls(void *arg)
+{
+	struct agent *a = arg;
+	return a->identity.tls;
+}
+
+static bool op_must_renew(void *arg)
+{
+	struct agent *a = arg;
+	return identity_is_expired(&a->identity, fw_wall_ms());
+}
+
+struct known {
+	ProtobufCBinaryData hashes[64];
+	size_t n;
+};
+
+static void note_hash(uint32_t id, const uint8_t hash[FW_SCHEMA_HASH], void *arg)
+{
+	struct known *known = arg;
+	(void)id;
+	if (known->n == sizeof known->hashes / sizeof *known->hashes)
+		return;
+	known->hashes[known->n].data = (uint8_t *)hash;
+	known->hashes[known->n++].len = FW_SCHEMA_HASH;
+}
+
+static void op_hello(struct fw_buf *out, void *arg)
+{
+	struct agent *a = arg;
+	const char *const texts[][2] = {
+		{"class", config_classes[a->config->class]},
+		{"instance", a->config->name},
+		{"job", "node"},
+	};
+	enum { LABELS = sizeof texts / sizeof *texts };
+	Fenwatch__Wire__Label labels[LABELS], *list[LABELS];
+	for (int i = 0; i < LABELS; i++) {
+		fenwatch__wire__label__init(&labels[i]);
+		labels[i].name = (char *)texts[i][0];
+		labels[i].value = (char *)texts[i][1];
+		list[i] = &labels[i];
+	}
+	struct known known = {.n = 0};
+	spool_schemas(a->spool, note_hash, &known);
+	const Fenwatch__Wire__Settings *settings = settings_now(a->settings);
+	Fenwatch__Wire__Hello hello = FENWATCH__WIRE__HELLO__INIT;
+	hello.proto = 1;
+	hello.stream = spool_stream(a->spool);
+	hello.next_live = spool_oldest(a->spool, LANE_LIVE);
+	hello.next_backlog = spool_oldest(a->spool, LANE_BACKLOG);
+	hello.machine.data = a->machine_id.machine;
+	hello.machine.len = sizeof a->machine_id.machine;
+	hello.boot.data = a->machine_id.boot;
+	hello.boot.len = sizeof a->machine_id.boot;
+	hello.version = (char *)FW_VERSION;
+	hello.n_labels = LABELS;
+	hello.labels = list;
+	hello.n_known_schema = known.n;
+	hello.known_schema = known.hashes;
+	hello.settings_version = settings ? settings->version : 0;
+	fw_wire_put(out, FW_FRAME_HELLO, &hello.base);
+}
+
+static void apply_settings(struct agent *a)
+{
+	int64_t interval_ms = plan_interval_ms(a->config, a->settings);
+	plan_sources(a->config, a->settings, a->plans);
+	sampler_set_plan(a->sampler, a->plans);
+	sampler_set_interval(a->sampler, interval_ms);
+	packer_set_interval(a->packer, (uint32_t)interval_ms);
+	spool_set_max(a->spool, plan_spool_bytes(a->config, a->settings));
+	a->sweeps = 0;
+}
+
+static int begin_stream(struct agent *a)
+{
+	struct fw_err err;
+	fw_log(FW_WARNING,
+		"the collector has numbers that this spool did not make: this machine "
+		"or its data was set back; a new stream begins");
+	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), &err) < 0)
+		fw_log(FW_ERROR, "a new stream: %s", err.text);
+	packer_need_key(a->packer, fw_wall_ms());
+	return -ESTALE;
+}
+
+static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
+{
+	struct agent *a = arg;
+	const uint64_t acked[LANES] = {welcome->acked_live, welcome->acked_backlog};
+	const uint32_t crc[LANES] = {welcome->live_crc, welcome->backlog_crc};
+	if (spool_welcome(a->spool, acked, crc) < 0)
+		return begin_stream(a);
+	packer_acked(a->packer, acked[LANE_LIVE]);
+	for (int lane = 0; lane < LANES; lane++)
+		spool_ack(a->spool, (enum lane)lane, acked[lane]);
+	packer_set_max_sweeps(a->packer, welcome->max_sweeps);
+	if (welcome->settings && settings_offer(a->settings, welcome->settings)) {
+		fw_log(FW_NOTICE, "settings %llu of the collector are in force",
+			(unsigned long long)welcome->settings->version);
+		apply_settings(a);
+	}
+	packer_connected(a->packer);
+	spool_tell_gap(a->spool, fw_wall_ms());
+	write_out(a);
+	return 0;
+}
+
+static uint64_t op_oldest(enum lane lane, void *arg)
+{
+	struct agent *a = arg;
+	return spool_oldest(a->spool, lane);
+}
+
+static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
+{
+	struct agent *a = arg;
+	struct fw_err err;
+	int rc = spool_read(a->spool, lane, seq, out, &err);
+	if (rc < 0 && rc != -ENOENT)
+		fw_log(FW_ERROR, "%s", err.text);
+	return rc;
+}
+
+static const uint8_t *op_schema_hash(uint32_t id, void *arg)
+{
+	struct agent *a = arg;
+	return spool_schema_hash(a->spool, id);
+}
+
+static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void *arg)
+{
+	struct agent *a = arg;
+	return spool_schema(a->spool, id, message, length);
+}
+
+static void op_on_acked(const uint64_t to[LANES], void *arg)
+{
+	struct agent *a = arg;
+	packer_acked(a->packer, to[LANE_LIVE]);
+	for (int lane = 0; lane < LANES; lane++)
+		spool_ack(a->spool, (enum lane)lane, to[lane]);
+	if (all_is_written(a))
+		uv_timer_stop(&a->flush);
+	if (settings_on_trial(a->settings) && a->sweeps >= PROVING_SWEEPS)
+		settings_prove(a->settings);
+}
+
+static void op_on_need_key(void *arg)
+{
+	struct agent *a = arg;
+	packer_need_key(a->packer, fw_wall_ms());
+}
+
+static int op_renewal(struct fw_buf *out, struct fw_err *err, void *arg)
+{
+	struct agent *a = arg;
+	return identity_request(&a->identity, a->config->name, NULL, &a->machine_id, out, err);
+}
+
+static int op_on_renewed(const uint8_t *reply, size_t length, struct fw_err *err, void *arg)
+{
+	struct agent *a = arg;
+	return identity_accept(&a->identity, reply, length, err);
+}
+
+static void op_on_lost(void *arg)
+{
+	struct agent *a = arg;
+	packer_disconnected(a->packer);
+	flush_later(a);
+}
+
+static const struct uplink_ops ops = {
+	.tls = op_tls,
+	.must_renew = op_must_renew,
+	.hello = op_hello,
+	.on_welcome = op_on_welcome,
+	.oldest = op_oldest,
+	.frame = op_frame,
+	.schema_hash = op_schema_hash,
+	.schema = op_schema,
+	.on_acked = op_on_acked,
+	.on_need_key = op_on_need_key,
+	.renewal = op_renewal,
+	.on_renewed = op_on_renewed,
+	.on_lost = op_on_lost,
+};
+
+/* ---- life ---- */
+
+static void agent_stop(struct agent *a)
+{
+	if (a->stopping)
+		return;
+	a->stopping = true;
+	fw_notify("STOPPING=1");
+	uv_timer_stop(&a->flush);
+	packer_close_chain(a->packer);
+	write_out(a);
+	uplink_close(a->uplink);
+	sampler_close(a->sampler);
+	fw_owner_close(&a->owner);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	(void)number;
+	agent_stop(signal->loop->data);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	fw_notify("WATCHDOG=1");
+}
+
+static void on_handles_closed(struct fw_owner *owner)
+{
+	(void)owner;
+}
+
+static void open_handles(struct agent *a)
+{
+	uint64_t watchdog_ms = (uint64_t)fw_notify_watchdog_ms();
+	a->loop.data = a;
+	fw_owner_init(&a->owner, on_handles_closed);
+	uv_timer_init(&a->loop, &a->flush);
+	fw_owner_adopt(&a->owner, &a->flush);
+	uv_timer_init(&a->loop, &a->watchdog);
+	fw_owner_adopt(&a->owner, &a->watchdog);
+	uv_signal_init(&a->loop, &a->terminate);
+	fw_owner_adopt(&a->owner, &a->terminate);
+	uv_signal_init(&a->loop, &a->interrupt);
+	fw_owner_adopt(&a->owner, &a->interrupt);
+	uv_signal_start(&a->terminate, on_signal, SIGTERM);
+	uv_signal_start(&a->interrupt, on_signal, SIGINT);
+	if (watchdog_ms)
+		uv_timer_start(&a->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+}
+
+static double pause_scale(void)
+{
+#ifdef FW_TEST_SEAMS
+	const char *text = getenv("FENWATCH_BACKOFF_SCALE");
+	if (text)
+		return strtod(text, NULL);
+#endif
+	return 1;
+}
+
+static int open_spool(struct agent *a, struct fw_err *err)
+{
+	bool made;
+	struct spool_config config = plan_spool(a->config, a->settings, a->spool_dir);
+	int rc = spool_open(&a->spool, &config, &made, err);
+	if (rc < 0 || !made)
+		return rc;
+	/* Enrolling made one. */
+	fw_log(FW_WARNING, "spool '%s': what waited in it is lost; a new stream begins",
+		a->spool_dir);
+	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), err) < 0)
+		fw_log(FW_ERROR, "%s", err->text);
+	return 0;
+}
+
+static int open_state(struct agent *a, struct fw_err *err)
+{
+	const struct config *config = a->config;
+	char *lock = fw_format("%s/lock", config->data);
+	int rc = fw_mkdir_all(config->data, 0700);
+	a->lock = rc < 0 ? fw_fail_sys(err, rc, "data folder '%s'", config->data)
+			 : fw_file_lock(lock, err);
+	fw_free(lock);
+	if (a->lock < 0)
+		return a->lock == -EBUSY
+			? fw_fail(err, -EBUSY, "another agent is running with data folder '%s'",
+				  config->data)
+			: a->lock;
+	rc = identity_load(&a->identity, config->data, err);
+	if (rc >= 0)
+		rc = machine_open(&a->machine, config->root, err);
+	if (rc < 0)
+		return rc;
+	a->machine.var = config->data;
+	machine_id_read(&a->machine, &a->machine_id);
+	a->settings = settings_open(config->data);
+	a->spool_dir = fw_format("%s/spool", config->data);
+	rc = open_spool(a, err);
+	if (rc < 0)
+		return rc;
+	a->packer = packer_new(
+		a->spool, (uint32_t)config->batch, (uint32_t)plan_interval_ms(config, a->settings));
+	return 0;
+}
+
+static int open_work(struct agent *a, struct fw_err *err)
+{
+	struct uplink_config uplink = {
+		.collectors = &a->config->collectors,
+		.proxy = a->config->proxy,
+		.pause_scale = pause_scale(),
+		.ops = &ops,
+		.arg = a,
+	};
+	struct sampler_config sampler = {
+		.machine = &a->machine,
+		.interval_ms = plan_interval_ms(a->config, a->settings),
+		.on_sweeping = on_sweeping,
+		.on_swept = on_swept,
+		.arg = a,
+	};
+	int rc = uplink_open(&a->uplink, &a->loop, &uplink, err);
+	if (rc < 0)
+		return rc;
+	a->plans = plan_new();
+	plan_sources(a->config, a->settings, a->plans);
+	rc = sampler_open(&a->sampler, &a->loop, &sampler, a->plans, err);
+	if (rc < 0)
+		uplink_close(a->uplink);
+	return rc;
+}
+
+static void agent_done(struct agent *a)
+{
+	packer_free(a->packer);
+	spool_close(a->spool);
+	settings_close(a->settings);
+	if (a->machine.root_path)
+		machine_close(&a->machine);
+	identity_done(&a->identity);
+	fw_free(a->plans);
+	fw_free(a->spool_dir);
+	if (a->lock >= 0)
+		fw_close(a->lock);
+}
+
+int run(const struct config *config, struct fw_err *err)
+{
+	struct agent *a = fw_alloc(sizeof *a);
+	a->config = config;
+	a->lock = -1;
+	int rc = open_state(a, err);
+	if (rc >= 0) {
+		uv_loop_init(&a->loop);
+		open_handles(a);
+		rc = open_work(a, err);
+		if (rc >= 0) {
+			fw_notify("READY=1");
+			fw_log(FW_INFO, "watching %s every %lld ms", config->name,
+				(long long)plan_interval_ms(config, a->settings));
+		} else {
+			fw_owner_close(&a->owner);
+		}
+		uv_run(&a->loop, UV_RUN_DEFAULT);
+		int closed = uv_loop_close(&a->loop);
+		assert(closed == 0);
+		(void)closed;
+	}
+	agent_done(a);
+	fw_free(a);
+	return rc;
+}

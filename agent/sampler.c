@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler.h"
+
+#include <errno.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+
+#include "child.h"
+
+#define GRID_TOLERANCE_MS 50 /* a sweep this near to its time carries it */
+
+static const struct metric duration_metric = {
+	.name = "node_scrape_collector_duration_seconds",
+	.type = FW_GAUGE,
+	.unit = "seconds",
+	.help = "How long reading a source took, in whole milliseconds.",
+	.scale = 3,
+};
+static const struct metric success_metric = {
+	.name = "node_scrape_collector_success",
+	.type = FW_GAUGE,
+	.unit = "",
+	.help = "Whether a source could be read.",
+};
+
+struct reading {
+	struct source_plan plan;
+	void *state;
+	bool open, failed; /* failed: and logged */
+	struct child *child;
+};
+
+struct sampler {
+	struct sampler_config config;
+	struct fw_owner owner;
+	uv_timer_t timer;
+	uv_loop_t *loop;
+	struct sweep *sweep;
+	struct reading *readings; /* one for each of sources[] */
+	int64_t last_mono_ms;
+};
+
+int64_t grid_wait_ms(int64_t now_ms, int64_t interval_ms, int64_t since_ms)
+{
+	int64_t wait_ms = interval_ms - (now_ms % interval_ms + interval_ms) % interval_ms;
+	if (wait_ms < interval_ms / 4 && since_ms < interval_ms / 2)
+		wait_ms += interval_ms;
+	return wait_ms;
+}
+
+int64_t grid_time_ms(int64_t now_ms, int64_t interval_ms)
+{
+	int64_t off_ms = (now_ms % interval_ms + interval_ms) % interval_ms;
+	if (off_ms <= GRID_TOLERANCE_MS)
+		return now_ms - off_ms;
+	if (interval_ms - off_ms <= GRID_TOLERANCE_MS)
+		return now_ms + interval_ms - off_ms;
+	return now_ms;
+}
+
+/* ---- reading ---- */
+
+static void note_outcome(
+	struct reading *r, const struct source *source, int rc, const struct fw_err *err)
+{
+	bool failed = rc < 0 && rc != -ENODATA;
+	if (failed && !r->failed)
+		fw_log(FW_WARNING, "source %s: %s", source->name, err->text);
+	if (!failed && r->failed)
+		fw_log(FW_NOTICE, "source %s: reads again", source->name);
+	r->failed = failed;
+}
+
+static int open_once(
+	struct reading *r, const struct source *source, struct machine *m, struct fw_err *err)
+{
+	if (r->open)
+		return 0;
+	if (!r->state)
+		r->state = fw_alloc(source->state_size ? source->state_size : 1);
+	int rc = source->open ? source->open(r->state, m, err) : 0;
+	r->open = rc >= 0;
+	return rc;
+}
+
+static int read_here(struct reading *r, const struct source *source, struct machine *m,
+	struct sweep *sweep, int64_t *duration_ms, struct fw_err *err)
+{
+	int64_t start_ms = fw_mono_ms();
+	int rc = open_once(r, source, m, err);
+	if (rc >= 0)
+		rc = source->read(r->state, m, sweep, err);
+	*duration_ms = fw_mono_ms() - start_ms;
+	return rc;
+}
+
+static void read_source(
+	struct reading *r, const struct source *source, struct machine *m, struct sweep *sweep)
+{
+	struct fw_err err = {.text = "failed"};
+	int64_t duration_ms;
+	int rc;
+	if (r->child) {
+		struct child_report report;
+		child_replay(r->child, sweep, &report);
+		rc = report.rc;
+		err = report.err;
+		duration_ms = report.duration_ms;
+		if (rc == -EAGAIN)
+			return;
+	} else {
+		rc = read_here(r, source, m, sweep, &duration_ms, &err);
+	}
+	note_outcome(r, source, rc, &err);
+	const char *const *labels = SWEEP_LABELS("collector", source->name);
+	sweep_add(sweep, &duration_metric, duration_ms, labels);
+	sweep_add(sweep, &success_metric, rc >= 0 || rc == -ENODATA, labels);
+}
+
+static void reading_end(struct reading *r, const struct source *source)
+{
+	if (r->child)
+		child_close(r->child);
+	if (r->open && source->close)
+		source->close(r->state);
+	fw_free(r->state);
+	*r = (struct reading){.plan = r->plan};
+}
+
+static size_t source_count(void)
+{
+	size_t n = 0;
+	while (sources[n])
+		n++;
+	return n;
+}
+
+struct sweep *sampler_once(struct machine *machine, const struct source_plan *plans)
+{
+	struct sweep *sweep = sweep_new();
+	machine->now_ms = fw_wall_ms();
+	sweep_begin(sweep, machine->now_ms);
+	for (size_t i = 0; sources[i]; i++) {
+		struct reading reading = {.plan = plans[i]};
+		if (plans[i].on)
+			read_source(&reading, sources[i], machine, sweep);
+		reading_end(&reading, sources[i]);
+	}
+	sweep_end(sweep);
+	return sweep;
+}
+
+/* ---- on the grid ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(struct sampler *s)
+{
+	int64_t since_ms = fw_mono_ms() - s->last_mono_ms;
+	uint64_t wait_ms = (uint64_t)grid_wait_ms(fw_wall_ms(), s->config.interval_ms, since_ms);
+	/* The loop's own clock was read when this turn of it began. */
+	uv_update_time(s->loop);
+	uv_timer_start(&s->timer, on_timer, wait_ms, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct sampler *s = FW_CONTAINER(timer, struct sampler, timer);
+	struct machine *m = s->config.machine;
+	m->now_ms = grid_time_ms(fw_wall_ms(), s->config.interval_ms);
+	s->last_mono_ms = fw_mono_ms();
+	sweep_begin(s->sweep, m->now_ms);
+	for (size_t i = 0; sources[i]; i++)
+		if (s->readings[i].plan.on)
+			read_source(&s->readings[i], sources[i], m, s->sweep);
+	s->config.on_sweeping(s->sweep, s->config.arg);
+	sweep_end(s->sweep);
+	s->config.on_swept(s->sweep, s->config.arg);
+	schedule(s);
+}
+
+void sampler_set_plan(struct sampler *s, const struct source_plan *plans)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		struct reading *r = &s->readings[i];
+		bool same = r->plan.on == plans[i].on && r->plan.every_s == plans[i].every_s;
+		if (same)
+			continue;
+		reading_end(r, sources[i]);
+		r->plan = plans[i];
+		struct fw_err err;
+		if (r->plan.on && sources[i]->slow &&
+			child_open(&r->child, s->loop, sources[i], r->plan.every_s,
+				s->config.machine, &err) < 0) {
+			fw_log(FW_WARNING, "source %s: %s", sources[i]->name, err.text);
+			r->child = NULL;
+		}
+	}
+}
+
+static void on_closed(struct fw_owner *owner)
+{
+	struct sampler *s = FW_CONTAINER(owner, struct sampler, owner);
+	sweep_free(s->sweep);
+	fw_free(s->readings);
+	fw_free(s);
+}
+
+int sampler_open(struct sampler **out, uv_loop_t *loop, const struct sampler_config *config,
+	const struct source_plan *plans, struct fw_err *err)
+{
+	struct sampler *s = fw_alloc(sizeof *s);
+	int rc = uv_timer_init(loop, &s->timer);
+	if (rc < 0) {
+		fw_free(s);
+		return fw_fail_sys(err, rc, "the sampler's timer");
+	}
+	fw_owner_init(&s->owner, on_closed);
+	fw_owner_adopt(&s->owner, &s->timer);
+	s->config = *config;
+	s->loop = loop;
+	s->sweep = sweep_new();
+	s->readings = fw_alloc_array(source_count() + 1, sizeof *s->readings);
+	s->last_mono_ms = fw_mono_ms() - config->interval_ms;
+	sampler_set_plan(s, plans);
+	schedule(s);
+	*out = s;
+	return 0;
+}
+
+void sampler_set_interval(struct sampler *s, int64_t interval_ms)
+{
+	if (interval_ms == s->config.interval_ms)
+		return;
+	s->config.interval_ms = interval_ms;
+	schedule(s);
+}
+
+void sampler_close(struct sampler *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; sources[i]; i++)
+		reading_end(&s->readings[i], sources[i]);
+	fw_owner_close(&s->owner);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "self.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/file.h>
+#include <fenwatch/text.h>
+
+enum {
+	BUILD_INFO,
+	CPU_SECONDS,
+	RESIDENT_BYTES,
+	VIRTUAL_BYTES,
+	OPEN_FDS,
+	MAX_FDS,
+	START_TIME,
+	SPOOL_DEPTH,
+	SPOOL_BYTES,
+	SPOOL_OLDEST,
+	SPOOL_DROPPED,
+};
+
+static const struct metric metrics[] = {
+	[BUILD_INFO] = {"fenwatch_build_info", FW_GAUGE, "", "The version, as a label.", 0, 1},
+	[CPU_SECONDS] = {"process_cpu_seconds_total", FW_COUNTER, "seconds",
+		"CPU time that the agent has used.", 2, 1},
+	[RESIDENT_BYTES] = {"process_resident_memory_bytes", FW_GAUGE, "bytes",
+		"Resident memory of the agent.", 0, 4096},
+	[VIRTUAL_BYTES] = {"process_virtual_memory_bytes", FW_GAUGE, "bytes",
+		"Virtual memory of the agent.", 0, 4096},
+	[OPEN_FDS] = {"process_open_fds", FW_GAUGE, "", "Descriptors that the agent has open.", 0,
+		1},
+	[MAX_FDS] = {"process_max_fds", FW_GAUGE, "", "Descriptors that the agent may open.", 0, 1},
+	[START_TIME] = {"process_start_time_seconds", FW_GAUGE, "seconds",
+		"When the agent was started.", 3, 1},
+	[SPOOL_DEPTH] = {"fenwatch_spool_depth", FW_GAUGE, "",
+		"Frames that the collector has not acknowledged yet.", 0, 1},
+	[SPOOL_BYTES] = {"fenwatch_spool_bytes", FW_GAUGE, "bytes",
+		"Bytes that wait, on disk and in memory.", 0, 1},
+	[SPOOL_OLDEST] = {"fenwatch_spool_oldest_timestamp_seconds", FW_GAUGE, "seconds",
+		"Time of the oldest sweep that waits on disk; 0: none.", 3, 1},
+	[SPOOL_DROPPED] = {"fenwatch_spool_dropped_total", FW_COUNTER, "",
+		"Sweeps that had to be dropped.", 0, 1},
+};
+
+static int64_t start_time_ms(void)
+{
+	static int64_t started_ms;
+	if (!started_ms)
+		started_ms = fw_wall_ms();
+	return started_ms;
+}
+
+static void add_memory(struct sweep *sweep)
+{
+	char text[128];
+	int fd = fw_open("/proc/self/statm", O_RDONLY, 0);
+	if (fd < 0)
+		return;
+	ssize_t n = fw_pread(fd, text, sizeof text, 0);
+	fw_close(fd);
+	struct fw_cursor c = {text, text + (n > 0 ? n : 0)};
+	int64_t all, resident, page = sysconf(_SC_PAGESIZE);
+	if (fw_cut_i64(&c, &all) && fw_cut_i64(&c, &resident)) {
+		sweep_add_plain(sweep, &metrics[RESIDENT_BYTES], resident * page / 4096);
+		sweep_add_plain(sweep, &metrics[VIRTUAL_BYTES], all * page / 4096);
+	}
+}
+
+static void add_descriptors(struct sweep *sweep)
+{
+	struct rlimit limit;
+	int64_t n = -3; /* ".", ".." and the one that looks */
+	DIR *dir = opendir("/proc/self/fd");
+	if (!dir)
+		return;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	sweep_add_plain(sweep, &metrics[OPEN_FDS], n);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		sweep_add_plain(sweep, &metrics[MAX_FDS], (int64_t)limit.rlim_cur);
+}
+
+void self_add(struct sweep *sweep, const struct spool_stat *spool)
+{
+	sweep_add(sweep, &metrics[BUILD_INFO], 1,
+		SWEEP_LABELS("program", "fenwatch-agent", "version", FW_VERSION));
+	sweep_add_plain(sweep, &metrics[CPU_SECONDS], (int64_t)(fw_cpu_ns() / 10000000));
+	sweep_add_plain(sweep, &metrics[START_TIME], start_time_ms());
+	add_memory(sweep);
+	add_descriptors(sweep);
+	sweep_add_plain(sweep, &metrics[SPOOL_DEPTH], (int64_t)spool->frames);
+	sweep_add_plain(sweep, &metrics[SPOOL_BYTES], (int64_t)spool->bytes);
+	sweep_add_plain(sweep, &metrics[SPOOL_OLDEST], spool->oldest_ms);
+	sweep_add_plain(sweep, &metrics[SPOOL_DROPPED], (int64_t)spool->dropped_sweeps);
+}

@@ -1,0 +1,8 @@
+/* What the agent says about itself in every sweep: its process, its build and its
+ * spool. */
+#pragma once
+
+#include "spool.h"
+#include "sweep.h"
+
+void self_add(struct sweep *sweep, const struct spool_stat *spool);

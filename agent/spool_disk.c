@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include <fenwatch/crc.h>
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/tls.h>
+
+#include "spool_internal.h"
+
+#define CURSOR_BYTES 140
+#define SEGMENT_LEAST (64u << 10)
+
+/* ---- the cursor ---- */
+
+static char *path_in(const struct spool *s, const char *name)
+{
+	return fw_format("%s/%s", s->dir, name);
+}
+
+int spool_cursor_write(struct spool *s, struct fw_err *err)
+{
+	uint8_t c[CURSOR_BYTES] = {0};
+	if (s->config.look_only)
+		return 0;
+	put_u32(c, SPOOL_CURSOR_MAGIC);
+	put_u32(c + 4, SPOOL_VERSION);
+	put_u64(c + 8, s->stream);
+	for (int lane = 0; lane < LANES; lane++) {
+		uint8_t *at = c + 16 + 32 * lane;
+		put_u64(at, s->lanes[lane].base);
+		put_u64(at + 8, s->lanes[lane].acked);
+		put_u64(at + 16, s->lanes[lane].made);
+		put_u64(at + 24, s->lanes[lane].reserved);
+	}
+	put_u32(c + 80, s->chain_closed);
+	put_u32(c + 84, s->next_schema);
+	put_u64(c + 88, s->loss.from);
+	put_u64(c + 96, s->loss.to);
+	put_u64(c + 104, s->loss.sweeps);
+	put_u32(c + 112, (uint32_t)s->loss.why);
+	put_u64(c + 120, s->dropped_frames);
+	put_u64(c + 128, s->dropped_sweeps);
+	put_u32(c + 136, fw_crc32c(0, c, 136));
+	char *path = path_in(s, "cursor");
+	int rc = fw_file_replace(path, c, sizeof c, 0600, err);
+	fw_free(path);
+	return rc;
+}
+
+static bool cursor_take(struct spool *s, const uint8_t *c, size_t length)
+{
+	if (length != CURSOR_BYTES || get_u32(c) != SPOOL_CURSOR_MAGIC ||
+		get_u32(c + 136) != fw_crc32c(0, c, 136) || get_u32(c + 112) >= LOSSES)
+		return false;
+	s->stream = get_u64(c + 8);
+	for (int lane = 0; lane < LANES; lane++) {
+		const uint8_t *at = c + 16 + 32 * lane;
+		s->lanes[lane].base = get_u64(at);
+		s->lanes[lane].acked = get_u64(at + 8);
+		s->lanes[lane].made = get_u64(at + 16);
+		s->lanes[lane].reserved = get_u64(at + 24);
+	}
+	s->chain_closed = get_u32(c + 80);
+	s->next_schema = get_u32(c + 84);
+	s->loss.from = get_u64(c + 88);
+	s->loss.to = get_u64(c + 96);
+	s->loss.sweeps = get_u64(c + 104);
+	s->loss.why = (enum spool_loss)get_u32(c + 112);
+	s->dropped_frames = get_u64(c + 120);
+	s->dropped_sweeps = get_u64(c + 128);
+	return true;
+}
+
+/* 1: there is none that can be read. */
+static int cursor_load(struct spool *s, struct fw_err *err)
+{
+	struct fw_buf text = {0};
+	char *path = path_in(s, "cursor");
+	int rc = fw_file_read(path, 4096, &text, err);
+	fw_free(path);
+	if (rc >= 0 && text.length >= 8 && get_u32(text.data) == SPOOL_CURSOR_MAGIC &&
+		get_u32(text.data + 4) > SPOOL_VERSION)
+		rc = fw_fail(err, -EPROTONOSUPPORT,
+			"it was written by a newer agent (format %u); install that one or remove it",
+			get_u32(text.data + 4));
+	else if (rc >= 0)
+		rc = cursor_take(s, text.data, text.length) ? 0 : 1;
+	else if (rc == -ENOENT || rc == -EFBIG)
+		rc = 1;
+	fw_buf_done(&text);
+	return rc;
+}
+
+/* ---- segments ---- */
+
+static void segment_path(const struct spool *s, uint32_t id, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%08x.seg", s->dir, id);
+}
+
+static struct segment *segment_add(struct spool *s, uint32_t id)
+{
+	if (s->n_segments == s->segment_room) {
+		s->segment_room = s->segment_room ? 2 * s->segment_room : 4;
+		s->segments = fw_realloc(s->segments, s->segment_room * sizeof *s->segments);
+	}
+	struct segment *segment = &s->segments[s->n_segments++];
+	*segment = (struct segment){.id = id};
+	if (id >= s->next_segment)
+		s->next_segment = id + 1;
+	return segment;
+}
+
+static void segment_count(struct segment *segment, const struct frame *frame)
+{
+	if (!segment->first[frame->lane])
+		segment->first[frame->lane] = frame->seq;
+	segment->last[frame->lane] = frame->seq;
+	segment->frames++;
+	if (frame->lane == LANE_BACKLOG)
+		segment->sweeps += frame->sweeps;
+	if (frame->sweeps && (!segment->oldest_ms || frame->oldest_ms < segment->oldest_ms))
+		segment->oldest_ms = frame->oldest_ms;
+}
+
+static void segment_remove(struct spool *s, size_t i)
+{
+	char path[4096];
+	uint32_t id = s->segments[i].id;
+	if (i == s->n_segments - 1 && s->write_fd >= 0) {
+		fw_close(s->write_fd);
+		s->write_fd = -1;
+	}
+	if (s->reader.segment == id && s->reader.fd >= 0) {
+		fw_close(s->reader.fd);
+		s->reader.fd = -1;
+	}
+	segment_path(s, id, path, sizeof path);
+	if (!s->config.look_only)
+		fw_unlink(path); /* what stays behind is known as acknowledged by the cursor */
+	s->n_segments--;
+	memmove(&s->segments[i], &s->segments[i + 1], (s->n_segments - i) * sizeof *s->segments);
+}
+
+uint64_t spool_disk_bytes(const struct spool *s)
+{
+	uint64_t bytes = s->journal_bytes;
+	for (size_t i = 0; i < s->n_segments; i++)
+		bytes += s->segments[i].bytes;
+	return bytes;
+}
+
+static bool segment_is_done(const struct spool *s, const struct segment *segment)
+{
+	for (int lane = 0; lane < LANES; lane++)
+		if (segment->last[lane] > s->lanes[lane].acked)
+			return false;
+	return true;
+}
+
+void spool_disk_forget(struct spool *s)
+{
+	bool any = false;
+	for (size_t i = 0; i < s->n_segments; i++)
+		any |= segment_is_done(s, &s->segments[i]);
+	if (!any || spool_cursor_write(s, NULL) < 0)
+		return;
+	for (size_t i = s->n_segments; i-- > 0;)
+		if (segment_is_done(s, &s->segments[i]))
+			segment_remove(s, i);
+}
+
+void spool_disk_drop_oldest(struct spool *s)
+{
+	const struct segment *oldest = &s->segments[0];
+	uint64_t acked = s->lanes[LANE_BACKLOG].acked;
+	uint64_t from =
+		oldest->first[LANE_BACKLOG] > acked ? oldest->first[LANE_BACKLOG] : acked + 1;
+	uint64_t to = oldest->last[LANE_BACKLOG];
+	if (to >= from)
+		spool_lost(s, LOSS_FULL, from, to, to - from + 1, oldest->sweeps);
+	/* Live frames are in memory too: only their copies go. */
+	for (struct held *h = s->lanes[LANE_LIVE].first; h; h = h->next)
+		if (h->frame.seq >= oldest->first[LANE_LIVE] &&
+			h->frame.seq <= oldest->last[LANE_LIVE])
+			h->written = false;
+	spool_cursor_write(s, NULL);
+	segment_remove(s, 0);
+}
+
+/* ---- what a crash left ---- */
+
+static struct held *held_find(struct lane_state *lane, uint64_t seq)
+{
+	for (struct held *h = lane->first; h; h = h->next)
+		if (h->frame.seq == seq)
+			return h;
+	return NULL;
+}
+
+/* The later record of one number holds: it was made anew. */
+static void take_live(struct spool *s, const struct frame *frame)
+{
+	struct lane_state *lane = &s->lanes[LANE_LIVE];
+	struct held *held = fw_alloc(sizeof *held + frame->length);
+	held->frame = *frame;
+	held->frame.payload = held->bytes;
+	held->written = true;
+	memcpy(held->bytes, frame->payload, frame->length);
+	struct held **at = &lane->first;
+	while (*at && (*at)->frame.seq < frame->seq)
+		at = &(*at)->next;
+	struct held *same = held_find(lane, frame->seq);
+	held->next = same ? same->next : *at;
+	*at = held;
+	fw_free(same);
+	if (!held->next)
+		lane->last = &held->next;
+}
+
+static void take_record(struct spool *s, struct segment *segment, const struct record *record)
+{
+	const struct frame *frame = &record->frame;
+	if (record->kind == RECORD_SCHEMA) {
+		spool_schema_learn(s, frame->schema, frame->payload, frame->length);
+		return;
+	}
+	if (record->kind != RECORD_FRAME)
+		return;
+	struct lane_state *lane = &s->lanes[frame->lane];
+	if (frame->lane == LANE_LIVE && frame->seq > lane->acked)
+		take_live(s, frame);
+	if (frame->seq > lane->made)
+		lane->made = frame->seq;
+	if (frame->chain > s->chain_closed)
+		s->chain_closed = frame->chain;
+	segment_count(segment, frame);
+}
+
+static void segment_scan(struct spool *s, uint32_t id, int fd)
+{
+	struct fw_buf buf = {0};
+	struct segment *segment = segment_add(s, id);
+	uint64_t offset = SPOOL_FILE_HEADER;
+	if (spool_file_check(fd, SPOOL_SEGMENT_MAGIC) < 0)
+		offset = record_find(fd, 0, &buf);
+	while (offset) {
+		struct record record;
+		int n = record_read(fd, offset, &buf, &record);
+		if (n == 0)
+			break;
+		if (n < 0) {
+			offset = record_find(fd, offset, &buf);
+			continue;
+		}
+		take_record(s, segment, &record);
+		offset += (unsigned)n;
+		segment->bytes = offset;
+	}
+	fw_buf_done(&buf);
+	if (segment->frames == 0)
+		segment_remove(s, s->n_segments - 1);
+}
+
+static int segment_filter(const struct dirent *entry)
+{
+	return strlen(entry->d_name) == 12 && strcmp(entry->d_name + 8, ".seg") == 0;
+}
+
+static int segments_load(struct spool *s, struct fw_err *err)
+{
+	struct dirent **entries;
+	int n = scandir(s->dir, &entries, segment_filter, alphasort);
+	if (n < 0)
+		return fw_fail_sys(err, -errno, "cannot be listed");
+	for (int i = 0; i < n; i++) {
+		uint8_t id[4];
+		char *path = path_in(s, entries[i]->d_name);
+		entries[i]->d_name[8] = 0;
+		int fd = fw_unhex(entries[i]->d_name, id, 4) == 0 ? fw_open(path, O_RDONLY, 0) : -1;
+		if (fd >= 0) {
+			segment_scan(s,
+				(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 |
+					(uint32_t)id[2] << 8 | id[3],
+				fd);
+			fw_close(fd);
+		}
+		fw_free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
+}
+
+static void journal_load(struct spool *s)
+{
+	char *path = path_in(s, "journal");
+	s->journal_fd = fw_open(path, O_RDWR, 0);
+	fw_free(path);
+	if (s->journal_fd < 0 || spool_file_check(s->journal_fd, SPOOL_JOURNAL_MAGIC) < 0)
+		return;
+	struct fw_buf buf = {0};
+	struct record record;
+	uint64_t offset = SPOOL_FILE_HEADER;
+	for (int n; (n = record_read(s->journal_fd, offset, &buf, &record)) > 0;
+		offset += (unsigned)n) {
+		const struct frame *frame = &record.frame;
+		if (record.kind == RECORD_SCHEMA)
+			spool_schema_learn(s, frame->schema, frame->payload, frame->length);
+		if (record.kind != RECORD_PIECE || frame->chain <= s->chain_closed)
+			continue;
+		s->journal_chain = frame->chain;
+		s->left_schema = frame->schema;
+		fw_buf_append(&s->left, frame->payload, frame->length);
+	}
+	s->journal_bytes = offset;
+	fw_buf_done(&buf);
+}
+
+int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
+{
+	int rc = s->config.look_only ? 0 : fw_mkdir_all(s->dir, 0700);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot be made");
+	rc = cursor_load(s, err);
+	if (rc < 0)
+		return rc;
+	*made = rc == 1;
+	rc = segments_load(s, err);
+	if (rc < 0)
+		return rc;
+	journal_load(s);
+	s->next_chain =
+		(s->journal_chain > s->chain_closed ? s->journal_chain : s->chain_closed) + 1;
+	if (!*made)
+		return 0;
+	for (int lane = 0; lane < LANES; lane++) {
+		struct lane_state *state = &s->lanes[lane];
+		state->acked = state->made;
+		if (state->first)
+			state->acked = state->first->frame.seq - 1;
+		if (lane == LANE_BACKLOG && s->n_segments > 0 && s->segments[0].first[lane])
+			state->acked = s->segments[0].first[lane] - 1;
+	}
+	rc = spool_renew(s, LOSS_NONE, 0, err);
+	/* A full disk does not keep the agent from sampling. */
+	if (rc == -ENOSPC || rc == -EDQUOT) {
+		fw_random(&s->stream, sizeof s->stream);
+		s->stream |= 1;
+		rc = 0;
+	}
+	return rc;
+}
+
+void spool_disk_close(struct spool *s)
+{
+	const int fds[] = {s->write_fd, s->reader.fd, s->journal_fd};
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			fw_close(fds[i]);
+	fw_buf_done(&s->reader.buf);
+	fw_free(s->segments);
+}
+
+/* ---- writing ---- */
+
+bool spool_disk_has_room(const struct spool *s, size_t bytes, struct fw_err *err)
+{
+	struct statvfs fs;
+	if (statvfs(s->dir, &fs) < 0)
+		return true; /* the write itself will say what is wrong */
+	uint64_t block = fs.f_frsize, free_bytes = fs.f_bavail * block, all = fs.f_blocks * block;
+	uint64_t keep = all / 100 * s->config.keep_free_percent;
+	if (keep < s->config.keep_free_bytes)
+		keep = s->config.keep_free_bytes;
+	bool inodes = fs.f_files == 0 || fs.f_favail >= fs.f_files / 100;
+	if (free_bytes >= keep + bytes && inodes)
+		return true;
+	fw_fail(err, -ENOSPC, "spool '%s': the filesystem is left its last %llu MiB", s->dir,
+		(unsigned long long)(keep >> 20));
+	return false;
+}
+
+static uint64_t segment_limit(const struct spool *s)
+{
+	uint64_t limit = s->config.max_bytes / 16;
+	return limit < SEGMENT_LEAST ? SEGMENT_LEAST : limit;
+}
+
+static int segment_begin(struct spool *s)
+{
+	char path[4096];
+	uint8_t header[SPOOL_FILE_HEADER];
+	segment_path(s, s->next_segment, path, sizeof path);
+	int fd = fw_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd == -EEXIST)
+		s->next_segment++;
+	if (fd < 0)
+		return fd;
+	struct segment *segment = segment_add(s, s->next_segment);
+	segment->bytes = SPOOL_FILE_HEADER;
+	s->write_fd = fd;
+	s->n_written_schemas = 0;
+	s->dir_unsynced = true;
+	spool_file_header(header, SPOOL_SEGMENT_MAGIC);
+	return fw_pwrite(fd, header, sizeof header, 0);
+}
+
+static void segment_end(struct spool *s)
+{
+	if (s->write_fd >= 0)
+		fw_close(s->write_fd);
+	s->write_fd = -1;
+}
+
+/* Whatever a failed write or sync left behind its last whole record is cut off,
+ * and nothing is ever appended there again: a sync that failed once may lie the
+ * next time. */
+static void segment_abandon(struct spool *s)
+{
+	struct segment *segment = &s->segments[s->n_segments - 1];
+	if (segment->frames == 0) {
+		segment_remove(s, s->n_segments - 1);
+		return;
+	}
+	fw_truncate(s->write_fd, segment->bytes);
+	segment_end(s);
+}
+
+static size_t unwritten_bytes(const struct spool *s)
+{
+	size_t bytes = 0;
+	for (int lane = 0; lane < LANES; lane++)
+		for (const struct held *h = s->lanes[lane].first; h; h = h->next)
+			if (!h->written)
+				bytes += RECORD_HEADER + h->frame.length;
+	return bytes;
+}
+
+static void schema_record(const struct spool *s, uint32_t id, uint32_t chain, struct fw_buf *out)
+{
+	const struct known_schema *k = spool_schema_by_id(s, id);
+	if (!k || !k->message)
+		return;
+	uint8_t columns[4];
+	struct fw_buf payload = {0};
+	put_u32(columns, k->n_columns);
+	fw_buf_append(&payload, k->hash, sizeof k->hash);
+	fw_buf_append(&payload, columns, sizeof columns);
+	fw_buf_append(&payload, k->message, k->length);
+	struct record record = {
+		.kind = RECORD_SCHEMA,
+		.frame = {.schema = id,
+			.chain = chain,
+			.payload = payload.data,
+			.length = payload.length},
+	};
+	record_put(out, &record);
+	fw_buf_done(&payload);
+}
+
+/* A segment explains itself: each schema stands before the first frame with it. */
+static void schema_ensure(struct spool *s, uint32_t id, struct fw_buf *out)
+{
+	size_t room = sizeof s->written_schemas / sizeof *s->written_schemas;
+	if (id == 0)
+		return;
+	for (size_t i = 0; i < s->n_written_schemas; i++)
+		if (s->written_schemas[i] == id)
+			return;
+	s->written_schemas[s->n_written_schemas++ % room] = id;
+	if (s->n_written_schemas > room)
+		s->n_written_schemas = room;
+	schema_record(s, id, 0, out);
+}
+
+static void records_build(struct spool *s, struct fw_buf *out)
+{
+	for (int lane = 0; lane < LANES; lane++) {
+		for (const struct held *h = s->lanes[lane].first; h; h = h->next) {
+			if (h->written)
+				continue;
+			schema_ensure(s, h->frame.schema, out);
+			struct record record = {.kind = RECORD_FRAME, .frame = h->frame};
+			record_put(out, &record);
+		}
+	}
+}
+
+static int append_durably(struct spool *s, const struct fw_buf *data)
+{
+	uint64_t offset = s->segments[s->n_segments - 1].bytes;
+	int rc = fw_pwrite(s->write_fd, data->data, data->length, offset);
+	if (rc >= 0)
+		rc = fw_fdatasync(s->write_fd);
+	if (rc >= 0 && s->dir_unsynced)
+		rc = fw_fsync_dir(s->dir);
+	if (rc >= 0)
+		s->dir_unsynced = false;
+	return rc;
+}
+
+static void mark_written(struct spool *s, size_t length)
+{
+	struct segment *segment = &s->segments[s->n_segments - 1];
+	segment->bytes += length;
+	for (int lane = 0; lane < LANES; lane++) {
+		for (struct held *h = s->lanes[lane].first; h; h = h->next) {
+			if (h->written)
+				continue;
+			h->written = true;
+			segment_count(segment, &h->frame);
+		}
+	}
+}
+
+static void make_room(struct spool *s, size_t need)
+{
+	while (s->n_segments > 0 && spool_disk_bytes(s) + need > s->config.max_bytes)
+		spool_disk_drop_oldest(s);
+	if (s->write_fd >= 0 && s->segments[s->n_segments - 1].bytes + need > segment_limit(s))
+		segment_end(s);
+}
+
+int spool_disk_write(struct spool *s, struct fw_err *err)
+{
+	size_t need = unwritten_bytes(s);
+	if (!spool_disk_has_room(s, need, err))
+		return -ENOSPC;
+	make_room(s, need);
+	int rc = s->write_fd < 0 ? segment_begin(s) : 0;
+	if (rc >= 0) {
+		struct fw_buf data = {0};
+		records_build(s, &data);
+		rc = append_durably(s, &data);
+		if (rc >= 0)
+			mark_written(s, data.length);
+		fw_buf_done(&data);
+	}
+	if (rc < 0) {
+		if (s->write_fd >= 0)
+			segment_abandon(s);
+		return fw_fail_sys(err, rc, "spool '%s' cannot be written", s->dir);
+	}
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static const struct segment *segment_of(const struct spool *s, uint64_t seq)
+{
+	for (size_t i = 0; i < s->n_segments; i++)
+		if (s->segments[i].first[LANE_BACKLOG] <= seq &&
+			seq <= s->segments[i].last[LANE_BACKLOG])
+			return &s->segments[i];
+	return NULL;
+}
+
+static int reader_place(struct spool *s, uint64_t seq)
+{
+	const struct segment *segment = segment_of(s, seq);
+	if (!segment)
+		return -ENOENT;
+	struct reader *r = &s->reader;
+	if (r->fd < 0 || r->segment != segment->id) {
+		char path[4096];
+		segment_path(s, segment->id, path, sizeof path);
+		if (r->fd >= 0)
+			fw_close(r->fd);
+		r->fd = fw_open(path, O_RDONLY, 0);
+		if (r->fd < 0)
+			return r->fd;
+		r->segment = segment->id;
+	} else if (r->next == seq) {
+		return 0;
+	}
+	r->offset = SPOOL_FILE_HEADER;
+	return 0;
+}
+
+/* From where the reader stands to the frame `seq`; -ENOENT when it comes to
+ * another one behind it or to the end. */
+static int reader_seek(struct spool *s, uint64_t seq, struct frame *out)
+{
+	struct reader *r = &s->reader;
+	for (;;) {
+		struct record record;
+		int n = record_read(r->fd, r->offset, &r->buf, &record);
+		if (n == 0)
+			return -ENOENT;
+		if (n == -EBADMSG) {
+			r->offset = record_find(r->fd, r->offset, &r->buf);
+			if (!r->offset)
+				return -ENOENT;
+			continue;
+		}
+		if (n < 0)
+			return n;
+		bool frame = record.kind == RECORD_FRAME && record.frame.lane == LANE_BACKLOG;
+		if (frame && record.frame.seq > seq)
+			return -ENOENT;
+		r->offset += (unsigned)n;
+		if (record.kind == RECORD_SCHEMA)
+			spool_schema_learn(
+				s, record.frame.schema, record.frame.payload, record.frame.length);
+		if (frame && record.frame.seq == seq) {
+			*out = record.frame;
+			return 0;
+		}
+	}
+}
+
+static bool schema_is_missing(const struct spool *s, const struct frame *frame)
+{
+	const struct known_schema *k = spool_schema_by_id(s, frame->schema);
+	return frame->schema != 0 && (!k || !k->message);
+}
+
+int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out)
+{
+	int rc = reader_place(s, seq);
+	if (rc >= 0)
+		rc = reader_seek(s, seq, out);
+	if (rc >= 0 && schema_is_missing(s, out)) {
+		s->reader.offset = SPOOL_FILE_HEADER;
+		rc = reader_seek(s, seq, out);
+	}
+	bool stands = s->reader.offset != 0 && (rc >= 0 || rc == -ENOENT);
+	s->reader.next = stands ? seq + 1 : 0;
+	return rc;
+}
+
+/* ---- the journal ---- */
+
+static int journal_begin(struct spool *s, uint32_t schema, struct fw_buf *out)
+{
+	int rc = 0;
+	if (s->journal_fd < 0) {
+		char *path = path_in(s, "journal");
+		s->journal_fd = fw_open(path, O_RDWR | O_CREAT, 0600);
+		fw_free(path);
+		s->dir_unsynced = true;
+		if (s->journal_fd < 0)
+			return s->journal_fd;
+	}
+	rc = fw_truncate(s->journal_fd, 0);
+	s->journal_bytes = 0;
+	uint8_t header[SPOOL_FILE_HEADER];
+	spool_file_header(header, SPOOL_JOURNAL_MAGIC);
+	fw_buf_append(out, header, sizeof header);
+	schema_record(s, schema, 0, out);
+	return rc;
+}
+
+static int journal_append(struct spool *s, const struct fw_buf *data)
+{
+	int rc = fw_pwrite(s->journal_fd, data->data, data->length, s->journal_bytes);
+	if (rc >= 0)
+		rc = fw_fdatasync(s->journal_fd);
+	if (rc >= 0 && s->dir_unsynced) {
+		rc = fw_fsync_dir(s->dir);
+		s->dir_unsynced = rc < 0;
+	}
+	if (rc >= 0)
+		s->journal_bytes += data->length;
+	return rc;
+}
+
+int spool_journal(struct spool *s, uint32_t chain, uint32_t schema, const uint8_t *pieces,
+	size_t length, bool first, struct fw_err *err)
+{
+	if (!spool_disk_has_room(s, length, err))
+		return -ENOSPC;
+	struct fw_buf data = {0};
+	int rc = first || s->journal_fd < 0 ? journal_begin(s, schema, &data) : 0;
+	struct record record = {
+		.kind = RECORD_PIECE,
+		.frame = {.lane = LANE_BACKLOG,
+			.schema = schema,
+			.chain = chain,
+			.payload = pieces,
+			.length = length},
+	};
+	record_put(&data, &record);
+	if (rc >= 0)
+		rc = journal_append(s, &data);
+	fw_buf_done(&data);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "spool '%s': its journal cannot be written", s->dir);
+	s->journal_chain = chain;
+	return 0;
+}
+
+void spool_journal_truncate(struct spool *s)
+{
+	if (s->journal_fd >= 0)
+		fw_truncate(s->journal_fd, 0);
+	s->journal_bytes = 0;
+	s->journal_chain = 0;
+	fw_buf_done(&s->left);
+}
+
+uint32_t spool_journal_left(
+	const struct spool *s, uint32_t *schema, const uint8_t **pieces, size_t *length)
+{
+	*schema = s->left_schema;
+	*pieces = s->left.data;
+	*length = s->left.length;
+	return s->left.length > 0 ? s->journal_chain : 0;
+}
+
+uint32_t spool_chain_next(struct spool *s)
+{
+	return s->next_chain++;
+}
