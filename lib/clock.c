@@ -126,7 +126,7 @@ static bool cut_rfc3339(struct fw_cursor *c, int64_t *wall_ms)
 		return false;
 	if (!cut_time(c, &tm, &ms) || !cut_offset(c, &minutes))
 		return false;
-	*wall_ms = ((int64_t)timegm(&tm) - minutes * 60) * 1000 + ms;
+	*wall_ms = ((int64_t)timegm(&tm) - minutes * INT64_C(60)) * 1000 + ms;
 	return true;
 }
 

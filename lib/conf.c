@@ -218,7 +218,7 @@ static int refuse_unknown(const struct binding *b, const struct fw_yaml *key, co
 {
 	const char *names[NAMES_MOST];
 	size_t count = 0;
-	for (; table[count].name && count < NAMES_MOST; count++)
+	for (; count < NAMES_MOST && table[count].name; count++)
 		names[count] = table[count].name;
 	const char *near = fw_nearest(fw_yaml_text(key), names, count);
 	return fw_yaml_fail(key, b->err, "unknown key '%s'%s%s%s%s%s", fw_yaml_text(key),

@@ -28,9 +28,9 @@ static const struct unit time_units[] = {
 	{"y", 365ull * 24 * 3600 * 1000},
 	{"w", 7ull * 24 * 3600 * 1000},
 	{"d", 24ull * 3600 * 1000},
-	{"h", 3600 * 1000},
+	{"h", 3600ull * 1000},
 	{"ms", 1},
-	{"m", 60 * 1000},
+	{"m", 60ull * 1000},
 	{"s", 1000},
 };
 
@@ -105,8 +105,8 @@ const char *fw_format_duration(int64_t ms, char *text, size_t size)
 {
 	static const struct unit parts[] = {
 		{"d", 24ull * 3600 * 1000},
-		{"h", 3600 * 1000},
-		{"m", 60 * 1000},
+		{"h", 3600ull * 1000},
+		{"m", 60ull * 1000},
 		{"s", 1000},
 		{"ms", 1},
 	};

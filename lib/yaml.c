@@ -220,7 +220,7 @@ static int expect(struct reader *r, yaml_event_type_t type, bool *met)
 
 static int read_document(struct reader *r, const struct fw_yaml **root)
 {
-	bool met;
+	bool met = false;
 	int rc = expect(r, YAML_STREAM_START_EVENT, &met);
 	if (rc == 0)
 		rc = expect(r, YAML_DOCUMENT_START_EVENT, &met);

@@ -36,7 +36,7 @@ size_t fw_get_varint(const uint8_t *data, size_t length, uint64_t *value);
 
 static inline uint64_t fw_zigzag(int64_t v)
 {
-	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	return ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t fw_unzigzag(uint64_t v)
