@@ -21,8 +21,8 @@ struct store;
 
 struct api_config {
 	uv_loop_t *loop;
-	const char *listen;     /* "127.0.0.1:7480"; port 0 chooses one */
-	int auth;               /* 1: tokens, 0: none (loopback only) */
+	const char *listen;             /* "127.0.0.1:7480"; port 0 chooses one */
+	int auth;                       /* 1: tokens, 0: none (loopback only) */
 	const char *tls_cert, *tls_key; /* files; required when not loopback */
 	struct store *store;
 	struct enrol *enrol;

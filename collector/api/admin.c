@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alerts, agents, tokens and feeds: what SQLite holds, asked on the main thread. */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/text.h>
+
+#include "alert.h"
+#include "enrol.h"
+#include "feed.h"
+#include "parts.h"
+
+static void fail(struct request *r, int rc, const struct fw_err *err)
+{
+	if (rc == -ENOENT)
+		request_fail(r, 404, "not_found", "%s", err->text);
+	else if (rc == -EINVAL || rc == -ERANGE)
+		request_fail_bad(r, err);
+	else
+		request_fail(r, 500, "internal", "%s", err->text);
+}
+
+/* ---- alerts ---- */
+
+void admin_prepare_alerts(struct request *r)
+{
+	struct fw_err err;
+	int rc = alert_list(api_config(r->api)->alerts, &r->arena, &r->alerts, &r->n_alerts, &err);
+	if (rc < 0)
+		fail(r, rc, &err);
+}
+
+void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n)
+{
+	json_key(j, name);
+	json_open(j, '{');
+	for (size_t i = 0; i < n; i++)
+		json_put_text(j, pairs[i].name, pairs[i].value);
+	json_close(j, '}');
+}
+
+void admin_write_alert(struct json *j, const struct alert_view *alert)
+{
+	static const char *const states[] = {
+		[ALERT_PENDING] = "pending",
+		[ALERT_FIRING] = "firing",
+		[ALERT_RESOLVED] = "resolved",
+	};
+	json_open(j, '{');
+	json_put_text(j, "key", alert->key);
+	json_put_text(j, "rule", alert->rule);
+	json_put_text(j, "host", alert->instance);
+	json_put_text(j, "severity", alert->severity);
+	json_put_text(j, "state", states[alert->state]);
+	json_put_time(j, "since", alert->since_ms);
+	json_put_number(j, "value", alert->value);
+	admin_write_pairs(j, "labels", alert->labels, alert->n_labels);
+	admin_write_pairs(j, "annotations", alert->annotations, alert->n_annotations);
+	json_close(j, '}');
+}
+
+void admin_alerts(struct request *r)
+{
+	admin_prepare_alerts(r);
+	if (r->status)
+		return;
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_alerts; i++)
+		admin_write_alert(j, &r->alerts[i]);
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}
+
+/* ---- agents ---- */
+
+static const char *standing(const struct enrol_agent *agent, int64_t now_ms)
+{
+	if (agent->revoked_ms)
+		return "revoked";
+	return agent->expires_ms < now_ms ? "expired" : "good";
+}
+
+void admin_agents(struct request *r)
+{
+	struct enrol_agent *agents;
+	size_t n;
+	struct fw_err err;
+	int rc = enrol_agents(api_config(r->api)->enrol, &r->arena, &agents, &n, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		json_put_text(j, "uuid", agents[i].uuid);
+		json_put_text(j, "name", agents[i].name);
+		json_put_text(j, "state", standing(&agents[i], r->now_ms));
+		json_put_time(j, "enrolled", agents[i].enrolled_ms);
+		json_put_time(j, "renewed", agents[i].renewed_ms);
+		json_put_time(j, "expires", agents[i].expires_ms);
+		json_put_time(j, "revoked", agents[i].revoked_ms);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}
+
+void admin_agent_revoke(struct request *r)
+{
+	struct fw_err err;
+	int rc = enrol_revoke(api_config(r->api)->enrol, r->path_value, r->now_ms, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_text(j, "revoked", r->path_value);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+/* ---- tokens ---- */
+
+static void write_token(struct json *j, const struct enrol_token *token)
+{
+	json_put_int(j, "id", token->id);
+	json_put_text(j, "role", enrol_role_names[token->role]);
+	json_put_text(j, "note", token->note ? token->note : "");
+	json_put_time(j, "made", token->made_ms);
+	json_put_time(j, "expires", token->expires_ms);
+	json_key(j, "uses_left");
+	if (token->role == ROLE_JOIN && token->uses_left >= 0)
+		json_int(j, token->uses_left);
+	else
+		json_null(j);
+	json_put_text(j, "networks", token->networks ? token->networks : "");
+	json_put_text(j, "serials", token->serials ? token->serials : "");
+}
+
+void admin_tokens(struct request *r)
+{
+	struct enrol_token *tokens;
+	size_t n;
+	struct fw_err err;
+	int rc = enrol_tokens(api_config(r->api)->enrol, &r->arena, &tokens, &n, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		write_token(j, &tokens[i]);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}
+
+static void write_new_token(struct request *r, const char *text, int64_t id)
+{
+	struct enrol_token *tokens;
+	size_t n;
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_text(j, "token", text);
+	if (enrol_tokens(api_config(r->api)->enrol, &r->arena, &tokens, &n, NULL) >= 0)
+		for (size_t i = 0; i < n; i++)
+			if (tokens[i].id == id)
+				write_token(j, &tokens[i]);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+static int read_role(const struct request *r, enum enrol_role *role, struct fw_err *err)
+{
+	const char *name = params_get(&r->params, "role");
+	for (int i = 0; name && enrol_role_names[i]; i++) {
+		if (strcmp(enrol_role_names[i], name) == 0) {
+			*role = (enum enrol_role)i;
+			return 0;
+		}
+	}
+	return fw_fail(err, -EINVAL,
+		"invalid parameter \"role\": it is viewer, supplier, engineer, admin or join");
+}
+
+static int read_token(const struct request *r, struct enrol_token *wanted, struct fw_err *err)
+{
+	int64_t ttl_ms = 0;
+	uint64_t uses = 0;
+	int rc = read_role(r, &wanted->role, err);
+	if (rc == 0)
+		rc = params_duration(&r->params, "ttl", 0, &ttl_ms, err);
+	if (rc == 0)
+		rc = params_count(&r->params, "uses", &uses, err);
+	if (rc < 0)
+		return rc;
+	if (params_get(&r->params, "ttl") && ttl_ms <= 0)
+		return fw_fail(
+			err, -EINVAL, "invalid parameter \"ttl\": a token lives longer than that");
+	if (params_get(&r->params, "uses") && (uses == 0 || uses > 1000000))
+		return fw_fail(err, -EINVAL,
+			"invalid parameter \"uses\": it is a number from 1 to 1,000,000");
+	wanted->expires_ms = ttl_ms ? r->now_ms + ttl_ms : 0;
+	wanted->uses_left = (int64_t)uses; /* 0: as many as is usual */
+	wanted->note = params_get(&r->params, "note");
+	wanted->networks = params_get(&r->params, "networks");
+	wanted->serials = params_get(&r->params, "serials");
+	return 0;
+}
+
+void admin_token_new(struct request *r)
+{
+	struct enrol_token wanted = {0};
+	struct fw_err err;
+	char text[160];
+	int64_t id;
+	int rc = read_token(r, &wanted, &err);
+	if (rc == 0)
+		rc = enrol_token_new(api_config(r->api)->enrol, &wanted, r->now_ms, text,
+			sizeof text, &id, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	write_new_token(r, text, id);
+	explicit_bzero(text, sizeof text);
+}
+
+void admin_token_revoke(struct request *r)
+{
+	uint64_t id;
+	struct fw_err err;
+	if (fw_parse_u64(r->path_value, &id) < 0 || id > INT64_MAX) {
+		request_fail(r, 400, "bad_data", "a token is named by its number, not '%.40s'",
+			r->path_value);
+		return;
+	}
+	int rc = enrol_token_revoke(api_config(r->api)->enrol, (int64_t)id, r->now_ms, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_int(j, "revoked", (int64_t)id);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+/* ---- feeds ---- */
+
+void admin_feeds(struct request *r)
+{
+	struct alert_feed_view *views;
+	size_t n;
+	struct fw_err err;
+	int rc = alert_feeds(api_config(r->api)->alerts, &r->arena, &views, &n, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		json_put_text(j, "name", views[i].name);
+		json_put_text(j, "type", views[i].type);
+		json_put_bool(j, "live", views[i].live);
+		json_put_int(j, "waiting", (int64_t)views[i].waiting);
+		json_put_int(j, "delivered", (int64_t)views[i].delivered);
+		json_put_int(j, "refused", (int64_t)views[i].refused);
+		json_put_int(j, "tries", (int64_t)views[i].tries);
+		json_put_text(j, "last_error", views[i].last_error);
+		json_put_time(j, "last", views[i].last_ms);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "enrol.h"
+#include "parts.h"
+
+/* What a token's role may reach. A supplier sees its own estate only, and until
+ * answers can be cut down to one it sees none; a join token is for agents. */
+static const int reach[] = {
+	[ROLE_VIEWER] = ACCESS_VIEWER,
+	[ROLE_SUPPLIER] = ACCESS_ANYONE,
+	[ROLE_ENGINEER] = ACCESS_ENGINEER,
+	[ROLE_ADMIN] = ACCESS_ADMIN,
+	[ROLE_JOIN] = ACCESS_ANYONE,
+};
+
+static const char *header(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+/* The token of a request, in its arena, or NULL. */
+static const char *find_token(struct request *r)
+{
+	static const char bearer[] = "Bearer ";
+	const char *value = header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+	if (value && strncasecmp(value, bearer, sizeof bearer - 1) == 0)
+		return fw_arena_strdup(&r->arena, value + sizeof bearer - 1);
+	char *password = NULL;
+	char *user = MHD_basic_auth_get_username_password(r->connection, &password);
+	const char *token = password ? fw_arena_strdup(&r->arena, password) : NULL;
+	MHD_free(user);
+	MHD_free(password);
+	return token;
+}
+
+/* Without tokens only this machine may ask, and a page of a stranger that a
+ * browser here has open is kept out by the name it must have used. */
+static int check_local(struct request *r)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+	const char *host = header(r, MHD_HTTP_HEADER_HOST);
+	for (size_t i = 0; host && i < sizeof names / sizeof *names; i++) {
+		size_t length = strlen(names[i]);
+		if (strncasecmp(host, names[i], length) == 0 &&
+			(!host[length] || host[length] == ':'))
+			return 0;
+	}
+	request_fail(r, 403, "forbidden",
+		"without tokens this answers to the names localhost, 127.0.0.1 and [::1] only");
+	return -EACCES;
+}
+
+/* A page from elsewhere may not change anything here. */
+static int check_origin(struct request *r)
+{
+	const char *origin = header(r, MHD_HTTP_HEADER_ORIGIN);
+	const char *host = header(r, MHD_HTTP_HEADER_HOST);
+	if (strcmp(r->route->method, "GET") == 0 || !origin)
+		return 0;
+	const char *name = strstr(origin, "://");
+	if (name && host && strcasecmp(name + 3, host) == 0)
+		return 0;
+	request_fail(r, 403, "forbidden", "a page of another origin may not ask this");
+	return -EACCES;
+}
+
+static int check_token(struct request *r)
+{
+	const char *token = find_token(r);
+	enum enrol_role role;
+	if (!token || enrol_token_role(api_config(r->api)->enrol, token, r->now_ms, &role) < 0) {
+		request_fail(r, 401, "unauthorized", "%s",
+			token ? "this token is not known, was revoked or has expired"
+			      : "a token is needed: Authorization: Bearer TOKEN, or TOKEN as the password of basic authentication");
+		return -EACCES;
+	}
+	if (reach[role] >= (int)r->route->access)
+		return 0;
+	request_fail(r, 403, "forbidden", "a token of role %s may not ask this: it takes %s",
+		enrol_role_names[role], access_names[r->route->access]);
+	return -EACCES;
+}
+
+int auth_check(struct request *r)
+{
+	if (r->route->access == ACCESS_ANYONE)
+		return 0;
+	if (check_origin(r) < 0)
+		return -EACCES;
+	return api_config(r->api)->auth ? check_token(r) : check_local(r);
+}

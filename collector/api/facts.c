@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "facts.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "parts.h"
+
+int facts_read(struct request *r, const char *selector, int64_t at_ms, struct facts *out)
+{
+	struct query_limits limits = prometheus_limits(r);
+	struct query_result result;
+	struct fw_err err;
+	int rc = query_instant(
+		api_config(r->api)->store, selector, at_ms, &limits, &r->arena, &result, &err);
+	if (rc < 0) {
+		prometheus_fail(r, result.fault, NULL, &err);
+		return rc;
+	}
+	*out = (struct facts){result.series, result.n_series};
+	return 0;
+}
+
+static const char *quote(struct request *r, const char *text)
+{
+	char *quoted = fw_arena_alloc(&r->arena, 2 * strlen(text) + 1), *at = quoted;
+	for (; *text; text++) {
+		if (strchr("\"\\\n", *text))
+			*at++ = '\\';
+		*at++ = *text == '\n' ? 'n' : *text;
+	}
+	return quoted;
+}
+
+const char *facts_selector(struct request *r, const char *name, const char *host)
+{
+	return host ? fw_arena_format(
+			      &r->arena, "{__name__=~\"%s\",instance=\"%s\"}", name, quote(r, host))
+		    : fw_arena_format(&r->arena, "{__name__=~\"%s\"}", name);
+}
+
+static const char *name_of(const struct query_series *series)
+{
+	return series->labels[0].value;
+}
+
+/* The first series whose name is not below `name`. */
+static size_t lower_bound(const struct facts *facts, const char *name)
+{
+	size_t low = 0, high = facts->n_series;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(name_of(&facts->series[middle]), name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct query_series *facts_metric(const struct facts *facts, const char *name, size_t *n)
+{
+	size_t first = lower_bound(facts, name), end = first;
+	while (end < facts->n_series && strcmp(name_of(&facts->series[end]), name) == 0)
+		end++;
+	*n = end - first;
+	return facts->series + first;
+}
+
+double facts_newest(const struct query_series *series)
+{
+	return series->points[series->n_points - 1].value;
+}
+
+double facts_value(const struct facts *facts, const char *name)
+{
+	size_t n;
+	const struct query_series *series = facts_metric(facts, name, &n);
+	return n ? facts_newest(series) : NAN;
+}
+
+/* Order of two series by their labels without the name. */
+static int compare_rest(const struct query_series *a, const struct query_series *b)
+{
+	for (size_t i = 1; i < a->n_labels && i < b->n_labels; i++) {
+		int order = strcmp(a->labels[i].name, b->labels[i].name);
+		if (order == 0)
+			order = strcmp(a->labels[i].value, b->labels[i].value);
+		if (order != 0)
+			return order;
+	}
+	return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+}
+
+double facts_beside(const struct facts *facts, const struct query_series *like, const char *name)
+{
+	size_t n, low = 0;
+	const struct query_series *series = facts_metric(facts, name, &n);
+	for (size_t high = n; low < high;) {
+		size_t middle = low + (high - low) / 2;
+		int order = compare_rest(&series[middle], like);
+		if (order == 0)
+			return facts_newest(&series[middle]);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NAN;
+}
+
+const char *facts_label(const struct query_series *series, const char *name)
+{
+	for (size_t i = 0; i < series->n_labels; i++)
+		if (strcmp(series->labels[i].name, name) == 0)
+			return series->labels[i].value;
+	return NULL;
+}
+
+double facts_rate(const struct query_series *series)
+{
+	const struct query_point *first = &series->points[0],
+				 *last = &series->points[series->n_points - 1];
+	double grown = 0;
+	for (size_t i = 1; i < series->n_points; i++) {
+		double step = series->points[i].value - series->points[i - 1].value;
+		/* A counter that fell began anew from zero. */
+		grown += step < 0 ? series->points[i].value : step;
+	}
+	return last->at_ms > first->at_ms ? grown * 1000 / (double)(last->at_ms - first->at_ms)
+					  : NAN;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+
+#include "alert.h"
+#include "enrol.h"
+#include "feed.h"
+#include "ingest.h"
+#include "store.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define STEP_MS 15000
+
+char fakes_asked[256];
+
+void fakes_reset(void)
+{
+	fakes_asked[0] = '\0';
+}
+
+/* ---- store ---- */
+
+#define GROWS (-1) /* a counter: 100 a second */
+
+static const struct fw_label ext4[] = {
+	{"device", "/dev/sda1"}, {"fstype", "ext4"}, {"mountpoint", "/"}};
+static const struct fw_label sda[] = {{"device", "sda"}};
+static const struct fw_label eth0[] = {{"device", "eth0"}};
+static const struct fw_label idle[] = {{"cpu", "0"}, {"mode", "idle"}};
+static const struct fw_label debian[] = {{"id", "debian"}, {"pretty_name", "Debian <12>"}};
+static const struct fw_label uname_[] = {{"machine", "x86_64"}, {"release", "6.1.0"}};
+static const struct fw_label cron[] = {
+	{"name", "cron.service"}, {"state", "failed"}, {"type", "simple"}};
+static const struct fw_label apt[] = {{"source", "apt"}};
+
+static const struct {
+	struct fw_column column;
+	int64_t cell;
+} facts[] = {
+	{{"apt_package_cache_timestamp_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
+	{{"apt_security_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 3},
+	{{"apt_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 7},
+	{{"fenwatch_patch_source_ok", apt, 1, 0, FW_GAUGE, 1}, 1},
+	{{"node_boot_time_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
+	{{"node_cpu_seconds_total", idle, 2, 3, FW_COUNTER, 1}, GROWS},
+	{{"node_disk_io_time_seconds_total", sda, 1, 3, FW_COUNTER, 1}, GROWS},
+	{{"node_disk_read_bytes_total", sda, 1, 0, FW_COUNTER, 512}, GROWS},
+	{{"node_filesystem_avail_bytes", ext4, 3, 0, FW_GAUGE, 1024}, 250000},
+	{{"node_filesystem_readonly", ext4, 3, 0, FW_GAUGE, 1}, 0},
+	{{"node_filesystem_size_bytes", ext4, 3, 0, FW_GAUGE, 1024}, 1000000},
+	{{"node_load1", NULL, 0, 2, FW_GAUGE, 1}, 150},
+	{{"node_memory_MemAvailable_bytes", NULL, 0, 0, FW_GAUGE, 1024}, 500},
+	{{"node_memory_MemTotal_bytes", NULL, 0, 0, FW_GAUGE, 1024}, 2000},
+	{{"node_network_receive_bytes_total", eth0, 1, 0, FW_COUNTER, 1}, GROWS},
+	{{"node_network_up", eth0, 1, 0, FW_GAUGE, 1}, 1},
+	{{"node_os_info", debian, 2, 0, FW_GAUGE, 1}, 1},
+	{{"node_reboot_required", NULL, 0, 0, FW_GAUGE, 1}, 1},
+	{{"node_systemd_unit_state", cron, 3, 0, FW_GAUGE, 1}, 1},
+	{{"node_uname_info", uname_, 2, 0, FW_GAUGE, 1}, 1},
+};
+
+static const struct fw_label web01[] = {{"instance", "web01"}, {"job", "node"}};
+static const struct fw_label db01[] = {{"instance", "db01"}, {"job", "node"}};
+
+static const char *label_of(const struct fw_label *labels, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return labels[i].value;
+	return NULL;
+}
+
+static bool takes(const struct store_matcher *matchers, size_t n, const struct fw_column *column)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *value = strcmp(matchers[i].name, "__name__") == 0
+			? column->name
+			: label_of(web01, COUNT(web01), matchers[i].name);
+		if (!value)
+			value = label_of(column->labels, column->n_labels, matchers[i].name);
+		if (!matchers[i].accepts(&matchers[i], value ? value : ""))
+			return false;
+	}
+	return true;
+}
+
+int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
+	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
+	size_t *n_groups, struct fw_err *err)
+{
+	(void)store;
+	(void)err;
+	struct fw_column *all = fw_arena_alloc(arena, COUNT(facts) * sizeof *all);
+	uint32_t *columns = fw_arena_alloc(arena, COUNT(facts) * sizeof *columns);
+	struct fw_schema *schema = fw_arena_alloc(arena, sizeof *schema);
+	*schema = (struct fw_schema){.n_columns = COUNT(facts), .columns = all};
+	size_t n = 0;
+	for (uint32_t i = 0; i < COUNT(facts); i++) {
+		all[i] = facts[i].column;
+		if (takes(matchers, n_matchers, &facts[i].column))
+			columns[n++] = i;
+	}
+	*groups = fw_arena_alloc(arena, sizeof **groups);
+	**groups = (struct store_group){1, 1, web01, COUNT(web01), schema, columns, n};
+	*n_groups = n > 0 && from_ms <= to_ms;
+	return 0;
+}
+
+int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
+	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
+{
+	(void)store;
+	(void)err;
+	int64_t first = from_ms + (STEP_MS - from_ms % STEP_MS) % STEP_MS;
+	size_t n = to_ms < first ? 0 : (size_t)((to_ms - first) / STEP_MS) + 1;
+	int64_t *times_ms = fw_arena_alloc(arena, (n + 1) * sizeof *times_ms);
+	const int64_t **columns = fw_arena_alloc(arena, group->n_columns * sizeof *columns);
+	for (size_t i = 0; i < n; i++)
+		times_ms[i] = first + (int64_t)i * STEP_MS;
+	for (size_t c = 0; c < group->n_columns; c++) {
+		int64_t *cells = fw_arena_alloc(arena, (n + 1) * sizeof *cells);
+		int64_t cell = facts[group->columns[c]].cell;
+		for (size_t i = 0; i < n; i++)
+			cells[i] = cell == GROWS ? times_ms[i] / 10 : cell;
+		columns[c] = cells;
+	}
+	*out = (struct store_columns){.n = n, .times_ms = times_ms, .cells = columns};
+	return 0;
+}
+
+int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
+	int64_t *at_ms, int64_t **cells)
+{
+	(void)store;
+	(void)group;
+	(void)arena;
+	(void)at_ms;
+	(void)cells;
+	return -ENODATA;
+}
+
+size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts)
+{
+	(void)store;
+	int64_t now_ms = fw_wall_ms(), earlier_ms = now_ms - 3600 * 1000;
+	*hosts = fw_arena_alloc(arena, 3 * sizeof **hosts);
+	(*hosts)[0] = (struct store_host){1, web01, COUNT(web01), now_ms, now_ms, 1, {1}};
+	(*hosts)[1] = (struct store_host){2, db01, COUNT(db01), earlier_ms, earlier_ms, 1, {2}};
+	/* The collector's own series of a host are none. */
+	(*hosts)[2] = (struct store_host){3, db01, COUNT(db01), 0, now_ms, 1, {0}};
+	return 3;
+}
+
+void store_stat(struct store *store, struct store_stat *out)
+{
+	(void)store;
+	*out = (struct store_stat){.hosts = 2, .samples = 42, .oldest_ms = 1500};
+}
+
+/* ---- enrolment ---- */
+
+const char *const enrol_role_names[] = {"viewer", "supplier", "engineer", "admin", "join", NULL};
+
+int enrol_token_role(struct enrol *enrol, const char *text, int64_t now_ms, enum enrol_role *role)
+{
+	(void)enrol;
+	(void)now_ms;
+	for (int i = 0; i < ROLE_JOIN; i++) {
+		if (strcmp(enrol_role_names[i], text) == 0) {
+			*role = (enum enrol_role)i;
+			return 0;
+		}
+	}
+	return -EACCES;
+}
+
+int enrol_agents(struct enrol *enrol, struct fw_arena *arena, struct enrol_agent **out, size_t *n,
+	struct fw_err *err)
+{
+	(void)enrol;
+	(void)err;
+	*n = 1;
+	*out = fw_arena_alloc(arena, sizeof **out);
+	**out = (struct enrol_agent){
+		.uuid = "u-1", .name = "web01", .expires_ms = INT64_C(1) << 50};
+	return 0;
+}
+
+int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, struct fw_err *err)
+{
+	(void)enrol;
+	(void)now_ms;
+	if (strcmp(uuid_or_name, "web01") != 0)
+		return fw_fail(err, -ENOENT, "there is no agent '%s'", uuid_or_name);
+	snprintf(fakes_asked, sizeof fakes_asked, "revoke %s", uuid_or_name);
+	return 0;
+}
+
+static const struct enrol_token join_token = {.id = 5,
+	.role = ROLE_JOIN,
+	.note = "rack 3",
+	.uses_left = 1,
+	.networks = "",
+	.serials = ""};
+
+int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token **out, size_t *n,
+	struct fw_err *err)
+{
+	(void)enrol;
+	(void)err;
+	*n = 1;
+	*out = fw_arena_alloc(arena, sizeof **out);
+	**out = join_token;
+	return 0;
+}
+
+int enrol_token_new(struct enrol *enrol, const struct enrol_token *wanted, int64_t now_ms,
+	char *text, size_t size, int64_t *id, struct fw_err *err)
+{
+	(void)enrol;
+	(void)err;
+	snprintf(fakes_asked, sizeof fakes_asked, "token %s ttl %lld uses %lld note %s",
+		enrol_role_names[wanted->role],
+		(long long)(wanted->expires_ms ? wanted->expires_ms - now_ms : 0),
+		(long long)wanted->uses_left, wanted->note ? wanted->note : "-");
+	snprintf(text, size, "fwj1-secret");
+	*id = join_token.id;
+	return 0;
+}
+
+int enrol_token_revoke(struct enrol *enrol, int64_t id, int64_t now_ms, struct fw_err *err)
+{
+	(void)enrol;
+	(void)now_ms;
+	if (id != join_token.id)
+		return fw_fail(err, -ENOENT, "there is no token %lld", (long long)id);
+	snprintf(fakes_asked, sizeof fakes_asked, "forget %lld", (long long)id);
+	return 0;
+}
+
+/* ---- alerts, feeds, ingest ---- */
+
+static const struct notice_pair labels[] = {{"alertname", "RebootRequired"}, {"instance", "web01"}};
+
+static const struct alert_view views[] = {
+	{"fw1-a", "RebootRequired", "web01", "warning", ALERT_FIRING, 1700000000000, 0, 1, labels,
+		NULL, 2, 0},
+	{"fw1-b", "SecurityUpdatesPending", "web01", "warning", ALERT_PENDING, 1700000000500, 0, 3,
+		labels, NULL, 2, 0},
+};
+
+int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
+	struct fw_err *err)
+{
+	(void)alerts;
+	(void)err;
+	*n = COUNT(views);
+	*out = fw_arena_alloc(arena, sizeof views);
+	memcpy(*out, views, sizeof views);
+	return 0;
+}
+
+int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err)
+{
+	(void)alerts;
+	(void)err;
+	*n = 1;
+	*out = fw_arena_alloc(arena, sizeof **out);
+	**out = (struct alert_feed_view){
+		.name = "desk", .type = "webhook", .live = 1, .delivered = 9};
+	return 0;
+}
+
+void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
+{
+	(void)ingest;
+	*out = (struct ingest_stat){.connections = 2};
+}

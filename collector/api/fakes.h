@@ -1,0 +1,13 @@
+/* A collector of two hosts for tests of the API: store, enrolment, alerts and
+ * ingest behind their own doors, with nothing on disk.
+ *
+ * web01 has a sweep every 15 s at all times; its counters grow by 100 a second.
+ * db01 was last heard an hour ago. A token's text is the name of its role.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* What the API asked for, as "VERB ARGUMENT"; empty when it asked for no change. */
+extern char fakes_asked[256];
+void fakes_reset(void);

@@ -1,0 +1,19 @@
+/* What is shown of one host, and of many in the lists of patches and filesystems. */
+#pragma once
+
+#include "facts.h"
+#include "json.h"
+
+/* Every metric that patches are told from, as a regular expression. */
+#define HOST_PATCH_METRICS                                                         \
+	"apt_(security_)?upgrades_pending|apt_upgrades_held|node_reboot_required|" \
+	"apt_package_cache_timestamp_seconds|fenwatch_patch_source_ok"
+#define HOST_DISK_METRICS "node_filesystem_(size_bytes|avail_bytes|files|files_free|readonly)"
+
+/* The members of a host's patches; `like` is any series with the host's labels alone. */
+void host_write_patches(
+	struct json *j, const struct facts *facts, const struct query_series *like, int64_t now_ms);
+/* The members of a filesystem, from its size. */
+void host_write_filesystem(
+	struct json *j, const struct facts *facts, const struct query_series *size);
+double host_used_percent(const struct facts *facts, const struct query_series *size);

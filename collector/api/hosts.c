@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert.h"
+#include "facts.h"
+#include "parts.h"
+
+/* Silence is a rule's to judge, by the host's own interval. Where that rule is
+ * off, values that a query no longer finds are as old as this. */
+#define SILENT_MS QUERY_LOOKBACK_MS
+#define SILENCE_RULE "HostSilent"
+
+const char *const host_state_names[] = {
+	[HOST_OK] = "ok",
+	[HOST_WARNING] = "warning",
+	[HOST_CRITICAL] = "critical",
+	[HOST_SILENT] = "silent",
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct host *x = a, *y = b;
+	return strcmp(x->name, y->name);
+}
+
+static const char *instance_of(const struct store_host *host)
+{
+	for (size_t i = 0; i < host->n_labels; i++)
+		if (strcmp(host->labels[i].name, "instance") == 0)
+			return host->labels[i].value;
+	return "";
+}
+
+/* Jobs of one name become one host: the one heard last speaks for it. */
+static size_t merge_jobs(struct host *hosts, size_t n)
+{
+	size_t kept = 0;
+	qsort(hosts, n, sizeof *hosts, by_name);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || by_name(&hosts[kept - 1], &hosts[i]) != 0)
+			hosts[kept++] = hosts[i];
+		else if (hosts[i].store->received_ms > hosts[kept - 1].store->received_ms)
+			hosts[kept - 1].store = hosts[i].store;
+	}
+	return kept;
+}
+
+static struct host *find_host(struct host *hosts, size_t n, const char *name)
+{
+	struct host wanted = {.name = name};
+	return name ? bsearch(&wanted, hosts, n, sizeof *hosts, by_name) : NULL;
+}
+
+static enum host_state state_of(const struct alert_view *alert)
+{
+	if (strcmp(alert->rule, SILENCE_RULE) == 0)
+		return HOST_SILENT;
+	return strcmp(alert->severity, "critical") == 0 ? HOST_CRITICAL : HOST_WARNING;
+}
+
+static void count_alert(struct host *host, const struct alert_view *alert)
+{
+	enum host_state state = state_of(alert);
+	host->n_alerts++;
+	if (state > host->state || (state == host->state && alert->since_ms < host->since_ms)) {
+		host->state = state;
+		host->since_ms = alert->since_ms;
+	}
+}
+
+static void judge(struct request *r, struct host *hosts, size_t n)
+{
+	for (size_t i = 0; i < r->n_alerts; i++) {
+		struct host *host = find_host(hosts, n, r->alerts[i].instance);
+		if (host && r->alerts[i].state == ALERT_FIRING)
+			count_alert(host, &r->alerts[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (r->now_ms - hosts[i].store->received_ms <= SILENT_MS ||
+			hosts[i].state == HOST_SILENT)
+			continue;
+		hosts[i].state = HOST_SILENT;
+		hosts[i].since_ms = hosts[i].store->received_ms;
+	}
+}
+
+/* Site and class lie on one series a host. */
+static int add_register(struct request *r, struct host *hosts, size_t n)
+{
+	struct facts facts;
+	size_t n_series;
+	int rc = facts_read(r, "fenwatch_host_info", r->now_ms, &facts);
+	if (rc < 0)
+		return rc;
+	const struct query_series *series = facts_metric(&facts, "fenwatch_host_info", &n_series);
+	for (size_t i = 0; i < n_series; i++) {
+		struct host *host = find_host(hosts, n, facts_label(&series[i], "instance"));
+		if (!host)
+			continue;
+		host->site = facts_label(&series[i], "site");
+		host->class = facts_label(&series[i], "class");
+	}
+	return 0;
+}
+
+int hosts_read(struct request *r, struct host **out, size_t *n_out)
+{
+	struct store_host *stored;
+	size_t n_stored = store_hosts(api_config(r->api)->store, &r->arena, &stored), n = 0;
+	struct host *hosts = fw_arena_alloc(&r->arena, (n_stored + 1) * sizeof *hosts);
+	/* What no agent has sent is the collector's own. */
+	for (size_t i = 0; i < n_stored; i++)
+		if (stored[i].newest_ms)
+			hosts[n++] =
+				(struct host){.name = instance_of(&stored[i]), .store = &stored[i]};
+	n = merge_jobs(hosts, n);
+	judge(r, hosts, n);
+	*out = hosts;
+	*n_out = n;
+	return add_register(r, hosts, n);
+}
+
+void hosts_list(struct request *r)
+{
+	struct host *hosts;
+	size_t n;
+	if (hosts_read(r, &hosts, &n) < 0)
+		return;
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		json_put_text(j, "name", hosts[i].name);
+		json_put_text(j, "state", host_state_names[hosts[i].state]);
+		json_put_time(j, "since", hosts[i].since_ms);
+		json_put_time(j, "last_seen", hosts[i].store->received_ms);
+		json_put_text(j, "site", hosts[i].site ? hosts[i].site : "");
+		json_put_text(j, "class", hosts[i].class ? hosts[i].class : "");
+		json_put_int(j, "alerts", (int64_t)hosts[i].n_alerts);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}

@@ -1,0 +1,25 @@
+/* Hosts as people see them: one by name, however many jobs report for it. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+struct request;
+
+/* The worst of what its alerts say, or silent; docs/http-api.md has the rules. */
+enum host_state { HOST_OK, HOST_WARNING, HOST_CRITICAL, HOST_SILENT };
+extern const char *const host_state_names[];
+
+struct host {
+	const char *name;
+	const struct store_host *store; /* of its jobs, the one heard last */
+	const char *site, *class;
+	enum host_state state;
+	int64_t since_ms; /* of that state; 0: not known */
+	size_t n_alerts;
+};
+
+/* Sorted by name. 0, or the request is answered with what went wrong. */
+int hosts_read(struct request *r, struct host **hosts, size_t *n);

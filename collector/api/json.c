@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
+
+#include "query.h"
+
+static void begin_value(struct json *j)
+{
+	if (j->after_value)
+		fw_buf_putc(j->out, ',');
+	j->after_value = true;
+}
+
+void json_open(struct json *j, char bracket)
+{
+	begin_value(j);
+	fw_buf_putc(j->out, bracket);
+	j->after_value = false;
+}
+
+void json_close(struct json *j, char bracket)
+{
+	fw_buf_putc(j->out, bracket);
+	j->after_value = true;
+}
+
+static void write_char(struct fw_buf *out, unsigned char c)
+{
+	static const char plain[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+	const char *known = c ? strchr(plain, c) : NULL;
+	if (known) {
+		fw_buf_putc(out, '\\');
+		fw_buf_putc(out, names[known - plain]);
+	} else if (c < 0x20 || c == 0x7f || c == '<' || c == '>' || c == '&') {
+		/* The last three, so that no answer can be taken for a page. */
+		fw_buf_printf(out, "\\u%04x", c);
+	} else {
+		fw_buf_putc(out, (char)c);
+	}
+}
+
+/* Bytes of the character at `text`, 0 where there is none. */
+static size_t character_length(const char *text)
+{
+	unsigned char c = (unsigned char)*text;
+	size_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	return strnlen(text, length) == length && fw_utf8_valid(text, length) ? length : 0;
+}
+
+static void write_text(struct json *j, const char *text)
+{
+	fw_buf_putc(j->out, '"');
+	while (*text) {
+		size_t length = character_length(text);
+		if (length == 1)
+			write_char(j->out, (unsigned char)*text);
+		else if (length == 0)
+			fw_buf_puts(j->out, "\xef\xbf\xbd");
+		else
+			fw_buf_append(j->out, text, length);
+		text += length ? length : 1;
+	}
+	fw_buf_putc(j->out, '"');
+}
+
+void json_key(struct json *j, const char *name)
+{
+	begin_value(j);
+	write_text(j, name);
+	fw_buf_putc(j->out, ':');
+	j->after_value = false;
+}
+
+void json_text(struct json *j, const char *text)
+{
+	if (!text) {
+		json_null(j);
+		return;
+	}
+	begin_value(j);
+	write_text(j, text);
+}
+
+void json_int(struct json *j, int64_t value)
+{
+	begin_value(j);
+	fw_buf_printf(j->out, "%" PRId64, value);
+}
+
+void json_number(struct json *j, double value)
+{
+	char text[400];
+	if (isfinite(value))
+		json_raw(j, query_number(value, text, sizeof text));
+	else
+		json_null(j);
+}
+
+void json_bool(struct json *j, bool value)
+{
+	json_raw(j, value ? "true" : "false");
+}
+
+void json_null(struct json *j)
+{
+	json_raw(j, "null");
+}
+
+void json_raw(struct json *j, const char *text)
+{
+	begin_value(j);
+	fw_buf_puts(j->out, text);
+}
+
+void json_time(struct json *j, int64_t wall_ms)
+{
+	char text[32];
+	json_text(j, wall_ms ? fw_time_format(wall_ms, text, sizeof text) : NULL);
+}
+
+void json_seconds(struct json *j, int64_t wall_ms)
+{
+	begin_value(j);
+	int64_t seconds = wall_ms / 1000, rest = wall_ms % 1000;
+	if (rest == 0)
+		fw_buf_printf(j->out, "%" PRId64, seconds);
+	else
+		fw_buf_printf(j->out, "%s%" PRId64 ".%03d", wall_ms < 0 && seconds == 0 ? "-" : "",
+			seconds, (int)(rest < 0 ? -rest : rest));
+}
+
+void json_put_text(struct json *j, const char *name, const char *text)
+{
+	json_key(j, name);
+	json_text(j, text);
+}
+
+void json_put_int(struct json *j, const char *name, int64_t value)
+{
+	json_key(j, name);
+	json_int(j, value);
+}
+
+void json_put_number(struct json *j, const char *name, double value)
+{
+	json_key(j, name);
+	json_number(j, value);
+}
+
+void json_put_bool(struct json *j, const char *name, bool value)
+{
+	json_key(j, name);
+	json_bool(j, value);
+}
+
+void json_put_time(struct json *j, const char *name, int64_t wall_ms)
+{
+	json_key(j, name);
+	json_time(j, wall_ms);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The collector about itself, in Prometheus' text format. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include <fenwatch/clock.h>
+
+#include "ingest.h"
+#include "parts.h"
+#include "store.h"
+
+struct counters {
+	struct store_stat store;
+	struct ingest_stat ingest;
+};
+
+#define STORE(field) offsetof(struct counters, store.field)
+#define INGEST(field) offsetof(struct counters, ingest.field)
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset; /* of a uint64_t */
+} rows[] = {
+	{"fenwatch_store_budget_bytes", "gauge", "Size of the raw tier.", STORE(raw_bytes)},
+	{"fenwatch_store_used_bytes", "gauge", "Bytes of the raw tier that hold data.",
+		STORE(used_bytes)},
+	{"fenwatch_store_blocks", "gauge", "Blocks in the raw tier.", STORE(blocks)},
+	{"fenwatch_store_sweeps_total", "counter", "Sweeps stored since the start.", STORE(sweeps)},
+	{"fenwatch_store_samples_total", "counter", "Samples stored since the start.",
+		STORE(samples)},
+	{"fenwatch_store_hosts", "gauge", "Hosts known.", STORE(hosts)},
+	{"fenwatch_store_schemas", "gauge", "Schemas known.", STORE(schemas)},
+	{"fenwatch_store_series", "gauge", "Series known.", STORE(series)},
+	{"fenwatch_store_commits_total", "counter", "Group commits, each one fdatasync.",
+		STORE(commits)},
+	{"fenwatch_store_damaged_blocks_total", "counter", "Blocks whose checksum was wrong.",
+		STORE(damaged_blocks)},
+	{"fenwatch_store_refused_total", "counter", "Batches refused: too old or too wide.",
+		STORE(refused)},
+	{"fenwatch_store_duplicates_total", "counter", "Frames that were durable before.",
+		STORE(duplicates)},
+	{"fenwatch_store_gaps_total", "counter", "Numbers that agents skipped for good.",
+		STORE(gaps)},
+	{"fenwatch_store_late_total", "counter", "Sweeps older than the newest of their host.",
+		STORE(late)},
+	{"fenwatch_ingest_connections", "gauge", "Agents connected.", INGEST(connections)},
+	{"fenwatch_ingest_handshakes_total", "counter", "TLS handshakes completed.",
+		INGEST(handshakes)},
+	{"fenwatch_ingest_frames_total", "counter", "Frames read.", INGEST(frames)},
+	{"fenwatch_ingest_bytes_total", "counter", "Bytes read.", INGEST(bytes)},
+	{"fenwatch_ingest_acks_total", "counter", "Acknowledgements sent.", INGEST(acks)},
+	{"fenwatch_ingest_refused_total", "counter", "Connections refused.", INGEST(refused)},
+	{"fenwatch_ingest_protocol_errors_total", "counter",
+		"Connections closed for what they sent.", INGEST(protocol_errors)},
+};
+
+static void head(struct fw_buf *out, const char *name, const char *type, const char *help)
+{
+	fw_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void write_counters(struct request *r)
+{
+	struct counters counters = {0};
+	store_stat(api_config(r->api)->store, &counters.store);
+	ingest_stat(api_config(r->api)->ingest, &counters.ingest);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *at = (const char *)&counters + rows[i].offset;
+		head(&r->out, rows[i].name, rows[i].type, rows[i].help);
+		fw_buf_printf(&r->out, "%s %" PRIu64 "\n", rows[i].name,
+			*(const uint64_t *)(const void *)at);
+	}
+	head(&r->out, "fenwatch_store_oldest_timestamp_seconds", "gauge",
+		"Time of the oldest sweep stored.");
+	fw_buf_printf(&r->out, "fenwatch_store_oldest_timestamp_seconds %.3f\n",
+		(double)counters.store.oldest_ms / 1000);
+}
+
+static void write_process(struct request *r)
+{
+	size_t resident = 0;
+	uv_resident_set_memory(&resident);
+	head(&r->out, "process_cpu_seconds_total", "counter", "CPU time of this process.");
+	fw_buf_printf(&r->out, "process_cpu_seconds_total %.3f\n", (double)fw_cpu_ns() / 1e9);
+	head(&r->out, "process_resident_memory_bytes", "gauge", "Resident memory of this process.");
+	fw_buf_printf(&r->out, "process_resident_memory_bytes %zu\n", resident);
+	head(&r->out, "fenwatch_build_info", "gauge", "The version that runs.");
+	fw_buf_puts(&r->out, "fenwatch_build_info{version=\"" FW_VERSION "\"} 1\n");
+}
+
+void metrics_page(struct request *r)
+{
+	request_text(r, 200, "");
+	r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	write_counters(r);
+	write_process(r);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "params.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
+
+#include "query.h"
+
+int params_add(struct params *params, const char *name, const char *value, size_t length,
+	struct fw_err *err)
+{
+	if (length && memchr(value, '\0', length))
+		return fw_fail(
+			err, -EINVAL, "invalid parameter \"%s\": it holds a zero byte", name);
+	if (params->count == PARAMS_LIMIT)
+		return fw_fail(err, -E2BIG, "more than %d parameters", PARAMS_LIMIT);
+	if (!params->items)
+		params->items = fw_arena_alloc(params->arena, PARAMS_LIMIT * sizeof *params->items);
+	params->items[params->count++] = (struct param){
+		.name = fw_arena_strdup(params->arena, name),
+		.value = fw_arena_strndup(params->arena, length ? value : "", length),
+	};
+	return 0;
+}
+
+const char *params_get(const struct params *params, const char *name)
+{
+	for (size_t i = 0; i < params->count; i++)
+		if (strcmp(params->items[i].name, name) == 0)
+			return params->items[i].value;
+	return NULL;
+}
+
+size_t params_all(const struct params *params, const char *name, const char ***values)
+{
+	size_t n = 0;
+	*values = fw_arena_alloc(params->arena, (params->count + 1) * sizeof **values);
+	for (size_t i = 0; i < params->count; i++)
+		if (strcmp(params->items[i].name, name) == 0)
+			(*values)[n++] = params->items[i].value;
+	return n;
+}
+
+static int fail(const char *name, const char *text, const char *what, struct fw_err *err)
+{
+	return fw_fail(err, -EINVAL,
+		"invalid parameter \"%s\": cannot parse \"%.80s\" to a valid %s", name, text, what);
+}
+
+int params_time(const struct params *params, const char *name, int required, int64_t *ms,
+	struct fw_err *err)
+{
+	const char *text = params_get(params, name);
+	int64_t value;
+	if (!required && (!text || !*text))
+		return 0;
+	if (!text || fw_time_parse(text, &value) < 0 || value > PARAMS_TIME_LIMIT_MS ||
+		value < -PARAMS_TIME_LIMIT_MS)
+		return fail(name, text ? text : "", "timestamp", err);
+	*ms = value;
+	return 0;
+}
+
+int params_duration(const struct params *params, const char *name, int required, int64_t *ms,
+	struct fw_err *err)
+{
+	const char *text = params_get(params, name);
+	int64_t value;
+	if (!required && (!text || !*text))
+		return 0;
+	int negative = text && *text == '-';
+	if (!text || query_duration(text + negative, strlen(text + negative), &value) < 0)
+		return fail(name, text ? text : "", "duration", err);
+	*ms = negative ? -value : value;
+	return 0;
+}
+
+int params_count(const struct params *params, const char *name, uint64_t *count, struct fw_err *err)
+{
+	const char *text = params_get(params, name);
+	if (!text || !*text)
+		return 0;
+	if (fw_parse_u64(text, count) < 0)
+		return fail(name, text, "number", err);
+	return 0;
+}

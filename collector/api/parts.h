@@ -1,0 +1,69 @@
+/* What the files of this folder know of one another. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api.h"
+#include "query.h"
+#include "request.h"
+
+struct notice_pair;
+
+#define API_QUERIES_AT_ONCE 2 /* the pool has four threads, and others use it */
+#define API_DEADLINE_MS 10000 /* from a connection's first byte of a request to its last */
+
+STAILQ_HEAD(request_list, request);
+
+struct api_connection {
+	LIST_ENTRY(api_connection) link;
+	int fd;
+	int64_t deadline_ms; /* of what is being received; 0: the turn is ours */
+};
+
+const struct api_config *api_config(const struct api *api);
+bool api_is_ready(const struct api *api);
+const bool *api_canceled(const struct api *api);
+/* Has the request's answer made on the pool; the connection is suspended until then. */
+void api_queue(struct api *api, struct request *request);
+/* The rest of a request is awaited (true), or has come (false). */
+void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting);
+
+/* 0, or the request is answered with 401 or 403. */
+int auth_check(struct request *r);
+
+/* prometheus.c */
+struct query_limits prometheus_limits(const struct request *r);
+/* `param`: whose value was wrong, where one was; may be NULL. */
+void prometheus_fail(
+	struct request *r, enum query_fault fault, const char *param, const struct fw_err *err);
+void prometheus_query(struct request *r);
+void prometheus_query_range(struct request *r);
+void prometheus_series(struct request *r);
+void prometheus_labels(struct request *r);
+void prometheus_label_values(struct request *r);
+void prometheus_alerts(struct request *r);
+void prometheus_buildinfo(struct request *r);
+/* hosts.c, host.c */
+void hosts_list(struct request *r);
+void hosts_patches(struct request *r);
+void hosts_disks(struct request *r);
+void host_page(struct request *r);
+/* admin.c */
+void admin_prepare_alerts(struct request *r);
+void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n);
+void admin_write_alert(struct json *j, const struct alert_view *alert);
+void admin_alerts(struct request *r);
+void admin_agents(struct request *r);
+void admin_agent_revoke(struct request *r);
+void admin_tokens(struct request *r);
+void admin_token_new(struct request *r);
+void admin_token_revoke(struct request *r);
+void admin_feeds(struct request *r);
+/* metrics.c */
+void metrics_page(struct request *r);
+/* routes.c */
+void routes_healthy(struct request *r);
+void routes_ready(struct request *r);
+const struct route *routes_find(const char *method, const char *path, const char **path_value,
+	struct fw_arena *arena, bool *path_known);

@@ -1,0 +1,91 @@
+/* One question over HTTP, from its header to its answer.
+ *
+ *   header -> admit (method, size, token, role) -> body -> prepare -> answer -> sent
+ *
+ * `prepare` runs on the main thread and asks what only that may (alerts,
+ * tokens); `answer` runs on the thread pool for routes that read the store,
+ * while the connection is suspended, and touches nothing but its request, the
+ * store, and what may be asked from any thread. An answer is whole in memory
+ * before its first byte goes out, so a failure never follows a good status.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <microhttpd.h>
+#include <uv.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+
+#include "api.h"
+#include "json.h"
+#include "params.h"
+
+#define REQUEST_BODY_LIMIT (16u << 20)
+#define REQUEST_ANSWER_LIMIT ((size_t)256 << 20)
+
+struct alert_view;
+struct request;
+
+/* Who may ask. There is no zero: a route that forgets it is refused at build time. */
+enum access { ACCESS_ANYONE = 1, ACCESS_VIEWER, ACCESS_ENGINEER, ACCESS_ADMIN };
+
+struct route {
+	const char *method, *path; /* a part in braces stands for any one part */
+	enum access access;
+	const char *params, *help;         /* for docs/http-api.md */
+	void (*prepare)(struct request *); /* may be NULL */
+	void (*answer)(struct request *);
+	bool on_pool;
+};
+
+extern const struct route routes[]; /* ended by one without a method */
+extern const char *const access_names[];
+
+enum request_phase { REQUEST_READING, REQUEST_WAITING, REQUEST_ANSWERED };
+
+struct request {
+	struct api *api;
+	struct MHD_Connection *connection;
+	const struct route *route;
+	enum request_phase phase;
+	struct fw_arena arena;
+	struct params params;
+	const char *path_value; /* what stands where the path has braces */
+	struct fw_buf body;
+	int64_t now_ms;
+	const bool *canceled;
+	/* The answer; `status` 0 until there is one. */
+	unsigned status;
+	const char *content_type;
+	struct fw_buf out;
+	struct json json;
+	/* What prepare has found out for answer. */
+	struct alert_view *alerts;
+	size_t n_alerts;
+	uv_work_t work;
+	STAILQ_ENTRY(request) next;
+};
+
+/* ---- for handlers ---- */
+
+/* `{"status":"success","data":` and what the handler then writes, ended by request_end. */
+struct json *request_begin(struct request *r);
+void request_end(struct request *r, const char *const *warnings, size_t n_warnings);
+/* An error as Prometheus shapes it; ends the request. */
+void request_fail(struct request *r, unsigned status, const char *type, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void request_fail_bad(struct request *r, const struct fw_err *err); /* 400 bad_data */
+void request_text(struct request *r, unsigned status, const char *text);
+
+/* ---- for api.c ---- */
+
+enum MHD_Result request_on_access(void *api, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *upload, size_t *upload_size,
+	void **state);
+void request_on_completed(void *api, struct MHD_Connection *connection, void **state,
+	enum MHD_RequestTerminationCode why);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "parts.h"
+
+const char *const access_names[] = {
+	[ACCESS_ANYONE] = "anyone",
+	[ACCESS_VIEWER] = "viewer",
+	[ACCESS_ENGINEER] = "engineer",
+	[ACCESS_ADMIN] = "admin",
+};
+
+/* clang-format off */
+/* Answered at once, on the main thread. A row without a role does not build. */
+#define NOW(method, path, role, params, help, answer) \
+	{#method, path, ACCESS_##role, params, help, NULL, answer, false}
+/* Reads the store: answered on the pool, after what `prepare` has asked. */
+#define POOL(method, path, role, params, help, prepare, answer) \
+	{#method, path, ACCESS_##role, params, help, prepare, answer, true}
+
+const struct route routes[] = {
+	NOW(GET, "/-/healthy", ANYONE, "",
+		"200 while the collector runs", routes_healthy),
+	NOW(GET, "/-/ready", ANYONE, "",
+		"200 once it takes data and answers, 503 before", routes_ready),
+	NOW(GET, "/metrics", VIEWER, "",
+		"the collector about itself, in Prometheus' text format", metrics_page),
+
+	POOL(GET, "/api/v1/query", VIEWER, "query, time, timeout",
+		"what a selector gives at one time", NULL, prometheus_query),
+	POOL(POST, "/api/v1/query", VIEWER, "query, time, timeout",
+		"the same, asked by a form", NULL, prometheus_query),
+	POOL(GET, "/api/v1/query_range", VIEWER, "query, start, end, step, timeout",
+		"what a selector gives at every step from start to end", NULL, prometheus_query_range),
+	POOL(POST, "/api/v1/query_range", VIEWER, "query, start, end, step, timeout",
+		"the same, asked by a form", NULL, prometheus_query_range),
+	POOL(GET, "/api/v1/series", VIEWER, "match[], start, end, limit",
+		"which series there are", NULL, prometheus_series),
+	POOL(POST, "/api/v1/series", VIEWER, "match[], start, end, limit",
+		"the same, asked by a form", NULL, prometheus_series),
+	POOL(GET, "/api/v1/labels", VIEWER, "match[], start, end, limit",
+		"which label names there are", NULL, prometheus_labels),
+	POOL(POST, "/api/v1/labels", VIEWER, "match[], start, end, limit",
+		"the same, asked by a form", NULL, prometheus_labels),
+	POOL(GET, "/api/v1/label/{name}/values", VIEWER, "match[], start, end, limit",
+		"which values a label has", NULL, prometheus_label_values),
+	NOW(GET, "/api/v1/alerts", VIEWER, "",
+		"pending and firing alerts, in Prometheus' form", prometheus_alerts),
+	NOW(GET, "/api/v1/status/buildinfo", VIEWER, "",
+		"the version, as Grafana asks for it", prometheus_buildinfo),
+
+	POOL(GET, "/api/fenwatch/v1/hosts", VIEWER, "",
+		"every host with its state", admin_prepare_alerts, hosts_list),
+	POOL(GET, "/api/fenwatch/v1/hosts/{name}", VIEWER, "",
+		"one host: its facts, its patches, its alerts", admin_prepare_alerts, host_page),
+	POOL(GET, "/api/fenwatch/v1/patches", VIEWER, "host",
+		"updates that wait, a row a host", NULL, hosts_patches),
+	POOL(GET, "/api/fenwatch/v1/disks", VIEWER, "host",
+		"filesystems, a row each, fullest first", NULL, hosts_disks),
+	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, "",
+		"pending and firing alerts, worst first", admin_alerts),
+	NOW(GET, "/api/fenwatch/v1/agents", VIEWER, "",
+		"enrolled agents and their certificates", admin_agents),
+	NOW(POST, "/api/fenwatch/v1/agents/{name}/revoke", ADMIN, "",
+		"ends an agent's trust and its connection; the name or the uuid", admin_agent_revoke),
+	NOW(GET, "/api/fenwatch/v1/tokens", ADMIN, "",
+		"tokens, without their secrets", admin_tokens),
+	NOW(POST, "/api/fenwatch/v1/tokens", ADMIN, "role, ttl, uses, networks, serials, note",
+		"makes a token and shows it this once", admin_token_new),
+	NOW(DELETE, "/api/fenwatch/v1/tokens/{id}", ADMIN, "",
+		"revokes a token", admin_token_revoke),
+	NOW(GET, "/api/fenwatch/v1/feeds", VIEWER, "",
+		"where notices go, and how that is going", admin_feeds),
+	{0},
+};
+/* clang-format on */
+
+/* Whether `path` has the parts of `pattern`; what stands for braces goes to `value`. */
+static bool path_fits(const char *pattern, const char *path, const char **value, size_t *length)
+{
+	*value = NULL;
+	while (*pattern && *path) {
+		if (*pattern == '{') {
+			*value = path;
+			*length = strcspn(path, "/");
+			path += *length;
+			pattern += strcspn(pattern, "}") + 1;
+			if (*length == 0)
+				return false;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return !*pattern && !*path;
+}
+
+const struct route *routes_find(const char *method, const char *path, const char **path_value,
+	struct fw_arena *arena, bool *path_known)
+{
+	*path_known = false;
+	for (const struct route *route = routes; route->method; route++) {
+		const char *value;
+		size_t length = 0;
+		if (!path_fits(route->path, path, &value, &length))
+			continue;
+		*path_known = true;
+		if (strcmp(route->method, method) != 0)
+			continue;
+		*path_value = value ? fw_arena_strndup(arena, value, length) : NULL;
+		return route;
+	}
+	return NULL;
+}
+
+void routes_healthy(struct request *r)
+{
+	request_text(r, 200, "Fenwatch's collector is healthy.\n");
+}
+
+void routes_ready(struct request *r)
+{
+	if (api_is_ready(r->api))
+		request_text(r, 200, "Fenwatch's collector is ready.\n");
+	else
+		request_text(r, 503, "Fenwatch's collector is not ready yet.\n");
+}

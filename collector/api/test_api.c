@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The API over real sockets, in front of a collector that is made up (fakes.h).
+ * Each test has a loop with the API in this thread and a client in another.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/fault.h>
+
+#include "fakes.h"
+#include "parts.h"
+
+struct scene {
+	struct api *api;
+	uv_loop_t loop;
+	uv_thread_t thread;
+	uv_async_t ended;
+	unsigned port;
+	void (*client)(struct scene *);
+	char failure[4096]; /* what the client did not like; cmocka's checks are for one thread */
+};
+
+static void on_ended(uv_async_t *ended)
+{
+	struct scene *s = ended->data;
+	uv_close((uv_handle_t *)ended, NULL);
+	api_close(s->api, NULL, NULL);
+}
+
+static void run_client(void *arg)
+{
+	struct scene *s = arg;
+	s->client(s);
+	uv_async_send(&s->ended);
+}
+
+static void play(int auth, void (*client)(struct scene *))
+{
+	struct scene s = {.client = client};
+	struct fw_err err = {0};
+	struct api_config config = {.loop = &s.loop, .listen = "127.0.0.1:0", .auth = auth};
+	fakes_reset();
+	assert_int_equal(uv_loop_init(&s.loop), 0);
+	if (api_open(&s.api, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	s.port = api_port(s.api);
+	uv_async_init(&s.loop, &s.ended, on_ended);
+	s.ended.data = &s;
+	uv_thread_create(&s.thread, run_client, &s);
+	uv_run(&s.loop, UV_RUN_DEFAULT);
+	uv_thread_join(&s.thread);
+	assert_int_equal(uv_loop_close(&s.loop), 0);
+	if (s.failure[0])
+		fail_msg("%s", s.failure);
+}
+
+/* ---- the client ---- */
+
+static int dial(const struct scene *s)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port)};
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		abort();
+	return fd;
+}
+
+/* Sends bytes and gives back all that comes until the end. */
+static char *exchange(const struct scene *s, const char *bytes, size_t length)
+{
+	static char answer[1 << 20];
+	size_t used = 0;
+	int fd = dial(s);
+	ssize_t n = write(fd, bytes, length);
+	(void)n;
+	while ((n = read(fd, answer + used, sizeof answer - 1 - used)) > 0)
+		used += (size_t)n;
+	close(fd);
+	answer[used] = '\0';
+	return answer;
+}
+
+static char *ask(const struct scene *s, const char *method, const char *path, const char *token,
+	const char *more, const char *body)
+{
+	struct fw_buf request = {0};
+	fw_buf_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+		method, path);
+	if (token)
+		fw_buf_printf(&request, "Authorization: Bearer %s\r\n", token);
+	if (body)
+		fw_buf_printf(&request, "Content-Length: %zu\r\n", strlen(body));
+	fw_buf_printf(&request, "%s\r\n%s", more ? more : "", body ? body : "");
+	char *answer = exchange(s, (const char *)request.data, request.length);
+	fw_buf_done(&request);
+	return answer;
+}
+
+#define FORM_HEADER "Content-Type: application/x-www-form-urlencoded\r\n"
+
+static int status_of(const char *answer)
+{
+	return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(answer + 9, NULL, 10) : 0;
+}
+
+static void expect(
+	struct scene *s, const char *what, const char *answer, int status, const char *text)
+{
+	if (s->failure[0] || (status_of(answer) == status && strstr(answer, text)))
+		return;
+	snprintf(s->failure, sizeof s->failure, "%s: wanted %d and '%s', got: %.3000s", what,
+		status, text, answer);
+}
+
+static void expect_get(struct scene *s, const char *path, int status, const char *text)
+{
+	expect(s, path, ask(s, "GET", path, "admin", NULL, NULL), status, text);
+}
+
+/* ---- who may ask ---- */
+
+static int wanted_status(const struct route *route, const char *token)
+{
+	static const char *const ranks[] = {"supplier", "viewer", "engineer", "admin"};
+	int rank = 0;
+	if (route->access == ACCESS_ANYONE)
+		return 200;
+	if (!token || strcmp(token, "stranger") == 0)
+		return 401;
+	for (int i = 0; i < 4; i++)
+		if (strcmp(ranks[i], token) == 0)
+			rank = ACCESS_ANYONE + i;
+	return rank >= (int)route->access ? 200 : 403;
+}
+
+static void ask_every_route(struct scene *s, const char *token)
+{
+	for (const struct route *route = routes; route->method; route++) {
+		char path[256], what[300];
+		const char *brace = strchr(route->path, '{'),
+			   *rest = brace ? strchr(brace, '}') : NULL;
+		snprintf(path, sizeof path, "%.*s%s%s", brace ? (int)(brace - route->path) : 256,
+			route->path, brace ? "x" : "", rest ? rest + 1 : "");
+		snprintf(what, sizeof what, "%s %s as %s", route->method, path,
+			token ? token : "nobody");
+		int got = status_of(ask(s, route->method, path, token, NULL, NULL));
+		int wanted = wanted_status(route, token);
+		/* Whoever may ask is told what is wrong with the question, or that it is not there. */
+		bool right = wanted == 200 ? got && got != 401 && got != 403 : got == wanted;
+		if (!right && !s->failure[0])
+			snprintf(s->failure, sizeof s->failure, "%s: wanted %d, got %d", what,
+				wanted, got);
+	}
+}
+
+static void client_of_every_role(struct scene *s)
+{
+	static const char *const tokens[] = {
+		NULL, "stranger", "supplier", "viewer", "engineer", "admin"};
+	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+		ask_every_route(s, tokens[i]);
+}
+
+static void test_every_route_has_its_role(void **state)
+{
+	(void)state;
+	play(1, client_of_every_role);
+}
+
+static void client_with_passwords(struct scene *s)
+{
+	/* any:viewer and any:nobody */
+	expect(s, "password",
+		ask(s, "GET", "/metrics", NULL, "Authorization: Basic YW55OnZpZXdlcg==\r\n", NULL),
+		200, "fenwatch_store_samples_total 42\n");
+	expect(s, "wrong password",
+		ask(s, "GET", "/metrics", NULL, "Authorization: Basic YW55Om5vYm9keQ==\r\n", NULL),
+		401, "WWW-Authenticate: Basic");
+	expect(s, "no password",
+		ask(s, "GET", "/metrics", NULL, "Authorization: Basic YW55\r\n", NULL), 401,
+		"\"errorType\":\"unauthorized\"");
+	expect(s, "nonsense", ask(s, "GET", "/metrics", NULL, "Authorization: ,,,\r\n", NULL), 401,
+		"a token is needed");
+	expect(s, "agent's hat", ask(s, "GET", "/metrics", "join", NULL, NULL), 401, "not known");
+}
+
+static void test_a_token_may_come_as_a_password(void **state)
+{
+	(void)state;
+	play(1, client_with_passwords);
+}
+
+static void client_without_tokens(struct scene *s)
+{
+	expect(s, "local", ask(s, "GET", "/metrics", NULL, NULL, NULL), 200,
+		"fenwatch_ingest_connections 2\n");
+	static const char strange[] =
+		"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+	expect(s, "another name", exchange(s, strange, sizeof strange - 1), 403, "without tokens");
+	static const char other[] =
+		"GET /metrics HTTP/1.1\r\nHost: localhost.evil.example\r\nConnection: close\r\n\r\n";
+	expect(s, "a longer name", exchange(s, other, sizeof other - 1), 403, "without tokens");
+}
+
+static void test_without_tokens_only_this_machine_may_ask(void **state)
+{
+	(void)state;
+	play(0, client_without_tokens);
+	struct api *api;
+	struct fw_err err;
+	uv_loop_t loop;
+	uv_loop_init(&loop);
+	struct api_config config = {.loop = &loop, .listen = "0.0.0.0:0"};
+	assert_true(api_open(&api, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "without tokens: that is allowed on loopback only"));
+	config.auth = 1;
+	assert_true(api_open(&api, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "without TLS"));
+	config.listen = "somewhere:1";
+	assert_true(api_open(&api, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "write an address and a port"));
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void client_of_another_origin(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/agents/web01/revoke";
+	expect(s, "stranger's page",
+		ask(s, "POST", path, "admin", "Origin: https://evil.example\r\n", ""), 403,
+		"another origin");
+	if (fakes_asked[0])
+		snprintf(s->failure, sizeof s->failure, "a stranger's page did '%s'", fakes_asked);
+	expect(s, "own page", ask(s, "POST", path, "admin", "Origin: http://localhost\r\n", ""),
+		200, "web01");
+	expect(s, "its reading",
+		ask(s, "GET", "/api/v1/labels", "viewer", "Origin: https://evil.example\r\n", NULL),
+		200, "instance");
+}
+
+static void test_a_page_from_elsewhere_changes_nothing(void **state)
+{
+	(void)state;
+	play(1, client_of_another_origin);
+}
+
+/* ---- what is no proper request ---- */
+
+static void client_with_bad_framing(struct scene *s)
+{
+	static const char twice[] =
+		"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde";
+	expect(s, "two lengths", exchange(s, twice, sizeof twice - 1), 400, "more than once");
+	static const char both[] =
+		"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+	expect(s, "length and chunks", exchange(s, both, sizeof both - 1), 400, "");
+	static const char huge[] =
+		"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nContent-Length: 999999999\r\n\r\n";
+	expect(s, "a huge length", exchange(s, huge, sizeof huge - 1), 413, "");
+	expect(s, "no form",
+		ask(s, "POST", "/api/v1/query", "admin", "Content-Type: text/plain\r\n", "query=1"),
+		415, "form");
+	expect(s, "method", ask(s, "BREW", "/api/v1/query", "admin", NULL, NULL), 405,
+		"no method BREW");
+	expect(s, "path", ask(s, "GET", "/api/v1/nothing", "admin", NULL, NULL), 404,
+		"404 page not found");
+	expect(s, "dots", ask(s, "GET", "/../../etc/passwd", "admin", NULL, NULL), 404,
+		"404 page not found");
+	expect(s, "no UTF-8", ask(s, "GET", "/api/v1/query?query=%ff", "admin", NULL, NULL), 400,
+		"not UTF-8");
+	expect(s, "zero byte", ask(s, "GET", "/api/v1/query?query=up%00", "admin", NULL, NULL), 400,
+		"zero byte");
+	struct fw_buf flood = {0};
+	fw_buf_puts(&flood, "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Flood: ");
+	for (int i = 0; i < 100000; i++)
+		fw_buf_putc(&flood, 'a');
+	fw_buf_puts(&flood, "\r\n\r\n");
+	expect(s, "a long header", exchange(s, (const char *)flood.data, flood.length), 431, "");
+	fw_buf_done(&flood);
+}
+
+static void test_bad_framing_is_refused(void **state)
+{
+	(void)state;
+	play(1, client_with_bad_framing);
+}
+
+static void client_that_looks_at_headers(struct scene *s)
+{
+	char *answer = ask(s, "GET", "/-/healthy", NULL, NULL, NULL);
+	expect(s, "nosniff", answer, 200, "X-Content-Type-Options: nosniff\r\n");
+	expect(s, "CSP", answer, 200, "Content-Security-Policy: default-src 'none'");
+	expect(s, "no store", answer, 200, "Cache-Control: no-store\r\n");
+	expect(s, "not ready", ask(s, "GET", "/-/ready", NULL, NULL, NULL), 503, "not ready");
+	expect(s, "head", ask(s, "HEAD", "/-/healthy", NULL, NULL, NULL), 200, "Content-Length: ");
+}
+
+static void test_every_answer_has_its_headers(void **state)
+{
+	(void)state;
+	play(1, client_that_looks_at_headers);
+}
+
+/* ---- Prometheus' questions ---- */
+
+static void client_that_queries(struct scene *s)
+{
+	expect_get(s, "/api/v1/query?query=node_load1&time=1795383731.86", 200,
+		"\r\n\r\n{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"node_load1\",\"instance\":\"web01\",\"job\":\"node\"},\"value\":[1795383731.860,\"1.5\"]}]}}");
+	expect_get(s, "/api/v1/query?query=1.5&time=1795383731.95", 200,
+		"{\"resultType\":\"scalar\",\"result\":[1795383731.95,\"1.5\"]}");
+	expect_get(s, "/api/v1/query?query=node_load1[30s]&time=2026-11-22T12:00:00Z", 200,
+		"\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"node_load1\",\"instance\":\"web01\",\"job\":\"node\"},\"values\":[[1795348785,\"1.5\"],[1795348800,\"1.5\"]]}]");
+	expect_get(s, "/api/v1/query_range?query=node_load1&start=100&end=130&step=15", 200,
+		"\"values\":[[100,\"1.5\"],[115,\"1.5\"],[130,\"1.5\"]]");
+	expect(s, "a form",
+		ask(s, "POST", "/api/v1/query", "viewer", FORM_HEADER,
+			"query=node_load1%7Bjob%3D%22node%22%7D&time=100"),
+		200, "\"value\":[100,\"1.5\"]");
+	expect_get(s, "/api/v1/series?match[]=node_load1", 200,
+		"\"data\":[{\"__name__\":\"node_load1\",\"instance\":\"web01\",\"job\":\"node\"}]");
+	expect_get(s, "/api/v1/labels?match[]=node_load1", 200,
+		"\"data\":[\"__name__\",\"instance\",\"job\"]");
+	expect_get(s, "/api/v1/label/instance/values", 200, "\"data\":[\"web01\"]");
+	expect_get(s, "/api/v1/labels?match[]=node_load1&limit=1", 200,
+		"\"data\":[\"__name__\"],\"warnings\":[\"results truncated due to limit\"]");
+	expect_get(s, "/api/v1/alerts", 200,
+		"\"state\":\"firing\",\"activeAt\":\"2023-11-14T22:13:20.000Z\",\"value\":\"1e+00\"");
+	expect_get(s, "/api/v1/status/buildinfo", 200, "\"version\":\"3.");
+}
+
+static void test_queries_are_answered_as_prometheus_does(void **state)
+{
+	(void)state;
+	play(1, client_that_queries);
+}
+
+static void client_with_bad_questions(struct scene *s)
+{
+	static const struct {
+		const char *path, *sentence;
+	} rows[] = {
+		{"/api/v1/query?query=up%7B",
+			"invalid parameter \\\"query\\\": 1:4: parse error: unexpected end of input inside braces"},
+		{"/api/v1/query",
+			"invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input"},
+		{"/api/v1/query?query=up&time=x",
+			"invalid parameter \\\"time\\\": cannot parse \\\"x\\\" to a valid timestamp"},
+		{"/api/v1/query_range?query=up",
+			"invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp"},
+		{"/api/v1/query_range?query=up&start=2&end=1&step=1",
+			"invalid parameter \\\"end\\\": end timestamp must not be before start time"},
+		{"/api/v1/query_range?query=up&start=1&end=2&step=0",
+			"invalid parameter \\\"step\\\": zero or negative query resolution step widths are not accepted. Try a positive integer"},
+		{"/api/v1/query_range?query=up&start=1&end=2&step=-5",
+			"zero or negative query resolution step widths"},
+		{"/api/v1/query_range?query=up&start=0&end=11001&step=1",
+			"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"},
+		{"/api/v1/query_range?query=up[5m]&start=0&end=1&step=1",
+			"invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector"},
+		{"/api/v1/series", "no match[] parameter provided"},
+		{"/api/v1/series?match[]={}", "must contain at least one non-empty matcher"},
+		{"/api/v1/labels?limit=many", "cannot parse \\\"many\\\" to a valid number"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		expect_get(s, rows[i].path, 400, rows[i].sentence);
+}
+
+static void test_bad_questions_get_prometheus_sentences(void **state)
+{
+	(void)state;
+	play(1, client_with_bad_questions);
+}
+
+/* ---- Fenwatch's own ---- */
+
+static void client_that_looks_at_hosts(struct scene *s)
+{
+	char *answer = ask(s, "GET", "/api/fenwatch/v1/hosts", "viewer", NULL, NULL);
+	expect(s, "silent", answer, 200, "{\"name\":\"db01\",\"state\":\"silent\",");
+	expect(s, "warned of", answer, 200,
+		"{\"name\":\"web01\",\"state\":\"warning\",\"since\":\"2023-11-14T22:13:20.000Z\",");
+	expect(s, "alerts", answer, 200, "\"alerts\":1}");
+	answer = ask(s, "GET", "/api/fenwatch/v1/hosts/web01", "viewer", NULL, NULL);
+	static const char *const parts[] = {
+		"\"labels\":{\"instance\":\"web01\",\"job\":\"node\"}",
+		"\"os\":\"Debian \\u003c12\\u003e\",\"kernel\":\"6.1.0\",\"architecture\":\"x86_64\",\"load\":[1.5,null,null]",
+		"\"cpus\":1,\"cpu_busy_percent\":90,",
+		"\"memory\":{\"total\":2048000,\"available\":512000,\"used_percent\":75,",
+		"{\"mountpoint\":\"/\",\"device\":\"/dev/sda1\",\"fstype\":\"ext4\",\"size\":1024000000,\"avail\":256000000,\"used_percent\":75,",
+		"\"disks\":[{\"device\":\"sda\",\"read_bytes_per_s\":51200,\"written_bytes_per_s\":null,\"busy_percent\":10}]",
+		"\"network\":[{\"device\":\"eth0\",\"up\":true,\"receive_bytes_per_s\":100,",
+		"\"patches\":{\"pending\":7,\"security\":3,\"held\":null,\"reboot_required\":true,",
+		"\"source_ok\":true}",
+		"\"units_failed\":[\"cron.service\"]",
+		"\"rule\":\"SecurityUpdatesPending\"",
+	};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		expect(s, "host", answer, 200, parts[i]);
+	expect_get(s, "/api/fenwatch/v1/hosts/nobody", 404, "there is no host 'nobody'");
+	expect_get(s, "/api/fenwatch/v1/patches", 200, "[{\"host\":\"web01\",\"pending\":7,");
+	expect_get(s, "/api/fenwatch/v1/patches?host=db01", 200, "\"data\":[]");
+	expect_get(s, "/api/fenwatch/v1/disks?host=web01", 200,
+		"[{\"host\":\"web01\",\"mountpoint\":\"/\",");
+}
+
+static void test_hosts_and_their_facts(void **state)
+{
+	(void)state;
+	play(1, client_that_looks_at_hosts);
+}
+
+static void client_that_manages(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/agents", 200,
+		"{\"uuid\":\"u-1\",\"name\":\"web01\",\"state\":\"good\"");
+	expect_get(s, "/api/fenwatch/v1/feeds", 200,
+		"\"name\":\"desk\",\"type\":\"webhook\",\"live\":true");
+	expect_get(s, "/api/fenwatch/v1/alerts", 200,
+		"\"key\":\"fw1-a\",\"rule\":\"RebootRequired\",\"host\":\"web01\",\"severity\":\"warning\",\"state\":\"firing\"");
+	expect(s, "new token",
+		ask(s, "POST", "/api/fenwatch/v1/tokens", "admin", FORM_HEADER,
+			"role=join&ttl=1h&uses=5&note=rack%203"),
+		200, "{\"token\":\"fwj1-secret\",\"id\":5,\"role\":\"join\",\"note\":\"rack 3\"");
+	if (strcmp(fakes_asked, "token join ttl 3600000 uses 5 note rack 3") != 0 && !s->failure[0])
+		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
+	expect(s, "no role",
+		ask(s, "POST", "/api/fenwatch/v1/tokens", "admin", FORM_HEADER, "role=king"), 400,
+		"it is viewer, supplier, engineer, admin or join");
+	expect(s, "no time",
+		ask(s, "POST", "/api/fenwatch/v1/tokens", "admin", FORM_HEADER,
+			"role=join&ttl=soon"),
+		400, "cannot parse");
+	expect(s, "forget", ask(s, "DELETE", "/api/fenwatch/v1/tokens/5", "admin", NULL, NULL), 200,
+		"\"revoked\":5");
+	expect(s, "not there", ask(s, "DELETE", "/api/fenwatch/v1/tokens/6", "admin", NULL, NULL),
+		404, "there is no token 6");
+	expect(s, "no number", ask(s, "DELETE", "/api/fenwatch/v1/tokens/x", "admin", NULL, NULL),
+		400, "not 'x'");
+	expect(s, "revoke",
+		ask(s, "POST", "/api/fenwatch/v1/agents/web01/revoke", "admin", NULL, ""), 200,
+		"\"revoked\":\"web01\"");
+	expect(s, "revoke nobody",
+		ask(s, "POST", "/api/fenwatch/v1/agents/nobody/revoke", "admin", NULL, ""), 404,
+		"there is no agent 'nobody'");
+}
+
+static void test_agents_tokens_and_feeds(void **state)
+{
+	(void)state;
+	play(1, client_that_manages);
+}
+
+/* A client that goes away in the middle, and a close with questions under way. */
+static void client_that_leaves(struct scene *s)
+{
+	static const char half[] =
+		"GET /api/v1/query?query=node_load1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n";
+	for (int i = 0; i < 20; i++) {
+		int fd = dial(s);
+		ssize_t n = write(fd, half, i % 2 ? sizeof half - 1 : 20);
+		(void)n;
+		close(fd);
+	}
+	int open_fd = dial(s);
+	ssize_t n = write(open_fd, half, sizeof half - 1);
+	(void)n;
+	expect_get(s, "/-/healthy", 200, "healthy");
+	close(open_fd);
+}
+
+static void test_clients_may_leave_at_any_time(void **state)
+{
+	(void)state;
+	play(1, client_that_leaves);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_route_has_its_role),
+		cmocka_unit_test(test_a_token_may_come_as_a_password),
+		cmocka_unit_test(test_without_tokens_only_this_machine_may_ask),
+		cmocka_unit_test(test_a_page_from_elsewhere_changes_nothing),
+		cmocka_unit_test(test_bad_framing_is_refused),
+		cmocka_unit_test(test_every_answer_has_its_headers),
+		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
+		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
+		cmocka_unit_test(test_hosts_and_their_facts),
+		cmocka_unit_test(test_agents_tokens_and_feeds),
+		cmocka_unit_test(test_clients_may_leave_at_any_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
