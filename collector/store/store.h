@@ -33,14 +33,14 @@ struct store_record;
 
 struct store_config {
 	const char *dir;
-	uint64_t raw_bytes;         /* budget of the raw tier, at least 8 MiB */
-	uint64_t log_segment_bytes; /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
-	int64_t late_ms;            /* samples older than this are refused by number (35 d) */
-	bool any_age;               /* accept every age */
-	uint32_t columns_per_host;  /* 5,000 */
-	int64_t commit_ms;          /* the longest an entry waits for its fdatasync: 50 */
-	void (*on_commit)(void *arg);                   /* writer's thread: new values can be read */
-	void (*on_fatal)(const char *why, void *arg);   /* writer's thread, once */
+	uint64_t raw_bytes;           /* budget of the raw tier, at least 8 MiB */
+	uint64_t log_segment_bytes;   /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
+	int64_t late_ms;              /* samples older than this are refused by number (35 d) */
+	bool any_age;                 /* accept every age */
+	uint32_t columns_per_host;    /* 5,000 */
+	int64_t commit_ms;            /* the longest an entry waits for its fdatasync: 50 */
+	void (*on_commit)(void *arg); /* writer's thread: new values can be read */
+	void (*on_fatal)(const char *why, void *arg); /* writer's thread, once */
 	/* A document or event is durable (or was found in the log at start and not yet
 	 * released). Writer's thread; copy it, file it elsewhere, then store_release. */
 	void (*on_record)(const struct store_record *record, void *arg);
@@ -54,10 +54,12 @@ void store_close(struct store *store);
 /* ---- identity; any thread; ids are stable on disk and never reused ---- */
 
 /* The id of a schema, new or known. It is durable before any entry that uses it. */
-int store_schema_intern(struct store *store, const struct fw_schema *schema, uint32_t *id,
-	struct fw_err *err);
-const struct fw_schema *store_schema(struct store *store, uint32_t id); /* lives as long as the store */
-int store_schema_find(struct store *store, const uint8_t hash[FW_SCHEMA_HASH], uint32_t *id); /* or -ENOENT */
+int store_schema_intern(
+	struct store *store, const struct fw_schema *schema, uint32_t *id, struct fw_err *err);
+const struct fw_schema *store_schema(
+	struct store *store, uint32_t id); /* lives as long as the store */
+int store_schema_find(
+	struct store *store, const uint8_t hash[FW_SCHEMA_HASH], uint32_t *id); /* or -ENOENT */
 /* The id of the host with these identity labels (sorted; must have instance and job). */
 int store_host_intern(struct store *store, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err);
@@ -78,10 +80,10 @@ enum store_verdict {
 	STORE_DURABLE,
 	STORE_DUPLICATE,   /* that number was durable before */
 	STORE_OLD_SESSION, /* a newer connection of this agent exists: not stored */
-	STORE_NEED_KEY,    /* deltas without their base, or a number skipped within a session: not stored */
-	STORE_REFUSED,     /* too old or too many columns: the number counts as dealt with; `why` */
-	STORE_BAD,         /* malformed: not stored, close the peer; `why` */
-	STORE_STOPPED,     /* the store has failed or is closing: not acknowledged */
+	STORE_NEED_KEY, /* deltas without their base, or a number skipped within a session: not stored */
+	STORE_REFUSED, /* too old or too many columns: the number counts as dealt with; `why` */
+	STORE_BAD,     /* malformed: not stored, close the peer; `why` */
+	STORE_STOPPED, /* the store has failed or is closing: not acknowledged */
 };
 
 /* An entry belongs to the store from submit to `on_done`, which runs on the
@@ -94,19 +96,21 @@ struct store_entry {
 	uint64_t session; /* any number that grows with every connection to this collector */
 	enum store_lane lane;
 	uint64_t seq;
-	uint32_t host, schema;   /* the store's ids */
+	uint32_t host, schema; /* the store's ids */
 	int64_t received_ms;
-	const uint8_t *payload;  /* BATCH, DOCUMENT, EVENT: the message; lives until on_done */
+	const uint8_t *payload; /* BATCH, DOCUMENT, EVENT: the message; lives until on_done */
 	size_t length;
-	const struct fw_batch *batch; /* BATCH: opened by the caller, its arena lives until on_done */
-	struct fw_sweeps sweeps;      /* CELLS */
+	const struct fw_batch
+		*batch;          /* BATCH: opened by the caller, its arena lives until on_done */
+	struct fw_sweeps sweeps; /* CELLS */
 	/* SESSION, in: what the agent's hello says it will send next, a lane each. */
 	uint64_t announced[STORE_LANES];
 	/* out */
 	enum store_verdict verdict;
-	uint64_t acked[STORE_LANES];  /* highest durable number of the agent's stream, after this entry */
+	uint64_t acked
+		[STORE_LANES]; /* highest durable number of the agent's stream, after this entry */
 	uint32_t acked_crc[STORE_LANES]; /* SESSION: CRC-32C of that frame's payload, 0: none */
-	uint64_t gap[STORE_LANES];    /* numbers that the agent skipped and that will never come */
+	uint64_t gap[STORE_LANES]; /* numbers that the agent skipped and that will never come */
 	char why[128];
 	void (*on_done)(struct store_entry *entry);
 };
@@ -155,10 +159,10 @@ int store_select(struct store *store, const struct store_matcher *matchers, size
 	size_t *n_groups, struct fw_err *err);
 
 struct store_columns {
-	size_t n;                     /* sweeps */
-	const int64_t *times_ms;      /* strictly ascending, shared by all columns */
-	const int64_t *const *cells;  /* a column each, in the group's order; FW_ABSENT: no sample */
-	size_t damaged_blocks;        /* skipped because their checksum was wrong */
+	size_t n;                    /* sweeps */
+	const int64_t *times_ms;     /* strictly ascending, shared by all columns */
+	const int64_t *const *cells; /* a column each, in the group's order; FW_ABSENT: no sample */
+	size_t damaged_blocks;       /* skipped because their checksum was wrong */
 };
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
@@ -182,6 +186,7 @@ struct store_stat {
 	uint64_t raw_bytes, used_bytes, blocks, sweeps, samples; /* since start: sweeps, samples */
 	uint64_t hosts, schemas, series;
 	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
+	uint64_t ahead; /* sweeps from the future, stored at the time they came */
 	int64_t oldest_ms, newest_ms;
 };
 void store_stat(struct store *store, struct store_stat *out);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "internal.h"
+
+struct check {
+	struct names names;
+	struct ring ring;
+	struct log log;
+	struct store_stat *stat;
+	struct fw_arena arena;
+	struct scratch cells;
+	void (*report)(const char *sentence, void *arg);
+	void *arg;
+	int faults;
+	uint32_t segment;
+};
+
+__attribute__((format(printf, 2, 3))) static void found(
+	struct check *check, const char *format, ...)
+{
+	char sentence[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(sentence, sizeof sentence, format, args);
+	va_end(args);
+	check->faults++;
+	if (check->report)
+		check->report(sentence, check->arg);
+}
+
+static void check_block(const struct block_ref *ref, const uint8_t *body, size_t length, void *arg)
+{
+	struct check *check = arg;
+	struct store_stat *stat = check->stat;
+	const struct named_schema *schema = names_schema(&check->names, ref->schema);
+	struct fw_batch batch;
+	if (!schema || !names_host(&check->names, ref->host)) {
+		found(check, "raw/%04x at %u: a block of an unknown %s", check->segment,
+			ref->offset, schema ? "host" : "schema");
+		return;
+	}
+	fw_arena_reset(&check->arena);
+	int rc = block_decode(
+		ref, body, length, schema->schema.n_columns, &check->arena, &check->cells, &batch);
+	if (rc < 0) {
+		found(check, "raw/%04x at %u: a block that cannot be decoded", check->segment,
+			ref->offset);
+		return;
+	}
+	if (stat->blocks == 0 || ref->t0_ms < stat->oldest_ms)
+		stat->oldest_ms = ref->t0_ms;
+	if (stat->blocks == 0 || ref->t0_ms + ref->span_ms > stat->newest_ms)
+		stat->newest_ms = ref->t0_ms + ref->span_ms;
+	stat->blocks++;
+	stat->sweeps += batch.n_sweeps;
+	stat->samples += (uint64_t)batch.n_sweeps * schema->schema.n_columns;
+}
+
+static void check_ring(struct check *check)
+{
+	for (uint32_t i = 0; i < check->ring.n_segments; i++) {
+		struct ring_segment *segment = &check->ring.segments[i];
+		check->segment = i;
+		if (segment->number == 0)
+			continue;
+		uint64_t indexed = segment->n_blocks, before = check->stat->blocks;
+		unsigned damaged = ring_scan(&check->ring, segment, check_block, check);
+		check->stat->damaged_blocks += damaged;
+		check->stat->used_bytes += segment->used;
+		if (damaged > 0)
+			found(check, "raw/%04x: %u damaged places", i, damaged);
+		else if (check->stat->blocks - before < indexed)
+			found(check, "raw/%04x: the index names %llu blocks, %llu are there", i,
+				(unsigned long long)indexed,
+				(unsigned long long)(check->stat->blocks - before));
+	}
+}
+
+static void check_record(const struct log_record *record, void *arg)
+{
+	struct check *check = arg;
+	struct fw_batch batch;
+	bool sweeps = record->kind == LOG_BATCH || record->kind == LOG_CELLS ||
+		record->kind == LOG_ENDED || record->kind == LOG_LAST;
+	if (!sweeps)
+		return;
+	fw_arena_reset(&check->arena);
+	if (!names_schema(&check->names, record->schema) ||
+		!names_host(&check->names, record->host))
+		found(check, "log at %llu: a record of an unknown host or schema",
+			(unsigned long long)record->position);
+	else if (fw_batch_open(record->payload, record->length, &check->arena, &batch, NULL) < 0)
+		found(check, "log at %llu: a batch that cannot be opened",
+			(unsigned long long)record->position);
+}
+
+static void check_log(struct check *check, uint64_t first)
+{
+	for (unsigned i = 0; i < LOG_SLOTS; i++) {
+		uint64_t end;
+		if (check->log.slots[i].number < first || check->log.slots[i].number == 0)
+			continue;
+		unsigned damaged = log_walk(&check->log, i, check_record, check, &end);
+		if (damaged > 0)
+			found(check, "wal/%08x: %u damaged places", i, damaged);
+	}
+}
+
+static int check_files(
+	struct check *check, const char *dir, const struct super *super, struct fw_err *err)
+{
+	int rc = names_open(&check->names, dir, super, true, err);
+	if (rc >= 0)
+		rc = ring_open(&check->ring, dir, super, true, err);
+	if (rc >= 0)
+		rc = log_open(&check->log, dir, super, true, err);
+	if (rc < 0)
+		return rc;
+	if (check->names.damaged > 0)
+		found(check, "%u damaged names of hosts or schemas", check->names.damaged);
+	if (check->ring.damaged > 0)
+		found(check, "%llu damaged places in headers and indices of raw segments",
+			(unsigned long long)check->ring.damaged);
+	check->stat->raw_bytes = super->raw_segments * super->raw_segment_bytes;
+	check->stat->hosts = check->names.host_map.count;
+	check->stat->schemas = check->names.schema_map.count;
+	check_ring(check);
+	check_log(check, super->log_first);
+	return 0;
+}
+
+int store_check(const char *dir, void (*report)(const char *sentence, void *arg), void *arg,
+	struct store_stat *out, struct fw_err *err)
+{
+	struct super super;
+	int rc = super_load(dir, &super, err);
+	if (rc < 0)
+		return rc;
+	struct store_stat stat = {0};
+	struct check check = {.report = report, .arg = arg, .stat = &stat};
+	rc = check_files(&check, dir, &super, err);
+	log_close(&check.log);
+	ring_close(&check.ring);
+	names_close(&check.names);
+	fw_arena_done(&check.arena);
+	fw_free(check.cells.cells);
+	if (rc >= 0 && out)
+		*out = stat;
+	return rc < 0 ? rc : check.faults;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs into blocks: decoded, put together, encoded column by column, written.
+ * A run that gives a body too long for a segment is cut in halves. */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "internal.h"
+
+enum { SYNC_EVERY_BYTES = 4 << 20 };
+
+void queue_closed(struct store *store, struct table *table)
+{
+	for (struct run *run = table->first; run; run = run->next) {
+		if (!run->closed || run->queued)
+			continue;
+		run->queued = true;
+		if (store->closed_last)
+			store->closed_last->next_closed = run;
+		else
+			store->closed_first = run;
+		store->closed_last = run;
+	}
+}
+
+void close_runs(struct store *store, bool (*wanted)(const struct run *run, const void *arg),
+	const void *arg)
+{
+	uint32_t count = hosts_count(&store->hosts);
+	for (uint32_t id = 0; id < count; id++) {
+		struct host *host = hosts_get(&store->hosts, id);
+		for (struct table *table = host ? host->tables : NULL; table; table = table->next) {
+			struct run *run = table_open_run(table);
+			if (!run || !wanted(run, arg))
+				continue;
+			pthread_mutex_lock(&host->lock);
+			run->closed = true;
+			pthread_mutex_unlock(&host->lock);
+			queue_closed(store, table);
+		}
+	}
+}
+
+int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
+	int64_t *times_ms, int64_t *cells, uint32_t most)
+{
+	uint32_t n = 0;
+	const int64_t *state = NULL;
+	for (; held; held = held->next) {
+		struct fw_batch batch;
+		int rc = fw_batch_open(held->data, held->length, arena, &batch, NULL);
+		if (rc < 0 || batch.n_sweeps > most - n)
+			return rc < 0 ? rc : -EBADMSG;
+		int64_t *at = cells + (size_t)n * n_columns;
+		rc = fw_batch_decode(&batch, n_columns, batch.key ? NULL : state, at, NULL);
+		if (rc < 0)
+			return rc;
+		for (uint32_t i = 0; i < batch.n_sweeps; i++)
+			times_ms[n + i] = batch.times_ms[i] + held->shift_ms;
+		n += batch.n_sweeps;
+		state = cells + (size_t)(n - 1) * n_columns;
+	}
+	return (int)n;
+}
+
+static int write_part(
+	struct store *store, const struct run *run, const struct fw_sweeps *part, bool more)
+{
+	uint32_t gap_ms = 0;
+	if (part->n_sweeps > 1)
+		gap_ms = (uint32_t)((part->times_ms[part->n_sweeps - 1] - part->times_ms[0]) /
+			(part->n_sweeps - 1));
+	fw_buf_reset(&store->encoded);
+	int rc = fw_batch_encode_backlog(
+		part, BATCH_UNNUMBERED, run->table->schema->id, gap_ms, &store->encoded);
+	bool fits = rc >= 0 && store->encoded.length <= ring_body_limit(&store->ring);
+	if (!fits && part->n_sweeps > 1) {
+		struct fw_sweeps half = *part;
+		half.n_sweeps = part->n_sweeps / 2;
+		rc = write_part(store, run, &half, true);
+		half.times_ms += half.n_sweeps;
+		half.cells += (size_t)half.n_sweeps * part->n_columns;
+		half.n_sweeps = part->n_sweeps - half.n_sweeps;
+		/* The last part says that all are there, so the others are synced first. */
+		if (rc >= 0)
+			rc = ring_sync(&store->ring);
+		return rc < 0 ? rc : write_part(store, run, &half, more);
+	}
+	if (!fits)
+		return rc < 0 ? rc : -EFBIG;
+	struct block_ref ref = {
+		.host = run->table->host->id,
+		.schema = run->table->schema->id,
+		.t0_ms = part->times_ms[0],
+		.span_ms = (uint32_t)(part->times_ms[part->n_sweeps - 1] - part->times_ms[0]),
+		.n_sweeps = (uint16_t)part->n_sweeps,
+		.flags = (uint16_t)((run->late ? BLOCK_LATE : 0) | (more ? BLOCK_PARTIAL : 0)),
+		.logged_from = run->logged_from,
+		.logged_to = run->logged_to,
+	};
+	return ring_write(&store->ring, &ref, store->encoded.data, store->encoded.length);
+}
+
+static int write_run(struct store *store, const struct run *run)
+{
+	uint32_t n_columns = run->table->schema->schema.n_columns;
+	fw_arena_reset(&store->arena);
+	int64_t *times = fw_arena_alloc(&store->arena, run->n_sweeps * sizeof *times);
+	int64_t *cells = scratch_take(&store->flushing, (size_t)run->n_sweeps * n_columns + 1);
+	if (!cells)
+		return -ENOMEM;
+	int n = run_decode(run->first, n_columns, &store->arena, times, cells, run->n_sweeps);
+	if (n < 0)
+		return n;
+	struct fw_sweeps all = {
+		.n_sweeps = (uint32_t)n,
+		.n_columns = n_columns,
+		.times_ms = times,
+		.cells = cells,
+	};
+	return write_part(store, run, &all, false);
+}
+
+/* The run leaves memory after its block is in the index, so that a reader who
+ * looks here first and there second misses nothing. */
+static void forget_run(struct store *store, struct run *run)
+{
+	struct table *table = run->table;
+	for (unsigned slot = 0; slot < LOG_SLOTS; slot++) {
+		if (run->slots & 1u << slot)
+			store->log.slots[slot].pins--;
+	}
+	pthread_mutex_lock(&table->host->lock);
+	table_drop_run(table, run);
+	pthread_mutex_unlock(&table->host->lock);
+}
+
+int flush_closed(struct store *store)
+{
+	while (store->closed_first) {
+		struct run *run = store->closed_first;
+		int rc = write_run(store, run);
+		if (rc < 0)
+			return rc;
+		store->closed_first = run->next_closed;
+		if (!store->closed_first)
+			store->closed_last = NULL;
+		forget_run(store, run);
+	}
+	return store->ring.dirty_bytes >= SYNC_EVERY_BYTES ? ring_sync(&store->ring) : 0;
+}

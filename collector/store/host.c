@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "store.h"
+
+enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000 };
+
+void hosts_init(struct hosts *hosts)
+{
+	*hosts = (struct hosts){0};
+	pthread_rwlock_init(&hosts->lock, NULL);
+}
+
+static void free_table(struct table *table)
+{
+	while (table->first)
+		table_drop_run(table, table->first);
+	fw_free(table->last);
+	fw_free(table);
+}
+
+static void free_host(struct host *host)
+{
+	while (host->tables) {
+		struct table *table = host->tables;
+		host->tables = table->next;
+		free_table(table);
+	}
+	pthread_mutex_destroy(&host->lock);
+	fw_free(host);
+}
+
+void hosts_done(struct hosts *hosts)
+{
+	for (uint32_t id = 0; id < hosts->count; id++) {
+		if (hosts->by_id[id])
+			free_host(hosts->by_id[id]);
+	}
+	fw_free(hosts->by_id);
+	pthread_rwlock_destroy(&hosts->lock);
+}
+
+static void grow(struct hosts *hosts, uint32_t id)
+{
+	size_t capacity = 2 * (size_t)id + 64;
+	hosts->by_id = fw_realloc(hosts->by_id, capacity * sizeof(struct host *));
+	memset(hosts->by_id + hosts->capacity, 0,
+		(capacity - hosts->capacity) * sizeof(struct host *));
+	hosts->capacity = capacity;
+}
+
+struct host *hosts_add(struct hosts *hosts, const struct named_host *name)
+{
+	pthread_rwlock_wrlock(&hosts->lock);
+	if (name->id >= hosts->capacity)
+		grow(hosts, name->id);
+	struct host *host = hosts->by_id[name->id];
+	if (!host) {
+		host = fw_alloc(sizeof *host);
+		host->id = name->id;
+		host->name = name;
+		pthread_mutex_init(&host->lock, NULL);
+		hosts->by_id[name->id] = host;
+	}
+	if (name->id >= hosts->count)
+		hosts->count = name->id + 1;
+	pthread_rwlock_unlock(&hosts->lock);
+	return host;
+}
+
+struct host *hosts_get(struct hosts *hosts, uint32_t id)
+{
+	pthread_rwlock_rdlock(&hosts->lock);
+	struct host *host = id < hosts->count ? hosts->by_id[id] : NULL;
+	pthread_rwlock_unlock(&hosts->lock);
+	return host;
+}
+
+uint32_t hosts_count(struct hosts *hosts)
+{
+	pthread_rwlock_rdlock(&hosts->lock);
+	uint32_t count = hosts->count;
+	pthread_rwlock_unlock(&hosts->lock);
+	return count;
+}
+
+struct table *host_table(struct host *host, uint32_t schema)
+{
+	pthread_mutex_lock(&host->lock);
+	struct table *table = host->tables;
+	while (table && table->schema->id != schema)
+		table = table->next;
+	pthread_mutex_unlock(&host->lock);
+	return table;
+}
+
+/* The first run is cut at another length for every host, so that a fleet that
+ * began together does not write its blocks together for ever. */
+struct table *host_make_table(struct host *host, const struct named_schema *schema)
+{
+	struct table *table = fw_alloc(sizeof *table);
+	table->host = host;
+	table->schema = schema;
+	table->run_limit = STORE_BLOCK_SWEEPS / 2 + host->id * 7 % (STORE_BLOCK_SWEEPS / 2);
+	pthread_mutex_lock(&host->lock);
+	table->next = host->tables;
+	host->tables = table;
+	pthread_mutex_unlock(&host->lock);
+	return table;
+}
+
+struct run *table_open_run(const struct table *table)
+{
+	for (struct run *run = table->first; run; run = run->next) {
+		if (!run->closed)
+			return run;
+	}
+	return NULL;
+}
+
+bool table_needs_new_run(const struct table *table, const struct addition *add)
+{
+	const struct run *run = table_open_run(table);
+	return add->late || !run || add->t0_ms <= run->t1_ms ||
+		run->n_sweeps + add->n_sweeps > FW_SWEEPS_LIMIT ||
+		add->t1_ms - run->t0_ms > RUN_SPAN_MS;
+}
+
+static struct run *begin_run(struct table *table, const struct addition *add, int64_t now_ms)
+{
+	struct run *run = fw_alloc(sizeof *run);
+	run->table = table;
+	run->t0_ms = add->t0_ms;
+	run->opened_ms = now_ms;
+	run->late = add->late;
+	run->logged_from = add->logged;
+	if (table->newest)
+		table->newest->next = run;
+	else
+		table->first = run;
+	table->newest = run;
+	return run;
+}
+
+static void hold(struct run *run, const struct addition *add)
+{
+	struct held *held = fw_alloc(sizeof *held + add->length);
+	held->shift_ms = add->shift_ms;
+	held->length = (uint32_t)add->length;
+	memcpy(held->data, add->data, add->length);
+	if (run->last)
+		run->last->next = held;
+	else
+		run->first = held;
+	run->last = held;
+	run->bytes += add->length;
+	run->n_sweeps += add->n_sweeps;
+	run->t1_ms = add->t1_ms;
+	run->logged_to = add->logged;
+}
+
+bool table_overlaps(const struct table *table, const struct addition *add)
+{
+	const struct run *open = table_open_run(table);
+	return open && add->t0_ms <= open->t1_ms && add->t1_ms >= open->t0_ms;
+}
+
+bool table_add(struct table *table, const struct addition *add, int64_t now_ms)
+{
+	struct run *run = NULL;
+	if (table_needs_new_run(table, add)) {
+		struct run *open = table_open_run(table);
+		/* A late batch leaves the open run alone unless they cover the same times:
+		 * then the run ends here, so that what was logged last stays told apart. */
+		if (open && (!add->late || table_overlaps(table, add)))
+			open->closed = true;
+		run = begin_run(table, add, now_ms);
+	} else {
+		run = table_open_run(table);
+	}
+	hold(run, add);
+	if (add->late || run->n_sweeps >= table->run_limit || run->bytes >= RUN_BYTES) {
+		run->closed = true;
+		if (!add->late)
+			table->run_limit = STORE_BLOCK_SWEEPS;
+	}
+	bool pins = !(run->slots & 1u << add->slot);
+	run->slots |= 1u << add->slot;
+	return pins;
+}
+
+void table_drop_run(struct table *table, struct run *run)
+{
+	struct run **at = &table->first, *before = NULL;
+	while (*at != run) {
+		before = *at;
+		at = &(*at)->next;
+	}
+	*at = run->next;
+	if (table->newest == run)
+		table->newest = before;
+	while (run->first) {
+		struct held *held = run->first;
+		run->first = held->next;
+		fw_free(held);
+	}
+	fw_free(run);
+}

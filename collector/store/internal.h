@@ -1,0 +1,157 @@
+/* The store from inside: who owns what.
+ *
+ *   entries -> queue -> writer: apply -> log buffer -> commit -> on_done
+ *                                  \-> tables' runs -> blocks in the ring
+ *
+ * The writer's thread owns agents, log, runs and everything else up to the
+ * line; what others may touch has its own lock. Opening and recovery run before
+ * the writer starts and are the writer as far as this matters.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agents.h"
+#include "host.h"
+#include "log.h"
+#include "names.h"
+#include "ring.h"
+#include "store.h"
+#include "super.h"
+
+#define STORE_AHEAD_MS (10 * 60 * 1000) /* sweeps further ahead are stored as received */
+#define STORE_SPAN_MS ((int64_t)20 * 24 * 3600 * 1000) /* of one batch */
+
+#define BATCH_UNNUMBERED 1 /* a batch has a number, even where nobody counts */
+
+/* A document or event in the log that is not safe elsewhere yet. */
+struct unreleased {
+	struct unreleased *next;
+	uint64_t origin;   /* where it was logged first: its name */
+	uint64_t position; /* where it lies now */
+	unsigned slot;
+	size_t length;
+	const struct store_entry *entry; /* until it has been told of; NULL: read it from the log */
+	bool told;
+};
+
+/* Room for decoded sweeps, kept from one use to the next. */
+struct scratch {
+	int64_t *cells;
+	size_t capacity;
+};
+
+/* Records of a table, from the first to the last, that lie in a block. */
+struct covered {
+	uint32_t host, schema;
+	bool late;
+	uint64_t from, to;
+};
+
+struct counters {
+	_Atomic uint64_t sweeps, samples, commits, damaged, refused, duplicates, gaps, late, ahead;
+};
+
+struct store {
+	struct store_config config;
+	char *dir;
+	struct super super;
+	struct agents agents;
+	struct log log;
+	struct run *closed_first, *closed_last; /* to be written as blocks */
+	struct unreleased *records, **records_end;
+	size_t unreleased_bytes;
+	struct store_entry *applied_first, *applied_last; /* waiting for the commit */
+	bool told_failure;
+	bool has_news; /* live sweeps were applied since the last commit */
+	struct scratch arriving, flushing;
+	struct fw_buf key;     /* an arrival, encoded as a key */
+	struct fw_buf made;    /* sweeps made here */
+	struct fw_buf encoded; /* a block */
+	struct fw_arena arena;
+	struct covered *covered; /* while replaying: what is in blocks already */
+	size_t n_covered;
+
+	/* ---- any thread ---- */
+	struct names names;
+	struct ring ring;
+	struct hosts hosts;
+	struct counters counters;
+	atomic_bool failed;
+	char why[192]; /* under `lock` */
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock; /* of the queue and the releases */
+	pthread_cond_t wake;
+	struct store_entry *queue_first, *queue_last;
+	uint64_t *releases;
+	size_t n_releases, releases_capacity;
+	bool stopping;
+};
+
+/* Sweeps on their way in, decoded. */
+struct arrival {
+	enum log_kind kind;
+	enum store_lane lane;
+	struct host *host;
+	const struct named_schema *schema;
+	struct stream *stream; /* NULL: made here */
+	const uint8_t *agent;  /* 16 bytes, NULL: made here */
+	const int64_t *times_ms, *cells;
+	uint32_t n_sweeps, interval_ms;
+	bool key;
+	const uint8_t *payload;
+	size_t length;
+	uint64_t seq;
+	uint32_t sent_crc;
+	int64_t received_ms, shift_ms;
+};
+
+/* apply.c: the rules. Fills in the verdict and, where it is stored, appends to the log. */
+void apply_entry(struct store *store, struct store_entry *entry);
+void encode_key(const struct arrival *arrival, struct fw_buf *out);
+
+/* arrive.c: what an arrival changes in memory, once it lies in the log at `position`. */
+int64_t arrival_shift(const int64_t *times_ms, uint32_t n_sweeps, int64_t received_ms);
+void arrive_live(struct store *store, const struct arrival *arrival, const uint8_t *held,
+	size_t held_length, uint64_t position);
+void arrive_late(struct store *store, const struct arrival *arrival, uint64_t position);
+bool table_is_current(const struct table *table);
+int64_t *scratch_take(struct scratch *scratch, size_t n_cells); /* NULL: too large */
+
+/* writer.c */
+void *writer_main(void *store);
+/* Stops acknowledging, once and for all. */
+void store_fail(struct store *store, const char *what, int rc);
+/* Makes room in the log for a record; -EIO after a failure. */
+int writer_reserve(struct store *store, size_t payload);
+int writer_switch_log(struct store *store, bool closing);
+/* The last deeds of a store that has not failed. */
+int writer_finish(struct store *store);
+
+/* read.c: decodes a block's body into `cells`. */
+int block_decode(const struct block_ref *ref, const uint8_t *body, size_t length,
+	uint32_t n_columns, struct fw_arena *arena, struct scratch *cells, struct fw_batch *batch);
+
+/* flush.c: runs into blocks. */
+int flush_closed(struct store *store);
+/* Closes every run, or those that pin `slot`, or those older than `before_ms`. */
+void close_runs(struct store *store, bool (*wanted)(const struct run *run, const void *arg),
+	const void *arg);
+void queue_closed(struct store *store, struct table *table);
+/* Decodes a run's batches into at most `most` sweeps; returns how many they are. */
+int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
+	int64_t *times_ms, int64_t *cells, uint32_t most);
+
+/* records.c: documents and events. */
+void records_add(struct store *store, const struct log_record *record, uint64_t origin,
+	const struct store_entry *entry);
+void records_found(struct store *store, const struct log_record *record); /* while replaying */
+void records_release(struct store *store, uint64_t origin);
+void records_tell(struct store *store);
+int records_carry(struct store *store, unsigned slot);
+
+/* recover.c */
+int store_recover(struct store *store, struct fw_err *err);
+bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position);

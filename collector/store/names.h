@@ -1,0 +1,79 @@
+/* Who and what: the dictionaries of hosts and schemas.
+ *
+ * Two append-only files. A name is synced before its id is given out, so
+ * whatever refers to an id was written after it. Ids start at 1, grow, and are
+ * never reused. Entries live as long as the store; looking one up takes a read
+ * lock, making a new one waits for the disk without holding up readers.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/schema.h>
+
+#include "map.h"
+#include "super.h"
+
+#define NAME_ID_LIMIT (1u << 24)
+
+struct column_key {
+	uint64_t hash; /* of name and labels */
+	uint32_t column;
+};
+
+struct named_schema {
+	struct link link;
+	uint32_t id;
+	struct fw_schema schema;
+	struct column_key *keys; /* sorted: finds what two schemas share */
+};
+
+struct named_host {
+	struct link link;
+	uint32_t id;
+	struct fw_label *labels;
+	size_t n_labels;
+};
+
+struct name_file {
+	int fd;
+	uint64_t end;
+	uint32_t next_id;
+};
+
+struct names {
+	const struct super *super;
+	pthread_rwlock_t lock;   /* the maps and arrays */
+	pthread_mutex_t growing; /* one appends at a time */
+	struct fw_arena arena;   /* under `lock` */
+	struct name_file schema_file, host_file;
+	struct map schema_map, host_map;
+	struct named_schema **schemas; /* by id; holes where a record was damaged */
+	struct named_host **hosts;
+	size_t schemas_capacity, hosts_capacity;
+	uint32_t n_schemas, n_hosts; /* highest ids */
+	unsigned damaged;
+	bool failed; /* a sync failed: nothing more is promised */
+};
+
+/* Opens or makes both files in `dir` and reads them. With `read_only` nothing is made. */
+int names_open(struct names *names, const char *dir, const struct super *super, bool read_only,
+	struct fw_err *err);
+void names_close(struct names *names);
+/* Ids that blocks or the log refer to are taken, even if their record is lost. */
+void names_skip_ids(struct names *names, uint32_t schema, uint32_t host);
+
+int names_intern_schema(
+	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err);
+int names_intern_host(struct names *names, const struct fw_label *labels, size_t n_labels,
+	uint32_t *id, struct fw_err *err);
+const struct named_schema *names_schema(struct names *names, uint32_t id); /* or NULL */
+const struct named_host *names_host(struct names *names, uint32_t id);
+const struct named_schema *names_find_schema(
+	struct names *names, const uint8_t hash[FW_SCHEMA_HASH]);
+
+/* The column of `schema` with the name and labels of `column`, or NULL. */
+const struct fw_column *names_same_column(
+	const struct named_schema *schema, uint64_t hash, const struct fw_column *column);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sweeps of one group, put together from runs in memory and blocks on disk.
+ *
+ * Memory is looked at first and the ring second: a run becomes a block between
+ * the two at worst, and is then seen twice, never not at all. Every piece knows
+ * where its records lie in the log; of equal times the one logged last wins.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "internal.h"
+
+/* Some sweeps of the group, column after column. */
+struct piece {
+	struct piece *next;
+	uint64_t logged;
+	size_t n_sweeps;
+	int64_t *times_ms, *cells;
+};
+
+struct row {
+	int64_t at_ms;
+	uint64_t logged;
+	const struct piece *piece;
+	size_t index;
+};
+
+struct reading {
+	struct store *store;
+	const struct store_group *group;
+	int64_t from_ms, to_ms;
+	struct fw_arena *arena;  /* the caller's: for what is returned, and pieces */
+	struct fw_arena scratch; /* for one batch */
+	struct scratch cells;
+	struct piece *pieces;
+	size_t n_rows, damaged;
+};
+
+/* Keeps what lies within the range and belongs to the group's columns. */
+static int keep_piece(
+	struct reading *r, const int64_t *times, const int64_t *cells, size_t n, uint64_t logged)
+{
+	size_t first = 0, n_columns = r->group->n_columns, width = r->group->schema->n_columns;
+	while (first < n && times[first] < r->from_ms)
+		first++;
+	while (n > first && times[n - 1] > r->to_ms)
+		n--;
+	if (first == n)
+		return 0;
+	n -= first;
+	struct piece *piece = fw_arena_try(r->arena, sizeof *piece);
+	int64_t *kept = piece ? fw_arena_try(r->arena, n * (n_columns + 1) * sizeof *kept) : NULL;
+	if (!kept)
+		return -ENOMEM;
+	piece->logged = logged;
+	piece->n_sweeps = n;
+	piece->times_ms = kept;
+	piece->cells = kept + n;
+	memcpy(piece->times_ms, times + first, n * sizeof *times);
+	for (size_t c = 0; c < n_columns; c++) {
+		const int64_t *from = cells + first * width + r->group->columns[c];
+		for (size_t i = 0; i < n; i++)
+			piece->cells[c * n + i] = from[i * width];
+	}
+	piece->next = r->pieces;
+	r->pieces = piece;
+	r->n_rows += n;
+	return 0;
+}
+
+/* ---- memory ---- */
+
+/* Copies the batches of a run, as the writer may forget it when the lock is gone. */
+static struct held *copy_run(struct reading *r, const struct run *run)
+{
+	struct held *first = NULL, **end = &first;
+	for (const struct held *held = run->first; held; held = held->next) {
+		struct held *copy = fw_arena_try(&r->scratch, sizeof *copy + held->length);
+		if (!copy)
+			return NULL;
+		memcpy(copy, held, sizeof *copy + held->length);
+		copy->next = NULL;
+		*end = copy;
+		end = &copy->next;
+	}
+	return first;
+}
+
+struct copied_run {
+	struct copied_run *next;
+	struct held *held;
+	uint32_t n_sweeps;
+	uint64_t logged;
+};
+
+static struct copied_run *copy_runs(struct reading *r, const struct table *table)
+{
+	struct copied_run *copies = NULL;
+	pthread_mutex_lock(&table->host->lock);
+	for (const struct run *run = table->first; run; run = run->next) {
+		if (run->t0_ms > r->to_ms || run->t1_ms < r->from_ms)
+			continue;
+		struct copied_run *copy = fw_arena_alloc(&r->scratch, sizeof *copy);
+		copy->held = copy_run(r, run);
+		copy->n_sweeps = run->n_sweeps;
+		copy->logged = run->logged_to;
+		copy->next = copies;
+		copies = copy;
+	}
+	pthread_mutex_unlock(&table->host->lock);
+	return copies;
+}
+
+static int read_memory(struct reading *r, const struct table *table)
+{
+	int rc = 0;
+	uint32_t width = r->group->schema->n_columns;
+	for (struct copied_run *run = copy_runs(r, table); run && rc >= 0; run = run->next) {
+		int64_t *cells = scratch_take(&r->cells, (size_t)run->n_sweeps * width + 1);
+		int64_t *times = fw_arena_alloc(&r->scratch, run->n_sweeps * sizeof *times);
+		if (!cells)
+			return -ENOMEM;
+		rc = run_decode(run->held, width, &r->scratch, times, cells, run->n_sweeps);
+		if (rc >= 0)
+			rc = keep_piece(r, times, cells, (size_t)rc, run->logged);
+	}
+	fw_arena_reset(&r->scratch);
+	return rc;
+}
+
+/* ---- blocks ---- */
+
+int block_decode(const struct block_ref *ref, const uint8_t *body, size_t length,
+	uint32_t n_columns, struct fw_arena *arena, struct scratch *cells, struct fw_batch *batch)
+{
+	int rc = fw_batch_open(body, length, arena, batch, NULL);
+	if (rc < 0)
+		return rc;
+	if (batch->n_sweeps == 0 || batch->n_sweeps != ref->n_sweeps || !batch->key)
+		return -EBADMSG;
+	if (!scratch_take(cells, (size_t)batch->n_sweeps * n_columns + 1))
+		return -ENOMEM;
+	return fw_batch_decode(batch, n_columns, NULL, cells->cells, NULL);
+}
+
+static int read_block(struct reading *r, const struct ring_place *place, struct fw_buf *buf)
+{
+	const uint8_t *body;
+	size_t length;
+	struct fw_batch batch;
+	int rc = ring_read(&r->store->ring, place, buf, &body, &length);
+	fw_arena_reset(&r->scratch);
+	if (rc >= 0)
+		rc = block_decode(&place->ref, body, length, r->group->schema->n_columns,
+			&r->scratch, &r->cells, &batch);
+	if (rc == -ESTALE)
+		return 0;
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc < 0) {
+		r->damaged++;
+		r->store->counters.damaged++;
+		return 0;
+	}
+	return keep_piece(r, batch.times_ms, r->cells.cells, batch.n_sweeps, place->ref.logged_to);
+}
+
+static int read_ring(struct reading *r)
+{
+	const struct store_group *group = r->group;
+	size_t most = 0, n = 64;
+	struct ring_place *places = NULL;
+	/* The writer may add blocks between counting and copying. */
+	while (n > most) {
+		most = n + n / 4 + 8;
+		places = fw_realloc(places, most * sizeof *places);
+		n = ring_find(&r->store->ring, group->host, group->schema_id, r->from_ms, r->to_ms,
+			places, most);
+	}
+	struct fw_buf buf = {0};
+	int rc = 0;
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		rc = read_block(r, &places[i], &buf);
+	fw_buf_done(&buf);
+	fw_free(places);
+	return rc;
+}
+
+/* ---- putting together ---- */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	if (x->at_ms != y->at_ms)
+		return x->at_ms < y->at_ms ? -1 : 1;
+	return x->logged < y->logged ? 1 : x->logged > y->logged ? -1 : 0;
+}
+
+static size_t list_rows(const struct reading *r, struct row *rows)
+{
+	size_t n = 0;
+	for (const struct piece *piece = r->pieces; piece; piece = piece->next) {
+		for (size_t i = 0; i < piece->n_sweeps; i++)
+			rows[n++] = (struct row){piece->times_ms[i], piece->logged, piece, i};
+	}
+	qsort(rows, n, sizeof *rows, by_time);
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || rows[i].at_ms != rows[kept - 1].at_ms)
+			rows[kept++] = rows[i];
+	}
+	return kept;
+}
+
+static int join_pieces(struct reading *r, struct store_columns *out)
+{
+	size_t n_columns = r->group->n_columns;
+	struct row *rows = fw_try_alloc((r->n_rows + 1) * sizeof *rows);
+	if (!rows)
+		return -ENOMEM;
+	size_t n = list_rows(r, rows);
+	int64_t **columns = fw_arena_try(r->arena, n_columns * sizeof *columns + 1);
+	int64_t *cells = fw_arena_try(r->arena, (n * (n_columns + 1) + 1) * sizeof *cells);
+	if (!columns || !cells) {
+		fw_free(rows);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		cells[i] = rows[i].at_ms;
+	for (size_t c = 0; c < n_columns; c++) {
+		columns[c] = cells + (c + 1) * n;
+		for (size_t i = 0; i < n; i++)
+			columns[c][i] =
+				rows[i].piece->cells[c * rows[i].piece->n_sweeps + rows[i].index];
+	}
+	fw_free(rows);
+	*out = (struct store_columns){
+		.n = n,
+		.times_ms = cells,
+		.cells = (const int64_t *const *)columns,
+		.damaged_blocks = r->damaged,
+	};
+	return 0;
+}
+
+int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
+	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
+{
+	struct host *host = hosts_get(&store->hosts, group->host);
+	struct table *table = host ? host_table(host, group->schema_id) : NULL;
+	if (!table)
+		return fw_fail(err, -ENOENT, "the host has no such series");
+	struct reading r = {
+		.store = store,
+		.group = group,
+		.from_ms = from_ms,
+		.to_ms = to_ms,
+		.arena = arena,
+	};
+	int rc = read_memory(&r, table);
+	if (rc >= 0)
+		rc = read_ring(&r);
+	if (rc >= 0)
+		rc = join_pieces(&r, out);
+	fw_arena_done(&r.scratch);
+	fw_free(r.cells.cells);
+	if (rc == -ENOMEM)
+		return fw_fail(err, rc, "the question needs more memory than it may have");
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;
+}
+
+int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
+	int64_t *at_ms, int64_t **cells)
+{
+	struct host *host = hosts_get(&store->hosts, group->host);
+	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
+	if (!table)
+		return -ENODATA;
+	int64_t *copy = fw_arena_try(arena, group->n_columns * sizeof *copy + 1);
+	if (!copy)
+		return -ENOMEM;
+	pthread_mutex_lock(&host->lock);
+	bool known = table_is_current(table);
+	for (size_t c = 0; c < group->n_columns && known; c++)
+		copy[c] = table->last[group->columns[c]];
+	int64_t newest_ms = table->last_ms;
+	pthread_mutex_unlock(&host->lock);
+	if (!known)
+		return -ENODATA;
+	*at_ms = newest_ms;
+	*cells = copy;
+	return 0;
+}

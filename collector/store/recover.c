@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what lies on disk back to what was in memory.
+ *
+ *  1. Every block of the ring names the records that it holds, from the first to
+ *     the last. Those that may still be in the log are collected and sorted.
+ *  2. The log's segments are walked in order of number, from the oldest that
+ *     counts. Sweeps that are in a block only bring the last cells up to date;
+ *     the others go into runs again.
+ *  3. A new segment is begun, which says where the one before it ended. So the
+ *     torn end of a commit that nobody was told of stays forgotten.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "bytes.h"
+#include "internal.h"
+
+enum { HOST_ENTRY_BYTES = 36 };
+
+/* ---- blocks ---- */
+
+static int by_records(const void *a, const void *b)
+{
+	const struct covered *x = a, *y = b;
+	if (x->host != y->host)
+		return x->host < y->host ? -1 : 1;
+	if (x->schema != y->schema)
+		return x->schema < y->schema ? -1 : 1;
+	if (x->late != y->late)
+		return x->late ? 1 : -1;
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position)
+{
+	struct covered key = {arrival->host->id, arrival->schema->id,
+		arrival->lane == STORE_BACKLOG, position, position};
+	size_t low = 0, high = store->n_covered;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (by_records(&store->covered[middle], &key) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return false;
+	const struct covered *at = &store->covered[low - 1];
+	return at->host == key.host && at->schema == key.schema && at->late == key.late &&
+		position <= at->to;
+}
+
+static void note_block(struct store *store, const struct block_ref *ref, size_t *capacity)
+{
+	uint64_t oldest = store->super.log_first * store->super.log_segment_bytes;
+	if (ref->logged_to < oldest || ref->flags & BLOCK_PARTIAL)
+		return;
+	if (store->n_covered == *capacity) {
+		*capacity = 2 * *capacity + 256;
+		store->covered = fw_realloc(store->covered, *capacity * sizeof *store->covered);
+	}
+	store->covered[store->n_covered++] = (struct covered){ref->host, ref->schema,
+		(ref->flags & BLOCK_LATE) != 0, ref->logged_from, ref->logged_to};
+}
+
+static void note_table(struct store *store, const struct block_ref *ref)
+{
+	names_skip_ids(&store->names, ref->schema, ref->host);
+	struct host *host = hosts_get(&store->hosts, ref->host);
+	const struct named_schema *schema = names_schema(&store->names, ref->schema);
+	if (!host || !schema)
+		store->counters.damaged++;
+	else if (!host_table(host, ref->schema))
+		host_make_table(host, schema);
+}
+
+static void note_blocks(struct store *store)
+{
+	size_t capacity = 0;
+	uint64_t newest = 0;
+	for (uint32_t s = 0; s < store->ring.n_segments; s++) {
+		const struct ring_segment *segment = &store->ring.segments[s];
+		for (size_t i = 0; i < segment->n_blocks; i++) {
+			const struct block_ref *ref = &segment->blocks[i];
+			bool known = i > 0 && segment->blocks[i - 1].host == ref->host &&
+				segment->blocks[i - 1].schema == ref->schema;
+			if (!known)
+				note_table(store, ref);
+			note_block(store, ref, &capacity);
+			if (ref->logged_to > newest)
+				newest = ref->logged_to;
+		}
+	}
+	if (store->n_covered)
+		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
+	/* Positions only grow, even where the log itself was lost. */
+	uint64_t number = newest / store->super.log_segment_bytes + 1;
+	if (number > store->log.next_number)
+		store->log.next_number = number;
+}
+
+/* ---- records ---- */
+
+static void take_hosts(struct store *store, const uint8_t *data, size_t length)
+{
+	for (; length >= HOST_ENTRY_BYTES; data += HOST_ENTRY_BYTES, length -= HOST_ENTRY_BYTES) {
+		struct host *host = hosts_get(&store->hosts, get_u32(data));
+		if (!host)
+			continue;
+		memcpy(host->agent, data + 4, 16);
+		host->newest_ms = (int64_t)get_u64(data + 20);
+		host->received_ms = (int64_t)get_u64(data + 28);
+	}
+}
+
+/* A number that is missing was in a damaged place: what follows must not be
+ * counted against the sweep before it. */
+static struct stream *replay_number(struct store *store, const struct log_record *record)
+{
+	struct agent *agent = agents_get(&store->agents, record->agent);
+	struct stream *stream = agent_get_stream(&store->agents, agent, record->stream);
+	uint64_t *acked = &stream->acked[record->lane];
+	if (record->seq > *acked + 1)
+		stream_break(&store->agents, stream);
+	if (record->seq > *acked) {
+		*acked = record->seq;
+		stream->crc[record->lane] = record->sent_crc;
+	}
+	return stream;
+}
+
+static bool decode(struct store *store, const struct log_record *record, struct arrival *arrival)
+{
+	struct fw_batch batch;
+	uint32_t n_columns = arrival->schema->schema.n_columns;
+	const struct table *table = host_table(arrival->host, arrival->schema->id);
+	uint64_t owner = arrival->stream ? arrival->stream->serial : 0;
+	if (fw_batch_open(record->payload, record->length, &store->arena, &batch, NULL) < 0)
+		return false;
+	if (!batch.key && (!table || !table->last || table->owner != owner))
+		return false;
+	int64_t *cells = scratch_take(&store->arriving, (size_t)batch.n_sweeps * n_columns + 1);
+	const int64_t *state = batch.key ? NULL : table->last;
+	if (!cells || fw_batch_decode(&batch, n_columns, state, cells, NULL) < 0)
+		return false;
+	arrival->times_ms = batch.times_ms;
+	arrival->n_sweeps = batch.n_sweeps;
+	arrival->interval_ms = batch.interval_ms;
+	arrival->key = batch.key;
+	arrival->cells = cells;
+	if (record->kind != LOG_LAST && record->kind != LOG_ENDED)
+		arrival->shift_ms =
+			arrival_shift(batch.times_ms, batch.n_sweeps, record->received_ms);
+	return batch.n_sweeps > 0;
+}
+
+static void replay_live(struct store *store, const struct arrival *arrival, uint64_t position)
+{
+	struct table *table = host_table(arrival->host, arrival->schema->id);
+	struct addition add = {
+		.t0_ms = arrival->times_ms[0] + arrival->shift_ms,
+		.t1_ms = arrival->times_ms[arrival->n_sweeps - 1] + arrival->shift_ms,
+		.n_sweeps = arrival->n_sweeps,
+	};
+	const uint8_t *held = arrival->payload;
+	size_t length = arrival->length;
+	if (!arrival->key && table && table_needs_new_run(table, &add)) {
+		encode_key(arrival, &store->key);
+		held = store->key.data;
+		length = store->key.length;
+	}
+	arrive_live(store, arrival, held, length, position);
+}
+
+static void replay_sweeps(struct store *store, const struct log_record *record)
+{
+	bool by_agent = record->kind == LOG_BATCH || record->stream != 0;
+	struct arrival arrival = {
+		.kind = record->kind,
+		.lane = (enum store_lane)record->lane,
+		.host = hosts_get(&store->hosts, record->host),
+		.schema = names_schema(&store->names, record->schema),
+		.agent = by_agent ? record->agent : NULL,
+		.payload = record->payload,
+		.length = record->length,
+		.seq = record->seq,
+		.received_ms = record->received_ms,
+	};
+	if (record->kind == LOG_BATCH) {
+		arrival.stream = replay_number(store, record);
+	} else if (by_agent) {
+		struct agent *agent = agents_get(&store->agents, record->agent);
+		arrival.stream = agent_get_stream(&store->agents, agent, record->stream);
+	}
+	names_skip_ids(&store->names, record->schema, record->host);
+	fw_arena_reset(&store->arena);
+	if (!arrival.host || !arrival.schema || !decode(store, record, &arrival))
+		store->counters.damaged++;
+	else if (arrival.lane == STORE_BACKLOG)
+		arrive_late(store, &arrival, record->position);
+	else
+		replay_live(store, &arrival, record->position);
+}
+
+static void replay(const struct log_record *record, void *arg)
+{
+	struct store *store = arg;
+	switch (record->kind) {
+	case LOG_STREAMS:
+		agents_take_entries(&store->agents, record->payload, record->length);
+		break;
+	case LOG_HOSTS:
+		take_hosts(store, record->payload, record->length);
+		break;
+	case LOG_BATCH:
+	case LOG_CELLS:
+	case LOG_ENDED:
+	case LOG_LAST:
+		replay_sweeps(store, record);
+		break;
+	case LOG_DOCUMENT:
+	case LOG_EVENT:
+		replay_number(store, record);
+		records_found(store, record);
+		break;
+	case LOG_CARRIED:
+		records_found(store, record);
+		break;
+	case LOG_RELEASED:
+		records_release(store, record->seq);
+		break;
+	case LOG_READY:
+		break;
+	}
+}
+
+/* ---- segments ---- */
+
+struct look {
+	uint64_t first_commit;
+	bool ready;
+};
+
+static void look_for_ready(const struct log_record *record, void *arg)
+{
+	struct look *look = arg;
+	look->ready |= record->kind == LOG_READY || record->group != look->first_commit;
+}
+
+/* A segment whose head was not finished does not count: nothing was moved into it. */
+static bool is_ready(const struct log *log, unsigned slot)
+{
+	struct look look = {.first_commit = log_position(log, log->slots[slot].number, 0)};
+	uint64_t end;
+	log_walk(log, slot, look_for_ready, &look, &end);
+	return look.ready;
+}
+
+static int next_slot(const struct log *log, uint64_t from)
+{
+	int next = -1;
+	for (unsigned i = 0; i < LOG_SLOTS; i++) {
+		uint64_t number = log->slots[i].number;
+		if (number >= from && number > 0 && (next < 0 || number < log->slots[next].number))
+			next = (int)i;
+	}
+	return next;
+}
+
+static void replay_log(struct store *store)
+{
+	struct log *log = &store->log;
+	uint64_t from = store->super.log_first;
+	for (int slot; (slot = next_slot(log, from)) >= 0;) {
+		from = log->slots[slot].number + 1;
+		if (next_slot(log, from) < 0 && !is_ready(log, (unsigned)slot))
+			break;
+		log->active = (unsigned)slot;
+		store->counters.damaged += log_walk(log, (unsigned)slot, replay, store, &log->end);
+	}
+}
+
+static void add_hosts(struct store *store)
+{
+	for (uint32_t id = 1; id <= store->names.n_hosts; id++) {
+		const struct named_host *name = names_host(&store->names, id);
+		if (name)
+			hosts_add(&store->hosts, name);
+	}
+}
+
+int store_recover(struct store *store, struct fw_err *err)
+{
+	add_hosts(store);
+	note_blocks(store);
+	replay_log(store);
+	fw_free(store->covered);
+	store->covered = NULL;
+	store->n_covered = 0;
+	store->has_news = false;
+	store->counters.damaged += store->ring.damaged + store->names.damaged;
+	int rc = flush_closed(store);
+	if (rc >= 0)
+		rc = writer_switch_log(store, false);
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot begin the store's log in %s", store->dir) : 0;
+}

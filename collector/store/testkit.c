@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fenwatch/mem.h>
+
+#include "testkit.h"
+
+int64_t kit_now_ms = 1795000000000;
+
+static void on_fatal(const char *why, void *arg)
+{
+	struct kit *kit = arg;
+	(void)why;
+	kit->fatal++;
+}
+
+void kit_init(struct kit *kit)
+{
+	*kit = (struct kit){0};
+	snprintf(kit->dir, sizeof kit->dir, "/tmp/fenwatch-store-XXXXXX");
+	assert_non_null(mkdtemp(kit->dir));
+	kit->config = (struct store_config){
+		.dir = kit->dir,
+		.raw_bytes = 8 << 20,
+		.log_segment_bytes = 256 << 10,
+		.late_ms = INT64_C(35) * 24 * 3600 * 1000,
+		.columns_per_host = 5000,
+		.commit_ms = 1,
+		.on_fatal = on_fatal,
+		.arg = kit,
+	};
+	struct fw_err err = {""};
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+	kit->host = kit_host(kit, "alpha");
+	kit->schema = kit_schema(kit, "m");
+}
+
+int kit_open(struct kit *kit, struct fw_err *err)
+{
+	kit->store = NULL;
+	return store_open(&kit->store, &kit->config, err);
+}
+
+void kit_reopen(struct kit *kit)
+{
+	struct fw_err err = {""};
+	store_close(kit->store);
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+void kit_done(struct kit *kit)
+{
+	store_close(kit->store);
+	kit_remove(kit->dir);
+}
+
+uint32_t kit_host(struct kit *kit, const char *instance)
+{
+	const struct fw_label labels[] = {{"instance", instance}, {"job", "node"}};
+	uint32_t id = 0;
+	assert_int_equal(store_host_intern(kit->store, labels, 2, &id, NULL), 0);
+	return id;
+}
+
+uint32_t kit_schema_of(struct kit *kit, const char *const *names, uint32_t n)
+{
+	struct fw_column *columns = calloc(n, sizeof *columns);
+	uint32_t id = 0;
+	for (uint32_t i = 0; i < n; i++)
+		columns[i] = (struct fw_column){.name = names[i], .factor = 1};
+	struct fw_schema schema = {.n_columns = n, .columns = columns};
+	fw_schema_seal(&schema);
+	assert_int_equal(store_schema_intern(kit->store, &schema, &id, NULL), 0);
+	free(columns);
+	return id;
+}
+
+uint32_t kit_schema(struct kit *kit, const char *prefix)
+{
+	char names[KIT_COLUMNS][16];
+	const char *pointers[KIT_COLUMNS];
+	for (int i = 0; i < KIT_COLUMNS; i++) {
+		snprintf(names[i], sizeof names[i], "%s%d", prefix, i);
+		pointers[i] = names[i];
+	}
+	return kit_schema_of(kit, pointers, KIT_COLUMNS);
+}
+
+struct waiting {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct store_entry *entry;
+	bool is_done;
+	struct waiting *next;
+};
+
+/* Entries have no place for an argument; the waiter is found by its entry. */
+static pthread_mutex_t waiters_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct waiting *waiters;
+
+static void on_done(struct store_entry *entry)
+{
+	pthread_mutex_lock(&waiters_lock);
+	struct waiting *waiting = waiters;
+	while (waiting->entry != entry)
+		waiting = waiting->next;
+	pthread_mutex_lock(&waiting->lock);
+	pthread_mutex_unlock(&waiters_lock);
+	waiting->is_done = true;
+	pthread_cond_signal(&waiting->done);
+	pthread_mutex_unlock(&waiting->lock);
+}
+
+static void forget(struct waiting *waiting)
+{
+	pthread_mutex_lock(&waiters_lock);
+	struct waiting **at = &waiters;
+	while (*at != waiting)
+		at = &(*at)->next;
+	*at = waiting->next;
+	pthread_mutex_unlock(&waiters_lock);
+}
+
+void kit_submit(struct kit *kit, struct store_entry *entry)
+{
+	struct waiting waiting = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.done = PTHREAD_COND_INITIALIZER,
+		.entry = entry,
+	};
+	entry->on_done = on_done;
+	entry->received_ms = entry->received_ms ? entry->received_ms : kit_now_ms;
+	pthread_mutex_lock(&waiters_lock);
+	waiting.next = waiters;
+	waiters = &waiting;
+	pthread_mutex_unlock(&waiters_lock);
+	store_submit(kit->store, entry);
+	pthread_mutex_lock(&waiting.lock);
+	while (!waiting.is_done)
+		pthread_cond_wait(&waiting.done, &waiting.lock);
+	pthread_mutex_unlock(&waiting.lock);
+	forget(&waiting);
+}
+
+struct store_entry sender_begin(
+	struct sender *sender, struct kit *kit, uint8_t agent, uint64_t stream)
+{
+	uint64_t next[STORE_LANES] = {sender->next[0], sender->next[1]};
+	*sender = (struct sender){.kit = kit, .stream = stream, .session = ++kit->session};
+	memset(sender->agent, agent, sizeof sender->agent);
+	struct store_entry entry = {
+		.kind = STORE_SESSION,
+		.stream = stream,
+		.session = sender->session,
+		.announced = {next[0], next[1]},
+	};
+	memcpy(entry.agent, sender->agent, sizeof entry.agent);
+	kit_submit(kit, &entry);
+	for (int lane = 0; lane < STORE_LANES; lane++)
+		sender->next[lane] = entry.acked[lane] + 1;
+	return entry;
+}
+
+int64_t kit_cell(int64_t at_ms, uint32_t c)
+{
+	return c == 0 ? 42 : at_ms / 1000 * (int64_t)c + (at_ms % 7 == 0 ? -3 : 5);
+}
+
+static void fill(int64_t *cells, int64_t at_ms)
+{
+	for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+		cells[c] = kit_cell(at_ms, c);
+}
+
+enum store_verdict sender_send(struct sender *sender, enum store_lane lane, uint32_t host,
+	uint32_t schema, int64_t at_ms, uint32_t n, int64_t step_ms, bool key)
+{
+	int64_t *times = calloc(n, sizeof *times);
+	int64_t *cells = calloc((size_t)n * KIT_COLUMNS, sizeof *cells);
+	for (uint32_t i = 0; i < n; i++) {
+		times[i] = at_ms + i * step_ms;
+		fill(cells + (size_t)i * KIT_COLUMNS, times[i]);
+	}
+	struct fw_sweeps sweeps = {
+		.n_sweeps = n, .n_columns = KIT_COLUMNS, .times_ms = times, .cells = cells};
+	struct fw_buf message = {0};
+	struct fw_arena arena = {0};
+	struct fw_batch batch;
+	uint64_t seq = sender->next[lane];
+	const int64_t *state = key || !sender->has_last ? NULL : sender->last;
+	if (lane == STORE_BACKLOG)
+		fw_batch_encode_backlog(&sweeps, seq, 1, (uint32_t)step_ms, &message);
+	else
+		fw_batch_encode_live(&sweeps, seq, 1, (uint32_t)step_ms, state, &message);
+	assert_int_equal(fw_batch_open(message.data, message.length, &arena, &batch, NULL), 0);
+	struct store_entry entry = {
+		.kind = STORE_BATCH,
+		.stream = sender->stream,
+		.session = sender->session,
+		.lane = lane,
+		.seq = seq,
+		.host = host,
+		.schema = schema,
+		.payload = message.data,
+		.length = message.length,
+		.batch = &batch,
+	};
+	memcpy(entry.agent, sender->agent, sizeof entry.agent);
+	kit_submit(sender->kit, &entry);
+	if (entry.verdict == STORE_DURABLE || entry.verdict == STORE_REFUSED) {
+		sender->next[lane]++;
+		sender->has_last |= lane == STORE_LIVE && entry.verdict == STORE_DURABLE;
+		if (lane == STORE_LIVE)
+			memcpy(sender->last, cells + (size_t)(n - 1) * KIT_COLUMNS,
+				sizeof sender->last);
+	}
+	fw_arena_done(&arena);
+	fw_buf_done(&message);
+	free(times);
+	free(cells);
+	return entry.verdict;
+}
+
+size_t kit_read(struct kit *kit, uint32_t host, int64_t from_ms, int64_t to_ms,
+	struct fw_arena *arena, struct store_columns *out)
+{
+	struct store_group *groups = NULL;
+	size_t n = 0;
+	*out = (struct store_columns){0};
+	assert_int_equal(
+		store_select(kit->store, NULL, 0, from_ms, to_ms, arena, &groups, &n, NULL), 0);
+	for (size_t i = 0; i < n; i++) {
+		if (groups[i].host != host || groups[i].schema_id != kit->schema)
+			continue;
+		assert_int_equal(
+			store_read(kit->store, &groups[i], from_ms, to_ms, arena, out, NULL), 0);
+	}
+	return out->n;
+}
+
+size_t kit_count(struct kit *kit, uint32_t host, bool exact)
+{
+	struct fw_arena arena = {0};
+	struct store_columns columns;
+	size_t n = kit_read(kit, host, INT64_MIN, INT64_MAX, &arena, &columns);
+	for (size_t i = 0; i < n && exact; i++) {
+		for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+			assert_int_equal(columns.cells[c][i], kit_cell(columns.times_ms[i], c));
+	}
+	fw_arena_done(&arena);
+	return n;
+}
+
+static void each_file(
+	const char *dir, void (*with)(const char *path, const char *name, void *arg), void *arg)
+{
+	DIR *folder = opendir(dir);
+	struct dirent *entry;
+	while (folder && (entry = readdir(folder))) {
+		char path[512];
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+		with(path, entry->d_name, arg);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void copy_one(const char *path, const char *name, void *arg)
+{
+	char to[512];
+	snprintf(to, sizeof to, "%s/%s", (const char *)arg, name);
+	if (is_folder(path)) {
+		kit_copy(path, to);
+		return;
+	}
+	FILE *in = fopen(path, "rb"), *out = fopen(to, "wb");
+	assert_true(in && out);
+	static char bytes[1 << 16];
+	static const char zeroes[1 << 16];
+	size_t n;
+	while ((n = fread(bytes, 1, sizeof bytes, in)) > 0) {
+		/* Holes stay holes: most of a new store is zeroes. */
+		if (memcmp(bytes, zeroes, n) == 0)
+			fseek(out, (long)n, SEEK_CUR);
+		else
+			fwrite(bytes, 1, n, out);
+	}
+	assert_int_equal(ftruncate(fileno(out), ftell(out)), 0);
+	long end = ftell(in);
+	fclose(in);
+	fclose(out);
+	assert_int_equal(truncate(to, end), 0);
+}
+
+void kit_copy(const char *from, const char *to)
+{
+	mkdir(to, 0700);
+	each_file(from, copy_one, (void *)(uintptr_t)to);
+}
+
+static void remove_one(const char *path, const char *name, void *arg)
+{
+	(void)name;
+	(void)arg;
+	if (is_folder(path))
+		kit_remove(path);
+	else
+		unlink(path);
+}
+
+void kit_remove(const char *dir)
+{
+	each_file(dir, remove_one, NULL);
+	rmdir(dir);
+}
+
+static void print(const char *sentence, void *arg)
+{
+	(void)arg;
+	printf("# %s\n", sentence);
+}
+
+int kit_check(const char *dir)
+{
+	struct fw_err err = {""};
+	int rc = store_check(dir, print, NULL, NULL, &err);
+	if (rc < 0)
+		printf("# %s\n", err.text);
+	return rc;
+}
