@@ -41,6 +41,17 @@ static void ask_for_schema(struct session *session, uint32_t id)
 	session_send(session, FW_FRAME_ACK, &ack.base);
 }
 
+/* The number under which a schema was announced that could not be read otherwise. */
+static uint32_t announced_id(struct session *session, const struct fw_frame *frame)
+{
+	void *message;
+	fw_arena_reset(&session->worker->scratch);
+	if (fw_wire_unpack(&fenwatch__wire__schema__descriptor, frame->payload, frame->length,
+		    &session->worker->scratch, &message, NULL) < 0)
+		return 0;
+	return ((const Fenwatch__Wire__Schema *)message)->id;
+}
+
 void stream_take_schema(struct session *session, const struct fw_frame *frame)
 {
 	struct fw_arena *scratch = &session->worker->scratch;
@@ -51,7 +62,7 @@ void stream_take_schema(struct session *session, const struct fw_frame *frame)
 	int rc = fw_schema_decode(frame->payload, frame->length, scratch, find_base,
 		store_of(session), &id, &schema, &err);
 	if (rc == -ENOENT) {
-		ask_for_schema(session, id);
+		ask_for_schema(session, announced_id(session, frame));
 	} else if (rc < 0) {
 		refuse_malformed(session, "schema", err.text);
 	} else if (store_schema_intern(store_of(session), &schema, &stored, &err) < 0) {

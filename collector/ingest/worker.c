@@ -49,12 +49,15 @@ static void on_flight(struct flight *flight)
 	session_release(session);
 }
 
+/* Writing moves a session to the end of its list, so the next one is taken first. */
 static void drop_agent(struct session_list *list, const struct order *order)
 {
-	struct session *session;
-	TAILQ_FOREACH (session, list, in_list)
+	struct session *session = TAILQ_FIRST(list), *next;
+	for (; session; session = next) {
+		next = TAILQ_NEXT(session, in_list);
 		if (memcmp(session->agent, order->agent, sizeof order->agent) == 0)
 			session_refuse(session, CAUSE_STANDING, REASON(REVOKED), "%s", order->why);
+	}
 }
 
 static struct session *find_session(struct worker *worker, uint64_t number)
@@ -74,10 +77,12 @@ static void send_heartbeat(struct session *session)
 
 static void stop_list(struct session_list *list)
 {
-	struct session *session;
-	TAILQ_FOREACH (session, list, in_list)
+	struct session *session = TAILQ_FIRST(list), *next;
+	for (; session; session = next) {
+		next = TAILQ_NEXT(session, in_list);
 		session_hang_up(
 			session, REASON(STOPPING), STOPPING_RETRY_MS, "the collector is stopping");
+	}
 }
 
 static void finish(struct worker *worker)
