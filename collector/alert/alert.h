@@ -34,14 +34,17 @@ struct alert_config {
 
 /* What collector.yml says of rules and feeds. */
 struct alert_options {
-	struct alert_feed_option *feeds; /* `feeds:` */
+	struct alert_feed_option **feeds; /* `feeds:` */
 	size_t n_feeds;
-	struct alert_rule_option *rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
+	struct alert_rule_option
+		*rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
 	size_t n_rules;
 };
-/* For FW_OPT_CUSTOM rows of collector.yml; both fill parts of struct alert_options. */
-int alert_parse_feeds(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
-int alert_parse_rules(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+/* For FW_OPT_CUSTOM rows of collector.yml; `field` of both is the struct alert_options. */
+int alert_parse_feeds(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+int alert_parse_rules(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */

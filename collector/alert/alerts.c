@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+
+#include "internal.h"
+#include "state.h"
+
+#define TICK_MS 1000
+#define LOOK_MS 100  /* wakes within it are one look */
+#define AT_ONCE 1000 /* changes in one transaction */
+#define DAY_MS INT64_C(86400000)
+#define NOTICES_KEPT_MS (30 * DAY_MS)
+#define EPISODES_KEPT_MS (400 * DAY_MS)
+
+struct moment alerts_now(void)
+{
+	return (struct moment){fw_mono_ms(), fw_wall_ms()};
+}
+
+/* ---- one alert ---- */
+
+struct alert *alert_find(struct alert *list, const char *key)
+{
+	while (list && strcmp(list->episode.key, key) != 0)
+		list = list->next;
+	return list;
+}
+
+static void link_to(struct alert *alert, struct alert **list)
+{
+	alert->list = list;
+	alert->next = *list;
+	*list = alert;
+}
+
+static void unlink_from(struct alert *alert)
+{
+	struct alert **link = alert->list;
+	while (*link != alert)
+		link = &(*link)->next;
+	*link = alert->next;
+}
+
+void alert_move(struct alert *alert, struct alert **list)
+{
+	unlink_from(alert);
+	link_to(alert, list);
+}
+
+struct alert *alert_new(struct alert **list, const char *key, const struct rule *rule,
+	const char *rule_name, const struct notice_pair *labels, size_t n_labels)
+{
+	struct alert *alert = fw_alloc(sizeof *alert);
+	struct episode *episode = &alert->episode;
+	alert->rule = rule;
+	snprintf(episode->key, sizeof episode->key, "%s", key);
+	pairs_copy(&episode->labels, labels, n_labels);
+	episode->rule = fw_strdup(rule_name);
+	episode->instance = fw_strdup(pairs_get(&episode->labels, "instance"));
+	episode->severity = rule ? rule->severity : "warning";
+	link_to(alert, list);
+	return alert;
+}
+
+void alert_free(struct alert *alert)
+{
+	unlink_from(alert);
+	pairs_done(&alert->episode.labels);
+	pairs_done(&alert->episode.annotations);
+	fw_free((char *)alert->episode.rule);
+	fw_free((char *)alert->episode.instance);
+	fw_free(alert);
+}
+
+/* Raised alerts keep the text they were raised with. */
+static void describe(struct alert *alert, double value)
+{
+	if (!alert->rule || alert->rule->kind == RULE_RAISED)
+		return;
+	char *summary = rule_summary(alert->rule, &alert->episode.labels, value);
+	const struct notice_pair annotations[] = {
+		{"description", alert->rule->help},
+		{"summary", summary},
+	};
+	pairs_done(&alert->episode.annotations);
+	pairs_copy(&alert->episode.annotations, annotations, 2);
+	fw_free(summary);
+}
+
+/* ---- changes ---- */
+
+void alert_changed(
+	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change)
+{
+	if (alert->change != CHANGE_NONE)
+		return;
+	if (change == CHANGE_NONE || change == CHANGE_PENDING) {
+		alert->episode.life = *life;
+		return;
+	}
+	alert->wanted = *life;
+	alert->change = change;
+	alert->next_changed = NULL;
+	*alerts->last_changed = alert;
+	alerts->last_changed = &alert->next_changed;
+}
+
+static int write_change(struct alerts *alerts, struct alert *alert, struct fw_err *err)
+{
+	if (alert->change == CHANGE_DROPPED)
+		return 0;
+	describe(alert, alert->wanted.value);
+	struct episode episode = alert->episode;
+	episode.life = alert->wanted;
+	if (alert->change == CHANGE_RESOLVED)
+		return book_resolved(alerts->config.state, alerts->config.options, &episode, err);
+	int rc = book_fired(alerts->config.state, alerts->config.options, &episode, err);
+	alert->wanted = episode.life;
+	return rc;
+}
+
+static int write_changes(
+	struct alerts *alerts, struct alert *first, const struct alert *end, struct fw_err *err)
+{
+	int rc = state_begin(alerts->config.state, err);
+	if (rc < 0)
+		return rc;
+	for (struct alert *alert = first; rc == 0 && alert != end; alert = alert->next_changed)
+		rc = write_change(alerts, alert, err);
+	if (rc == 0)
+		return state_commit(alerts->config.state, err);
+	state_rollback(alerts->config.state);
+	return rc;
+}
+
+static void finish_change(struct alert *alert, bool written)
+{
+	enum change change = alert->change;
+	const struct episode *episode = &alert->episode;
+	alert->change = CHANGE_NONE;
+	if (written && change == CHANGE_FIRED) {
+		alert->episode.life = alert->wanted;
+		fw_log(FW_NOTICE, "%s: %s opened: %s", episode->instance, episode->rule,
+			pairs_get(&episode->annotations, "summary"));
+	} else if (written && change == CHANGE_RESOLVED) {
+		fw_log(FW_NOTICE, "%s: %s closed", episode->instance, episode->rule);
+		alert_free(alert);
+	} else if (change == CHANGE_DROPPED || episode->life.phase == CLEAR) {
+		alert_free(alert);
+	}
+}
+
+static void tell_trouble(struct alerts *alerts, const struct fw_err *err)
+{
+	if (strcmp(alerts->trouble, err->text) == 0)
+		return;
+	snprintf(alerts->trouble, sizeof alerts->trouble, "%s", err->text);
+	fw_log(FW_ERROR, "alerts cannot be written down: %s; it is tried again", err->text);
+}
+
+static void commit_some(struct alerts *alerts)
+{
+	struct alert *first = alerts->changed, *end = first, *next;
+	struct fw_err err;
+	for (int n = 0; end && n < AT_ONCE; n++)
+		end = end->next_changed;
+	int rc = write_changes(alerts, first, end, &err);
+	if (rc < 0)
+		tell_trouble(alerts, &err);
+	else
+		*alerts->trouble = '\0';
+	for (struct alert *alert = first; alert != end; alert = next) {
+		next = alert->next_changed;
+		finish_change(alert, rc == 0);
+	}
+	alerts->changed = end;
+}
+
+static void commit(struct alerts *alerts)
+{
+	bool any = alerts->changed;
+	while (alerts->changed)
+		commit_some(alerts);
+	alerts->last_changed = &alerts->changed;
+	if (any)
+		outbox_wake(alerts->outbox);
+}
+
+/* ---- by name ---- */
+
+static void observe_raised(struct alerts *alerts, struct alert *alert)
+{
+	static const struct limits limits = {ABOVE, 0, 0, 0};
+	struct moment now = alerts_now();
+	struct life life = alert->episode.life;
+	enum change change = engine_observe(&life, &limits, alert->raised, now.mono_ms, now);
+	if (change == CHANGE_NONE && life.phase == CLEAR)
+		change = CHANGE_DROPPED;
+	alert_changed(alerts, alert, &life, change);
+}
+
+static bool is_raised_kind(const struct alert *alert)
+{
+	return !alert->rule || alert->rule->kind == RULE_RAISED;
+}
+
+void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
+{
+	char key[IDENTITY_KEY];
+	const struct rule *rule = rule_find(name);
+	if (rule && !alerts->rules[rule - rules].enabled)
+		return;
+	identity_key(alerts->config.estate, instance, name, NULL, 0, key);
+	struct alert *alert = alert_find(alerts->homeless, key);
+	if (!alert) {
+		const struct notice_pair labels[] = {
+			{"alertname", name},
+			{"instance", instance},
+			{"severity", rule ? rule->severity : "warning"},
+		};
+		const struct notice_pair annotations[] = {
+			{"description", rule ? rule->help : ""},
+			{"summary", text},
+		};
+		alert = alert_new(&alerts->homeless, key, rule, name, labels, 3);
+		pairs_copy(&alert->episode.annotations, annotations, 2);
+	}
+	alert->raised = 1;
+	observe_raised(alerts, alert);
+	commit(alerts);
+}
+
+void alert_clear(struct alerts *alerts, const char *name, const char *instance)
+{
+	char key[IDENTITY_KEY];
+	identity_key(alerts->config.estate, instance, name, NULL, 0, key);
+	struct alert *alert = alert_find(alerts->homeless, key);
+	if (!alert || !is_raised_kind(alert))
+		return;
+	alert->raised = 0;
+	observe_raised(alerts, alert);
+	commit(alerts);
+}
+
+/* ---- the clock ---- */
+
+static struct alerts *alerts_of(const uv_timer_t *timer)
+{
+	return (struct alerts *)((char *)timer->data - offsetof(struct alerts, owner));
+}
+
+static void forget_old(struct alerts *alerts, int64_t now_ms)
+{
+	struct fw_err err;
+	int64_t wall_ms = fw_wall_ms();
+	alerts->forgot_ms = now_ms;
+	if (book_forget(alerts->config.state, wall_ms - NOTICES_KEPT_MS, wall_ms - EPISODES_KEPT_MS,
+		    &err) < 0)
+		tell_trouble(alerts, &err);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+	struct alerts *alerts = alerts_of(timer);
+	alerts->looked_ms = fw_mono_ms();
+	watch_look(alerts->watch);
+	commit(alerts);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct alerts *alerts = alerts_of(timer);
+	int64_t now_ms = fw_mono_ms();
+	watch_look(alerts->watch);
+	watch_silence(alerts->watch);
+	for (struct alert *alert = alerts->homeless; alert; alert = alert->next)
+		if (is_raised_kind(alert))
+			observe_raised(alerts, alert);
+	commit(alerts);
+	if (now_ms - alerts->forgot_ms >= DAY_MS)
+		forget_old(alerts, now_ms);
+}
+
+void alert_wake(struct alerts *alerts)
+{
+	if (alerts->owner.closing || uv_is_active((uv_handle_t *)&alerts->look))
+		return;
+	int64_t wait_ms = alerts->looked_ms + LOOK_MS - fw_mono_ms();
+	uv_timer_start(&alerts->look, on_look, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+/* ---- what is open ---- */
+
+struct gathering {
+	struct fw_arena *arena;
+	struct alert_view *views;
+	size_t n;
+};
+
+static const struct notice_pair *copy_pairs(struct fw_arena *arena, const struct pairs *pairs)
+{
+	struct notice_pair *copy = fw_arena_alloc(arena, (pairs->n + 1) * sizeof *copy);
+	for (size_t i = 0; i < pairs->n; i++) {
+		copy[i].name = fw_arena_strdup(arena, pairs->items[i].name);
+		copy[i].value = fw_arena_strdup(arena, pairs->items[i].value);
+	}
+	return copy;
+}
+
+static void on_counted(struct alert *alert, void *arg)
+{
+	(void)alert;
+	((struct gathering *)arg)->n++;
+}
+
+static void on_gathered(struct alert *alert, void *arg)
+{
+	struct gathering *g = arg;
+	const struct episode *episode = &alert->episode;
+	describe(alert, episode->life.value);
+	g->views[g->n++] = (struct alert_view){
+		.key = fw_arena_strdup(g->arena, episode->key),
+		.rule = fw_arena_strdup(g->arena, episode->rule),
+		.instance = fw_arena_strdup(g->arena, episode->instance),
+		.severity = episode->severity,
+		.state = episode->life.phase == FIRING ? ALERT_FIRING : ALERT_PENDING,
+		.since_ms = episode->life.starts_ms,
+		.value = episode->life.value,
+		.labels = copy_pairs(g->arena, &episode->labels),
+		.n_labels = episode->labels.n,
+		.annotations = copy_pairs(g->arena, &episode->annotations),
+		.n_annotations = episode->annotations.n,
+	};
+}
+
+static int rank(const struct alert_view *view)
+{
+	return (view->state == ALERT_FIRING ? 0 : 2) + (strcmp(view->severity, "critical") != 0);
+}
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct alert_view *left = a, *right = b;
+	if (rank(left) != rank(right))
+		return rank(left) - rank(right);
+	if (left->since_ms != right->since_ms)
+		return left->since_ms < right->since_ms ? -1 : 1;
+	return strcmp(left->key, right->key);
+}
+
+static void each_alert(struct alerts *alerts, void (*each)(struct alert *, void *), void *arg)
+{
+	for (struct alert *alert = alerts->homeless, *next; alert; alert = next) {
+		next = alert->next;
+		each(alert, arg);
+	}
+	watch_each(alerts->watch, each, arg);
+}
+
+int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
+	struct fw_err *err)
+{
+	(void)err;
+	struct gathering g = {.arena = arena};
+	each_alert(alerts, on_counted, &g);
+	g.views = fw_arena_alloc(arena, (g.n + 1) * sizeof *g.views);
+	g.n = 0;
+	each_alert(alerts, on_gathered, &g);
+	qsort(g.views, g.n, sizeof *g.views, worst_first);
+	*out = g.views;
+	*n = g.n;
+	return 0;
+}
+
+int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err)
+{
+	return outbox_feeds(alerts->outbox, arena, out, n, err);
+}
+
+/* ---- opening and closing ---- */
+
+static void on_firing(const struct episode *episode, void *arg)
+{
+	struct alerts *alerts = arg;
+	const struct rule *rule = rule_find(episode->rule);
+	struct alert *alert = alert_new(&alerts->homeless, episode->key, rule, episode->rule,
+		episode->labels.items, episode->labels.n);
+	pairs_copy(&alert->episode.annotations, episode->annotations.items, episode->annotations.n);
+	alert->episode.life = episode->life;
+	alert->raised = 1;
+}
+
+/* A rule that was switched off closes what it had opened. */
+static void end_disabled(struct alerts *alerts)
+{
+	for (struct alert *alert = alerts->homeless; alert; alert = alert->next) {
+		struct life life = alert->episode.life;
+		if (alert->rule && !alerts->rules[alert->rule - rules].enabled)
+			alert_changed(alerts, alert, &life, engine_end(&life, alerts_now()));
+	}
+	commit(alerts);
+}
+
+static void free_all(struct alerts *alerts)
+{
+	watch_close(alerts->watch);
+	while (alerts->homeless)
+		alert_free(alerts->homeless);
+	fw_free(alerts);
+}
+
+static void on_part_closed(struct alerts *alerts)
+{
+	void (*on_closed)(void *arg) = alerts->on_closed;
+	void *arg = alerts->arg;
+	if (--alerts->closing > 0)
+		return;
+	free_all(alerts);
+	if (on_closed)
+		on_closed(arg);
+}
+
+static void on_timers_closed(struct fw_owner *owner)
+{
+	on_part_closed((struct alerts *)((char *)owner - offsetof(struct alerts, owner)));
+}
+
+static void on_outbox_closed(void *arg)
+{
+	on_part_closed(arg);
+}
+
+int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err)
+{
+	struct alerts *alerts = fw_alloc(sizeof *alerts);
+	alerts->config = *config;
+	alerts->last_changed = &alerts->changed;
+	rules_in_force(config->options, alerts->rules);
+	struct outbox_config outbox = {
+		.loop = config->loop,
+		.state = config->state,
+		.options = config->options,
+		.external_url = config->external_url,
+	};
+	int rc = book_open(config->state, err);
+	if (rc == 0)
+		rc = book_firing(config->state, on_firing, alerts, err);
+	if (rc == 0)
+		rc = outbox_open(&alerts->outbox, &outbox, err);
+	if (rc < 0) {
+		free_all(alerts);
+		return rc;
+	}
+	fw_owner_init(&alerts->owner, on_timers_closed);
+	uv_timer_init(config->loop, &alerts->tick);
+	fw_owner_adopt(&alerts->owner, &alerts->tick);
+	uv_timer_init(config->loop, &alerts->look);
+	fw_owner_adopt(&alerts->owner, &alerts->look);
+	uv_timer_start(&alerts->tick, on_tick, TICK_MS, TICK_MS);
+	end_disabled(alerts);
+	forget_old(alerts, fw_mono_ms());
+	alerts->watch = watch_open(alerts);
+	*out = alerts;
+	return 0;
+}
+
+void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg)
+{
+	alerts->on_closed = on_closed;
+	alerts->arg = arg;
+	alerts->closing = 2;
+	fw_owner_close(&alerts->owner);
+	outbox_close(alerts->outbox, on_outbox_closed, alerts);
+}

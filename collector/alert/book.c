@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "book.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+
+#include "outbox.h"
+#include "state.h"
+
+static const char *const steps[] = {
+	"CREATE TABLE episode (key TEXT NOT NULL, starts_ms INTEGER NOT NULL,"
+	"  ends_ms INTEGER NOT NULL, rule TEXT NOT NULL, instance TEXT NOT NULL,"
+	"  severity TEXT NOT NULL, value REAL NOT NULL, labels TEXT NOT NULL,"
+	"  annotations TEXT NOT NULL, PRIMARY KEY (key, starts_ms)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX episode_firing ON episode (key) WHERE ends_ms = 0;"
+	"CREATE TABLE notice (id INTEGER PRIMARY KEY AUTOINCREMENT, feed TEXT NOT NULL,"
+	"  key TEXT NOT NULL, kind INTEGER NOT NULL, starts_ms INTEGER NOT NULL,"
+	"  ends_ms INTEGER NOT NULL, labels TEXT NOT NULL, annotations TEXT NOT NULL,"
+	"  state INTEGER NOT NULL, tries INTEGER NOT NULL, told_ms INTEGER NOT NULL,"
+	"  why TEXT NOT NULL, UNIQUE (key, starts_ms, feed, kind)) STRICT;"
+	"CREATE INDEX notice_waiting ON notice (feed, id) WHERE state = 0;"
+	"CREATE INDEX notice_feed ON notice (feed, state)",
+};
+
+static const char *text_at(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+	return text ? text : "";
+}
+
+int book_open(struct state *state, struct fw_err *err)
+{
+	return state_migrate(state, "alert", steps, sizeof steps / sizeof *steps, err);
+}
+
+/* ---- episodes ---- */
+
+static int insert_notice(struct state *state, const char *feed, const struct episode *episode,
+	enum notice_kind kind, enum notice_state how, const char *labels, const char *annotations,
+	struct fw_err *err)
+{
+	return state_run(state, err,
+		"INSERT INTO notice (feed, key, kind, starts_ms, ends_ms, labels, annotations,"
+		" state, tries, told_ms, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
+		"ttiiittii", feed, episode->key, (int64_t)kind, episode->life.starts_ms,
+		kind == NOTICE_CLOSE ? episode->life.ends_ms : INT64_C(0), labels, annotations,
+		(int64_t)how,
+		kind == NOTICE_CLOSE ? episode->life.ends_ms : episode->life.starts_ms);
+}
+
+static int find_free_start(struct state *state, struct episode *episode, struct fw_err *err)
+{
+	for (;; episode->life.starts_ms++) {
+		sqlite3_stmt *row;
+		int rc = state_query(state, &row, err,
+			"SELECT 1 FROM episode WHERE key = ? AND starts_ms = ?", "ti", episode->key,
+			episode->life.starts_ms);
+		if (rc < 0)
+			return rc;
+		rc = state_step(state, row, err);
+		state_done(row);
+		if (rc <= 0)
+			return rc;
+	}
+}
+
+int book_fired(struct state *state, const struct alert_options *options, struct episode *episode,
+	struct fw_err *err)
+{
+	int rc = find_free_start(state, episode, err);
+	if (rc < 0)
+		return rc;
+	char *labels = pairs_json(&episode->labels);
+	char *annotations = pairs_json(&episode->annotations);
+	rc = state_run(state, err,
+		"INSERT INTO episode (key, starts_ms, ends_ms, rule, instance, severity, value,"
+		" labels, annotations) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)",
+		"titttrtt", episode->key, episode->life.starts_ms, episode->rule, episode->instance,
+		episode->severity, episode->life.value, labels, annotations);
+	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
+		const struct alert_feed_option *feed = options->feeds[i];
+		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
+			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
+	}
+	fw_free(labels);
+	fw_free(annotations);
+	return rc;
+}
+
+/* What became of the open of this episode: 1 and its row, or 0. */
+static int find_open(struct state *state, const char *feed, const struct episode *episode,
+	enum notice_state *how, int64_t *tries, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT state, tries FROM notice WHERE key = ? AND starts_ms = ? AND feed = ?"
+		" AND kind = 0",
+		"tit", episode->key, episode->life.starts_ms, feed);
+	if (rc < 0)
+		return rc;
+	rc = state_step(state, row, err);
+	if (rc > 0) {
+		*how = (enum notice_state)sqlite3_column_int(row, 0);
+		*tries = sqlite3_column_int64(row, 1);
+	}
+	state_done(row);
+	return rc;
+}
+
+static int drop_open(
+	struct state *state, const char *feed, const struct episode *episode, struct fw_err *err)
+{
+	return state_run(state, err,
+		"UPDATE notice SET state = 4, told_ms = ?, why = 'over before it was sent'"
+		" WHERE key = ? AND starts_ms = ? AND feed = ? AND kind = 0",
+		"itit", episode->life.ends_ms, episode->key, episode->life.starts_ms, feed);
+}
+
+static int close_for(struct state *state, const char *feed, const struct episode *episode,
+	const char *labels, const char *annotations, struct fw_err *err)
+{
+	enum notice_state how;
+	int64_t tries;
+	int rc = find_open(state, feed, episode, &how, &tries, err);
+	if (rc <= 0 || how == NOTICE_REFUSED || how == NOTICE_DROPPED)
+		return rc < 0 ? rc : 0;
+	if (how == NOTICE_WAITING && tries == 0)
+		return drop_open(state, feed, episode, err);
+	return insert_notice(state, feed, episode, NOTICE_CLOSE,
+		how == NOTICE_REHEARSED ? NOTICE_REHEARSED : NOTICE_WAITING, labels, annotations,
+		err);
+}
+
+int book_resolved(struct state *state, const struct alert_options *options,
+	const struct episode *episode, struct fw_err *err)
+{
+	int rc = state_run(state, err,
+		"UPDATE episode SET ends_ms = ? WHERE key = ? AND starts_ms = ?", "iti",
+		episode->life.ends_ms, episode->key, episode->life.starts_ms);
+	char *labels = pairs_json(&episode->labels);
+	char *annotations = pairs_json(&episode->annotations);
+	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
+		rc = close_for(state, options->feeds[i]->name, episode, labels, annotations, err);
+	fw_free(labels);
+	fw_free(annotations);
+	return rc;
+}
+
+static void read_episode(sqlite3_stmt *row, struct episode *episode)
+{
+	snprintf(episode->key, sizeof episode->key, "%s", text_at(row, 0));
+	episode->rule = text_at(row, 2);
+	episode->instance = text_at(row, 3);
+	episode->severity = text_at(row, 4);
+	episode->life = (struct life){
+		.phase = FIRING,
+		.starts_ms = sqlite3_column_int64(row, 1),
+		.value = sqlite3_column_double(row, 5),
+	};
+}
+
+int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
+	void *arg, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT key, starts_ms, rule, instance, severity, value, labels, annotations"
+		" FROM episode WHERE ends_ms = 0 ORDER BY starts_ms",
+		"");
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0) {
+		struct episode episode = {0};
+		read_episode(row, &episode);
+		if (pairs_parse(text_at(row, 6), &episode.labels) == 0 &&
+			pairs_parse(text_at(row, 7), &episode.annotations) == 0)
+			each(&episode, arg);
+		pairs_done(&episode.labels);
+		pairs_done(&episode.annotations);
+	}
+	state_done(row);
+	return rc;
+}
+
+/* ---- notices ---- */
+
+int book_waiting(struct state *state, const char *feed, int64_t after_id,
+	void (*each)(int64_t id, const char *key, int64_t tries, void *arg), void *arg,
+	struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT id, key, tries FROM notice WHERE state = 0 AND feed = ? AND id > ?"
+		" ORDER BY id",
+		"ti", feed, after_id);
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		each(sqlite3_column_int64(row, 0), text_at(row, 1), sqlite3_column_int64(row, 2),
+			arg);
+	state_done(row);
+	return rc;
+}
+
+static int read_notice(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT key, kind, starts_ms, ends_ms, tries, labels, annotations FROM notice"
+		" WHERE id = ? AND state = 0",
+		"i", id);
+	if (rc < 0)
+		return rc;
+	rc = state_step(state, row, err);
+	if (rc > 0) {
+		*out = (struct book_notice){
+			.id = id,
+			.kind = (enum notice_kind)sqlite3_column_int(row, 1),
+			.starts_ms = sqlite3_column_int64(row, 2),
+			.ends_ms = sqlite3_column_int64(row, 3),
+			.tries = sqlite3_column_int64(row, 4),
+		};
+		snprintf(out->key, sizeof out->key, "%s", text_at(row, 0));
+		if (pairs_parse(text_at(row, 5), &out->labels) < 0 ||
+			pairs_parse(text_at(row, 6), &out->annotations) < 0) {
+			book_notice_done(out);
+			rc = fw_fail(
+				err, -EBADMSG, "state.db: notice %lld is damaged", (long long)id);
+		}
+	}
+	state_done(row);
+	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+}
+
+int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
+{
+	int rc = read_notice(state, id, out, err);
+	if (rc < 0)
+		return rc;
+	rc = state_run(state, err, "UPDATE notice SET tries = tries + 1 WHERE id = ?", "i", id);
+	if (rc < 0)
+		book_notice_done(out);
+	else
+		out->tries++;
+	return rc;
+}
+
+void book_notice_done(struct book_notice *notice)
+{
+	pairs_done(&notice->labels);
+	pairs_done(&notice->annotations);
+}
+
+static int drop_close(struct state *state, int64_t id, struct fw_err *err)
+{
+	return state_run(state, err,
+		"UPDATE notice SET state = 4, why = 'its open was refused' WHERE kind = 1"
+		" AND state = 0 AND (key, starts_ms, feed) ="
+		" (SELECT key, starts_ms, feed FROM notice WHERE id = ? AND kind = 0 AND tries = 1)",
+		"i", id);
+}
+
+int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
+	int64_t now_ms, struct fw_err *err)
+{
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	rc = state_run(state, err, "UPDATE notice SET state = ?, told_ms = ?, why = ? WHERE id = ?",
+		"iiti", (int64_t)how, now_ms, how == NOTICE_DELIVERED ? "" : why, id);
+	if (rc == 0 && how == NOTICE_REFUSED)
+		rc = drop_close(state, id, err);
+	if (rc == 0)
+		return state_commit(state, err);
+	state_rollback(state);
+	return rc;
+}
+
+int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	*out = (struct book_counts){0};
+	int rc = state_query(state, &row, err,
+		"SELECT state, count(*), sum(tries) FROM notice WHERE feed = ? GROUP BY state", "t",
+		feed);
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0) {
+		uint64_t n = (uint64_t)sqlite3_column_int64(row, 1);
+		out->tries += (uint64_t)sqlite3_column_int64(row, 2);
+		if (sqlite3_column_int(row, 0) == NOTICE_WAITING)
+			out->waiting = n;
+		else if (sqlite3_column_int(row, 0) == NOTICE_DELIVERED)
+			out->delivered = n;
+		else if (sqlite3_column_int(row, 0) == NOTICE_REFUSED)
+			out->refused = n;
+	}
+	state_done(row);
+	return rc;
+}
+
+int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err)
+{
+	/* The notice of an open stays while its episode goes on: its close asks for it. */
+	int rc = state_run(state, err,
+		"DELETE FROM notice WHERE state <> 0 AND told_ms < ? AND NOT EXISTS (SELECT 1 FROM"
+		" episode e WHERE e.key = notice.key AND e.starts_ms = notice.starts_ms AND"
+		" e.ends_ms = 0)",
+		"i", notices_ms);
+	if (rc == 0)
+		rc = state_run(state, err, "DELETE FROM episode WHERE ends_ms <> 0 AND ends_ms < ?",
+			"i", episodes_ms);
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* What is written down of alerts: their episodes, and the notices of them.
+ *
+ * A change that must be told and its notices, one a feed, are one transaction.
+ * The book decides what a feed is told: of every open; of a close only if its
+ * open may have reached the receiver. An open that was never tried and has
+ * resolved is dropped with its close. A feed in rehearsal gets rows that
+ * nobody sends.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+#include "engine.h"
+#include "identity.h"
+#include "pairs.h"
+
+struct state;
+struct alert_options;
+
+enum notice_state {
+	NOTICE_WAITING,
+	NOTICE_DELIVERED,
+	NOTICE_REFUSED,
+	NOTICE_REHEARSED,
+	NOTICE_DROPPED
+};
+enum notice_kind { NOTICE_OPEN, NOTICE_CLOSE };
+
+/* An episode, as the book needs it. */
+struct episode {
+	char key[IDENTITY_KEY];
+	const char *rule, *instance, *severity;
+	struct pairs labels, annotations;
+	struct life life;
+};
+
+int book_open(struct state *state, struct fw_err *err);
+
+/* Within the caller's transaction. book_fired may move starts_ms on by some
+ * milliseconds, so that no two episodes of one key begin at the same. */
+int book_fired(struct state *state, const struct alert_options *options, struct episode *episode,
+	struct fw_err *err);
+int book_resolved(struct state *state, const struct alert_options *options,
+	const struct episode *episode, struct fw_err *err);
+
+/* Every episode that has not ended; `each` copies what it keeps. */
+int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
+	void *arg, struct fw_err *err);
+
+/* ---- notices ---- */
+
+struct book_notice {
+	int64_t id;
+	char key[IDENTITY_KEY];
+	enum notice_kind kind;
+	int64_t starts_ms, ends_ms, tries;
+	struct pairs labels, annotations;
+};
+
+/* Waiting ones of this feed after `id`, oldest first: the id, key and tries of each. */
+int book_waiting(struct state *state, const char *feed, int64_t after_id,
+	void (*each)(int64_t id, const char *key, int64_t tries, void *arg), void *arg,
+	struct fw_err *err);
+/* Writes down that it is about to be tried, and gives all of it. -ENOENT: it waits no longer. */
+int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err);
+void book_notice_done(struct book_notice *notice);
+/* How it ended. A refusal at the first try drops its close too. */
+int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
+	int64_t now_ms, struct fw_err *err);
+
+struct book_counts {
+	uint64_t waiting, delivered, refused, tries;
+};
+int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err);
+/* Notices that were dealt with and episodes that have ended before these moments. */
+int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err);

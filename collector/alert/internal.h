@@ -1,0 +1,71 @@
+/* What alerts.c and watch.c share.
+ *
+ * watch.c looks at hosts and says what it saw; alerts.c keeps the alerts that
+ * live, and writes changes down at the end of each look, many in one
+ * transaction. A change that could not be written has not happened: the alert
+ * is as before, and the next look finds the same again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/loop.h>
+
+#include "alert.h"
+#include "book.h"
+#include "outbox.h"
+#include "rules.h"
+
+struct store;
+struct watch;
+
+struct alert {
+	struct alert *next, **list; /* in the list of its host, or of those without one */
+	struct alert *next_changed;
+	const struct rule *rule; /* NULL: raised under a name that no rule has */
+	struct episode episode;  /* its texts are the alert's own */
+	struct life wanted;      /* after `change`, once it is written */
+	enum change change;
+	uint64_t seen; /* the look at which its series was last there */
+	double raised; /* RULE_RAISED: 1 while it holds */
+};
+
+struct alerts {
+	struct alert_config config;
+	struct alert_rule_option rules[RULES];
+	struct outbox *outbox;
+	struct watch *watch;
+	struct alert *homeless; /* raised by name, or of hosts not seen since the start */
+	struct alert *changed, **last_changed;
+	char trouble[256];
+	struct fw_owner owner;
+	uv_timer_t tick, look;
+	int64_t looked_ms, forgot_ms; /* monotonic */
+	unsigned closing;
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+/* ---- alerts.c ---- */
+
+struct moment alerts_now(void);
+struct alert *alert_find(struct alert *list, const char *key);
+struct alert *alert_new(struct alert **list, const char *key, const struct rule *rule,
+	const char *rule_name, const struct notice_pair *labels, size_t n_labels);
+void alert_move(struct alert *alert, struct alert **list);
+void alert_free(struct alert *alert);
+/* What the engine said of it; written with the next alerts_commit. */
+void alert_changed(
+	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
+
+/* ---- watch.c ---- */
+
+struct watch *watch_open(struct alerts *alerts);
+void watch_close(struct watch *watch);
+void watch_look(struct watch *watch);    /* at hosts that have spoken */
+void watch_silence(struct watch *watch); /* at those that have not */
+/* Every alert of every host. */
+void watch_each(struct watch *watch, void (*each)(struct alert *alert, void *arg), void *arg);

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbox.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/tls.h>
+
+#include "book.h"
+#include "state.h"
+
+#define LANES 1024 /* buckets of notices by their key */
+#define TICK_MS 1000
+
+struct sending;
+
+/* A notice that waits or is under way. */
+struct entry {
+	struct entry *next;      /* of the outlet, oldest first */
+	struct entry *next_lane; /* of the bucket, oldest first */
+	int64_t id, due_ms;      /* monotonic */
+	int64_t tries;
+	char key[IDENTITY_KEY];
+	struct sending *sending; /* NULL: it waits */
+};
+
+struct outlet {
+	const struct alert_feed_option *option;
+	struct outbox *outbox;
+	struct entry *first, **last;
+	struct entry *lanes[LANES];
+	int64_t last_id;
+	unsigned under_way;
+	bool stale; /* there may be rows after last_id */
+	char error[256];
+	int64_t last_ms;
+};
+
+/* What a delivery needs while it lasts. */
+struct sending {
+	struct sending *next_finished;
+	struct outlet *outlet;
+	struct entry *entry;
+	struct delivery delivery;
+	struct notice notice;
+	struct book_notice row;
+	char idempotency[96];
+	char *generator_url;
+	bool finished;
+	enum verdict verdict;
+	char why[256];
+};
+
+struct outbox {
+	struct outbox_config config;
+	struct fw_owner owner;
+	uv_timer_t tick, turn;
+	struct outlet *outlets;
+	size_t n_outlets;
+	struct sending *finished, **last_finished;
+	char trouble[256]; /* the last thing SQLite said, told once */
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+static void on_turn(uv_timer_t *timer);
+
+/* ---- entries ---- */
+
+static struct entry **lane_of(struct outlet *outlet, const char *key)
+{
+	unsigned hash = 0;
+	for (const char *c = key; *c; c++)
+		hash = hash * 31 + (unsigned char)*c;
+	return &outlet->lanes[hash % LANES];
+}
+
+static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
+{
+	struct outlet *outlet = arg;
+	struct entry *entry = fw_alloc(sizeof *entry);
+	entry->id = id;
+	entry->tries = tries;
+	snprintf(entry->key, sizeof entry->key, "%s", key);
+	*outlet->last = entry;
+	outlet->last = &entry->next;
+	struct entry **link = lane_of(outlet, key);
+	while (*link)
+		link = &(*link)->next_lane;
+	*link = entry;
+	outlet->last_id = id;
+}
+
+static void forget(struct outlet *outlet, struct entry *entry)
+{
+	struct entry **link = &outlet->first;
+	while (*link != entry)
+		link = &(*link)->next;
+	*link = entry->next;
+	if (!entry->next)
+		outlet->last = link;
+	link = lane_of(outlet, entry->key);
+	while (*link != entry)
+		link = &(*link)->next_lane;
+	*link = entry->next_lane;
+	fw_free(entry);
+}
+
+/* An alert's notices leave in order: only the oldest of a key may go. */
+static bool is_oldest(struct outlet *outlet, const struct entry *entry)
+{
+	const struct entry *first = *lane_of(outlet, entry->key);
+	while (strcmp(first->key, entry->key) != 0)
+		first = first->next_lane;
+	return first == entry;
+}
+
+static int64_t pause_ms(int64_t tries)
+{
+	int64_t pause = tries > 9 ? OUTBOX_PAUSE_MOST_MS : (int64_t)OUTBOX_PAUSE_MS << (tries - 1);
+	if (pause > OUTBOX_PAUSE_MOST_MS)
+		pause = OUTBOX_PAUSE_MOST_MS;
+	uint32_t chance;
+	fw_random(&chance, sizeof chance);
+	return pause - (int64_t)(chance % (uint64_t)(pause / 2 + 1));
+}
+
+/* SQLite may say the same every second for hours. */
+static void tell_trouble(struct outbox *outbox, const char *what, const struct fw_err *err)
+{
+	if (strcmp(outbox->trouble, err->text) == 0)
+		return;
+	snprintf(outbox->trouble, sizeof outbox->trouble, "%s", err->text);
+	fw_log(FW_ERROR, "outbox: %s: %s; it is tried again", what, err->text);
+}
+
+/* ---- sending ---- */
+
+static void on_finished(struct delivery *delivery, enum verdict verdict, const char *why)
+{
+	struct sending *sending = delivery->outbox;
+	struct outbox *outbox = sending->outlet->outbox;
+	sending->finished = true;
+	sending->verdict = verdict;
+	snprintf(sending->why, sizeof sending->why, "%s", why);
+	*outbox->last_finished = sending;
+	outbox->last_finished = &sending->next_finished;
+	if (!outbox->owner.closing)
+		uv_timer_start(&outbox->turn, on_turn, 0, 0);
+}
+
+static void sending_free(struct sending *sending)
+{
+	book_notice_done(&sending->row);
+	fw_free(sending->generator_url);
+	fw_free(sending);
+}
+
+static void fill_notice(struct sending *sending)
+{
+	const struct book_notice *row = &sending->row;
+	const char *external = sending->outlet->outbox->config.external_url;
+	const char *status = row->kind == NOTICE_OPEN ? "firing" : "resolved";
+	char starts[32];
+	snprintf(sending->idempotency, sizeof sending->idempotency, "%s/%s/%s", row->key,
+		fw_time_format(row->starts_ms, starts, sizeof starts), status);
+	external = external ? external : "";
+	sending->generator_url = fw_format("%s/api/fenwatch/v1/alerts", external);
+	sending->notice = (struct notice){
+		.key = row->key,
+		.status = status,
+		.idempotency = sending->idempotency,
+		.receiver = sending->outlet->option->name,
+		.starts_ms = row->starts_ms,
+		.ends_ms = row->ends_ms,
+		.labels = row->labels.items,
+		.n_labels = row->labels.n,
+		.annotations = row->annotations.items,
+		.n_annotations = row->annotations.n,
+		.generator_url = sending->generator_url,
+		.external_url = external,
+	};
+}
+
+/* Whether the outlet may go on with the next one. */
+static bool start(struct outlet *outlet, struct entry *entry)
+{
+	struct outbox *outbox = outlet->outbox;
+	struct sending *sending = fw_alloc(sizeof *sending);
+	struct fw_err err;
+	int rc = book_try(outbox->config.state, entry->id, &sending->row, &err);
+	if (rc < 0) {
+		fw_free(sending);
+		if (rc == -ENOENT)
+			forget(outlet, entry);
+		else
+			tell_trouble(outbox, "a notice cannot be sent yet", &err);
+		return rc == -ENOENT;
+	}
+	sending->outlet = outlet;
+	sending->entry = entry;
+	fill_notice(sending);
+	sending->delivery = (struct delivery){
+		.notice = &sending->notice,
+		.config = outlet->option->config,
+		.loop = outbox->config.loop,
+		.on_finished = on_finished,
+		.outbox = sending,
+	};
+	entry->tries = sending->row.tries;
+	entry->sending = sending;
+	outlet->under_way++;
+	outlet->option->feed->deliver(&sending->delivery);
+	return true;
+}
+
+static void load(struct outlet *outlet)
+{
+	struct fw_err err;
+	int rc = book_waiting(outlet->outbox->config.state, outlet->option->name, outlet->last_id,
+		on_waiting, outlet, &err);
+	outlet->stale = rc < 0;
+	if (rc < 0)
+		tell_trouble(outlet->outbox, "waiting notices cannot be read", &err);
+}
+
+static void send_due(struct outlet *outlet)
+{
+	if (!outlet->option->live)
+		return;
+	if (outlet->stale)
+		load(outlet);
+	int64_t now_ms = fw_mono_ms();
+	bool goes_on = true;
+	struct entry *next;
+	for (struct entry *entry = outlet->first;
+		entry && goes_on && outlet->under_way < OUTBOX_AT_ONCE; entry = next) {
+		next = entry->next;
+		if (!entry->sending && entry->due_ms <= now_ms && is_oldest(outlet, entry))
+			goes_on = start(outlet, entry);
+	}
+}
+
+/* ---- how it went ---- */
+
+static void hurry(struct outlet *outlet)
+{
+	for (struct entry *entry = outlet->first; entry; entry = entry->next)
+		entry->due_ms = 0;
+}
+
+static void note_trouble(struct outlet *outlet, const struct sending *sending)
+{
+	if (strcmp(outlet->error, sending->why) != 0 || sending->verdict == REFUSED)
+		fw_log(FW_WARNING, "feed '%s': notice %s %s: %s", outlet->option->name,
+			sending->idempotency,
+			sending->verdict == REFUSED ? "was refused" : "is tried again",
+			sending->why);
+	snprintf(outlet->error, sizeof outlet->error, "%s", sending->why);
+}
+
+/* False: SQLite did not take it, so the notice is neither forgotten nor sent again. */
+static bool settle(struct sending *sending)
+{
+	struct outlet *outlet = sending->outlet;
+	struct outbox *outbox = outlet->outbox;
+	struct entry *entry = sending->entry;
+	struct fw_err err;
+	int64_t now_ms = fw_wall_ms();
+	if (sending->verdict == TRY_LATER) {
+		entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
+		entry->sending = NULL;
+	} else if (book_told(outbox->config.state, entry->id,
+			   sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
+			   sending->why, now_ms, &err) < 0) {
+		tell_trouble(outbox, "an answer cannot be written down yet", &err);
+		return false;
+	} else {
+		forget(outlet, entry);
+	}
+	outlet->last_ms = now_ms;
+	outlet->under_way--;
+	if (sending->verdict == DELIVERED) {
+		hurry(outlet);
+		*outlet->error = '\0';
+		*outbox->trouble = '\0';
+	} else {
+		note_trouble(outlet, sending);
+	}
+	sending_free(sending);
+	return true;
+}
+
+static void settle_all(struct outbox *outbox)
+{
+	struct sending *sending = outbox->finished, *next;
+	outbox->finished = NULL;
+	outbox->last_finished = &outbox->finished;
+	for (; sending; sending = next) {
+		next = sending->next_finished;
+		sending->next_finished = NULL;
+		if (settle(sending))
+			continue;
+		*outbox->last_finished = sending;
+		outbox->last_finished = &sending->next_finished;
+	}
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+	struct outbox *outbox =
+		(struct outbox *)((char *)timer->data - offsetof(struct outbox, owner));
+	settle_all(outbox);
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		send_due(&outbox->outlets[i]);
+}
+
+/* ---- the whole ---- */
+
+void outbox_wake(struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		outbox->outlets[i].stale = true;
+	if (!outbox->owner.closing)
+		uv_timer_start(&outbox->turn, on_turn, 0, 0);
+}
+
+static void on_outbox_closed(struct fw_owner *owner)
+{
+	struct outbox *outbox = (struct outbox *)((char *)owner - offsetof(struct outbox, owner));
+	void (*on_closed)(void *arg) = outbox->on_closed;
+	void *arg = outbox->arg;
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		while (outbox->outlets[i].first)
+			forget(&outbox->outlets[i], outbox->outlets[i].first);
+	fw_free(outbox->outlets);
+	fw_free(outbox);
+	if (on_closed)
+		on_closed(arg);
+}
+
+int outbox_open(struct outbox **out, const struct outbox_config *config, struct fw_err *err)
+{
+	int rc = feed_http_open(config->loop, err);
+	if (rc < 0)
+		return rc;
+	struct outbox *outbox = fw_alloc(sizeof *outbox);
+	outbox->config = *config;
+	outbox->last_finished = &outbox->finished;
+	outbox->n_outlets = config->options->n_feeds;
+	outbox->outlets = fw_alloc_array(outbox->n_outlets + 1, sizeof *outbox->outlets);
+	for (size_t i = 0; i < outbox->n_outlets; i++) {
+		struct outlet *outlet = &outbox->outlets[i];
+		outlet->option = config->options->feeds[i];
+		outlet->outbox = outbox;
+		outlet->last = &outlet->first;
+	}
+	fw_owner_init(&outbox->owner, on_outbox_closed);
+	uv_timer_init(config->loop, &outbox->tick);
+	fw_owner_adopt(&outbox->owner, &outbox->tick);
+	uv_timer_init(config->loop, &outbox->turn);
+	fw_owner_adopt(&outbox->owner, &outbox->turn);
+	uv_timer_start(&outbox->tick, on_turn, TICK_MS, TICK_MS);
+	*out = outbox;
+	outbox_wake(outbox);
+	return 0;
+}
+
+void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg)
+{
+	outbox->on_closed = on_closed;
+	outbox->arg = arg;
+	fw_owner_close(&outbox->owner);
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		for (struct entry *entry = outbox->outlets[i].first; entry; entry = entry->next)
+			if (entry->sending && !entry->sending->finished)
+				outbox->outlets[i].option->feed->cancel(&entry->sending->delivery);
+	settle_all(outbox);
+	/* What could not be written down is sent once more, under the same key. */
+	for (struct sending *left = outbox->finished, *next; left; left = next) {
+		next = left->next_finished;
+		sending_free(left);
+	}
+	outbox->finished = NULL;
+	feed_http_close();
+}
+
+int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err)
+{
+	*n = outbox->n_outlets;
+	*out = fw_arena_alloc(arena, (*n + 1) * sizeof **out);
+	for (size_t i = 0; i < *n; i++) {
+		const struct outlet *outlet = &outbox->outlets[i];
+		struct book_counts counts;
+		int rc = book_count(outbox->config.state, outlet->option->name, &counts, err);
+		if (rc < 0)
+			return rc;
+		(*out)[i] = (struct alert_feed_view){
+			.name = fw_arena_strdup(arena, outlet->option->name),
+			.type = fw_arena_strdup(arena, outlet->option->type),
+			.live = outlet->option->live,
+			.waiting = counts.waiting,
+			.delivered = counts.delivered,
+			.refused = counts.refused,
+			.tries = counts.tries,
+			.last_error = fw_arena_strdup(arena, outlet->error),
+			.last_ms = outlet->last_ms,
+		};
+	}
+	return 0;
+}

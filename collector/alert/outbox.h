@@ -1,0 +1,53 @@
+/* The outbox: notices on their way to feeds.
+ *
+ * What waits lies in SQLite (book.h); here is only the order of things. Of one
+ * alert and feed one notice is under way at a time and the oldest goes first.
+ * That a notice is about to be tried is written before it is, so that after a
+ * crash nobody thinks it was never sent; that it was told is written before it
+ * is forgotten, so a crash between the two sends it once more under the same
+ * idempotency key. A receiver that fails is tried again after a pause that
+ * grows from OUTBOX_PAUSE_MS to OUTBOX_PAUSE_MOST_MS, by chance up to half
+ * shorter; as soon as one notice of a feed is delivered, its others are due.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include <fenwatch/err.h>
+
+#include "alert.h"
+#include "feed.h"
+
+#define OUTBOX_FEED_NAME 64
+#define OUTBOX_PAUSE_MS 1000
+#define OUTBOX_PAUSE_MOST_MS (5 * 60 * 1000)
+#define OUTBOX_AT_ONCE 8 /* notices under way, a feed */
+
+/* A feed as collector.yml describes it; `config` is for the feed's type. */
+struct alert_feed_option {
+	const char *name, *type;
+	bool live;
+	const struct feed *feed;
+	const void *config;
+};
+
+struct state;
+struct outbox;
+
+struct outbox_config {
+	uv_loop_t *loop;
+	struct state *state;
+	const struct alert_options *options;
+	const char *external_url;
+};
+
+int outbox_open(struct outbox **out, const struct outbox_config *config, struct fw_err *err);
+void outbox_wake(struct outbox *outbox); /* new notices may have been written */
+/* Cancels what is under way; all of it is tried again after the next start. */
+void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg);
+int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/buf.h>
+
+#define MINUTE_MS (60 * 1000)
+
+const struct rule rules[RULES] = {
+	{
+		.name = "HostSilent",
+		.help = "The host has missed so many of its intervals (the hold counts from when it "
+			"was last heard). Look whether it is running, and whether it reaches the "
+			"collector.",
+		.severity = "critical",
+		.kind = RULE_SILENCE,
+		.identity = "job",
+		.limits = {ABOVE, 2.5, 2.5, MINUTE_MS},
+		.summary = "{instance} has gone silent",
+	},
+	{
+		.name = "FilesystemAlmostFull",
+		.help = "The share of the filesystem that is left for ordinary users. Delete or move "
+			"what is not needed, or enlarge it.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "node_filesystem_avail_bytes",
+		.divisor = "node_filesystem_size_bytes",
+		.unless = "node_filesystem_readonly",
+		.identity = "mountpoint",
+		.limits = {BELOW, 0.10, 0.12, MINUTE_MS},
+		.summary = "{instance}: {mountpoint} has {percent} left",
+	},
+	{
+		.name = "FilesystemInodesAlmostGone",
+		.help = "The share of the filesystem's inodes that is left. Look for a directory with "
+			"very many small files.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "node_filesystem_files_free",
+		.divisor = "node_filesystem_files",
+		.unless = "node_filesystem_readonly",
+		.identity = "mountpoint",
+		.limits = {BELOW, 0.10, 0.12, MINUTE_MS},
+		.summary = "{instance}: {mountpoint} has {percent} of its inodes left",
+	},
+	{
+		.name = "SecurityUpdatesPending",
+		.help = "Security updates that the package lists offer and that are not installed.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "apt_security_upgrades_pending",
+		.limits = {ABOVE, 0, 0, 60 * MINUTE_MS},
+		.summary = "{instance}: security updates pending: {value}",
+	},
+	{
+		.name = "RebootRequired",
+		.help = "An update asks for a restart of the machine before it is in force.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "node_reboot_required",
+		.limits = {ABOVE, 0, 0, 10 * MINUTE_MS},
+		.summary = "{instance} needs a reboot",
+	},
+	{
+		.name = "SystemdUnitFailed",
+		.help = "A unit is in state failed. 'systemctl status' and the journal say why.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "node_systemd_unit_state",
+		.label = "state",
+		.value = "failed",
+		.identity = "name",
+		.limits = {ABOVE, 0, 0, MINUTE_MS},
+		.summary = "{instance}: {name} has failed",
+	},
+	{
+		.name = "AgentCloned",
+		.help = "Two machines came with one certificate. The one that enrolled goes on; enrol "
+			"the other anew.",
+		.severity = "critical",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "{instance}: one identity on two machines",
+	},
+};
+
+const struct rule *rule_find(const char *name)
+{
+	for (size_t i = 0; i < RULES; i++)
+		if (strcmp(rules[i].name, name) == 0)
+			return &rules[i];
+	return NULL;
+}
+
+void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES])
+{
+	for (size_t i = 0; i < RULES; i++)
+		out[i] = (struct alert_rule_option){&rules[i], true, rules[i].limits};
+	for (size_t i = 0; options && i < options->n_rules; i++)
+		out[options->rules[i].rule - rules] = options->rules[i];
+}
+
+static void fill_gap(struct fw_buf *out, const char *name, size_t length,
+	const struct pairs *labels, double value)
+{
+	char copy[64];
+	snprintf(copy, sizeof copy, "%.*s", (int)length, name);
+	if (strcmp(copy, "value") == 0)
+		fw_buf_printf(out, "%g", value);
+	else if (strcmp(copy, "percent") == 0)
+		fw_buf_printf(out, "%.1f %%", value * 100);
+	else
+		fw_buf_puts(out, pairs_get(labels, copy));
+}
+
+char *rule_summary(const struct rule *rule, const struct pairs *labels, double value)
+{
+	struct fw_buf out = {0};
+	for (const char *at = rule->summary; *at;) {
+		size_t plain = strcspn(at, "{");
+		fw_buf_append(&out, at, plain);
+		at += plain;
+		if (*at == '\0')
+			break;
+		size_t gap = strcspn(at, "}");
+		fill_gap(&out, at + 1, gap - 1, labels, value);
+		at += gap + 1;
+	}
+	char *text = fw_strdup((const char *)out.data);
+	fw_buf_done(&out);
+	return text;
+}

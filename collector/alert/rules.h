@@ -1,0 +1,47 @@
+/* The built-in rules, and how collector.yml adjusts them.
+ *
+ * A rule looks at one metric of a host (or at its ratio to another one with the
+ * same labels), passes over series whose `unless` metric with the same labels
+ * is not 0, and compares. RULE_SILENCE looks at how many of its intervals a
+ * host has missed; RULE_RAISED is opened and cleared by name, not by a series.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <fenwatch/conf.h>
+
+#include "alert.h"
+#include "engine.h"
+#include "pairs.h"
+
+enum rule_kind { RULE_SERIES, RULE_SILENCE, RULE_RAISED };
+
+struct rule {
+	const char *name, *help;
+	const char *severity;
+	enum rule_kind kind;
+	const char *metric, *divisor, *unless;
+	const char *label, *value; /* the metric must have this one too */
+	const char *identity;      /* the label that tells its alerts on one host apart, or NULL */
+	struct limits limits;
+	const char
+		*summary; /* "{instance}" and other labels, "{value}", "{percent}" are filled in */
+};
+
+#define RULES 7
+extern const struct rule rules[RULES];
+
+/* A rule as it is in force. */
+struct alert_rule_option {
+	const struct rule *rule;
+	bool enabled;
+	struct limits limits;
+};
+
+const struct rule *rule_find(const char *name);
+/* Fills all of RULES with defaults, then with what the options say. */
+void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES]);
+/* What an engineer reads: the rule's summary with its gaps filled; the caller frees it. */
+char *rule_summary(const struct rule *rule, const struct pairs *labels, double value);

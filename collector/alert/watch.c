@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+
+#include "internal.h"
+#include "store.h"
+
+#define LOOKBACK_MS (5 * 60 * 1000) /* older values of another schema are no values */
+#define RESELECT_MS 1000
+#define RESELECT_EMPTY_MS (60 * 1000) /* where no rule found anything */
+#define RESELECT_AT_ONCE 256          /* a look: the loop has other work too */
+#define INTERVAL_MOST_MS (3600 * 1000)
+/* How long an agent may take to come back after the collector was away. */
+#define COMES_BACK_MS (330 * 1000)
+
+#define INFO_METRIC "fenwatch_host_info"
+#define AWAY_CLASS "laptop" /* may be off or elsewhere: its silence is no fault */
+
+/* A series that a rule looks at: places in the group's columns. */
+struct item {
+	const struct alert_rule_option *rule;
+	uint32_t metric, divisor, unless; /* NO_COLUMN: none */
+};
+#define NO_COLUMN UINT32_MAX
+
+struct group {
+	struct store_group store;
+	struct item *items;
+	size_t n_items;
+	int64_t at_ms; /* of the newest sweep that was looked at */
+};
+
+struct host {
+	uint32_t id;
+	const struct fw_label *labels;
+	size_t n_labels;
+	uint64_t changes;
+	int64_t newest_ms, received_ms;
+	int64_t heard_ms;    /* monotonic */
+	int64_t interval_ms; /* as it shows in the sweeps' times */
+	bool heard;          /* since the start */
+	bool measured;       /* the interval is the host's own */
+	bool away;
+	int64_t selected_ms;   /* monotonic; 0: never */
+	struct fw_arena arena; /* of the groups */
+	struct group *groups;
+	size_t n_groups, n_items;
+	struct alert *alerts;
+};
+
+struct watch {
+	struct alerts *alerts;
+	struct host **hosts; /* by the store's id; NULL where there is none */
+	size_t n_hosts;
+	uint64_t look;
+	const struct alert_rule_option *silence;
+	unsigned selections; /* of this look */
+};
+
+static const char *label_of(const struct fw_label *labels, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return labels[i].value;
+	return "";
+}
+
+/* ---- which series the rules look at ---- */
+
+static bool is_wanted(const struct store_matcher *matcher, const char *value)
+{
+	(void)matcher;
+	for (size_t i = 0; i < RULES; i++) {
+		const struct rule *rule = &rules[i];
+		if ((rule->metric && strcmp(value, rule->metric) == 0) ||
+			(rule->divisor && strcmp(value, rule->divisor) == 0) ||
+			(rule->unless && strcmp(value, rule->unless) == 0))
+			return true;
+	}
+	return strcmp(value, INFO_METRIC) == 0;
+}
+
+static bool is_equal(const struct store_matcher *matcher, const char *value)
+{
+	return strcmp(matcher->value, value) == 0;
+}
+
+static const struct fw_column *column_at(const struct group *group, uint32_t i)
+{
+	return &group->store.schema->columns[group->store.columns[i]];
+}
+
+static bool has_same_labels(const struct fw_column *a, const struct fw_column *b)
+{
+	if (a->n_labels != b->n_labels)
+		return false;
+	for (size_t i = 0; i < a->n_labels; i++)
+		if (strcmp(a->labels[i].name, b->labels[i].name) != 0 ||
+			strcmp(a->labels[i].value, b->labels[i].value) != 0)
+			return false;
+	return true;
+}
+
+/* The column of that name with the labels of another one. */
+static uint32_t find_beside(const struct group *group, const char *name, uint32_t other)
+{
+	for (uint32_t i = 0; name && i < group->store.n_columns; i++)
+		if (strcmp(column_at(group, i)->name, name) == 0 &&
+			has_same_labels(column_at(group, i), column_at(group, other)))
+			return i;
+	return NO_COLUMN;
+}
+
+static const char *identity_of(const struct rule *rule, const struct fw_column *column)
+{
+	return rule->identity ? label_of(column->labels, column->n_labels, rule->identity) : "";
+}
+
+/* Of two filesystems mounted over one another the later one is seen: it takes the place. */
+static struct item *place_for(struct group *group, const struct rule *rule, uint32_t metric)
+{
+	const char *identity = identity_of(rule, column_at(group, metric));
+	for (size_t i = 0; i < group->n_items; i++) {
+		struct item *item = &group->items[i];
+		if (item->rule->rule == rule &&
+			strcmp(identity_of(rule, column_at(group, item->metric)), identity) == 0)
+			return item;
+	}
+	return &group->items[group->n_items++];
+}
+
+static void add_items(struct group *group, const struct alert_rule_option *option)
+{
+	const struct rule *rule = option->rule;
+	if (!option->enabled || rule->kind != RULE_SERIES)
+		return;
+	for (uint32_t i = 0; i < group->store.n_columns; i++) {
+		const struct fw_column *column = column_at(group, i);
+		if (strcmp(column->name, rule->metric) != 0 ||
+			(rule->label &&
+				strcmp(label_of(column->labels, column->n_labels, rule->label),
+					rule->value) != 0))
+			continue;
+		struct item item = {
+			.rule = option,
+			.metric = i,
+			.divisor = find_beside(group, rule->divisor, i),
+			.unless = find_beside(group, rule->unless, i),
+		};
+		if (!rule->divisor || item.divisor != NO_COLUMN)
+			*place_for(group, rule, i) = item;
+	}
+}
+
+static void learn_class(struct host *host, const struct group *group)
+{
+	for (uint32_t i = 0; i < group->store.n_columns; i++) {
+		const struct fw_column *column = column_at(group, i);
+		if (strcmp(column->name, INFO_METRIC) == 0)
+			host->away = strcmp(label_of(column->labels, column->n_labels, "class"),
+					     AWAY_CLASS) == 0;
+	}
+}
+
+static void take_groups(
+	struct watch *watch, struct host *host, const struct store_group *found, size_t n)
+{
+	host->n_groups = n;
+	host->groups = fw_arena_alloc(&host->arena, (n + 1) * sizeof *host->groups);
+	for (size_t i = 0; i < n; i++) {
+		struct group *group = &host->groups[i];
+		group->store = found[i];
+		group->items = fw_arena_alloc(
+			&host->arena, (found[i].n_columns + 1) * sizeof *group->items);
+		for (size_t r = 0; r < RULES; r++)
+			add_items(group, &watch->alerts->rules[r]);
+		host->n_items += group->n_items;
+		learn_class(host, group);
+	}
+}
+
+static void select_groups(struct watch *watch, struct host *host)
+{
+	const struct store_matcher matchers[] = {
+		{.name = "instance",
+			.accepts = is_equal,
+			.value = label_of(host->labels, host->n_labels, "instance")},
+		{.name = "job",
+			.accepts = is_equal,
+			.value = label_of(host->labels, host->n_labels, "job")},
+		{.name = "__name__", .accepts = is_wanted},
+	};
+	struct store_group *found;
+	struct fw_err err;
+	size_t n = 0;
+	host->selected_ms = fw_mono_ms();
+	fw_arena_done(&host->arena);
+	host->groups = NULL;
+	host->n_groups = host->n_items = 0;
+	watch->selections++;
+	int rc = store_select(watch->alerts->config.store, matchers, 3,
+		host->newest_ms - LOOKBACK_MS, INT64_MAX, &host->arena, &found, &n, &err);
+	if (rc < 0)
+		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
+			err.text);
+	else
+		take_groups(watch, host, found, n);
+}
+
+static bool should_reselect(const struct watch *watch, const struct host *host)
+{
+	int64_t pause_ms = host->n_items > 0 ? RESELECT_MS : RESELECT_EMPTY_MS;
+	return watch->selections < RESELECT_AT_ONCE &&
+		(host->selected_ms == 0 || fw_mono_ms() - host->selected_ms >= pause_ms);
+}
+
+/* ---- what was seen ---- */
+
+static struct alert *make_alert(
+	struct host *host, const char *key, const struct rule *rule, const struct fw_column *column)
+{
+	size_t n_column = column ? column->n_labels : 0, n = 0;
+	struct notice_pair *labels = fw_alloc_array(host->n_labels + n_column + 2, sizeof *labels);
+	for (size_t i = 0; i < n_column; i++)
+		labels[n++] = (struct notice_pair){column->labels[i].name, column->labels[i].value};
+	for (size_t i = 0; i < host->n_labels; i++)
+		labels[n++] = (struct notice_pair){host->labels[i].name, host->labels[i].value};
+	labels[n++] = (struct notice_pair){"alertname", rule->name};
+	labels[n++] = (struct notice_pair){"severity", rule->severity};
+	struct alert *alert = alert_new(&host->alerts, key, rule, rule->name, labels, n);
+	fw_free(labels);
+	return alert;
+}
+
+/* The alert of this rule and series, made if `make`. */
+static struct alert *alert_for(struct watch *watch, struct host *host, const struct rule *rule,
+	const struct fw_column *column, bool make)
+{
+	if (!host->alerts && !make)
+		return NULL;
+	char key[IDENTITY_KEY];
+	const char *name = rule->identity;
+	struct notice_pair identity = {name, ""};
+	if (name)
+		identity.value = column ? label_of(column->labels, column->n_labels, name)
+					: label_of(host->labels, host->n_labels, name);
+	identity_key(watch->alerts->config.estate,
+		label_of(host->labels, host->n_labels, "instance"), rule->name, &identity,
+		name ? 1 : 0, key);
+	struct alert *alert = alert_find(host->alerts, key);
+	return alert || !make ? alert : make_alert(host, key, rule, column);
+}
+
+static void observe(struct watch *watch, struct host *host, const struct alert_rule_option *option,
+	const struct fw_column *column, double value, int64_t began_ms)
+{
+	struct alert *alert = alert_for(
+		watch, host, option->rule, column, engine_is_breach(&option->limits, value));
+	if (!alert)
+		return;
+	struct life life = alert->episode.life;
+	enum change change = engine_observe(&life, &option->limits, value, began_ms, alerts_now());
+	alert->seen = watch->look;
+	alert_changed(watch->alerts, alert, &life, change);
+}
+
+/* False where the series has no value now. */
+static bool value_of(
+	const struct group *group, const struct item *item, const int64_t *cells, double *value)
+{
+	if (cells[item->metric] == FW_ABSENT)
+		return false;
+	*value = fw_column_value(column_at(group, item->metric), cells[item->metric]);
+	if (item->unless != NO_COLUMN && cells[item->unless] != FW_ABSENT &&
+		fw_column_value(column_at(group, item->unless), cells[item->unless]) != 0)
+		return false;
+	if (item->divisor != NO_COLUMN) {
+		if (cells[item->divisor] == FW_ABSENT)
+			return false;
+		*value /= fw_column_value(column_at(group, item->divisor), cells[item->divisor]);
+	}
+	return isfinite(*value);
+}
+
+/* A value that is no newer than the last look's says only that the series is still there. */
+static void look_at_group(struct watch *watch, struct host *host, struct group *group,
+	const int64_t *cells, bool fresh)
+{
+	int64_t now_ms = fw_mono_ms();
+	for (size_t i = 0; i < group->n_items; i++) {
+		const struct item *item = &group->items[i];
+		const struct fw_column *column = column_at(group, item->metric);
+		double value;
+		if (!value_of(group, item, cells, &value))
+			continue;
+		if (fresh) {
+			observe(watch, host, item->rule, column, value, now_ms);
+			continue;
+		}
+		struct alert *alert = alert_for(watch, host, item->rule->rule, column, false);
+		if (alert)
+			alert->seen = watch->look;
+	}
+}
+
+/* Whether one of the known groups has the host's newest sweep. */
+static bool look_at_groups(struct watch *watch, struct host *host)
+{
+	struct fw_arena arena = {0};
+	bool newest = false;
+	for (size_t i = 0; i < host->n_groups; i++) {
+		struct group *group = &host->groups[i];
+		int64_t at_ms, *cells;
+		if (store_latest(watch->alerts->config.store, &group->store, &arena, &at_ms,
+			    &cells) < 0 ||
+			at_ms < host->newest_ms - LOOKBACK_MS)
+			continue;
+		newest |= at_ms >= host->newest_ms && group->n_items > 0;
+		look_at_group(watch, host, group, cells, at_ms != group->at_ms);
+		group->at_ms = at_ms;
+	}
+	fw_arena_done(&arena);
+	return newest;
+}
+
+static void look_for_missing(struct watch *watch, struct host *host)
+{
+	for (struct alert *alert = host->alerts; alert; alert = alert->next) {
+		if (alert->seen == watch->look || alert->rule->kind != RULE_SERIES)
+			continue;
+		struct life life = alert->episode.life;
+		enum change change = engine_miss(&life, alerts_now());
+		alert_changed(watch->alerts, alert, &life, change);
+	}
+}
+
+static void look_at_host(struct watch *watch, struct host *host)
+{
+	if (host->selected_ms == 0)
+		select_groups(watch, host);
+	if (!look_at_groups(watch, host) && should_reselect(watch, host)) {
+		select_groups(watch, host);
+		look_at_groups(watch, host);
+	}
+	look_for_missing(watch, host);
+}
+
+/* ---- hosts ---- */
+
+static void adopt_alerts(struct watch *watch, struct host *host)
+{
+	for (struct alert *alert = watch->alerts->homeless, *next; alert; alert = next) {
+		const struct pairs *labels = &alert->episode.labels;
+		next = alert->next;
+		if (alert->rule && alert->rule->kind != RULE_RAISED &&
+			strcmp(alert->episode.instance,
+				label_of(host->labels, host->n_labels, "instance")) == 0 &&
+			strcmp(pairs_get(labels, "job"),
+				label_of(host->labels, host->n_labels, "job")) == 0)
+			alert_move(alert, &host->alerts);
+	}
+}
+
+static struct host *host_new(struct watch *watch, const struct store_host *seen)
+{
+	struct host *host = fw_alloc(sizeof *host);
+	host->id = seen->id;
+	host->labels = seen->labels;
+	host->n_labels = seen->n_labels;
+	host->heard_ms = fw_mono_ms();
+	host->interval_ms = (int64_t)(COMES_BACK_MS / fmax(watch->silence->limits.threshold, 1));
+	host->away = strcmp(label_of(seen->labels, seen->n_labels, "class"), AWAY_CLASS) == 0;
+	adopt_alerts(watch, host);
+	return host;
+}
+
+static struct host *host_of(struct watch *watch, const struct store_host *seen)
+{
+	if (seen->id >= watch->n_hosts) {
+		size_t n = (size_t)seen->id + seen->id / 2 + 16;
+		watch->hosts = fw_realloc(watch->hosts, n * sizeof *watch->hosts);
+		memset(watch->hosts + watch->n_hosts, 0,
+			(n - watch->n_hosts) * sizeof *watch->hosts);
+		watch->n_hosts = n;
+	}
+	if (!watch->hosts[seen->id])
+		watch->hosts[seen->id] = host_new(watch, seen);
+	return watch->hosts[seen->id];
+}
+
+/* The shortest step of the sweeps' times lately: one longer pause does not change it much. */
+static void learn_interval(struct host *host, int64_t step_ms)
+{
+	if (!host->heard || step_ms <= 0)
+		return;
+	if (step_ms < host->interval_ms || !host->measured)
+		host->interval_ms = step_ms;
+	else
+		host->interval_ms += (step_ms - host->interval_ms) / 8;
+	if (host->interval_ms > INTERVAL_MOST_MS)
+		host->interval_ms = INTERVAL_MOST_MS;
+	host->measured = true;
+}
+
+static void note_heard(struct host *host, const struct store_host *seen)
+{
+	learn_interval(host, seen->newest_ms - host->newest_ms);
+	host->newest_ms = seen->newest_ms;
+	host->received_ms = seen->received_ms;
+	host->heard_ms = fw_mono_ms();
+	host->heard = true;
+}
+
+void watch_look(struct watch *watch)
+{
+	struct fw_arena arena = {0};
+	struct store_host *seen;
+	size_t n = store_hosts(watch->alerts->config.store, &arena, &seen);
+	watch->look++;
+	watch->selections = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct host *host = host_of(watch, &seen[i]);
+		bool spoke = host->received_ms != seen[i].received_ms ||
+			host->newest_ms != seen[i].newest_ms;
+		if (!spoke || watch->selections >= RESELECT_AT_ONCE)
+			continue;
+		note_heard(host, &seen[i]);
+		look_at_host(watch, host);
+	}
+	fw_arena_done(&arena);
+}
+
+/* A host that was not heard since the start may yet come back: until then
+ * nothing opens, nothing closes. Its class is looked up before it is blamed. */
+static void look_for_silence(struct watch *watch, struct host *host, int64_t now_ms)
+{
+	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
+	if (!host->heard && !engine_is_breach(&watch->silence->limits, missed))
+		return;
+	if (host->selected_ms == 0)
+		select_groups(watch, host);
+	observe(watch, host, watch->silence, NULL, host->away ? 0 : missed, host->heard_ms);
+}
+
+void watch_silence(struct watch *watch)
+{
+	int64_t now_ms = fw_mono_ms();
+	for (size_t i = 0; watch->silence->enabled && i < watch->n_hosts; i++) {
+		struct host *host = watch->hosts[i];
+		if (host && host->newest_ms != 0)
+			look_for_silence(watch, host, now_ms);
+	}
+}
+
+void watch_each(struct watch *watch, void (*each)(struct alert *alert, void *arg), void *arg)
+{
+	for (size_t i = 0; i < watch->n_hosts; i++) {
+		if (!watch->hosts[i])
+			continue;
+		for (struct alert *alert = watch->hosts[i]->alerts, *next; alert; alert = next) {
+			next = alert->next;
+			each(alert, arg);
+		}
+	}
+}
+
+/* What the store holds from before the start is known, but it is nothing new. */
+static void take_known(struct watch *watch)
+{
+	struct fw_arena arena = {0};
+	struct store_host *seen;
+	size_t n = store_hosts(watch->alerts->config.store, &arena, &seen);
+	for (size_t i = 0; i < n; i++) {
+		struct host *host = host_of(watch, &seen[i]);
+		host->newest_ms = seen[i].newest_ms;
+		host->received_ms = seen[i].received_ms;
+	}
+	fw_arena_done(&arena);
+}
+
+struct watch *watch_open(struct alerts *alerts)
+{
+	struct watch *watch = fw_alloc(sizeof *watch);
+	watch->alerts = alerts;
+	watch->silence = alerts->rules;
+	while (watch->silence->rule->kind != RULE_SILENCE)
+		watch->silence++;
+	take_known(watch);
+	return watch;
+}
+
+void watch_close(struct watch *watch)
+{
+	if (!watch)
+		return;
+	for (size_t i = 0; i < watch->n_hosts; i++) {
+		struct host *host = watch->hosts[i];
+		if (!host)
+			continue;
+		while (host->alerts)
+			alert_free(host->alerts);
+		fw_arena_done(&host->arena);
+		fw_free(host);
+	}
+	fw_free(watch->hosts);
+	fw_free(watch);
+}
