@@ -9,12 +9,9 @@
  *             sweep that has no value
  *
  * A hole repeats the value before it, at the start the one after it, so that it
- * costs nothing here. Under zstd the three follow one another, the first two
- * with their length as a varint in front.
+ * costs nothing here.
  */
 #include <errno.h>
-
-#include <zstd.h>
 
 #include <fenwatch/frame.h>
 
@@ -31,11 +28,6 @@ enum {
 	KINDS = 15,
 };
 
-#define ZSTD_LEVEL 3
-#define ZSTD_WINDOW_LOG 15 /* the memory of an agent: under 300 kB while it packs */
-#define ZSTD_TABLE_LOG 13
-#define ZSTD_WINDOW_LOG_LIMIT 23
-#define RATIO_FREE_BYTES (64u << 10) /* up to here any ratio is accepted */
 #define HOLE_BYTES(sweeps) (((sweeps) + 7) / 8)
 
 /* One column while it is written: its numbers, and what they have in common. */
@@ -150,61 +142,6 @@ static void put_column(struct body *body, const struct fw_sweeps *sweeps, uint32
 		put_holes(&body->gone, sweeps, c);
 }
 
-static void join(const struct body *body, struct fw_buf *raw)
-{
-	fw_buf_put_varint(raw, body->changed.length);
-	fw_buf_append(raw, body->changed.data, body->changed.length);
-	fw_buf_put_varint(raw, body->deltas.length);
-	fw_buf_append(raw, body->deltas.data, body->deltas.length);
-	fw_buf_append(raw, body->gone.data, body->gone.length);
-}
-
-static void set_up(ZSTD_CCtx *zstd)
-{
-	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
-	ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, ZSTD_WINDOW_LOG);
-	ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, ZSTD_TABLE_LOG);
-	ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, ZSTD_TABLE_LOG);
-}
-
-static int compress(const struct fw_buf *raw, struct fw_buf *packed)
-{
-	ZSTD_CCtx *zstd = ZSTD_createCCtx();
-	if (!zstd)
-		return -ENOMEM;
-	set_up(zstd);
-	size_t room = ZSTD_compressBound(raw->length);
-	size_t length =
-		ZSTD_compress2(zstd, fw_buf_reserve(packed, room), room, raw->data, raw->length);
-	ZSTD_freeCCtx(zstd);
-	if (ZSTD_isError(length))
-		return -ENOMEM;
-	packed->length = length;
-	return 0;
-}
-
-static bool ratio_allowed(size_t raw_length, size_t packed_length)
-{
-	return raw_length <= RATIO_FREE_BYTES || raw_length / FW_BATCH_RATIO_LIMIT <= packed_length;
-}
-
-/* Packed where that is smaller and within the limits, plain otherwise. */
-static int put_body(struct fw_buf *out, const struct body *body)
-{
-	struct fw_buf raw = {0}, packed = {0};
-	join(body, &raw);
-	bool pack = raw.length <= FW_BATCH_RAW_LIMIT;
-	int rc = pack ? compress(&raw, &packed) : 0;
-	if (pack && rc == 0 && packed.length < raw.length &&
-		ratio_allowed(raw.length, packed.length))
-		batch_put_packed(out, &packed, raw.length);
-	else if (rc == 0)
-		batch_put_body(out, body);
-	fw_buf_done(&raw);
-	fw_buf_done(&packed);
-	return rc;
-}
-
 int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32_t schema,
 	uint32_t interval_ms, struct fw_buf *out)
 {
@@ -220,77 +157,13 @@ int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32
 	batch_put_head(out, &head, sweeps);
 	for (uint32_t c = 0; c < sweeps->n_columns; c++)
 		put_column(&body, sweeps, c);
-	int rc = put_body(out, &body);
+	int rc = batch_put_packed(out, &body);
 	if (rc == 0 && out->length - before > FW_FRAME_LIMIT)
 		rc = -EMSGSIZE;
 	if (rc < 0)
 		batch_take_back(out, before);
 	body_done(&body);
 	return rc;
-}
-
-/* RFC 8878, 3.1.1.1: no dictionary, a window that is not larger than ours. */
-static bool frame_is_modest(const uint8_t *packed, size_t length)
-{
-	if (length < 6)
-		return false;
-	unsigned descriptor = packed[4];
-	bool single_segment = descriptor & 0x20;
-	unsigned window_log = 10 + (packed[5] >> 3);
-	return (descriptor & 0x03) == 0 &&
-		(single_segment || window_log < ZSTD_WINDOW_LOG_LIMIT ||
-			packed[5] == (ZSTD_WINDOW_LOG_LIMIT - 10) << 3);
-}
-
-static int decompress(
-	const uint8_t *packed, size_t length, uint8_t *raw, size_t raw_length, struct fw_err *err)
-{
-	ZSTD_DCtx *zstd = ZSTD_createDCtx();
-	if (!zstd)
-		return fw_fail(err, -ENOMEM, "batch: no memory to decompress");
-	size_t got = ZSTD_decompressDCtx(zstd, raw, raw_length, packed, length);
-	ZSTD_freeDCtx(zstd);
-	if (ZSTD_isError(got))
-		return fw_fail(err, -EBADMSG, "batch: packed: %s", ZSTD_getErrorName(got));
-	if (got != raw_length)
-		return fw_fail(err, -EBADMSG, "batch: packed: not of the length it says");
-	return 0;
-}
-
-static bool cut_run(struct bytes *b, const uint8_t **run, size_t *length)
-{
-	uint64_t n;
-	if (!bytes_varint(b, &n) || n > bytes_left(b))
-		return false;
-	*run = b->at;
-	*length = (size_t)n;
-	b->at += n;
-	return true;
-}
-
-int backlog_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, size_t raw_length,
-	struct fw_arena *arena, struct fw_err *err)
-{
-	if (!ratio_allowed(raw_length, length))
-		return fw_fail(
-			err, -EMSGSIZE, "batch: packed more than %d to 1", FW_BATCH_RATIO_LIMIT);
-	if (!frame_is_modest(packed, length) || raw_length == 0 ||
-		ZSTD_getFrameContentSize(packed, length) != raw_length)
-		return fw_fail(
-			err, -EBADMSG, "batch: packed: not a zstd frame of the length given");
-	uint8_t *raw = fw_arena_try(arena, raw_length);
-	if (!raw)
-		return fw_fail(err, -ENOMEM, "batch: needs more memory than a message may");
-	int rc = decompress(packed, length, raw, raw_length, err);
-	if (rc < 0)
-		return rc;
-	struct bytes b = {raw, raw + raw_length};
-	if (!cut_run(&b, &batch->changed, &batch->changed_length) ||
-		!cut_run(&b, &batch->deltas, &batch->deltas_length))
-		return fw_fail(err, -EBADMSG, "batch: packed: cut short");
-	batch->gone = b.at;
-	batch->gone_length = bytes_left(&b);
-	return 0;
 }
 
 struct backlog_reader {

@@ -12,24 +12,6 @@
 
 #define TIME_LIMIT_MS ((int64_t)1 << 48)
 
-enum batch_field {
-	SEQ = 1,
-	SCHEMA,
-	KEY,
-	HOST,
-	BACKLOG,
-	T0_MS,
-	INTERVAL_MS,
-	JITTER_MS,
-	SWEEPS,
-	CHANGED,
-	DELTAS,
-	GONE,
-	RAW_LENGTH,
-	PACKED,
-	BATCH_FIELDS
-};
-
 static const struct {
 	const char *name;
 	enum wire_kind kind;
@@ -89,12 +71,6 @@ void batch_put_body(struct fw_buf *out, const struct body *body)
 	put_field_bytes(out, DELTAS, body->deltas.data, body->deltas.length);
 	if (body->gone.length > 0)
 		put_field_bytes(out, GONE, body->gone.data, body->gone.length);
-}
-
-void batch_put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t raw_length)
-{
-	put_field_number(out, RAW_LENGTH, raw_length);
-	put_field_bytes(out, PACKED, packed->data, packed->length);
 }
 
 void batch_take_back(struct fw_buf *out, size_t length)
@@ -224,7 +200,7 @@ int fw_batch_open(const uint8_t *data, size_t length, struct fw_arena *arena, st
 		return fw_fail(err, -ENOMEM, "batch: needs more memory than a message may");
 	rc = read_times(&batch, fields[JITTER_MS].bytes, err);
 	if (rc == 0 && fields[PACKED].id)
-		rc = backlog_unpack(&batch, fields[PACKED].bytes.at,
+		rc = batch_unpack(&batch, fields[PACKED].bytes.at,
 			bytes_left(&fields[PACKED].bytes), (size_t)fields[RAW_LENGTH].number, arena,
 			err);
 	if (rc == 0)

@@ -1,6 +1,6 @@
 /* The two forms of a batch's cells: sweep by sweep with a bitmap (live.c) and
  * column by column (backlog.c). Both fill the same three runs of bytes, which
- * batch.c puts into the message and finds there again.
+ * batch.c, or for packed ones packed.c, puts into the message and finds there again.
  */
 #pragma once
 
@@ -8,6 +8,25 @@
 #include <stdint.h>
 
 #include <fenwatch/batch.h>
+
+/* The fields of the Batch message by their numbers. */
+enum batch_field {
+	SEQ = 1,
+	SCHEMA,
+	KEY,
+	HOST,
+	BACKLOG,
+	T0_MS,
+	INTERVAL_MS,
+	JITTER_MS,
+	SWEEPS,
+	CHANGED,
+	DELTAS,
+	GONE,
+	RAW_LENGTH,
+	PACKED,
+	BATCH_FIELDS
+};
 
 struct body {
 	struct fw_buf changed, deltas, gone;
@@ -23,8 +42,11 @@ struct batch_head {
 void batch_put_head(
 	struct fw_buf *out, const struct batch_head *head, const struct fw_sweeps *sweeps);
 void batch_put_body(struct fw_buf *out, const struct body *body);
-/* Under zstd: `raw` is what decompresses to `raw_length` bytes. */
-void batch_put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t raw_length);
+/* Under zstd where that is smaller and within the limits, else as above. */
+int batch_put_packed(struct fw_buf *out, const struct body *body);
+/* Decompresses and finds the three runs of bytes in what comes out. */
+int batch_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, size_t raw_length,
+	struct fw_arena *arena, struct fw_err *err);
 /* Undoes what was put behind the first `length` bytes. */
 void batch_take_back(struct fw_buf *out, size_t length);
 void body_done(struct body *body);
@@ -33,9 +55,6 @@ int live_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t 
 	int64_t *cells, struct fw_err *err);
 int backlog_decode(
 	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err);
-/* Decompresses and finds the three runs of bytes in what comes out. */
-int backlog_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, size_t raw_length,
-	struct fw_arena *arena, struct fw_err *err);
 
 /* Differences wrap, so that every pair of cells has one. */
 static inline int64_t cell_minus(int64_t a, int64_t b)

@@ -70,7 +70,7 @@ static void fill_columns(struct writing *w, Fenwatch__Wire__Schema *m)
 		const struct fw_column *column = w->columns[i];
 		m->name[i] = symbol(w, column->name);
 		m->n_labels[i] = column->n_labels;
-		m->scale[i] = column->scale;
+		m->scale[i] = (int32_t)column->scale;
 		m->factor[i] = column->factor;
 		m->type.data[i] = column->type;
 		for (unsigned l = 0; l < column->n_labels; l++) {

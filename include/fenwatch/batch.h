@@ -29,7 +29,9 @@ struct fw_sweeps {
 };
 
 /* The Batch message. `state` is the sweep before (n_columns cells), or NULL for
- * a key. Live encoding leaves `state` alone: the caller copies its last sweep. */
+ * a key. Live encoding leaves `state` alone: the caller copies its last sweep.
+ * Many sweeps of many columns can be more than a frame holds (FW_FRAME_LIMIT):
+ * the caller looks and encodes fewer; backlog encoding says -EMSGSIZE. */
 void fw_batch_encode_live(const struct fw_sweeps *sweeps, uint64_t seq, uint32_t schema,
 	uint32_t interval_ms, const int64_t *state, struct fw_buf *out);
 int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32_t schema,

@@ -86,11 +86,11 @@ static void on_welcomed(struct load *load)
 	uv_timer_start(&g->timer, on_timer, WARM_UP_MS, 0);
 }
 
-static unsigned number(const char *text, const char *what, unsigned most)
+static unsigned number(const char *text, const char *allowed, unsigned most)
 {
 	uint64_t value;
 	if (fw_parse_u64(text, &value) < 0 || value < 1 || value > most)
-		load_die(text, what);
+		load_die(text, allowed);
 	return (unsigned)value;
 }
 

@@ -163,7 +163,7 @@ static void send_hello(struct simulated *agent)
 	send_message(agent, FW_FRAME_HELLO, &hello.base);
 }
 
-static void dial(struct simulated *agent, const struct fw_tls_config *config, const char *alpn);
+static void dial(struct simulated *agent, const struct fw_tls_config *tls, const char *alpn);
 
 static void take_certificate(struct simulated *agent, const Fenwatch__Wire__EnrolReply *reply)
 {
