@@ -14,20 +14,41 @@
 
 #include <uv.h>
 
+#include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 
 struct enrol;
 struct store;
 struct ingest;
 
+/* What an agent of a class is told to do: the closed list of typed settings. */
+struct ingest_settings {
+	const char *class;
+	uint64_t version;     /* changes with the content */
+	uint32_t interval_ms; /* 0: as configured at the agent, as everything here */
+	uint64_t spool_max_bytes;
+	struct fw_text_list on, off; /* sources */
+};
+
+/* An agent that has said hello, for who keeps a list of hosts. */
+struct ingest_greeting {
+	uint8_t agent[16];
+	uint32_t host; /* the store's id */
+	char class[64], version[64];
+};
+
 struct ingest_config {
-	const char *listen;  /* "[::]:7443"; port 0 chooses one */
-	unsigned workers;    /* 0: one per core */
+	const char *listen; /* "[::]:7443"; port 0 chooses one */
+	unsigned workers;   /* 0: one per core */
 	struct store *store;
 	struct enrol *enrol;
 	uv_loop_t *main_loop;
+	const struct ingest_settings *settings; /* live as long as ingest */
+	size_t n_settings;
 	/* Main thread: one identity on two machines, or another thing that an engineer must hear of. */
-	void (*on_clone)(const char *agent, const char *machine_a, const char *machine_b, void *arg);
+	void (*on_clone)(
+		const char *agent, const char *machine_a, const char *machine_b, void *arg);
+	void (*on_greeted)(const struct ingest_greeting *greeting, void *arg); /* main thread */
 	void *arg;
 };
 

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening: lock, state, records, store, enrol, alerts, ingest, presence, API.
+ * Closing, each when the one before has ended: API, ingest, presence, alerts;
+ * then the store, which writes what it holds; then what is left on the loop.
+ *
+ * The store's writer reaches the main thread through `news`: it only sets flags
+ * and wakes, so that it never waits.
+ */
+#include "collector.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/conn.h>
+#include <fenwatch/file.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/notify.h>
+
+#include "api.h"
+#include "enrol.h"
+#include "presence.h"
+#include "records.h"
+#include "state.h"
+#include "store.h"
+
+#define COMMIT_MS 50
+#define CERT_MS (7LL * 86400000)
+#define RENEW_GRACE_MS (90LL * 86400000)
+
+struct collector {
+	const struct config *config;
+	uv_loop_t loop;
+	struct fw_owner owner;
+	uv_async_t news;
+	uv_timer_t watchdog;
+	uv_signal_t terminate, interrupt, hangup;
+	_Atomic bool committed;
+	char fatal[256]; /* written before the flag is set */
+	_Atomic bool failed;
+	int lock;
+	bool stopping;
+	struct state *state;
+	struct records *records;
+	struct store *store;
+	struct enrol *enrol;
+	struct alerts *alerts;
+	struct ingest *ingest;
+	struct presence *presence;
+	struct api *api;
+};
+
+/* ---- closing ---- */
+
+static void close_next(void *arg)
+{
+	struct collector *c = arg;
+	if (c->api) {
+		struct api *api = c->api;
+		c->api = NULL;
+		api_close(api, close_next, c);
+	} else if (c->ingest) {
+		struct ingest *ingest = c->ingest;
+		c->ingest = NULL;
+		ingest_close(ingest, close_next, c);
+	} else if (c->presence) {
+		struct presence *presence = c->presence;
+		c->presence = NULL;
+		presence_close(presence, close_next, c);
+	} else if (c->alerts) {
+		struct alerts *alerts = c->alerts;
+		c->alerts = NULL;
+		alert_close(alerts, close_next, c);
+	} else {
+		/* What the store still hands over is filed; it is not released any more, so it
+		 * comes once again at the next start, and is known then. */
+		if (c->records)
+			records_set_store(c->records, NULL);
+		if (c->store)
+			store_close(c->store);
+		c->store = NULL;
+		records_close(c->records);
+		c->records = NULL;
+		fw_owner_close(&c->owner);
+	}
+}
+
+static void stop(struct collector *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	close_next(c);
+}
+
+/* ---- what comes from outside ---- */
+
+static void on_commit(void *arg)
+{
+	struct collector *c = arg;
+	if (!atomic_exchange(&c->committed, true))
+		uv_async_send(&c->news);
+}
+
+static void on_fatal(const char *why, void *arg)
+{
+	struct collector *c = arg;
+	snprintf(c->fatal, sizeof c->fatal, "%s", why);
+	atomic_store(&c->failed, true);
+	uv_async_send(&c->news);
+}
+
+static void on_record(const struct store_record *record, void *arg)
+{
+	struct collector *c = arg;
+	records_take(c->records, record);
+}
+
+static void on_news(uv_async_t *async)
+{
+	struct collector *c = FW_CONTAINER(async, struct collector, news);
+	if (atomic_load(&c->failed)) {
+		/* What the memory says of the disk is not to be trusted: out, and recover from it. */
+		fw_log(FW_ERROR,
+			"the store has failed: %s; ending, so that the next start recovers",
+			c->fatal);
+		_exit(EXIT_DISK);
+	}
+	if (atomic_exchange(&c->committed, false) && c->alerts)
+		alert_wake(c->alerts);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct collector *c = handle->loop->data;
+	if (number == SIGHUP) {
+		fw_log(FW_NOTICE,
+			"SIGHUP: the configuration is read at start; restart to apply it");
+		return;
+	}
+	if (c->stopping)
+		return;
+	fw_log(FW_NOTICE, "stopping");
+	fw_notify("STOPPING=1");
+	stop(c);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	fw_notify("WATCHDOG=1");
+}
+
+static void on_revoked(const uint8_t agent[16], void *arg)
+{
+	struct collector *c = arg;
+	if (c->ingest)
+		ingest_drop_agent(c->ingest, agent, "its certificate is revoked");
+}
+
+static void on_clone(const char *name, const char *machine_a, const char *machine_b, void *arg)
+{
+	struct collector *c = arg;
+	char text[256];
+	snprintf(text, sizeof text,
+		"one certificate is used on two machines, %.16s and %.16s: enrol the copy anew",
+		machine_a, machine_b);
+	fw_log(FW_WARNING, "%s: %s", name, text);
+	if (c->alerts)
+		alert_raise(c->alerts, "HostCloned", name, text);
+}
+
+static void on_greeted(const struct ingest_greeting *greeting, void *arg)
+{
+	struct collector *c = arg;
+	if (c->presence)
+		presence_note(c->presence, greeting);
+}
+
+/* ---- opening ---- */
+
+static void on_owner_done(struct fw_owner *owner)
+{
+	(void)owner;
+}
+
+static void open_loop(struct collector *c)
+{
+	int rc = uv_loop_init(&c->loop);
+	assert(rc == 0);
+	c->loop.data = c;
+	fw_owner_init(&c->owner, on_owner_done);
+	uv_async_init(&c->loop, &c->news, on_news);
+	fw_owner_adopt(&c->owner, &c->news);
+	uv_timer_init(&c->loop, &c->watchdog);
+	fw_owner_adopt(&c->owner, &c->watchdog);
+	uv_signal_t *const signals[] = {&c->terminate, &c->interrupt, &c->hangup};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	for (size_t i = 0; i < 3; i++) {
+		uv_signal_init(&c->loop, signals[i]);
+		fw_owner_adopt(&c->owner, signals[i]);
+		uv_signal_start(signals[i], on_signal, numbers[i]);
+	}
+}
+
+static int take_lock(struct collector *c, struct fw_err *err)
+{
+	char path[4096];
+	int rc = fw_mkdir_all(c->config->data, 0700);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot make the folder '%s'", c->config->data);
+	snprintf(path, sizeof path, "%s/lock", c->config->data);
+	c->lock = fw_file_lock(path, err);
+	return c->lock < 0 ? c->lock : 0;
+}
+
+static int open_store(struct collector *c, struct fw_err *err)
+{
+	char dir[4096];
+	snprintf(dir, sizeof dir, "%s/store", c->config->data);
+	const struct store_config config = {
+		.dir = dir,
+		.raw_bytes = c->config->store.raw_bytes,
+		.late_ms = c->config->store.late_ms,
+		.any_age = c->config->store.any_age,
+		.columns_per_host = (uint32_t)c->config->store.columns_per_host,
+		.commit_ms = COMMIT_MS,
+		.on_commit = on_commit,
+		.on_fatal = on_fatal,
+		.on_record = on_record,
+		.arg = c,
+	};
+	int rc = store_open(&c->store, &config, err);
+	if (rc == 0)
+		records_set_store(c->records, c->store);
+	return rc;
+}
+
+static int open_enrol(struct collector *c, struct fw_err *err)
+{
+	const struct enrol_config config = {
+		.dir = c->config->data,
+		.state = c->state,
+		.cert_ms = CERT_MS,
+		.renew_grace_ms = RENEW_GRACE_MS,
+		.on_revoked = on_revoked,
+		.arg = c,
+	};
+	return enrol_open(&c->enrol, &config, err);
+}
+
+static int open_alerts(struct collector *c, struct fw_err *err)
+{
+	const struct alert_config config = {
+		.loop = &c->loop,
+		.store = c->store,
+		.state = c->state,
+		.estate = enrol_estate(c->enrol),
+		.external_url = c->config->api.external_url,
+		.options = &c->config->alerts,
+	};
+	return alert_open(&c->alerts, &config, err);
+}
+
+static int open_ingest(struct collector *c, struct fw_err *err)
+{
+	const struct ingest_config config = {
+		.listen = c->config->agents.listen.text,
+		.workers = (unsigned)c->config->agents.workers,
+		.store = c->store,
+		.enrol = c->enrol,
+		.main_loop = &c->loop,
+		.settings = c->config->settings.items,
+		.n_settings = c->config->settings.count,
+		.on_clone = on_clone,
+		.on_greeted = on_greeted,
+		.arg = c,
+	};
+	return ingest_open(&c->ingest, &config, err);
+}
+
+static int open_api(struct collector *c, struct fw_err *err)
+{
+	const struct api_config config = {
+		.loop = &c->loop,
+		.listen = c->config->api.listen.text,
+		.auth = c->config->api.auth,
+		.tls_cert = c->config->api.tls.cert,
+		.tls_key = c->config->api.tls.key,
+		.store = c->store,
+		.enrol = c->enrol,
+		.alerts = c->alerts,
+		.ingest = c->ingest,
+	};
+	return api_open(&c->api, &config, err);
+}
+
+static int open_all(struct collector *c, struct fw_err *err)
+{
+	int rc = take_lock(c, err);
+	if (rc == 0)
+		rc = state_open(&c->state, c->config->data, err);
+	if (rc == 0)
+		rc = records_open(&c->records, &c->loop, c->state, err);
+	if (rc == 0)
+		rc = open_store(c, err);
+	if (rc == 0)
+		rc = open_enrol(c, err);
+	if (rc == 0)
+		rc = open_alerts(c, err);
+	if (rc == 0)
+		rc = open_ingest(c, err);
+	if (rc == 0)
+		rc = presence_open(&c->presence, &c->loop, c->store, c->state, err);
+	if (rc == 0)
+		rc = open_api(c, err);
+	return rc;
+}
+
+static void say_ready(struct collector *c)
+{
+	char host[254];
+	unsigned port;
+	int64_t watchdog_ms = fw_notify_watchdog_ms();
+	api_set_ready(c->api, 1);
+	if (watchdog_ms > 0)
+		uv_timer_start(
+			&c->watchdog, on_watchdog, (uint64_t)watchdog_ms, (uint64_t)watchdog_ms);
+	fw_notify("READY=1");
+	fw_split_host_port(c->config->agents.listen.text, host, sizeof host, &port);
+	const char *bracket = strchr(host, ':') ? "[" : "", *end = *bracket ? "]" : "";
+	fw_log(FW_NOTICE,
+		"version " FW_VERSION " is ready: agents on %s%s%s:%u, API on http%s port %u",
+		bracket, host, end, ingest_port(c->ingest), c->config->api.tls.cert ? "s" : "",
+		api_port(c->api));
+}
+
+int collector_run(const struct config *config)
+{
+	struct collector c = {.config = config, .lock = -1};
+	struct fw_err err;
+	signal(SIGPIPE, SIG_IGN);
+	open_loop(&c);
+	int rc = open_all(&c, &err);
+	if (rc < 0) {
+		fw_log(FW_ERROR, "cannot start: %s", err.text);
+		stop(&c);
+	} else {
+		say_ready(&c);
+	}
+	uv_run(&c.loop, UV_RUN_DEFAULT);
+	enrol_close(c.enrol);
+	state_close(c.state);
+	if (c.lock >= 0)
+		fw_close(c.lock);
+	int left = uv_loop_close(&c.loop);
+	assert(left == 0);
+	if (rc == 0)
+		fw_log(FW_NOTICE, "stopped");
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

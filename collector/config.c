@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <fenwatch/conn.h>
+#include <fenwatch/crc.h>
+#include <fenwatch/text.h>
+
+#define AT(member) offsetof(struct config, member)
+
+static int parse_address(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct config_address *address = field;
+	const char *text = fw_yaml_text(node);
+	char host[254];
+	unsigned port;
+	if (!text || fw_split_host_port(text, host, sizeof host, &port) < 0)
+		return fw_yaml_fail(node, err,
+			"an address is written HOST:PORT, or [::]:PORT for every address of this machine");
+	address->text = fw_arena_strdup(arena, text);
+	address->line = fw_yaml_line(node);
+	return 0;
+}
+
+static const char *const auth_names[] = {"none", "tokens", NULL};
+
+#define AGENTS(member) (AT(agents.member) - AT(agents))
+static const struct fw_option agents_table[] = {
+	{
+		.name = "listen",
+		.help = "address and port where agents connect",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_address,
+		.offset = AGENTS(listen),
+		.fallback = "'[::]:7443'",
+	},
+	{
+		.name = "workers",
+		.help = "threads that take in; 0 means one for each core",
+		.type = FW_OPT_INT,
+		.offset = AGENTS(workers),
+		.fallback = "0",
+		.min = 0,
+		.max = 64,
+	},
+	{0},
+};
+
+#define TLS(member) (AT(api.tls.member) - AT(api.tls))
+static const struct fw_option tls_table[] = {
+	{
+		.name = "cert",
+		.help = "file with the certificate, in PEM",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(cert),
+		.required = true,
+	},
+	{
+		.name = "key",
+		.help = "file with its key, in PEM",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(key),
+		.required = true,
+	},
+	{0},
+};
+
+#define API(member) (AT(api.member) - AT(api))
+static const struct fw_option api_table[] = {
+	{
+		.name = "listen",
+		.help = "address and port where people and programs ask",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_address,
+		.offset = API(listen),
+		.fallback = "'127.0.0.1:7480'",
+	},
+	{
+		.name = "auth",
+		.help = "'none' is allowed on a loopback address only",
+		.type = FW_OPT_CHOICE,
+		.offset = API(auth),
+		.choices = auth_names,
+		.fallback = "tokens",
+	},
+	{
+		.name = "external_url",
+		.help = "how people reach the API, for links in notices. Default: http:// and its address",
+		.type = FW_OPT_TEXT,
+		.offset = API(external_url),
+	},
+	{
+		.name = "tls",
+		.help = "certificate and key; required where 'listen' is not a loopback address",
+		.type = FW_OPT_SECTION,
+		.offset = API(tls),
+		.section = tls_table,
+	},
+	{0},
+};
+
+#define STORE(member) (AT(store.member) - AT(store))
+static const struct fw_option store_table[] = {
+	{
+		.name = "raw",
+		.help = "size of the ring on disk; allocated at the first start, it never grows",
+		.type = FW_OPT_SIZE,
+		.offset = STORE(raw_bytes),
+		.fallback = "5GiB",
+		.min = 8 << 20,
+		.max = INT64_C(1) << 50,
+	},
+	{
+		.name = "late",
+		.help = "samples that arrive older than this are refused and counted",
+		.type = FW_OPT_DURATION,
+		.offset = STORE(late_ms),
+		.fallback = "35d",
+		.min = 60000,
+		.max = INT64_C(3660) * 86400000,
+	},
+	{
+		.name = "any_age",
+		.help = "true accepts samples of every age, to fill in history",
+		.type = FW_OPT_BOOL,
+		.offset = STORE(any_age),
+		.fallback = "false",
+	},
+	{
+		.name = "columns_per_host",
+		.help = "series that one host may have",
+		.type = FW_OPT_INT,
+		.offset = STORE(columns_per_host),
+		.fallback = "5000",
+		.min = 1,
+		.max = 1000000,
+	},
+	{0},
+};
+
+/* ---- settings: CLASS: {...} ---- */
+
+struct settings_section {
+	int64_t interval_ms;
+	uint64_t spool_bytes;
+	struct fw_text_list on, off;
+};
+
+#define SETTINGS(member) offsetof(struct settings_section, member)
+static const struct fw_option settings_table[] = {
+	{
+		.name = "interval",
+		.help = "time between two sweeps",
+		.type = FW_OPT_DURATION,
+		.offset = SETTINGS(interval_ms),
+		.min = 1000,
+		.max = 3600000,
+	},
+	{
+		.name = "spool",
+		.help = "room on the agent's disk for what it could not send yet",
+		.type = FW_OPT_SIZE,
+		.offset = SETTINGS(spool_bytes),
+		.min = 1 << 20,
+		.max = INT64_C(64) << 30,
+	},
+	{
+		.name = "sources_on",
+		.help = "sources to read that are off by default",
+		.type = FW_OPT_LIST,
+		.offset = SETTINGS(on),
+	},
+	{
+		.name = "sources_off",
+		.help = "sources not to read",
+		.type = FW_OPT_LIST,
+		.offset = SETTINGS(off),
+	},
+	{0},
+};
+
+static uint32_t list_crc(uint32_t crc, const struct fw_text_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		crc = fw_crc32c(crc, list->items[i], strlen(list->items[i]) + 1);
+	return fw_crc32c(crc, "", 1);
+}
+
+/* A number that is another one whenever the content is, and never 0. */
+static uint64_t version_of(const struct ingest_settings *s)
+{
+	uint32_t crc = fw_crc32c(0, &s->interval_ms, sizeof s->interval_ms);
+	crc = fw_crc32c(crc, &s->spool_max_bytes, sizeof s->spool_max_bytes);
+	crc = list_crc(crc, &s->on);
+	crc = list_crc(crc, &s->off);
+	return (UINT64_C(1) << 32) | crc;
+}
+
+static int parse_settings(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct config_settings *settings = field;
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING)
+		return fw_yaml_fail(node, err, "'settings' must be CLASS: {interval: ...}");
+	settings->count = fw_yaml_count(node);
+	settings->items = fw_arena_alloc(arena, settings->count * sizeof *settings->items);
+	for (size_t i = 0; i < settings->count; i++) {
+		struct settings_section section = {0};
+		struct ingest_settings *item = &settings->items[i];
+		int rc = fw_conf_bind(fw_yaml_item(node, i), settings_table, &section, arena, err);
+		if (rc < 0)
+			return rc;
+		item->class = fw_arena_strdup(arena, fw_yaml_text(fw_yaml_key(node, i)));
+		item->interval_ms = (uint32_t)section.interval_ms;
+		item->spool_max_bytes = section.spool_bytes;
+		item->on = section.on;
+		item->off = section.off;
+		item->version = version_of(item);
+	}
+	return 0;
+}
+
+const struct fw_option config_table[] = {
+	{
+		.name = "data",
+		.help = "folder of the ring, the log, alerts, tokens and the certification authority",
+		.type = FW_OPT_TEXT,
+		.offset = AT(data),
+		.fallback = "/var/lib/fenwatch-collector",
+	},
+	{
+		.name = "agents",
+		.help = "where agents connect",
+		.type = FW_OPT_SECTION,
+		.offset = AT(agents),
+		.section = agents_table,
+	},
+	{
+		.name = "api",
+		.help = "where people and programs ask",
+		.type = FW_OPT_SECTION,
+		.offset = AT(api),
+		.section = api_table,
+	},
+	{
+		.name = "store",
+		.help = "how much is kept",
+		.type = FW_OPT_SECTION,
+		.offset = AT(store),
+		.section = store_table,
+	},
+	{
+		.name = "feeds",
+		.help = "who is told of alerts: a list of {name, type: webhook, url, live}; a feed is in "
+			"rehearsal until it has live: true",
+		.type = FW_OPT_CUSTOM,
+		.parse = alert_parse_feeds,
+		.offset = AT(alerts),
+	},
+	{
+		.name = "builtin_rules",
+		.help = "changes of the built-in rules, NAME: {enabled, threshold, recovery, hold}",
+		.type = FW_OPT_CUSTOM,
+		.parse = alert_parse_rules,
+		.offset = AT(alerts),
+	},
+	{
+		.name = "settings",
+		.help = "what agents are told, CLASS: {interval, spool, sources_on, sources_off}; what "
+			"stands in an agent's own file wins",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_settings,
+		.offset = AT(settings),
+	},
+	{0},
+};
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+		strncmp(address, "localhost:", 10) == 0;
+}
+
+static int check(const struct config *config, struct fw_err *err)
+{
+	const struct config_address *listen = &config->api.listen;
+	if (is_loopback(listen->text))
+		return 0;
+	if (config->api.auth == 0)
+		return fw_fail(err, -EINVAL,
+			"line %u: without 'auth: tokens' the API may listen on a loopback address only, "
+			"not on '%s'",
+			listen->line, listen->text);
+	if (!config->api.tls.cert)
+		return fw_fail(err, -EINVAL,
+			"line %u: the API may listen on '%s' only with 'tls: {cert: FILE, key: FILE}'",
+			listen->line, listen->text);
+	return 0;
+}
+
+int config_load(struct config *config, const char *path, struct fw_err *err)
+{
+	*config = (struct config){0};
+	int rc = fw_conf_load(path, config_table, config, &config->arena, err);
+	if (rc == 0) {
+		rc = check(config, err);
+		if (rc < 0)
+			fw_fail_in(err, rc, "config '%s'", path);
+	}
+	if (rc == 0 && !config->api.external_url)
+		config->api.external_url = fw_arena_format(&config->arena, "http%s://%s",
+			config->api.tls.cert ? "s" : "", config->api.listen.text);
+	if (rc < 0)
+		config_done(config);
+	return rc;
+}
+
+void config_done(struct config *config)
+{
+	fw_arena_done(&config->arena);
+	*config = (struct config){0};
+}

@@ -1,0 +1,56 @@
+/* collector.yml, as interfaces.md has it, read and checked.
+ *
+ * Everything lies in the config's own arena and lives until config_done.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fenwatch/conf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+
+#include "alert.h"
+#include "ingest.h"
+
+#define CONFIG_PATH "/etc/fenwatch/collector.yml"
+
+struct config_address {
+	const char *text;
+	unsigned line; /* where it stands in the file */
+};
+
+struct config_settings {
+	struct ingest_settings *items;
+	size_t count;
+};
+
+struct config {
+	struct fw_arena arena;
+	const char *data;
+	struct {
+		struct config_address listen;
+		int64_t workers;
+	} agents;
+	struct {
+		struct config_address listen;
+		int auth; /* 0: none, 1: tokens */
+		const char *external_url;
+		struct {
+			const char *cert, *key;
+		} tls;
+	} api;
+	struct {
+		uint64_t raw_bytes;
+		int64_t late_ms, columns_per_host;
+		bool any_age;
+	} store;
+	struct alert_options alerts; /* feeds and builtin_rules */
+	struct config_settings settings;
+};
+
+extern const struct fw_option config_table[];
+
+int config_load(struct config *config, const char *path, struct fw_err *err);
+void config_done(struct config *config);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/clock.h>
+#include <fenwatch/file.h>
+#include <fenwatch/log.h>
+#include <fenwatch/text.h>
+
+#include "collector.h"
+#include "config.h"
+#include "store.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const char help[] =
+	"Usage: fenwatch-collector [--config FILE]\n"
+	"       fenwatch-collector --check-config [--config FILE]\n"
+	"       fenwatch-collector store check|stat [--config FILE]\n"
+	"\n"
+	"Keeps what agents send, answers questions, raises alerts.\n"
+	"\n"
+	"  --config FILE      configuration, by default " CONFIG_PATH "\n"
+	"  --check-config     read the configuration, say what is wrong with it, and end\n"
+	"  --sample-config    print a configuration that explains every key\n"
+	"  --version, --help\n"
+	"\n"
+	"Without a running collector:\n"
+	"  store check        read every block and record, and say what is damaged\n"
+	"  store stat         how much is stored, and from when to when\n";
+
+struct options {
+	const char *config;
+	bool check, sample;
+	char **words;
+	int n_words;
+};
+
+static int complain(const char *sentence, int status)
+{
+	char text[512];
+	fprintf(stderr, "fenwatch-collector: %s\n", fw_escape(sentence, text, sizeof text));
+	return status;
+}
+
+/* 0: go on; otherwise 1 + the exit status. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'},
+		{"sample-config", no_argument, NULL, 's'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	*options = (struct options){.config = CONFIG_PATH};
+	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		switch (c) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'k':
+			options->check = true;
+			break;
+		case 's':
+			options->sample = true;
+			break;
+		case 'v':
+			puts("fenwatch-collector " FW_VERSION);
+			return 1 + EXIT_SUCCESS;
+		case 'h':
+			fputs(help, stdout);
+			return 1 + EXIT_SUCCESS;
+		default:
+			return 1 + complain("see fenwatch-collector --help", EXIT_USAGE);
+		}
+	}
+	options->words = argv + optind;
+	options->n_words = argc - optind;
+	return 0;
+}
+
+static int print_sample(void)
+{
+	struct fw_buf sample = {0};
+	fw_conf_sample(config_table, &sample);
+	fwrite(sample.data, 1, sample.length, stdout);
+	fw_buf_done(&sample);
+	return EXIT_SUCCESS;
+}
+
+/* ---- store check, store stat ---- */
+
+static void on_fault(const char *sentence, void *arg)
+{
+	char text[512];
+	(void)arg;
+	printf("%s\n", fw_escape(sentence, text, sizeof text));
+}
+
+static void on_fault_ignored(const char *sentence, void *arg)
+{
+	(void)sentence;
+	(void)arg;
+}
+
+static void print_stat(const struct store_stat *stat)
+{
+	char from[32], to[32], raw[32], used[32];
+	printf("ring       %s, %s used\n", fw_format_size(stat->raw_bytes, raw, sizeof raw),
+		fw_format_size(stat->used_bytes, used, sizeof used));
+	printf("hosts      %llu\n", (unsigned long long)stat->hosts);
+	printf("series     %llu\n", (unsigned long long)stat->series);
+	printf("blocks     %llu\n", (unsigned long long)stat->blocks);
+	printf("sweeps     %llu\n", (unsigned long long)stat->sweeps);
+	printf("samples    %llu\n", (unsigned long long)stat->samples);
+	if (stat->newest_ms > 0)
+		printf("reaches    %s to %s\n", fw_time_format(stat->oldest_ms, from, sizeof from),
+			fw_time_format(stat->newest_ms, to, sizeof to));
+}
+
+static int look_at_store(const struct config *config, bool check)
+{
+	char dir[4096], lock[4096];
+	struct store_stat stat = {0};
+	struct fw_err err;
+	snprintf(dir, sizeof dir, "%s/store", config->data);
+	snprintf(lock, sizeof lock, "%s/lock", config->data);
+	int fd = fw_file_lock(lock, &err);
+	if (fd < 0)
+		return complain(err.text, EXIT_FAILURE);
+	int faults = store_check(dir, check ? on_fault : on_fault_ignored, NULL, &stat, &err);
+	fw_close(fd);
+	if (faults < 0)
+		return complain(err.text, EXIT_FAILURE);
+	print_stat(&stat);
+	if (check)
+		printf("faults     %d\n", faults);
+	return check && faults > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int command(const struct options *options, const struct config *config)
+{
+	const char *first = options->words[0];
+	const char *second = options->n_words > 1 ? options->words[1] : "";
+	bool check = strcmp(second, "check") == 0;
+	char sentence[256];
+	if (strcmp(first, "store") == 0 && options->n_words == 2 &&
+		(check || strcmp(second, "stat") == 0))
+		return look_at_store(config, check);
+	snprintf(sentence, sizeof sentence, "no command '%s%s%s'; see fenwatch-collector --help",
+		first, *second ? " " : "", second);
+	return complain(sentence, EXIT_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct config config;
+	struct fw_err err;
+	int status = read_options(argc, argv, &options);
+	if (status > 0)
+		return status - 1;
+	if (options.sample)
+		return print_sample();
+	fw_log_init("fenwatch-collector", FW_INFO);
+	if (config_load(&config, options.config, &err) < 0)
+		return complain(err.text, EXIT_FAILURE);
+	if (options.check)
+		status = EXIT_SUCCESS;
+	else if (options.n_words > 0)
+		status = command(&options, &config);
+	else
+		status = collector_run(&config);
+	config_done(&config);
+	return status;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "presence.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
+
+#include "ingest.h"
+#include "state.h"
+#include "store.h"
+
+#define TICK_MS 1000
+#define REPEAT_MS 60000
+#define GAPS 5 /* arrivals that a host's interval is learnt from */
+#define INTERVAL_MS 15000
+#define INTERVAL_LEAST_MS 2000
+#define INTERVAL_MOST_MS 600000
+
+static const char *const steps[] = {
+	"CREATE TABLE host_class (host INTEGER PRIMARY KEY, class TEXT NOT NULL)",
+};
+
+struct watched {
+	char *class;
+	uint32_t schema; /* the store's id of {up, host_info{class}}; UINT32_MAX: not made yet */
+	int64_t received_ms, told_ms;
+	int64_t gaps_ms[GAPS];
+	unsigned n_gaps;
+	bool up, known;
+};
+
+struct presence {
+	struct fw_owner owner;
+	uv_timer_t timer;
+	struct store *store;
+	struct state *state;
+	struct watched *hosts; /* by the store's id */
+	size_t n_hosts;
+	void (*on_closed)(void *arg);
+	void *closed_arg;
+};
+
+/* One sweep of one host; it belongs to the store until it is written. */
+struct cells {
+	struct store_entry entry;
+	int64_t at_ms;
+	int64_t values[2];
+};
+
+static struct watched *watched(struct presence *presence, uint32_t id)
+{
+	if (id >= presence->n_hosts) {
+		size_t n = presence->n_hosts ? presence->n_hosts : 64;
+		while (n <= id)
+			n *= 2;
+		presence->hosts = fw_realloc(presence->hosts, n * sizeof *presence->hosts);
+		memset(presence->hosts + presence->n_hosts, 0,
+			(n - presence->n_hosts) * sizeof *presence->hosts);
+		for (size_t i = presence->n_hosts; i < n; i++)
+			presence->hosts[i].schema = UINT32_MAX;
+		presence->n_hosts = n;
+	}
+	return &presence->hosts[id];
+}
+
+static void set_class(struct presence *presence, uint32_t id, const char *class)
+{
+	struct watched *host = watched(presence, id);
+	fw_free(host->class);
+	host->class = fw_strdup(class);
+	host->schema = UINT32_MAX;
+	host->told_ms = 0;
+}
+
+void presence_note(struct presence *presence, const struct ingest_greeting *greeting)
+{
+	const char *class = greeting->class[0] ? greeting->class : "server";
+	struct watched *host = watched(presence, greeting->host);
+	struct fw_err err;
+	if (host->class && strcmp(host->class, class) == 0)
+		return;
+	set_class(presence, greeting->host, class);
+	if (state_run(presence->state, &err,
+		    "INSERT OR REPLACE INTO host_class (host, class) VALUES (?, ?)", "it",
+		    (int64_t)greeting->host, class) < 0)
+		fw_log(FW_ERROR, "the class of a host cannot be kept: %s", err.text);
+}
+
+/* ---- how long a host may be silent ---- */
+
+static void note_arrival(struct watched *host, const struct store_host *seen)
+{
+	if (seen->received_ms == host->received_ms)
+		return;
+	if (host->received_ms > 0)
+		host->gaps_ms[host->n_gaps++ % GAPS] = seen->received_ms - host->received_ms;
+	host->received_ms = seen->received_ms;
+}
+
+/* The middle one of the last gaps: neither an outage nor a burst after it moves it. */
+static int64_t interval_of(const struct watched *host)
+{
+	int64_t sorted[GAPS];
+	unsigned n = host->n_gaps < GAPS ? host->n_gaps : GAPS;
+	if (n < GAPS)
+		return INTERVAL_MS;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = i;
+		for (; at > 0 && sorted[at - 1] > host->gaps_ms[i]; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = host->gaps_ms[i];
+	}
+	int64_t middle = sorted[n / 2];
+	if (middle < INTERVAL_LEAST_MS)
+		return INTERVAL_LEAST_MS;
+	return middle < INTERVAL_MOST_MS ? middle : INTERVAL_MOST_MS;
+}
+
+/* ---- writing ---- */
+
+static void on_written(struct store_entry *entry)
+{
+	fw_free(FW_CONTAINER(entry, struct cells, entry));
+}
+
+static int intern(struct presence *presence, struct watched *host)
+{
+	struct fw_label class = {"class", host->class ? host->class : "server"};
+	struct fw_column columns[] = {
+		{.name = "up", .type = FW_GAUGE, .factor = 1},
+		{.name = "fenwatch_host_info",
+			.labels = &class,
+			.n_labels = 1,
+			.type = FW_GAUGE,
+			.factor = 1},
+	};
+	struct fw_schema schema = {.n_columns = 2, .columns = columns};
+	struct fw_err err;
+	fw_schema_seal(&schema);
+	int rc = store_schema_intern(presence->store, &schema, &host->schema, &err);
+	if (rc < 0)
+		fw_log(FW_ERROR, "up of a host cannot be written: %s", err.text);
+	return rc;
+}
+
+static void write_host(struct presence *presence, uint32_t id, bool up, int64_t now_ms)
+{
+	struct watched *host = &presence->hosts[id];
+	if (host->schema == UINT32_MAX && intern(presence, host) < 0)
+		return;
+	struct cells *cells = fw_alloc(sizeof *cells);
+	cells->at_ms = now_ms;
+	cells->values[0] = up;
+	cells->values[1] = 1;
+	cells->entry = (struct store_entry){
+		.kind = STORE_CELLS,
+		.host = id,
+		.schema = host->schema,
+		.received_ms = now_ms,
+		.sweeps = {.n_sweeps = 1,
+			.n_columns = 2,
+			.times_ms = &cells->at_ms,
+			.cells = cells->values},
+		.on_done = on_written,
+	};
+	host->up = up;
+	host->known = true;
+	host->told_ms = now_ms;
+	store_submit(presence->store, &cells->entry);
+}
+
+static void look_at(struct presence *presence, const struct store_host *seen, int64_t now_ms)
+{
+	struct watched *host = watched(presence, seen->id);
+	/* After a restart only the time in the sweep may be known. */
+	int64_t last_ms = seen->received_ms > 0 ? seen->received_ms : seen->newest_ms;
+	if (last_ms == 0)
+		return;
+	note_arrival(host, seen);
+	bool up = now_ms - last_ms <= interval_of(host) * 5 / 2;
+	bool stepped = now_ms < host->told_ms; /* the clock was set back */
+	if (!host->known || up != host->up || stepped || now_ms - host->told_ms >= REPEAT_MS)
+		write_host(presence, seen->id, up, now_ms);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct presence *presence = FW_CONTAINER(timer, struct presence, timer);
+	struct fw_arena arena = {0};
+	struct store_host *hosts;
+	int64_t now_ms = fw_wall_ms();
+	size_t n = store_hosts(presence->store, &arena, &hosts);
+	for (size_t i = 0; i < n; i++)
+		look_at(presence, &hosts[i], now_ms);
+	fw_arena_done(&arena);
+}
+
+/* ---- life ---- */
+
+static int load_classes(struct presence *presence, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(presence->state, &row, err, "SELECT host, class FROM host_class", "");
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(presence->state, row, err)) > 0)
+		set_class(presence, (uint32_t)sqlite3_column_int64(row, 0),
+			(const char *)sqlite3_column_text(row, 1));
+	state_done(row);
+	return rc;
+}
+
+static void on_owner_done(struct fw_owner *owner)
+{
+	struct presence *presence = FW_CONTAINER(owner, struct presence, owner);
+	void (*on_closed)(void *) = presence->on_closed;
+	void *arg = presence->closed_arg;
+	for (size_t i = 0; i < presence->n_hosts; i++)
+		fw_free(presence->hosts[i].class);
+	fw_free(presence->hosts);
+	fw_free(presence);
+	if (on_closed)
+		on_closed(arg);
+}
+
+int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, struct state *state,
+	struct fw_err *err)
+{
+	int rc = state_migrate(state, "presence", steps, sizeof steps / sizeof *steps, err);
+	if (rc < 0)
+		return rc;
+	struct presence *presence = fw_alloc(sizeof *presence);
+	presence->store = store;
+	presence->state = state;
+	uv_timer_init(loop, &presence->timer);
+	fw_owner_init(&presence->owner, on_owner_done);
+	fw_owner_adopt(&presence->owner, &presence->timer);
+	rc = load_classes(presence, err);
+	if (rc < 0) {
+		presence_close(presence, NULL, NULL);
+		return rc;
+	}
+	uv_timer_start(&presence->timer, on_tick, TICK_MS, TICK_MS);
+	*out = presence;
+	return 0;
+}
+
+void presence_close(struct presence *presence, void (*on_closed)(void *arg), void *arg)
+{
+	presence->on_closed = on_closed;
+	presence->closed_arg = arg;
+	fw_owner_close(&presence->owner);
+}
