@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/fault.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
+
+#include "agent.h"
+#include "packer.h"
+#include "spool.h"
+
+enum { COLUMNS = 9, INTERVAL_MS = 1000 };
+
+static char root[64], dir[96];
+static struct spool *spool;
+static struct packer *packer;
+static struct fw_column columns[COLUMNS];
+static struct fw_schema schema;
+static int64_t last_cells[COLUMNS];
+
+static void open_both(uint32_t batch)
+{
+	struct spool_config config = {.dir = dir, .max_bytes = 1 << 20};
+	bool made;
+	assert_int_equal(spool_open(&spool, &config, &made, NULL), 0);
+	packer = packer_new(spool, batch, INTERVAL_MS);
+}
+
+static void close_both(void)
+{
+	packer_free(packer);
+	spool_close(spool);
+	packer = NULL;
+	spool = NULL;
+}
+
+static void schema_make(const char *first)
+{
+	static char names[COLUMNS][16];
+	for (int i = 0; i < COLUMNS; i++) {
+		snprintf(names[i], sizeof names[i], "%s_%d", i == 0 ? first : "metric", i);
+		columns[i] = (struct fw_column){.name = names[i], .factor = 1};
+	}
+	schema = (struct fw_schema){.n_columns = COLUMNS, .columns = columns};
+	fw_schema_seal(&schema);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/fenwatch-packer-XXXXXX");
+	assert_non_null(mkdtemp(root));
+	snprintf(dir, sizeof dir, "%s/spool", root);
+	schema_make("metric");
+	open_both(1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (packer)
+		close_both();
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		char inner[400];
+		snprintf(inner, sizeof inner, "%s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.')
+			unlink(inner);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+	rmdir(root);
+	return 0;
+}
+
+/* The sweep number `n`: some cells change, one is sometimes absent. */
+static void cells_of(int n, int64_t cells[COLUMNS])
+{
+	for (int i = 0; i < COLUMNS; i++)
+		cells[i] = i % 3 ? n * (i + 1) : 42;
+	if (n % 4 == 3)
+		cells[5] = FW_ABSENT;
+}
+
+static void sweep(int n, bool live)
+{
+	cells_of(n, last_cells);
+	packer_sweep(packer, &schema, last_cells, INT64_C(1000000) + n * INTERVAL_MS, live);
+}
+
+/* Decodes the frame on top of `known` and compares it with the sweeps from `n` on. */
+static unsigned check_frame(enum lane lane, uint64_t seq, int n, int64_t known[COLUMNS])
+{
+	struct frame frame;
+	struct fw_batch batch;
+	struct fw_arena arena = {0};
+	assert_int_equal(spool_read(spool, lane, seq, &frame, NULL), 0);
+	assert_int_equal(frame.type, FW_FRAME_BATCH);
+	assert_int_equal(fw_batch_open(frame.payload, frame.length, &arena, &batch, NULL), 0);
+	assert_int_equal(batch.seq, seq);
+	int64_t cells[FW_SWEEPS_LIMIT * COLUMNS], expected[COLUMNS];
+	assert_int_equal(
+		fw_batch_decode(&batch, COLUMNS, batch.key ? NULL : known, cells, NULL), 0);
+	for (uint32_t i = 0; i < batch.n_sweeps; i++) {
+		cells_of(n + (int)i, expected);
+		assert_memory_equal(cells + i * COLUMNS, expected, sizeof expected);
+		assert_int_equal(batch.times_ms[i], INT64_C(1000000) + (n + (int)i) * INTERVAL_MS);
+	}
+	memcpy(known, cells + (batch.n_sweeps - 1) * COLUMNS, sizeof expected);
+	unsigned sweeps = batch.n_sweeps;
+	fw_arena_done(&arena);
+	return sweeps;
+}
+
+static bool is_key(uint64_t seq)
+{
+	struct frame frame;
+	struct fw_batch batch;
+	struct fw_arena arena = {0};
+	assert_int_equal(spool_read(spool, LANE_LIVE, seq, &frame, NULL), 0);
+	assert_int_equal(fw_batch_open(frame.payload, frame.length, &arena, &batch, NULL), 0);
+	fw_arena_done(&arena);
+	return batch.key;
+}
+
+static void test_live_sweeps_go_one_by_one(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	packer_connected(packer);
+	for (int n = 0; n < 5; n++)
+		sweep(n, true);
+	assert_true(is_key(1));
+	assert_false(is_key(2));
+	for (int n = 0; n < 5; n++)
+		assert_int_equal(check_frame(LANE_LIVE, (uint64_t)n + 1, n, known), 1);
+	packer_connected(packer); /* a new connection begins with a key */
+	sweep(5, true);
+	assert_true(is_key(6));
+}
+
+static void test_sweeps_are_gathered_offline(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	for (int n = 0; n < 130; n++)
+		sweep(n, false);
+	assert_int_equal(spool_next(spool, LANE_BACKLOG), 3);
+	packer_connected(packer);
+	assert_int_equal(spool_next(spool, LANE_BACKLOG), 4);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 0, known), CHAIN_SWEEPS);
+	assert_int_equal(check_frame(LANE_BACKLOG, 2, 60, known), CHAIN_SWEEPS);
+	assert_int_equal(check_frame(LANE_BACKLOG, 3, 120, known), 10);
+}
+
+static void test_batches_of_several_sweeps(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	close_both();
+	open_both(4);
+	packer_connected(packer);
+	for (int n = 0; n < 10; n++)
+		sweep(n, true);
+	assert_int_equal(spool_next(spool, LANE_LIVE), 3);
+	assert_int_equal(check_frame(LANE_LIVE, 1, 0, known), 4);
+	assert_int_equal(check_frame(LANE_LIVE, 2, 4, known), 4);
+	packer_disconnected(packer);
+	sweep(10, false);
+	packer_close_chain(packer);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 8, known), 3);
+}
+
+static void test_a_crash_loses_what_was_not_journaled_and_no_more(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	for (int n = 0; n < 7; n++)
+		sweep(n, false);
+	assert_int_equal(packer_journal(packer, NULL), 0);
+	for (int n = 7; n < 9; n++)
+		sweep(n, false);
+	assert_int_equal(packer_journal(packer, NULL), 0);
+	assert_true(packer_is_journaled(packer));
+	sweep(9, false);
+	close_both();
+
+	open_both(1);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 0, known), 9);
+	assert_int_equal(spool_flush(spool, NULL), 0);
+	close_both();
+	open_both(1); /* and not a second time */
+	assert_int_equal(spool_next(spool, LANE_BACKLOG), 2);
+}
+
+static void test_a_journal_that_fails_begins_again(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	for (int n = 0; n < 3; n++)
+		sweep(n, false);
+	assert_int_equal(packer_journal(packer, NULL), 0);
+	sweep(3, false);
+	fw_fault_arm(FW_OP_FDATASYNC, 1, -EIO, false);
+	assert_int_equal(packer_journal(packer, NULL), -EIO);
+	fw_fault_clear();
+	assert_false(packer_is_journaled(packer));
+	sweep(4, false);
+	assert_int_equal(packer_journal(packer, NULL), 0);
+	close_both();
+	open_both(1);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 0, known), 5);
+}
+
+static void test_a_key_is_made_of_what_waits(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	packer_connected(packer);
+	for (int n = 0; n < 6; n++)
+		sweep(n, true);
+	packer_acked(packer, 2);
+	spool_ack(spool, LANE_LIVE, 2);
+	assert_false(is_key(3));
+	packer_need_key(packer, 1);
+	assert_true(is_key(3));
+	assert_false(is_key(4));
+	for (int n = 2; n < 6; n++)
+		assert_int_equal(check_frame(LANE_LIVE, (uint64_t)n + 1, n, known), 1);
+}
+
+static void test_deltas_without_a_base_become_gaps(void **state)
+{
+	(void)state;
+	packer_connected(packer);
+	for (int n = 0; n < 4; n++)
+		sweep(n, true);
+	spool_ack(spool, LANE_LIVE, 2); /* and this process ends without having seen 2 */
+	assert_int_equal(spool_flush(spool, NULL), 0);
+	close_both();
+	open_both(1);
+	packer_need_key(packer, 1);
+	for (uint64_t seq = 3; seq <= 4; seq++) {
+		struct frame frame;
+		assert_int_equal(spool_read(spool, LANE_LIVE, seq, &frame, NULL), 0);
+		assert_int_equal(frame.type, FW_FRAME_EVENT);
+		assert_int_equal(frame.seq, seq);
+	}
+	sweep(4, true);
+	assert_true(is_key(5));
+}
+
+static void test_a_step_back_of_the_clock_closes_the_chain(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	for (int n = 10; n < 14; n++)
+		sweep(n, false);
+	for (int n = 3; n < 6; n++)
+		sweep(n, false);
+	packer_close_chain(packer);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 10, known), 4);
+	assert_int_equal(check_frame(LANE_BACKLOG, 2, 3, known), 3);
+}
+
+static void test_another_schema_is_another_frame(void **state)
+{
+	(void)state;
+	int64_t known[COLUMNS];
+	packer_connected(packer);
+	sweep(0, true);
+	schema_make("other");
+	sweep(1, true);
+	assert_true(is_key(2));
+	struct frame first, second;
+	assert_int_equal(spool_read(spool, LANE_LIVE, 1, &first, NULL), 0);
+	uint32_t id = first.schema;
+	assert_int_equal(spool_read(spool, LANE_LIVE, 2, &second, NULL), 0);
+	assert_true(second.schema > id);
+	assert_int_equal(check_frame(LANE_LIVE, 2, 1, known), 1);
+	const uint8_t *message;
+	size_t length;
+	assert_int_equal(spool_schema(spool, id, &message, &length), 0);
+	assert_int_equal(spool_schema(spool, second.schema, &message, &length), 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(test_live_sweeps_go_one_by_one),
+		CASE(test_sweeps_are_gathered_offline),
+		CASE(test_batches_of_several_sweeps),
+		CASE(test_a_crash_loses_what_was_not_journaled_and_no_more),
+		CASE(test_a_journal_that_fails_begins_again),
+		CASE(test_a_key_is_made_of_what_waits),
+		CASE(test_deltas_without_a_base_become_gaps),
+		CASE(test_a_step_back_of_the_clock_closes_the_chain),
+		CASE(test_another_schema_is_another_frame),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
