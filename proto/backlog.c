@@ -162,7 +162,7 @@ int fw_batch_encode_backlog(const struct fw_sweeps *sweeps, uint64_t seq, uint32
 		rc = -EMSGSIZE;
 	if (rc < 0)
 		batch_take_back(out, before);
-	body_done(&body);
+	batch_body_done(&body);
 	return rc;
 }
 
@@ -219,7 +219,7 @@ static bool read_column(struct backlog_reader *r, unsigned kind, int64_t *cells)
 	return !(kind & HOLES) || read_holes(r, cells);
 }
 
-int backlog_decode(
+int batch_decode_backlog(
 	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err)
 {
 	struct backlog_reader r = {

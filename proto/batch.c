@@ -45,7 +45,7 @@ static void put_jitter(
 		off_grid = off_grid || late_ms != 0;
 	}
 	if (off_grid)
-		put_field_bytes(out, JITTER_MS, jitter.data, jitter.length);
+		wire_put_bytes(out, JITTER_MS, jitter.data, jitter.length);
 	fw_buf_done(&jitter);
 }
 
@@ -54,23 +54,23 @@ void batch_put_head(
 {
 	assert(sweeps->n_sweeps > 0 && sweeps->n_sweeps <= FW_SWEEPS_LIMIT);
 	assert(sweeps->n_columns <= FW_COLUMNS_LIMIT && sweeps->times_ms[0] >= 0);
-	put_field_number(out, SEQ, head->seq);
-	put_field_number(out, SCHEMA, head->schema);
-	put_field_number(out, KEY, head->key);
-	put_field_number(out, HOST, sweeps->host);
-	put_field_number(out, BACKLOG, head->backlog);
-	put_field_fixed64(out, T0_MS, (uint64_t)sweeps->times_ms[0]);
-	put_field_number(out, INTERVAL_MS, head->interval_ms);
+	wire_put_number(out, SEQ, head->seq);
+	wire_put_number(out, SCHEMA, head->schema);
+	wire_put_number(out, KEY, head->key);
+	wire_put_number(out, HOST, sweeps->host);
+	wire_put_number(out, BACKLOG, head->backlog);
+	wire_put_fixed64(out, T0_MS, (uint64_t)sweeps->times_ms[0]);
+	wire_put_number(out, INTERVAL_MS, head->interval_ms);
 	put_jitter(out, head, sweeps);
-	put_field_number(out, SWEEPS, sweeps->n_sweeps);
+	wire_put_number(out, SWEEPS, sweeps->n_sweeps);
 }
 
 void batch_put_body(struct fw_buf *out, const struct body *body)
 {
-	put_field_bytes(out, CHANGED, body->changed.data, body->changed.length);
-	put_field_bytes(out, DELTAS, body->deltas.data, body->deltas.length);
+	wire_put_bytes(out, CHANGED, body->changed.data, body->changed.length);
+	wire_put_bytes(out, DELTAS, body->deltas.data, body->deltas.length);
 	if (body->gone.length > 0)
-		put_field_bytes(out, GONE, body->gone.data, body->gone.length);
+		wire_put_bytes(out, GONE, body->gone.data, body->gone.length);
 }
 
 void batch_take_back(struct fw_buf *out, size_t length)
@@ -79,7 +79,7 @@ void batch_take_back(struct fw_buf *out, size_t length)
 	out->data[length] = '\0';
 }
 
-void body_done(struct body *body)
+void batch_body_done(struct body *body)
 {
 	fw_buf_done(&body->changed);
 	fw_buf_done(&body->deltas);
@@ -110,7 +110,7 @@ static int read_fields(
 		fields[id] = (struct field){.bytes = {data, data}};
 	while (b.at < b.end) {
 		struct field field;
-		if (!bytes_field(&b, &field))
+		if (!wire_cut_field(&b, &field))
 			return fw_fail(err, -EBADMSG, "batch: bytes that are no field");
 		int rc = read_field(fields, &field, err);
 		if (rc < 0)
@@ -212,10 +212,10 @@ int fw_batch_decode(const struct fw_batch *batch, uint32_t n_columns, const int6
 	int64_t *cells, struct fw_err *err)
 {
 	if (batch->backlog)
-		return backlog_decode(batch, n_columns, cells, err);
+		return batch_decode_backlog(batch, n_columns, cells, err);
 	if (!batch->key && !state)
 		return fw_fail(err, -EINVAL, "batch: differences to a sweep that is not known");
-	return live_decode(batch, n_columns, batch->key ? NULL : state, cells, err);
+	return batch_decode_live(batch, n_columns, batch->key ? NULL : state, cells, err);
 }
 
 int fw_batch_renumber(const uint8_t *data, size_t length, uint64_t seq, uint32_t schema,
@@ -223,12 +223,12 @@ int fw_batch_renumber(const uint8_t *data, size_t length, uint64_t seq, uint32_t
 {
 	struct bytes b = {data, data + length};
 	size_t before = out->length;
-	put_field_number(out, SEQ, seq);
-	put_field_number(out, SCHEMA, schema);
+	wire_put_number(out, SEQ, seq);
+	wire_put_number(out, SCHEMA, schema);
 	while (b.at < b.end) {
 		const uint8_t *start = b.at;
 		struct field field;
-		if (!bytes_field(&b, &field)) {
+		if (!wire_cut_field(&b, &field)) {
 			batch_take_back(out, before);
 			return fw_fail(err, -EBADMSG, "batch: bytes that are no field");
 		}

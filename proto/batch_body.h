@@ -49,11 +49,11 @@ int batch_unpack(struct fw_batch *batch, const uint8_t *packed, size_t length, s
 	struct fw_arena *arena, struct fw_err *err);
 /* Undoes what was put behind the first `length` bytes. */
 void batch_take_back(struct fw_buf *out, size_t length);
-void body_done(struct body *body);
+void batch_body_done(struct body *body);
 
-int live_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
+int batch_decode_live(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
 	int64_t *cells, struct fw_err *err);
-int backlog_decode(
+int batch_decode_backlog(
 	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err);
 
 /* Differences wrap, so that every pair of cells has one. */

@@ -35,7 +35,7 @@ static bool cut_kind(struct bytes *b, struct field *field)
 	return false;
 }
 
-bool bytes_field(struct bytes *b, struct field *field)
+bool wire_cut_field(struct bytes *b, struct field *field)
 {
 	uint64_t tag;
 	if (!bytes_varint(b, &tag) || tag >> 3 == 0 || tag >> 3 > FIELD_LIMIT)
@@ -44,7 +44,7 @@ bool bytes_field(struct bytes *b, struct field *field)
 	return cut_kind(b, field);
 }
 
-void put_field_number(struct fw_buf *out, uint32_t id, uint64_t value)
+void wire_put_number(struct fw_buf *out, uint32_t id, uint64_t value)
 {
 	if (value == 0)
 		return;
@@ -52,7 +52,7 @@ void put_field_number(struct fw_buf *out, uint32_t id, uint64_t value)
 	fw_buf_put_varint(out, value);
 }
 
-void put_field_fixed64(struct fw_buf *out, uint32_t id, uint64_t value)
+void wire_put_fixed64(struct fw_buf *out, uint32_t id, uint64_t value)
 {
 	uint8_t bytes[8];
 	put_u64(bytes, value);
@@ -60,7 +60,7 @@ void put_field_fixed64(struct fw_buf *out, uint32_t id, uint64_t value)
 	fw_buf_append(out, bytes, sizeof bytes);
 }
 
-void put_field_bytes(struct fw_buf *out, uint32_t id, const void *data, size_t length)
+void wire_put_bytes(struct fw_buf *out, uint32_t id, const void *data, size_t length)
 {
 	fw_buf_put_varint(out, (uint64_t)id << 3 | WIRE_BYTES);
 	fw_buf_put_varint(out, length);

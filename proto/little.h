@@ -65,9 +65,9 @@ struct field {
 };
 
 /* False at bytes that are no field: cut short, a group, a field number out of range. */
-bool bytes_field(struct bytes *b, struct field *field);
+bool wire_cut_field(struct bytes *b, struct field *field);
 
 /* Writing; a number that is 0 takes no room, as proto3 has it. */
-void put_field_number(struct fw_buf *out, uint32_t id, uint64_t value);
-void put_field_fixed64(struct fw_buf *out, uint32_t id, uint64_t value);
-void put_field_bytes(struct fw_buf *out, uint32_t id, const void *data, size_t length);
+void wire_put_number(struct fw_buf *out, uint32_t id, uint64_t value);
+void wire_put_fixed64(struct fw_buf *out, uint32_t id, uint64_t value);
+void wire_put_bytes(struct fw_buf *out, uint32_t id, const void *data, size_t length);

@@ -91,7 +91,7 @@ void fw_batch_encode_live(const struct fw_sweeps *sweeps, uint64_t seq, uint32_t
 	put_run(&w);
 	batch_put_head(out, &head, sweeps);
 	batch_put_body(out, &w.body);
-	body_done(&w.body);
+	batch_body_done(&w.body);
 }
 
 struct live_reader {
@@ -158,7 +158,7 @@ static bool read_sweep(struct live_reader *r, int64_t *row, uint32_t n, uint64_t
 	return true;
 }
 
-int live_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
+int batch_decode_live(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
 	int64_t *cells, struct fw_err *err)
 {
 	struct live_reader r = {

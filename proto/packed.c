@@ -54,8 +54,8 @@ static bool ratio_allowed(size_t raw_length, size_t packed_length)
 
 static void put_packed(struct fw_buf *out, const struct fw_buf *packed, size_t raw_length)
 {
-	put_field_number(out, RAW_LENGTH, raw_length);
-	put_field_bytes(out, PACKED, packed->data, packed->length);
+	wire_put_number(out, RAW_LENGTH, raw_length);
+	wire_put_bytes(out, PACKED, packed->data, packed->length);
 }
 
 /* Packed where that is smaller and within the limits, plain otherwise. */

@@ -47,7 +47,7 @@ void fw_schema_seal(struct fw_schema *schema)
 	hash_columns(schema, schema->hash);
 }
 
-int series_order(const struct fw_column *a, const struct fw_column *b)
+int schema_series_order(const struct fw_column *a, const struct fw_column *b)
 {
 	int order = strcmp(a->name, b->name);
 	for (unsigned i = 0; order == 0 && i < a->n_labels && i < b->n_labels; i++) {
@@ -61,7 +61,7 @@ int series_order(const struct fw_column *a, const struct fw_column *b)
 bool fw_column_same(const struct fw_column *a, const struct fw_column *b)
 {
 	return a->scale == b->scale && a->type == b->type && a->factor == b->factor &&
-		series_order(a, b) == 0;
+		schema_series_order(a, b) == 0;
 }
 
 static double power_of_ten(int scale)

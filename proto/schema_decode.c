@@ -172,7 +172,7 @@ static int read_columns(struct reading *r)
 
 static int by_series(const void *a, const void *b)
 {
-	return series_order(
+	return schema_series_order(
 		*(const struct fw_column *const *)a, *(const struct fw_column *const *)b);
 }
 
@@ -185,7 +185,7 @@ static int check_unique(const struct reading *r)
 		sorted[i] = &r->columns[i];
 	qsort(sorted, r->n, sizeof(struct fw_column *), by_series);
 	for (uint32_t i = 1; i < r->n; i++)
-		if (series_order(sorted[i - 1], sorted[i]) == 0)
+		if (schema_series_order(sorted[i - 1], sorted[i]) == 0)
 			return fw_fail(r->err, -EBADMSG,
 				"schema: '%.100s' twice with the same labels", sorted[i]->name);
 	return 0;

@@ -136,7 +136,7 @@ static void take_all(struct writing *w)
 
 static int by_series(const void *a, const void *b)
 {
-	return series_order(
+	return schema_series_order(
 		*(const struct fw_column *const *)a, *(const struct fw_column *const *)b);
 }
 

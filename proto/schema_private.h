@@ -4,4 +4,4 @@
 #include <fenwatch/schema.h>
 
 /* By name, then label by label: the order in which duplicates are neighbours. */
-int series_order(const struct fw_column *a, const struct fw_column *b);
+int schema_series_order(const struct fw_column *a, const struct fw_column *b);

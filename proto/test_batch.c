@@ -353,22 +353,22 @@ static int read_crafted(const struct crafted *c, uint32_t n_columns)
 {
 	struct fw_buf message = {0};
 	struct sample none = {0};
-	put_field_number(&message, 1, c->seq);
-	put_field_number(&message, 3, c->key);
-	put_field_number(&message, 5, c->backlog);
-	put_field_fixed64(&message, 6, c->t0_ms);
-	put_field_number(&message, 7, c->interval_ms);
+	wire_put_number(&message, 1, c->seq);
+	wire_put_number(&message, 3, c->key);
+	wire_put_number(&message, 5, c->backlog);
+	wire_put_fixed64(&message, 6, c->t0_ms);
+	wire_put_number(&message, 7, c->interval_ms);
 	if (c->jitter.length)
-		put_field_bytes(&message, 8, c->jitter.data, c->jitter.length);
-	put_field_number(&message, 9, c->sweeps);
+		wire_put_bytes(&message, 8, c->jitter.data, c->jitter.length);
+	wire_put_number(&message, 9, c->sweeps);
 	if (!c->packed.length) {
-		put_field_bytes(&message, 10, c->changed.data, c->changed.length);
-		put_field_bytes(&message, 11, c->deltas.data, c->deltas.length);
-		put_field_bytes(&message, 12, c->gone.data, c->gone.length);
+		wire_put_bytes(&message, 10, c->changed.data, c->changed.length);
+		wire_put_bytes(&message, 11, c->deltas.data, c->deltas.length);
+		wire_put_bytes(&message, 12, c->gone.data, c->gone.length);
 	}
-	put_field_number(&message, 13, c->raw_length);
+	wire_put_number(&message, 13, c->raw_length);
 	if (c->packed.length)
-		put_field_bytes(&message, 14, c->packed.data, c->packed.length);
+		wire_put_bytes(&message, 14, c->packed.data, c->packed.length);
 	int rc = read_batch(&message, &none, n_columns, NULL);
 	fw_buf_done(&message);
 	return rc;

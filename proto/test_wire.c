@@ -141,13 +141,13 @@ static void test_texts(void **unused)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct fw_buf message = {0};
-		put_field_bytes(&message, 7, cases[i].text, strlen(cases[i].text));
+		wire_put_bytes(&message, 7, cases[i].text, strlen(cases[i].text));
 		assert_int_equal(
 			try(TYPE(hello), &message, cases[i].why), cases[i].why ? -EBADMSG : 0);
 		fw_buf_done(&message);
 	}
 	struct fw_buf message = {0};
-	put_field_bytes(&message, 7, "a\0b", 3);
+	wire_put_bytes(&message, 7, "a\0b", 3);
 	assert_int_equal(
 		try(TYPE(hello), &message, "Hello.version: a control character"), -EBADMSG);
 	fw_buf_done(&message);
@@ -157,8 +157,8 @@ static void test_texts_in_labels(void **unused)
 {
 	(void)unused;
 	struct fw_buf label = {0}, message = {0};
-	put_field_bytes(&label, 2, "\a", 1);
-	put_field_bytes(&message, 8, label.data, label.length);
+	wire_put_bytes(&label, 2, "\a", 1);
+	wire_put_bytes(&message, 8, label.data, label.length);
 	assert_int_equal(try(TYPE(hello), &message, "Label.value: a control character"), -EBADMSG);
 	fw_buf_done(&label);
 	fw_buf_done(&message);
@@ -195,14 +195,14 @@ static void test_repeated_limit(void **unused)
 	struct fw_buf numbers = {0}, message = {0}, loose = {0};
 	for (unsigned i = 0; i < FW_WIRE_REPEATED; i++)
 		fw_buf_put_varint(&numbers, i);
-	put_field_bytes(&message, 6, numbers.data, numbers.length);
+	wire_put_bytes(&message, 6, numbers.data, numbers.length);
 	assert_int_equal(try(TYPE(schema), &message, NULL), 0);
-	put_field_number(&message, 6, 1); /* one more, not packed */
+	wire_put_number(&message, 6, 1); /* one more, not packed */
 	assert_int_equal(try(TYPE(schema), &message, "Schema.label: too many"), -EBADMSG);
 	for (unsigned i = 0; i < FW_WIRE_REPEATED; i++)
-		put_field_bytes(&loose, 3, "", 0);
+		wire_put_bytes(&loose, 3, "", 0);
 	assert_int_equal(try(TYPE(schema), &loose, NULL), 0);
-	put_field_bytes(&loose, 3, "", 0);
+	wire_put_bytes(&loose, 3, "", 0);
 	assert_int_equal(try(TYPE(schema), &loose, "Schema.symbol: too many"), -EBADMSG);
 	fw_buf_done(&numbers);
 	fw_buf_done(&message);
@@ -213,7 +213,7 @@ static void test_packed_cut_short(void **unused)
 {
 	(void)unused;
 	struct fw_buf message = {0};
-	put_field_bytes(&message, 4, "\x01\x80", 2);
+	wire_put_bytes(&message, 4, "\x01\x80", 2);
 	assert_int_equal(
 		try(TYPE(schema), &message, "Schema.name: packed numbers are cut short"), -EBADMSG);
 	fw_buf_done(&message);
@@ -224,9 +224,9 @@ static void test_unknown_fields_are_few(void **unused)
 	(void)unused;
 	struct fw_buf message = {0};
 	for (unsigned i = 0; i < 64; i++)
-		put_field_number(&message, 100 + i, 1);
+		wire_put_number(&message, 100 + i, 1);
 	assert_int_equal(try(TYPE(ack), &message, NULL), 0);
-	put_field_number(&message, 200, 1);
+	wire_put_number(&message, 200, 1);
 	assert_int_equal(try(TYPE(ack), &message, "Ack: too many unknown fields"), -EBADMSG);
 	fw_buf_done(&message);
 }
@@ -238,7 +238,7 @@ static void test_memory_is_bounded(void **unused)
 	struct reading r = {.arena.limit = 4096};
 	static uint8_t big[8192];
 	memset(big, 'x', sizeof big);
-	put_field_bytes(&message, 7, big, sizeof big);
+	wire_put_bytes(&message, 7, big, sizeof big);
 	assert_int_equal(unpack(&r, TYPE(hello), &message), -ENOMEM);
 	assert_string_equal(r.err.text, "Hello: needs more memory than a message may");
 	assert_in_range(r.arena.used, 0, 4096);

@@ -124,7 +124,7 @@ static int check_message(const ProtobufCMessageDescriptor *type, struct bytes da
 	assert(type->n_fields <= FIELDS_LIMIT && depth < DEPTH_LIMIT);
 	while (data.at < data.end) {
 		struct field value;
-		if (!bytes_field(&data, &value))
+		if (!wire_cut_field(&data, &value))
 			return fw_fail(
 				err, -EBADMSG, "%s: bytes that are no field", type->short_name);
 		const ProtobufCFieldDescriptor *field =
