@@ -141,7 +141,9 @@ static void test_texts(void **unused)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct fw_buf message = {0};
-		wire_put_bytes(&message, 7, cases[i].text, strlen(cases[i].text));
+		size_t length = strlen(cases[i].text);
+		assert_int_equal(fw_wire_text_valid(cases[i].text, length), !cases[i].why);
+		wire_put_bytes(&message, 7, cases[i].text, length);
 		assert_int_equal(
 			try(TYPE(hello), &message, cases[i].why), cases[i].why ? -EBADMSG : 0);
 		fw_buf_done(&message);

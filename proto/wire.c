@@ -79,6 +79,12 @@ static bool has_control(struct bytes text)
 	return false;
 }
 
+bool fw_wire_text_valid(const char *text, size_t length)
+{
+	const uint8_t *at = (const uint8_t *)text;
+	return fw_utf8_valid(text, length) && !has_control((struct bytes){at, at + length});
+}
+
 static int check_text(
 	const struct walk *walk, const ProtobufCFieldDescriptor *field, struct bytes text)
 {

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@
 #define FW_WIRE_REPEATED 65536
 #define FW_WIRE_ARENA (16u << 20)
 
+/* A text that may travel: UTF-8, no control character but tab and newline. */
+bool fw_wire_text_valid(const char *text, size_t length);
 int fw_wire_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t length,
 	struct fw_arena *arena, void **message, struct fw_err *err);
 /* Appends one whole frame with `message` in it. */
