@@ -142,7 +142,7 @@ static void make_room(struct sweep *s)
 {
 	if (s->n_series < s->capacity)
 		return;
-	uint32_t capacity = s->capacity ? s->capacity + s->capacity / 2 : 64;
+	uint32_t capacity = s->capacity + s->capacity / 2 + 16;
 	s->series = fw_realloc(s->series, capacity * sizeof *s->series);
 	s->cells = fw_realloc(s->cells, capacity * sizeof *s->cells);
 	s->capacity = capacity;

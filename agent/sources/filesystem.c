@@ -195,7 +195,7 @@ static int find_recorded(const struct filesystem *fs, const char *mountpoint, st
 		if (!fw_cut_i64(&line, &block) || !fw_cut_i64(&line, &out->size) ||
 			!fw_cut_i64(&line, &out->free) || !fw_cut_i64(&line, &out->avail) ||
 			!fw_cut_i64(&line, &out->files) || !fw_cut_i64(&line, &out->files_free))
-			return -EBADMSG;
+			return -EIO;
 		out->size *= block;
 		out->free *= block;
 		out->avail *= block;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source.h"
+#include "parse.h"
 
 #include <errno.h>
 
@@ -13,9 +13,9 @@ static int read_load(void *state, struct machine *m, struct sweep *out, struct f
 {
 	(void)state;
 	struct fw_cursor c;
-	int rc = machine_read(m, "proc/loadavg", &c);
+	int rc = read_facts(m, "proc/loadavg", &c, err);
 	if (rc < 0)
-		return fw_fail_sys(err, rc, "/proc/loadavg");
+		return rc;
 	for (size_t i = 0; i < 3; i++) {
 		int64_t value;
 		if (!fw_cut_decimal(&c, 2, &value))
@@ -29,6 +29,6 @@ const struct source source_load = {
 	.name = "load",
 	.help = "Processes running or waiting, averaged over 1, 5 and 15 minutes.",
 	.metrics = metrics,
-	.n_metrics = sizeof metrics / sizeof metrics[0],
+	.n_metrics = COUNT(metrics),
 	.read = read_load,
 };

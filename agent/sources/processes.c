@@ -97,7 +97,8 @@ static int read_processes(void *state, struct machine *m, struct sweep *out, str
 	struct processes *p = state;
 	int rc = count(p, m);
 	if (rc < 0)
-		return fw_fail_sys(err, rc, "/proc");
+		return rc == -ENOENT ? fw_fail(err, -ENODATA, "this machine has no /proc")
+				     : fw_fail_sys(err, rc, "/proc");
 	sweep_add_plain(out, &metrics[PIDS], p->pids);
 	for (size_t i = 0; states[i]; i++) {
 		const char name[] = {states[i], '\0'};

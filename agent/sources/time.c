@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source.h"
+#include "parse.h"
 
 static const struct metric metrics[] = {
 	{"node_time_seconds", FW_GAUGE, "seconds", "System time in seconds since epoch (1970).", 3,
@@ -18,6 +18,6 @@ const struct source source_time = {
 	.name = "time",
 	.help = "This machine's clock.",
 	.metrics = metrics,
-	.n_metrics = sizeof metrics / sizeof metrics[0],
+	.n_metrics = COUNT(metrics),
 	.read = read_time,
 };

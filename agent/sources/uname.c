@@ -22,7 +22,7 @@ static void read_word(struct machine *m, const char *path, char *out, size_t siz
 }
 
 /* What the call would have said is in /proc as well. */
-static int read_recorded(struct machine *m, struct utsname *names)
+static int read_recorded(struct machine *m, struct utsname *names, struct fw_err *err)
 {
 	memset(names, 0, sizeof *names);
 	read_word(m, "proc/sys/kernel/ostype", names->sysname, sizeof names->sysname);
@@ -31,16 +31,25 @@ static int read_recorded(struct machine *m, struct utsname *names)
 	read_word(m, "proc/sys/kernel/hostname", names->nodename, sizeof names->nodename);
 	read_word(m, "proc/sys/kernel/domainname", names->domainname, sizeof names->domainname);
 	read_word(m, "proc/sys/kernel/arch", names->machine, sizeof names->machine);
-	return names->release[0] ? 0 : -ENODATA;
+	if (!names->release[0])
+		return fw_fail(err, -ENODATA, "this machine has no /proc/sys/kernel/osrelease");
+	return 0;
+}
+
+static int read_names(struct machine *m, struct utsname *names, struct fw_err *err)
+{
+	if (m->recorded)
+		return read_recorded(m, names, err);
+	return uname(names) < 0 ? fw_fail_sys(err, -errno, "uname") : 0;
 }
 
 static int read_uname(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
 	struct utsname names;
-	int rc = m->recorded ? read_recorded(m, &names) : uname(&names) < 0 ? -errno : 0;
+	int rc = read_names(m, &names, err);
 	if (rc < 0)
-		return fw_fail_sys(err, rc, "uname");
+		return rc;
 	sweep_add(out, &metrics[0], 1,
 		SWEEP_LABELS("domainname", names.domainname, "machine", names.machine, "nodename",
 			names.nodename, "release", names.release, "sysname", names.sysname,

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every source, on a machine where one file has the fuzzer's contents.
+ *
+ * The first byte chooses the file; the source that reads it runs twice, since
+ * some remember what they read.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+
+#include "source.h"
+#include "sweep.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const files[] = {
+	"proc/net/arp",
+	"proc/net/stat/nf_conntrack",
+	"proc/stat",
+	"proc/sys/fs/file-nr",
+	"proc/diskstats",
+	"run/udev/data/b8:0",
+	"proc/self/mountinfo",
+	"recorded/statvfs",
+	"proc/loadavg",
+	"proc/meminfo",
+	"proc/net/snmp",
+	"proc/net/netstat",
+	"proc/net/snmp6",
+	"proc/net/dev",
+	"sys/class/net/eth0/flags",
+	"etc/os-release",
+	"etc/redhat-release",
+	"proc/pressure/io",
+	"proc/1/stat",
+	"proc/schedstat",
+	"proc/net/sockstat",
+	"proc/net/softnet_stat",
+	"recorded/systemctl-show",
+	"recorded/systemctl-manager",
+	"proc/vmstat",
+	"var/lib/dpkg/status",
+};
+#define COUNT (sizeof files / sizeof files[0])
+
+/* What must be there before a source looks at the file in question. */
+static const struct {
+	const char *path, *text;
+} surroundings[] = {
+	{"proc/sys/net/netfilter/nf_conntrack_count", "1\n"},
+	{"proc/sys/net/netfilter/nf_conntrack_max", "2\n"},
+	{"proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"},
+	{"proc/self/mountinfo", "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"},
+	{"proc/net/snmp", "Udp: InErrors\nUdp: 1\n"},
+	{"proc/net/netstat", "IpExt: InOctets\nIpExt: 1\n"},
+	{"proc/net/dev", "a\nb\neth0: 1 2\n"},
+	{"sys/class/net/eth0/address", "02:00:00:00:00:01\n"},
+	{"recorded/systemctl-manager", "Version=252\n"},
+};
+
+static char root[] = "/tmp/fenwatch-fuzz-XXXXXX";
+static struct machine machine;
+
+static void write_file(const char *path, const void *data, size_t size)
+{
+	char *folder = fw_format("%s/%s", root, path);
+	*strrchr(folder, '/') = '\0';
+	int rc = fw_mkdir_all(folder, 0700);
+	fw_free(folder);
+	int fd = rc < 0 ? rc : fw_openat(machine.root, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || fw_write(fd, data, size) < 0)
+		abort();
+	fw_close(fd);
+}
+
+static void write_surroundings(void)
+{
+	for (size_t i = 0; i < sizeof surroundings / sizeof surroundings[0]; i++)
+		write_file(
+			surroundings[i].path, surroundings[i].text, strlen(surroundings[i].text));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static void remove_machine(void)
+{
+	machine_close(&machine);
+	nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void make_machine(void)
+{
+	struct fw_err err;
+	if (!mkdtemp(root) || machine_open(&machine, root, &err) < 0)
+		abort();
+	write_surroundings();
+	atexit(remove_machine);
+}
+
+static void read_twice(struct machine *m, const struct source *source, struct sweep *s)
+{
+	void *state = source->state_size ? fw_alloc(source->state_size) : NULL;
+	struct fw_err err;
+	for (int i = 0; i < 2; i++) {
+		m->now_ms = 1795390000000 + i * 60000;
+		sweep_begin(s, m->now_ms);
+		source->read(state, m, s, &err);
+		sweep_end(s);
+	}
+	if (source->close)
+		source->close(state);
+	fw_free(state);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (!machine.root_path)
+		make_machine();
+	const char *file = files[data[0] % COUNT];
+	write_file(file, data + 1, size - 1);
+	struct sweep *s = sweep_new();
+	for (size_t i = 0; sources[i]; i++)
+		read_twice(&machine, sources[i], s);
+	sweep_free(s);
+	unlinkat(machine.root, file, 0);
+	write_surroundings();
+	return 0;
+}

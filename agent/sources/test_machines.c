@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recorded machines, read whole and compared with what they are expected to give.
+ *
+ * With FENWATCH_WRITE_EXPECTED set, the expectations are written anew instead,
+ * for a person to read the difference.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+
+#include "print.h"
+#include "source.h"
+#include "sweep.h"
+
+#define NOW_MS 1795390000000
+#define SOURCES_LIMIT 64
+
+static const char *machines; /* the folder of recorded trees */
+
+struct reading {
+	struct machine m;
+	struct sweep *sweep;
+	void *states[SOURCES_LIMIT];
+};
+
+static void open_reading(struct reading *r, const char *root)
+{
+	struct fw_err err;
+	if (machine_open(&r->m, root, &err) < 0)
+		fail_msg("%s", err.text);
+	r->sweep = sweep_new();
+	for (size_t i = 0; sources[i]; i++) {
+		r->states[i] = sources[i]->state_size ? fw_alloc(sources[i]->state_size) : NULL;
+		if (sources[i]->open)
+			assert_int_equal(sources[i]->open(r->states[i], &r->m, &err), 0);
+	}
+}
+
+static bool read_all(struct reading *r, int64_t now_ms)
+{
+	r->m.now_ms = now_ms;
+	sweep_begin(r->sweep, now_ms);
+	for (size_t i = 0; sources[i]; i++) {
+		struct fw_err err;
+		int rc = sources[i]->read(r->states[i], &r->m, r->sweep, &err);
+		if (rc < 0 && rc != -ENODATA)
+			fail_msg("%s: %s", sources[i]->name, err.text);
+	}
+	return sweep_end(r->sweep);
+}
+
+static void close_reading(struct reading *r)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		if (sources[i]->close)
+			sources[i]->close(r->states[i]);
+		fw_free(r->states[i]);
+	}
+	sweep_free(r->sweep);
+	machine_close(&r->m);
+}
+
+/* Shows the first line that differs. */
+static void compare(const char *machine, const char *got, const char *expected)
+{
+	size_t line = 1;
+	while (*got && *got == *expected) {
+		line += *got == '\n';
+		got++;
+		expected++;
+	}
+	while (line > 1 && *got && *got != '\n' && got[-1] != '\n') {
+		got--;
+		expected--;
+	}
+	if (strcmp(got, expected) != 0)
+		fail_msg("%s.prom:%zu:\n   got %.*s\nwanted %.*s", machine, line,
+			(int)strcspn(got, "\n"), got, (int)strcspn(expected, "\n"), expected);
+}
+
+static void check_machine(const char *machine)
+{
+	char *root = fw_format("%s/%s", machines, machine);
+	char *path = fw_format("%s/%s.prom", machines, machine);
+	struct reading r = {0};
+	struct fw_buf got = {0}, expected = {0};
+	struct fw_err err;
+	open_reading(&r, root);
+	assert_true(read_all(&r, NOW_MS));
+	print_sweep(r.sweep, &got);
+	assert_false(read_all(&r, NOW_MS + 15000));
+	close_reading(&r);
+	if (getenv("FENWATCH_WRITE_EXPECTED")) {
+		assert_int_equal(fw_file_replace(path, got.data, got.length, 0644, &err), 0);
+	} else {
+		if (fw_file_read(path, 1 << 20, &expected, &err) < 0)
+			fail_msg("%s", err.text);
+		compare(machine, (const char *)got.data, (const char *)expected.data);
+	}
+	fw_buf_done(&got);
+	fw_buf_done(&expected);
+	fw_free(root);
+	fw_free(path);
+}
+
+static void test_modern_server(void **state)
+{
+	(void)state;
+	check_machine("server-2024");
+}
+
+static void test_old_server(void **state)
+{
+	(void)state;
+	check_machine("server-2011");
+}
+
+static void test_laptop(void **state)
+{
+	(void)state;
+	check_machine("laptop-2019");
+}
+
+/* Of a machine without any files every source says that it has nothing. */
+static void test_empty_machine(void **state)
+{
+	(void)state;
+	char root[] = "/tmp/fenwatch-machine-XXXXXX";
+	assert_non_null(mkdtemp(root));
+	struct reading r = {0};
+	open_reading(&r, root);
+	read_all(&r, NOW_MS);
+	assert_int_equal(sweep_schema(r.sweep)->n_columns, 1); /* node_time_seconds */
+	close_reading(&r);
+	rmdir(root);
+}
+
+/* A name belongs to one source, has a help text, and its scale is one that the wire allows. */
+static void test_metric_tables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; sources[i]; i++) {
+		for (size_t k = 0; k < sources[i]->n_metrics; k++) {
+			const struct metric *metric = &sources[i]->metrics[k];
+			assert_non_null(metric->name);
+			assert_true(strlen(metric->help) > 0);
+			assert_in_range(metric->scale, 0, FW_SCALE_LIMIT);
+			for (size_t j = 0; j <= i; j++)
+				for (size_t l = 0; l < (j < i ? sources[j]->n_metrics : k); l++)
+					assert_string_not_equal(
+						metric->name, sources[j]->metrics[l].name);
+		}
+	}
+}
+
+/* The real machine: whatever it is, reading it twice works and the second sweep
+ * meets the first one's columns. */
+static void test_this_machine(void **state)
+{
+	(void)state;
+	struct reading r = {0};
+	open_reading(&r, "/");
+	assert_true(read_all(&r, NOW_MS));
+	uint32_t columns = sweep_schema(r.sweep)->n_columns;
+	assert_true(columns > 50);
+	close_reading(&r);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	machines = argv[1];
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_modern_server),
+		cmocka_unit_test(test_old_server),
+		cmocka_unit_test(test_laptop),
+		cmocka_unit_test(test_empty_machine),
+		cmocka_unit_test(test_metric_tables),
+		cmocka_unit_test(test_this_machine),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
