@@ -1,0 +1,82 @@
+/* The command line: its commands, its settings, and how one is run.
+ *
+ * A command is one row: its words, its arguments, its options, its help. It asks
+ * the API and renders the answer's `data`, or has it printed as JSON. What it
+ * returns is the exit status.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "screen.h"
+
+enum status { STATUS_WELL, STATUS_BAD_NEWS, STATUS_USAGE, STATUS_NO_ANSWER };
+
+/* What the command line and the environment say. */
+struct settings {
+	const char *api, *token_file, *token;
+	bool json, join, help;
+	const char *at, *from, *to, *step;
+	const char *role, *uses, *ttl, *networks, *serials, *note;
+};
+
+struct cli {
+	struct settings settings;
+	char *token; /* as it goes out; NULL: none */
+	struct screen screen;
+};
+
+struct command {
+	const char *name, *verb; /* verb: "new" of "token new", NULL where there is none */
+	const char *args, *help;
+	const char *options; /* those it takes beside the general ones, " at from " */
+	int min_args, max_args;
+	enum status (*run)(struct cli *cli, char **args, int n_args);
+};
+
+extern const struct command commands[]; /* ended by one without a name */
+
+/* A sentence to standard error; gives `status` back. */
+enum status cli_fail(enum status status, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- client.c ---- */
+
+struct parameter {
+	const char *name, *value; /* without a value it is left out */
+};
+/* Asks, and gives back the answer's `data`, to be released with json_decref, or
+ * NULL when there is none: then the reason was printed and `*status` says how bad
+ * it is. `parameters` end with one without a name. Warnings are printed. */
+json_t *client_ask(struct cli *cli, const char *method, const char *path,
+	const struct parameter *parameters, enum status *status);
+/* `text` as one part of a path; in the screen's arena. */
+const char *client_escape(struct cli *cli, const char *text);
+
+/* Prints `data` as JSON or as `render` shows it, releases it, and returns what `render` says. */
+enum status cli_show(struct cli *cli, json_t *data,
+	enum status (*render)(struct screen *screen, const json_t *data));
+/* Both in one, for a GET. */
+enum status cli_get(struct cli *cli, const char *path, const struct parameter *parameters,
+	enum status (*render)(struct screen *screen, const json_t *data));
+
+/* ---- commands/ ---- */
+
+enum status command_hosts(struct cli *cli, char **args, int n_args);
+enum status command_host(struct cli *cli, char **args, int n_args);
+enum status command_patches(struct cli *cli, char **args, int n_args);
+enum status command_disks(struct cli *cli, char **args, int n_args);
+enum status command_alerts(struct cli *cli, char **args, int n_args);
+enum status command_query(struct cli *cli, char **args, int n_args);
+enum status command_range(struct cli *cli, char **args, int n_args);
+enum status command_series(struct cli *cli, char **args, int n_args);
+enum status command_token_new(struct cli *cli, char **args, int n_args);
+enum status command_token_list(struct cli *cli, char **args, int n_args);
+enum status command_token_revoke(struct cli *cli, char **args, int n_args);
+enum status command_agent_list(struct cli *cli, char **args, int n_args);
+enum status command_agent_revoke(struct cli *cli, char **args, int n_args);
+enum status command_feed_list(struct cli *cli, char **args, int n_args);

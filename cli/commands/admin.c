@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens, agents and feeds. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "render.h"
+
+/* ---- tokens ---- */
+
+enum status render_tokens(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {
+		">ID", "ROLE", ">MADE", ">ENDS IN", ">USES", "NETWORKS", "SERIALS", "NOTE", NULL};
+	struct table t;
+	size_t i;
+	const json_t *token;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, token)
+	{
+		table_put(&t, TONE_PLAIN, screen_number(s, token, "id"));
+		table_put(&t, TONE_PLAIN, screen_member(s, token, "role"));
+		table_put(&t, TONE_PLAIN, screen_age(s, token, "made"));
+		table_put(&t, TONE_PLAIN, screen_age(s, token, "expires"));
+		table_put(&t, TONE_PLAIN, screen_number(s, token, "uses_left"));
+		table_put(&t, TONE_PLAIN, screen_member(s, token, "networks"));
+		table_put(&t, TONE_PLAIN, screen_member(s, token, "serials"));
+		table_put(&t, TONE_PLAIN, screen_member(s, token, "note"));
+	}
+	table_print(&t);
+	return STATUS_WELL;
+}
+
+/* The token alone, so that it can be piped to where it is needed. */
+enum status render_new_token(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "%s\n", screen_member(s, data, "token"));
+	return STATUS_WELL;
+}
+
+enum status command_token_new(struct cli *cli, char **args, int n_args)
+{
+	const struct settings *settings = &cli->settings;
+	(void)args;
+	(void)n_args;
+	if (settings->join == (settings->role != NULL))
+		return cli_fail(STATUS_USAGE,
+			"say which: --join for an agent, or --role viewer|engineer|admin|supplier");
+	const struct parameter parameters[] = {
+		{"role", settings->join ? "join" : settings->role},
+		{"uses", settings->uses},
+		{"ttl", settings->ttl},
+		{"networks", settings->networks},
+		{"serials", settings->serials},
+		{"note", settings->note},
+		{0},
+	};
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data = client_ask(cli, "POST", "/api/fenwatch/v1/tokens", parameters, &status);
+	if (!data)
+		return status;
+	if (isatty(STDERR_FILENO) && !settings->json)
+		fprintf(stderr, "Token %s, role %s; it is shown this once and ends in: %s\n",
+			screen_number(&cli->screen, data, "id"),
+			screen_member(&cli->screen, data, "role"),
+			screen_age(&cli->screen, data, "expires"));
+	return cli_show(cli, data, render_new_token);
+}
+
+enum status command_token_list(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/tokens", NULL, render_tokens);
+}
+
+static enum status render_revoked(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "revoked %s\n", screen_member(s, data, "revoked"));
+	return STATUS_WELL;
+}
+
+static enum status change(struct cli *cli, const char *method, const char *path)
+{
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data = client_ask(cli, method, path, NULL, &status);
+	return data ? cli_show(cli, data, render_revoked) : status;
+}
+
+enum status command_token_revoke(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	return change(cli, "DELETE",
+		fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/tokens/%s",
+			client_escape(cli, args[0])));
+}
+
+/* ---- agents ---- */
+
+enum status render_agents(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {
+		"AGENT", "STATE", ">ENROLLED", ">RENEWED", ">ENDS IN", "UUID", NULL};
+	struct table t;
+	size_t i;
+	const json_t *agent;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, agent)
+	{
+		const char *state = screen_member(s, agent, "state");
+		bool good = strcmp(state, "good") == 0;
+		table_put(&t, TONE_PLAIN, screen_member(s, agent, "name"));
+		table_put(&t, good ? TONE_GOOD : TONE_BAD, state);
+		table_put(&t, TONE_PLAIN, screen_age(s, agent, "enrolled"));
+		table_put(&t, TONE_PLAIN, screen_age(s, agent, "renewed"));
+		table_put(&t, TONE_PLAIN, good ? screen_age(s, agent, "expires") : "-");
+		table_put(&t, TONE_PLAIN, screen_member(s, agent, "uuid"));
+	}
+	table_print(&t);
+	return STATUS_WELL;
+}
+
+enum status command_agent_list(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/agents", NULL, render_agents);
+}
+
+enum status command_agent_revoke(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	return change(cli, "POST",
+		fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/agents/%s/revoke",
+			client_escape(cli, args[0])));
+}
+
+/* ---- feeds ---- */
+
+enum status render_feeds(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {"FEED", "TYPE", "LIVE", ">WAITING", ">DELIVERED",
+		">REFUSED", ">LAST", "LAST ERROR", NULL};
+	struct table t;
+	size_t i;
+	const json_t *feed;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, feed)
+	{
+		table_put(&t, TONE_PLAIN, screen_member(s, feed, "name"));
+		table_put(&t, TONE_PLAIN, screen_member(s, feed, "type"));
+		table_put(&t, TONE_PLAIN, screen_member(s, feed, "live"));
+		table_put(&t, TONE_PLAIN, screen_number(s, feed, "waiting"));
+		table_put(&t, TONE_PLAIN, screen_number(s, feed, "delivered"));
+		table_put(&t, TONE_PLAIN, screen_number(s, feed, "refused"));
+		table_put(&t, TONE_PLAIN, screen_age(s, feed, "last"));
+		table_put(&t, TONE_PLAIN, screen_member(s, feed, "last_error"));
+	}
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no feeds are configured\n");
+	return STATUS_WELL;
+}
+
+enum status command_feed_list(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/feeds", NULL, render_feeds);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "render.h"
+
+enum status render_alerts(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {
+		"HOST", "SEVERITY", "STATE", ">FOR", "RULE", "WHAT", NULL};
+	struct table t;
+	size_t i;
+	const json_t *alert;
+	enum status status = STATUS_WELL;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, alert)
+	{
+		const char *state = screen_member(s, alert, "state");
+		const char *severity = screen_member(s, alert, "severity");
+		bool fires = strcmp(state, "firing") == 0;
+		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD : TONE_WARNING;
+		if (fires)
+			status = STATUS_BAD_NEWS;
+		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
+		table_put(&t, fires ? tone : TONE_PLAIN, severity);
+		table_put(&t, TONE_PLAIN, state);
+		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
+		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
+		table_put(&t, TONE_PLAIN,
+			screen_member(s, json_object_get(alert, "annotations"), "summary"));
+	}
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no alerts\n");
+	return status;
+}
+
+enum status command_alerts(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/alerts", NULL, render_alerts);
+}

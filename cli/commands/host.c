@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One host on one page, worst things first, in forty columns: it is read on a
+ * telephone, in front of the machine.
+ */
+#include <string.h>
+
+#include "render.h"
+
+/* "FILESYSTEMS     USED       FREE": a heading over rows that are not headed themselves. */
+static void heading(struct screen *s, const char *text)
+{
+	fw_buf_putc(&s->out, '\n');
+	screen_put(s, TONE_HEADING, text);
+	fw_buf_putc(&s->out, '\n');
+}
+
+static enum tone tone_of(const char *state)
+{
+	if (strcmp(state, "ok") == 0)
+		return TONE_GOOD;
+	return strcmp(state, "warning") == 0 || strcmp(state, "pending") == 0 ? TONE_WARNING
+									      : TONE_BAD;
+}
+
+static void write_identity(struct screen *s, const json_t *host)
+{
+	const char *state = screen_member(s, host, "state"), *since = screen_age(s, host, "since");
+	screen_put(s, TONE_HEADING, screen_member(s, host, "name"));
+	fw_buf_puts(&s->out, "  ");
+	screen_put(s, tone_of(state), state);
+	if (strcmp(since, "-") != 0)
+		screen_printf(s, " for %s", since);
+	screen_printf(s, "\n%s\n", screen_member(s, host, "os"));
+	screen_printf(s, "kernel %s, up %s\n", screen_member(s, host, "kernel"),
+		screen_seconds(s, host, "uptime_s"));
+	screen_printf(s, "heard %s ago\n", screen_age(s, host, "last_seen"));
+}
+
+/* Returns whether one fires. */
+static bool write_alerts(struct screen *s, const json_t *host)
+{
+	const json_t *alerts = json_object_get(host, "alerts"), *alert;
+	bool firing = false;
+	size_t i;
+	if (json_array_size(alerts) > 0)
+		heading(s, "ALERTS");
+	json_array_foreach(alerts, i, alert)
+	{
+		const char *state = screen_member(s, alert, "state");
+		const json_t *annotations = json_object_get(alert, "annotations");
+		const char *severity = screen_member(s, alert, "severity");
+		bool fires = strcmp(state, "firing") == 0;
+		firing = firing || fires;
+		screen_put(s, fires ? tone_of(severity) : TONE_PLAIN, fires ? severity : state);
+		screen_printf(s, " %s for %s\n", screen_member(s, alert, "rule"),
+			screen_age(s, alert, "since"));
+		if (json_object_get(annotations, "summary"))
+			screen_printf(s, "  %s\n", screen_member(s, annotations, "summary"));
+	}
+	return firing;
+}
+
+static void write_load(struct screen *s, const json_t *host)
+{
+	const json_t *load = json_object_get(host, "load"),
+		     *memory = json_object_get(host, "memory");
+	heading(s, "LOAD");
+	screen_printf(s, "cpu     %s of %s", screen_percent(s, host, "cpu_busy_percent"),
+		screen_number(s, host, "cpus"));
+	fw_buf_puts(&s->out, ", load");
+	for (size_t i = 0; i < json_array_size(load) && i < 3; i++)
+		screen_printf(s, " %.2f", json_number_value(json_array_get(load, i)));
+	screen_printf(s, "\nmemory  %s of %s\n", screen_percent(s, memory, "used_percent"),
+		screen_size(s, memory, "total"));
+	double swap_total = json_number_value(json_object_get(memory, "swap_total"));
+	if (swap_total > 0)
+		screen_printf(s, "swap    %.1f%% of %s\n",
+			(1 - json_number_value(json_object_get(memory, "swap_free")) / swap_total) *
+				100,
+			screen_size(s, memory, "swap_total"));
+}
+
+static void write_patches(struct screen *s, const json_t *host)
+{
+	const json_t *patches = json_object_get(host, "patches");
+	heading(s, "PATCHES");
+	if (!json_is_object(patches)) {
+		fw_buf_puts(&s->out, "not known\n");
+		return;
+	}
+	bool security = json_number_value(json_object_get(patches, "security")) > 0;
+	screen_put(s, security ? TONE_WARNING : TONE_PLAIN, screen_number(s, patches, "security"));
+	screen_printf(s, " security, %s in all\n", screen_number(s, patches, "pending"));
+	if (json_is_true(json_object_get(patches, "reboot_required"))) {
+		screen_put(s, TONE_WARNING, "reboot required");
+		fw_buf_putc(&s->out, '\n');
+	}
+	screen_printf(s, "lists are %s old\n", screen_seconds(s, patches, "lists_age_s"));
+	if (json_is_false(json_object_get(patches, "source_ok")))
+		fw_buf_puts(&s->out, "the last reading failed\n");
+}
+
+static void write_filesystems(struct screen *s, const json_t *host)
+{
+	static const char *const headings[] = {"FILESYSTEM", ">USED", ">FREE", NULL};
+	struct table t;
+	size_t i;
+	const json_t *filesystem;
+	fw_buf_putc(&s->out, '\n');
+	table_init(&t, s, headings);
+	json_array_foreach(json_object_get(host, "filesystems"), i, filesystem)
+	{
+		double used = json_number_value(json_object_get(filesystem, "used_percent"));
+		bool readonly = json_is_true(json_object_get(filesystem, "readonly"));
+		table_put(&t, TONE_PLAIN, screen_member(s, filesystem, "mountpoint"));
+		table_put(&t, used >= 90 && !readonly ? TONE_WARNING : TONE_PLAIN,
+			screen_percent(s, filesystem, "used_percent"));
+		table_put(&t, TONE_PLAIN, screen_size(s, filesystem, "avail"));
+	}
+	table_print(&t);
+}
+
+static void write_disks(struct screen *s, const json_t *host)
+{
+	static const char *const headings[] = {"DISK", ">BUSY", ">READ/s", ">WRITTEN/s", NULL};
+	struct table t;
+	size_t i;
+	const json_t *disk;
+	if (json_array_size(json_object_get(host, "disks")) == 0)
+		return;
+	fw_buf_putc(&s->out, '\n');
+	table_init(&t, s, headings);
+	json_array_foreach(json_object_get(host, "disks"), i, disk)
+	{
+		table_put(&t, TONE_PLAIN, screen_member(s, disk, "device"));
+		table_put(&t, TONE_PLAIN, screen_percent(s, disk, "busy_percent"));
+		table_put(&t, TONE_PLAIN, screen_size(s, disk, "read_bytes_per_s"));
+		table_put(&t, TONE_PLAIN, screen_size(s, disk, "written_bytes_per_s"));
+	}
+	table_print(&t);
+}
+
+static void write_network(struct screen *s, const json_t *host)
+{
+	static const char *const headings[] = {"NETWORK", "UP", ">IN/s", ">OUT/s", NULL};
+	struct table t;
+	size_t i;
+	const json_t *device;
+	fw_buf_putc(&s->out, '\n');
+	table_init(&t, s, headings);
+	json_array_foreach(json_object_get(host, "network"), i, device)
+	{
+		table_put(&t, TONE_PLAIN, screen_member(s, device, "device"));
+		table_put(&t, TONE_PLAIN, screen_member(s, device, "up"));
+		table_put(&t, TONE_PLAIN, screen_size(s, device, "receive_bytes_per_s"));
+		table_put(&t, TONE_PLAIN, screen_size(s, device, "transmit_bytes_per_s"));
+	}
+	table_print(&t);
+}
+
+static void write_failed_units(struct screen *s, const json_t *host)
+{
+	const json_t *units = json_object_get(host, "units_failed"), *unit;
+	size_t i;
+	if (json_array_size(units) == 0)
+		return;
+	heading(s, "FAILED UNITS");
+	json_array_foreach(units, i, unit)
+	{
+		screen_put(s, TONE_BAD, screen_text(s, json_string_value(unit)));
+		fw_buf_putc(&s->out, '\n');
+	}
+}
+
+enum status render_host(struct screen *s, const json_t *data)
+{
+	write_identity(s, data);
+	bool firing = write_alerts(s, data);
+	write_failed_units(s, data);
+	write_patches(s, data);
+	write_load(s, data);
+	write_filesystems(s, data);
+	write_disks(s, data);
+	write_network(s, data);
+	return firing || strcmp(screen_member(s, data, "state"), "silent") == 0 ? STATUS_BAD_NEWS
+										: STATUS_WELL;
+}
+
+enum status command_host(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	const char *path = fw_arena_format(
+		&cli->screen.arena, "/api/fenwatch/v1/hosts/%s", client_escape(cli, args[0]));
+	return cli_get(cli, path, NULL, render_host);
+}

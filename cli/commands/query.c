@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query, range and series: Prometheus' answers, a line a series. */
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
+
+#include "render.h"
+
+/* name{label="value",...}, escaped for the terminal. */
+static void write_labels(struct screen *s, const json_t *labels)
+{
+	const char *name, *comma = "";
+	const json_t *value;
+	const char *metric = json_string_value(json_object_get(labels, "__name__"));
+	if (metric)
+		fw_buf_puts(&s->out, screen_text(s, metric));
+	fw_buf_putc(&s->out, '{');
+	json_object_foreach((json_t *)(uintptr_t)labels, name, value)
+	{
+		if (strcmp(name, "__name__") == 0)
+			continue;
+		fw_buf_puts(&s->out, comma);
+		fw_buf_puts(&s->out, screen_text(s, name));
+		fw_buf_puts(&s->out, "=\"");
+		if (json_string_length(value))
+			fw_buf_puts(&s->out, screen_text(s, json_string_value(value)));
+		fw_buf_putc(&s->out, '"');
+		comma = ",";
+	}
+	fw_buf_putc(&s->out, '}');
+}
+
+static void write_value(struct screen *s, const json_t *point)
+{
+	fw_buf_puts(&s->out, screen_text(s, json_string_value(json_array_get(point, 1))));
+	fw_buf_putc(&s->out, '\n');
+}
+
+static void write_points(struct screen *s, const json_t *points)
+{
+	size_t i;
+	const json_t *point;
+	char time[32];
+	json_array_foreach(points, i, point)
+	{
+		double seconds = json_number_value(json_array_get(point, 0));
+		if (seconds > -1e11 && seconds < 1e11)
+			screen_printf(s, "  %s  ",
+				fw_time_format(
+					(int64_t)(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5)),
+					time, sizeof time));
+		write_value(s, point);
+	}
+}
+
+enum status render_result(struct screen *s, const json_t *data)
+{
+	const char *type = json_string_value(json_object_get(data, "resultType"));
+	const json_t *result = json_object_get(data, "result"), *series;
+	size_t i;
+	if (type && (strcmp(type, "scalar") == 0 || strcmp(type, "string") == 0)) {
+		write_value(s, result);
+		return STATUS_WELL;
+	}
+	json_array_foreach(result, i, series)
+	{
+		const json_t *points = json_object_get(series, "values");
+		write_labels(s, json_object_get(series, "metric"));
+		if (points) {
+			fw_buf_putc(&s->out, '\n');
+			write_points(s, points);
+		} else {
+			fw_buf_putc(&s->out, ' ');
+			write_value(s, json_object_get(series, "value"));
+		}
+	}
+	return STATUS_WELL;
+}
+
+enum status render_series(struct screen *s, const json_t *data)
+{
+	size_t i;
+	const json_t *labels;
+	json_array_foreach(data, i, labels)
+	{
+		write_labels(s, labels);
+		fw_buf_putc(&s->out, '\n');
+	}
+	return STATUS_WELL;
+}
+
+/* "-1h" is so long before now; what else there is, the API reads. */
+static const char *read_time(struct cli *cli, const char *text)
+{
+	int64_t back_ms;
+	char time[32];
+	if (!text || *text != '-' || fw_parse_duration(text + 1, &back_ms) < 0)
+		return text;
+	return fw_arena_strdup(&cli->screen.arena,
+		fw_time_format(cli->screen.now_ms - back_ms, time, sizeof time));
+}
+
+/* Asked by a form, as selectors may be long. */
+static enum status ask(struct cli *cli, const char *path, const struct parameter *parameters,
+	enum status (*render)(struct screen *screen, const json_t *data))
+{
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data = client_ask(cli, "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, render) : status;
+}
+
+enum status command_query(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	const struct parameter parameters[] = {
+		{"query", args[0]},
+		{"time", read_time(cli, cli->settings.at)},
+		{0},
+	};
+	return ask(cli, "/api/v1/query", parameters, render_result);
+}
+
+enum status command_range(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	const struct settings *settings = &cli->settings;
+	if (!settings->from || !settings->to || !settings->step)
+		return cli_fail(
+			STATUS_USAGE, "range needs --from TIME, --to TIME and --step DURATION");
+	const struct parameter parameters[] = {
+		{"query", args[0]},
+		{"start", read_time(cli, settings->from)},
+		{"end", read_time(cli, settings->to)},
+		{"step", settings->step},
+		{0},
+	};
+	return ask(cli, "/api/v1/query_range", parameters, render_result);
+}
+
+enum status command_series(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	const struct parameter parameters[] = {{"match[]", args[0]}, {0}};
+	return ask(cli, "/api/v1/series", parameters, render_series);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/err.h>
+#include <fenwatch/file.h>
+#include <fenwatch/text.h>
+
+#include "cli.h"
+
+#define DEFAULT_API "http://127.0.0.1:7480"
+#define TOKEN_LIMIT 4096
+
+/* clang-format off */
+const struct command commands[] = {
+	{"hosts", NULL, "", "every host with its state", "", 0, 0, command_hosts},
+	{"host", NULL, "NAME", "one host on one page; exit status 1 while an alert of it fires", "", 1, 1, command_host},
+	{"patches", NULL, "[HOST]", "updates that wait", "", 0, 1, command_patches},
+	{"disks", NULL, "[HOST]", "filesystems, fullest first", "", 0, 1, command_disks},
+	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},
+	{"query", NULL, "EXPR [--at TIME]", "the value of a selector at a moment", " at ", 1, 1, command_query},
+	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "the values of a selector over time", " from to step ", 1, 1, command_range},
+	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},
+	{"token", "new", "--join | --role viewer|engineer|admin|supplier [--uses N] [--ttl DURATION] [--networks LIST] [--serials LIST] [--note TEXT]",
+		"makes a token, with which an agent enrols or a person asks", " join role uses ttl networks serials note ", 0, 0, command_token_new},
+	{"token", "list", "", "tokens, without their secrets", "", 0, 0, command_token_list},
+	{"token", "revoke", "ID", "ends a token", "", 1, 1, command_token_revoke},
+	{"agent", "list", "", "enrolled agents", "", 0, 0, command_agent_list},
+	{"agent", "revoke", "NAME", "ends an agent's trust and its connection", "", 1, 1, command_agent_revoke},
+	{"feed", "list", "", "where notices go, and how that is going", "", 0, 0, command_feed_list},
+	{0},
+};
+
+static const struct {
+	const char *name, *arg, *help;
+	size_t offset;
+	bool is_flag, is_general;
+} options[] = {
+	{"api", "URL", "the collector (FENWATCH_API; " DEFAULT_API ")", offsetof(struct settings, api), false, true},
+	{"token-file", "FILE", "a file that holds the token (otherwise FENWATCH_TOKEN)", offsetof(struct settings, token_file), false, true},
+	{"json", "", "the data of the collector's answer, as JSON", offsetof(struct settings, json), true, true},
+	{"help", "", "this, or what a command does", offsetof(struct settings, help), true, true},
+	{"at", "TIME", "RFC 3339, seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
+	{"from", "TIME", "the first moment", offsetof(struct settings, from), false, false},
+	{"to", "TIME", "the last moment", offsetof(struct settings, to), false, false},
+	{"step", "DURATION", "from one moment to the next: 15s, 5m, 1h", offsetof(struct settings, step), false, false},
+	{"join", "", "a token with which an agent enrols", offsetof(struct settings, join), true, false},
+	{"role", "ROLE", "a token with which a person or program asks: viewer, engineer, admin, supplier", offsetof(struct settings, role), false, false},
+	{"uses", "N", "how many agents may enrol with it (1)", offsetof(struct settings, uses), false, false},
+	{"ttl", "DURATION", "how long it lives (join: 15m; others: until revoked)", offsetof(struct settings, ttl), false, false},
+	{"networks", "LIST", "from where: 10.1.0.0/16,10.2.0.0/16", offsetof(struct settings, networks), false, false},
+	{"serials", "LIST", "for which machines: ABC123,DEF456", offsetof(struct settings, serials), false, false},
+	{"note", "TEXT", "what it is for", offsetof(struct settings, note), false, false},
+};
+/* clang-format on */
+#define N_OPTIONS (sizeof options / sizeof *options)
+
+/* ---- help ---- */
+
+static bool takes(const struct command *command, const char *option)
+{
+	char word[32];
+	snprintf(word, sizeof word, " %s ", option);
+	return strstr(command->options, word) != NULL;
+}
+
+static void print_options(const struct command *command)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (command ? takes(command, options[i].name) : options[i].is_general)
+			printf("  --%s%s%s\n      %s\n", options[i].name,
+				*options[i].arg ? " " : "", options[i].arg, options[i].help);
+}
+
+static void print_usage(const struct command *c)
+{
+	printf("  %s%s%s%s%s\n      %s\n", c->name, c->verb ? " " : "", c->verb ? c->verb : "",
+		*c->args ? " " : "", c->args, c->help);
+}
+
+static enum status print_help(const char *name)
+{
+	printf("fenwatch asks a Fenwatch collector.\n\nUsage: fenwatch [OPTION...] COMMAND [ARGUMENT...]\n\n");
+	for (const struct command *c = commands; c->name; c++) {
+		if (name && strcmp(name, c->name) != 0)
+			continue;
+		print_usage(c);
+		if (name)
+			print_options(c);
+	}
+	printf("\nOptions of all commands:\n");
+	print_options(NULL);
+	printf("\nExit status: 0 well; 1 the answer is bad news; 2 wrong use; 3 no answer or not allowed.\n");
+	return STATUS_WELL;
+}
+
+/* ---- the command line ---- */
+
+static void set_option(struct settings *settings, size_t i, const char *value)
+{
+	char *at = (char *)settings + options[i].offset;
+	if (options[i].is_flag)
+		*(bool *)(void *)at = true;
+	else
+		*(const char **)(void *)at = value;
+}
+
+/* 0, or the exit status of a mistake; -1: the version was asked for. */
+static int read_options(int argc, char **argv, struct settings *settings, bool given[N_OPTIONS])
+{
+	struct option table[N_OPTIONS + 2] = {{0}};
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		table[i] = (struct option){options[i].name,
+			options[i].is_flag ? no_argument : required_argument, NULL, (int)i + 1000};
+	table[N_OPTIONS] = (struct option){"version", no_argument, NULL, 'V'};
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, ":h", table, NULL)) != -1;) {
+		if (c == 'V')
+			return -1;
+		if (c == 'h')
+			settings->help = true;
+		else if (c == ':')
+			return (int)cli_fail(
+				STATUS_USAGE, "option '%s' needs a value", argv[optind - 1]);
+		else if (c == '?')
+			return (int)cli_fail(STATUS_USAGE,
+				"unknown option '%s'; see fenwatch --help", argv[optind - 1]);
+		else {
+			set_option(settings, (size_t)c - 1000, optarg);
+			given[c - 1000] = true;
+		}
+	}
+	return 0;
+}
+
+static bool is_command(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return true;
+	return false;
+}
+
+static enum status fail_unknown(const char *word)
+{
+	const char *names[32];
+	size_t n = 0;
+	for (const struct command *c = commands; c->name && n < 32; c++)
+		names[n++] = c->name;
+	const char *nearest = fw_nearest(word, names, n);
+	if (nearest)
+		return cli_fail(
+			STATUS_USAGE, "unknown command '%s'; did you mean '%s'?", word, nearest);
+	return cli_fail(STATUS_USAGE, "unknown command '%s'; see fenwatch --help", word);
+}
+
+/* The command is known by its first word, and the second is none of its. */
+static enum status fail_verb(const char *name)
+{
+	char verbs[128] = "";
+	size_t used = 0;
+	for (const struct command *c = commands; c->name; c++)
+		if (strcmp(c->name, name) == 0 && used < sizeof verbs)
+			used += (size_t)snprintf(verbs + used, sizeof verbs - used, "%s%s",
+				used ? ", " : "", c->verb);
+	return cli_fail(STATUS_USAGE, "fenwatch %s needs one of these words: %s", name, verbs);
+}
+
+/* The command that `args` name, which move behind its words; NULL after a sentence. */
+static const struct command *find_command(char ***args, int *n)
+{
+	const char *name = (*args)[0], *verb = *n > 1 ? (*args)[1] : "";
+	for (const struct command *c = commands; c->name; c++) {
+		if (strcmp(c->name, name) != 0 || (c->verb && strcmp(c->verb, verb) != 0))
+			continue;
+		*args += c->verb ? 2 : 1;
+		*n -= c->verb ? 2 : 1;
+		return c;
+	}
+	if (is_command(name))
+		fail_verb(name);
+	else
+		fail_unknown(name);
+	return NULL;
+}
+
+static enum status check_use(const struct command *c, int n_args, const bool given[N_OPTIONS])
+{
+	const char *verb = c->verb ? c->verb : "", *space = c->verb ? " " : "";
+	if (n_args < c->min_args || n_args > c->max_args)
+		return cli_fail(STATUS_USAGE, "usage: fenwatch %s%s%s%s%s", c->name, space, verb,
+			*c->args ? " " : "", c->args);
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (given[i] && !options[i].is_general && !takes(c, options[i].name))
+			return cli_fail(STATUS_USAGE, "fenwatch %s%s%s takes no option '--%s'",
+				c->name, space, verb, options[i].name);
+	return STATUS_WELL;
+}
+
+/* ---- running ---- */
+
+static enum status read_token(struct cli *cli)
+{
+	struct fw_buf text = {0};
+	struct fw_err err;
+	const char *from_environment = getenv("FENWATCH_TOKEN");
+	if (cli->settings.token_file) {
+		if (fw_file_read(cli->settings.token_file, TOKEN_LIMIT, &text, &err) < 0)
+			return cli_fail(STATUS_USAGE, "token: %s", err.text);
+		cli->token = fw_strndup((const char *)text.data,
+			text.length ? strcspn((const char *)text.data, " \t\r\n") : 0);
+		explicit_bzero(text.data, text.length);
+		fw_buf_done(&text);
+	} else if (from_environment && *from_environment) {
+		cli->token = fw_strdup(from_environment);
+	}
+	for (const char *c = cli->token; c && *c; c++)
+		if (*c < '!' || *c > '~')
+			return cli_fail(
+				STATUS_USAGE, "the token has a character that no token has");
+	return STATUS_WELL;
+}
+
+static void look_at_terminal(struct screen *s)
+{
+	struct winsize size;
+	if (!isatty(STDOUT_FILENO))
+		return;
+	s->colour = !getenv("NO_COLOR");
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		s->width = size.ws_col;
+}
+
+static enum status run(struct cli *cli, const struct command *command, char **args, int n_args)
+{
+	enum status status = read_token(cli);
+	if (status == STATUS_WELL) {
+		curl_global_init(CURL_GLOBAL_DEFAULT);
+		look_at_terminal(&cli->screen);
+		status = command->run(cli, args, n_args);
+		curl_global_cleanup();
+	}
+	if (cli->screen.out.length)
+		fwrite(cli->screen.out.data, 1, cli->screen.out.length, stdout);
+	if (fflush(stdout) != 0)
+		status = cli_fail(
+			STATUS_NO_ANSWER, "cannot write the answer: %s", fw_strerror(-errno));
+	if (cli->token)
+		explicit_bzero(cli->token, strlen(cli->token));
+	fw_free(cli->token);
+	screen_done(&cli->screen);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {.screen = {.now_ms = fw_wall_ms()}};
+	bool given[N_OPTIONS] = {false};
+	const char *api = getenv("FENWATCH_API");
+	cli.settings.api = api && *api ? api : DEFAULT_API;
+	int rc = read_options(argc, argv, &cli.settings, given);
+	if (rc < 0)
+		return printf("fenwatch " FW_VERSION "\n") < 0;
+	if (rc > 0)
+		return rc;
+	char **args = argv + optind;
+	int n_args = argc - optind;
+	if (cli.settings.help && n_args > 0 && !is_command(args[0]))
+		return (int)fail_unknown(args[0]);
+	if (cli.settings.help)
+		return (int)print_help(n_args > 0 ? args[0] : NULL);
+	if (n_args == 0)
+		return (int)cli_fail(STATUS_USAGE, "which command? See fenwatch --help");
+	const struct command *command = find_command(&args, &n_args);
+	if (!command)
+		return STATUS_USAGE;
+	enum status status = check_use(command, n_args, given);
+	return (int)(status ? status : run(&cli, command, args, n_args));
+}

@@ -1,0 +1,20 @@
+/* How answers look: each takes the `data` of one, writes it to the screen, and
+ * returns the exit status that it deserves. Pure, so that recorded answers are
+ * whole tests. A missing or strange member is shown as "-", never trusted. */
+#pragma once
+
+#include <jansson.h>
+
+#include "cli.h"
+
+enum status render_hosts(struct screen *s, const json_t *data);
+enum status render_host(struct screen *s, const json_t *data);
+enum status render_patches(struct screen *s, const json_t *data);
+enum status render_disks(struct screen *s, const json_t *data);
+enum status render_alerts(struct screen *s, const json_t *data);
+enum status render_result(struct screen *s, const json_t *data);
+enum status render_series(struct screen *s, const json_t *data);
+enum status render_tokens(struct screen *s, const json_t *data);
+enum status render_new_token(struct screen *s, const json_t *data);
+enum status render_agents(struct screen *s, const json_t *data);
+enum status render_feeds(struct screen *s, const json_t *data);
