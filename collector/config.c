@@ -57,14 +57,12 @@ static const struct fw_option tls_table[] = {
 		.help = "file with the certificate, in PEM",
 		.type = FW_OPT_TEXT,
 		.offset = TLS(cert),
-		.required = true,
 	},
 	{
 		.name = "key",
 		.help = "file with its key, in PEM",
 		.type = FW_OPT_TEXT,
 		.offset = TLS(key),
-		.required = true,
 	},
 	{0},
 };
@@ -288,6 +286,8 @@ static bool is_loopback(const char *address)
 static int check(const struct config *config, struct fw_err *err)
 {
 	const struct config_address *listen = &config->api.listen;
+	if (!config->api.tls.cert != !config->api.tls.key)
+		return fw_fail(err, -EINVAL, "'tls' needs both 'cert' and 'key'");
 	if (is_loopback(listen->text))
 		return 0;
 	if (config->api.auth == 0)

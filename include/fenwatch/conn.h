@@ -6,7 +6,8 @@
  * exactly once, after which only fw_conn_free may be called. Written bytes are
  * queued up to `limit`; past it fw_conn_write refuses with -ENOBUFS and the
  * owner drops the peer. Deadlines: connect and handshake `handshake_ms`,
- * silence from the peer `idle_ms`; TCP_USER_TIMEOUT 30 s, TCP_NODELAY.
+ * silence from the peer `idle_ms`; TCP_USER_TIMEOUT 30 s, TCP_NODELAY. The
+ * program ignores SIGPIPE.
  */
 #pragma once
 
