@@ -31,20 +31,15 @@ static void put_canonical(struct fw_buf *out, const struct fw_column *column)
 	fw_buf_put_varint(out, column->factor);
 }
 
-static void hash_columns(const struct fw_schema *schema, uint8_t hash[FW_SCHEMA_HASH])
+void fw_schema_seal(struct fw_schema *schema)
 {
 	struct fw_buf canonical = {0};
 	uint8_t digest[32];
 	for (uint32_t i = 0; i < schema->n_columns; i++)
 		put_canonical(&canonical, &schema->columns[i]);
 	fw_sha256(canonical.data, canonical.length, digest);
-	memcpy(hash, digest, FW_SCHEMA_HASH);
+	memcpy(schema->hash, digest, FW_SCHEMA_HASH);
 	fw_buf_done(&canonical);
-}
-
-void fw_schema_seal(struct fw_schema *schema)
-{
-	hash_columns(schema, schema->hash);
 }
 
 int schema_series_order(const struct fw_column *a, const struct fw_column *b)

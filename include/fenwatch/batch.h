@@ -17,9 +17,9 @@
 #include <fenwatch/mem.h>
 
 #define FW_ABSENT INT64_MIN
-#define FW_SWEEPS_LIMIT 240        /* in one batch */
+#define FW_SWEEPS_LIMIT 240           /* in one batch */
 #define FW_BATCH_RAW_LIMIT (8u << 20) /* decompressed */
-#define FW_BATCH_RATIO_LIMIT 200   /* decompressed : compressed, above 64 KiB */
+#define FW_BATCH_RATIO_LIMIT 200      /* decompressed : compressed, above 64 KiB */
 
 struct fw_sweeps {
 	uint32_t host;

@@ -16,9 +16,9 @@
 #include <fenwatch/mem.h>
 
 #define FW_SCHEMA_HASH 16
-#define FW_COLUMNS_LIMIT 16384  /* columns of one schema */
-#define FW_LABELS_LIMIT 32      /* labels of one column */
-#define FW_SYMBOL_LIMIT 1024    /* bytes of one name or value */
+#define FW_COLUMNS_LIMIT 16384 /* columns of one schema */
+#define FW_LABELS_LIMIT 32     /* labels of one column */
+#define FW_SYMBOL_LIMIT 1024   /* bytes of one name or value */
 #define FW_SCALE_LIMIT 18
 
 enum fw_metric_type { FW_GAUGE, FW_COUNTER, FW_UNTYPED };
@@ -46,7 +46,8 @@ struct fw_schema {
 /* Fills `hash` from the columns. */
 void fw_schema_seal(struct fw_schema *schema);
 bool fw_column_same(const struct fw_column *a, const struct fw_column *b);
-double fw_column_value(const struct fw_column *column, int64_t mantissa); /* absent: the stale NaN */
+double fw_column_value(
+	const struct fw_column *column, int64_t mantissa); /* absent: the stale NaN */
 #define FW_STALE_NAN_BITS 0x7ff0000000000002ull
 
 /* The Schema message with short name `id`. With `base`, only what differs goes,
