@@ -6,6 +6,7 @@
 
 #include <fenwatch/log.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/wire.h>
 
 /* The schema's columns come first in `series` and `cells`, what is new behind
  * them. `slots` finds both by hash (index + 1; 0 is free) when a sample is not
@@ -197,7 +198,7 @@ static void add_new(struct sweep *s, uint32_t hash, const struct metric *metric,
 static bool is_clean(const char *text)
 {
 	size_t length = strlen(text);
-	return length <= FW_SYMBOL_LIMIT && fw_utf8_valid(text, length);
+	return length <= FW_SYMBOL_LIMIT && fw_wire_text_valid(text, length);
 }
 
 /* A series that is not the one expected. */

@@ -8,7 +8,7 @@
  * SWEEP_PATIENCE sweeps without it: a source that fails for a while changes no
  * schema. The second of two samples with one name and labels is dropped, and so
  * is what would go past FW_COLUMNS_LIMIT. Labels that are empty count as not
- * there; a name that is not UTF-8 is escaped.
+ * there; one that may not travel (not UTF-8, control characters) is escaped.
  */
 #pragma once
 

@@ -141,11 +141,11 @@ static void test_labels_are_made_fit(void **state)
 	static char lengthy[3000];
 	memset(lengthy, 'x', sizeof lengthy - 1);
 	struct sweep *s = sweep_new();
-	assert_true(sweep_of(s, DEVICES("bad \xff\xfe", "", lengthy)));
-	assert_column(s, 1, "reads", "bad \\xff\\xfe");
+	assert_true(sweep_of(s, DEVICES("bad \xff\x01", "", lengthy)));
+	assert_column(s, 1, "reads", "bad \\xff\\x01");
 	assert_column(s, 2, "reads", NULL); /* an empty label is none */
 	assert_true(strlen(sweep_schema(s)->columns[3].labels[0].value) <= FW_SYMBOL_LIMIT);
-	assert_false(sweep_of(s, DEVICES("bad \xff\xfe", "", lengthy)));
+	assert_false(sweep_of(s, DEVICES("bad \xff\x01", "", lengthy)));
 	sweep_free(s);
 }
 

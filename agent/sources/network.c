@@ -2,9 +2,12 @@
 #include "parse.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <fenwatch/file.h>
 
 #define DEVICE_COUNTER(name)                                        \
 	{                                                           \
@@ -46,10 +49,12 @@ static const struct metric metrics[] = {
 	{"node_network_carrier_changes_total", FW_COUNTER, "",
 		"Network device property: carrier_changes_total.", 0, 1},
 	DEVICE_GAUGE("speed_bytes", 125000),
+	DEVICE_COUNTER("receive_nohandler"),
 };
 
 /* Files of a device under /sys/class/net, in the order of the properties above. */
-static const char *const files[] = {"carrier", "mtu", "tx_queue_len", "carrier_changes", "speed"};
+static const char *const files[] = {
+	"carrier", "mtu", "tx_queue_len", "carrier_changes", "speed", "statistics/rx_nohandler"};
 
 static void add_counters(struct sweep *out, const char *device, struct fw_cursor *line)
 {
@@ -58,22 +63,13 @@ static void add_counters(struct sweep *out, const char *device, struct fw_cursor
 		sweep_add(out, &metrics[i], (int64_t)value, SWEEP_LABELS("device", device));
 }
 
-static const char *path_of(const char *device, const char *file, char *out, size_t size)
-{
-	snprintf(out, size, "sys/class/net/%s/%s", device, file);
-	return out;
-}
-
 /* A property that the device has not (the speed of a bridge, the carrier of
  * what is down) cannot be read, or is negative. */
 static void add_properties(struct machine *m, struct sweep *out, const char *device)
 {
-	char path[128];
 	int64_t value;
 	for (size_t i = 0; i < COUNT(files); i++)
-		if (machine_read_i64(m, path_of(device, files[i], path, sizeof path), &value) ==
-				0 &&
-			value >= 0)
+		if (machine_read_i64(m, files[i], &value) == 0 && value >= 0)
 			sweep_add(out, &metrics[FIRST_PROPERTY + i], value,
 				SWEEP_LABELS("device", device));
 }
@@ -82,21 +78,18 @@ struct words {
 	char address[128], broadcast[128], duplex[32], ifalias[256], operstate[32];
 };
 
-static void read_words(
-	struct machine *m, const char *device, const char *file, char *out, size_t size)
+static void read_words(struct machine *m, const char *file, char *out, size_t size)
 {
-	char path[128];
 	const char *line;
 	out[0] = '\0';
-	if (machine_read_line(m, path_of(device, file, path, sizeof path), &line) == 0)
+	if (machine_read_line(m, file, &line) == 0)
 		snprintf(out, size, "%s", line);
 }
 
-static const char *read_adminstate(struct machine *m, const char *device)
+static const char *read_adminstate(struct machine *m)
 {
-	char path[128];
 	const char *line;
-	if (machine_read_line(m, path_of(device, "flags", path, sizeof path), &line) < 0)
+	if (machine_read_line(m, "flags", &line) < 0)
 		return "";
 	struct fw_cursor c = {line, line + strlen(line)};
 	uint64_t flags;
@@ -105,24 +98,39 @@ static const char *read_adminstate(struct machine *m, const char *device)
 	return flags & IFF_UP ? "up" : "down";
 }
 
-static int on_device(struct machine *m, const char *device, void *arg)
+static void add_device(struct machine *m, struct sweep *out, const char *device)
 {
-	struct sweep *out = arg;
 	struct words w;
-	read_words(m, device, "address", w.address, sizeof w.address);
-	if (w.address[0] == '\0')
-		return 0; /* a file such as bonding_masters, or a device that is going away */
-	read_words(m, device, "broadcast", w.broadcast, sizeof w.broadcast);
-	read_words(m, device, "duplex", w.duplex, sizeof w.duplex);
-	read_words(m, device, "ifalias", w.ifalias, sizeof w.ifalias);
-	read_words(m, device, "operstate", w.operstate, sizeof w.operstate);
+	read_words(m, "address", w.address, sizeof w.address);
+	read_words(m, "broadcast", w.broadcast, sizeof w.broadcast);
+	read_words(m, "duplex", w.duplex, sizeof w.duplex);
+	read_words(m, "ifalias", w.ifalias, sizeof w.ifalias);
+	read_words(m, "operstate", w.operstate, sizeof w.operstate);
+	if (w.operstate[0] == '\0')
+		return; /* it is going away */
 	sweep_add(
 		out, &metrics[UP], strcmp(w.operstate, "up") == 0, SWEEP_LABELS("device", device));
 	sweep_add(out, &metrics[INFO], 1,
-		SWEEP_LABELS("address", w.address, "adminstate", read_adminstate(m, device),
-			"broadcast", w.broadcast, "device", device, "duplex", w.duplex, "ifalias",
-			w.ifalias, "operstate", w.operstate));
+		SWEEP_LABELS("address", w.address, "adminstate", read_adminstate(m), "broadcast",
+			w.broadcast, "device", device, "duplex", w.duplex, "ifalias", w.ifalias,
+			"operstate", w.operstate));
 	add_properties(m, out, device);
+}
+
+/* A device's folder becomes the root while its dozen files are read: the way to
+ * it is longer than they are. */
+static int on_device(struct machine *m, const char *device, void *arg)
+{
+	char path[128];
+	snprintf(path, sizeof path, "sys/class/net/%s", device);
+	int folder = fw_openat(m->root, path, O_PATH | O_DIRECTORY, 0);
+	if (folder < 0)
+		return 0; /* a file, such as bonding_masters */
+	int root = m->root;
+	m->root = folder;
+	add_device(m, arg, device);
+	m->root = root;
+	fw_close(folder);
 	return 0;
 }
 

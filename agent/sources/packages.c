@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +18,7 @@
 #include <fenwatch/mem.h>
 
 #include "apt.h"
+#include "aptcache.h"
 
 enum {
 	UPGRADES,
@@ -56,17 +56,14 @@ static const struct metric metrics[] = {
 #define LISTS "var/lib/apt/lists"
 #define OLD_MS ((int64_t)3 * 24 * 3600 * 1000)
 #define FILES_LIMIT 1024
-#define CACHE_MAGIC "fenwatch-packages 1"
-#define CACHE_LIMIT ((size_t)256 << 10)
 
 /* What the files say, and what it was read from. */
 struct packages {
 	struct fw_arena text;
 	const char *lists[FILES_LIMIT], *releases[FILES_LIMIT];
-	uint32_t n_lists, n_releases, n_unreadable;
+	uint32_t n_lists, n_releases;
 	uint64_t fingerprint;
-	struct apt_summary summary;
-	bool newer_kernel;
+	struct apt_outcome outcome;
 };
 
 static void mix(struct packages *p, const void *data, size_t length)
@@ -99,7 +96,7 @@ static int on_list(struct machine *m, const char *name, void *arg)
 	bool is_release = ends_in(name, "_InRelease") || ends_in(name, "_Release");
 	if (!is_list && !is_release) {
 		/* Compressed; apt does so where it is told to save space. */
-		p->n_unreadable += strstr(name, "_Packages.") != NULL;
+		p->outcome.n_unreadable += strstr(name, "_Packages.") != NULL;
 		return 0;
 	}
 	if (p->n_lists == FILES_LIMIT || p->n_releases == FILES_LIMIT)
@@ -132,7 +129,7 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	if (machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0)
 		mix(p, kernel, strlen(kernel));
 	int rc = machine_list(m, LISTS, on_list, p);
-	mix(p, &p->n_unreadable, sizeof p->n_unreadable);
+	mix(p, &p->outcome.n_unreadable, sizeof p->outcome.n_unreadable);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
 }
 
@@ -197,7 +194,7 @@ static void read_list(struct packages *p, struct apt *apt, struct machine *m, co
 	snprintf(path, sizeof path, LISTS "/%s", name);
 	int fd = fw_openat(m->root, path, O_RDONLY, 0);
 	int rc = fd < 0 ? fd : apt_read_list(apt, fd, &archive, NULL);
-	p->n_unreadable += rc < 0;
+	p->outcome.n_unreadable += rc < 0;
 	if (fd >= 0)
 		fw_close(fd);
 }
@@ -211,90 +208,14 @@ static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 		machine_list(m, "etc/apt/preferences.d", on_preferences_read, apt);
 		for (uint32_t i = 0; i < p->n_lists; i++)
 			read_list(p, apt, m, p->lists[i]);
-		apt_summarise(apt, &p->summary);
+		apt_summarise(apt, &p->outcome.summary);
 		const char *kernel;
-		p->newer_kernel = machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
+		p->outcome.newer_kernel =
+			machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
 			apt_has_newer_kernel(apt, kernel);
 	}
 	apt_free(apt);
 	return rc;
-}
-
-static void save(const struct packages *p, const struct machine *m)
-{
-	const struct apt_summary *s = &p->summary;
-	struct fw_buf text = {0};
-	fw_buf_printf(&text, CACHE_MAGIC " %" PRIu64 " %u %d\n", p->fingerprint, p->n_unreadable,
-		p->newer_kernel);
-	fw_buf_printf(&text, "%u %u %u %u %u\n", s->security_pending, s->other_pending,
-		s->security_upgrades, s->held, s->obsolete);
-	for (uint32_t i = 0; i < s->n_origins; i++)
-		fw_buf_printf(&text, "%u %u %s %s\n", s->origins[i].installed,
-			s->origins[i].pending, s->origins[i].arch, s->origins[i].text);
-	char *path = fw_format("%s/packages.cache", m->var);
-	fw_file_replace(path, text.data, text.length, 0600, NULL);
-	fw_free(path);
-	fw_buf_done(&text);
-}
-
-static bool cut_count(struct fw_cursor *c, uint32_t *count)
-{
-	uint64_t number;
-	if (!fw_cut_u64(c, &number) || number > UINT32_MAX)
-		return false;
-	*count = (uint32_t)number;
-	return true;
-}
-
-static bool cut_origin(struct fw_cursor *c, struct apt_summary *s)
-{
-	if (s->n_origins == APT_ORIGINS_LIMIT)
-		return false;
-	struct apt_origin *o = &s->origins[s->n_origins];
-	if (!cut_count(c, &o->installed) || !cut_count(c, &o->pending) ||
-		!cut_name(c, ' ', o->arch, sizeof o->arch) ||
-		(size_t)(c->end - c->at) >= sizeof o->text)
-		return false;
-	memcpy(o->text, c->at, (size_t)(c->end - c->at));
-	s->n_origins++;
-	return true;
-}
-
-static bool parse_cache(struct packages *p, struct fw_cursor c)
-{
-	struct apt_summary s = {0};
-	struct fw_cursor line;
-	uint64_t fingerprint;
-	uint32_t unreadable, newer_kernel;
-	if (!fw_cut_line(&c, &line) || !fw_cut_literal(&line, CACHE_MAGIC) ||
-		!fw_cut_u64(&line, &fingerprint) || fingerprint != p->fingerprint ||
-		!cut_count(&line, &unreadable) || !cut_count(&line, &newer_kernel))
-		return false;
-	if (!fw_cut_line(&c, &line) || !cut_count(&line, &s.security_pending) ||
-		!cut_count(&line, &s.other_pending) || !cut_count(&line, &s.security_upgrades) ||
-		!cut_count(&line, &s.held) || !cut_count(&line, &s.obsolete))
-		return false;
-	while (fw_cut_line(&c, &line))
-		if (!cut_origin(&line, &s))
-			return false;
-	p->summary = s;
-	p->n_unreadable = unreadable;
-	p->newer_kernel = newer_kernel;
-	return true;
-}
-
-static bool load(struct packages *p, const struct machine *m)
-{
-	struct fw_buf text = {0};
-	char *path = fw_format("%s/packages.cache", m->var);
-	bool same = false;
-	if (fw_file_read(path, CACHE_LIMIT, &text, NULL) >= 0 && text.length > 0) {
-		const char *at = (const char *)text.data;
-		same = parse_cache(p, (struct fw_cursor){at, at + text.length});
-	}
-	fw_free(path);
-	fw_buf_done(&text);
-	return same;
 }
 
 /* The lists themselves bear the server's times. What apt touches when it has
@@ -314,8 +235,8 @@ static int64_t find_fetch_ms(struct machine *m)
 static void add_origins(const struct packages *p, bool proven, struct sweep *out)
 {
 	uint32_t pending = 0;
-	for (uint32_t i = 0; i < p->summary.n_origins; i++) {
-		const struct apt_origin *o = &p->summary.origins[i];
+	for (uint32_t i = 0; i < p->outcome.summary.n_origins; i++) {
+		const struct apt_origin *o = &p->outcome.summary.origins[i];
 		const char *const labels[] = {"arch", o->arch, "origin", o->text, NULL};
 		pending += o->pending;
 		if (o->installed)
@@ -342,15 +263,15 @@ static void add_unless_unproven(
 static bool is_reboot_required(const struct packages *p, struct machine *m)
 {
 	struct machine_file file;
-	return p->newer_kernel || machine_stat(m, "run/reboot-required", &file) == 0 ||
+	return p->outcome.newer_kernel || machine_stat(m, "run/reboot-required", &file) == 0 ||
 		machine_stat(m, "var/run/reboot-required", &file) == 0;
 }
 
 static void add_all(const struct packages *p, struct machine *m, struct sweep *out)
 {
-	const struct apt_summary *s = &p->summary;
+	const struct apt_summary *s = &p->outcome.summary;
 	int64_t fetched_ms = find_fetch_ms(m);
-	bool whole = p->n_lists > 0 && p->n_unreadable == 0;
+	bool whole = p->n_lists > 0 && p->outcome.n_unreadable == 0;
 	bool proven = whole && m->now_ms - fetched_ms <= OLD_MS;
 	add_origins(p, proven, out);
 	add_unless_unproven(out, HELD, s->held, proven, NULL);
@@ -370,10 +291,10 @@ static int read_packages(void *state, struct machine *m, struct sweep *out, stru
 	(void)state;
 	struct packages *p = fw_alloc(sizeof *p);
 	int rc = look_at_files(p, m, err);
-	if (rc == 0 && !(m->var && load(p, m))) {
+	if (rc == 0 && !(m->var && aptcache_load(m->var, p->fingerprint, &p->outcome))) {
 		rc = work_out(p, m, err);
 		if (rc == 0 && m->var)
-			save(p, m);
+			aptcache_save(m->var, p->fingerprint, &p->outcome);
 	}
 	if (rc == 0)
 		add_all(p, m, out);

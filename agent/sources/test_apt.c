@@ -18,6 +18,7 @@
 #include <fenwatch/mem.h>
 
 #include "apt.h"
+#include "aptcache.h"
 
 static int file_of(const char *text)
 {
@@ -258,6 +259,37 @@ static void test_empty_status(void **state)
 	apt_free(a);
 }
 
+/* Only what is whole and of the same files is taken. */
+static void test_cache(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/fenwatch-apt-XXXXXX";
+	assert_non_null(mkdtemp(folder));
+	char *path = fw_format("%s/packages.cache", folder);
+	struct apt_outcome saved = {.n_unreadable = 1, .newer_kernel = true}, loaded;
+	saved.summary = (struct apt_summary){.security_pending = 2,
+		.held = 7,
+		.n_origins = 2,
+		.origins = {{"A b:c/d", "amd64", 5, 6}, {":/", "all", 0, 1}}};
+	assert_false(aptcache_load(folder, 42, &loaded));
+	aptcache_save(folder, 42, &saved);
+	assert_true(aptcache_load(folder, 42, &loaded));
+	assert_memory_equal(&loaded, &saved, sizeof saved);
+	assert_false(aptcache_load(folder, 43, &loaded));
+	struct fw_buf whole = {0};
+	assert_true(fw_file_read(path, 4096, &whole, NULL) >= 0);
+	for (size_t length = 0; length < whole.length; length++) {
+		int fd = fw_open(path, O_WRONLY | O_TRUNC, 0);
+		assert_int_equal(fw_write(fd, whole.data, length), 0);
+		fw_close(fd);
+		assert_false(aptcache_load(folder, 42, &loaded));
+	}
+	fw_buf_done(&whole);
+	fw_unlink(path);
+	rmdir(folder);
+	fw_free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_release_file),
 		cmocka_unit_test(test_newer_kernel),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_cache),
 #ifdef FW_TEST_SEAMS
 		cmocka_unit_test(test_failing_disk),
 #endif

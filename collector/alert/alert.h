@@ -49,7 +49,8 @@ int alert_parse_rules(
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
 void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg);
-/* One identity on two machines, and what else is no series: raises and clears by name. */
+/* One identity on two machines ("HostCloned"), and what else is no series: raises and
+ * clears by name. What is not raised again for 15 minutes is cleared. */
 void alert_raise(struct alerts *alerts, const char *rule, const char *instance, const char *text);
 void alert_clear(struct alerts *alerts, const char *rule, const char *instance);
 

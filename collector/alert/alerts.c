@@ -11,8 +11,9 @@
 #include "state.h"
 
 #define TICK_MS 1000
-#define LOOK_MS 100  /* wakes within it are one look */
-#define AT_ONCE 1000 /* changes in one transaction */
+#define LOOK_MS 100                /* wakes within it are one look */
+#define AT_ONCE 1000               /* changes in one transaction */
+#define RAISED_MS (15 * 60 * 1000) /* what is not raised again for so long is over */
 #define DAY_MS INT64_C(86400000)
 #define NOTICES_KEPT_MS (30 * DAY_MS)
 #define EPISODES_KEPT_MS (400 * DAY_MS)
@@ -198,7 +199,8 @@ static void observe_raised(struct alerts *alerts, struct alert *alert)
 	static const struct limits limits = {ABOVE, 0, 0, 0};
 	struct moment now = alerts_now();
 	struct life life = alert->episode.life;
-	enum change change = engine_observe(&life, &limits, alert->raised, now.mono_ms, now);
+	double value = now.mono_ms < alert->raised_until_ms;
+	enum change change = engine_observe(&life, &limits, value, now.mono_ms, now);
 	if (change == CHANGE_NONE && life.phase == CLEAR)
 		change = CHANGE_DROPPED;
 	alert_changed(alerts, alert, &life, change);
@@ -230,7 +232,7 @@ void alert_raise(struct alerts *alerts, const char *name, const char *instance, 
 		alert = alert_new(&alerts->homeless, key, rule, name, labels, 3);
 		pairs_copy(&alert->episode.annotations, annotations, 2);
 	}
-	alert->raised = 1;
+	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 	observe_raised(alerts, alert);
 	commit(alerts);
 }
@@ -242,7 +244,7 @@ void alert_clear(struct alerts *alerts, const char *name, const char *instance)
 	struct alert *alert = alert_find(alerts->homeless, key);
 	if (!alert || !is_raised_kind(alert))
 		return;
-	alert->raised = 0;
+	alert->raised_until_ms = 0;
 	observe_raised(alerts, alert);
 	commit(alerts);
 }
@@ -393,7 +395,7 @@ static void on_firing(const struct episode *episode, void *arg)
 		episode->labels.items, episode->labels.n);
 	pairs_copy(&alert->episode.annotations, episode->annotations.items, episode->annotations.n);
 	alert->episode.life = episode->life;
-	alert->raised = 1;
+	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 }
 
 /* A rule that was switched off closes what it had opened. */

@@ -29,8 +29,8 @@ struct alert {
 	struct episode episode;  /* its texts are the alert's own */
 	struct life wanted;      /* after `change`, once it is written */
 	enum change change;
-	uint64_t seen; /* the look at which its series was last there */
-	double raised; /* RULE_RAISED: 1 while it holds */
+	uint64_t seen;           /* the look at which its series was last there */
+	int64_t raised_until_ms; /* monotonic; of those raised by name */
 };
 
 struct alerts {

@@ -77,7 +77,7 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: {name} has failed",
 	},
 	{
-		.name = "AgentCloned",
+		.name = "HostCloned",
 		.help = "Two machines came with one certificate. The one that enrolled goes on; enrol "
 			"the other anew.",
 		.severity = "critical",

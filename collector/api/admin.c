@@ -136,7 +136,7 @@ static void write_token(struct json *j, const struct enrol_token *token)
 	if (token->role == ROLE_JOIN && token->uses_left >= 0)
 		json_int(j, token->uses_left);
 	else
-		json_null(j);
+		json_none(j);
 	json_put_text(j, "networks", token->networks ? token->networks : "");
 	json_put_text(j, "serials", token->serials ? token->serials : "");
 }

@@ -239,7 +239,7 @@ static void write_patches(const struct page *p)
 	const struct query_series *like = facts_metric(&p->now, "apt_upgrades_pending", &n);
 	json_key(p->j, "patches");
 	if (n == 0) {
-		json_null(p->j);
+		json_none(p->j);
 		return;
 	}
 	json_open(p->j, '{');

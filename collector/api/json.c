@@ -81,7 +81,7 @@ void json_key(struct json *j, const char *name)
 void json_text(struct json *j, const char *text)
 {
 	if (!text) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	begin_value(j);
@@ -100,7 +100,7 @@ void json_number(struct json *j, double value)
 	if (isfinite(value))
 		json_raw(j, query_number(value, text, sizeof text));
 	else
-		json_null(j);
+		json_none(j);
 }
 
 void json_bool(struct json *j, bool value)
@@ -108,7 +108,7 @@ void json_bool(struct json *j, bool value)
 	json_raw(j, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_none(struct json *j)
 {
 	json_raw(j, "null");
 }

@@ -20,7 +20,7 @@ void json_text(struct json *j, const char *text); /* NULL: null */
 void json_int(struct json *j, int64_t value);
 void json_number(struct json *j, double value); /* null when it is not finite */
 void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_none(struct json *j);
 /* What is JSON already: numbers in a form of their own. */
 void json_raw(struct json *j, const char *text);
 /* A wall time as RFC 3339, null for 0. */

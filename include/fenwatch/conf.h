@@ -37,12 +37,13 @@ struct fw_text_list {
 struct fw_option {
 	const char *name, *help;
 	enum fw_option_type type;
-	size_t offset;          /* into the config struct (for SECTION: of the inner struct) */
-	const char *fallback;   /* default, as it would stand in the file; NULL: none */
-	int64_t min, max;       /* both 0: no range */
-	const char *const *choices;        /* NULL-ended, for CHOICE */
-	const struct fw_option *section;   /* ended by a row without a name, for SECTION */
-	int (*parse)(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+	size_t offset;              /* into the config struct (for SECTION: of the inner struct) */
+	const char *fallback;       /* default, as it would stand in the file; NULL: none */
+	int64_t min, max;           /* both 0: no range */
+	const char *const *choices; /* NULL-ended, for CHOICE */
+	const struct fw_option *section; /* ended by a row without a name, for SECTION */
+	int (*parse)(const struct fw_yaml *node, void *field, struct fw_arena *arena,
+		struct fw_err *err);
 	bool required;
 };
 
@@ -67,12 +68,12 @@ int fw_yaml_parse(const char *text, size_t length, struct fw_arena *arena,
 	const struct fw_yaml **root, struct fw_err *err);
 enum fw_yaml_kind { FW_YAML_SCALAR, FW_YAML_SEQUENCE, FW_YAML_MAPPING };
 enum fw_yaml_kind fw_yaml_kind(const struct fw_yaml *node);
-unsigned fw_yaml_line(const struct fw_yaml *node); /* from 1 */
+unsigned fw_yaml_line(const struct fw_yaml *node);    /* from 1 */
 const char *fw_yaml_text(const struct fw_yaml *node); /* scalars; otherwise NULL */
 bool fw_yaml_is_quoted(const struct fw_yaml *node);
-size_t fw_yaml_count(const struct fw_yaml *node); /* items or pairs */
-const struct fw_yaml *fw_yaml_item(const struct fw_yaml *node, size_t i);  /* i-th item or value */
-const struct fw_yaml *fw_yaml_key(const struct fw_yaml *node, size_t i);   /* i-th key */
+size_t fw_yaml_count(const struct fw_yaml *node);                         /* items or pairs */
+const struct fw_yaml *fw_yaml_item(const struct fw_yaml *node, size_t i); /* i-th item or value */
+const struct fw_yaml *fw_yaml_key(const struct fw_yaml *node, size_t i);  /* i-th key */
 const struct fw_yaml *fw_yaml_get(const struct fw_yaml *node, const char *key); /* or NULL */
 /* Writes "line N: " and the sentence; always -EINVAL: `return fw_yaml_fail(node, err, "...")`. */
 int fw_yaml_fail(const struct fw_yaml *node, struct fw_err *err, const char *format, ...)

@@ -38,7 +38,7 @@ int fw_fault(enum fw_op op);
 /* Fails call number `nth` (from 1, counted from now) with `rc`, and if `forever` all after it. */
 void fw_fault_arm(enum fw_op op, uint64_t nth, int rc, bool forever);
 void fw_fault_clear(void);
-uint64_t fw_fault_calls(enum fw_op op); /* since the last arm or clear */
+uint64_t fw_fault_calls(enum fw_op op);     /* since the last arm or clear */
 void fw_fault_clock(int64_t wall_shift_ms); /* from now on fw_wall_ms() is off by so much */
 int64_t fw_fault_clock_shift(void);
 #else

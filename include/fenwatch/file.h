@@ -33,8 +33,8 @@ int fw_mkdir_all(const char *path, mode_t mode); /* what exists is well */
 /* The whole file, refused with -EFBIG past `limit`. */
 int fw_file_read(const char *path, size_t limit, struct fw_buf *out, struct fw_err *err);
 /* Durable and atomic: temporary file, fsync, rename, fsync of the directory. */
-int fw_file_replace(const char *path, const void *data, size_t length, mode_t mode,
-	struct fw_err *err);
+int fw_file_replace(
+	const char *path, const void *data, size_t length, mode_t mode, struct fw_err *err);
 /* Takes an advisory lock on PATH (made if absent) that ends with the process;
  * -EBUSY when another holds it. Returns the descriptor. */
 int fw_file_lock(const char *path, struct fw_err *err);

@@ -10,10 +10,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-void *fw_alloc(size_t bytes);                        /* zeroed */
-void *fw_alloc_array(size_t count, size_t bytes);    /* zeroed, checked for overflow */
-void *fw_realloc(void *memory, size_t bytes);        /* what is new is not zeroed */
-void *fw_try_alloc(size_t bytes);                    /* zeroed, or NULL */
+void *fw_alloc(size_t bytes);                     /* zeroed */
+void *fw_alloc_array(size_t count, size_t bytes); /* zeroed, checked for overflow */
+void *fw_realloc(void *memory, size_t bytes);     /* what is new is not zeroed */
+void *fw_try_alloc(size_t bytes);                 /* zeroed, or NULL */
 char *fw_strdup(const char *text);
 char *fw_strndup(const char *text, size_t length);
 char *fw_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

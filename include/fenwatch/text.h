@@ -11,7 +11,8 @@ struct fw_cursor {
 	const char *at, *end;
 };
 
-bool fw_cut_u64(struct fw_cursor *c, uint64_t *value); /* decimal; leading blanks skipped; overflow: false */
+bool fw_cut_u64(struct fw_cursor *c,
+	uint64_t *value); /* decimal; leading blanks skipped; overflow: false */
 bool fw_cut_i64(struct fw_cursor *c, int64_t *value);
 /* "12.34" with `scale` decimals as an integer: scale 2 gives 1234. More decimals are cut off. */
 bool fw_cut_decimal(struct fw_cursor *c, int scale, int64_t *value);
@@ -20,9 +21,9 @@ bool fw_cut_line(struct fw_cursor *c, struct fw_cursor *line);            /* wit
 bool fw_cut_literal(struct fw_cursor *c, const char *text);
 void fw_skip_blanks(struct fw_cursor *c);
 
-int fw_parse_u64(const char *text, uint64_t *value);      /* the whole text; 0 or -EINVAL, -ERANGE */
-int fw_parse_size(const char *text, uint64_t *bytes);     /* "64", "32MiB", "5GiB", "10kB" */
-int fw_parse_duration(const char *text, int64_t *ms);     /* "15s", "1h30m", "90d", "250ms", "0" */
+int fw_parse_u64(const char *text, uint64_t *value);  /* the whole text; 0 or -EINVAL, -ERANGE */
+int fw_parse_size(const char *text, uint64_t *bytes); /* "64", "32MiB", "5GiB", "10kB" */
+int fw_parse_duration(const char *text, int64_t *ms); /* "15s", "1h30m", "90d", "250ms", "0" */
 const char *fw_format_duration(int64_t ms, char *text, size_t size); /* "1h30m" */
 const char *fw_format_size(uint64_t bytes, char *text, size_t size); /* "5.0 GiB" */
 
@@ -30,6 +31,7 @@ const char *fw_format_size(uint64_t bytes, char *text, size_t size); /* "5.0 GiB
 const char *fw_nearest(const char *word, const char *const *candidates, size_t count);
 
 void fw_hex(const uint8_t *data, size_t length, char *out); /* 2 * length + 1 bytes */
-int fw_unhex(const char *text, uint8_t *out, size_t length); /* exactly `length` bytes, or -EINVAL */
+int fw_unhex(
+	const char *text, uint8_t *out, size_t length); /* exactly `length` bytes, or -EINVAL */
 bool fw_utf8_valid(const char *text, size_t length);
 bool fw_same_secret(const void *a, const void *b, size_t length); /* in constant time */

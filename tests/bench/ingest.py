@@ -15,6 +15,7 @@ import time
 from lab import Lab, memory_kib, precise_cpu_seconds, table
 
 TARGET = 3e6
+DAY = 86400
 
 
 def run_load(lab, collector, agents, sweeps, seconds):
@@ -34,6 +35,9 @@ def run_load(lab, collector, agents, sweeps, seconds):
     load.wait()
     if not words or words[0] != "end":
         raise SystemExit("the load did not end")
+    kept = collector.query('load_fact_0_total{instance="load-00000",device="dev6"}', at=time.time() - DAY)
+    if not kept or float(kept[0]["value"][1]) <= 0:
+        raise SystemExit("what was acknowledged cannot be queried")
     return int(words[1]), wall, cpu, float(words[3]), int(words[2])
 
 

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "alert.h"
+#include "rules.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/fault.h>
+#include <fenwatch/log.h>
+
+#include "state.h"
+#include "store.h"
+
+#define GIB (INT64_C(1) << 30)
+#define MOST_COLUMNS 12
+#define MOST_HOSTS 4
+
+/* ---- a store of the test's own: some hosts, each with one schema and its newest sweep ---- */
+
+struct store {
+	struct store_host hosts[MOST_HOSTS];
+	struct fw_label labels[MOST_HOSTS][2];
+	struct fw_schema schemas[MOST_HOSTS];
+	struct fw_column columns[MOST_HOSTS][MOST_COLUMNS];
+	int64_t cells[MOST_HOSTS][MOST_COLUMNS];
+	size_t n_hosts;
+	unsigned n_selects;
+};
+
+size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts)
+{
+	*hosts = fw_arena_alloc(arena, sizeof store->hosts);
+	memcpy(*hosts, store->hosts, sizeof store->hosts);
+	return store->n_hosts;
+}
+
+static bool accepts(
+	const struct store_matcher *matchers, size_t n, const char *name, const char *value)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(matchers[i].name, name) == 0 &&
+			!matchers[i].accepts(&matchers[i], value))
+			return false;
+	return true;
+}
+
+int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
+	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
+	size_t *n_groups, struct fw_err *err)
+{
+	(void)from_ms;
+	(void)to_ms;
+	(void)err;
+	*groups = fw_arena_alloc(arena, MOST_HOSTS * sizeof **groups);
+	*n_groups = 0;
+	store->n_selects++;
+	for (size_t h = 0; h < store->n_hosts; h++) {
+		if (!accepts(matchers, n_matchers, "instance", store->labels[h][0].value))
+			continue;
+		uint32_t *columns = fw_arena_alloc(arena, MOST_COLUMNS * sizeof *columns), n = 0;
+		for (uint32_t c = 0; c < store->schemas[h].n_columns; c++)
+			if (accepts(matchers, n_matchers, "__name__", store->columns[h][c].name))
+				columns[n++] = c;
+		if (n > 0)
+			(*groups)[(*n_groups)++] = (struct store_group){
+				.host = store->hosts[h].id,
+				.host_labels = store->labels[h],
+				.n_host_labels = 2,
+				.schema = &store->schemas[h],
+				.columns = columns,
+				.n_columns = n,
+			};
+	}
+	return 0;
+}
+
+int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
+	int64_t *at_ms, int64_t **cells)
+{
+	size_t h = (size_t)(group->schema - store->schemas);
+	*at_ms = store->hosts[h].newest_ms;
+	*cells = fw_arena_alloc(arena, (group->n_columns + 1) * sizeof **cells);
+	for (size_t i = 0; i < group->n_columns; i++)
+		(*cells)[i] = store->cells[h][group->columns[i]];
+	return 0;
+}
+
+static size_t add_host(struct store *store, const char *name)
+{
+	size_t h = store->n_hosts++;
+	store->labels[h][0] = (struct fw_label){"instance", name};
+	store->labels[h][1] = (struct fw_label){"job", "node"};
+	store->schemas[h].columns = store->columns[h];
+	store->hosts[h] = (struct store_host){
+		.id = (uint32_t)(h + 1),
+		.labels = store->labels[h],
+		.n_labels = 2,
+	};
+	return h;
+}
+
+static size_t add_column(struct store *store, size_t h, const char *metric,
+	const struct fw_label *labels, uint16_t n_labels, int64_t value)
+{
+	size_t c = store->schemas[h].n_columns++;
+	store->columns[h][c] = (struct fw_column){
+		.name = metric,
+		.labels = labels,
+		.n_labels = n_labels,
+		.type = FW_GAUGE,
+		.factor = 1,
+	};
+	store->cells[h][c] = value;
+	return c;
+}
+
+/* ---- the place ---- */
+
+struct place {
+	char dir[64];
+	uv_loop_t loop;
+	struct state *state;
+	struct store store;
+	struct alerts *alerts;
+	struct alert_rule_option rules[RULES];
+	struct alert_options options;
+	struct fw_arena arena;
+	size_t web01, avail; /* a host, and its column of free space */
+};
+
+static const struct fw_label root_fs[] = {
+	{"device", "/dev/sda1"}, {"fstype", "ext4"}, {"mountpoint", "/"}};
+
+static void open_alerts(struct place *place)
+{
+	struct fw_err err;
+	struct alert_config config = {
+		.loop = &place->loop,
+		.store = &place->store,
+		.state = place->state,
+		.estate = "e",
+		.options = &place->options,
+	};
+	if (alert_open(&place->alerts, &config, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void on_closed(void *arg)
+{
+	((struct place *)arg)->alerts = NULL;
+}
+
+static void close_alerts(struct place *place)
+{
+	alert_close(place->alerts, on_closed, place);
+	while (place->alerts)
+		uv_run(&place->loop, UV_RUN_ONCE);
+}
+
+static int set_up(void **arg)
+{
+	struct place *place = fw_alloc(sizeof *place);
+	snprintf(place->dir, sizeof place->dir, "/tmp/fenwatch-alert-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	uv_loop_init(&place->loop);
+	assert_int_equal(state_open(&place->state, place->dir, NULL), 0);
+	rules_in_force(NULL, place->rules);
+	for (size_t i = 0; i < RULES; i++)
+		place->rules[i].limits.hold_ms = 0;
+	place->options = (struct alert_options){.rules = place->rules, .n_rules = RULES};
+	size_t h = place->web01 = add_host(&place->store, "web01");
+	place->avail =
+		add_column(&place->store, h, "node_filesystem_avail_bytes", root_fs, 3, 50 * GIB);
+	add_column(&place->store, h, "node_load1", NULL, 0, 0);
+	add_column(&place->store, h, "node_filesystem_size_bytes", root_fs, 3, 100 * GIB);
+	open_alerts(place);
+	*arg = place;
+	return 0;
+}
+
+static int tear_down(void **arg)
+{
+	struct place *place = *arg;
+	static const char *const names[] = {
+		"state.db", "state.db-wal", "state.db-shm", "state.reserve"};
+	fw_fault_clear();
+	close_alerts(place);
+	assert_int_equal(uv_loop_close(&place->loop), 0);
+	state_close(place->state);
+	for (size_t i = 0; i < 4; i++) {
+		char path[128];
+		snprintf(path, sizeof path, "%s/%s", place->dir, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(place->dir), 0);
+	fw_arena_done(&place->arena);
+	fw_free(place);
+	return 0;
+}
+
+/* The host sends its sweep, `step_ms` after the one before. */
+static void speak(struct place *place, size_t h, int64_t step_ms)
+{
+	struct store_host *host = &place->store.hosts[h];
+	host->newest_ms = host->newest_ms ? host->newest_ms + step_ms : fw_wall_ms();
+	host->received_ms += step_ms;
+	host->changes++;
+	alert_wake(place->alerts);
+}
+
+static void run_for(struct place *place, int64_t ms)
+{
+	int64_t end_ms = fw_mono_ms() + ms;
+	while (fw_mono_ms() < end_ms) {
+		uv_run(&place->loop, UV_RUN_NOWAIT);
+		usleep(500);
+	}
+}
+
+static struct alert_view *find(struct place *place, const char *rule)
+{
+	struct alert_view *views;
+	size_t n;
+	assert_int_equal(alert_list(place->alerts, &place->arena, &views, &n, NULL), 0);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(views[i].rule, rule) == 0)
+			return &views[i];
+	return NULL;
+}
+
+/* Speaks with this much free, and looks after a while. */
+static struct alert_view *with_free(struct place *place, int64_t bytes)
+{
+	place->store.cells[place->web01][place->avail] = bytes;
+	speak(place, place->web01, 15000);
+	run_for(place, 120);
+	return find(place, "FilesystemAlmostFull");
+}
+
+static const char *annotation(const struct alert_view *view, const char *name)
+{
+	for (size_t i = 0; i < view->n_annotations; i++)
+		if (strcmp(view->annotations[i].name, name) == 0)
+			return view->annotations[i].value;
+	return "";
+}
+
+/* ---- tests ---- */
+
+static void test_a_filling_filesystem_fires_and_recovers(void **arg)
+{
+	struct place *place = *arg;
+	assert_null(with_free(place, 50 * GIB));
+	struct alert_view *view = with_free(place, 9 * GIB);
+	assert_non_null(view);
+	assert_int_equal(view->state, ALERT_FIRING);
+	assert_string_equal(view->key, "fw1-9aa0906f9bf6daf5a26868ca33d4f86c");
+	assert_string_equal(view->instance, "web01");
+	assert_string_equal(view->severity, "warning");
+	assert_string_equal(annotation(view, "summary"), "web01: / has 9.0 % left");
+	assert_int_equal(view->n_labels, 7); /* alertname, severity, the host's and the series' */
+	assert_non_null(with_free(place, 11 * GIB)); /* between the thresholds */
+	assert_null(with_free(place, 12 * GIB));
+	assert_int_equal(place->store.n_selects, 1);
+}
+
+static void test_a_hold_is_pending_first(void **arg)
+{
+	struct place *place = *arg;
+	close_alerts(place);
+	place->rules[rule_find("FilesystemAlmostFull") - rules].limits.hold_ms = 200;
+	open_alerts(place);
+	struct alert_view *view = with_free(place, 9 * GIB);
+	assert_int_equal(view->state, ALERT_PENDING);
+	run_for(place, 150);
+	assert_int_equal(with_free(place, 9 * GIB)->state, ALERT_FIRING);
+}
+
+static void test_late_data_opens_nothing(void **arg)
+{
+	struct place *place = *arg;
+	with_free(place, 50 * GIB);
+	place->store.cells[place->web01][place->avail] = GIB;
+	place->store.hosts[place->web01].changes++; /* but no newer live sweep */
+	alert_wake(place->alerts);
+	run_for(place, 150);
+	assert_null(find(place, "FilesystemAlmostFull"));
+}
+
+static void test_read_only_and_sizeless_filesystems_are_passed_over(void **arg)
+{
+	struct place *place = *arg;
+	static const struct fw_label cd[] = {{"mountpoint", "/cd"}};
+	size_t h = place->web01;
+	add_column(&place->store, h, "node_filesystem_avail_bytes", cd, 1, 0);
+	add_column(&place->store, h, "node_filesystem_size_bytes", cd, 1, GIB);
+	size_t readonly = add_column(&place->store, h, "node_filesystem_readonly", cd, 1, 1);
+	add_column(&place->store, h, "node_filesystem_files_free", root_fs, 3, 0);
+	add_column(&place->store, h, "node_filesystem_files", root_fs, 3, 0);
+	assert_null(with_free(place, 50 * GIB));
+	assert_null(find(place, "FilesystemInodesAlmostGone"));
+	place->store.cells[h][readonly] = 0;
+	assert_non_null(with_free(place, 50 * GIB));
+}
+
+static void test_a_new_series_is_found(void **arg)
+{
+	struct place *place = *arg;
+	static const struct fw_label failed[] = {{"name", "a.service"}, {"state", "failed"}};
+	static const struct fw_label active[] = {{"name", "b.service"}, {"state", "active"}};
+	with_free(place, 50 * GIB);
+	size_t two = add_host(&place->store, "web02");
+	add_column(&place->store, two, "node_systemd_unit_state", active, 2, 1);
+	add_column(&place->store, two, "node_systemd_unit_state", failed, 2, 1);
+	speak(place, two, 15000);
+	run_for(place, 150);
+	struct alert_view *view = find(place, "SystemdUnitFailed");
+	assert_non_null(view);
+	assert_string_equal(annotation(view, "summary"), "web02: a.service has failed");
+}
+
+static void test_a_series_that_is_gone_is_not_recovered(void **arg)
+{
+	struct place *place = *arg;
+	assert_non_null(with_free(place, GIB));
+	struct alert_view *view = with_free(place, FW_ABSENT);
+	assert_non_null(view);
+	assert_int_equal(view->state, ALERT_FIRING);
+	assert_null(with_free(place, 50 * GIB));
+}
+
+static void test_a_silent_host_and_its_return(void **arg)
+{
+	struct place *place = *arg;
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 400);
+		run_for(place, 120);
+	}
+	assert_null(find(place, "HostSilent"));
+	run_for(place, 2500);
+	struct alert_view *view = find(place, "HostSilent");
+	assert_non_null(view);
+	assert_string_equal(view->severity, "critical");
+	assert_string_equal(view->key, "fw1-830f023c3c524a1ddf7cf09b6b69162c");
+	speak(place, place->web01, 400);
+	for (int i = 0; i < 12 && find(place, "HostSilent"); i++) {
+		run_for(place, 100);
+		speak(place, place->web01, 400);
+	}
+	assert_null(find(place, "HostSilent"));
+}
+
+static void test_a_laptop_may_be_away(void **arg)
+{
+	struct place *place = *arg;
+	static const struct fw_label laptop[] = {{"class", "laptop"}};
+	add_column(&place->store, place->web01, "fenwatch_host_info", laptop, 1, 1);
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 400);
+		run_for(place, 120);
+	}
+	run_for(place, 2500);
+	assert_null(find(place, "HostSilent"));
+}
+
+static void test_after_a_restart_hosts_get_time_to_come_back(void **arg)
+{
+	struct place *place = *arg;
+	with_free(place, GIB);
+	close_alerts(place);
+	open_alerts(place);
+	run_for(place, 1200);
+	/* What fired goes on, and nothing is said of its silence. */
+	assert_non_null(find(place, "FilesystemAlmostFull"));
+	assert_null(find(place, "HostSilent"));
+	assert_null(with_free(place, 50 * GIB));
+}
+
+static void test_an_alert_that_cannot_be_written_is_not_lost(void **arg)
+{
+	struct place *place = *arg;
+	with_free(place, 50 * GIB);
+	fw_fault_arm(FW_OP_WRITE, 1, -EIO, true);
+	assert_null(with_free(place, GIB));
+	fw_fault_clear();
+	assert_non_null(with_free(place, GIB));
+	fw_fault_arm(FW_OP_WRITE, 1, -EIO, true);
+	assert_non_null(with_free(place, 50 * GIB));
+	fw_fault_clear();
+	assert_null(with_free(place, 50 * GIB));
+}
+
+static void test_raised_and_cleared_by_name(void **arg)
+{
+	struct place *place = *arg;
+	for (int i = 0; i < 2; i++)
+		alert_raise(place->alerts, "HostCloned", "web01", "web01 is on A and on B");
+	struct alert_view *view = find(place, "HostCloned");
+	assert_non_null(view);
+	assert_string_equal(view->severity, "critical");
+	assert_string_equal(annotation(view, "summary"), "web01 is on A and on B");
+	close_alerts(place);
+	open_alerts(place);
+	assert_non_null(find(place, "HostCloned"));
+	alert_clear(place->alerts, "HostCloned", "web01");
+	assert_null(find(place, "HostCloned"));
+	alert_clear(place->alerts, "HostCloned", "web01");
+	fw_fault_arm(FW_OP_WRITE, 1, -EIO, true);
+	alert_raise(place->alerts, "HostCloned", "web01", "again");
+	fw_fault_clear();
+	alert_raise(place->alerts, "HostCloned", "web01", "again");
+	assert_non_null(find(place, "HostCloned"));
+}
+
+static void test_a_rule_that_is_switched_off_closes_its_alerts(void **arg)
+{
+	struct place *place = *arg;
+	assert_non_null(with_free(place, GIB));
+	close_alerts(place);
+	place->rules[rule_find("FilesystemAlmostFull") - rules].enabled = false;
+	open_alerts(place);
+	assert_null(find(place, "FilesystemAlmostFull"));
+	assert_null(with_free(place, GIB));
+}
+
+static void test_the_worst_come_first(void **arg)
+{
+	struct place *place = *arg;
+	with_free(place, GIB);
+	alert_raise(place->alerts, "HostCloned", "web01", "two");
+	struct alert_view *views;
+	size_t n;
+	alert_list(place->alerts, &place->arena, &views, &n, NULL);
+	assert_int_equal(n, 2);
+	assert_string_equal(views[0].rule, "HostCloned");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(test_a_filling_filesystem_fires_and_recovers),
+		CASE(test_a_hold_is_pending_first),
+		CASE(test_late_data_opens_nothing),
+		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),
+		CASE(test_a_new_series_is_found),
+		CASE(test_a_series_that_is_gone_is_not_recovered),
+		CASE(test_a_silent_host_and_its_return),
+		CASE(test_a_laptop_may_be_away),
+		CASE(test_after_a_restart_hosts_get_time_to_come_back),
+		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
+		CASE(test_raised_and_cleared_by_name),
+		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
+		CASE(test_the_worst_come_first),
+	};
+	fw_log_init("test_alerts", (enum fw_level)0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
