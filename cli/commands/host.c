@@ -6,7 +6,6 @@
 
 #include "render.h"
 
-/* "FILESYSTEMS     USED       FREE": a heading over rows that are not headed themselves. */
 static void heading(struct screen *s, const char *text)
 {
 	fw_buf_putc(&s->out, '\n');
@@ -68,8 +67,13 @@ static void write_load(struct screen *s, const json_t *host)
 	screen_printf(s, "cpu     %s of %s", screen_percent(s, host, "cpu_busy_percent"),
 		screen_number(s, host, "cpus"));
 	fw_buf_puts(&s->out, ", load");
-	for (size_t i = 0; i < json_array_size(load) && i < 3; i++)
-		screen_printf(s, " %.2f", json_number_value(json_array_get(load, i)));
+	for (size_t i = 0; i < json_array_size(load) && i < 3; i++) {
+		const json_t *value = json_array_get(load, i);
+		if (json_is_number(value))
+			screen_printf(s, " %.2f", json_number_value(value));
+		else
+			fw_buf_puts(&s->out, " -");
+	}
 	screen_printf(s, "\nmemory  %s of %s\n", screen_percent(s, memory, "used_percent"),
 		screen_size(s, memory, "total"));
 	double swap_total = json_number_value(json_object_get(memory, "swap_total"));
@@ -106,6 +110,8 @@ static void write_filesystems(struct screen *s, const json_t *host)
 	struct table t;
 	size_t i;
 	const json_t *filesystem;
+	if (json_array_size(json_object_get(host, "filesystems")) == 0)
+		return;
 	fw_buf_putc(&s->out, '\n');
 	table_init(&t, s, headings);
 	json_array_foreach(json_object_get(host, "filesystems"), i, filesystem)
@@ -146,6 +152,8 @@ static void write_network(struct screen *s, const json_t *host)
 	struct table t;
 	size_t i;
 	const json_t *device;
+	if (json_array_size(json_object_get(host, "network")) == 0)
+		return;
 	fw_buf_putc(&s->out, '\n');
 	table_init(&t, s, headings);
 	json_array_foreach(json_object_get(host, "network"), i, device)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recorded answers and what the command line makes of them: recorded/NAME.json is
+ * the `data`, recorded/NAME.txt the screen, as wide as a telephone where it says so.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/file.h>
+
+#include "render.h"
+
+/* 2026-11-23T00:00:00Z */
+#define NOW_MS INT64_C(1795392000000)
+
+static const char *folder;
+
+struct recording {
+	const char *name, *answer;
+	enum status (*render)(struct screen *s, const json_t *data);
+	enum status status;
+	size_t width;
+};
+
+static const struct recording recordings[] = {
+	{"hosts", "hosts", render_hosts, STATUS_WELL, 0},
+	{"host", "host", render_host, STATUS_BAD_NEWS, 0},
+	{"host-narrow", "host", render_host, STATUS_BAD_NEWS, 40},
+	{"host-bare", "host-bare", render_host, STATUS_WELL, 40},
+	{"patches", "patches", render_patches, STATUS_WELL, 0},
+	{"disks", "disks", render_disks, STATUS_WELL, 0},
+	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0},
+	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0},
+	{"vector", "vector", render_result, STATUS_WELL, 0},
+	{"matrix", "matrix", render_result, STATUS_WELL, 0},
+	{"scalar", "scalar", render_result, STATUS_WELL, 0},
+	{"series", "series", render_series, STATUS_WELL, 0},
+	{"tokens", "tokens", render_tokens, STATUS_WELL, 0},
+	{"new-token", "new-token", render_new_token, STATUS_WELL, 0},
+	{"agents", "agents", render_agents, STATUS_WELL, 0},
+	{"feeds", "feeds", render_feeds, STATUS_WELL, 0},
+};
+#define N_RECORDINGS (sizeof recordings / sizeof *recordings)
+
+static void read_recorded(const char *name, const char *ending, struct fw_buf *out)
+{
+	char path[1024];
+	struct fw_err err;
+	snprintf(path, sizeof path, "%s/%s.%s", folder, name, ending);
+	if (fw_file_read(path, 1u << 20, out, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static json_t *read_answer(const char *name)
+{
+	struct fw_buf text = {0};
+	json_error_t why;
+	read_recorded(name, "json", &text);
+	json_t *data = json_loadb((const char *)text.data, text.length, 0, &why);
+	if (!data)
+		fail_msg("%s.json:%d: %s", name, why.line, why.text);
+	fw_buf_done(&text);
+	return data;
+}
+
+static void check_recording(const struct recording *r)
+{
+	struct screen s = {.now_ms = NOW_MS, .width = r->width};
+	struct fw_buf wanted = {0};
+	json_t *data = read_answer(r->answer);
+	enum status status = r->render(&s, data);
+	read_recorded(r->name, "txt", &wanted);
+	if (strcmp((const char *)s.out.data, (const char *)wanted.data) != 0)
+		fail_msg("%s:\n%s", r->name, (const char *)s.out.data);
+	assert_int_equal(status, r->status);
+	json_decref(data);
+	fw_buf_done(&wanted);
+	screen_done(&s);
+}
+
+static void test_recorded_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_RECORDINGS; i++)
+		check_recording(&recordings[i]);
+}
+
+/* Every renderer meets every answer, the wrong ones too: nothing that comes may
+ * break one, and no control character may go out but the newline. */
+static void test_no_answer_harms_a_terminal(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_RECORDINGS; i++) {
+		for (size_t k = 0; k <= N_RECORDINGS; k++) {
+			struct screen s = {.now_ms = NOW_MS, .width = 20};
+			json_t *data =
+				read_answer(k < N_RECORDINGS ? recordings[k].answer : "strange");
+			recordings[i].render(&s, data);
+			for (size_t at = 0; at < s.out.length; at++)
+				assert_true(s.out.data[at] == '\n' ||
+					(s.out.data[at] >= ' ' && s.out.data[at] != 0x7f));
+			json_decref(data);
+			screen_done(&s);
+		}
+	}
+}
+
+static void test_colours_are_for_terminals(void **state)
+{
+	(void)state;
+	struct screen s = {.now_ms = NOW_MS, .colour = true};
+	json_t *data = read_answer("hosts");
+	render_hosts(&s, data);
+	assert_non_null(strstr((const char *)s.out.data, "\033[1;31msilent\033[0m"));
+	assert_non_null(strstr((const char *)s.out.data, "evil\\x1b[31m"));
+	json_decref(data);
+	screen_done(&s);
+}
+
+static void test_widths(void **state)
+{
+	(void)state;
+	assert_int_equal(screen_width("web01"), 5);
+	assert_int_equal(screen_width("na\xc3\xafve"), 5);
+	assert_int_equal(screen_width("\xe6\x9d\xb1\xe4\xba\xac"), 4);
+	assert_int_equal(screen_width("e\xcc\x81"), 1);
+	assert_int_equal(screen_width("\xf0\x9f\x98\x80"), 2);
+	assert_int_equal(screen_width(""), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recorded_answers),
+		cmocka_unit_test(test_no_answer_harms_a_terminal),
+		cmocka_unit_test(test_colours_are_for_terminals),
+		cmocka_unit_test(test_widths),
+	};
+	if (argc != 2)
+		return 1;
+	folder = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
