@@ -159,12 +159,12 @@ static bool is_readonly(const char *options, size_t length)
 /* "36 35 98:0 /root /mountpoint rw,noatime master:1 - ext3 /dev/root rw,errors=continue" */
 static bool cut_mount(struct fw_cursor *line, struct mount *out)
 {
-	uint64_t ids;
+	uint64_t id, parent;
 	const char *word;
 	size_t length;
-	if (!fw_cut_u64(line, &ids) || !fw_cut_u64(line, &ids) || !fw_cut_u64(line, &out->major) ||
-		!fw_cut_literal(line, ":") || !fw_cut_u64(line, &out->minor) ||
-		!fw_cut_word(line, &word, &length) ||
+	if (!fw_cut_u64(line, &id) || !fw_cut_u64(line, &parent) ||
+		!fw_cut_u64(line, &out->major) || !fw_cut_literal(line, ":") ||
+		!fw_cut_u64(line, &out->minor) || !fw_cut_word(line, &word, &length) ||
 		!cut_path(line, out->mountpoint, sizeof out->mountpoint) ||
 		!fw_cut_word(line, &word, &length))
 		return false;

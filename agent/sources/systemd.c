@@ -70,10 +70,10 @@ static const char *const properties[PROPERTIES] = {
 	[N_REFUSED] = "NRefused",
 };
 
-static const char *const show_units[] = {"", "show", "--all", "--no-pager",
-	"--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,NAccepted,NConnections,"
-	"NRefused",
-	"*", NULL};
+#define WANTED                                                                          \
+	"--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,NAccepted," \
+	"NConnections,NRefused"
+static const char *const show_units[] = {"", "show", "--all", "--no-pager", WANTED, "*", NULL};
 static const char *const show_manager[] = {
 	"", "show", "--no-pager", "--property=Version,SystemState", NULL};
 
@@ -123,11 +123,11 @@ static void add_count(struct sweep *out, size_t metric, const struct unit *u, si
 /* "Sun 2026-11-22 23:50:42 UTC" */
 static void add_last_trigger(struct sweep *out, const struct unit *u)
 {
-	char date[16], time[16], text[40];
+	char weekday[8], date[16], time[16], text[40];
 	int64_t at_ms;
 	const char *value = u->values[LAST_TRIGGER_USEC];
 	struct fw_cursor c = {value, value + strlen(value)};
-	if (!cut_name(&c, ' ', date, sizeof date) || !cut_name(&c, ' ', date, sizeof date) ||
+	if (!cut_name(&c, ' ', weekday, sizeof weekday) || !cut_name(&c, ' ', date, sizeof date) ||
 		!cut_name(&c, ' ', time, sizeof time))
 		return;
 	snprintf(text, sizeof text, "%sT%sZ", date, time);
