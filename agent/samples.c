@@ -66,6 +66,13 @@ struct sample {
 	const char *labels[2 * FW_LABELS_LIMIT + 1];
 };
 
+/* A label's name as our own sources write them. */
+static bool is_name(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+	return length > 0 && text[length] == '\0';
+}
+
 static bool cut_sample(struct reader *r, const struct source *source, struct sample *out)
 {
 	uint64_t metric, mantissa, n_labels;
@@ -75,10 +82,11 @@ static bool cut_sample(struct reader *r, const struct source *source, struct sam
 	out->metric = &source->metrics[metric];
 	out->mantissa = fw_unzigzag(mantissa);
 	size_t n = (size_t)n_labels;
-	for (size_t i = 0; i < 2 * n; i++) {
-		if (!cut_text(r, &out->labels[i]))
+	for (size_t i = 0; i < 2 * n; i += 2) {
+		if (!cut_text(r, &out->labels[i]) || !is_name(out->labels[i]) ||
+			!cut_text(r, &out->labels[i + 1]))
 			return false;
-		if (i >= 2 && i % 2 == 0 && strcmp(out->labels[i - 2], out->labels[i]) >= 0)
+		if (i > 0 && strcmp(out->labels[i - 2], out->labels[i]) >= 0)
 			return false;
 	}
 	out->labels[2 * n] = NULL;

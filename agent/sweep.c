@@ -224,10 +224,13 @@ static void add_cleaned(
 {
 	struct fw_arena text = {0};
 	const char *clean[2 * FW_LABELS_LIMIT + 1] = {0};
-	for (size_t i = 0; labels[i] && i < 2 * FW_LABELS_LIMIT; i++) {
+	for (size_t i = 0; labels[i]; i += 2) {
+		assert(i < 2 * FW_LABELS_LIMIT);
 		char *out = fw_arena_alloc(&text, FW_SYMBOL_LIMIT + 1);
-		clean[i] = is_clean(labels[i]) ? labels[i]
-					       : fw_escape(labels[i], out, FW_SYMBOL_LIMIT + 1);
+		clean[i] = labels[i];
+		clean[i + 1] = is_clean(labels[i + 1])
+			? labels[i + 1]
+			: fw_escape(labels[i + 1], out, FW_SYMBOL_LIMIT + 1);
 	}
 	add_searched(s, metric, mantissa, clean);
 	fw_arena_done(&text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every source, on a machine where one file has the fuzzer's contents.
+/* The sources, on a machine where one file has the fuzzer's contents.
  *
  * The first byte chooses the file; the source that reads it runs twice, since
  * some remember what they read.
@@ -21,33 +21,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const files[] = {
-	"proc/net/arp",
-	"proc/net/stat/nf_conntrack",
-	"proc/stat",
-	"proc/sys/fs/file-nr",
-	"proc/diskstats",
-	"run/udev/data/b8:0",
-	"proc/self/mountinfo",
-	"recorded/statvfs",
-	"proc/loadavg",
-	"proc/meminfo",
-	"proc/net/snmp",
-	"proc/net/netstat",
-	"proc/net/snmp6",
-	"proc/net/dev",
-	"sys/class/net/eth0/flags",
-	"etc/os-release",
-	"etc/redhat-release",
-	"proc/pressure/io",
-	"proc/1/stat",
-	"proc/schedstat",
-	"proc/net/sockstat",
-	"proc/net/softnet_stat",
-	"recorded/systemctl-show",
-	"recorded/systemctl-manager",
-	"proc/vmstat",
-	"var/lib/dpkg/status",
+static const struct {
+	const char *path, *source;
+} files[] = {
+	{"proc/net/arp", "arp"},
+	{"proc/net/stat/nf_conntrack", "conntrack"},
+	{"proc/stat", "cpu"},
+	{"proc/sys/fs/file-nr", "descriptors"},
+	{"proc/diskstats", "disk"},
+	{"run/udev/data/b8:0", "disk"},
+	{"proc/self/mountinfo", "filesystem"},
+	{"recorded/statvfs", "filesystem"},
+	{"proc/loadavg", "load"},
+	{"proc/meminfo", "memory"},
+	{"proc/net/snmp", "netstat"},
+	{"proc/net/netstat", "netstat"},
+	{"proc/net/snmp6", "netstat"},
+	{"proc/net/dev", "network"},
+	{"sys/class/net/eth0/flags", "network"},
+	{"etc/os-release", "os"},
+	{"etc/redhat-release", "os"},
+	{"proc/pressure/io", "pressure"},
+	{"proc/1/stat", "processes"},
+	{"proc/schedstat", "schedstat"},
+	{"proc/net/sockstat", "sockstat"},
+	{"proc/net/softnet_stat", "softnet"},
+	{"recorded/systemctl-show", "systemd"},
+	{"recorded/systemctl-manager", "systemd"},
+	{"proc/vmstat", "vmstat"},
+	{"var/lib/dpkg/status", "packages"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 
@@ -132,13 +134,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!machine.root_path)
 		make_machine();
-	const char *file = files[data[0] % COUNT];
-	write_file(file, data + 1, size - 1);
+	size_t file = data[0] % COUNT;
+	write_file(files[file].path, data + 1, size - 1);
 	struct sweep *s = sweep_new();
 	for (size_t i = 0; sources[i]; i++)
-		read_twice(&machine, sources[i], s);
+		if (strcmp(sources[i]->name, files[file].source) == 0)
+			read_twice(&machine, sources[i], s);
 	sweep_free(s);
-	unlinkat(machine.root, file, 0);
+	unlinkat(machine.root, files[file].path, 0);
 	write_surroundings();
 	return 0;
 }
