@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "testkit.h"
@@ -37,10 +39,183 @@ static void test_reads_back(void **state)
 	kit_done(&kit);
 }
 
+static void test_latest_and_hosts(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct sender sender = {0};
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < 5; i++)
+		sender_send(&sender, STORE_LIVE, kit.host, kit.schema, start_ms() + i * STEP, 1,
+			STEP, i == 0);
+	/* Late sweeps come in between and after: they are read, and are not the latest. */
+	assert_int_equal(sender_send(&sender, STORE_BACKLOG, kit.host, kit.schema,
+				 start_ms() - 600 * STEP, 30, STEP, true),
+		STORE_DURABLE);
+	for (int again = 0; again < 2; again++) {
+		struct fw_arena arena = {0};
+		struct store_group *groups;
+		size_t n;
+		assert_int_equal(store_select(kit.store, NULL, 0, start_ms(), kit_now_ms, &arena,
+					 &groups, &n, NULL),
+			0);
+		assert_int_equal(n, 1);
+		int64_t at_ms, *cells;
+		assert_int_equal(store_latest(kit.store, &groups[0], &arena, &at_ms, &cells), 0);
+		assert_int_equal(at_ms, start_ms() + 4 * STEP);
+		for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+			assert_int_equal(cells[c], kit_cell(at_ms, c));
+		struct store_host *hosts;
+		assert_int_equal(store_hosts(kit.store, &arena, &hosts), 1);
+		assert_int_equal(hosts[0].newest_ms, at_ms);
+		assert_int_equal(hosts[0].agent[3], 1);
+		assert_string_equal(hosts[0].labels[0].value, "alpha");
+		assert_int_equal(hosts[0].changes, again ? 0 : 5);
+		fw_arena_done(&arena);
+		assert_int_equal(kit_count(&kit, kit.host, true), 35);
+		kit_reopen(&kit);
+	}
+	kit_done(&kit);
+}
+
+static bool equals(const struct store_matcher *matcher, const char *value)
+{
+	return strcmp(matcher->value, value) == 0;
+}
+
+static size_t count_columns(struct kit *kit, const struct store_matcher *matchers, size_t n)
+{
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	size_t n_groups, columns = 0;
+	assert_int_equal(store_select(kit->store, matchers, n, 0, kit_now_ms, &arena, &groups,
+				 &n_groups, NULL),
+		0);
+	for (size_t i = 0; i < n_groups; i++)
+		columns += groups[i].n_columns;
+	fw_arena_done(&arena);
+	return columns;
+}
+
+static void test_matchers(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct sender sender = {0};
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	const char *const names[] = {"alpha", "beta", "gamma"};
+	for (int i = 0; i < 3; i++)
+		sender_send(&sender, STORE_LIVE, kit_host(&kit, names[i]), kit.schema, start_ms(),
+			1, STEP, true);
+	const struct store_matcher by_name = {"__name__", equals, "m3", NULL};
+	const struct store_matcher by_host = {"instance", equals, "beta", NULL};
+	const struct store_matcher nobody = {"instance", equals, "delta", NULL};
+	const struct store_matcher lacking = {"colour", equals, "", NULL};
+	const struct store_matcher both[] = {by_name, by_host, lacking};
+	assert_int_equal(count_columns(&kit, NULL, 0), 3 * KIT_COLUMNS);
+	assert_int_equal(count_columns(&kit, &by_name, 1), 3);
+	assert_int_equal(count_columns(&kit, &by_host, 1), KIT_COLUMNS);
+	assert_int_equal(count_columns(&kit, &nobody, 1), 0);
+	assert_int_equal(count_columns(&kit, &lacking, 1), 3 * KIT_COLUMNS);
+	assert_int_equal(count_columns(&kit, both, 3), 1);
+	kit_done(&kit);
+}
+
+/* The ring is small: what is old goes, the budget stays, the newest is there. */
+static void test_ring_wraps(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct sender sender = {0};
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	struct store_stat stat;
+	int64_t at_ms = 1700000000000;
+	kit.config.any_age = true;
+	kit_reopen(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	static int64_t cells[60 * 2000], times[60];
+	const char *names[2000];
+	static char text[2000][8];
+	for (int i = 0; i < 2000; i++) {
+		snprintf(text[i], sizeof text[i], "w%d", i);
+		names[i] = text[i];
+	}
+	uint32_t wide = kit_schema_of(&kit, names, 2000);
+	uint64_t random = 1;
+	for (int block = 0; block < 60; block++) {
+		for (int i = 0; i < 60; i++)
+			times[i] = at_ms += STEP;
+		for (int i = 0; i < 60 * 2000; i++)
+			cells[i] = (int64_t)((random = random * 6364136223846793005u + 1) >> 40);
+		struct store_entry entry = {
+			.kind = STORE_CELLS,
+			.host = kit.host,
+			.schema = wide,
+			.sweeps = {.n_sweeps = 10,
+				.n_columns = 2000,
+				.times_ms = times,
+				.cells = cells},
+		};
+		for (int part = 0; part < 6; part++) {
+			entry.sweeps.times_ms = times + 10 * part;
+			entry.sweeps.cells = cells + 10 * 2000 * part;
+			kit_submit(&kit, &entry);
+			assert_int_equal(entry.verdict, STORE_BAD);
+			break;
+		}
+		for (int part = 0; part < 60; part++) {
+			entry.sweeps.n_sweeps = 1;
+			entry.sweeps.times_ms = times + part;
+			entry.sweeps.cells = cells + 2000 * part;
+			kit_submit(&kit, &entry);
+			assert_int_equal(entry.verdict, STORE_DURABLE);
+		}
+	}
+	store_stat(kit.store, &stat);
+	assert_true(stat.used_bytes <= 8 << 20);
+	assert_true(stat.oldest_ms > 1700000000000 + 60 * STEP);
+	assert_int_equal(stat.newest_ms, at_ms);
+	assert_int_equal(stat.damaged_blocks, 0);
+	int64_t oldest_ms = stat.oldest_ms;
+	kit_reopen(&kit);
+	store_stat(kit.store, &stat);
+	assert_int_equal(stat.newest_ms, at_ms);
+	assert_true(stat.oldest_ms >= oldest_ms);
+	store_close(kit.store);
+	assert_int_equal(kit_check(kit.dir), 0);
+	kit_remove(kit.dir);
+}
+
+static void test_refuses(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct fw_err err;
+	kit_init(&kit);
+	store_close(kit.store);
+	kit.config.raw_bytes = 1 << 20;
+	assert_int_equal(kit_open(&kit, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "8 MiB"));
+	kit.config.raw_bytes = 16 << 20;
+	assert_int_equal(kit_open(&kit, &err), 0);
+	store_close(kit.store);
+	kit.config.raw_bytes = 8 << 20;
+	assert_int_equal(kit_open(&kit, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "cannot shrink"));
+	kit_remove(kit.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_back),
+		cmocka_unit_test(test_latest_and_hosts),
+		cmocka_unit_test(test_matchers),
+		cmocka_unit_test(test_ring_wraps),
+		cmocka_unit_test(test_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
