@@ -19,7 +19,6 @@ struct check {
 	void (*report)(const char *sentence, void *arg);
 	void *arg;
 	int faults;
-	uint32_t segment;
 };
 
 __attribute__((format(printf, 2, 3))) static void found(
@@ -35,52 +34,52 @@ __attribute__((format(printf, 2, 3))) static void found(
 		check->report(sentence, check->arg);
 }
 
-static void check_block(const struct block_ref *ref, const uint8_t *body, size_t length, void *arg)
+static void count_block(struct store_stat *stat, const struct block_ref *ref, uint32_t n_columns)
 {
-	struct check *check = arg;
-	struct store_stat *stat = check->stat;
-	const struct named_schema *schema = names_schema(&check->names, ref->schema);
-	struct fw_batch batch;
-	if (!schema || !names_host(&check->names, ref->host)) {
-		found(check, "raw/%04x at %u: a block of an unknown %s", check->segment,
-			ref->offset, schema ? "host" : "schema");
-		return;
-	}
-	fw_arena_reset(&check->arena);
-	int rc = block_decode(
-		ref, body, length, schema->schema.n_columns, &check->arena, &check->cells, &batch);
-	if (rc < 0) {
-		found(check, "raw/%04x at %u: a block that cannot be decoded", check->segment,
-			ref->offset);
-		return;
-	}
+	int64_t last_ms = ref->t0_ms + ref->span_ms;
 	if (stat->blocks == 0 || ref->t0_ms < stat->oldest_ms)
 		stat->oldest_ms = ref->t0_ms;
-	if (stat->blocks == 0 || ref->t0_ms + ref->span_ms > stat->newest_ms)
-		stat->newest_ms = ref->t0_ms + ref->span_ms;
+	if (stat->blocks == 0 || last_ms > stat->newest_ms)
+		stat->newest_ms = last_ms;
 	stat->blocks++;
-	stat->sweeps += batch.n_sweeps;
-	stat->samples += (uint64_t)batch.n_sweeps * schema->schema.n_columns;
+	stat->sweeps += ref->n_sweeps;
+	stat->samples += (uint64_t)ref->n_sweeps * n_columns;
+}
+
+static void check_block(struct check *check, const struct ring_place *place, struct fw_buf *buf)
+{
+	const struct block_ref *ref = &place->ref;
+	const struct named_schema *schema = names_schema(&check->names, ref->schema);
+	const uint8_t *body;
+	size_t length;
+	struct fw_batch batch;
+	int rc = ring_read(&check->ring, place, buf, &body, &length);
+	fw_arena_reset(&check->arena);
+	if (rc >= 0 && schema)
+		rc = block_decode(ref, body, length, schema->schema.n_columns, &check->arena,
+			&check->cells, &batch);
+	if (rc < 0)
+		found(check, "raw/%04x: the block at %u is damaged", place->segment, ref->offset);
+	else if (!schema || !names_host(&check->names, ref->host))
+		found(check, "raw/%04x: the block at %u is of an unknown %s", place->segment,
+			ref->offset, schema ? "host" : "schema");
+	else
+		count_block(check->stat, ref, schema->schema.n_columns);
+	check->stat->damaged_blocks += rc < 0;
 }
 
 static void check_ring(struct check *check)
 {
+	struct fw_buf buf = {0};
 	for (uint32_t i = 0; i < check->ring.n_segments; i++) {
-		struct ring_segment *segment = &check->ring.segments[i];
-		check->segment = i;
-		if (segment->number == 0)
-			continue;
-		uint64_t indexed = segment->n_blocks, before = check->stat->blocks;
-		unsigned damaged = ring_scan(&check->ring, segment, check_block, check);
-		check->stat->damaged_blocks += damaged;
-		check->stat->used_bytes += segment->used;
-		if (damaged > 0)
-			found(check, "raw/%04x: %u damaged places", i, damaged);
-		else if (check->stat->blocks - before < indexed)
-			found(check, "raw/%04x: the index names %llu blocks, %llu are there", i,
-				(unsigned long long)indexed,
-				(unsigned long long)(check->stat->blocks - before));
+		const struct ring_segment *segment = &check->ring.segments[i];
+		for (size_t k = 0; segment->number && k < segment->n_blocks; k++) {
+			struct ring_place place = {segment->blocks[k], i, segment->number};
+			check_block(check, &place, &buf);
+		}
+		check->stat->used_bytes += segment->number ? segment->used : 0;
 	}
+	fw_buf_done(&buf);
 }
 
 static void check_record(const struct log_record *record, void *arg)

@@ -16,21 +16,21 @@ enum segment_state { SEGMENT_FREE, SEGMENT_OPEN, SEGMENT_SEALED };
 
 /* ---- blocks ---- */
 
-static void put_block(uint8_t *at, const struct block_ref *ref, uint64_t number)
+static void put_block(uint8_t *at, const struct block_ref *ref, const struct ring_segment *segment)
 {
 	put_u32(at + 12, ref->host);
 	put_u32(at + 16, ref->schema);
 	put_u16(at + 20, ref->n_sweeps);
 	put_u16(at + 22, ref->flags);
-	put_u64(at + 24, number);
+	put_u64(at + 24, segment->number);
 	put_u64(at + 32, (uint64_t)ref->t0_ms);
 	put_u32(at + 40, ref->span_ms);
-	put_u32(at + 44, 0);
+	put_u32(at + 44, (uint32_t)segment->synced);
 	put_u64(at + 48, ref->logged_from);
 	put_u64(at + 56, ref->logged_to);
 }
 
-bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, uint64_t *segment)
+bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, struct block_home *home)
 {
 	if (length < BLOCK_BYTES - ENVELOPE_BYTES)
 		return false;
@@ -45,7 +45,8 @@ bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, uint64_
 		.logged_to = get_u64(at + 56),
 		.length = (uint32_t)(ENVELOPE_BYTES + length),
 	};
-	*segment = get_u64(at + 24);
+	home->number = get_u64(at + 24);
+	home->synced = get_u32(at + 44);
 	return ref->t0_ms < INT64_MAX - UINT32_MAX;
 }
 
@@ -209,7 +210,8 @@ unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
 	void *arg)
 {
 	struct scan scan;
-	uint64_t offset = RING_HEADER_BYTES, sound = offset, number;
+	uint64_t offset = RING_HEADER_BYTES, sound = offset;
+	struct block_home home;
 	uint32_t length;
 	const uint8_t *at;
 	unsigned damaged = 0;
@@ -217,15 +219,21 @@ unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
 		&scan, segment->fd, ring->super->raw_segment_bytes, MAGIC_BLOCK, ring->super->salt);
 	while ((at = scan_next(&scan, &offset, &length))) {
 		struct block_ref ref;
-		if (!block_open(at, length, &ref, &number) ||
-			(segment->number && number != segment->number)) {
+		if (!block_open(at, length, &ref, &home) ||
+			(segment->number && home.number != segment->number)) {
 			offset += 8;
 			continue;
 		}
-		segment->number = number;
-		damaged += offset != sound;
+		segment->number = home.number;
+		/* A hole that was never synced is the torn end of a life: its sweeps are
+		 * still in the log. */
+		if (offset != sound && home.synced > sound)
+			damaged++;
+		else if (offset != sound)
+			segment->torn = true;
 		ref.offset = (uint32_t)offset;
-		on_block(&ref, at + BLOCK_BYTES, ref.length - BLOCK_BYTES, arg);
+		if (!(ref.flags & BLOCK_VOID))
+			on_block(&ref, at + BLOCK_BYTES, ref.length - BLOCK_BYTES, arg);
 		offset = sound = offset + align8(ref.length);
 	}
 	segment->used = sound;
@@ -300,6 +308,42 @@ static int load_segment(struct ring *ring, struct ring_segment *segment)
 	return 0;
 }
 
+/* A block of no sweeps from the end of what is sound to the next block. */
+static int write_void(
+	struct ring *ring, const struct ring_segment *segment, uint64_t from, uint64_t to)
+{
+	uint8_t *at = fw_alloc((size_t)(to - from));
+	const struct block_ref ref = {.flags = BLOCK_VOID};
+	put_block(at, &ref, segment);
+	envelope_seal(at, MAGIC_BLOCK, (size_t)(to - from) - ENVELOPE_BYTES, ring->super->salt);
+	int rc = fw_pwrite(segment->fd, at, (size_t)(to - from), from);
+	fw_free(at);
+	return rc;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct block_ref *x = a, *y = b;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Once there is no hole of the past, a later one is known for damage. */
+static int fill_holes(struct ring *ring, struct ring_segment *segment)
+{
+	uint64_t sound = RING_HEADER_BYTES;
+	int rc = 0;
+	qsort(segment->blocks, segment->n_blocks, sizeof *segment->blocks, by_offset);
+	for (size_t i = 0; i < segment->n_blocks && rc >= 0; i++) {
+		const struct block_ref *ref = &segment->blocks[i];
+		if (ref->offset >= sound + BLOCK_BYTES)
+			rc = write_void(ring, segment, sound, ref->offset);
+		sound = ref->offset + align8(ref->length);
+	}
+	if (segment->n_blocks)
+		qsort(segment->blocks, segment->n_blocks, sizeof *segment->blocks, by_place);
+	return rc < 0 ? rc : fw_fdatasync(segment->fd);
+}
+
 static int open_segment(struct ring *ring, uint32_t i, const char *path, bool read_only)
 {
 	struct ring_segment *segment = &ring->segments[i];
@@ -314,9 +358,10 @@ static int open_segment(struct ring *ring, uint32_t i, const char *path, bool re
 			return rc;
 	}
 	int rc = load_segment(ring, segment);
-	if (rc >= 0 && segment->number && !segment->sealed)
-		ring->open[segment->late] = (int32_t)i;
-	return rc;
+	if (rc < 0 || !segment->number || segment->sealed)
+		return rc;
+	ring->open[segment->late] = (int32_t)i;
+	return segment->torn && !read_only ? fill_holes(ring, segment) : 0;
 }
 
 int ring_open(struct ring *ring, const char *dir, const struct super *super, bool read_only,
@@ -411,7 +456,7 @@ static int open_next(struct ring *ring, bool late)
 	segment->sealed = false;
 	segment->late = late;
 	segment->n_blocks = 0;
-	segment->used = RING_HEADER_BYTES;
+	segment->used = segment->synced = RING_HEADER_BYTES;
 	pthread_rwlock_unlock(&ring->lock);
 	ring->open[late] = (int32_t)i;
 	segment->used = 0; /* no index yet */
@@ -445,7 +490,7 @@ int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_
 	size_t whole = BLOCK_BYTES + length, padded = (size_t)align8(whole);
 	fw_buf_reset(&ring->scratch);
 	uint8_t *at = fw_buf_reserve(&ring->scratch, padded);
-	put_block(at, ref, segment->number);
+	put_block(at, ref, segment);
 	memcpy(at + BLOCK_BYTES, body, length);
 	memset(at + whole, 0, padded - whole);
 	envelope_seal(at, MAGIC_BLOCK, whole - ENVELOPE_BYTES, ring->super->salt);
@@ -467,9 +512,11 @@ int ring_sync(struct ring *ring)
 	for (int late = 0; late < 2 && ring->dirty_bytes; late++) {
 		if (ring->open[late] < 0)
 			continue;
-		int rc = fw_fdatasync(ring->segments[ring->open[late]].fd);
+		struct ring_segment *segment = &ring->segments[ring->open[late]];
+		int rc = fw_fdatasync(segment->fd);
 		if (rc < 0)
 			return rc;
+		segment->synced = segment->used;
 	}
 	ring->dirty_bytes = 0;
 	return 0;
@@ -488,6 +535,7 @@ int ring_finish(struct ring *ring)
 			rc = write_header(ring, segment, SEGMENT_OPEN);
 		if (rc < 0)
 			return rc;
+		segment->synced = segment->used;
 	}
 	ring->dirty_bytes = 0;
 	return 0;
@@ -541,9 +589,9 @@ int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *
 	int64_t inside =
 		got < 0 ? -1 : envelope_open(at, (size_t)got, MAGIC_BLOCK, ring->super->salt);
 	struct block_ref ref;
-	uint64_t number = 0;
-	bool sound = inside >= 0 && block_open(at, (size_t)inside, &ref, &number) &&
-		number == place->number && ref.host == place->ref.host &&
+	struct block_home home;
+	bool sound = inside >= 0 && block_open(at, (size_t)inside, &ref, &home) &&
+		home.number == place->number && ref.host == place->ref.host &&
 		ref.schema == place->ref.schema;
 	if (!sound)
 		return is_current(ring, place) ? -EBADMSG : -ESTALE;

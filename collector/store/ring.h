@@ -27,7 +27,7 @@
 enum {
 	BLOCK_LATE = 1,    /* not part of the live run */
 	BLOCK_PARTIAL = 2, /* more blocks of the same run follow */
-	BLOCK_MADE_HERE = 4,
+	BLOCK_VOID = 4,    /* no sweeps: fills a hole that a power cut left */
 };
 
 /* A block as the index knows it. */
@@ -44,7 +44,8 @@ struct ring_segment {
 	int fd;
 	uint64_t number; /* of its life; 0: free */
 	bool sealed, late;
-	uint64_t used;
+	bool torn;             /* found at open: a hole where blocks were never synced */
+	uint64_t used, synced; /* offsets: the end of its blocks, and of those that were synced */
 	int64_t min_ms, max_ms;
 	struct block_ref *blocks;
 	size_t n_blocks, capacity;
@@ -94,5 +95,10 @@ unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
 	void (*on_block)(
 		const struct block_ref *ref, const uint8_t *body, size_t length, void *arg),
 	void *arg);
-/* The head of a block; false: malformed. `segment` is the life it belongs to. */
-bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, uint64_t *segment);
+/* Which life of which segment a block was written into. */
+struct block_home {
+	uint64_t number;
+	uint32_t synced; /* what lay before this offset had been synced */
+};
+/* The head of a block; false: malformed. */
+bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, struct block_home *home);

@@ -397,7 +397,7 @@ static void serve(struct store *store)
 			deadline_ms = 0;
 			others = false;
 		}
-		if (now_ms >= tick_ms && !store->failed) {
+		if (now_ms >= tick_ms && !store->failed && !store->applied_first) {
 			tick(store, now_ms);
 			tick_ms = now_ms + TICK_MS;
 		}

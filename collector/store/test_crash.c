@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Power cuts. Writes and syncs of the store pass through here: what was written
+ * since the last sync of its file may be there, not be there, or be torn at a
+ * sector. At a random operation the disk is copied as it might be after a cut,
+ * the copy is opened, and agents say what they know to have been acknowledged.
+ * Then life goes on from the copy, so recovery is cut as well.
+ *
+ * The control syncs nothing, and must lose something.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fenwatch/mem.h>
+
+#include "testkit.h"
+
+enum { SENDERS = 3, STEP = 15000, ROUNDS = 40, BURST = 8, SECTOR = 512, NUMBERS = 8192 };
+
+/* ---- the disk ---- */
+
+struct unsynced {
+	struct unsynced *next;
+	char path[256]; /* within the store */
+	uint64_t offset;
+	size_t length;
+	uint8_t data[];
+};
+
+static struct {
+	pthread_mutex_t lock;
+	char store[64], synced[72], cut[72];
+	bool watching, lying;
+	int until_cut;
+	struct unsynced *first, **end;
+	uint64_t random;
+	uint64_t acked[SENDERS][STORE_LANES], acked_at_cut[SENDERS][STORE_LANES];
+} disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .end = &disk.first};
+
+static uint32_t chance(uint32_t below)
+{
+	disk.random = disk.random * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(disk.random >> 33) % below;
+}
+
+/* The path within the watched store, or NULL. */
+static const char *path_of(int fd, char path[512])
+{
+	char link[64];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, 511);
+	size_t prefix = strlen(disk.store);
+	if (n <= 0 || !disk.watching)
+		return NULL;
+	path[n] = '\0';
+	return strncmp(path, disk.store, prefix) == 0 ? path + prefix : NULL;
+}
+
+static void write_to(const char *folder, const struct unsynced *w, size_t from, size_t length)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s%s", folder, w->path);
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, w->data + from, length, (off_t)(w->offset + from)), length);
+	close(fd);
+}
+
+static void write_some(const struct unsynced *w)
+{
+	size_t to_boundary = SECTOR - w->offset % SECTOR;
+	for (size_t at = 0, n; at < w->length; at += n) {
+		n = at == 0 ? to_boundary : SECTOR;
+		if (n > w->length - at)
+			n = w->length - at;
+		if (chance(2))
+			write_to(disk.cut, w, at, n);
+	}
+}
+
+static void take_cut(void)
+{
+	kit_copy(disk.synced, disk.cut);
+	for (struct unsynced *w = disk.first; w; w = w->next) {
+		uint32_t fate = chance(3);
+		if (fate == 0)
+			write_to(disk.cut, w, 0, w->length);
+		else if (fate == 1)
+			write_some(w);
+	}
+	memcpy(disk.acked_at_cut, disk.acked, sizeof disk.acked);
+}
+
+static void pass_time(void)
+{
+	if (disk.watching && disk.until_cut > 0 && --disk.until_cut == 0)
+		take_cut();
+}
+
+int __real_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
+int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
+int __real_fw_fdatasync(int fd);
+int __wrap_fw_fdatasync(int fd);
+
+int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
+{
+	char buffer[512];
+	pthread_mutex_lock(&disk.lock);
+	const char *path = path_of(fd, buffer);
+	if (path) {
+		pass_time();
+		struct unsynced *w = malloc(sizeof *w + length);
+		*w = (struct unsynced){.offset = offset, .length = length};
+		snprintf(w->path, sizeof w->path, "%s", path);
+		memcpy(w->data, data, length);
+		*disk.end = w;
+		disk.end = &w->next;
+	}
+	int rc = __real_fw_pwrite(fd, data, length, offset);
+	pthread_mutex_unlock(&disk.lock);
+	return rc;
+}
+
+static void sync_path(const char *path)
+{
+	struct unsynced **at = &disk.first;
+	while (*at) {
+		struct unsynced *w = *at;
+		if (strcmp(w->path, path) != 0) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		write_to(disk.synced, w, 0, w->length);
+		free(w);
+	}
+	disk.end = at;
+}
+
+int __wrap_fw_fdatasync(int fd)
+{
+	char buffer[512];
+	pthread_mutex_lock(&disk.lock);
+	const char *path = path_of(fd, buffer);
+	if (path) {
+		pass_time();
+		if (!disk.lying)
+			sync_path(path);
+	}
+	pthread_mutex_unlock(&disk.lock);
+	return 0;
+}
+
+static void stop_watching(void)
+{
+	pthread_mutex_lock(&disk.lock);
+	disk.watching = false;
+	while (disk.first) {
+		struct unsynced *w = disk.first;
+		disk.first = w->next;
+		free(w);
+	}
+	disk.end = &disk.first;
+	pthread_mutex_unlock(&disk.lock);
+}
+
+/* ---- the agents ---- */
+
+struct machine {
+	struct kit *kit;
+	uint32_t host;
+	uint64_t session;
+	uint64_t next[STORE_LANES], made[STORE_LANES];
+	int64_t at_ms[STORE_LANES][NUMBERS]; /* first sweep of each number */
+	int64_t last[KIT_COLUMNS];
+	bool has_last;
+};
+
+static struct machine machines[SENDERS];
+
+struct shipment {
+	struct store_entry entry;
+	struct fw_buf message;
+	struct fw_arena arena;
+	struct fw_batch batch;
+	unsigned machine;
+	bool done;
+};
+
+static pthread_mutex_t done_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t done_cond = PTHREAD_COND_INITIALIZER;
+
+static void on_shipped(struct store_entry *entry)
+{
+	struct shipment *s = (struct shipment *)(void *)entry;
+	pthread_mutex_lock(&disk.lock);
+	if (entry->verdict == STORE_DURABLE && entry->kind == STORE_BATCH)
+		disk.acked[s->machine][entry->lane] = entry->seq;
+	pthread_mutex_unlock(&disk.lock);
+	pthread_mutex_lock(&done_lock);
+	s->done = true;
+	pthread_cond_signal(&done_cond);
+	pthread_mutex_unlock(&done_lock);
+}
+
+static void address(struct shipment *s, unsigned machine, enum store_kind kind)
+{
+	*s = (struct shipment){.machine = machine};
+	s->entry = (struct store_entry){
+		.kind = kind,
+		.stream = 7,
+		.session = machines[machine].session,
+		.received_ms = kit_now_ms,
+		.on_done = on_shipped,
+	};
+	memset(s->entry.agent, (int)machine + 1, sizeof s->entry.agent);
+}
+
+static uint32_t sweeps_of(enum store_lane lane)
+{
+	return lane == STORE_BACKLOG ? 20 : 1;
+}
+
+/* The batch with the machine's next number: the same whenever it is made again. */
+static void pack(struct shipment *s, unsigned index, enum store_lane lane)
+{
+	struct machine *m = &machines[index];
+	uint64_t seq = m->next[lane]++;
+	uint32_t n = sweeps_of(lane);
+	assert_true(seq < NUMBERS);
+	if (seq > m->made[lane]) {
+		int64_t base = kit_now_ms - INT64_C(3600000) * (lane == STORE_LIVE ? 24 : 500);
+		m->at_ms[lane][seq] = base + (int64_t)seq * STEP * n;
+		m->made[lane] = seq;
+	}
+	int64_t times[20], cells[20 * KIT_COLUMNS];
+	for (uint32_t i = 0; i < n; i++) {
+		times[i] = m->at_ms[lane][seq] + i * STEP;
+		for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+			cells[i * KIT_COLUMNS + c] = kit_cell(times[i], c);
+	}
+	struct fw_sweeps sweeps = {
+		.n_sweeps = n, .n_columns = KIT_COLUMNS, .times_ms = times, .cells = cells};
+	address(s, index, STORE_BATCH);
+	if (lane == STORE_LIVE) {
+		fw_batch_encode_live(
+			&sweeps, seq, 1, STEP, m->has_last ? m->last : NULL, &s->message);
+		memcpy(m->last, cells, sizeof m->last);
+		m->has_last = true;
+	} else {
+		fw_batch_encode_backlog(&sweeps, seq, 1, STEP, &s->message);
+	}
+	fw_batch_open(s->message.data, s->message.length, &s->arena, &s->batch, NULL);
+	s->entry.lane = lane;
+	s->entry.seq = seq;
+	s->entry.host = m->host;
+	s->entry.schema = m->kit->schema;
+	s->entry.payload = s->message.data;
+	s->entry.length = s->message.length;
+	s->entry.batch = &s->batch;
+}
+
+static void wait_for(struct shipment *s)
+{
+	pthread_mutex_lock(&done_lock);
+	while (!s->done)
+		pthread_cond_wait(&done_cond, &done_lock);
+	pthread_mutex_unlock(&done_lock);
+	fw_buf_done(&s->message);
+	fw_arena_done(&s->arena);
+}
+
+static void connect_all(struct kit *kit)
+{
+	static const char *const names[SENDERS] = {"alpha", "beta", "gamma"};
+	for (unsigned i = 0; i < SENDERS; i++) {
+		struct machine *m = &machines[i];
+		struct shipment hello;
+		m->kit = kit;
+		m->host = kit_host(kit, names[i]);
+		m->session = ++kit->session;
+		address(&hello, i, STORE_SESSION);
+		store_submit(kit->store, &hello.entry);
+		wait_for(&hello);
+		for (int lane = 0; lane < STORE_LANES; lane++)
+			m->next[lane] = hello.entry.acked[lane] + 1;
+		m->has_last = false;
+	}
+}
+
+static void send_burst(struct kit *kit)
+{
+	struct shipment shipments[BURST];
+	unsigned n = 1 + chance(BURST);
+	for (unsigned i = 0; i < n; i++)
+		pack(&shipments[i], chance(SENDERS), chance(6) == 0 ? STORE_BACKLOG : STORE_LIVE);
+	for (unsigned i = 0; i < n; i++)
+		store_submit(kit->store, &shipments[i].entry);
+	for (unsigned i = 0; i < n; i++)
+		wait_for(&shipments[i]);
+}
+
+/* ---- the comparison ---- */
+
+static bool is_expected(const struct machine *m, int64_t at_ms, const uint64_t upto[STORE_LANES])
+{
+	for (int lane = 0; lane < STORE_LANES; lane++) {
+		uint32_t n = sweeps_of((enum store_lane)lane);
+		int64_t first = m->at_ms[lane][1];
+		if (upto[lane] == 0 || at_ms < first || (at_ms - first) % STEP)
+			continue;
+		if ((uint64_t)((at_ms - first) / STEP) < upto[lane] * n)
+			return true;
+	}
+	return false;
+}
+
+/* The store has exactly what lies below its own highest numbers; those must
+ * reach what was acknowledged before the cut. Returns what is missing or extra. */
+static size_t compare(struct kit *kit)
+{
+	size_t wrong = 0;
+	for (unsigned i = 0; i < SENDERS; i++) {
+		struct machine *m = &machines[i];
+		uint64_t upto[STORE_LANES], expected = 0;
+		for (int lane = 0; lane < STORE_LANES; lane++) {
+			upto[lane] = m->next[lane] - 1;
+			expected += upto[lane] * sweeps_of((enum store_lane)lane);
+			if (upto[lane] < disk.acked_at_cut[i][lane])
+				wrong += disk.acked_at_cut[i][lane] - upto[lane];
+		}
+		struct fw_arena arena = {0};
+		struct store_columns columns;
+		size_t n = kit_read(kit, m->host, 0, INT64_MAX, &arena, &columns);
+		wrong += columns.damaged_blocks;
+		for (size_t k = 0; k < n; k++) {
+			bool good = is_expected(m, columns.times_ms[k], upto);
+			for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+				good = good &&
+					columns.cells[c][k] == kit_cell(columns.times_ms[k], c);
+			wrong += !good;
+		}
+		wrong += n > expected ? n - expected : expected - n;
+		fw_arena_done(&arena);
+	}
+	return wrong;
+}
+
+static void begin_watching(struct kit *kit, int until_cut)
+{
+	snprintf(disk.store, sizeof disk.store, "%s/", kit->dir);
+	kit_remove(disk.synced);
+	kit_remove(disk.cut);
+	kit_copy(kit->dir, disk.synced);
+	pthread_mutex_lock(&disk.lock);
+	strcat(disk.synced, "/");
+	strcat(disk.cut, "/");
+	disk.until_cut = until_cut;
+	disk.watching = true;
+	pthread_mutex_unlock(&disk.lock);
+}
+
+/* The store in its folder becomes the cut one. */
+static void move_into_cut(struct kit *kit)
+{
+	pthread_mutex_lock(&disk.lock);
+	if (disk.until_cut > 0)
+		take_cut();
+	disk.until_cut = 0;
+	pthread_mutex_unlock(&disk.lock);
+	stop_watching();
+	store_close(kit->store);
+	kit->store = NULL;
+	kit_remove(kit->dir);
+	disk.synced[strlen(disk.synced) - 1] = '\0';
+	disk.cut[strlen(disk.cut) - 1] = '\0';
+	kit_copy(disk.cut, kit->dir);
+}
+
+static size_t cut_often(unsigned rounds, bool lying)
+{
+	struct kit kit;
+	size_t wrong = 0;
+	memset(machines, 0, sizeof machines);
+	memset(disk.acked, 0, sizeof disk.acked);
+	memset(disk.acked_at_cut, 0, sizeof disk.acked_at_cut);
+	disk.random = 11;
+	disk.lying = lying;
+	kit_init(&kit);
+	kit.config.log_segment_bytes = 0;
+	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit.dir);
+	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit.dir);
+	connect_all(&kit);
+	for (unsigned round = 0; round < rounds && wrong == 0; round++) {
+		begin_watching(&kit, 1 + (int)chance(60));
+		for (int burst = 0; burst < 12; burst++)
+			send_burst(&kit);
+		if (chance(3) == 0)
+			kit_reopen(&kit);
+		move_into_cut(&kit);
+		struct fw_err err = {""};
+		if (kit_open(&kit, &err) < 0)
+			fail_msg("round %u: %s", round, err.text);
+		connect_all(&kit);
+		wrong += compare(&kit);
+		memcpy(disk.acked, disk.acked_at_cut, sizeof disk.acked);
+		if (wrong > 0 && !lying)
+			printf("# round %u: %zu wrong\n", round, wrong);
+	}
+	kit_done(&kit);
+	kit_remove(disk.synced);
+	kit_remove(disk.cut);
+	return wrong;
+}
+
+static void test_nothing_acknowledged_is_lost(void **state)
+{
+	(void)state;
+	assert_int_equal(cut_often(ROUNDS, false), 0);
+}
+
+static void test_control_without_syncs_loses(void **state)
+{
+	(void)state;
+	assert_int_not_equal(cut_often(ROUNDS, true), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_acknowledged_is_lost),
+		cmocka_unit_test(test_control_without_syncs_loses),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
