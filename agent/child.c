@@ -147,20 +147,39 @@ static int fork_reader(struct child *c, int *pipe_end, pid_t *pid)
 	return 0;
 }
 
+/* Where it fails, the run is given back. */
+static int watch(struct run *run, uv_loop_t *loop)
+{
+	fw_owner_init(&run->owner, on_run_closed);
+	int rc = uv_poll_init(loop, &run->poll, run->pipe);
+	if (rc < 0) {
+		on_run_closed(&run->owner);
+		return rc;
+	}
+	fw_owner_adopt(&run->owner, &run->poll);
+	rc = uv_poll_start(&run->poll, UV_READABLE, on_readable);
+	if (rc < 0)
+		fw_owner_close(&run->owner);
+	return rc;
+}
+
 static int start(struct child *c)
 {
-	int pipe_end;
-	pid_t pid;
-	int rc = fork_reader(c, &pipe_end, &pid);
-	if (rc < 0)
-		return rc;
 	struct run *run = fw_alloc(sizeof *run);
-	*run = (struct run){.child = c, .pid = pid, .pipe = pipe_end, .started_ms = fw_mono_ms()};
+	*run = (struct run){.child = c, .started_ms = fw_mono_ms()};
 	run->answer.limit = ANSWER_LIMIT;
-	fw_owner_init(&run->owner, on_run_closed);
-	uv_poll_init(c->loop, &run->poll, pipe_end);
-	fw_owner_adopt(&run->owner, &run->poll);
-	uv_poll_start(&run->poll, UV_READABLE, on_readable);
+	int rc = fork_reader(c, &run->pipe, &run->pid);
+	if (rc < 0) {
+		fw_free(run);
+		return rc;
+	}
+	pid_t pid = run->pid;
+	rc = watch(run, c->loop);
+	if (rc < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, WNOHANG);
+		return rc;
+	}
 	c->run = run;
 	wait_for_timer(c, (int64_t)c->source->timeout_s * 1000);
 	return 0;
