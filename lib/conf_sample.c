@@ -13,11 +13,10 @@ static void put_comment(struct fw_buf *out, int indent, const char *text)
 {
 	struct fw_cursor c = {text, text + strlen(text)};
 	const char *word;
-	size_t length, column = LINE_COLUMNS;
+	size_t length, column = 0;
 	while (fw_cut_word(&c, &word, &length)) {
-		if (column + 1 + length > LINE_COLUMNS) {
-			fw_buf_printf(
-				out, "%s%*s#", column == LINE_COLUMNS ? "" : "\n", indent, "");
+		if (column == 0 || column + 1 + length > LINE_COLUMNS) {
+			fw_buf_printf(out, "%s%*s#", column == 0 ? "" : "\n", indent, "");
 			column = (size_t)indent + 1;
 		}
 		fw_buf_printf(out, " %.*s", (int)length, word);

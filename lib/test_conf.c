@@ -227,6 +227,21 @@ static void test_sample_reads_well(void **state)
 	fw_buf_done(&sample);
 }
 
+/* A line that is full to the last column is broken like any other. */
+static void test_sample_breaks_at_the_margin(void **state)
+{
+	(void)state;
+	struct fw_buf sample = {0};
+	char help[100];
+	memset(help, 'x', 76);
+	memcpy(help + 76, " more", 6);
+	const struct fw_option table[] = {{.name = "a", .help = help, .type = FW_OPT_TEXT}, {0}};
+	fw_conf_sample(table, &sample);
+	assert_int_equal(sample.data[78], '\n');
+	assert_string_equal((char *)sample.data + 79, "# more\n#a:\n");
+	fw_buf_done(&sample);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +254,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_files, drop_arena),
 		cmocka_unit_test_teardown(test_sample_is_a_configuration, drop_arena),
 		cmocka_unit_test_teardown(test_sample_reads_well, drop_arena),
+		cmocka_unit_test(test_sample_breaks_at_the_margin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
