@@ -33,10 +33,25 @@ struct fw_ca {
 	EVP_PKEY *key;
 };
 
+/* Where OpenSSL's own words would puzzle who reads them in a log. */
+static const struct {
+	int reason;
+	const char *sentence;
+} sentences[] = {
+	{SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "no certificate came from the peer"},
+	{SSL_R_UNSUPPORTED_PROTOCOL, "the peer does not speak TLS 1.3"},
+	{SSL_R_HTTP_REQUEST, "the peer speaks HTTP without TLS"},
+	{SSL_R_WRONG_VERSION_NUMBER, "the peer does not speak TLS"},
+};
+
 const char *fw_tls_error(char *text, size_t size)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL)
+		for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+			if (ERR_GET_REASON(code) == sentences[i].reason)
+				reason = sentences[i].sentence;
 	snprintf(text, size, "%s", reason ? reason : "no reason given");
 	ERR_clear_error();
 	return text;

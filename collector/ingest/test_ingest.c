@@ -582,10 +582,10 @@ static void bad_frames_end_their_connection_and_no_other(void **state)
 		{put_long_frame, "a frame of"},
 		{put_unknown_type, "unknown type"},
 		{put_rubbish_batch, "malformed batch"},
-		{put_rubbish_schema, "malformed schema"},
+		{put_rubbish_schema, "malformed Schema"},
 		{put_second_hello, "at the wrong moment"},
 		{put_unannounced_host, "host 3 was not announced"},
-		{put_node_of_another, "its own agent"},
+		{put_node_of_another, "only its own agent"},
 	};
 	struct identity attacker, bystander;
 	struct peer peer, good;
