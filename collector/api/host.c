@@ -24,30 +24,52 @@ struct page {
 
 /* ---- patches and filesystems, also of the lists ---- */
 
-void host_write_patches(
-	struct json *j, const struct facts *facts, const struct query_series *like, int64_t now_ms)
+/* The series without its label `name`. */
+static const struct query_series *without(
+	struct request *r, const struct query_series *series, const char *name)
 {
+	struct fw_label *labels = fw_arena_alloc(&r->arena, series->n_labels * sizeof *labels);
+	struct query_series *out = fw_arena_alloc(&r->arena, sizeof *out);
+	*out = *series;
+	out->labels = labels;
+	out->n_labels = 0;
+	for (size_t i = 0; i < series->n_labels; i++)
+		if (strcmp(series->labels[i].name, name) != 0)
+			labels[out->n_labels++] = series->labels[i];
+	return out;
+}
+
+bool host_next_patches(
+	struct request *r, const struct facts *facts, size_t *at, struct patch_host *out)
+{
+	size_t n;
+	const struct query_series *ok = facts_metric(facts, "fenwatch_patch_source_ok", &n);
+	if (*at >= n)
+		return false;
+	*out = (struct patch_host){without(r, &ok[*at], "source"), true};
+	const char *host = facts_label(out->like, "instance");
+	for (; *at < n; ++*at) {
+		const char *instance = facts_label(&ok[*at], "instance");
+		if (!host || !instance || strcmp(instance, host) != 0)
+			break;
+		out->source_ok = out->source_ok && facts_newest(&ok[*at]) == 1;
+	}
+	return host != NULL;
+}
+
+void host_write_patches(
+	struct json *j, const struct facts *facts, const struct patch_host *host, int64_t now_ms)
+{
+	const struct query_series *like = host->like;
 	double lists_s = facts_beside(facts, like, "apt_package_cache_timestamp_seconds");
 	double reboot = facts_beside(facts, like, "node_reboot_required");
-	size_t n;
-	const char *host = facts_label(like, "instance");
-	const struct query_series *ok = facts_metric(facts, "fenwatch_patch_source_ok", &n);
-	bool any = false, all = true;
-	for (size_t i = 0; i < n; i++) {
-		const char *instance = facts_label(&ok[i], "instance");
-		if (host && instance && strcmp(instance, host) == 0) {
-			any = true;
-			all = all && facts_newest(&ok[i]) == 1;
-		}
-	}
 	json_put_number(j, "pending", facts_beside(facts, like, "apt_upgrades_pending"));
 	json_put_number(j, "security", facts_beside(facts, like, "apt_security_upgrades_pending"));
 	json_put_number(j, "held", facts_beside(facts, like, "apt_upgrades_held"));
 	json_key(j, "reboot_required");
 	json_raw(j, isnan(reboot) ? "null" : reboot > 0 ? "true" : "false");
 	json_put_number(j, "lists_age_s", floor((double)now_ms / 1000 - lists_s));
-	json_key(j, "source_ok");
-	json_raw(j, !any ? "null" : all ? "true" : "false");
+	json_put_bool(j, "source_ok", host->source_ok);
 }
 
 double host_used_percent(const struct facts *facts, const struct query_series *size)
@@ -235,15 +257,15 @@ static void write_network(const struct page *p)
 
 static void write_patches(const struct page *p)
 {
-	size_t n;
-	const struct query_series *like = facts_metric(&p->now, "apt_upgrades_pending", &n);
+	struct patch_host patches;
+	size_t at = 0;
 	json_key(p->j, "patches");
-	if (n == 0) {
+	if (!host_next_patches(p->r, &p->now, &at, &patches)) {
 		json_none(p->j);
 		return;
 	}
 	json_open(p->j, '{');
-	host_write_patches(p->j, &p->now, like, p->at_ms);
+	host_write_patches(p->j, &p->now, &patches, p->at_ms);
 	json_close(p->j, '}');
 }
 

@@ -18,16 +18,16 @@ static int read_list(struct request *r, const char *metrics, struct facts *facts
 void hosts_patches(struct request *r)
 {
 	struct facts facts;
-	size_t n;
+	struct patch_host host;
+	size_t at = 0;
 	if (read_list(r, HOST_PATCH_METRICS, &facts) < 0)
 		return;
-	const struct query_series *series = facts_metric(&facts, "apt_upgrades_pending", &n);
 	struct json *j = request_begin(r);
 	json_open(j, '[');
-	for (size_t i = 0; i < n; i++) {
+	while (host_next_patches(r, &facts, &at, &host)) {
 		json_open(j, '{');
-		json_put_text(j, "host", facts_label(&series[i], "instance"));
-		host_write_patches(j, &facts, &series[i], r->now_ms);
+		json_put_text(j, "host", facts_label(host.like, "instance"));
+		host_write_patches(j, &facts, &host, r->now_ms);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
