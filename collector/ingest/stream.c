@@ -18,10 +18,10 @@ static struct store *store_of(const struct session *session)
 	return session->worker->ingest->config.store;
 }
 
-/* `why` begins with what it is that is malformed. */
-static void refuse_malformed(struct session *session, const char *why)
+static void refuse_malformed(struct session *session, enum fw_frame_type type, const char *why)
 {
-	session_refuse(session, CAUSE_PROTOCOL, REASON(PROTOCOL), "malformed %s", why);
+	session_refuse(session, CAUSE_PROTOCOL, REASON(PROTOCOL), "malformed %s frame: %s",
+		fw_frame_name(type), why);
 }
 
 /* ---- schemas and hosts ---- */
@@ -65,7 +65,7 @@ void stream_take_schema(struct session *session, const struct fw_frame *frame)
 	if (rc == -ENOENT) {
 		ask_for_schema(session, announced_id(session, frame));
 	} else if (rc < 0) {
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 	} else if (store_schema_intern(store_of(session), &schema, &stored, &err) < 0) {
 		session_refuse(session, CAUSE_STORE, REASON(BUSY), "%s", err.text);
 	} else if (id_map_set(&session->schemas, SCHEMAS_LIMIT, id, stored) < 0) {
@@ -112,17 +112,19 @@ void stream_take_host(struct session *session, const struct fw_frame *frame)
 	fw_arena_reset(scratch);
 	if (fw_wire_unpack(&fenwatch__wire__host__descriptor, frame->payload, frame->length,
 		    scratch, &message, &err) < 0) {
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 		return;
 	}
 	const Fenwatch__Wire__Host *host = message;
 	if (host->id == 0 || sort_labels(host->labels, host->n_labels, labels) < 0)
-		refuse_malformed(session, "host: it needs a number above 0 and distinct labels");
+		refuse_malformed(
+			session, frame->type, "it needs a number above 0 and distinct labels");
 	/* job="node" is what agents say of themselves: nobody else may. */
 	else if (strcmp(value_of(labels, host->n_labels, "job"), "node") == 0)
-		refuse_malformed(session, "host: only its own agent may speak for one of job node");
+		refuse_malformed(
+			session, frame->type, "only its own agent may speak for one of job node");
 	else if (store_host_intern(store_of(session), labels, host->n_labels, &stored, &err) < 0)
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 	else if (id_map_set(&session->hosts, HOSTS_LIMIT, host->id, stored) < 0)
 		session_refuse(session, CAUSE_PROTOCOL, REASON(PROTOCOL),
 			"more than %d hosts on one connection", HOSTS_LIMIT);
@@ -160,7 +162,7 @@ void stream_take_batch(struct session *session, const struct fw_frame *frame)
 	int rc = fw_batch_open(
 		flight->payload.data, flight->payload.length, &flight->arena, batch, &err);
 	if (rc < 0) {
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 	} else if (!id_map_find(&session->schemas, batch->schema, &flight->entry.schema)) {
 		ask_for_schema(session, batch->schema);
 	} else {
@@ -181,7 +183,9 @@ static void submit_record(
 	flight->entry.seq = seq;
 	flight->entry.lane = backlog ? STORE_BACKLOG : STORE_LIVE;
 	if (seq == 0)
-		refuse_malformed(session, "record: without a number");
+		refuse_malformed(session,
+			flight->entry.kind == STORE_EVENT ? FW_FRAME_EVENT : FW_FRAME_DOCUMENT,
+			"without a number");
 	if (seq > 0 && find_host(session, flight, host))
 		flight_submit(flight);
 	else
@@ -196,12 +200,12 @@ void stream_take_document(struct session *session, const struct fw_frame *frame)
 	fw_arena_reset(scratch);
 	if (fw_wire_unpack(&fenwatch__wire__document__descriptor, frame->payload, frame->length,
 		    scratch, &message, &err) < 0) {
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 		return;
 	}
 	const Fenwatch__Wire__Document *document = message;
 	if (document->raw_length > DOCUMENT_RAW_LIMIT) {
-		refuse_malformed(session, "document: longer than 8 MiB");
+		refuse_malformed(session, frame->type, "longer than 8 MiB");
 		return;
 	}
 	submit_record(session, flight_for(session, STORE_DOCUMENT, frame), document->seq,
@@ -216,7 +220,7 @@ void stream_take_event(struct session *session, const struct fw_frame *frame)
 	fw_arena_reset(scratch);
 	if (fw_wire_unpack(&fenwatch__wire__event__descriptor, frame->payload, frame->length,
 		    scratch, &message, &err) < 0) {
-		refuse_malformed(session, err.text);
+		refuse_malformed(session, frame->type, err.text);
 		return;
 	}
 	const Fenwatch__Wire__Event *event = message;

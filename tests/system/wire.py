@@ -213,6 +213,8 @@ class Identity:
             message = (b(1, token or "") if token else b"") + b(2, csr) + b(3, self.name) + b(4, self.machine)
             tls.sendall(frame(ENROL_REQUEST, message))
             kind, payload = Stream(tls).read()
+        if kind is None:
+            return payload
         reply = parse(payload)
         if kind != ENROL_REPLY or reply.get(4, [b""])[0]:
             return reply.get(4, [b"no reply"])[0].decode() or "refused"

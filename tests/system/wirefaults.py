@@ -40,7 +40,7 @@ def cut_off(lab, attack, expect):
 
 
 def test_a_frame_that_is_too_long(lab):
-    cut_off(lab, lambda p: p.send_raw(struct.pack("<IBBHI", 1 << 21, wire.BATCH, 0, 0, 0)), "1 MiB")
+    cut_off(lab, lambda p: p.send_raw(struct.pack("<IBBHI", 1 << 21, wire.BATCH, 0, 0, 0)), "at most 1048576")
 
 
 def test_a_frame_with_a_wrong_checksum(lab):
