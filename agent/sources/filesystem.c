@@ -185,7 +185,7 @@ static bool cut_mount(struct fw_cursor *line, struct mount *out)
  * available, files, files free. */
 static int find_recorded(const struct filesystem *fs, const char *mountpoint, struct space *out)
 {
-	const char *text = (const char *)fs->recorded.data;
+	const char *text = fs->recorded.data ? (const char *)fs->recorded.data : "";
 	struct fw_cursor c = {text, text + fs->recorded.length}, line;
 	char path[PATH_BYTES];
 	int64_t block;

@@ -117,7 +117,8 @@ static int read_redhat_release(struct os *os, struct machine *m)
 	copy(os->values[NAME], line, (size_t)(release - line));
 	copy(os->values[VERSION_TEXT], version, strlen(version));
 	copy(os->values[VERSION_ID], version, strcspn(version, " "));
-	copy(os->values[ID], strncmp(line, "CentOS", 6) == 0 ? "centos" : "rhel", 6);
+	const char *id = strncmp(line, "CentOS", 6) == 0 ? "centos" : "rhel";
+	copy(os->values[ID], id, strlen(id));
 	return 0;
 }
 
