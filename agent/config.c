@@ -15,6 +15,8 @@ static int parse_sources(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 static int parse_proxy(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+static int parse_collectors(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
 #define AT(member) offsetof(struct config, member)
 
@@ -66,8 +68,9 @@ const struct fw_option config_table[] = {
 		.name = "collectors",
 		.help = "addresses (HOST:PORT) of one collector or of a stand-by restored from its "
 			"backup, in order of preference",
-		.type = FW_OPT_LIST,
+		.type = FW_OPT_CUSTOM,
 		.offset = AT(collectors),
+		.parse = parse_collectors,
 	},
 	{
 		.name = "proxy",
@@ -233,6 +236,27 @@ static int parse_proxy(
 	return 0;
 }
 
+static int parse_collectors(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct fw_text_list *list = field;
+	char host[256];
+	unsigned port;
+	if (fw_yaml_kind(node) != FW_YAML_SEQUENCE || fw_yaml_count(node) == 0)
+		return fw_yaml_fail(node, err, "'collectors' must be a list, [HOST:PORT, ...]");
+	list->count = fw_yaml_count(node);
+	list->items = fw_arena_alloc(arena, list->count * sizeof *list->items);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct fw_yaml *item = fw_yaml_item(node, i);
+		const char *text = fw_yaml_text(item);
+		if (!text || fw_split_host_port(text, host, sizeof host, &port) < 0 || port == 0)
+			return fw_yaml_fail(item, err, "'collectors' must be HOST:PORT, not '%s'",
+				text ? text : "something else");
+		list->items[i] = fw_arena_strdup(arena, text);
+	}
+	return 0;
+}
+
 static int config_finish(struct config *c, struct fw_err *err)
 {
 	char node[256];
@@ -246,14 +270,6 @@ static int config_finish(struct config *c, struct fw_err *err)
 		return fw_fail(err, -EINVAL, "'name' must have at most 255 bytes");
 	if (!c->sources)
 		c->sources = fw_arena_alloc(&c->arena, source_count() * sizeof *c->sources);
-	for (size_t i = 0; i < c->collectors.count; i++) {
-		char host[256];
-		unsigned port;
-		if (fw_split_host_port(c->collectors.items[i], host, sizeof host, &port) < 0 ||
-			port == 0)
-			return fw_fail(err, -EINVAL, "'collectors' must be HOST:PORT, not '%s'",
-				c->collectors.items[i]);
-	}
 	return 0;
 }
 

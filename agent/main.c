@@ -160,11 +160,19 @@ static int command_spool(const struct options *o, const struct config *config)
 	return rc < 0 ? fail(err.text) : EXIT_SUCCESS;
 }
 
+static int need_collectors(const struct options *o, const struct config *config)
+{
+	struct fw_err err;
+	if (config->collectors.count > 0)
+		return 0;
+	fw_fail(&err, -EINVAL, "config '%s': 'collectors' is missing: [HOST:PORT, ...]",
+		o->config ? o->config : CONFIG_PATH);
+	return fail(err.text);
+}
+
 static int command_run(const struct config *config)
 {
 	struct fw_err err;
-	if (config->collectors.count == 0)
-		return fail("the configuration names no 'collectors'");
 	prctl(PR_SET_DUMPABLE, 0);
 	if (run(config, &err) < 0) {
 		fw_log(FW_ERROR, "%s", err.text);
@@ -179,16 +187,19 @@ static int command(const struct options *o, const struct config *config)
 	if (o->print)
 		return command_print(o, config);
 	if (o->check) {
-		if (config->collectors.count == 0)
-			return fail("the configuration names no 'collectors'");
-		puts("The configuration is well.");
-		return EXIT_SUCCESS;
+		int status = need_collectors(o, config);
+		if (status == EXIT_SUCCESS)
+			puts("The configuration is well.");
+		return status;
 	}
 	if (strcmp(word, "enrol") == 0)
 		return command_enrol(o, config);
 	if (strcmp(word, "spool") == 0)
 		return command_spool(o, config);
-	return word[0] ? usage("there is no command '%s'", word) : command_run(config);
+	if (word[0])
+		return usage("there is no command '%s'", word);
+	int status = need_collectors(o, config);
+	return status == EXIT_SUCCESS ? command_run(config) : status;
 }
 
 static int list_sources(void)

@@ -16,6 +16,7 @@
 #include <fenwatch/wire.h>
 
 #include "identity.h"
+#include "ledger.h"
 #include "packer.h"
 #include "plan.h"
 #include "self.h"
@@ -53,6 +54,8 @@ struct agent {
 static void write_out(struct agent *a)
 {
 	struct fw_err err;
+	if (uplink_is_online(a->uplink))
+		spool_tell_gap(a->spool, fw_wall_ms());
 	int rc = spool_flush(a->spool, &err);
 	if (rc >= 0)
 		rc = packer_journal(a->packer, &err);
@@ -61,8 +64,6 @@ static void write_out(struct agent *a)
 	if (rc >= 0 && a->write_failed)
 		fw_log(FW_NOTICE, "the spool can be written again");
 	a->write_failed = rc < 0;
-	if (uplink_is_online(a->uplink))
-		spool_tell_gap(a->spool, fw_wall_ms());
 }
 
 static void on_flush(uv_timer_t *timer)
@@ -216,6 +217,7 @@ static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
 	const uint32_t crc[LANES] = {welcome->live_crc, welcome->backlog_crc};
 	if (spool_welcome(a->spool, acked, crc) < 0)
 		return begin_stream(a);
+	ledger_note(a->spool, acked);
 	packer_acked(a->packer, acked[LANE_LIVE]);
 	for (int lane = 0; lane < LANES; lane++)
 		spool_ack(a->spool, (enum lane)lane, acked[lane]);
@@ -262,6 +264,7 @@ static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void 
 static void op_on_acked(const uint64_t to[LANES], void *arg)
 {
 	struct agent *a = arg;
+	ledger_note(a->spool, to);
 	packer_acked(a->packer, to[LANE_LIVE]);
 	for (int lane = 0; lane < LANES; lane++)
 		spool_ack(a->spool, (enum lane)lane, to[lane]);
