@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies on disk, as if it were hostile: a log record, a block, the numbers
+ * of streams. The input is taken as it is, as if its checksum were right. */
+#include <stdint.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+#include <fenwatch/mem.h>
+
+#include "bytes.h"
+#include "internal.h"
+
+enum { COLUMNS = 16, INPUT_LIMIT = 1 << 20 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_record(const uint8_t *at, size_t length)
+{
+	struct log_record record;
+	struct agents agents = {0};
+	if (log_record_open(at, length, &record) && record.kind == LOG_STREAMS)
+		agents_take_entries(&agents, record.payload, record.length);
+	agents_done(&agents);
+}
+
+static void try_block(const uint8_t *at, size_t length)
+{
+	struct block_ref ref;
+	struct block_home home;
+	struct fw_arena arena = {.limit = 64 << 20};
+	struct scratch cells = {0};
+	struct fw_batch batch;
+	if (block_open(at, length, &ref, &home))
+		block_decode(&ref, at + BLOCK_BYTES, length - (BLOCK_BYTES - ENVELOPE_BYTES),
+			COLUMNS, &arena, &cells, &batch);
+	fw_free(cells.cells);
+	fw_arena_done(&arena);
+}
+
+/* The first byte says which reader the rest is for. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 1 || size > INPUT_LIMIT)
+		return 0;
+	size_t length = size - 1;
+	uint8_t *whole = fw_alloc(ENVELOPE_BYTES + length);
+	memcpy(whole + ENVELOPE_BYTES, data + 1, length);
+	uint32_t magic = data[0] & 1 ? MAGIC_BLOCK : MAGIC_RECORD;
+	envelope_seal(whole, magic, length, 0);
+	if (data[0] & 2)
+		whole[0] ^= data[0];
+	if (envelope_open(whole, ENVELOPE_BYTES + length, magic, 0) >= 0)
+		(data[0] & 1 ? try_block : try_record)(whole, length);
+	fw_free(whole);
+	return 0;
+}

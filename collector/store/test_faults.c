@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every operation on files and every allocation fails in turn, once and for
+ * ever, each time in a process of its own on one and the same folder. Whatever
+ * happens, what was acknowledged is there and the store is sound: a run ends
+ * well, refuses to open with a sentence, says that it has failed, or ends by
+ * abort() where memory is gone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fenwatch/fault.h>
+
+#include "testkit.h"
+
+enum { STEP = 15000, BATCHES = 8, FINE = 0, REFUSED = 1, FAILED = 2 };
+
+/* Shared with the children. */
+static struct {
+	uint64_t acked; /* highest number that a child was told of */
+	uint64_t calls; /* of the operation, in a run without a fault */
+} * shared;
+
+static struct kit kit;
+
+static int64_t time_of(uint64_t number)
+{
+	return kit_now_ms - INT64_C(24) * 3600 * 1000 + (int64_t)number * STEP;
+}
+
+static int work(void)
+{
+	struct fw_err err = {""};
+	struct sender sender = {0};
+	if (kit_open(&kit, &err) < 0)
+		return err.text[0] ? REFUSED : 99;
+	uint32_t host, schema = kit.schema;
+	const struct fw_label labels[] = {{"instance", "alpha"}, {"job", "node"}};
+	bool whole = store_host_intern(kit.store, labels, 2, &host, &err) >= 0;
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < BATCHES && whole; i++) {
+		uint64_t number = sender.next[STORE_LIVE];
+		whole = sender_send(&sender, STORE_LIVE, host, schema, time_of(number), 1, STEP,
+				i == 0) == STORE_DURABLE;
+		if (whole)
+			shared->acked = number;
+	}
+	store_close(kit.store);
+	return whole && kit.fatal == 0 ? FINE : FAILED;
+}
+
+static int run_with(enum fw_op op, uint64_t nth, bool forever)
+{
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		struct rlimit none = {0, 0};
+		setrlimit(RLIMIT_CORE, &none);
+		signal(SIGABRT, SIG_DFL);
+		setenv("CMOCKA_TEST_ABORT", "1", 1); /* a child must not go on as a test */
+		freopen("/dev/null", "w", stderr);
+		if (nth)
+			fw_fault_arm(op, nth, op == FW_OP_ALLOC ? -ENOMEM : -EIO, forever);
+		else
+			fw_fault_clear();
+		int rc = work();
+		shared->calls = fw_fault_calls(op);
+		_exit(rc);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFSIGNALED(status))
+		return -WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+static void verify(void)
+{
+	struct fw_err err = {""};
+	struct sender sender = {0};
+	if (kit_check(kit.dir) != 0)
+		fail_msg("the store is not sound");
+	if (kit_open(&kit, &err) < 0)
+		fail_msg("%s", err.text);
+	sender_begin(&sender, &kit, 1, 7);
+	uint64_t stored = sender.next[STORE_LIVE] - 1;
+	assert_true(stored >= shared->acked);
+	shared->acked = stored;
+	assert_int_equal(kit_count(&kit, kit.host, true), stored);
+	store_close(kit.store);
+}
+
+static void each_fault(enum fw_op op, uint64_t stride)
+{
+	unsigned ends[3] = {0}, aborts = 0;
+	assert_int_equal(run_with(op, 0, false), FINE);
+	uint64_t calls = shared->calls;
+	for (uint64_t nth = 1; nth <= calls + 1; nth += stride) {
+		for (int forever = 0; forever < 2; forever++) {
+			int end = run_with(op, nth, forever);
+			assert_in_range(end == -SIGABRT ? 0 : end, 0, 2);
+			aborts += end == -SIGABRT;
+			if (end >= 0)
+				ends[end]++;
+			assert_true(op == FW_OP_ALLOC || end >= 0);
+		}
+		verify();
+	}
+	print_message("# %u well, %u refused, %u failed, %u aborted\n", ends[FINE], ends[REFUSED],
+		ends[FAILED], aborts);
+	assert_true(op == FW_OP_READ || ends[REFUSED] + ends[FAILED] + aborts > 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	shared = mmap(
+		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	kit_init(&kit);
+	kit.config.log_segment_bytes = 0;
+	store_close(kit.store);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kit_remove(kit.dir);
+	munmap(shared, sizeof *shared);
+	return 0;
+}
+
+static void test_open(void **state)
+{
+	(void)state;
+	each_fault(FW_OP_OPEN, 1);
+}
+
+static void test_pwrite(void **state)
+{
+	(void)state;
+	each_fault(FW_OP_PWRITE, 1);
+}
+
+static void test_sync(void **state)
+{
+	(void)state;
+	each_fault(FW_OP_FDATASYNC, 1);
+	each_fault(FW_OP_FSYNC, 1);
+}
+
+static void test_read(void **state)
+{
+	(void)state;
+	each_fault(FW_OP_READ, 7);
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	each_fault(FW_OP_ALLOC, 13);
+}
+
+/* Space is met at the start: a store that cannot have all of it refuses. */
+static void test_disk_full(void **state)
+{
+	(void)state;
+	struct kit full;
+	struct fw_err err = {""};
+	kit_init(&full);
+	store_close(full.store);
+	kit_remove(full.dir);
+	/* Each try gets two files further, and the next one goes on from there. */
+	for (int tries = 0; tries < 6; tries++) {
+		fw_fault_arm(FW_OP_FALLOCATE, 3, -ENOSPC, true);
+		assert_int_equal(kit_open(&full, &err), -ENOSPC);
+		assert_non_null(strstr(err.text, "o space left"));
+		fw_fault_clear();
+	}
+	assert_int_equal(kit_open(&full, &err), 0);
+	full.host = kit_host(&full, "alpha");
+	full.schema = kit_schema(&full, "m");
+	struct sender sender = {0};
+	sender_begin(&sender, &full, 1, 7);
+	/* From then on nothing that ingest does takes space. */
+	fw_fault_arm(FW_OP_FALLOCATE, 1, -ENOSPC, true);
+	assert_int_equal(
+		sender_send(&sender, STORE_LIVE, full.host, full.schema, time_of(1), 1, STEP, true),
+		STORE_DURABLE);
+	fw_fault_clear();
+	kit_done(&full);
+}
+
+int main(void)
+{
+#define FAULT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		FAULT(test_open),
+		FAULT(test_pwrite),
+		FAULT(test_sync),
+		FAULT(test_read),
+		FAULT(test_memory),
+		cmocka_unit_test(test_disk_full),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
