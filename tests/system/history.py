@@ -19,7 +19,7 @@ def times(c, instance="agent", window="1h", at=None):
 
 def gaps(c):
     """What the collector says of gaps: numbers that will never come, with their reasons."""
-    return [line for line in c.log().splitlines() if "gap" in line]
+    return [line for line in c.log().splitlines() if "are missing" in line]
 
 
 def test_a_machine_set_back_to_a_snapshot_goes_on(lab):
