@@ -7,96 +7,13 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include <fenwatch/crc.h>
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/tls.h>
 
 #include "spool_internal.h"
 
-#define CURSOR_BYTES 140
 #define SEGMENT_LEAST (64u << 10)
-
-/* ---- the cursor ---- */
-
-static char *path_in(const struct spool *s, const char *name)
-{
-	return fw_format("%s/%s", s->dir, name);
-}
-
-int spool_cursor_write(struct spool *s, struct fw_err *err)
-{
-	uint8_t c[CURSOR_BYTES] = {0};
-	if (s->config.look_only)
-		return 0;
-	put_u32(c, SPOOL_CURSOR_MAGIC);
-	put_u32(c + 4, SPOOL_VERSION);
-	put_u64(c + 8, s->stream);
-	for (int lane = 0; lane < LANES; lane++) {
-		uint8_t *at = c + 16 + 32 * lane;
-		put_u64(at, s->lanes[lane].base);
-		put_u64(at + 8, s->lanes[lane].acked);
-		put_u64(at + 16, s->lanes[lane].made);
-		put_u64(at + 24, s->lanes[lane].reserved);
-	}
-	put_u32(c + 80, s->chain_closed);
-	put_u32(c + 84, s->next_schema);
-	put_u64(c + 88, s->loss.from);
-	put_u64(c + 96, s->loss.to);
-	put_u64(c + 104, s->loss.sweeps);
-	put_u32(c + 112, (uint32_t)s->loss.why);
-	put_u64(c + 120, s->dropped_frames);
-	put_u64(c + 128, s->dropped_sweeps);
-	put_u32(c + 136, fw_crc32c(0, c, 136));
-	char *path = path_in(s, "cursor");
-	int rc = fw_file_replace(path, c, sizeof c, 0600, err);
-	fw_free(path);
-	return rc;
-}
-
-static bool cursor_take(struct spool *s, const uint8_t *c, size_t length)
-{
-	if (length != CURSOR_BYTES || get_u32(c) != SPOOL_CURSOR_MAGIC ||
-		get_u32(c + 136) != fw_crc32c(0, c, 136) || get_u32(c + 112) >= LOSSES)
-		return false;
-	s->stream = get_u64(c + 8);
-	for (int lane = 0; lane < LANES; lane++) {
-		const uint8_t *at = c + 16 + 32 * lane;
-		s->lanes[lane].base = get_u64(at);
-		s->lanes[lane].acked = get_u64(at + 8);
-		s->lanes[lane].made = get_u64(at + 16);
-		s->lanes[lane].reserved = get_u64(at + 24);
-	}
-	s->chain_closed = get_u32(c + 80);
-	s->next_schema = get_u32(c + 84);
-	s->loss.from = get_u64(c + 88);
-	s->loss.to = get_u64(c + 96);
-	s->loss.sweeps = get_u64(c + 104);
-	s->loss.why = (enum spool_loss)get_u32(c + 112);
-	s->dropped_frames = get_u64(c + 120);
-	s->dropped_sweeps = get_u64(c + 128);
-	return true;
-}
-
-/* 1: there is none that can be read. */
-static int cursor_load(struct spool *s, struct fw_err *err)
-{
-	struct fw_buf text = {0};
-	char *path = path_in(s, "cursor");
-	int rc = fw_file_read(path, 4096, &text, err);
-	fw_free(path);
-	if (rc >= 0 && text.length >= 8 && get_u32(text.data) == SPOOL_CURSOR_MAGIC &&
-		get_u32(text.data + 4) > SPOOL_VERSION)
-		rc = fw_fail(err, -EPROTONOSUPPORT,
-			"it was written by a newer agent (format %u); install that one or remove it",
-			get_u32(text.data + 4));
-	else if (rc >= 0)
-		rc = cursor_take(s, text.data, text.length) ? 0 : 1;
-	else if (rc == -ENOENT || rc == -EFBIG)
-		rc = 1;
-	fw_buf_done(&text);
-	return rc;
-}
 
 /* ---- segments ---- */
 
@@ -282,7 +199,7 @@ static int segments_load(struct spool *s, struct fw_err *err)
 		return fw_fail_sys(err, -errno, "cannot be listed");
 	for (int i = 0; i < n; i++) {
 		uint8_t id[4];
-		char *path = path_in(s, entries[i]->d_name);
+		char *path = spool_path(s, entries[i]->d_name);
 		entries[i]->d_name[8] = 0;
 		int fd = fw_unhex(entries[i]->d_name, id, 4) == 0 ? fw_open(path, O_RDONLY, 0) : -1;
 		if (fd >= 0) {
@@ -299,44 +216,19 @@ static int segments_load(struct spool *s, struct fw_err *err)
 	return 0;
 }
 
-static void journal_load(struct spool *s)
-{
-	char *path = path_in(s, "journal");
-	s->journal_fd = fw_open(path, O_RDWR, 0);
-	fw_free(path);
-	if (s->journal_fd < 0 || spool_file_check(s->journal_fd, SPOOL_JOURNAL_MAGIC) < 0)
-		return;
-	struct fw_buf buf = {0};
-	struct record record;
-	uint64_t offset = SPOOL_FILE_HEADER;
-	for (int n; (n = record_read(s->journal_fd, offset, &buf, &record)) > 0;
-		offset += (unsigned)n) {
-		const struct frame *frame = &record.frame;
-		if (record.kind == RECORD_SCHEMA)
-			spool_schema_learn(s, frame->schema, frame->payload, frame->length);
-		if (record.kind != RECORD_PIECE || frame->chain <= s->chain_closed)
-			continue;
-		s->journal_chain = frame->chain;
-		s->left_schema = frame->schema;
-		fw_buf_append(&s->left, frame->payload, frame->length);
-	}
-	s->journal_bytes = offset;
-	fw_buf_done(&buf);
-}
-
 int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
 {
 	int rc = s->config.look_only ? 0 : fw_mkdir_all(s->dir, 0700);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot be made");
-	rc = cursor_load(s, err);
+	rc = spool_cursor_load(s, err);
 	if (rc < 0)
 		return rc;
 	*made = rc == 1;
 	rc = segments_load(s, err);
 	if (rc < 0)
 		return rc;
-	journal_load(s);
+	spool_journal_load(s);
 	s->next_chain =
 		(s->journal_chain > s->chain_closed ? s->journal_chain : s->chain_closed) + 1;
 	if (!*made)
@@ -444,7 +336,7 @@ static size_t unwritten_bytes(const struct spool *s)
 	return bytes;
 }
 
-static void schema_record(const struct spool *s, uint32_t id, uint32_t chain, struct fw_buf *out)
+void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
 {
 	const struct known_schema *k = spool_schema_by_id(s, id);
 	if (!k || !k->message)
@@ -457,10 +349,7 @@ static void schema_record(const struct spool *s, uint32_t id, uint32_t chain, st
 	fw_buf_append(&payload, k->message, k->length);
 	struct record record = {
 		.kind = RECORD_SCHEMA,
-		.frame = {.schema = id,
-			.chain = chain,
-			.payload = payload.data,
-			.length = payload.length},
+		.frame = {.schema = id, .payload = payload.data, .length = payload.length},
 	};
 	record_put(out, &record);
 	fw_buf_done(&payload);
@@ -478,7 +367,7 @@ static void schema_ensure(struct spool *s, uint32_t id, struct fw_buf *out)
 	s->written_schemas[s->n_written_schemas++ % room] = id;
 	if (s->n_written_schemas > room)
 		s->n_written_schemas = room;
-	schema_record(s, id, 0, out);
+	spool_schema_record(s, id, out);
 }
 
 static void records_build(struct spool *s, struct fw_buf *out)
@@ -635,88 +524,4 @@ int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out)
 	bool stands = s->reader.offset != 0 && (rc >= 0 || rc == -ENOENT);
 	s->reader.next = stands ? seq + 1 : 0;
 	return rc;
-}
-
-/* ---- the journal ---- */
-
-static int journal_begin(struct spool *s, uint32_t schema, struct fw_buf *out)
-{
-	int rc = 0;
-	if (s->journal_fd < 0) {
-		char *path = path_in(s, "journal");
-		s->journal_fd = fw_open(path, O_RDWR | O_CREAT, 0600);
-		fw_free(path);
-		s->dir_unsynced = true;
-		if (s->journal_fd < 0)
-			return s->journal_fd;
-	}
-	rc = fw_truncate(s->journal_fd, 0);
-	s->journal_bytes = 0;
-	uint8_t header[SPOOL_FILE_HEADER];
-	spool_file_header(header, SPOOL_JOURNAL_MAGIC);
-	fw_buf_append(out, header, sizeof header);
-	schema_record(s, schema, 0, out);
-	return rc;
-}
-
-static int journal_append(struct spool *s, const struct fw_buf *data)
-{
-	int rc = fw_pwrite(s->journal_fd, data->data, data->length, s->journal_bytes);
-	if (rc >= 0)
-		rc = fw_fdatasync(s->journal_fd);
-	if (rc >= 0 && s->dir_unsynced) {
-		rc = fw_fsync_dir(s->dir);
-		s->dir_unsynced = rc < 0;
-	}
-	if (rc >= 0)
-		s->journal_bytes += data->length;
-	return rc;
-}
-
-int spool_journal(struct spool *s, uint32_t chain, uint32_t schema, const uint8_t *pieces,
-	size_t length, bool first, struct fw_err *err)
-{
-	if (!spool_disk_has_room(s, length, err))
-		return -ENOSPC;
-	struct fw_buf data = {0};
-	int rc = first || s->journal_fd < 0 ? journal_begin(s, schema, &data) : 0;
-	struct record record = {
-		.kind = RECORD_PIECE,
-		.frame = {.lane = LANE_BACKLOG,
-			.schema = schema,
-			.chain = chain,
-			.payload = pieces,
-			.length = length},
-	};
-	record_put(&data, &record);
-	if (rc >= 0)
-		rc = journal_append(s, &data);
-	fw_buf_done(&data);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "spool '%s': its journal cannot be written", s->dir);
-	s->journal_chain = chain;
-	return 0;
-}
-
-void spool_journal_truncate(struct spool *s)
-{
-	if (s->journal_fd >= 0)
-		fw_truncate(s->journal_fd, 0);
-	s->journal_bytes = 0;
-	s->journal_chain = 0;
-	fw_buf_done(&s->left);
-}
-
-uint32_t spool_journal_left(
-	const struct spool *s, uint32_t *schema, const uint8_t **pieces, size_t *length)
-{
-	*schema = s->left_schema;
-	*pieces = s->left.data;
-	*length = s->left.length;
-	return s->left.length > 0 ? s->journal_chain : 0;
-}
-
-uint32_t spool_chain_next(struct spool *s)
-{
-	return s->next_chain++;
 }

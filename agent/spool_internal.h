@@ -84,10 +84,19 @@ struct spool {
 	struct fw_buf left; /* pieces found at open */
 };
 
+/* spool_cursor.c */
+char *spool_path(const struct spool *s, const char *name); /* in the spool's folder */
+int spool_cursor_write(struct spool *s, struct fw_err *err);
+/* 1: there is none that can be read. */
+int spool_cursor_load(struct spool *s, struct fw_err *err);
+
+/* spool_journal.c */
+void spool_journal_load(struct spool *s);
+void spool_journal_truncate(struct spool *s);
+
 /* spool_disk.c */
 int spool_disk_open(struct spool *s, bool *made, struct fw_err *err);
 void spool_disk_close(struct spool *s);
-int spool_cursor_write(struct spool *s, struct fw_err *err);
 bool spool_disk_has_room(const struct spool *s, size_t bytes, struct fw_err *err);
 /* Appends all held frames that are not written, and makes them durable. */
 int spool_disk_write(struct spool *s, struct fw_err *err);
@@ -97,7 +106,8 @@ int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out);
 void spool_disk_forget(struct spool *s);
 void spool_disk_drop_oldest(struct spool *s);
 uint64_t spool_disk_bytes(const struct spool *s);
-void spool_journal_truncate(struct spool *s);
+/* The record of a schema, as it stands before what uses it. */
+void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out);
 
 /* spool.c */
 struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id);
