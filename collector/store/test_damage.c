@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Damage on disk: whichever bit is wrong, the store opens, no value is wrong,
+ * and what is lost is a block, or in the log the batches up to the next key. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "testkit.h"
+
+enum { STEP = 15000, SWEEPS = 300, KEY_EVERY = 10 };
+
+static struct kit kit;
+static char image[80]; /* the store as it is to be damaged */
+static uint64_t random_state = 5;
+
+static uint32_t chance(uint32_t below)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(random_state >> 33) % below;
+}
+
+static void fill_store(bool clean)
+{
+	struct sender sender = {0};
+	kit_init(&kit);
+	kit.config.log_segment_bytes = 0;
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < SWEEPS; i++)
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
+					 kit_now_ms - INT64_C(86400000) + (int64_t)i * STEP, 1,
+					 STEP, i % KEY_EVERY == 0),
+			STORE_DURABLE);
+	if (clean)
+		store_close(kit.store);
+	snprintf(image, sizeof image, "%s-image", kit.dir);
+	kit_copy(kit.dir, image);
+	if (!clean)
+		store_close(kit.store);
+}
+
+static void path_in(char path[160], const char *name)
+{
+	snprintf(path, 160, "%s/%s", kit.dir, name);
+}
+
+static void restore_image(void)
+{
+	kit_remove(kit.dir);
+	kit_copy(image, kit.dir);
+}
+
+/* The end of what is not zero. */
+static long used_bytes(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	static char bytes[1 << 20];
+	long used = 0, at = 0;
+	for (size_t n; (n = fread(bytes, 1, sizeof bytes, file)) > 0; at += (long)n) {
+		for (size_t i = 0; i < n; i++) {
+			if (bytes[i])
+				used = at + (long)i + 1;
+		}
+	}
+	fclose(file);
+	return used;
+}
+
+static void flip(const char *name)
+{
+	char path[160];
+	path_in(path, name);
+	long at = (long)chance((uint32_t)used_bytes(path));
+	int fd = open(path, O_RDWR);
+	uint8_t byte;
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= (uint8_t)(1u << chance(8));
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+/* Rows that are there; every one of them exact. */
+static size_t open_and_count(bool *noticed)
+{
+	struct fw_err err = {""};
+	struct store_stat stat;
+	if (kit_open(&kit, &err) < 0)
+		fail_msg("%s", err.text);
+	size_t n = kit_count(&kit, kit.host, true);
+	store_stat(kit.store, &stat);
+	*noticed = stat.damaged_blocks > 0;
+	store_close(kit.store);
+	return n;
+}
+
+static void done(void)
+{
+	kit_remove(kit.dir);
+	kit_remove(image);
+}
+
+static void test_flips_in_blocks(void **state)
+{
+	(void)state;
+	bool noticed;
+	unsigned losses = 0;
+	fill_store(true);
+	assert_int_equal(open_and_count(&noticed), SWEEPS);
+	assert_false(noticed);
+	for (int i = 0; i < 60; i++) {
+		restore_image();
+		flip("raw/0000");
+		int faults = kit_check(kit.dir);
+		size_t n = open_and_count(&noticed);
+		assert_true(n >= SWEEPS - STORE_BLOCK_SWEEPS);
+		assert_true(n == SWEEPS || (noticed && faults > 0));
+		losses += n < SWEEPS;
+	}
+	assert_true(losses > 0);
+	done();
+}
+
+static void test_flips_in_the_log(void **state)
+{
+	(void)state;
+	bool noticed;
+	unsigned losses = 0;
+	fill_store(false);
+	for (int i = 0; i < 60; i++) {
+		restore_image();
+		flip("wal/00000000");
+		size_t n = open_and_count(&noticed);
+		assert_true(n >= SWEEPS - KEY_EVERY);
+		losses += n < SWEEPS;
+	}
+	assert_true(losses > 0);
+	done();
+}
+
+static void test_flips_elsewhere(void **state)
+{
+	(void)state;
+	static const char *const files[] = {"super", "schema.log", "host.log"};
+	bool noticed;
+	fill_store(true);
+	for (int i = 0; i < 60; i++) {
+		restore_image();
+		flip(files[i % 3]);
+		size_t n = open_and_count(&noticed);
+		assert_true(n == SWEEPS || (n == 0 && noticed));
+		assert_true(n == SWEEPS || i % 3 > 0);
+	}
+	done();
+}
+
+/* A log cut short anywhere: nothing is wrong, and more is there the later the cut. */
+static void test_log_cut_short(void **state)
+{
+	(void)state;
+	char path[160];
+	bool noticed;
+	size_t most = 0;
+	fill_store(false);
+	path_in(path, "wal/00000000");
+	long used = used_bytes(path);
+	for (long at = used - 2000; at <= used; at += at < used - 200 ? 61 : 7) {
+		restore_image();
+		assert_int_equal(truncate(path, at), 0);
+		size_t n = open_and_count(&noticed);
+		assert_true(n >= most && n <= SWEEPS);
+		assert_false(noticed);
+		most = n;
+	}
+	assert_true(most >= SWEEPS - 1);
+	done();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_flips_in_blocks),
+		cmocka_unit_test(test_flips_in_the_log),
+		cmocka_unit_test(test_flips_elsewhere),
+		cmocka_unit_test(test_log_cut_short),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
