@@ -191,14 +191,16 @@ static bool read_index(struct ring *ring, struct ring_segment *segment, uint64_t
 
 /* ---- segments ---- */
 
-static int write_header(struct ring *ring, struct ring_segment *segment, enum segment_state state)
+/* `index` is the offset of the segment's index, 0 where it has none. */
+static int write_header(struct ring *ring, const struct ring_segment *segment,
+	enum segment_state state, uint64_t index)
 {
 	uint8_t header[RING_HEADER_BYTES] = {0};
 	uint8_t *at = header + FILE_HEADER_BYTES;
 	put_u64(at, segment->number);
 	put_u32(at + 8, state);
 	put_u32(at + 12, segment->late);
-	put_u64(at + 16, segment->used);
+	put_u64(at + 16, index);
 	file_header_seal(header, ring->super, FILE_RAW, HEADER_MORE);
 	int rc = fw_pwrite(segment->fd, header, sizeof header, 0);
 	return rc < 0 ? rc : fw_fdatasync(segment->fd);
@@ -419,7 +421,7 @@ static int seal(struct ring *ring, struct ring_segment *segment)
 	if (rc >= 0)
 		rc = fw_fdatasync(segment->fd);
 	if (rc >= 0)
-		rc = write_header(ring, segment, SEGMENT_SEALED);
+		rc = write_header(ring, segment, SEGMENT_SEALED, segment->used);
 	if (rc < 0)
 		return rc;
 	segment->sealed = true;
@@ -447,7 +449,7 @@ static int open_next(struct ring *ring, bool late)
 	uint32_t i = choose_segment(ring);
 	struct ring_segment *segment = &ring->segments[i];
 	if (segment->number) {
-		int rc = write_header(ring, segment, SEGMENT_FREE);
+		int rc = write_header(ring, segment, SEGMENT_FREE, 0);
 		if (rc < 0)
 			return rc;
 	}
@@ -459,10 +461,7 @@ static int open_next(struct ring *ring, bool late)
 	segment->used = segment->synced = RING_HEADER_BYTES;
 	pthread_rwlock_unlock(&ring->lock);
 	ring->open[late] = (int32_t)i;
-	segment->used = 0; /* no index yet */
-	int rc = write_header(ring, segment, SEGMENT_OPEN);
-	segment->used = RING_HEADER_BYTES;
-	return rc;
+	return write_header(ring, segment, SEGMENT_OPEN, 0);
 }
 
 /* An open segment with room for the block and for the index behind it. */
@@ -532,7 +531,7 @@ int ring_finish(struct ring *ring)
 		if (rc >= 0)
 			rc = fw_fdatasync(segment->fd);
 		if (rc >= 0)
-			rc = write_header(ring, segment, SEGMENT_OPEN);
+			rc = write_header(ring, segment, SEGMENT_OPEN, segment->used);
 		if (rc < 0)
 			return rc;
 		segment->synced = segment->used;

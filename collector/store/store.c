@@ -18,6 +18,7 @@ enum {
 	LOG_SEGMENT_SMALLEST = 64 << 10, /* by choice */
 	RAW_LEAST = 8 << 20,
 	RAW_DIVISOR = 16,
+	SEGMENTS_LIMIT = 4096, /* each is an open file */
 };
 
 /* ---- opening ---- */
@@ -65,8 +66,14 @@ static int fit_budget(struct store *store, struct fw_err *err)
 			store->dir,
 			(unsigned long long)super->raw_segments * super->raw_segment_bytes,
 			(unsigned long long)store->config.raw_bytes);
-	if (wanted == super->raw_segments || wanted > UINT16_MAX)
+	if (wanted == super->raw_segments)
 		return 0;
+	if (wanted > SEGMENTS_LIMIT)
+		return fw_fail(err, -EINVAL,
+			"the store in %s was made with segments of %llu bytes, and %llu bytes would "
+			"be more than %d of them: move the store away to begin anew",
+			store->dir, (unsigned long long)super->raw_segment_bytes,
+			(unsigned long long)store->config.raw_bytes, SEGMENTS_LIMIT);
 	super->raw_segments = (uint32_t)wanted;
 	return super_save(store->dir, super, err);
 }

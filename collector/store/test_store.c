@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -201,12 +203,61 @@ static void test_refuses(void **state)
 	kit_remove(kit.dir);
 }
 
+static atomic_bool reading;
+
+static void *read_all_the_time(void *arg)
+{
+	struct kit *kit = arg;
+	size_t before = 0;
+	while (reading) {
+		struct fw_arena arena = {0};
+		struct store_columns columns;
+		struct store_host *hosts;
+		struct store_stat stat;
+		size_t n = kit_read(kit, kit->host, 0, INT64_MAX, &arena, &columns);
+		if (n < before || columns.damaged_blocks)
+			return kit;
+		for (size_t i = 0; i < n; i++) {
+			if (columns.cells[3][i] != kit_cell(columns.times_ms[i], 3))
+				return kit;
+		}
+		before = n;
+		store_hosts(kit->store, &arena, &hosts);
+		store_stat(kit->store, &stat);
+		fw_arena_done(&arena);
+	}
+	return NULL;
+}
+
+/* What was there once is there at every later look, while it goes from memory to disk. */
+static void test_readers_miss_nothing(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct sender sender = {0};
+	pthread_t reader;
+	void *wrong;
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	reading = true;
+	assert_int_equal(pthread_create(&reader, NULL, read_all_the_time, &kit), 0);
+	for (int i = 0; i < 400; i++)
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
+					 start_ms() - 400 * STEP + i * STEP, 1, STEP, i == 0),
+			STORE_DURABLE);
+	reading = false;
+	pthread_join(reader, &wrong);
+	assert_null(wrong);
+	kit_done(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_back),
 		cmocka_unit_test(test_latest_and_hosts),
 		cmocka_unit_test(test_matchers),
+		cmocka_unit_test(test_readers_miss_nothing),
 		cmocka_unit_test(test_ring_wraps),
 		cmocka_unit_test(test_refuses),
 	};
