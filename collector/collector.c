@@ -335,6 +335,9 @@ static void say_ready(struct collector *c)
 	fw_notify("READY=1");
 	fw_split_host_port(c->config->agents.listen.text, host, sizeof host, &port);
 	const char *bracket = strchr(host, ':') ? "[" : "", *end = *bracket ? "]" : "";
+	const char *key;
+	for (size_t i = 0; (key = config_unread(c->config, i)); i++)
+		fw_log(FW_WARNING, "'%s' has no effect: this version does not read it yet", key);
 	fw_log(FW_NOTICE,
 		"version " FW_VERSION " is ready: agents on %s%s%s:%u, API on http%s port %u",
 		bracket, host, end, ingest_port(c->ingest), c->config->api.tls.cert ? "s" : "",

@@ -102,6 +102,43 @@ static const struct fw_option api_table[] = {
 };
 
 #define STORE(member) (AT(store.member) - AT(store))
+#define STORE_UNREAD(member) (AT(unread.member) - AT(store))
+/* A key that is known and has no effect yet, so that one file can serve this
+ * version and a newer one. Each that is set is told at start. */
+#define UNREAD(key, at)                                                                         \
+	{                                                                                       \
+		.name = key, .help = "for a later version; told at start and otherwise unread", \
+		.type = FW_OPT_CUSTOM, .parse = parse_unread, .offset = at,                     \
+	}
+
+static int parse_unread(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	(void)node;
+	(void)arena;
+	(void)err;
+	*(bool *)field = true;
+	return 0;
+}
+
+const char *config_unread(const struct config *config, size_t i)
+{
+	const struct {
+		bool set;
+		const char *name;
+	} keys[] = {
+		{config->unread.five_minute, "store.five_minute"},
+		{config->unread.hour, "store.hour"},
+		{config->unread.rules, "rules"},
+		{config->unread.registers, "register"},
+		{config->unread.remote_write, "remote_write"},
+	};
+	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+		if (keys[k].set && i-- == 0)
+			return keys[k].name;
+	return NULL;
+}
+
 static const struct fw_option store_table[] = {
 	{
 		.name = "raw",
@@ -137,6 +174,8 @@ static const struct fw_option store_table[] = {
 		.min = 1,
 		.max = 1000000,
 	},
+	UNREAD("five_minute", STORE_UNREAD(five_minute)),
+	UNREAD("hour", STORE_UNREAD(hour)),
 	{0},
 };
 
@@ -274,6 +313,9 @@ const struct fw_option config_table[] = {
 		.parse = parse_settings,
 		.offset = AT(settings),
 	},
+	UNREAD("rules", AT(unread.rules)),
+	UNREAD("register", AT(unread.registers)),
+	UNREAD("remote_write", AT(unread.remote_write)),
 	{0},
 };
 

@@ -1,4 +1,4 @@
-/* collector.yml, as interfaces.md has it, read and checked.
+/* collector.yml, read and checked.
  *
  * Everything lies in the config's own arena and lives until config_done.
  */
@@ -48,9 +48,14 @@ struct config {
 	} store;
 	struct alert_options alerts; /* feeds and builtin_rules */
 	struct config_settings settings;
+	struct {
+		bool five_minute, hour, rules, registers, remote_write;
+	} unread;
 };
 
 extern const struct fw_option config_table[];
 
 int config_load(struct config *config, const char *path, struct fw_err *err);
+/* The i-th key that is set and has no effect in this version, or NULL. */
+const char *config_unread(const struct config *config, size_t i);
 void config_done(struct config *config);
