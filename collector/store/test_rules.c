@@ -362,7 +362,7 @@ static void test_records_are_told_until_released(void **state)
 	assert_int_equal(filed.position[0], second);
 	assert_int_equal(filed.seq, 2);
 	/* It stays while the log goes round and round. */
-	for (int i = 0; i < 3000; i++)
+	for (int i = 0; i < 6000; i++)
 		assert_int_equal(live(i % 200, i % 50 == 0), STORE_DURABLE);
 	reopen_with_records();
 	assert_int_equal(filed.told, 1);
@@ -382,7 +382,7 @@ static void test_too_many_records_stop(void **state)
 	int taken = 0;
 	while (send_event(text) == STORE_DURABLE)
 		taken++;
-	assert_in_range(taken, 4, 8); /* a quarter of a log segment */
+	assert_in_range(taken, 1, 4); /* a quarter of a log segment */
 	sender.next[STORE_LIVE]--;
 	assert_int_equal(live(0, true), STORE_DURABLE);
 	for (int i = 0; i < taken; i++)

@@ -36,7 +36,7 @@ void kit_init(struct kit *kit)
 	kit->config = (struct store_config){
 		.dir = kit->dir,
 		.raw_bytes = 8 << 20,
-		.log_segment_bytes = 256 << 10,
+		.log_segment_bytes = 64 << 10, /* so that the log goes round in a test */
 		.late_ms = INT64_C(35) * 24 * 3600 * 1000,
 		.columns_per_host = 5000,
 		.commit_ms = 1,
