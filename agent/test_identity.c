@@ -32,7 +32,7 @@ static const struct machine_id machine;
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/fenwatch-identity-XXXXXX");
+	snprintf(dir, sizeof dir, "/tmp/fenwatch-identity-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	pki_init(&pki);
 	fw_fault_clear();

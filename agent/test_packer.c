@@ -61,7 +61,7 @@ static void schema_make(const char *first)
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/fenwatch-packer-XXXXXX");
+	snprintf(root, sizeof root, "/tmp/fenwatch-packer-XXXXXX");
 	assert_non_null(mkdtemp(root));
 	snprintf(dir, sizeof dir, "%s/spool", root);
 	schema_make("metric");

@@ -28,7 +28,7 @@ static char root[64], dir[96];
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/fenwatch-spool-XXXXXX");
+	snprintf(root, sizeof root, "/tmp/fenwatch-spool-XXXXXX");
 	assert_non_null(mkdtemp(root));
 	snprintf(dir, sizeof dir, "%s/spool", root);
 	fw_fault_clear();

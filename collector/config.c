@@ -105,10 +105,10 @@ static const struct fw_option api_table[] = {
 #define STORE_UNREAD(member) (AT(unread.member) - AT(store))
 /* A key that is known and has no effect yet, so that one file can serve this
  * version and a newer one. Each that is set is told at start. */
-#define UNREAD(key, at)                                                                         \
-	{                                                                                       \
-		.name = key, .help = "for a later version; told at start and otherwise unread", \
-		.type = FW_OPT_CUSTOM, .parse = parse_unread, .offset = at,                     \
+#define UNREAD(key, at)                                                                           \
+	{                                                                                         \
+		.name = (key), .help = "for a later version; told at start and otherwise unread", \
+		.type = FW_OPT_CUSTOM, .parse = parse_unread, .offset = (at),                     \
 	}
 
 static int parse_unread(

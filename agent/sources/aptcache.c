@@ -88,7 +88,7 @@ bool aptcache_load(const char *folder, uint64_t fingerprint, struct apt_outcome 
 {
 	struct fw_buf text = {0};
 	char *path = path_in(folder);
-	struct apt_outcome found;
+	struct apt_outcome found = {0};
 	bool same = false;
 	if (fw_file_read(path, FILE_LIMIT, &text, NULL) >= 0 && text.data) {
 		const char *at = (const char *)text.data;

@@ -100,7 +100,7 @@ static const char *read_adminstate(struct machine *m)
 
 static void add_device(struct machine *m, struct sweep *out, const char *device)
 {
-	struct words w;
+	struct words w = {0};
 	read_words(m, "address", w.address, sizeof w.address);
 	read_words(m, "broadcast", w.broadcast, sizeof w.broadcast);
 	read_words(m, "duplex", w.duplex, sizeof w.duplex);

@@ -70,10 +70,10 @@ static const char *const properties[PROPERTIES] = {
 	[N_REFUSED] = "NRefused",
 };
 
-#define WANTED                                                                          \
-	"--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,NAccepted," \
-	"NConnections,NRefused"
-static const char *const show_units[] = {"", "show", "--all", "--no-pager", WANTED, "*", NULL};
+static const char wanted[] =
+	"--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,NAccepted,"
+	"NConnections,NRefused";
+static const char *const show_units[] = {"", "show", "--all", "--no-pager", wanted, "*", NULL};
 static const char *const show_manager[] = {
 	"", "show", "--no-pager", "--property=Version,SystemState", NULL};
 

@@ -51,8 +51,8 @@ void alert_wake(struct alerts *alerts); /* main thread: new values can be read *
 void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg);
 /* One identity on two machines ("HostCloned"), and what else is no series: raises and
  * clears by name. What is not raised again for 15 minutes is cleared. */
-void alert_raise(struct alerts *alerts, const char *rule, const char *instance, const char *text);
-void alert_clear(struct alerts *alerts, const char *rule, const char *instance);
+void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text);
+void alert_clear(struct alerts *alerts, const char *name, const char *instance);
 
 enum alert_state { ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
 struct alert_view {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "identity.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/buf.h>
@@ -29,6 +30,6 @@ void identity_key(const char *estate, const char *host, const char *rule,
 	}
 	fw_sha256(buf.data, buf.length, hash);
 	fw_buf_done(&buf);
-	memcpy(key, "fw1-", 4);
+	snprintf(key, 5, "fw1-");
 	fw_hex(hash, 16, key + 4);
 }

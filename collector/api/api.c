@@ -37,7 +37,7 @@ struct api {
 	bool ready, canceled;
 	uv_poll_t poll;
 	uv_timer_t due, second;
-	LIST_HEAD(, api_connection) connections;
+	LIST_HEAD(api_connections, api_connection) connections;
 	struct request_list waiting;
 	unsigned n_running;
 	struct fw_buf cert, key;

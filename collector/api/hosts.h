@@ -22,4 +22,4 @@ struct host {
 };
 
 /* Sorted by name. 0, or the request is answered with what went wrong. */
-int hosts_read(struct request *r, struct host **hosts, size_t *n);
+int hosts_read(struct request *r, struct host **out, size_t *n_out);

@@ -121,7 +121,7 @@ bool table_is_current(const struct table *table);
 int64_t *scratch_take(struct scratch *scratch, size_t n_cells); /* NULL: too large */
 
 /* writer.c */
-void *writer_main(void *store);
+void *writer_main(void *arg); /* the store */
 /* Stops acknowledging, once and for all. */
 void store_fail(struct store *store, const char *what, int rc);
 /* Makes room in the log for a record; -EIO after a failure. */

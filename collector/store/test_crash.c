@@ -357,6 +357,12 @@ static size_t compare(struct kit *kit)
 	return wrong;
 }
 
+static void end_with_slash(char *path, size_t size)
+{
+	size_t length = strlen(path);
+	snprintf(path + length, size - length, "/");
+}
+
 static void begin_watching(struct kit *kit, int until_cut)
 {
 	snprintf(disk.store, sizeof disk.store, "%s/", kit->dir);
@@ -364,8 +370,8 @@ static void begin_watching(struct kit *kit, int until_cut)
 	kit_remove(disk.cut);
 	kit_copy(kit->dir, disk.synced);
 	pthread_mutex_lock(&disk.lock);
-	strcat(disk.synced, "/");
-	strcat(disk.cut, "/");
+	end_with_slash(disk.synced, sizeof disk.synced);
+	end_with_slash(disk.cut, sizeof disk.cut);
 	disk.until_cut = until_cut;
 	disk.watching = true;
 	pthread_mutex_unlock(&disk.lock);

@@ -39,11 +39,12 @@ struct fw_conn_happening {
 
 struct fw_conn_config {
 	SSL_CTX *tls;
-	const char *alpn;       /* client: what to ask for */
-	int64_t handshake_ms;   /* 10,000 */
-	int64_t idle_ms;        /* 45,000; 0: never */
-	size_t limit;           /* bytes queued for writing, 1 MiB */
-	void (*on_event)(struct fw_conn *conn, const struct fw_conn_happening *happening, void *arg);
+	const char *alpn;     /* client: what to ask for */
+	int64_t handshake_ms; /* 10,000 */
+	int64_t idle_ms;      /* 45,000; 0: never */
+	size_t limit;         /* bytes queued for writing, 1 MiB */
+	void (*on_event)(
+		struct fw_conn *conn, const struct fw_conn_happening *happening, void *arg);
 	void *arg;
 };
 
@@ -56,7 +57,7 @@ int fw_conn_accept(struct fw_conn **out, uv_loop_t *loop, int fd,
 	const struct fw_conn_config *config, struct fw_err *err);
 
 int fw_conn_write(struct fw_conn *conn, const void *data, size_t length);
-void fw_conn_pause(struct fw_conn *conn);  /* no more DATA until resumed: back-pressure */
+void fw_conn_pause(struct fw_conn *conn); /* no more DATA until resumed: back-pressure */
 void fw_conn_resume(struct fw_conn *conn);
 /* Sends what is queued, says goodbye, waits up to 2 s for the peer to hang up, and
  * comes back with ENDED "closed here". */
@@ -64,7 +65,7 @@ void fw_conn_close(struct fw_conn *conn);
 /* Any time. Before ENDED: closes without a further event. Memory goes when libuv is done. */
 void fw_conn_free(struct fw_conn *conn);
 
-const char *fw_conn_alpn(const struct fw_conn *conn);      /* after READY */
+const char *fw_conn_alpn(const struct fw_conn *conn);                 /* after READY */
 const struct fw_cert_facts *fw_conn_peer(const struct fw_conn *conn); /* NULL: no certificate */
 bool fw_conn_peer_expired(const struct fw_conn *conn);
 const char *fw_conn_peer_address(const struct fw_conn *conn); /* "192.0.2.1:4711" */
@@ -73,9 +74,9 @@ size_t fw_conn_queued(const struct fw_conn *conn);
 /* A listening socket, optionally one of several on the same port (SO_REUSEPORT).
  * `address` is "HOST:PORT" or "[::]:PORT"; port 0 chooses one, written to *port. */
 struct fw_listener;
-int fw_listener_open(struct fw_listener **out, uv_loop_t *loop, const char *address, bool reuse_port,
-	void (*on_accepted)(struct fw_listener *, int fd, void *arg), void *arg, unsigned *port,
-	struct fw_err *err);
+int fw_listener_open(struct fw_listener **out, uv_loop_t *loop, const char *address,
+	bool reuse_port, void (*on_accepted)(struct fw_listener *, int fd, void *arg), void *arg,
+	unsigned *port, struct fw_err *err);
 void fw_listener_pause(struct fw_listener *listener);
 void fw_listener_resume(struct fw_listener *listener);
 void fw_listener_close(struct fw_listener *listener); /* frees it too */

@@ -17,7 +17,7 @@
 
 #define FW_ALPN "fenwatch/1"
 #define FW_ALPN_ENROL "fenwatch-enrol/1"
-#define FW_UUID_TEXT 37 /* with its NUL */
+#define FW_UUID_TEXT 37   /* with its NUL */
 #define FW_FINGERPRINT 32 /* SHA-256 of a certificate's DER */
 
 struct fw_buf;
@@ -41,7 +41,10 @@ int fw_ca_create(const char *estate, int64_t now_ms, struct fw_buf *cert_pem,
 int fw_ca_open(struct fw_ca **out, const char *cert_pem, const char *key_pem, struct fw_err *err);
 void fw_ca_free(struct fw_ca *ca);
 void fw_ca_fingerprint(const struct fw_ca *ca, uint8_t out[FW_FINGERPRINT]);
-enum fw_cert_use { FW_CERT_AGENT, FW_CERT_COLLECTOR }; /* EKU clientAuth or serverAuth, nothing else */
+enum fw_cert_use {
+	FW_CERT_AGENT,
+	FW_CERT_COLLECTOR
+}; /* EKU clientAuth or serverAuth, nothing else */
 /* Checks the CSR's own signature, key type (P-256, or RSA >= 2048) and size. */
 int fw_ca_sign(const struct fw_ca *ca, const char *csr_pem, enum fw_cert_use use, const char *uuid,
 	int64_t from_ms, int64_t until_ms, struct fw_buf *cert_pem, struct fw_err *err);
@@ -59,12 +62,12 @@ int fw_cert_facts_pem(const char *pem, struct fw_cert_facts *facts, struct fw_er
 
 /* Contexts. A peer's certificate must chain to `ca_pem` and carry the right EKU and URI. */
 struct fw_tls_config {
-	const char *ca_pem;              /* NULL only with `pin` */
-	const char *cert_pem, *key_pem;  /* NULL: none (enrolment) */
-	const uint8_t *pin;              /* client, enrolment: SHA-256 of the CA certificate that must be in
+	const char *ca_pem;             /* NULL only with `pin` */
+	const char *cert_pem, *key_pem; /* NULL: none (enrolment) */
+	const uint8_t *pin; /* client, enrolment: SHA-256 of the CA certificate that must be in
 	                                    the server's chain; replaces ca_pem */
-	bool client_cert_optional;       /* server, enrolment ALPN: the peer may come without one */
-	int64_t expired_grace_ms;        /* server: accept peers expired by at most so much; the caller
+	bool client_cert_optional; /* server, enrolment ALPN: the peer may come without one */
+	int64_t expired_grace_ms;  /* server: accept peers expired by at most so much; the caller
 	                                    looks at fw_conn_peer_expired() and lets them only renew */
 };
 int fw_tls_server(SSL_CTX **out, const struct fw_tls_config *config, struct fw_err *err);
