@@ -11,7 +11,9 @@
 #include "record.h"
 #include "spool.h"
 
-#define CHAIN_CELLS (64u << 10) /* decoded at once when a chain is closed: 512 KiB */
+/* In one batch, live or backlog: 512 KiB decoded, and well under a frame (1 MiB)
+ * even where every cell takes a varint's ten bytes. */
+#define BATCH_CELLS (64u << 10)
 
 /* The last sweep of one schema that somebody knows. */
 struct state {
@@ -176,13 +178,14 @@ static void chain_close(struct packer *p)
 	fw_buf_done(&p->pieces);
 }
 
-static uint32_t chain_limit(const struct packer *p, uint32_t n_columns)
+/* How many sweeps one batch may hold, of `most` that are wanted. */
+static uint32_t sweeps_limit(const struct packer *p, uint32_t n_columns, uint32_t most)
 {
-	uint32_t limit = CHAIN_SWEEPS;
+	uint32_t limit = most;
 	if (p->max_sweeps && p->max_sweeps < limit)
 		limit = p->max_sweeps;
-	if (n_columns > 0 && CHAIN_CELLS / n_columns < limit)
-		limit = CHAIN_CELLS / n_columns;
+	if (n_columns > 0 && BATCH_CELLS / n_columns < limit)
+		limit = BATCH_CELLS / n_columns;
 	return limit ? limit : 1;
 }
 
@@ -198,7 +201,7 @@ static void chain_add(struct packer *p, const int64_t *cells, int64_t at_ms)
 		p->n_chain ? p->chain_state.cells : NULL);
 	state_set(&p->chain_state, p->schema, p->n_columns, cells);
 	p->chain_last_ms = at_ms;
-	if (++p->n_chain >= chain_limit(p, p->n_columns))
+	if (++p->n_chain >= sweeps_limit(p, p->n_columns, CHAIN_SWEEPS))
 		chain_close(p);
 }
 
@@ -228,7 +231,8 @@ static void chain_recover(struct packer *p)
 	if (chain == 0 || n_columns == 0 || n_columns > FW_COLUMNS_LIMIT)
 		return;
 	pieces.data = (uint8_t *)data;
-	pieces_to_frame(p, &pieces, schema, n_columns, chain_limit(p, n_columns), chain);
+	pieces_to_frame(
+		p, &pieces, schema, n_columns, sweeps_limit(p, n_columns, CHAIN_SWEEPS), chain);
 }
 
 /* ---- the live lane ---- */
@@ -302,7 +306,7 @@ void packer_sweep(struct packer *p, const struct fw_schema *schema, const int64_
 	memcpy(p->pending + (size_t)p->n_pending * p->n_columns, cells,
 		p->n_columns * sizeof *cells);
 	p->pending_times[p->n_pending++] = at_ms;
-	if (p->n_pending >= p->batch || (p->max_sweeps && p->n_pending >= p->max_sweeps))
+	if (p->n_pending >= sweeps_limit(p, p->n_columns, p->batch))
 		pending_to_live(p);
 }
 

@@ -33,7 +33,7 @@ static int64_t last_cells[COLUMNS];
 
 static void open_both(uint32_t batch)
 {
-	struct spool_config config = {.dir = dir, .max_bytes = 1 << 20};
+	struct spool_config config = {.dir = dir, .max_bytes = 8 << 20};
 	bool made;
 	assert_int_equal(spool_open(&spool, &config, &made, NULL), 0);
 	packer = packer_new(spool, batch, INTERVAL_MS);
@@ -299,6 +299,69 @@ static void test_another_schema_is_another_frame(void **state)
 	assert_int_equal(spool_schema(spool, second.schema, &message, &length), 0);
 }
 
+/* Every cell of every sweep takes a varint's ten bytes. */
+static void test_a_batch_fits_a_frame_however_wide_the_schema(void **state)
+{
+	(void)state;
+	enum { WIDE = 5000, SWEEPS = 40 };
+	static struct fw_column wide[WIDE];
+	static char names[WIDE][8];
+	static int64_t cells[WIDE];
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(names[i], sizeof names[i], "w%d", i);
+		wide[i] = (struct fw_column){.name = names[i], .factor = 1};
+	}
+	struct fw_schema broad = {.n_columns = WIDE, .columns = wide};
+	fw_schema_seal(&broad);
+	close_both();
+	open_both(FW_SWEEPS_LIMIT);
+	packer_connected(packer);
+	for (int n = 0; n < SWEEPS; n++) {
+		for (int i = 0; i < WIDE; i++)
+			cells[i] = n % 2 ? INT64_MAX / 2 : INT64_MIN / 2;
+		packer_sweep(packer, &broad, cells, 1000 + n * INTERVAL_MS, true);
+	}
+	uint32_t sweeps = 0;
+	for (uint64_t seq = 1; seq < spool_next(spool, LANE_LIVE); seq++) {
+		struct frame frame;
+		assert_int_equal(spool_read(spool, LANE_LIVE, seq, &frame, NULL), 0);
+		assert_true(frame.length <= FW_FRAME_LIMIT);
+		sweeps += frame.sweeps;
+	}
+	assert_true(sweeps >= SWEEPS - 13); /* at most 13 sweeps still wait for company */
+}
+
+/* A day without a collector at 15 s: 5,760 sweeps, a restart in the middle, and
+ * every one of them comes out again. */
+static void test_a_day_away_is_kept_whole(void **state)
+{
+	(void)state;
+	enum { DAY = 5760 };
+	int64_t known[COLUMNS];
+	for (int n = 0; n < DAY; n++) {
+		sweep(n, false);
+		if (n % 4 == 3) { /* as once a minute */
+			assert_int_equal(packer_journal(packer, NULL), 0);
+			assert_int_equal(spool_flush(spool, NULL), 0);
+		}
+		if (n == DAY / 2 + 1) {
+			close_both();
+			open_both(1);
+		}
+	}
+	packer_connected(packer);
+	struct spool_stat stat;
+	spool_stat(spool, &stat);
+	assert_true(stat.bytes < DAY * COLUMNS); /* under a byte a sample */
+	int n = 0;
+	for (uint64_t seq = 1; seq < spool_next(spool, LANE_BACKLOG); seq++) {
+		if (n == DAY / 2)
+			n += 2; /* not journaled when the agent was killed */
+		n += (int)check_frame(LANE_BACKLOG, seq, n, known);
+	}
+	assert_int_equal(n, DAY);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -312,6 +375,8 @@ int main(void)
 		CASE(test_deltas_without_a_base_become_gaps),
 		CASE(test_a_step_back_of_the_clock_closes_the_chain),
 		CASE(test_another_schema_is_another_frame),
+		CASE(test_a_batch_fits_a_frame_however_wide_the_schema),
+		CASE(test_a_day_away_is_kept_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

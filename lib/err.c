@@ -49,5 +49,7 @@ int fw_fail_sys(struct fw_err *err, int rc, const char *format, ...)
 
 const char *fw_strerror(int rc)
 {
-	return uv_strerror(rc);
+	/* uv_strerror would allocate for a code that libuv does not know. */
+	static _Thread_local char text[128];
+	return uv_strerror_r(rc, text, sizeof text);
 }

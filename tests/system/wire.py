@@ -4,8 +4,10 @@ It enrols, says hello, sends batches and reads acknowledgements; and, unlike
 the real one, it can be told to misbehave. Values are chosen by the caller, so
 a test can compare what the store gives back.
 """
+import atexit
 import hashlib
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -188,6 +190,7 @@ class Identity:
     def __init__(self, name, machine=None):
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="fenwatch-id-")
+        atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
         self.key, self.cert, self.ca = (os.path.join(self.dir, n) for n in ("key", "cert", "ca"))
         self.machine = machine or os.urandom(32)
         self.stream = int.from_bytes(os.urandom(8), "little")
