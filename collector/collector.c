@@ -255,6 +255,12 @@ static int open_enrol(struct collector *c, struct fw_err *err)
 	return enrol_open(&c->enrol, &config, err);
 }
 
+static bool is_expected(const uint8_t agent[16], void *arg)
+{
+	const struct collector *c = arg;
+	return !enrol_is_revoked(c->enrol, agent);
+}
+
 static int open_alerts(struct collector *c, struct fw_err *err)
 {
 	const struct alert_config config = {
@@ -264,6 +270,8 @@ static int open_alerts(struct collector *c, struct fw_err *err)
 		.estate = enrol_estate(c->enrol),
 		.external_url = c->config->api.external_url,
 		.options = &c->config->alerts,
+		.is_expected = is_expected,
+		.arg = c,
 	};
 	return alert_open(&c->alerts, &config, err);
 }

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,9 @@ struct alert_config {
 	const char *estate;
 	const char *external_url;
 	const struct alert_options *options; /* from collector.yml, below */
+	/* Whether this agent is still to be heard of; what is not may be silent. NULL: all are. */
+	bool (*is_expected)(const uint8_t agent[16], void *arg);
+	void *arg;
 };
 
 /* What collector.yml says of rules and feeds. */

@@ -133,6 +133,7 @@ struct place {
 	struct alert_rule_option rules[RULES];
 	struct alert_options options;
 	struct fw_arena arena;
+	bool (*is_expected)(const uint8_t agent[16], void *arg);
 	size_t web01, avail; /* a host, and its column of free space */
 };
 
@@ -148,6 +149,7 @@ static void open_alerts(struct place *place)
 		.state = place->state,
 		.estate = "e",
 		.options = &place->options,
+		.is_expected = place->is_expected,
 	};
 	if (alert_open(&place->alerts, &config, &err) < 0)
 		fail_msg("%s", err.text);
@@ -358,6 +360,32 @@ static void test_a_silent_host_and_its_return(void **arg)
 	assert_null(find(place, "HostSilent"));
 }
 
+static bool nobody_is_expected(const uint8_t agent[16], void *arg)
+{
+	(void)agent;
+	(void)arg;
+	return false;
+}
+
+/* The agent was revoked: what fired closes, and nothing opens. */
+static void test_a_host_that_nobody_expects_may_be_silent(void **arg)
+{
+	struct place *place = *arg;
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 400);
+		run_for(place, 120);
+	}
+	run_for(place, 2500);
+	assert_non_null(find(place, "HostSilent"));
+	close_alerts(place);
+	place->is_expected = nobody_is_expected;
+	open_alerts(place);
+	place->is_expected = NULL;
+	speak(place, place->web01, 400);
+	run_for(place, 2500);
+	assert_null(find(place, "HostSilent"));
+}
+
 static void test_a_laptop_may_be_away(void **arg)
 {
 	struct place *place = *arg;
@@ -454,6 +482,7 @@ int main(void)
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),
 		CASE(test_a_silent_host_and_its_return),
+		CASE(test_a_host_that_nobody_expects_may_be_silent),
 		CASE(test_a_laptop_may_be_away),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),

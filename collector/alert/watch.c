@@ -46,6 +46,7 @@ struct host {
 	bool heard;          /* since the start */
 	bool measured;       /* the interval is the host's own */
 	bool away;
+	uint8_t agent[16];     /* who spoke last */
 	int64_t selected_ms;   /* monotonic; 0: never */
 	struct fw_arena arena; /* of the groups */
 	struct group *groups;
@@ -412,6 +413,7 @@ static void note_heard(struct host *host, const struct store_host *seen)
 	learn_interval(host, seen->newest_ms - host->newest_ms);
 	host->newest_ms = seen->newest_ms;
 	host->received_ms = seen->received_ms;
+	memcpy(host->agent, seen->agent, sizeof host->agent);
 	host->heard_ms = fw_mono_ms();
 	host->heard = true;
 }
@@ -435,6 +437,13 @@ void watch_look(struct watch *watch)
 	fw_arena_done(&arena);
 }
 
+static bool may_be_silent(const struct watch *watch, const struct host *host)
+{
+	const struct alert_config *config = &watch->alerts->config;
+	return host->away ||
+		(config->is_expected && !config->is_expected(host->agent, config->arg));
+}
+
 /* A host that was not heard since the start may yet come back: until then
  * nothing opens, nothing closes. Its class is looked up before it is blamed. */
 static void look_for_silence(struct watch *watch, struct host *host, int64_t now_ms)
@@ -444,7 +453,9 @@ static void look_for_silence(struct watch *watch, struct host *host, int64_t now
 		return;
 	if (host->selected_ms == 0)
 		select_groups(watch, host);
-	observe(watch, host, watch->silence, NULL, host->away ? 0 : missed, host->heard_ms);
+	if (engine_is_breach(&watch->silence->limits, missed) && may_be_silent(watch, host))
+		missed = 0;
+	observe(watch, host, watch->silence, NULL, missed, host->heard_ms);
 }
 
 void watch_silence(struct watch *watch)
@@ -479,6 +490,7 @@ static void take_known(struct watch *watch)
 		struct host *host = host_of(watch, &seen[i]);
 		host->newest_ms = seen[i].newest_ms;
 		host->received_ms = seen[i].received_ms;
+		memcpy(host->agent, seen[i].agent, sizeof host->agent);
 	}
 	fw_arena_done(&arena);
 }

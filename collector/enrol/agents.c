@@ -100,6 +100,15 @@ enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts 
 	return answer;
 }
 
+bool enrol_is_revoked(struct enrol *enrol, const uint8_t agent[16])
+{
+	uv_rwlock_rdlock(&enrol->lock);
+	const struct agent *found = find(enrol, agent);
+	bool revoked = found && found->facts.revoked_ms != 0;
+	uv_rwlock_rdunlock(&enrol->lock);
+	return revoked;
+}
+
 /* ---- granting ---- */
 
 static int check_name(const char *name, struct fw_err *err)

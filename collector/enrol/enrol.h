@@ -48,6 +48,8 @@ struct enrol_agent {
 /* May the holder of this certificate send? ENROL_EXPIRED: it may only renew. */
 enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts *facts,
 	int64_t now_ms, struct enrol_agent *agent);
+/* Whether an agent has been revoked: nobody waits for it any more. Any thread. */
+bool enrol_is_revoked(struct enrol *enrol, const uint8_t agent[16]);
 
 /* ---- main thread ---- */
 
