@@ -102,10 +102,22 @@ static void on_fault(const char *sentence, void *arg)
 	printf("%s\n", fw_escape(sentence, text, sizeof text));
 }
 
-static void on_fault_ignored(const char *sentence, void *arg)
+static const char *label_of(const struct store_tally *tally, const char *name)
 {
-	(void)sentence;
+	for (size_t i = 0; i < tally->n_labels; i++)
+		if (strcmp(tally->labels[i].name, name) == 0)
+			return tally->labels[i].value;
+	return "";
+}
+
+static void on_tally(const struct store_tally *tally, void *arg)
+{
+	char host[300], job[300];
 	(void)arg;
+	printf("host       %s (%s): %llu sweeps of %u series\n",
+		fw_escape(label_of(tally, "instance"), host, sizeof host),
+		fw_escape(label_of(tally, "job"), job, sizeof job),
+		(unsigned long long)tally->sweeps, tally->schema->n_columns);
 }
 
 static void print_stat(const struct store_stat *stat)
@@ -133,7 +145,11 @@ static int look_at_store(const struct config *config, bool check)
 	int fd = fw_file_lock(lock, &err);
 	if (fd < 0)
 		return complain(err.text, EXIT_FAILURE);
-	int faults = store_check(dir, check ? on_fault : on_fault_ignored, NULL, &stat, &err);
+	const struct store_inspector inspector = {
+		.on_fault = check ? on_fault : NULL,
+		.on_tally = check ? on_tally : NULL,
+	};
+	int faults = store_check(dir, &inspector, &stat, &err);
 	fw_close(fd);
 	if (faults < 0)
 		return complain(err.text, EXIT_FAILURE);

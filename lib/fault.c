@@ -51,6 +51,7 @@ static const char *const op_names[FW_OP_COUNT] = {
 	[FW_OP_TRUNCATE] = "truncate",
 	[FW_OP_FALLOCATE] = "fallocate",
 	[FW_OP_ALLOC] = "alloc",
+	[FW_OP_RECOGNISE] = "recognise",
 };
 
 /* A misspelt fault would be a test that cannot fail. */

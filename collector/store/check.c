@@ -16,9 +16,16 @@ struct check {
 	struct store_stat *stat;
 	struct fw_arena arena;
 	struct scratch cells;
-	void (*report)(const char *sentence, void *arg);
-	void *arg;
+	const struct store_inspector *inspector;
+	struct map tallies;
 	int faults;
+};
+
+/* Of one host and schema. */
+struct tally {
+	struct link link;
+	uint32_t host, schema;
+	uint64_t sweeps;
 };
 
 __attribute__((format(printf, 2, 3))) static void found(
@@ -30,8 +37,48 @@ __attribute__((format(printf, 2, 3))) static void found(
 	vsnprintf(sentence, sizeof sentence, format, args);
 	va_end(args);
 	check->faults++;
-	if (check->report)
-		check->report(sentence, check->arg);
+	if (check->inspector->on_fault)
+		check->inspector->on_fault(sentence, check->inspector->arg);
+}
+
+static struct tally *tally_of(struct check *check, uint32_t host, uint32_t schema)
+{
+	const uint32_t key[] = {host, schema};
+	uint64_t hash = map_hash(key, sizeof key, 0);
+	for (struct link *l = map_find(&check->tallies, hash); l; l = map_again(l)) {
+		struct tally *tally = (struct tally *)(void *)l;
+		if (tally->host == host && tally->schema == schema)
+			return tally;
+	}
+	struct tally *tally = fw_alloc(sizeof *tally);
+	tally->host = host;
+	tally->schema = schema;
+	map_add(&check->tallies, &tally->link, hash);
+	return tally;
+}
+
+static void tell_tallies(struct check *check)
+{
+	for (size_t i = 0; i < check->tallies.n_buckets; i++) {
+		for (struct link *l = check->tallies.buckets[i], *next; l; l = next) {
+			struct tally *tally = (struct tally *)(void *)l;
+			const struct named_host *host = names_host(&check->names, tally->host);
+			next = l->next;
+			if (check->inspector->on_tally)
+				check->inspector->on_tally(
+					&(struct store_tally){
+						.labels = host->labels,
+						.n_labels = host->n_labels,
+						.schema =
+							&names_schema(&check->names, tally->schema)
+								 ->schema,
+						.sweeps = tally->sweeps,
+					},
+					check->inspector->arg);
+			fw_free(tally);
+		}
+	}
+	map_done(&check->tallies);
 }
 
 static void count_block(struct store_stat *stat, const struct block_ref *ref, uint32_t n_columns)
@@ -63,8 +110,10 @@ static void check_block(struct check *check, const struct ring_place *place, str
 	else if (!schema || !names_host(&check->names, ref->host))
 		found(check, "raw/%04x: the block at %u is of an unknown %s", place->segment,
 			ref->offset, schema ? "host" : "schema");
-	else
+	else {
 		count_block(check->stat, ref, schema->schema.n_columns);
+		tally_of(check, ref->host, ref->schema)->sweeps += ref->n_sweeps;
+	}
 	check->stat->damaged_blocks += rc < 0;
 }
 
@@ -135,16 +184,17 @@ static int check_files(
 	return 0;
 }
 
-int store_check(const char *dir, void (*report)(const char *sentence, void *arg), void *arg,
-	struct store_stat *out, struct fw_err *err)
+int store_check(const char *dir, const struct store_inspector *inspector, struct store_stat *out,
+	struct fw_err *err)
 {
 	struct super super;
 	int rc = super_load(dir, &super, err);
 	if (rc < 0)
 		return rc;
 	struct store_stat stat = {0};
-	struct check check = {.report = report, .arg = arg, .stat = &stat};
+	struct check check = {.inspector = inspector, .stat = &stat};
 	rc = check_files(&check, dir, &super, err);
+	tell_tallies(&check);
 	log_close(&check.log);
 	ring_close(&check.ring);
 	names_close(&check.names);

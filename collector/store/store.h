@@ -191,8 +191,22 @@ struct store_stat {
 };
 void store_stat(struct store *store, struct store_stat *out);
 
+/* How many sweeps of one schema a host has in the ring's blocks, as often as
+ * they lie there: readers would show equal times once. */
+struct store_tally {
+	const struct fw_label *labels; /* the host's */
+	size_t n_labels;
+	const struct fw_schema *schema;
+	uint64_t sweeps;
+};
+
+struct store_inspector {
+	void (*on_fault)(const char *sentence, void *arg);            /* may be NULL */
+	void (*on_tally)(const struct store_tally *tally, void *arg); /* may be NULL */
+	void *arg;
+};
+
 /* Without a running collector: reads every block and record of the store in
- * `dir`, changes nothing, and reports each fault through `report`. Returns the
- * number of faults, or a negative errno. */
-int store_check(const char *dir, void (*report)(const char *sentence, void *arg), void *arg,
-	struct store_stat *out, struct fw_err *err);
+ * `dir` and changes nothing. Returns the number of faults, or a negative errno. */
+int store_check(const char *dir, const struct store_inspector *inspector, struct store_stat *out,
+	struct fw_err *err);

@@ -347,7 +347,7 @@ static void print(const char *sentence, void *arg)
 int kit_check(const char *dir)
 {
 	struct fw_err err = {""};
-	int rc = store_check(dir, print, NULL, NULL, &err);
+	int rc = store_check(dir, &(struct store_inspector){.on_fault = print}, NULL, &err);
 	if (rc < 0)
 		printf("# %s\n", err.text);
 	return rc;

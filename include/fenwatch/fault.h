@@ -29,6 +29,7 @@ enum fw_op {
 	FW_OP_TRUNCATE,
 	FW_OP_FALLOCATE,
 	FW_OP_ALLOC,
+	FW_OP_RECOGNISE, /* that a number has come before: skipped, it is stored again (control) */
 	FW_OP_COUNT
 };
 

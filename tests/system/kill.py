@@ -9,6 +9,7 @@ must all be found.
 """
 import os
 import random
+import re
 import time
 
 import wire
@@ -21,7 +22,7 @@ KILLS = int(os.environ.get("FENWATCH_KILLS", "60"))
 def test_kill_9_at_random_moments_loses_and_doubles_nothing(lab):
     dice = random.Random(20261122)
     c = lab.collector(extra="").start()
-    base_ms = int(time.time() * 1000) - 600_000
+    base_ms = int(time.time() * 1000) - 10 * 86400_000  # room for long runs before now
     ledgers = [Ledger(c, wire.enrolled(c, f"ledger{i}"), base_ms) for i in range(4)]
     agent = lab.agent(c, env={"FENWATCH_LEDGER": os.path.join(lab.dir, "ledger")}).enrol().start()
     for ledger in ledgers:
@@ -59,10 +60,18 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(lab):
         check(not wrong, f"{ledger.identity.name}: other values: {wrong[:20]}")
     check(total > KILLS, f"the ledger is worth something: {total} acknowledgements")
     agent_ledger(lab, c)
+    distinct = {ledger.identity.name: len(stored(c, ledger)) for ledger in ledgers}
     c.stop()
+    for name, sweeps in distinct.items():
+        check(sweeps_on_disk(c, name) == sweeps, f"{name}: {sweeps_on_disk(c, name)} sweeps on disk, {sweeps} distinct")
+    print(f"# {KILLS} kills, {total} acknowledged batches")
+
+
+def sweeps_on_disk(c, name):
+    """Of the ledger's schema, as often as they lie there; the store must be without fault."""
     status, text = c.store_check()
     check(status == 0, f"store check: {text}")
-    print(f"# {KILLS} kills, {total} acknowledged batches")
+    return sum(int(n) for n in re.findall(rf"^host +{name} \(node\): (\d+) sweeps of 20 series$", text, re.M))
 
 
 def agent_ledger(lab, c):
@@ -77,15 +86,20 @@ def agent_ledger(lab, c):
     check(times, "the agent had sweeps acknowledged")
 
 
-def test_a_sweep_sent_twice_is_stored_once(lab):
-    c = lab.collector().start()
+def sent_three_times(c, now):
+    """A session in which the first batch comes three times."""
     peer = wire.Peer(c, wire.enrolled(c, "twice"))
     peer.send(wire.SCHEMA, COLUMNS.message(1))
-    now = int(time.time() * 1000)
-    one = wire.batch(1, 1, now, 50, [Ledger.cells(1)])
     for _ in range(3):
-        peer.send(wire.BATCH, one)
+        peer.send(wire.BATCH, wire.batch(1, 1, now, 50, [Ledger.cells(1)]))
     check(peer.wait_acked(1), "acknowledged")
+    return peer
+
+
+def test_a_sweep_sent_twice_is_stored_once(lab):
+    c = lab.collector().start()
+    now = int(time.time() * 1000)
+    peer = sent_three_times(c, now)
     peer.send(wire.BATCH, wire.batch(2, 1, now + 50, 50, [Ledger.cells(2)], Ledger.cells(1)))
     check(peer.wait_acked(2), "the next one still fits")
     peer.close()
@@ -93,7 +107,16 @@ def test_a_sweep_sent_twice_is_stored_once(lab):
     c.start()
     values = until(5, "values", lambda: c.query('ledger_value{column="00"}[1m]', now / 1000 + 1))[0]["values"]
     check([float(v) for _, v in values] == [1000.0, 2000.0], f"two sweeps: {values}")
-    check("fenwatch_store_duplicates_total" in c.request("/metrics")[1], "duplicates are counted")
+    c.stop()
+    check(sweeps_on_disk(c, "twice") == 2, "two sweeps on disk")
+
+
+def test_control_a_store_that_recognises_nothing_is_found_out(lab):
+    c = lab.collector(env={"FENWATCH_FAULT": "recognise:skip"}).start()
+    sent_three_times(c, int(time.time() * 1000))
+    time.sleep(0.5)
+    c.stop()
+    check(sweeps_on_disk(c, "twice") == 3, "three sweeps on disk, where readers see one")
 
 
 main()

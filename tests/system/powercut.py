@@ -85,7 +85,7 @@ def lost_after_cut(lab, disk, live, ledgers):
 def cuts(lab, count, **env):
     disk = Disk(lab)
     live = lab.collector(data=os.path.join(disk.inner, "data"), env=env).start()
-    base_ms = int(time.time() * 1000) - 600_000
+    base_ms = int(time.time() * 1000) - 10 * 86400_000  # room for long runs before now
     ledgers = [Ledger(live, wire.enrolled(live, f"ledger{i}"), base_ms) for i in range(2)]
     for ledger in ledgers:
         ledger.start()
