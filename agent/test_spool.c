@@ -9,10 +9,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fenwatch/crc.h>
@@ -422,22 +425,23 @@ struct outcome {
 
 enum { FAULT_FRAMES = 12, FAULT_SIZE = 9000 };
 
-static struct outcome run_with_fault(void)
+/* Says in `outcome` how far it has come, step by step: it may end in the middle. */
+static void run_with_fault(struct outcome *outcome)
 {
-	struct outcome outcome = {0};
 	struct spool_config config = {.dir = dir, .max_bytes = 1 << 20};
 	struct spool *spool;
 	struct fw_err err;
 	bool made;
+	*outcome = (struct outcome){0};
 	if (spool_open(&spool, &config, &made, &err) < 0) {
 		assert_true(strlen(err.text) > 10);
-		return outcome;
+		return;
 	}
-	outcome.opened = true;
+	outcome->opened = true;
 	for (int i = 0; i < FAULT_FRAMES; i++) {
 		add(spool, LANE_BACKLOG, FAULT_SIZE);
 		if (spool_flush(spool, &err) == 0)
-			outcome.durable = spool_next(spool, LANE_BACKLOG) - 1;
+			outcome->durable = spool_next(spool, LANE_BACKLOG) - 1;
 		else
 			assert_true(strlen(err.text) > 10);
 	}
@@ -448,7 +452,6 @@ static struct outcome run_with_fault(void)
 	}
 	spool_ack(spool, LANE_BACKLOG, 3);
 	spool_close(spool);
-	return outcome;
 }
 
 /* How many durable frames are not there any more. */
@@ -480,7 +483,8 @@ static uint64_t calls_without_fault(enum fw_op op)
 {
 	empty_dir(dir);
 	fw_fault_clear();
-	struct outcome outcome = run_with_fault();
+	struct outcome outcome;
+	run_with_fault(&outcome);
 	assert_int_equal(outcome.durable, FAULT_FRAMES);
 	return fw_fault_calls(op);
 }
@@ -495,7 +499,8 @@ static void test_every_operation_fails_once_and_for_ever(void **state)
 				empty_dir(dir);
 				fw_fault_clear();
 				fw_fault_arm(fault_ops[i], nth, nth % 2 ? -EIO : -ENOSPC, forever);
-				struct outcome outcome = run_with_fault();
+				struct outcome outcome;
+				run_with_fault(&outcome);
 				fw_fault_clear();
 				assert_int_equal(missing_after(&outcome), 0);
 			}
@@ -503,12 +508,46 @@ static void test_every_operation_fails_once_and_for_ever(void **state)
 	}
 }
 
+/* Memory that is gone ends the program (SIGABRT); what a flush called durable
+ * before is there when it starts again. Each try is a process of its own. */
+static void test_every_allocation_fails(void **state)
+{
+	(void)state;
+	struct outcome *outcome = mmap(
+		NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(outcome, MAP_FAILED);
+	uint64_t calls = calls_without_fault(FW_OP_ALLOC), ended = 0;
+	for (uint64_t nth = 1; nth <= calls; nth += nth < 40 ? 1 : 7) {
+		empty_dir(dir);
+		*outcome = (struct outcome){0};
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			assert_non_null(freopen("/dev/null", "w", stderr));
+			fw_fault_clear();
+			fw_fault_arm(FW_OP_ALLOC, nth, -ENOMEM, true);
+			run_with_fault(outcome);
+			_exit(0);
+		}
+		int status;
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+			(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
+		ended += WIFSIGNALED(status);
+		fw_fault_clear();
+		assert_int_equal(missing_after(outcome), 0);
+	}
+	assert_true(ended > 10);
+	munmap(outcome, sizeof *outcome);
+}
+
 /* The control: a write that only pretends is found by the same check. */
 static void test_the_fault_check_has_teeth(void **state)
 {
 	(void)state;
 	fw_fault_arm(FW_OP_PWRITE, 5, 1, true);
-	struct outcome outcome = run_with_fault();
+	struct outcome outcome;
+	run_with_fault(&outcome);
 	fw_fault_clear();
 	assert_int_equal(outcome.durable, FAULT_FRAMES);
 	assert_true(missing_after(&outcome) > 0);
@@ -543,6 +582,7 @@ int main(void)
 		CASE(test_cut_at_every_byte),
 		CASE(test_every_byte_damaged),
 		CASE(test_every_operation_fails_once_and_for_ever),
+		CASE(test_every_allocation_fails),
 		CASE(test_the_fault_check_has_teeth),
 		CASE(test_a_newer_format_is_refused),
 	};
