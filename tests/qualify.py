@@ -33,6 +33,13 @@ def run(script, builds, env):
     return done.returncode, done.stdout + done.stderr, time.time() - start
 
 
+def write_report(path, lines):
+    """Anew after every row: a run that is stopped has told what it did."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+
+
 def main():
     builds = {"SANITIZE": sys.argv[1], "RELEASE": sys.argv[2]}
     wanted = sys.argv[3:]
@@ -47,6 +54,7 @@ def main():
               f"`./dev qualify{''.join(' ' + w for w in wanted)}`.", "",
               "| what | passed | failed | minutes | figures |", "| --- | --- | --- | --- | --- |"]
     failed = passed = 0
+    path = f"docs/qualify/{today}.md"
     for name, what, script, env in ROWS:
         if wanted and name not in wanted:
             continue
@@ -57,12 +65,9 @@ def main():
         figures = "; ".join(re.findall(r"^# (\d.*)$", text, re.M)[:4])
         passed, failed = passed + good, failed + bad
         report.append(f"| {what} | {good} | {bad} | {seconds / 60:.1f} | {figures} |")
+        write_report(path, report)
         if bad:
             print(text[-8000:])
-    os.makedirs("docs/qualify", exist_ok=True)
-    path = f"docs/qualify/{today}.md"
-    with open(path, "w") as f:
-        f.write("\n".join(report) + "\n")
     print(f"report: {path}\n{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -60,11 +60,11 @@ class Ledger(threading.Thread):
             time.sleep(0.02)
 
 
-def stored(collector, ledger, number=None):
-    """{time: value} of column 00 up to a number, read back in pieces."""
+def stored(collector, ledger, number=None, first=1):
+    """{time: value} of column 00 from the first number to the last, read back in pieces."""
     found = {}
     name, last = ledger.identity.name, ledger.when((number or ledger.acked) + 100)
-    for start in range(ledger.base_ms, last, 600_000):
+    for start in range(ledger.when(first) - 50, last, 600_000):
         result = collector.query('ledger_value{instance="%s",column="00"}[10m]' % name,
                                  (start + 600_000) / 1000)
         for at, value in (result[0]["values"] if result else []):
