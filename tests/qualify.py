@@ -3,8 +3,8 @@
 
 usage: qualify.py SANITIZE-BUILD RELEASE-BUILD [NAME...]
 
-Each row is one program with its own number of rounds; NAME chooses rows. The
-report goes to docs/qualify/DATE.md and is meant to be committed.
+Each row is one program with its own number of rounds (FENWATCH_KILLS and
+FENWATCH_CUTS change it); NAME chooses rows. The report goes to docs/qualify/DATE.md and is meant to be committed.
 """
 import datetime
 import os
@@ -29,7 +29,7 @@ ROWS = [
 def run(script, builds, env):
     argv = [sys.executable] + [builds.get(word, word) for word in script]
     start = time.time()
-    done = subprocess.run(argv, env=dict(os.environ, **env), capture_output=True, text=True)
+    done = subprocess.run(argv, env={**env, **os.environ}, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr, time.time() - start
 
 
