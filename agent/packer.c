@@ -281,6 +281,7 @@ static void pending_to_live(struct packer *p)
 static void schema_changed(struct packer *p, const struct fw_schema *schema)
 {
 	pending_to_chain(p);
+	chain_close(p); /* while its schema is still the one in use: the spool forgets others */
 	p->schema = spool_schema_use(p->spool, schema);
 	p->n_columns = schema->n_columns;
 	memcpy(p->hash, schema->hash, sizeof p->hash);

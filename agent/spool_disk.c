@@ -520,6 +520,8 @@ int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out)
 	if (rc >= 0 && schema_is_missing(s, out)) {
 		s->reader.offset = SPOOL_FILE_HEADER;
 		rc = reader_seek(s, seq, out);
+		if (rc >= 0 && schema_is_missing(s, out))
+			rc = -ENOENT; /* nobody could read it: it becomes a gap, not a stop */
 	}
 	bool stands = s->reader.offset != 0 && (rc >= 0 || rc == -ENOENT);
 	s->reader.next = stands ? seq + 1 : 0;

@@ -299,6 +299,30 @@ static void test_another_schema_is_another_frame(void **state)
 	assert_int_equal(spool_schema(spool, second.schema, &message, &length), 0);
 }
 
+/* Offline, and then killed: each frame finds the schema that it was made with. */
+static void test_schemas_that_changed_offline_are_kept(void **state)
+{
+	(void)state;
+	static const char *const first[] = {"one", "two", "three"};
+	for (int n = 0; n < 3; n++) {
+		schema_make(first[n]);
+		sweep(n, false);
+	}
+	packer_close_chain(packer);
+	assert_int_equal(spool_flush(spool, NULL), 0);
+	close_both();
+	open_both(1);
+	assert_int_equal(spool_next(spool, LANE_BACKLOG), 4);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		struct frame frame;
+		const uint8_t *message;
+		size_t length;
+		assert_int_equal(spool_read(spool, LANE_BACKLOG, seq, &frame, NULL), 0);
+		assert_int_equal(frame.type, FW_FRAME_BATCH);
+		assert_int_equal(spool_schema(spool, frame.schema, &message, &length), 0);
+	}
+}
+
 /* Every cell of every sweep takes a varint's ten bytes. */
 static void test_a_batch_fits_a_frame_however_wide_the_schema(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
 		CASE(test_deltas_without_a_base_become_gaps),
 		CASE(test_a_step_back_of_the_clock_closes_the_chain),
 		CASE(test_another_schema_is_another_frame),
+		CASE(test_schemas_that_changed_offline_are_kept),
 		CASE(test_a_batch_fits_a_frame_however_wide_the_schema),
 		CASE(test_a_day_away_is_kept_whole),
 	};
