@@ -21,7 +21,8 @@ def listed(build):
 
 def run(build, names):
     started = time.time()
-    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs"] + names)
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                    "--timeout-multiplier", "6"] + names)
     log = f"{build}/meson-logs/testlog.json"
     with open(log) as lines:
         results = [json.loads(line) for line in lines]

@@ -270,6 +270,7 @@ class Lab:
         c = self.collector(**collector).start()
         a = self.agent(c).enrol().start()
         until(30, "the agent's first sweep", lambda: c.query("node_load1"))
+        until(30, "its first live one", lambda: c.get("/api/fenwatch/v1/hosts"))
         return c, a
 
     def sanitizer_reports(self):
