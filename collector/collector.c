@@ -9,6 +9,7 @@
 #include "collector.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
 #include <fenwatch/notify.h>
 
 #include "api.h"
@@ -36,6 +38,10 @@
 
 struct collector {
 	const struct config *config;
+	const char *path;
+	struct config *reread; /* rules and feeds are this one's, if any */
+	struct config *left;   /* what it takes the place of, while that is still read */
+	bool reloading;
 	uv_loop_t loop;
 	struct fw_owner owner;
 	uv_async_t news;
@@ -136,16 +142,64 @@ static void on_news(uv_async_t *async)
 		alert_wake(c->alerts);
 }
 
+static void drop_config(struct config *config)
+{
+	if (config)
+		config_done(config);
+	fw_free(config);
+}
+
+static void on_reloaded(void *arg)
+{
+	struct collector *c = arg;
+	drop_config(c->left);
+	c->left = NULL;
+	c->reloading = false;
+}
+
+static int read_again(struct collector *c, struct fw_err *err)
+{
+	struct config *config = fw_alloc(sizeof *config);
+	int rc = config_load(config, c->path, err);
+	if (rc < 0) {
+		fw_free(config);
+		return rc;
+	}
+	rc = alert_reload(c->alerts, &config->alerts, on_reloaded, c, err);
+	if (rc < 0) {
+		drop_config(config);
+		return rc;
+	}
+	c->left = c->reread;
+	c->reread = config;
+	c->reloading = true;
+	return 0;
+}
+
+/* A mistake in the file changes nothing. */
+static void reload(struct collector *c)
+{
+	struct fw_err err;
+	int rc = c->reloading
+		? fw_fail(&err, -EBUSY, "the reload before this one is still under way")
+		: read_again(c, &err);
+	if (rc < 0)
+		fw_log(FW_ERROR, "SIGHUP: %s; rules and feeds stay as they were", err.text);
+	else
+		fw_log(FW_NOTICE,
+			"SIGHUP: rules and feeds are read anew; other keys take effect at the "
+			"next start");
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct collector *c = handle->loop->data;
-	if (number == SIGHUP) {
-		fw_log(FW_NOTICE,
-			"SIGHUP: the configuration is read at start; restart to apply it");
-		return;
-	}
 	if (c->stopping)
 		return;
+	if (number == SIGHUP) {
+		reload(c);
+		return;
+	}
 	fw_log(FW_NOTICE, "stopping");
 	fw_notify("STOPPING=1");
 	stop(c);
@@ -352,9 +406,9 @@ static void say_ready(struct collector *c)
 		api_port(c->api));
 }
 
-int collector_run(const struct config *config)
+int collector_run(const struct config *config, const char *path)
 {
-	struct collector c = {.config = config, .lock = -1};
+	struct collector c = {.config = config, .path = path, .lock = -1};
 	struct fw_err err;
 	signal(SIGPIPE, SIG_IGN);
 	open_loop(&c);
@@ -370,6 +424,7 @@ int collector_run(const struct config *config)
 	state_close(c.state);
 	if (c.lock >= 0)
 		fw_close(c.lock);
+	drop_config(c.reread);
 	int left = uv_loop_close(&c.loop);
 	assert(left == 0);
 	if (rc == 0)

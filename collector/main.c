@@ -191,7 +191,7 @@ int main(int argc, char **argv)
 	else if (options.n_words > 0)
 		status = command(&options, &config);
 	else
-		status = collector_run(&config);
+		status = collector_run(&config, options.config);
 	config_done(&config);
 	return status;
 }

@@ -30,7 +30,8 @@ struct alert_config {
 	struct state *state;
 	const char *estate;
 	const char *external_url;
-	const struct alert_options *options; /* from collector.yml, below */
+	const struct alert_options *options; /* from collector.yml, below; kept until alert_close
+						or the next alert_reload is done */
 	/* Whether this agent is still to be heard of; what is not may be silent. NULL: all are. */
 	bool (*is_expected)(const uint8_t agent[16], void *arg);
 	void *arg;
@@ -52,6 +53,11 @@ int alert_parse_rules(
 
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
+/* Other rules and feeds from now on. Alerts, their hold times and waiting notices stay;
+ * notices under way are cancelled and sent once more. on_reloaded: the options before
+ * are not read any more. An error leaves everything as it was. */
+int alert_reload(struct alerts *alerts, const struct alert_options *options,
+	void (*on_reloaded)(void *arg), void *arg, struct fw_err *err);
 void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg);
 /* One identity on two machines ("HostCloned"), and what else is no series: raises and
  * clears by name. What is not raised again for 15 minutes is cleared. */

@@ -398,14 +398,18 @@ static void on_firing(const struct episode *episode, void *arg)
 	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 }
 
+static void end_if_disabled(struct alert *alert, void *arg)
+{
+	struct alerts *alerts = arg;
+	struct life life = alert->episode.life;
+	if (alert->rule && !alerts->rules[alert->rule - rules].enabled)
+		alert_changed(alerts, alert, &life, engine_end(&life, alerts_now()));
+}
+
 /* A rule that was switched off closes what it had opened. */
 static void end_disabled(struct alerts *alerts)
 {
-	for (struct alert *alert = alerts->homeless; alert; alert = alert->next) {
-		struct life life = alert->episode.life;
-		if (alert->rule && !alerts->rules[alert->rule - rules].enabled)
-			alert_changed(alerts, alert, &life, engine_end(&life, alerts_now()));
-	}
+	each_alert(alerts, end_if_disabled, alerts);
 	commit(alerts);
 }
 
@@ -438,23 +442,29 @@ static void on_outbox_closed(void *arg)
 	on_part_closed(arg);
 }
 
+static int open_outbox(
+	struct alerts *alerts, const struct alert_options *options, struct fw_err *err)
+{
+	const struct outbox_config outbox = {
+		.loop = alerts->config.loop,
+		.state = alerts->config.state,
+		.options = options,
+		.external_url = alerts->config.external_url,
+	};
+	return outbox_open(&alerts->outbox, &outbox, err);
+}
+
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err)
 {
 	struct alerts *alerts = fw_alloc(sizeof *alerts);
 	alerts->config = *config;
 	alerts->last_changed = &alerts->changed;
 	rules_in_force(config->options, alerts->rules);
-	struct outbox_config outbox = {
-		.loop = config->loop,
-		.state = config->state,
-		.options = config->options,
-		.external_url = config->external_url,
-	};
 	int rc = book_open(config->state, err);
 	if (rc == 0)
 		rc = book_firing(config->state, on_firing, alerts, err);
 	if (rc == 0)
-		rc = outbox_open(&alerts->outbox, &outbox, err);
+		rc = open_outbox(alerts, config->options, err);
 	if (rc < 0) {
 		free_all(alerts);
 		return rc;
@@ -465,10 +475,25 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	uv_timer_init(config->loop, &alerts->look);
 	fw_owner_adopt(&alerts->owner, &alerts->look);
 	uv_timer_start(&alerts->tick, on_tick, TICK_MS, TICK_MS);
+	alerts->watch = watch_open(alerts);
 	end_disabled(alerts);
 	forget_old(alerts, fw_mono_ms());
-	alerts->watch = watch_open(alerts);
 	*out = alerts;
+	return 0;
+}
+
+int alert_reload(struct alerts *alerts, const struct alert_options *options,
+	void (*on_reloaded)(void *arg), void *arg, struct fw_err *err)
+{
+	struct outbox *before = alerts->outbox;
+	int rc = open_outbox(alerts, options, err);
+	if (rc < 0)
+		return rc;
+	alerts->config.options = options;
+	rules_in_force(options, alerts->rules);
+	end_disabled(alerts);
+	watch_rules_changed(alerts->watch);
+	outbox_close(before, on_reloaded, arg);
 	return 0;
 }
 

@@ -459,6 +459,42 @@ static void test_a_rule_that_is_switched_off_closes_its_alerts(void **arg)
 	assert_null(with_free(place, GIB));
 }
 
+static void on_reloaded(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void reload(struct place *place)
+{
+	bool reloaded = false;
+	assert_int_equal(
+		alert_reload(place->alerts, &place->options, on_reloaded, &reloaded, NULL), 0);
+	while (!reloaded)
+		uv_run(&place->loop, UV_RUN_ONCE);
+}
+
+/* A hold that runs goes on over a reload; thresholds and switches are the new ones at once. */
+static void test_a_reload_takes_new_rules_and_keeps_holds(void **arg)
+{
+	struct place *place = *arg;
+	struct alert_rule_option *rule = &place->rules[rule_find("FilesystemAlmostFull") - rules];
+	rule->limits.hold_ms = 300;
+	reload(place);
+	assert_int_equal(with_free(place, 9 * GIB)->state, ALERT_PENDING);
+	run_for(place, 200);
+	reload(place);
+	assert_int_equal(with_free(place, 9 * GIB)->state, ALERT_FIRING);
+	rule->enabled = false;
+	reload(place);
+	assert_null(find(place, "FilesystemAlmostFull"));
+	assert_null(with_free(place, 9 * GIB));
+	rule->enabled = true;
+	rule->limits = (struct limits){BELOW, 0.05, 0.06, 0};
+	reload(place);
+	assert_null(with_free(place, 9 * GIB));
+	assert_non_null(with_free(place, 4 * GIB));
+}
+
 static void test_the_worst_come_first(void **arg)
 {
 	struct place *place = *arg;
@@ -488,6 +524,7 @@ int main(void)
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
+		CASE(test_a_reload_takes_new_rules_and_keeps_holds),
 		CASE(test_the_worst_come_first),
 	};
 	fw_log_init("test_alerts", (enum fw_level)0);

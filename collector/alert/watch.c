@@ -506,6 +506,13 @@ struct watch *watch_open(struct alerts *alerts)
 	return watch;
 }
 
+void watch_rules_changed(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_hosts; i++)
+		if (watch->hosts[i])
+			watch->hosts[i]->selected_ms = 0;
+}
+
 void watch_close(struct watch *watch)
 {
 	if (!watch)

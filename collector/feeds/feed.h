@@ -54,6 +54,6 @@ void feed_finish(struct delivery *delivery, enum verdict verdict, const char *wh
 
 extern const struct feed *const feeds[]; /* NULL-ended */
 
-/* libcurl on the loop, shared by feeds that speak HTTP. */
+/* libcurl on the loop, shared by feeds that speak HTTP; closed as often as opened. */
 int feed_http_open(uv_loop_t *loop, struct fw_err *err);
 void feed_http_close(void);

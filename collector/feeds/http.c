@@ -21,6 +21,7 @@ static struct http {
 	uv_loop_t *loop;
 	uv_timer_t timer;
 	struct fw_owner owner;
+	unsigned users;
 } * http;
 
 struct watch {
@@ -213,7 +214,10 @@ static void on_http_closed(struct fw_owner *owner)
 
 int feed_http_open(uv_loop_t *loop, struct fw_err *err)
 {
-	assert(!http);
+	if (http) {
+		http->users++;
+		return 0;
+	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return fw_fail(err, -ENOMEM, "libcurl does not start");
 	CURLM *multi = curl_multi_init();
@@ -222,6 +226,7 @@ int feed_http_open(uv_loop_t *loop, struct fw_err *err)
 	http = fw_alloc(sizeof *http);
 	http->multi = multi;
 	http->loop = loop;
+	http->users = 1;
 	fw_owner_init(&http->owner, on_http_closed);
 	uv_timer_init(loop, &http->timer);
 	fw_owner_adopt(&http->owner, &http->timer);
@@ -234,7 +239,7 @@ int feed_http_open(uv_loop_t *loop, struct fw_err *err)
 
 void feed_http_close(void)
 {
-	if (!http)
+	if (!http || --http->users > 0)
 		return;
 	curl_multi_cleanup(http->multi);
 	fw_owner_close(&http->owner);

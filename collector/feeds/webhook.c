@@ -123,7 +123,7 @@ static void cancel(struct delivery *delivery)
 	if (delivery->state)
 		http_cancel(delivery->state);
 	delivery->state = NULL;
-	feed_finish(delivery, TRY_LATER, "the collector is stopping");
+	feed_finish(delivery, TRY_LATER, "it was interrupted");
 }
 
 static int check(const void *config, struct fw_err *err)

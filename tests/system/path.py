@@ -1,5 +1,6 @@
 """The main job: a fact on this machine, through agent, wire and ring, to a query and a webhook."""
 import os
+import signal
 import subprocess
 
 from stage import check, main, skip, until
@@ -91,6 +92,36 @@ def test_the_close_comes_though_both_sides_are_killed(lab):
     until(30, "the close after kill -9", lambda: len(ours("resolved")) > tried)
     keys = {n[1] for n in ours("resolved")}
     check(len(keys) == 1, f"every try has the same idempotency key: {keys}")
+
+
+def test_sighup_takes_new_feeds_and_rules_and_a_mistake_changes_nothing(lab):
+    mount, first, second = filling_disk(lab), lab.webhook(status=503), lab.webhook()
+    rule = "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n"
+    feed = "feeds: [{name: %s, type: webhook, url: \"%s\", live: true}]\n"
+    c, _ = lab.pair(extra=rule + feed % ("desk", first.url))
+    with open(c.config) as f:
+        head = "".join(line for line in f if not line.startswith(("feeds:", "builtin_rules:")))
+
+    def reload(text, said):
+        with open(c.config, "w") as f:
+            f.write(head + text)
+        count = c.log().count(said)
+        c.child.send_signal(signal.SIGHUP)
+        until(10, said, lambda: c.log().count(said) > count)
+
+    ours = lambda hook, status: [n for n in hook.notices(status, "FilesystemAlmostFull")
+                                 if n[2]["alerts"][0]["labels"].get("mountpoint") == mount]
+    with open(mount + "/ballast", "wb") as f:
+        f.write(b"x" * (31 << 20))
+    until(20, "a first try", lambda: ours(first, "firing"))
+    reload(rule + feed % ("desk", "telex://nowhere"), "line")
+    check(c.value("up") == 1, "the collector goes on after a mistake")
+    reload(rule + feed % ("desk", second.url), "read anew")
+    until(30, "what waited goes to the new address", lambda: ours(second, "firing"))
+    check({n[1] for n in ours(first, "firing")} == {n[1] for n in ours(second, "firing")}, "under the same key")
+    reload("builtin_rules: {FilesystemAlmostFull: {enabled: false}}\n" + feed % ("desk", second.url), "read anew")
+    until(20, "a rule that is switched off closes what it opened", lambda: ours(second, "resolved"))
+    check(c.stop() == 0, "it leaves with 0")
 
 
 def test_the_command_line_shows_hosts_and_says_what_is_wrong(lab):
