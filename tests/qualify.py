@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The long forms of what ./dev test does in short, and a dated report of them.
 
-usage: qualify.py SANITIZE-BUILD RELEASE-BUILD [NAME...]
+usage: qualify.py SANITIZE-BUILD RACE-BUILD [NAME...]
 
 Each row is one program with its own number of rounds (FENWATCH_KILLS and
 FENWATCH_CUTS change it); NAME chooses rows. The report goes to docs/qualify/DATE.md and is meant to be committed.
@@ -22,6 +22,8 @@ ROWS = [
     ("wire", "hostile bytes on the agents' port", ["tests/system/wirefaults.py", "SANITIZE"], {}),
     ("trust", "certificates, tokens, revocation, clones, proxies", ["tests/system/trust.py", "SANITIZE"], {}),
     ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
+    ("races", "threads of the collector under load, by ThreadSanitizer",
+     ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
     ("full", "full disks", ["tests/system/full.py", "SANITIZE"], {}),
 ]
 
@@ -41,7 +43,7 @@ def write_report(path, lines):
 
 
 def main():
-    builds = {"SANITIZE": sys.argv[1], "RELEASE": sys.argv[2]}
+    builds = {"SANITIZE": sys.argv[1], "RACE": sys.argv[2]}
     wanted = sys.argv[3:]
     unknown = [w for w in wanted if w not in [r[0] for r in ROWS]]
     if unknown:
