@@ -33,6 +33,8 @@
 #include "store.h"
 
 #define COMMIT_MS 50
+#define TELL_EVERY_MS 3000
+#define EXTEND_TIMEOUT_US (10LL * 60 * 1000000)
 #define CERT_MS (7LL * 86400000)
 #define RENEW_GRACE_MS (90LL * 86400000)
 
@@ -51,6 +53,7 @@ struct collector {
 	char fatal[256]; /* written before the flag is set */
 	_Atomic bool failed;
 	int lock;
+	int64_t told_ms; /* how far the ring is */
 	bool stopping;
 	struct state *state;
 	struct records *records;
@@ -106,6 +109,23 @@ static void stop(struct collector *c)
 }
 
 /* ---- what comes from outside ---- */
+
+/* Told every few seconds; the service manager waits on as long as it goes on. */
+static void on_allocated(uint64_t bytes, uint64_t of_bytes, void *arg)
+{
+	struct collector *c = arg;
+	char status[160];
+	int64_t now_ms = fw_mono_ms();
+	if (now_ms - c->told_ms < TELL_EVERY_MS)
+		return;
+	c->told_ms = now_ms;
+	fw_log(FW_NOTICE, "the store's ring is being written for the first time: %u of %u MiB",
+		(unsigned)(bytes >> 20), (unsigned)(of_bytes >> 20));
+	snprintf(status, sizeof status,
+		"EXTEND_TIMEOUT_USEC=%lld\nSTATUS=Writing the ring for the first time: %u %%",
+		EXTEND_TIMEOUT_US, (unsigned)(bytes * 100 / of_bytes));
+	fw_notify(status);
+}
 
 static void on_commit(void *arg)
 {
@@ -285,6 +305,7 @@ static int open_store(struct collector *c, struct fw_err *err)
 		.any_age = c->config->store.any_age,
 		.columns_per_host = (uint32_t)c->config->store.columns_per_host,
 		.commit_ms = COMMIT_MS,
+		.on_allocated = on_allocated,
 		.on_commit = on_commit,
 		.on_fatal = on_fatal,
 		.on_record = on_record,
@@ -394,7 +415,7 @@ static void say_ready(struct collector *c)
 	if (watchdog_ms > 0)
 		uv_timer_start(
 			&c->watchdog, on_watchdog, (uint64_t)watchdog_ms, (uint64_t)watchdog_ms);
-	fw_notify("READY=1");
+	fw_notify("READY=1\nSTATUS=");
 	fw_split_host_port(c->config->agents.listen.text, host, sizeof host, &port);
 	const char *bracket = strchr(host, ':') ? "[" : "", *end = *bracket ? "]" : "";
 	const char *key;

@@ -166,7 +166,7 @@ static int check_files(
 {
 	int rc = names_open(&check->names, dir, super, true, err);
 	if (rc >= 0)
-		rc = ring_open(&check->ring, dir, super, true, err);
+		rc = ring_open(&check->ring, dir, super, NULL, err);
 	if (rc >= 0)
 		rc = log_open(&check->log, dir, super, true, err);
 	if (rc < 0)

@@ -346,28 +346,38 @@ static int fill_holes(struct ring *ring, struct ring_segment *segment)
 	return rc < 0 ? rc : fw_fdatasync(segment->fd);
 }
 
-static int open_segment(struct ring *ring, uint32_t i, const char *path, bool read_only)
+static int allocate(struct ring *ring, uint32_t i, const struct store_config *config)
+{
+	const uint64_t bytes = ring->super->raw_segment_bytes;
+	int fd = ring->segments[i].fd;
+	if (file_size(fd) >= bytes)
+		return 0;
+	int rc = fw_preallocate(fd, bytes);
+	if (rc >= 0)
+		rc = fw_fsync(fd);
+	if (rc >= 0 && config->on_allocated)
+		config->on_allocated((i + 1) * bytes, ring->n_segments * bytes, config->arg);
+	return rc;
+}
+
+static int open_segment(
+	struct ring *ring, uint32_t i, const char *path, const struct store_config *config)
 {
 	struct ring_segment *segment = &ring->segments[i];
-	segment->fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
+	segment->fd = fw_open(path, config ? O_RDWR | O_CREAT : O_RDONLY, 0600);
 	if (segment->fd < 0)
 		return segment->fd;
-	if (!read_only && file_size(segment->fd) < ring->super->raw_segment_bytes) {
-		int rc = fw_preallocate(segment->fd, ring->super->raw_segment_bytes);
-		if (rc >= 0)
-			rc = fw_fsync(segment->fd);
-		if (rc < 0)
-			return rc;
-	}
-	int rc = load_segment(ring, segment);
+	int rc = config ? allocate(ring, i, config) : 0;
+	if (rc >= 0)
+		rc = load_segment(ring, segment);
 	if (rc < 0 || !segment->number || segment->sealed)
 		return rc;
 	ring->open[segment->late] = (int32_t)i;
-	return segment->torn && !read_only ? fill_holes(ring, segment) : 0;
+	return segment->torn && config ? fill_holes(ring, segment) : 0;
 }
 
-int ring_open(struct ring *ring, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err)
+int ring_open(struct ring *ring, const char *dir, const struct super *super,
+	const struct store_config *config, struct fw_err *err)
 {
 	*ring = (struct ring){.super = super,
 		.n_segments = super->raw_segments,
@@ -378,16 +388,16 @@ int ring_open(struct ring *ring, const char *dir, const struct super *super, boo
 	for (uint32_t i = 0; i < ring->n_segments; i++)
 		ring->segments[i].fd = -1;
 	char *raw = fw_format("%s/raw", dir);
-	int rc = read_only ? 0 : fw_mkdir_all(raw, 0700);
+	int rc = config ? fw_mkdir_all(raw, 0700) : 0;
 	for (uint32_t i = 0; i < ring->n_segments && rc >= 0; i++) {
 		char *path = fw_format("%s/%04x", raw, i);
-		rc = open_segment(ring, i, path, read_only);
+		rc = open_segment(ring, i, path, config);
 		if (rc < 0)
 			fw_fail_sys(err, rc, "cannot open the store's segment %s (%llu bytes)",
 				path, (unsigned long long)super->raw_segment_bytes);
 		fw_free(path);
 	}
-	if (rc >= 0 && !read_only && (rc = fw_fsync_dir(raw)) < 0)
+	if (rc >= 0 && config && (rc = fw_fsync_dir(raw)) < 0)
 		fw_fail_sys(err, rc, "cannot sync %s", raw);
 	fw_free(raw);
 	return rc;

@@ -18,6 +18,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
 
+#include "store.h"
 #include "super.h"
 
 #define RING_LEAST_SEGMENTS 8
@@ -63,8 +64,9 @@ struct ring {
 	struct fw_buf scratch;
 };
 
-int ring_open(struct ring *ring, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err);
+/* Makes what is not there yet, and tells config->on_allocated; `config` NULL: reads only. */
+int ring_open(struct ring *ring, const char *dir, const struct super *super,
+	const struct store_config *config, struct fw_err *err);
 void ring_close(struct ring *ring);
 /* The longest body that a block can have. */
 size_t ring_body_limit(const struct ring *ring);

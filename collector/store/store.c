@@ -101,7 +101,7 @@ static int open_files(struct store *store, struct fw_err *err)
 	if (rc >= 0)
 		rc = names_open(&store->names, store->dir, &store->super, false, err);
 	if (rc >= 0)
-		rc = ring_open(&store->ring, store->dir, &store->super, false, err);
+		rc = ring_open(&store->ring, store->dir, &store->super, &store->config, err);
 	return rc < 0 ? rc : log_open(&store->log, store->dir, &store->super, false, err);
 }
 

@@ -33,13 +33,15 @@ struct store_record;
 
 struct store_config {
 	const char *dir;
-	uint64_t raw_bytes;           /* budget of the raw tier, at least 8 MiB */
-	uint64_t log_segment_bytes;   /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
-	int64_t late_ms;              /* samples older than this are refused by number (35 d) */
-	bool any_age;                 /* accept every age */
-	uint32_t columns_per_host;    /* 5,000 */
-	int64_t commit_ms;            /* the longest an entry waits for its fdatasync: 50 */
-	void (*on_commit)(void *arg); /* writer's thread: new values can be read */
+	uint64_t raw_bytes;         /* budget of the raw tier, at least 8 MiB */
+	uint64_t log_segment_bytes; /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
+	int64_t late_ms;            /* samples older than this are refused by number (35 d) */
+	bool any_age;               /* accept every age */
+	uint32_t columns_per_host;  /* 5,000 */
+	int64_t commit_ms;          /* the longest an entry waits for its fdatasync: 50 */
+	/* At the first start the ring is written once, which takes a while: so much is done. */
+	void (*on_allocated)(uint64_t bytes, uint64_t of_bytes, void *arg);
+	void (*on_commit)(void *arg);                 /* writer's thread: new values can be read */
 	void (*on_fatal)(const char *why, void *arg); /* writer's thread, once */
 	/* A document or event is durable (or was found in the log at start and not yet
 	 * released). Writer's thread; copy it, file it elsewhere, then store_release. */
@@ -48,7 +50,7 @@ struct store_config {
 };
 
 int store_open(struct store **out, const struct store_config *config, struct fw_err *err);
-/* Commits, writes pending blocks, marks the shutdown as clean. */
+/* Commits, and writes pending blocks. */
 void store_close(struct store *store);
 
 /* ---- identity; any thread; ids are stable on disk and never reused ---- */

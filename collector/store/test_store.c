@@ -251,6 +251,41 @@ static void test_readers_miss_nothing(void **state)
 	kit_done(&kit);
 }
 
+struct told {
+	uint64_t bytes, of_bytes;
+	int times;
+};
+
+static void on_allocated(uint64_t bytes, uint64_t of_bytes, void *arg)
+{
+	struct told *told = arg;
+	assert_true(bytes > told->bytes && bytes <= of_bytes);
+	*told = (struct told){bytes, of_bytes, told->times + 1};
+}
+
+static void test_tells_how_far_the_first_start_is(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct told told = {0};
+	struct store *store;
+	struct fw_err err;
+	char dir[80];
+	kit_init(&kit);
+	struct store_config config = kit.config;
+	snprintf(dir, sizeof dir, "%s/second", kit.dir);
+	config.dir = dir;
+	config.on_allocated = on_allocated;
+	config.arg = &told;
+	for (int start = 0; start < 2; start++) {
+		assert_int_equal(store_open(&store, &config, &err), 0);
+		store_close(store);
+		assert_true(told.times > 1 && told.bytes == told.of_bytes);
+	}
+	assert_true(told.of_bytes <= config.raw_bytes);
+	kit_done(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_readers_miss_nothing),
 		cmocka_unit_test(test_ring_wraps),
 		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_tells_how_far_the_first_start_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
