@@ -38,28 +38,34 @@ struct child {
 	uv_loop_t *loop;
 	const struct source *source;
 	const struct machine *machine;
+	struct child_sink sink;
 	int64_t every_ms;
 	struct run *run;
 	struct fw_buf samples; /* of the last read that went well */
 	struct child_report report;
 };
 
-/* In the child: the source's whole life, and its samples into the pipe. */
-static void read_source(const struct source *source, const struct machine *parents, int pipe)
+/* In the child: the source's whole life, and what it read into the pipe. */
+static void read_source(const struct child *c, int pipe)
 {
-	struct machine m = *parents;
+	const struct source *source = c->source;
+	struct machine m = *c->machine;
 	m.text = (struct fw_buf){0};
 	m.now_ms = fw_wall_ms();
 	struct fw_err err = {.text = ""};
 	void *state = source->state_size ? fw_alloc(source->state_size) : NULL;
 	struct sweep *s = sweep_new();
 	sweep_begin(s, m.now_ms);
+	if (source->documents && c->sink.on_document)
+		m.documents = documents_new(m.var, source);
 	int rc = source->open ? source->open(state, &m, &err) : 0;
 	if (rc >= 0)
 		rc = source->read(state, &m, s, &err);
 	sweep_end(s);
 	struct fw_buf answer = {0};
 	samples_pack(source, s, rc, &err, &answer);
+	if (m.documents && rc >= 0)
+		documents_finish(m.documents, m.now_ms, &answer);
 	fw_write(pipe, answer.data, answer.length);
 }
 
@@ -78,19 +84,34 @@ static void wait_for_timer(struct child *c, int64_t ms)
 	uv_timer_start(&c->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
 }
 
+/* Inventory that cannot be kept is a failure, but the samples beside it are good. */
+static void take_documents(struct child *c, const uint8_t *data, size_t length)
+{
+	if (!c->source->documents || !c->sink.on_document)
+		return;
+	int rc = documents_check(c->source, data, length, &c->report.err);
+	if (rc < 0)
+		c->report.rc = rc;
+	if (rc != -EBADMSG)
+		documents_each(c->source, data, length, c->sink.on_document, c->sink.arg);
+}
+
 static void take_answer(struct child *c, struct run *run)
 {
 	struct child_report *report = &c->report;
+	const struct fw_buf *answer = &run->answer;
+	size_t length = 0;
 	report->duration_ms = fw_mono_ms() - run->started_ms;
 	if (run->late)
 		return;
-	report->rc = samples_check(c->source, &run->answer, &report->err);
+	report->rc = samples_check(c->source, answer, &length, &report->err);
 	if (report->rc < 0 && report->rc != -ENODATA)
 		return;
 	fw_buf_done(&c->samples);
-	c->samples = run->answer;
-	run->answer = (struct fw_buf){0};
+	fw_buf_append(&c->samples, answer->data, length);
 	report->read_at_ms = fw_wall_ms();
+	if (report->rc >= 0)
+		take_documents(c, answer->data + length, answer->length - length);
 }
 
 /* The pipe has ended, so the process has: waiting for it takes no time. */
@@ -133,7 +154,7 @@ static int fork_reader(struct child *c, int *pipe_end, pid_t *pid)
 	*pid = fork();
 	if (*pid == 0) {
 		process_become_helper(ends[1], c->machine->root);
-		read_source(c->source, c->machine, ends[1]);
+		read_source(c, ends[1]);
 		_exit(0);
 	}
 	int rc = *pid < 0 ? -errno : 0;
@@ -210,10 +231,11 @@ static void on_child_closed(struct fw_owner *owner)
 }
 
 int child_open(struct child **out, uv_loop_t *loop, const struct source *source, unsigned every_s,
-	const struct machine *m, struct fw_err *err)
+	const struct machine *m, const struct child_sink *sink, struct fw_err *err)
 {
 	struct child *c = fw_alloc(sizeof *c);
 	c->loop = loop;
+	c->sink = *sink;
 	c->source = source;
 	c->machine = m;
 	c->every_ms = (int64_t)every_s * 1000;

@@ -3,7 +3,7 @@
  * From child_open() on, a child is forked at once and then every `every_s`. It
  * reads the source, hands its samples back through a pipe and ends; its pipe
  * closing is its death, however it came. What it read is kept and added to every
- * sweep until the next read went well. A child that takes longer than the
+ * sweep until the next read went well; inventory goes on at once. A child that takes longer than the
  * source's `timeout_s` is killed, and while one cannot die (a disk that does not
  * answer) no second one is started. After a failure the next read follows
  * within a minute. The sampler never waits.
@@ -17,15 +17,22 @@
 
 #include <fenwatch/err.h>
 
+#include "documents.h"
 #include "source.h"
 #include "sweep.h"
 
 struct child;
 
+/* What becomes of inventory that a child has read; without it, none is made. */
+struct child_sink {
+	void (*on_document)(const struct document_news *news, void *arg);
+	void *arg;
+};
+
 /* The source's `open` and `read` run in the child, which then ends; `close` is
  * not needed there. `m` must outlive it. */
 int child_open(struct child **out, uv_loop_t *loop, const struct source *source, unsigned every_s,
-	const struct machine *m, struct fw_err *err);
+	const struct machine *m, const struct child_sink *sink, struct fw_err *err);
 
 struct child_report {
 	int rc;              /* of the last read; -EAGAIN before the first has ended */

@@ -15,6 +15,7 @@
 #include <fenwatch/notify.h>
 #include <fenwatch/wire.h>
 
+#include "documents.h"
 #include "identity.h"
 #include "ledger.h"
 #include "packer.h"
@@ -121,6 +122,57 @@ static void on_swept(const struct sweep *sweep, void *arg)
 	a->sweeps++;
 }
 
+/* ---- inventory ---- */
+
+/* Of a new stream nothing is known there. */
+static void want_all_documents(struct agent *a)
+{
+	struct fw_err err;
+	if (documents_want_whole(a->config->data, NULL, &err) < 0)
+		fw_log(FW_ERROR, "inventory: %s", err.text);
+}
+
+static void pack_document(
+	uint64_t seq, const struct document_news *news, int64_t now_ms, struct fw_buf *out)
+{
+	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
+	document.seq = seq;
+	document.backlog = true;
+	document.kind = (char *)news->kind;
+	document.revision = news->revision;
+	document.whole = news->whole;
+	document.at_ms = now_ms;
+	document.body.data = (uint8_t *)news->body;
+	document.body.len = news->length;
+	document.raw_length = news->raw_length;
+	size_t length = fenwatch__wire__document__get_packed_size(&document);
+	out->length += fenwatch__wire__document__pack(&document, fw_buf_reserve(out, length));
+}
+
+/* The table is what the next one is compared with only when nothing can lose the
+ * document any more. */
+static void on_document(const struct document_news *news, void *arg)
+{
+	struct agent *a = arg;
+	struct fw_buf message = {0};
+	struct frame frame = {
+		.type = FW_FRAME_DOCUMENT,
+		.lane = LANE_BACKLOG,
+		.seq = spool_next(a->spool, LANE_BACKLOG),
+		.oldest_ms = fw_wall_ms(),
+	};
+	pack_document(frame.seq, news, frame.oldest_ms, &message);
+	frame.payload = message.data;
+	frame.length = message.length;
+	spool_add(a->spool, &frame);
+	fw_buf_done(&message);
+	write_out(a);
+	struct fw_err err;
+	if (spool_is_flushed(a->spool) && documents_keep(a->config->data, news, &err) < 0)
+		fw_log(FW_ERROR, "inventory: %s", err.text);
+	uplink_wake(a->uplink);
+}
+
 /* ---- what the uplink asks and tells ---- */
 
 static SSL_CTX *op_tls(void *arg)
@@ -207,6 +259,7 @@ static int begin_stream(struct agent *a)
 	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), &err) < 0)
 		fw_log(FW_ERROR, "a new stream: %s", err.text);
 	packer_need_key(a->packer, fw_wall_ms());
+	want_all_documents(a);
 	return -ESTALE;
 }
 
@@ -389,6 +442,7 @@ static int open_spool(struct agent *a, struct fw_err *err)
 		a->spool_dir);
 	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), err) < 0)
 		fw_log(FW_ERROR, "%s", err->text);
+	want_all_documents(a);
 	return 0;
 }
 
@@ -436,6 +490,7 @@ static int open_work(struct agent *a, struct fw_err *err)
 		.interval_ms = plan_interval_ms(a->config, a->settings),
 		.on_sweeping = on_sweeping,
 		.on_swept = on_swept,
+		.on_document = on_document,
 		.arg = a,
 	};
 	int rc = uplink_open(&a->uplink, &a->loop, &uplink, err);

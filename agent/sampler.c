@@ -184,6 +184,7 @@ static void on_timer(uv_timer_t *timer)
 
 void sampler_set_plan(struct sampler *s, const struct source_plan *plans)
 {
+	struct child_sink sink = {s->config.on_document, s->config.arg};
 	for (size_t i = 0; sources[i]; i++) {
 		struct reading *r = &s->readings[i];
 		bool same = r->plan.on == plans[i].on && r->plan.every_s == plans[i].every_s;
@@ -194,7 +195,7 @@ void sampler_set_plan(struct sampler *s, const struct source_plan *plans)
 		struct fw_err err;
 		if (r->plan.on && sources[i]->slow &&
 			child_open(&r->child, s->loop, sources[i], r->plan.every_s,
-				s->config.machine, &err) < 0) {
+				s->config.machine, &sink, &err) < 0) {
 			fw_log(FW_WARNING, "source %s: %s", sources[i]->name, err.text);
 			r->child = NULL;
 		}

@@ -16,6 +16,7 @@
 
 #include <fenwatch/err.h>
 
+#include "documents.h"
 #include "source.h"
 #include "sweep.h"
 
@@ -27,6 +28,8 @@ struct sampler_config {
 	/* More samples for every sweep, and the sweep when it is whole. */
 	void (*on_sweeping)(struct sweep *sweep, void *arg);
 	void (*on_swept)(const struct sweep *sweep, void *arg);
+	/* Inventory that a slow source has read. */
+	void (*on_document)(const struct document_news *news, void *arg);
 	void *arg;
 };
 

@@ -6,6 +6,8 @@
 
 #include <fenwatch/batch.h>
 
+#include "answer.h"
+
 static void pack_sample(
 	const struct source *source, const struct sweep *s, uint32_t column, struct fw_buf *out)
 {
@@ -28,36 +30,6 @@ void samples_pack(const struct source *source, const struct sweep *s, int rc,
 	fw_buf_put_varint(out, n);
 	for (uint32_t i = 0; i < n; i++)
 		pack_sample(source, s, i, out);
-}
-
-struct reader {
-	const uint8_t *at, *end;
-};
-
-static bool cut_number(struct reader *r, uint64_t *value)
-{
-	size_t used = fw_get_varint(r->at, (size_t)(r->end - r->at), value);
-	r->at += used;
-	return used > 0;
-}
-
-static bool cut_text(struct reader *r, const char **text)
-{
-	const uint8_t *nul = memchr(r->at, '\0', (size_t)(r->end - r->at));
-	if (!nul)
-		return false;
-	*text = (const char *)r->at;
-	r->at = nul + 1;
-	return true;
-}
-
-static bool cut_answer(struct reader *r, int *rc, const char **sentence, uint64_t *n)
-{
-	uint64_t number;
-	if (!cut_number(r, &number) || !cut_text(r, sentence) || !cut_number(r, n))
-		return false;
-	*rc = (int)fw_unzigzag(number);
-	return true;
 }
 
 struct sample {
@@ -93,7 +65,8 @@ static bool cut_sample(struct reader *r, const struct source *source, struct sam
 	return true;
 }
 
-int samples_check(const struct source *source, const struct fw_buf *packed, struct fw_err *err)
+int samples_check(const struct source *source, const struct fw_buf *packed, size_t *length,
+	struct fw_err *err)
 {
 	struct reader r = {packed->data, packed->data + packed->length};
 	struct sample sample;
@@ -104,8 +77,9 @@ int samples_check(const struct source *source, const struct fw_buf *packed, stru
 		return fw_fail(err, -EBADMSG, "it ended without an answer");
 	while (i < n && cut_sample(&r, source, &sample))
 		i++;
-	if (i < n || r.at != r.end)
+	if (i < n)
 		return fw_fail(err, -EBADMSG, "its answer is not whole");
+	*length = (size_t)(r.at - packed->data);
 	return rc < 0 ? fw_fail(err, rc, "%s", sentence) : 0;
 }
 

@@ -18,7 +18,9 @@
 
 void samples_pack(const struct source *source, const struct sweep *s, int rc,
 	const struct fw_err *err, struct fw_buf *out);
-/* What the source answered, its sentence in `err`; -EBADMSG when the bytes are not whole. */
-int samples_check(const struct source *source, const struct fw_buf *packed, struct fw_err *err);
+/* What the source answered, its sentence in `err`, and how many bytes its samples
+ * take; -EBADMSG when they are not whole, and `length` is left alone. */
+int samples_check(const struct source *source, const struct fw_buf *packed, size_t *length,
+	struct fw_err *err);
 /* Adds all samples of bytes that have been checked. */
 void samples_add(const struct source *source, const struct fw_buf *packed, struct sweep *out);

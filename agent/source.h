@@ -14,6 +14,7 @@
 
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
+#include <fenwatch/items.h>
 #include <fenwatch/schema.h>
 #include <fenwatch/text.h>
 
@@ -25,8 +26,9 @@ struct machine {
 	bool recorded;         /* a tree, not this machine: no system calls, no children */
 	const char
 		*var; /* the agent's own data directory, for caches of slow sources; NULL: none */
-	struct fw_buf text; /* what machine_read read last */
-	int64_t now_ms;     /* wall time of this sweep */
+	struct documents *documents; /* of a slow source that is being read; NULL: not wanted */
+	struct fw_buf text;          /* what machine_read read last */
+	int64_t now_ms;              /* wall time of this sweep */
 	unsigned long clock_ticks;
 };
 
@@ -72,6 +74,27 @@ static inline void sweep_add_plain(
 	sweep_add(sweep, metric, mantissa, (const char *const[]){NULL});
 }
 
+/* ---- inventory ---- */
+
+/* A document is a table: items, each with a key of its own and named fields
+ * (items.h). Slow sources give them, beside their samples; documents.h tells what
+ * becomes of them. A source gives a table whole, in any order, or not at all
+ * while it knows that nothing has changed. */
+struct document;
+
+/* Begins the table of a kind, one of the source's `documents`. NULL where nobody
+ * wants it: the two calls below then do nothing. */
+struct document *document_begin(struct machine *m, const char *kind);
+/* An item, and the fields of the item begun last. Of two with one key the first stays. */
+void document_item(struct document *d, const char *key);
+void document_field(struct document *d, const char *name, const char *value);
+/* The table of the read before is kept and need not be given again if nothing has changed. */
+bool document_is_kept(const struct machine *m, const char *kind);
+/* Calls `each` for every item of the table of the read before; stops at the first
+ * negative. -ENOENT: there is none. */
+int document_before(const struct machine *m, const char *kind,
+	int (*each)(const struct fw_item *item, void *arg), void *arg);
+
 struct source {
 	const char *name, *help;
 	bool slow;          /* reads in a disposable child, every `every_s`; see child.h */
@@ -79,7 +102,8 @@ struct source {
 	unsigned timeout_s; /* slow sources: the child is killed after so long */
 	const struct metric *metrics;
 	size_t n_metrics;
-	size_t state_size; /* zeroed state, made by the sampler */
+	const char *const *documents; /* slow sources: kinds of inventory, NULL-ended; optional */
+	size_t state_size;            /* zeroed state, made by the sampler */
 	int (*open)(void *state, struct machine *m, struct fw_err *err); /* optional */
 	void (*close)(void *state);                                      /* optional */
 	/* Adds samples. -ENODATA: this machine has none of it, which is no failure. */

@@ -25,6 +25,8 @@ static const struct metric metrics[] = {
 	{"files", FW_GAUGE, "", "Open files.", 0, 1},
 };
 
+static const struct child_sink no_sink;
+
 static int foreign_fd; /* opened by the test: a child may not keep it */
 
 static int read_well(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
@@ -119,7 +121,7 @@ static struct wait run_child(const struct source *source, const char *root, int 
 	uv_timer_init(&loop, &timer);
 	timer.data = &w;
 	assert_int_equal(machine_open(&m, root, &err), 0);
-	assert_int_equal(child_open(&w.child, &loop, source, 0, &m, &err), 0);
+	assert_int_equal(child_open(&w.child, &loop, source, 0, &m, &no_sink, &err), 0);
 	uv_timer_start(&timer, on_look, 5, 5);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
@@ -197,7 +199,7 @@ static void test_samples_outlive_a_failure(void **state)
 	uv_loop_init(&loop);
 	uv_timer_init(&loop, &timer);
 	assert_int_equal(machine_open(&m, root, &err), 0);
-	assert_int_equal(child_open(&w.child, &loop, &source, 0, &m, &err), 0);
+	assert_int_equal(child_open(&w.child, &loop, &source, 0, &m, &no_sink, &err), 0);
 	w.sweep = sweep_new();
 	while (w.report.rc != -EIO) {
 		uv_run(&loop, UV_RUN_ONCE);
@@ -231,10 +233,12 @@ static void test_cut_answers_are_refused(void **state)
 	read_well(NULL, NULL, s, NULL);
 	sweep_end(s);
 	samples_pack(&source, s, 0, &err, &packed);
-	assert_int_equal(samples_check(&source, &packed, &err), 0);
+	size_t all;
+	assert_int_equal(samples_check(&source, &packed, &all, &err), 0);
+	assert_int_equal(all, packed.length);
 	for (size_t length = 0; length < packed.length; length++) {
 		struct fw_buf cut = {.data = packed.data, .length = length};
-		assert_int_equal(samples_check(&source, &cut, &err), -EBADMSG);
+		assert_int_equal(samples_check(&source, &cut, &all, &err), -EBADMSG);
 	}
 	fw_buf_done(&packed);
 	sweep_free(s);

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fw_buf_append(&packed, data, size);
 	struct sweep *s = sweep_new();
 	sweep_begin(s, 0);
-	if (samples_check(sources[0], &packed, &err) == 0)
+	size_t length;
+	if (samples_check(sources[0], &packed, &length, &err) == 0)
 		samples_add(sources[0], &packed, s);
 	sweep_end(s);
 	sweep_free(s);
