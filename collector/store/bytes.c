@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bytes.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include <fenwatch/crc.h>
@@ -39,33 +40,41 @@ void scan_init(struct scan *scan, int fd, uint64_t size, uint32_t magic, uint32_
 	*scan = (struct scan){.fd = fd, .size = size, .magic = magic, .salt = salt};
 }
 
-void scan_done(struct scan *scan)
+int scan_done(struct scan *scan)
 {
 	fw_free(scan->window);
 	scan->window = NULL;
+	return scan->rc;
 }
 
-/* Makes [offset, offset + need) readable; what cannot be read counts as absent. */
+static bool has_window(struct scan *scan, size_t bytes)
+{
+	if (bytes <= scan->capacity)
+		return true;
+	fw_free(scan->window);
+	scan->window = fw_try_alloc(bytes);
+	scan->capacity = scan->window ? bytes : 0;
+	scan->length = 0;
+	scan->rc = scan->window ? 0 : -ENOMEM;
+	return scan->window;
+}
+
+/* Makes [offset, offset + need) readable. */
 static const uint8_t *window_at(struct scan *scan, uint64_t offset, size_t need)
 {
-	if (offset + need > scan->size)
+	if (scan->rc < 0 || offset + need > scan->size)
 		return NULL;
 	if (offset >= scan->base && offset + need <= scan->base + scan->length)
 		return scan->window + (offset - scan->base);
 	size_t want = need > WINDOW_BYTES ? need : WINDOW_BYTES;
 	if (want > scan->size - offset)
 		want = (size_t)(scan->size - offset);
-	if (want > scan->capacity) {
-		fw_free(scan->window);
-		scan->window = fw_try_alloc(want);
-		scan->capacity = scan->window ? want : 0;
-		scan->length = 0;
-		if (!scan->window)
-			return NULL;
-	}
+	if (!has_window(scan, want))
+		return NULL;
 	ssize_t got = fw_pread(scan->fd, scan->window, want, offset);
 	scan->base = offset;
 	scan->length = got > 0 ? (size_t)got : 0;
+	scan->rc = got < 0 ? (int)got : 0;
 	return scan->length >= need ? scan->window : NULL;
 }
 
@@ -85,7 +94,7 @@ const uint8_t *scan_at(struct scan *scan, uint64_t offset, uint32_t *length)
 
 const uint8_t *scan_next(struct scan *scan, uint64_t *offset, uint32_t *length)
 {
-	for (uint64_t at = *offset; at + ENVELOPE_BYTES <= scan->size; at += 8) {
+	for (uint64_t at = *offset; at + ENVELOPE_BYTES <= scan->size && scan->rc >= 0; at += 8) {
 		const uint8_t *found = scan_at(scan, at, length);
 		if (found) {
 			*offset = at;

@@ -68,10 +68,13 @@ struct scan {
 	uint8_t *window;
 	uint64_t base;
 	size_t length, capacity;
+	int rc; /* why something could not be read; nothing is found from then on */
 };
 
 void scan_init(struct scan *scan, int fd, uint64_t size, uint32_t magic, uint32_t salt);
-void scan_done(struct scan *scan);
+/* Negative errno where a file could not be read, or memory was short: what was not
+ * found may be there. Only 0 says that it is damaged or absent. */
+int scan_done(struct scan *scan);
 /* The envelope at `offset`, valid until the next call, or NULL. */
 const uint8_t *scan_at(struct scan *scan, uint64_t offset, uint32_t *length);
 /* The next envelope at or after `offset`, which moves there, or NULL. */

@@ -149,16 +149,19 @@ static void check_record(const struct log_record *record, void *arg)
 			(unsigned long long)record->position);
 }
 
-static void check_log(struct check *check, uint64_t first)
+static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 {
 	for (unsigned i = 0; i < LOG_SLOTS; i++) {
 		uint64_t end;
 		if (check->log.slots[i].number < first || check->log.slots[i].number == 0)
 			continue;
-		unsigned damaged = log_walk(&check->log, i, check_record, check, &end);
+		int damaged = log_walk(&check->log, i, check_record, check, &end);
+		if (damaged < 0)
+			return fw_fail_sys(err, damaged, "cannot read the store's wal/%08x", i);
 		if (damaged > 0)
-			found(check, "wal/%08x: %u damaged places", i, damaged);
+			found(check, "wal/%08x: %d damaged places", i, damaged);
 	}
+	return 0;
 }
 
 static int check_files(
@@ -180,8 +183,7 @@ static int check_files(
 	check->stat->hosts = check->names.host_map.count;
 	check->stat->schemas = check->names.schema_map.count;
 	check_ring(check);
-	check_log(check, super->log_first);
-	return 0;
+	return check_log(check, super->log_first, err);
 }
 
 int store_check(const char *dir, const struct store_inspector *inspector, struct store_stat *out,

@@ -61,19 +61,18 @@ bool log_record_open(const uint8_t *at, size_t length, struct log_record *record
 /* ---- segments ---- */
 
 /* A segment whose header is damaged is known by its first sound record. */
-static uint64_t guess_number(const struct log *log, const struct log_slot *slot)
+static int guess_number(const struct log *log, struct log_slot *slot)
 {
 	struct scan scan;
 	scan_init(&scan, slot->fd, log->super->log_segment_bytes, MAGIC_RECORD, log->super->salt);
-	uint64_t offset = LOG_HEADER_BYTES, number = 0;
+	uint64_t offset = LOG_HEADER_BYTES;
 	uint32_t length;
 	const uint8_t *at = scan_next(&scan, &offset, &length);
 	struct log_record record;
 	if (at && log_record_open(at, length, &record) &&
 		record.position % log->super->log_segment_bytes == offset)
-		number = record.position / log->super->log_segment_bytes;
-	scan_done(&scan);
-	return number;
+		slot->number = record.position / log->super->log_segment_bytes;
+	return scan_done(&scan);
 }
 
 static int read_header(struct log *log, struct log_slot *slot)
@@ -91,7 +90,9 @@ static int read_header(struct log *log, struct log_slot *slot)
 		slot->number = get_u64(header + FILE_HEADER_BYTES);
 		slot->before = get_u64(header + FILE_HEADER_BYTES + 8);
 	} else if (got == (ssize_t)sizeof header && get_u32(header) != 0) {
-		slot->number = guess_number(log, slot);
+		rc = guess_number(log, slot);
+		if (rc < 0)
+			return rc;
 	}
 	if (slot->number >= log->next_number)
 		log->next_number = slot->number + 1;
@@ -256,7 +257,7 @@ static bool is_damage(struct walk *walk, uint64_t hole)
 	return false;
 }
 
-unsigned log_walk(const struct log *log, unsigned slot,
+int log_walk(const struct log *log, unsigned slot,
 	void (*on_record)(const struct log_record *record, void *arg), void *arg, uint64_t *end)
 {
 	struct walk walk = {.log = log, .number = log->slots[slot].number};
@@ -266,7 +267,7 @@ unsigned log_walk(const struct log *log, unsigned slot,
 	if (walk.known_end)
 		walk.scan.size = walk.known_end;
 	uint64_t offset = LOG_HEADER_BYTES, sound = offset, after;
-	unsigned damaged = 0;
+	int damaged = 0;
 	struct log_record record;
 	while (next_record(&walk, &offset, &record, &after)) {
 		if (offset != sound) {
@@ -279,9 +280,9 @@ unsigned log_walk(const struct log *log, unsigned slot,
 		offset = sound = after;
 	}
 	damaged += walk.known_end && sound < walk.known_end;
-	scan_done(&walk.scan);
 	*end = walk.known_end ? walk.known_end : sound;
-	return damaged;
+	int rc = scan_done(&walk.scan);
+	return rc < 0 ? rc : damaged;
 }
 
 int log_read(
@@ -300,7 +301,9 @@ int log_read(
 		fw_buf_reset(buf);
 		if (at)
 			fw_buf_append(buf, at, ENVELOPE_BYTES + (size_t)length);
-		scan_done(&scan);
+		int rc = scan_done(&scan);
+		if (rc < 0)
+			return rc;
 		return at && log_record_open(buf->data, length, record) ? 0 : -EBADMSG;
 	}
 	return -ENOENT;

@@ -92,9 +92,9 @@ static inline uint64_t log_position(const struct log *log, uint64_t number, uint
 unsigned log_slot_of(const struct log *log, uint64_t position);
 /* Where the segment that begins after `slot` says that it ended; 0: nobody says. */
 uint64_t log_known_end(const struct log *log, unsigned slot);
-/* Walks one segment from its head. Returns the number of damaged places; `end`
- * becomes the offset where what counts ends. */
-unsigned log_walk(const struct log *log, unsigned slot,
+/* Walks one segment from its head. Returns the number of damaged places, or why
+ * not all could be read; `end` becomes the offset where what counts ends. */
+int log_walk(const struct log *log, unsigned slot,
 	void (*on_record)(const struct log_record *record, void *arg), void *arg, uint64_t *end);
 /* Reads one envelope of the log; NULL-safe parts are in `record`. False: malformed. */
 bool log_record_open(const uint8_t *at, size_t length, struct log_record *record);

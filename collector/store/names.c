@@ -196,7 +196,7 @@ static bool take_host(struct names *names, uint32_t id, const uint8_t *data, siz
 
 /* What lies between two sound records is damage; what lies behind the last was
  * never synced, and the next record is written over it. */
-static void read_names(struct names *names, struct name_file *file,
+static int read_names(struct names *names, struct name_file *file,
 	bool (*take)(struct names *, uint32_t, const uint8_t *, size_t))
 {
 	struct scan scan;
@@ -215,7 +215,7 @@ static void read_names(struct names *names, struct name_file *file,
 		offset += align8(ENVELOPE_BYTES + (uint64_t)length);
 		file->end = offset;
 	}
-	scan_done(&scan);
+	return scan_done(&scan);
 }
 
 static int make_file(
@@ -268,9 +268,10 @@ int names_open(struct names *names, const char *dir, const struct super *super, 
 		rc = open_file(names, &names->host_file, dir, FILE_HOSTS, read_only, err);
 	if (rc < 0)
 		return rc;
-	read_names(names, &names->schema_file, take_schema);
-	read_names(names, &names->host_file, take_host);
-	return 0;
+	rc = read_names(names, &names->schema_file, take_schema);
+	if (rc >= 0)
+		rc = read_names(names, &names->host_file, take_host);
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's names in %s", dir) : 0;
 }
 
 void names_close(struct names *names)

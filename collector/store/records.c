@@ -151,8 +151,10 @@ static int carry_one(
 {
 	struct log_record record;
 	uint64_t origin;
-	if (log_read(&store->log, at->position, buf, &record) < 0 ||
-		!unpack_carried(&record, &origin))
+	int rc = log_read(&store->log, at->position, buf, &record);
+	if (rc < 0)
+		return rc;
+	if (!unpack_carried(&record, &origin))
 		return -EBADMSG;
 	uint8_t head[CARRIED_HEAD] = {0};
 	put_u64(head, at->origin);

@@ -133,20 +133,23 @@ static struct stream *replay_number(struct store *store, const struct log_record
 	return stream;
 }
 
-static bool decode(struct store *store, const struct log_record *record, struct arrival *arrival)
+/* -EBADMSG: damaged. */
+static int decode(struct store *store, const struct log_record *record, struct arrival *arrival)
 {
 	struct fw_batch batch;
 	uint32_t n_columns = arrival->schema->schema.n_columns;
 	const struct table *table = host_table(arrival->host, arrival->schema->id);
 	uint64_t owner = arrival->stream ? arrival->stream->serial : 0;
 	if (fw_batch_open(record->payload, record->length, &store->arena, &batch, NULL) < 0)
-		return false;
+		return -EBADMSG;
 	if (!batch.key && (!table || !table->last || table->owner != owner))
-		return false;
+		return -EBADMSG;
 	int64_t *cells = scratch_take(&store->arriving, (size_t)batch.n_sweeps * n_columns + 1);
 	const int64_t *state = batch.key ? NULL : table->last;
-	if (!cells || fw_batch_decode(&batch, n_columns, state, cells, NULL) < 0)
-		return false;
+	if (!cells)
+		return -ENOMEM;
+	if (fw_batch_decode(&batch, n_columns, state, cells, NULL) < 0)
+		return -EBADMSG;
 	arrival->times_ms = batch.times_ms;
 	arrival->n_sweeps = batch.n_sweeps;
 	arrival->interval_ms = batch.interval_ms;
@@ -155,7 +158,7 @@ static bool decode(struct store *store, const struct log_record *record, struct 
 	if (record->kind != LOG_LAST && record->kind != LOG_ENDED)
 		arrival->shift_ms =
 			arrival_shift(batch.times_ms, batch.n_sweeps, record->received_ms);
-	return batch.n_sweeps > 0;
+	return batch.n_sweeps > 0 ? 0 : -EBADMSG;
 }
 
 static void replay_live(struct store *store, const struct arrival *arrival, uint64_t position)
@@ -176,7 +179,7 @@ static void replay_live(struct store *store, const struct arrival *arrival, uint
 	arrive_live(store, arrival, held, length, position);
 }
 
-static void replay_sweeps(struct store *store, const struct log_record *record)
+static int replay_sweeps(struct store *store, const struct log_record *record)
 {
 	bool by_agent = record->kind == LOG_BATCH || record->stream != 0;
 	struct arrival arrival = {
@@ -198,17 +201,29 @@ static void replay_sweeps(struct store *store, const struct log_record *record)
 	}
 	names_skip_ids(&store->names, record->schema, record->host);
 	fw_arena_reset(&store->arena);
-	if (!arrival.host || !arrival.schema || !decode(store, record, &arrival))
+	int rc = -EBADMSG;
+	if (arrival.host && arrival.schema)
+		rc = decode(store, record, &arrival);
+	if (rc == -EBADMSG)
 		store->counters.damaged++;
-	else if (arrival.lane == STORE_BACKLOG)
+	else if (rc == 0 && arrival.lane == STORE_BACKLOG)
 		arrive_late(store, &arrival, record->position);
-	else
+	else if (rc == 0)
 		replay_live(store, &arrival, record->position);
+	return rc == -EBADMSG ? 0 : rc;
 }
+
+struct replay {
+	struct store *store;
+	int rc;
+};
 
 static void replay(const struct log_record *record, void *arg)
 {
-	struct store *store = arg;
+	struct replay *replay = arg;
+	struct store *store = replay->store;
+	if (replay->rc < 0)
+		return;
 	switch (record->kind) {
 	case LOG_STREAMS:
 		agents_take_entries(&store->agents, record->payload, record->length);
@@ -220,7 +235,7 @@ static void replay(const struct log_record *record, void *arg)
 	case LOG_CELLS:
 	case LOG_ENDED:
 	case LOG_LAST:
-		replay_sweeps(store, record);
+		replay->rc = replay_sweeps(store, record);
 		break;
 	case LOG_DOCUMENT:
 	case LOG_EVENT:
@@ -252,12 +267,12 @@ static void look_for_ready(const struct log_record *record, void *arg)
 }
 
 /* A segment whose head was not finished does not count: nothing was moved into it. */
-static bool is_ready(const struct log *log, unsigned slot)
+static int is_ready(const struct log *log, unsigned slot)
 {
 	struct look look = {.first_commit = log_position(log, log->slots[slot].number, 0)};
 	uint64_t end;
-	log_walk(log, slot, look_for_ready, &look, &end);
-	return look.ready;
+	int rc = log_walk(log, slot, look_for_ready, &look, &end);
+	return rc < 0 ? rc : look.ready;
 }
 
 static int next_slot(const struct log *log, uint64_t from)
@@ -271,17 +286,29 @@ static int next_slot(const struct log *log, uint64_t from)
 	return next;
 }
 
-static void replay_log(struct store *store)
+static int replay_segment(struct store *store, unsigned slot)
+{
+	struct replay to = {.store = store};
+	store->log.active = slot;
+	int damaged = log_walk(&store->log, slot, replay, &to, &store->log.end);
+	if (damaged > 0)
+		store->counters.damaged += (unsigned)damaged;
+	return damaged < 0 ? damaged : to.rc;
+}
+
+static int replay_log(struct store *store)
 {
 	struct log *log = &store->log;
 	uint64_t from = store->super.log_first;
-	for (int slot; (slot = next_slot(log, from)) >= 0;) {
+	int rc = 0;
+	for (int slot; rc >= 0 && (slot = next_slot(log, from)) >= 0;) {
 		from = log->slots[slot].number + 1;
-		if (next_slot(log, from) < 0 && !is_ready(log, (unsigned)slot))
-			break;
-		log->active = (unsigned)slot;
-		store->counters.damaged += log_walk(log, (unsigned)slot, replay, store, &log->end);
+		int ready = next_slot(log, from) < 0 ? is_ready(log, (unsigned)slot) : 1;
+		if (ready <= 0)
+			return ready;
+		rc = replay_segment(store, (unsigned)slot);
 	}
+	return rc;
 }
 
 static void add_hosts(struct store *store)
@@ -297,13 +324,15 @@ int store_recover(struct store *store, struct fw_err *err)
 {
 	add_hosts(store);
 	note_blocks(store);
-	replay_log(store);
+	int rc = replay_log(store);
 	fw_free(store->covered);
 	store->covered = NULL;
 	store->n_covered = 0;
 	store->has_news = false;
 	store->counters.damaged += store->ring.damaged + store->names.damaged;
-	int rc = flush_closed(store);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir);
+	rc = flush_closed(store);
 	if (rc >= 0)
 		rc = writer_switch_log(store, false);
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot begin the store's log in %s", store->dir) : 0;

@@ -163,7 +163,8 @@ static bool entry_is_sound(const struct ring_segment *segment, const struct bloc
 		ref->t0_ms < INT64_MAX - UINT32_MAX;
 }
 
-static bool read_index(struct ring *ring, struct ring_segment *segment, uint64_t offset)
+/* 1: it is read. 0: there is none that is sound. */
+static int read_index(struct ring *ring, struct ring_segment *segment, uint64_t offset)
 {
 	struct scan scan;
 	scan_init(
@@ -185,8 +186,8 @@ static bool read_index(struct ring *ring, struct ring_segment *segment, uint64_t
 	}
 	if (!sound)
 		segment->n_blocks = 0;
-	scan_done(&scan);
-	return sound;
+	int rc = scan_done(&scan);
+	return rc < 0 ? rc : sound;
 }
 
 /* ---- segments ---- */
@@ -206,7 +207,7 @@ static int write_header(struct ring *ring, const struct ring_segment *segment,
 	return rc < 0 ? rc : fw_fdatasync(segment->fd);
 }
 
-unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
+int ring_scan(const struct ring *ring, struct ring_segment *segment,
 	void (*on_block)(
 		const struct block_ref *ref, const uint8_t *body, size_t length, void *arg),
 	void *arg)
@@ -216,7 +217,7 @@ unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
 	struct block_home home;
 	uint32_t length;
 	const uint8_t *at;
-	unsigned damaged = 0;
+	int damaged = 0;
 	scan_init(
 		&scan, segment->fd, ring->super->raw_segment_bytes, MAGIC_BLOCK, ring->super->salt);
 	while ((at = scan_next(&scan, &offset, &length))) {
@@ -239,8 +240,8 @@ unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
 		offset = sound = offset + align8(ref.length);
 	}
 	segment->used = sound;
-	scan_done(&scan);
-	return damaged;
+	int rc = scan_done(&scan);
+	return rc < 0 ? rc : damaged;
 }
 
 static void on_scanned(const struct block_ref *ref, const uint8_t *body, size_t length, void *arg)
@@ -254,12 +255,16 @@ static void on_scanned(const struct block_ref *ref, const uint8_t *body, size_t 
 	segment->late = (ref->flags & BLOCK_LATE) != 0;
 }
 
-static void rebuild_index(struct ring *ring, struct ring_segment *segment)
+static int rebuild_index(struct ring *ring, struct ring_segment *segment)
 {
 	segment->n_blocks = 0;
-	ring->damaged += ring_scan(ring, segment, on_scanned, segment);
+	int damaged = ring_scan(ring, segment, on_scanned, segment);
+	if (damaged < 0)
+		return damaged;
+	ring->damaged += (unsigned)damaged;
 	if (segment->n_blocks)
 		qsort(segment->blocks, segment->n_blocks, sizeof *segment->blocks, by_place);
+	return 0;
 }
 
 static bool all_zero(const uint8_t *data, size_t length)
@@ -301,13 +306,14 @@ static int load_segment(struct ring *ring, struct ring_segment *segment)
 	}
 	segment->sealed = state == SEGMENT_SEALED;
 	uint64_t index = rc >= 0 ? get_u64(at + 16) : 0;
-	if (index < RING_HEADER_BYTES || !read_index(ring, segment, index)) {
+	rc = index < RING_HEADER_BYTES ? 0 : read_index(ring, segment, index);
+	if (rc == 0) {
 		ring->damaged += segment->sealed;
-		rebuild_index(ring, segment);
+		rc = rebuild_index(ring, segment);
 	}
 	if (segment->number >= ring->next_number)
 		ring->next_number = segment->number + 1;
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* A block of no sweeps from the end of what is sound to the next block. */

@@ -92,8 +92,8 @@ int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *
 	const uint8_t **body, size_t *length);
 
 /* Walks the blocks that lie in a segment, whatever its index says; returns the
- * number of damaged places. */
-unsigned ring_scan(const struct ring *ring, struct ring_segment *segment,
+ * number of damaged places, or why not all could be read. */
+int ring_scan(const struct ring *ring, struct ring_segment *segment,
 	void (*on_block)(
 		const struct block_ref *ref, const uint8_t *body, size_t length, void *arg),
 	void *arg);
