@@ -508,36 +508,42 @@ static void test_every_operation_fails_once_and_for_ever(void **state)
 	}
 }
 
-/* Memory that is gone ends the program (SIGABRT); what a flush called durable
- * before is there when it starts again. Each try is a process of its own. */
-static void test_every_allocation_fails(void **state)
+/* In a process of its own, which memory that is gone may end (SIGABRT); true if it did. */
+static bool ends_without_memory(struct outcome *outcome, uint64_t nth, bool forever)
+{
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		assert_non_null(freopen("/dev/null", "w", stderr));
+		fw_fault_clear();
+		fw_fault_arm(FW_OP_ALLOC, nth, -ENOMEM, forever);
+		run_with_fault(outcome);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGABRT);
+	return WIFSIGNALED(status);
+}
+
+/* What a flush called durable before is there when it starts again. */
+static void test_every_allocation_fails_once_and_for_ever(void **state)
 {
 	(void)state;
 	struct outcome *outcome = mmap(
 		NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(outcome, MAP_FAILED);
-	uint64_t calls = calls_without_fault(FW_OP_ALLOC), ended = 0;
-	for (uint64_t nth = 1; nth <= calls; nth += nth < 40 ? 1 : 7) {
-		empty_dir(dir);
-		*outcome = (struct outcome){0};
-		pid_t child = fork();
-		assert_true(child >= 0);
-		if (child == 0) {
-			assert_non_null(freopen("/dev/null", "w", stderr));
+	uint64_t calls = calls_without_fault(FW_OP_ALLOC), stride = fw_fault_stride(7), ended = 0;
+	for (uint64_t nth = 1; nth <= calls; nth += nth < 40 ? 1 : stride) {
+		for (int forever = 0; forever < 2; forever++) {
+			empty_dir(dir);
+			*outcome = (struct outcome){0};
+			ended += ends_without_memory(outcome, nth, forever);
 			fw_fault_clear();
-			fw_fault_arm(FW_OP_ALLOC, nth, -ENOMEM, true);
-			run_with_fault(outcome);
-			_exit(0);
+			assert_int_equal(missing_after(outcome), 0);
 		}
-		int status;
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-			(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
-		ended += WIFSIGNALED(status);
-		fw_fault_clear();
-		assert_int_equal(missing_after(outcome), 0);
 	}
-	assert_true(ended > 10);
+	assert_true(ended > 20);
 	munmap(outcome, sizeof *outcome);
 }
 
@@ -582,7 +588,7 @@ int main(void)
 		CASE(test_cut_at_every_byte),
 		CASE(test_every_byte_damaged),
 		CASE(test_every_operation_fails_once_and_for_ever),
-		CASE(test_every_allocation_fails),
+		CASE(test_every_allocation_fails_once_and_for_ever),
 		CASE(test_the_fault_check_has_teeth),
 		CASE(test_a_newer_format_is_refused),
 	};

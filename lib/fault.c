@@ -212,3 +212,10 @@ int64_t fw_fault_clock_shift(void)
 	leave();
 	return state.clock_file ? shift_ms + clock_file_shift() : shift_ms;
 }
+
+uint64_t fw_fault_stride(uint64_t brief)
+{
+	const char *text = getenv("FENWATCH_FAULT_STRIDE");
+	uint64_t stride;
+	return text && fw_parse_u64(text, &stride) == 0 && stride ? stride : brief;
+}

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+EVERY_FAULT = {"FENWATCH_FAULT_STRIDE": "1", "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+
 ROWS = [
     ("kills", "kill -9 of agent, collector and both at random moments",
      ["tests/system/kill.py", "SANITIZE", "kill 9"], {"FENWATCH_KILLS": "1000"}),
@@ -25,11 +27,20 @@ ROWS = [
     ("races", "threads of the collector under load, by ThreadSanitizer",
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
     ("full", "full disks", ["tests/system/full.py", "SANITIZE"], {}),
+    ("spool", "every operation and allocation of the spool fails", ["SANITIZE/agent/test_spool"], EVERY_FAULT),
+    ("store", "every operation and allocation of the store fails", ["SANITIZE/collector/store/test_faults"],
+     EVERY_FAULT),
+    ("state", "every operation and allocation of the state fails", ["SANITIZE/collector/state/test_state"],
+     EVERY_FAULT),
+    ("outbox", "every operation and allocation of the outbox fails", ["SANITIZE/collector/alert/test_faults"],
+     EVERY_FAULT),
 ]
 
 
 def run(script, builds, env):
-    argv = [sys.executable] + [builds.get(word, word) for word in script]
+    argv = [re.sub("^(SANITIZE|RACE)", lambda build: builds[build.group()], word) for word in script]
+    if argv[0].endswith(".py"):
+        argv.insert(0, sys.executable)
     start = time.time()
     done = subprocess.run(argv, env={**env, **os.environ}, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr, time.time() - start

@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -246,6 +250,64 @@ static void test_every_fault_once_and_for_ever(void **arg)
 	}
 }
 
+/* In a process of its own, which memory that is gone may end; true where it promised. */
+static bool promised_without_memory(
+	struct place *place, uint64_t nth, bool forever, uint64_t *calls)
+{
+	struct shared {
+		bool promised;
+		uint64_t calls;
+	} *shared = mmap(
+		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0;
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		struct rlimit none = {0, 0};
+		setrlimit(RLIMIT_CORE, &none);
+		signal(SIGABRT, SIG_DFL);
+		freopen("/dev/null", "w", stderr);
+		fw_fault_clear();
+		if (nth)
+			fw_fault_arm(FW_OP_ALLOC, nth, -ENOMEM, forever);
+		if (state_open(&place->state, place->dir, NULL) == 0) {
+			shared->promised = write_two(place->state) == 0;
+			state_close(place->state);
+		}
+		shared->calls = fw_fault_calls(FW_OP_ALLOC);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGABRT);
+	bool promised = shared->promised;
+	*calls = shared->calls;
+	munmap(shared, sizeof *shared);
+	return promised;
+}
+
+static void test_every_allocation_once_and_for_ever(void **arg)
+{
+	struct place *place = *arg;
+	uint64_t calls, most, n_promised = 0, stride = fw_fault_stride(5);
+	state_migrate(place->state, "test", steps, 2, NULL);
+	state_close(place->state);
+	assert_true(promised_without_memory(place, 0, false, &most));
+	for (uint64_t nth = 1; nth <= most; nth += stride) {
+		for (int forever = 0; forever < 2; forever++) {
+			bool promised = promised_without_memory(place, nth, forever, &calls);
+			open_state(place);
+			int64_t n = count_pairs(place->state);
+			assert_true(n == 2 || (!promised && n == 0));
+			assert_int_equal(state_run(place->state, NULL, "DELETE FROM pair", ""), 0);
+			state_close(place->state);
+			n_promised += promised;
+		}
+	}
+	print_message("# of %u kept %u\n", (unsigned)(2 * most / stride), (unsigned)n_promised);
+	assert_true(n_promised < most / stride);
+	open_state(place);
+}
+
 /* The control: a disk that pretends must be caught by the check above. */
 static void test_control_lost_writes_are_noticed(void **arg)
 {
@@ -266,6 +328,7 @@ int main(void)
 		CASE(test_damage_and_strangers_are_refused),
 		CASE(test_a_full_disk_takes_the_reserve_once),
 		CASE(test_every_fault_once_and_for_ever),
+		CASE(test_every_allocation_once_and_for_ever),
 		CASE(test_control_lost_writes_are_noticed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
  *   FENWATCH_CLOCK_FILE=FILE               a signed number of ms, added to the wall clock;
  *                                          read anew at every clock read
  * Several faults are separated by commas.
+ *
+ *   FENWATCH_FAULT_STRIDE=1                tests of every n-th call leave out none
  */
 #pragma once
 
@@ -42,6 +44,9 @@ void fw_fault_clear(void);
 uint64_t fw_fault_calls(enum fw_op op);     /* since the last arm or clear */
 void fw_fault_clock(int64_t wall_shift_ms); /* from now on fw_wall_ms() is off by so much */
 int64_t fw_fault_clock_shift(void);
+/* How far a test steps that makes one call after the other fail: `brief`, or what the
+ * environment says. */
+uint64_t fw_fault_stride(uint64_t brief);
 #else
 static inline int fw_fault(enum fw_op op)
 {
