@@ -341,6 +341,24 @@ void documents_finish(struct documents *d, int64_t now_ms, struct fw_buf *out)
 	fw_buf_done(&all);
 }
 
+void documents_print(struct documents *d, bool brief, struct fw_buf *out)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct document *document = &d->documents[i];
+		struct lines lines = {.n = 0};
+		if (!document->given)
+			continue;
+		end_item(document);
+		lines_sort(&lines, &document->writer.text);
+		fw_buf_printf(out, "# INVENTORY %s %zu items\n", document->kind, lines.n);
+		for (size_t k = 0; k < lines.n && !brief; k++) {
+			fw_buf_printf(out, "# INVENTORY %s ", document->kind);
+			fw_buf_append(out, lines.line[k] + 1, line_length(lines.line[k]) - 1);
+		}
+		fw_free(lines.line);
+	}
+}
+
 /* ---- in the agent ---- */
 
 static const char *find_kind(const struct source *source, const char *kind)

@@ -35,6 +35,9 @@ struct documents *documents_new(const char *folder, const struct source *source)
 void documents_free(struct documents *d);
 /* Appends what has changed to what the child hands back; a failure goes with it. */
 void documents_finish(struct documents *d, int64_t now_ms, struct fw_buf *out);
+/* Instead: appends the tables for a person to read, as comments, item by item or
+ * (`brief`) as how many there are. */
+void documents_print(struct documents *d, bool brief, struct fw_buf *out);
 
 /* ---- in the agent ---- */
 

@@ -97,20 +97,22 @@ static int command_print(const struct options *o, const struct config *config)
 {
 	struct fw_err err;
 	struct machine machine;
-	struct fw_buf text = {0};
+	struct fw_buf text = {0}, inventory = {0};
 	struct source_plan *plans = plan_new();
 	plan_sources(config, NULL, plans);
 	int rc = plan_words(o, plans, &err);
 	if (rc >= 0)
 		rc = machine_open(&machine, config->root, &err);
 	if (rc >= 0) {
-		struct sweep *sweep = sampler_once(&machine, plans);
+		struct sweep *sweep = sampler_once(&machine, plans, o->n_words == 0, &inventory);
 		print_sweep(sweep, &text);
+		fw_buf_append(&text, inventory.data, inventory.length);
 		fwrite(text.data, 1, text.length, stdout);
 		sweep_free(sweep);
 		machine_close(&machine);
 	}
 	fw_buf_done(&text);
+	fw_buf_done(&inventory);
 	fw_free(plans);
 	return rc < 0 ? fail(err.text) : EXIT_SUCCESS;
 }

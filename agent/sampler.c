@@ -138,15 +138,21 @@ static size_t source_count(void)
 	return n;
 }
 
-struct sweep *sampler_once(struct machine *machine, const struct source_plan *plans)
+struct sweep *sampler_once(struct machine *machine, const struct source_plan *plans, bool brief,
+	struct fw_buf *inventory)
 {
 	struct sweep *sweep = sweep_new();
 	machine->now_ms = fw_wall_ms();
 	sweep_begin(sweep, machine->now_ms);
 	for (size_t i = 0; sources[i]; i++) {
 		struct reading reading = {.plan = plans[i]};
-		if (plans[i].on)
-			read_source(&reading, sources[i], machine, sweep);
+		if (!plans[i].on)
+			continue;
+		machine->documents = documents_new(NULL, sources[i]);
+		read_source(&reading, sources[i], machine, sweep);
+		documents_print(machine->documents, brief, inventory);
+		documents_free(machine->documents);
+		machine->documents = NULL;
 		reading_end(&reading, sources[i]);
 	}
 	sweep_end(sweep);

@@ -46,8 +46,10 @@ void sampler_set_plan(struct sampler *s, const struct source_plan *plans);
 /* The memory goes from the loop. */
 void sampler_close(struct sampler *s);
 
-/* Reads the sources once, all in this process, without a loop. */
-struct sweep *sampler_once(struct machine *machine, const struct source_plan *plans);
+/* Reads the sources once, all in this process, without a loop. Their inventory goes
+ * to `inventory` as text, `brief` or item by item. */
+struct sweep *sampler_once(struct machine *machine, const struct source_plan *plans, bool brief,
+	struct fw_buf *inventory);
 
 /* Wait from `now_ms` until the next sweep is due. `since_ms`: how long ago, by the
  * monotonic clock, the last one was; a point of the grid is not taken twice. */

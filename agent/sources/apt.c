@@ -2,6 +2,7 @@
 #include "apt.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/mem.h>
@@ -14,6 +15,7 @@ enum { PRIORITY_INSTALLED = 100, PRIORITY_ARCHIVE = 500, PRIORITY_NOT_AUTOMATIC 
 
 struct package {
 	const char *name, *arch, *version;
+	const char *source;    /* NULL: as the name */
 	const char *best;      /* the version apt would take: the installed one, or above it */
 	int16_t priority;      /* of `best` */
 	uint8_t from, is_from; /* index + 1 of an origin: of `best`, and of what is installed */
@@ -91,7 +93,7 @@ static struct package *find_package(const struct apt *a, const char *name, const
 	return NULL;
 }
 
-static void add_package(
+static struct package *add_package(
 	struct apt *a, const char *name, const char *arch, const char *version, bool held)
 {
 	if (a->n_packages == a->capacity) {
@@ -108,6 +110,15 @@ static void add_package(
 	a->n_packages++;
 	if (strcmp(name, "dpkg") == 0)
 		memcpy(a->native, arch, strlen(arch) + 1);
+	return p;
+}
+
+/* "glibc (2.36-9)": the version is there where it is another than the package's. */
+static void set_source(struct apt *a, struct package *p, char *source)
+{
+	source[strcspn(source, " ")] = '\0';
+	if (source[0] && strcmp(source, p->name) != 0)
+		p->source = fw_arena_strdup(&a->text, source);
 }
 
 /* "hold ok installed": what is wanted, whether it is sound, what is. */
@@ -119,9 +130,10 @@ static bool is_there(const char *status)
 
 int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 {
-	char name[APT_TEXT], status[APT_TEXT], arch[32], version[APT_TEXT];
+	char name[APT_TEXT], status[APT_TEXT], arch[32], version[APT_TEXT], source[APT_TEXT];
 	const struct deb822_field fields[] = {
 		{"Package", name, sizeof name},
+		{"Source", source, sizeof source},
 		{"Status", status, sizeof status},
 		{"Architecture", arch, sizeof arch},
 		{"Version", version, sizeof version},
@@ -129,14 +141,15 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 	struct deb822 *r = fw_alloc(sizeof *r);
 	deb822_init(r, fd);
 	int rc;
-	while ((rc = deb822_next(r, fields, 4)) > 0) {
+	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
 		if (!name[0] || !arch[0] || !version[0] || !is_there(status))
 			continue;
 		if (a->n_packages == APT_PACKAGES_LIMIT) {
 			rc = -EFBIG;
 			break;
 		}
-		add_package(a, name, arch, version, strncmp(status, "hold ", 5) == 0);
+		set_source(a, add_package(a, name, arch, version, strncmp(status, "hold ", 5) == 0),
+			source);
 	}
 	fw_free(r);
 	if (rc < 0)
@@ -281,6 +294,20 @@ void apt_summarise(const struct apt *a, struct apt_summary *out)
 	memcpy(out->origins, a->origins, sizeof out->origins);
 	for (uint32_t i = 0; i < a->n_packages; i++)
 		summarise_package(&a->packages[i], out);
+}
+
+void apt_inventory(const struct apt *a, struct document *out)
+{
+	char key[APT_TEXT + 32];
+	for (uint32_t i = 0; i < a->n_packages; i++) {
+		const struct package *p = &a->packages[i];
+		snprintf(key, sizeof key, "%s:%s", p->name, p->arch);
+		document_item(out, key);
+		document_field(out, "version", p->version);
+		document_field(out, "source", p->source ? p->source : "");
+		if (p->is_from)
+			document_field(out, "origin", a->origins[p->is_from - 1].text);
+	}
 }
 
 #define KERNEL "linux-image-"

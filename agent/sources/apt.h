@@ -16,6 +16,7 @@
 
 #include <fenwatch/err.h>
 
+#include "../source.h"
 #include "deb822.h"
 
 #define APT_PACKAGES_LIMIT 65536
@@ -54,5 +55,8 @@ int apt_read_release(int fd, struct apt_archive *out);
 void apt_read_preferences(struct apt *a, int fd);
 int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, struct fw_err *err);
 void apt_summarise(const struct apt *a, struct apt_summary *out);
+/* Items NAME:ARCHITECTURE with version, source (where it is another than the name)
+ * and the origin of what is installed. */
+void apt_inventory(const struct apt *a, struct document *out);
 /* True when a kernel newer than `release`, of its flavour, is installed beside it. */
 bool apt_has_newer_kernel(const struct apt *a, const char *release);

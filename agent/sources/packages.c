@@ -209,6 +209,7 @@ static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 		for (uint32_t i = 0; i < p->n_lists; i++)
 			read_list(p, apt, m, p->lists[i]);
 		apt_summarise(apt, &p->outcome.summary);
+		apt_inventory(apt, document_begin(m, "packages"));
 		const char *kernel;
 		p->outcome.newer_kernel =
 			machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
@@ -286,12 +287,19 @@ static void add_all(const struct packages *p, struct machine *m, struct sweep *o
 	sweep_add(out, &metrics[SOURCE_OK], proven, SWEEP_LABELS("source", "apt"));
 }
 
+/* Worked out before of the same files, and the inventory given. */
+static bool is_known(struct packages *p, struct machine *m)
+{
+	return m->var && document_is_kept(m, "packages") &&
+		aptcache_load(m->var, p->fingerprint, &p->outcome);
+}
+
 static int read_packages(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
 	struct packages *p = fw_alloc(sizeof *p);
 	int rc = look_at_files(p, m, err);
-	if (rc == 0 && !(m->var && aptcache_load(m->var, p->fingerprint, &p->outcome))) {
+	if (rc == 0 && !is_known(p, m)) {
 		rc = work_out(p, m, err);
 		if (rc == 0 && m->var)
 			aptcache_save(m->var, p->fingerprint, &p->outcome);
@@ -303,6 +311,8 @@ static int read_packages(void *state, struct machine *m, struct sweep *out, stru
 	return rc;
 }
 
+static const char *const documents[] = {"packages", NULL};
+
 const struct source source_packages = {
 	.name = "packages",
 	.help = "Updates that dpkg and apt know of, security among them, and whether to reboot.",
@@ -311,5 +321,6 @@ const struct source source_packages = {
 	.timeout_s = 120,
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
+	.documents = documents,
 	.read = read_packages,
 };

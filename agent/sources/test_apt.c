@@ -17,6 +17,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
+#include "../documents.h"
 #include "apt.h"
 #include "aptcache.h"
 
@@ -38,7 +39,8 @@ static const struct apt_archive experimental = {
 
 static const char status[] =
 	"Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21\n\n"
-	"Package: tool\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-1\n"
+	"Package: tool\nSource: toolbox (1.0)\nStatus: install ok installed\nArchitecture: amd64\n"
+	"Version: 1.0-1\n"
 	"Description: first\n Version: 9.9\n\n"
 	"Package: kept\nStatus: hold ok installed\nArchitecture: all\nVersion: 2.0\n\n"
 	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 3.0\n";
@@ -290,9 +292,32 @@ static void test_cache(void **state)
 	fw_free(path);
 }
 
+static void test_inventory(void **state)
+{
+	(void)state;
+	static const char *const kinds[] = {"packages", NULL};
+	static const struct source source = {.name = "test", .documents = kinds};
+	struct machine m = {.documents = documents_new(NULL, &source)};
+	struct fw_buf text = {0};
+	struct apt *a = open_apt("");
+	read_list(a, &stable, "tool", "amd64", "1.0-1");
+	apt_inventory(a, document_begin(&m, "packages"));
+	documents_print(m.documents, false, &text);
+	assert_string_equal((const char *)text.data,
+		"# INVENTORY packages 3 items\n"
+		"# INVENTORY packages dpkg:amd64\tversion=1.21\n"
+		"# INVENTORY packages kept:all\tversion=2.0\n"
+		"# INVENTORY packages tool:amd64\tversion=1.0-1\tsource=toolbox"
+		"\torigin=Debian:bookworm/stable\n");
+	fw_buf_done(&text);
+	apt_free(a);
+	documents_free(m.documents);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inventory),
 		cmocka_unit_test(test_nothing_pending),
 		cmocka_unit_test(test_security_and_held),
 		cmocka_unit_test(test_security_superseded),
