@@ -270,6 +270,10 @@ static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
 	const uint32_t crc[LANES] = {welcome->live_crc, welcome->backlog_crc};
 	if (spool_welcome(a->spool, acked, crc) < 0)
 		return begin_stream(a);
+	/* A collector set back, or frames that went for want of room: what inventory
+	 * there rests on may be among them. */
+	if (acked[LANE_BACKLOG] + 1 < spool_oldest(a->spool, LANE_BACKLOG))
+		want_all_documents(a);
 	ledger_note(a->spool, acked);
 	packer_acked(a->packer, acked[LANE_LIVE]);
 	for (int lane = 0; lane < LANES; lane++)
@@ -333,6 +337,15 @@ static void op_on_need_key(void *arg)
 	packer_need_key(a->packer, fw_wall_ms());
 }
 
+static void op_on_need_document(const char *kind, void *arg)
+{
+	struct agent *a = arg;
+	struct fw_err err;
+	int rc = documents_want_whole(a->config->data, kind, &err);
+	if (rc < 0 && rc != -ENOENT)
+		fw_log(FW_ERROR, "inventory: %s", err.text);
+}
+
 static int op_renewal(struct fw_buf *out, struct fw_err *err, void *arg)
 {
 	struct agent *a = arg;
@@ -363,6 +376,7 @@ static const struct uplink_ops ops = {
 	.schema = op_schema,
 	.on_acked = op_on_acked,
 	.on_need_key = op_on_need_key,
+	.on_need_document = op_on_need_document,
 	.renewal = op_renewal,
 	.on_renewed = op_on_renewed,
 	.on_lost = op_on_lost,

@@ -48,7 +48,7 @@ struct stage {
 
 	/* the agent */
 	uint64_t made[LANES], acked[LANES];
-	unsigned welcomed, lost, keys_wanted, renewed, dials;
+	unsigned welcomed, lost, keys_wanted, documents_wanted, renewed, dials;
 	int welcome_rc;
 	bool must_renew;
 	bool done;
@@ -248,6 +248,13 @@ static void op_on_acked(const uint64_t to[LANES], void *arg)
 		s->done = true;
 }
 
+static void op_on_need_document(const char *kind, void *arg)
+{
+	struct stage *s = arg;
+	assert_string_equal(kind, "packages");
+	s->documents_wanted++;
+}
+
 static void op_on_need_key(void *arg)
 {
 	((struct stage *)arg)->keys_wanted++;
@@ -289,6 +296,7 @@ static const struct uplink_ops ops = {
 	.schema = op_schema,
 	.on_acked = op_on_acked,
 	.on_need_key = op_on_need_key,
+	.on_need_document = op_on_need_document,
 	.renewal = op_renewal,
 	.on_renewed = op_on_renewed,
 	.on_lost = op_on_lost,
@@ -457,6 +465,24 @@ static void test_a_key_is_asked_for_once(void **state)
 	assert_true(play(s, 5000));
 }
 
+/* As many kinds as one host can have are looked at. */
+static void test_whole_inventory_is_asked_for(void **state)
+{
+	struct stage *s = *state;
+	start(s);
+	assert_false(play(s, 300));
+	Fenwatch__Wire__Ack ack = FENWATCH__WIRE__ACK__INIT;
+	char *kinds[FW_DOCUMENTS_LIMIT + 5];
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		kinds[i] = (char *)"packages";
+	ack.n_need_document = sizeof kinds / sizeof *kinds;
+	ack.need_document = kinds;
+	server_send(s, FW_FRAME_ACK, &ack.base);
+	play(s, 5000); /* until something is acknowledged: nothing, by this one */
+	assert_int_equal(s->documents_wanted, FW_DOCUMENTS_LIMIT);
+	assert_int_equal(s->lost, 0);
+}
+
 static void test_an_ack_of_what_was_not_sent_ends_it(void **state)
 {
 	struct stage *s = *state;
@@ -557,6 +583,7 @@ int main(void)
 		CASE(test_no_more_than_the_window),
 		CASE(test_what_was_not_acknowledged_is_sent_again),
 		CASE(test_a_key_is_asked_for_once),
+		CASE(test_whole_inventory_is_asked_for),
 		CASE(test_an_ack_of_what_was_not_sent_ends_it),
 		CASE(test_a_stale_stream_begins_anew),
 		CASE(test_the_certificate_is_renewed_on_the_way),

@@ -6,6 +6,7 @@
 
 #include <fenwatch/clock.h>
 #include <fenwatch/conn.h>
+#include <fenwatch/items.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
@@ -289,6 +290,8 @@ static int say_ack(struct link *l, const void *message, struct fw_err *err)
 	if (ack->refused && ack->refused[0])
 		fw_log(FW_WARNING, "collector %s does not store: %s", address_now(l->uplink),
 			ack->refused);
+	for (size_t i = 0; i < ack->n_need_document && i < FW_DOCUMENTS_LIMIT; i++)
+		config->ops->on_need_document(ack->need_document[i], config->arg);
 	if (ack->pause_ms)
 		l->resume_mono_ms = fw_mono_ms() + ack->pause_ms;
 	if (ack->need_schema)

@@ -43,6 +43,8 @@ struct uplink_ops {
 	int (*schema)(uint32_t id, const uint8_t **message, size_t *length, void *arg);
 	void (*on_acked)(const uint64_t to[LANES], void *arg);
 	void (*on_need_key)(void *arg);
+	/* A revision of this kind of inventory is missing there. */
+	void (*on_need_document)(const char *kind, void *arg);
 	/* A frame with the request to renew, for the live connection or the enrolment protocol. */
 	int (*renewal)(struct fw_buf *out, struct fw_err *err, void *arg);
 	int (*on_renewed)(const uint8_t *reply, size_t length, struct fw_err *err, void *arg);

@@ -297,7 +297,7 @@ void hello_opened(struct session *session, const struct store_entry *entry)
 			session->acked[lane] = session->told[lane] = entry->acked[lane];
 		send_welcome(session, entry);
 		if (session->stage == STAGE_OPENING)
-			session->stage = STAGE_STREAMING;
+			stream_begin(session);
 		break;
 	case STORE_OLD_SESSION:
 		session_hang_up(

@@ -248,6 +248,15 @@ void ingest_drop_agent(struct ingest *ingest, const uint8_t agent[16], const cha
 		worker_order(&ingest->workers[i], &order);
 }
 
+void ingest_need_document(struct ingest *ingest, const uint8_t agent[16], const char *kind)
+{
+	struct order order = {.kind = ORDER_DOCUMENT};
+	memcpy(order.agent, agent, sizeof order.agent);
+	snprintf(order.why, sizeof order.why, "%s", kind);
+	for (unsigned i = 0; i < ingest->n_workers; i++)
+		worker_order(&ingest->workers[i], &order);
+}
+
 void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
 {
 	*out = (struct ingest_stat){0};

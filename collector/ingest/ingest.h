@@ -56,6 +56,8 @@ int ingest_open(struct ingest **out, const struct ingest_config *config, struct 
 unsigned ingest_port(const struct ingest *ingest);
 /* Closes live sessions of this agent; main thread. */
 void ingest_drop_agent(struct ingest *ingest, const uint8_t agent[16], const char *why);
+/* Asks this agent, where it is connected, for the whole of a kind of inventory; main thread. */
+void ingest_need_document(struct ingest *ingest, const uint8_t agent[16], const char *kind);
 /* Main thread; `on_closed` comes from the main loop when all workers have ended. */
 void ingest_close(struct ingest *ingest, void (*on_closed)(void *arg), void *arg);
 

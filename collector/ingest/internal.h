@@ -16,6 +16,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/conn.h>
 #include <fenwatch/frame.h>
+#include <fenwatch/items.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/tls.h>
@@ -121,10 +122,11 @@ struct worker_mail {
 };
 
 enum order_kind {
-	ORDER_DROP,    /* all connections of `agent` */
-	ORDER_REPLACE, /* session `number`: a newer one exists */
-	ORDER_PROBE,   /* session `number`: send something, so that a dead peer shows */
-	ORDER_TLS,     /* use this context from now on */
+	ORDER_DROP,     /* all connections of `agent` */
+	ORDER_REPLACE,  /* session `number`: a newer one exists */
+	ORDER_DOCUMENT, /* `agent`: ask for the whole of the kind that `why` names */
+	ORDER_PROBE,    /* session `number`: send something, so that a dead peer shows */
+	ORDER_TLS,      /* use this context from now on */
 	ORDER_STOP,
 };
 
@@ -296,6 +298,8 @@ struct session {
 	uint64_t acked[STORE_LANES], told[STORE_LANES];
 	uint32_t need_key; /* of the next ack */
 	char *refused;
+	char needs[FW_DOCUMENTS_LIMIT][FW_DOCUMENT_KIND_LIMIT + 1]; /* inventory to ask for */
+	unsigned n_needs;
 	struct fw_buf welcome; /* the hello's known schemas and class, until the welcome */
 	const struct ingest_settings *settings;
 };
@@ -325,10 +329,12 @@ void hello_enrolled(struct enrol_mail *mail);
 void hello_answer(struct ingest *ingest, struct enrol_mail *mail); /* main thread */
 
 /* stream.c: what comes in a stream, and what is said back. */
+void stream_begin(struct session *session);
 void stream_take_schema(struct session *session, const struct fw_frame *frame);
 void stream_take_host(struct session *session, const struct fw_frame *frame);
 void stream_take_batch(struct session *session, const struct fw_frame *frame);
 void stream_take_document(struct session *session, const struct fw_frame *frame);
 void stream_take_event(struct session *session, const struct fw_frame *frame);
 void stream_flown(struct session *session, const struct flight *flight);
+void stream_need_document(struct session *session, const char *kind);
 void stream_ack(struct session *session);

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -9,7 +10,6 @@
 #include <fenwatch/schema.h>
 
 #define REASON(name) FENWATCH__WIRE__GOODBYE__REASON__##name
-#define DOCUMENT_RAW_LIMIT (8u << 20)
 #define HOST_LABELS_LIMIT 16
 #define STOPPING_RETRY_MS 3000
 
@@ -204,8 +204,13 @@ void stream_take_document(struct session *session, const struct fw_frame *frame)
 		return;
 	}
 	const Fenwatch__Wire__Document *document = message;
-	if (document->raw_length > DOCUMENT_RAW_LIMIT) {
-		refuse_malformed(session, frame->type, "longer than 8 MiB");
+	if (document->raw_length > FW_ITEMS_RAW_LIMIT ||
+		document->body.len > FW_ITEMS_PACKED_LIMIT) {
+		refuse_malformed(session, frame->type, "longer than 4 MiB, or 960 KiB packed");
+		return;
+	}
+	if (!fw_document_kind_valid(document->kind)) {
+		refuse_malformed(session, frame->type, "of a kind that is no name");
 		return;
 	}
 	submit_record(session, flight_for(session, STORE_DOCUMENT, frame), document->seq,
@@ -298,17 +303,42 @@ void stream_flown(struct session *session, const struct flight *flight)
 	}
 }
 
+void stream_begin(struct session *session)
+{
+	session->stage = STAGE_STREAMING;
+	if (session->n_needs > 0)
+		set_dirty(session);
+}
+
+void stream_need_document(struct session *session, const char *kind)
+{
+	for (unsigned i = 0; i < session->n_needs; i++)
+		if (strcmp(session->needs[i], kind) == 0)
+			return;
+	if (session->n_needs == FW_DOCUMENTS_LIMIT)
+		return;
+	snprintf(session->needs[session->n_needs++], sizeof *session->needs, "%s", kind);
+	if (session->stage == STAGE_STREAMING)
+		set_dirty(session);
+}
+
 void stream_ack(struct session *session)
 {
 	Fenwatch__Wire__Ack ack = FENWATCH__WIRE__ACK__INIT;
 	ack.live_to = session->told[STORE_LIVE] = session->acked[STORE_LIVE];
 	ack.backlog_to = session->told[STORE_BACKLOG] = session->acked[STORE_BACKLOG];
 	ack.need_key = session->need_key;
+	char *needs[FW_DOCUMENTS_LIMIT];
+	for (unsigned i = 0; i < session->n_needs; i++)
+		needs[i] = session->needs[i];
+	ack.n_need_document = session->n_needs;
+	ack.need_document = needs;
 	if (session->refused)
 		ack.refused = session->refused;
 	session_send(session, FW_FRAME_ACK, &ack.base);
 	atomic_fetch_add_explicit(&session->worker->counters.acks, 1, memory_order_relaxed);
 	session->need_key = 0;
+	session->n_needs = 0;
 	fw_free(session->refused);
 	session->refused = NULL;
 }

@@ -19,6 +19,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/conn.h>
 #include <fenwatch/fault.h>
+#include <fenwatch/items.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/schema.h>
 #include <fenwatch/wire.h>
@@ -68,6 +69,7 @@ struct peer {
 	unsigned acks;
 	uint64_t live_to;
 	uint32_t need_key, need_schema;
+	char need_documents[64]; /* one behind the other */
 };
 
 static const struct ingest_settings settings[] = {
@@ -226,6 +228,11 @@ static void take_ack(struct peer *peer, const Fenwatch__Wire__Ack *ack)
 	peer->live_to = ack->live_to;
 	peer->need_key = ack->need_key ? ack->need_key : peer->need_key;
 	peer->need_schema = ack->need_schema ? ack->need_schema : peer->need_schema;
+	for (size_t i = 0; i < ack->n_need_document; i++) {
+		size_t length = strlen(peer->need_documents);
+		snprintf(peer->need_documents + length, sizeof peer->need_documents - length, "%s ",
+			ack->need_document[i]);
+	}
 }
 
 static void take_frame(struct peer *peer, const struct fw_frame *frame)
@@ -513,6 +520,66 @@ static void an_unannounced_schema_is_asked_for(void **state)
 	peer_done(&peer);
 }
 
+static void put_document(struct fw_buf *out, uint64_t seq, const char *kind, uint32_t raw_length)
+{
+	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
+	document.seq = seq;
+	document.backlog = true;
+	document.kind = (char *)(uintptr_t)kind;
+	document.revision = 1;
+	document.whole = true;
+	document.at_ms = 1795383000000;
+	document.raw_length = raw_length;
+	fw_wire_put(out, FW_FRAME_DOCUMENT, &document.base);
+}
+
+/* Each kind once, however often it is asked; another agent hears nothing. */
+static void a_whole_document_is_asked_for(void **state)
+{
+	struct stage *stage = *state;
+	struct identity web01, web02;
+	struct peer peer, other;
+	struct fw_buf out = {0};
+	enrolled(stage, "web01", &web01);
+	enrolled(stage, "web02", &web02);
+	peer_greet(&peer, stage, &web01);
+	peer_greet(&other, stage, &web02);
+	put_document(&out, 1, "packages", 0);
+	peer_write(&peer, &out);
+	run_until(stage, peer.acks > 0 || peer.ended);
+	for (int i = 0; i < 3; i++)
+		ingest_need_document(stage->ingest, web01.uuid, "packages");
+	ingest_need_document(stage->ingest, web01.uuid, "peers");
+	run_until(stage, strstr(peer.need_documents, "peers") || peer.ended);
+	assert_non_null(strstr(peer.need_documents, "packages"));
+	assert_string_equal(other.need_documents, "");
+	peer_done(&peer);
+	peer_done(&other);
+}
+
+static void documents_past_the_limits_are_refused(void **state)
+{
+	struct stage *stage = *state;
+	static const struct {
+		const char *kind;
+		uint32_t raw_length;
+	} bad[] = {{"../packages", 10}, {"", 10}, {"packages", FW_ITEMS_RAW_LIMIT + 1}};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct identity liar;
+		struct peer peer;
+		struct fw_buf out = {0};
+		char name[] = "liar0";
+		name[4] = (char)('0' + i);
+		enrolled(stage, name, &liar);
+		peer_greet(&peer, stage, &liar);
+		put_document(&out, 1, bad[i].kind, bad[i].raw_length);
+		peer_write(&peer, &out);
+		run_until(stage, peer.ended);
+		assert_int_equal(peer.goodbye->reason, FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL);
+		peer_done(&peer);
+	}
+}
+
 static void put_heartbeat_with_wrong_sum(struct fw_buf *out)
 {
 	fw_frame_put(out, FW_FRAME_HEARTBEAT, NULL, 0);
@@ -746,6 +813,8 @@ int main(void)
 		TEST(from_token_to_acknowledgement),
 		TEST(deltas_without_their_base_need_a_key_once),
 		TEST(an_unannounced_schema_is_asked_for),
+		TEST(a_whole_document_is_asked_for),
+		TEST(documents_past_the_limits_are_refused),
 		TEST(bad_frames_end_their_connection_and_no_other),
 		TEST(a_newer_connection_replaces_the_older),
 		TEST(a_copy_on_another_machine_is_refused),

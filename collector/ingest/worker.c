@@ -118,6 +118,11 @@ static void obey(struct worker *worker, const struct order *order)
 		drop_agent(&worker->ungreeted, order);
 		drop_agent(&worker->greeted, order);
 		break;
+	case ORDER_DOCUMENT:
+		TAILQ_FOREACH (session, &worker->greeted, in_list)
+			if (memcmp(session->agent, order->agent, sizeof order->agent) == 0)
+				stream_need_document(session, order->why);
+		break;
 	case ORDER_REPLACE:
 		if (session)
 			session_hang_up(session, REASON(REPLACED), 0, order->why);

@@ -26,6 +26,7 @@
 #define FW_ITEM_NAME_LIMIT 32
 #define FW_ITEM_LINE_LIMIT 4096 /* with its newline */
 #define FW_DOCUMENT_KIND_LIMIT 32
+#define FW_DOCUMENTS_LIMIT 8 /* kinds of one host */
 
 /* ---- writing ---- */
 
