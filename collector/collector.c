@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: lock, state, records, store, enrol, alerts, ingest, presence, API.
+/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence, API.
  * Closing, each when the one before has ended: API, ingest, presence, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
@@ -27,6 +27,7 @@
 
 #include "api.h"
 #include "enrol.h"
+#include "inventory.h"
 #include "presence.h"
 #include "records.h"
 #include "state.h"
@@ -34,6 +35,7 @@
 
 #define COMMIT_MS 50
 #define TELL_EVERY_MS 3000
+#define HOUSEKEEPING_MS 60000
 #define EXTEND_TIMEOUT_US (10LL * 60 * 1000000)
 #define CERT_MS (7LL * 86400000)
 #define RENEW_GRACE_MS (90LL * 86400000)
@@ -47,7 +49,7 @@ struct collector {
 	uv_loop_t loop;
 	struct fw_owner owner;
 	uv_async_t news;
-	uv_timer_t watchdog;
+	uv_timer_t watchdog, housekeeping;
 	uv_signal_t terminate, interrupt, hangup;
 	_Atomic bool committed;
 	char fatal[256]; /* written before the flag is set */
@@ -56,6 +58,7 @@ struct collector {
 	int64_t told_ms; /* how far the ring is */
 	bool stopping;
 	struct state *state;
+	struct inventory *inventory;
 	struct records *records;
 	struct store *store;
 	struct enrol *enrol;
@@ -255,6 +258,22 @@ static void on_greeted(const struct ingest_greeting *greeting, void *arg)
 	struct collector *c = arg;
 	if (c->presence)
 		presence_note(c->presence, greeting);
+	inventory_greet(c->inventory, greeting->agent, greeting->host);
+}
+
+static void on_need_document(const uint8_t agent[16], const char *kind, void *arg)
+{
+	struct collector *c = arg;
+	if (c->ingest)
+		ingest_need_document(c->ingest, agent, kind);
+}
+
+static void on_housekeeping(uv_timer_t *timer)
+{
+	struct collector *c = FW_CONTAINER(timer, struct collector, housekeeping);
+	struct fw_err err;
+	if (c->inventory && inventory_prune(c->inventory, fw_wall_ms(), &err) < 0)
+		fw_log(FW_ERROR, "inventory: what is too old cannot go: %s", err.text);
 }
 
 /* ---- opening ---- */
@@ -274,6 +293,9 @@ static void open_loop(struct collector *c)
 	fw_owner_adopt(&c->owner, &c->news);
 	uv_timer_init(&c->loop, &c->watchdog);
 	fw_owner_adopt(&c->owner, &c->watchdog);
+	uv_timer_init(&c->loop, &c->housekeeping);
+	fw_owner_adopt(&c->owner, &c->housekeeping);
+	uv_timer_start(&c->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
 	uv_signal_t *const signals[] = {&c->terminate, &c->interrupt, &c->hangup};
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 	for (size_t i = 0; i < 3; i++) {
@@ -292,6 +314,13 @@ static int take_lock(struct collector *c, struct fw_err *err)
 	snprintf(path, sizeof path, "%s/lock", c->config->data);
 	c->lock = fw_file_lock(path, err);
 	return c->lock < 0 ? c->lock : 0;
+}
+
+static int open_inventory(struct collector *c, struct fw_err *err)
+{
+	const struct inventory_config config = {
+		.state = c->state, .on_need = on_need_document, .arg = c};
+	return inventory_open(&c->inventory, &config, err);
 }
 
 static int open_store(struct collector *c, struct fw_err *err)
@@ -390,7 +419,9 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = state_open(&c->state, c->config->data, err);
 	if (rc == 0)
-		rc = records_open(&c->records, &c->loop, c->state, err);
+		rc = open_inventory(c, err);
+	if (rc == 0)
+		rc = records_open(&c->records, &c->loop, c->state, c->inventory, err);
 	if (rc == 0)
 		rc = open_store(c, err);
 	if (rc == 0)
@@ -441,6 +472,7 @@ int collector_run(const struct config *config, const char *path)
 		say_ready(&c);
 	}
 	uv_run(&c.loop, UV_RUN_DEFAULT);
+	inventory_close(c.inventory);
 	enrol_close(c.enrol);
 	state_close(c.state);
 	if (c.lock >= 0)

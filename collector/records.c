@@ -7,6 +7,7 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
+#include "inventory.h"
 #include "state.h"
 #include "store.h"
 
@@ -17,11 +18,13 @@ static const char *const steps[] = {
 	" message BLOB NOT NULL,"
 	" PRIMARY KEY (agent, stream, lane, seq)) WITHOUT ROWID",
 	"CREATE INDEX record_host ON record (host, kind, received_ms)",
+	"DELETE FROM record WHERE kind = 'document'",
 };
 
 struct records {
 	struct fw_mailbox mailbox;
 	struct state *state;
+	struct inventory *inventory;
 	struct store *store;
 	bool failing;
 };
@@ -35,12 +38,13 @@ struct record_mail {
 static int file_record(
 	struct records *records, const struct store_record *record, struct fw_err *err)
 {
+	if (record->kind == STORE_DOCUMENT)
+		return inventory_take(records->inventory, record, err);
 	return state_run(records->state, err,
 		"INSERT OR IGNORE INTO record (agent, stream, lane, seq, kind, host, received_ms, message)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		"biiitiib", record->agent, sizeof record->agent, (int64_t)record->stream,
-		(int64_t)record->lane, (int64_t)record->seq,
-		record->kind == STORE_DOCUMENT ? "document" : "event", (int64_t)record->host,
+		" VALUES (?, ?, ?, ?, 'event', ?, ?, ?)",
+		"biiiiib", record->agent, sizeof record->agent, (int64_t)record->stream,
+		(int64_t)record->lane, (int64_t)record->seq, (int64_t)record->host,
 		record->received_ms, record->payload, record->length);
 }
 
@@ -61,13 +65,15 @@ static void on_mail(struct fw_mailbox *box, struct fw_mail *mail)
 	fw_free(letter);
 }
 
-int records_open(struct records **out, uv_loop_t *loop, struct state *state, struct fw_err *err)
+int records_open(struct records **out, uv_loop_t *loop, struct state *state,
+	struct inventory *inventory, struct fw_err *err)
 {
 	int rc = state_migrate(state, "records", steps, sizeof steps / sizeof *steps, err);
 	if (rc < 0)
 		return rc;
 	struct records *records = fw_alloc(sizeof *records);
 	records->state = state;
+	records->inventory = inventory;
 	rc = fw_mailbox_open(&records->mailbox, loop, on_mail);
 	if (rc < 0) {
 		fw_free(records);

@@ -1,4 +1,5 @@
-/* Documents and events, from the store's log into SQLite.
+/* Documents and events, from the store's log into SQLite: documents to the inventory,
+ * events to a table of their own.
  *
  * The store hands over what is durable on its writer's thread; it is copied,
  * carried to the main thread and filed once, known by agent, stream, lane and
@@ -11,12 +12,14 @@
 
 #include <fenwatch/err.h>
 
+struct inventory;
 struct records;
 struct state;
 struct store;
 struct store_record;
 
-int records_open(struct records **out, uv_loop_t *loop, struct state *state, struct fw_err *err);
+int records_open(struct records **out, uv_loop_t *loop, struct state *state,
+	struct inventory *inventory, struct fw_err *err);
 /* From now on what is filed is released; NULL: the store is going. */
 void records_set_store(struct records *records, struct store *store);
 void records_take(struct records *records, const struct store_record *record); /* any thread */

@@ -1,0 +1,73 @@
+/* Inventory: what every host has, and what it had on any date.
+ *
+ * A document of a host and kind is a table of items (items.h). The first one is
+ * whole, what follows are differences; each item is kept with the time from which
+ * and to which it was there, and 400 days beyond that. Hosts that have the same
+ * item share its text, so a fleet of one kind costs little more than one host.
+ *
+ * A difference that does not follow what is here changes nothing: the whole is
+ * asked for, and again each time that the agent connects or sends a difference,
+ * until it has come. Documents that come twice are known by their number. Main
+ * thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+struct inventory;
+struct state;
+struct store_record;
+
+struct inventory_config {
+	struct state *state;
+	/* The whole of a kind is wanted from this agent. */
+	void (*on_need)(const uint8_t agent[16], const char *kind, void *arg);
+	void *arg;
+};
+
+int inventory_open(
+	struct inventory **out, const struct inventory_config *config, struct fw_err *err);
+void inventory_close(struct inventory *inventory);
+
+/* ---- what comes in ---- */
+
+/* Files a document; one that cannot be read is refused and the whole asked for.
+ * Negative: the database failed, and the document should come again. */
+int inventory_take(
+	struct inventory *inventory, const struct store_record *record, struct fw_err *err);
+/* The agent of a host has connected: asks once more for what is missing. */
+void inventory_greet(struct inventory *inventory, const uint8_t agent[16], uint32_t host);
+int inventory_forget(struct inventory *inventory, uint32_t host, struct fw_err *err);
+/* A piece of what has to go by age, and of texts that nobody has any more. */
+int inventory_prune(struct inventory *inventory, int64_t now_ms, struct fw_err *err);
+
+/* ---- what was there; `at_ms` 0: now ---- */
+
+struct inventory_item {
+	uint32_t host; /* the store's id */
+	const char *kind, *key;
+	const char *fields;     /* a JSON object of texts */
+	int64_t from_ms, to_ms; /* to 0: still there */
+};
+typedef void (*inventory_each)(const struct inventory_item *item, void *arg);
+
+/* The items of a host, by kind and key; `kind` NULL: of every kind. */
+int inventory_list(struct inventory *inventory, uint32_t host, const char *kind, int64_t at_ms,
+	inventory_each each, void *arg, struct fw_err *err);
+/* Where an item is, by host: its key is `name`, or `name` and more behind a colon. */
+int inventory_find(struct inventory *inventory, const char *kind, const char *name, int64_t at_ms,
+	inventory_each each, void *arg, struct fw_err *err);
+
+struct inventory_document {
+	const char *kind;
+	int64_t items; /* now */
+	int64_t first_ms,
+		changed_ms; /* of the first and of the newest document, by the host's clock */
+	bool missing;       /* what came does not follow what is here; the whole is awaited */
+};
+int inventory_documents(struct inventory *inventory, uint32_t host,
+	void (*each)(const struct inventory_document *document, void *arg), void *arg,
+	struct fw_err *err);
