@@ -2,14 +2,12 @@
 /* From "host:port" to a connected link.
  *
  * Addresses are tried one after the other, each with its share of the time that
- * is left, so one that swallows packets does not hide the next. A literal
- * address needs no resolver, and so no thread. Through a proxy the link is
+ * is left, so one that swallows packets does not hide the next. Through a proxy the link is
  * handed over when the proxy has answered CONNECT with 200.
  */
 #include "link.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,18 +15,19 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
 
+#include "resolve.h"
+
 #define HOST_BYTES 254
 #define ANSWER_BYTES 4096
-#define ADDRESSES 4
 
 struct fw_dial {
 	struct fw_owner owner;
 	uv_timer_t timer;
-	uv_getaddrinfo_t lookup;
 	char target[HOST_BYTES + 8]; /* what the proxy is asked for; empty: no proxy */
 	char host[HOST_BYTES];       /* whom we connect to */
 	unsigned port;
-	struct sockaddr_storage addresses[ADDRESSES];
+	struct fw_resolve *resolve;
+	struct sockaddr_storage addresses[FW_RESOLVE_ADDRESSES];
 	unsigned n_addresses, next;
 	int64_t until_ms; /* on the loop's clock */
 	struct fw_link *link;
@@ -146,20 +145,23 @@ static void try_next(struct fw_dial *dial)
 	finish(dial, NULL);
 }
 
-static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *list)
+static void on_resolved(const struct fw_resolved *resolved, void *arg)
 {
-	struct fw_dial *dial = FW_CONTAINER(lookup, struct fw_dial, lookup);
-	for (struct addrinfo *one = list; one && dial->n_addresses < ADDRESSES; one = one->ai_next)
-		if (one->ai_addrlen <= sizeof dial->addresses[0])
-			memcpy(&dial->addresses[dial->n_addresses++], one->ai_addr,
-				one->ai_addrlen);
-	uv_freeaddrinfo(list);
-	if (dial->on_dialled) {
-		snprintf(dial->why, sizeof dial->why, "cannot resolve %s: %s", dial->host,
-			status < 0 ? fw_strerror(status) : "no address");
-		try_next(dial);
-	}
-	fw_owner_drop(&dial->owner);
+	struct fw_dial *dial = arg;
+	dial->resolve = NULL;
+	dial->n_addresses = resolved->n_addresses;
+	memcpy(dial->addresses, resolved->addresses, sizeof dial->addresses);
+	snprintf(dial->why, sizeof dial->why, "cannot resolve %s: %s", dial->host, resolved->why);
+	try_next(dial);
+}
+
+static void on_lookup_timeout(uv_timer_t *timer)
+{
+	struct fw_dial *dial = FW_CONTAINER(timer, struct fw_dial, timer);
+	fw_resolve_cancel(dial->resolve);
+	dial->resolve = NULL;
+	snprintf(dial->why, sizeof dial->why, "cannot resolve %s: no answer in time", dial->host);
+	finish(dial, NULL);
 }
 
 static void on_literal(uv_timer_t *timer)
@@ -167,7 +169,8 @@ static void on_literal(uv_timer_t *timer)
 	try_next(FW_CONTAINER(timer, struct fw_dial, timer));
 }
 
-static int resolve(struct fw_dial *dial)
+/* A literal address needs no resolver. */
+static int resolve(struct fw_dial *dial, int64_t deadline_ms, struct fw_err *err)
 {
 	struct sockaddr *first = (struct sockaddr *)&dial->addresses[0];
 	if (uv_ip4_addr(dial->host, (int)dial->port, (struct sockaddr_in *)(void *)first) == 0 ||
@@ -176,14 +179,9 @@ static int resolve(struct fw_dial *dial)
 		dial->n_addresses = 1;
 		return uv_timer_start(&dial->timer, on_literal, 0, 0);
 	}
-	char service[8];
-	snprintf(service, sizeof service, "%u", dial->port);
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	int rc = uv_getaddrinfo(
-		dial->timer.loop, &dial->lookup, on_resolved, dial->host, service, &hints);
-	if (rc == 0)
-		fw_owner_hold(&dial->owner);
-	return rc;
+	uv_timer_start(&dial->timer, on_lookup_timeout, (uint64_t)deadline_ms, 0);
+	return fw_resolve_start(
+		&dial->resolve, dial->timer.loop, dial->host, dial->port, on_resolved, dial, err);
 }
 
 int fw_dial_start(struct fw_dial **out, uv_loop_t *loop, const char *host_port, const char *proxy,
@@ -205,10 +203,10 @@ int fw_dial_start(struct fw_dial **out, uv_loop_t *loop, const char *host_port, 
 	uv_timer_init(loop, &dial->timer);
 	fw_owner_init(&dial->owner, on_dial_done);
 	fw_owner_adopt(&dial->owner, &dial->timer);
-	int rc = resolve(dial);
+	int rc = resolve(dial, deadline_ms, err);
 	if (rc < 0) {
 		fw_owner_close(&dial->owner);
-		return fw_fail_sys(err, rc, "cannot resolve %s", first);
+		return rc;
 	}
 	*out = dial;
 	return 0;
@@ -219,6 +217,8 @@ void fw_dial_cancel(struct fw_dial *dial)
 	if (!dial)
 		return;
 	dial->on_dialled = NULL;
+	fw_resolve_cancel(dial->resolve);
+	dial->resolve = NULL;
 	if (dial->link)
 		dial->link->arg = NULL;
 	fw_link_close(dial->link);
