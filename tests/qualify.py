@@ -26,6 +26,8 @@ ROWS = [
     ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
     ("races", "threads of the collector under load, by ThreadSanitizer",
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
+    ("oldkernels", "the static agent under the oldest kernels of Debian's archive",
+     ["tests/system/oldkernels.py", "SANITIZE"], {}),
     ("full", "full disks", ["tests/system/full.py", "SANITIZE"], {}),
     ("spool", "every operation and allocation of the spool fails", ["SANITIZE/agent/test_spool"], EVERY_FAULT),
     ("store", "every operation and allocation of the store fails", ["SANITIZE/collector/store/test_faults"],
