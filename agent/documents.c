@@ -19,6 +19,7 @@
 
 struct document {
 	const char *kind;
+	uint64_t made_from;
 	bool given, in_item;
 	struct fw_item_writer writer;
 };
@@ -33,6 +34,7 @@ struct documents {
 struct kept {
 	struct fw_buf file;
 	uint64_t revision; /* 0: there is none */
+	uint64_t made_from;
 	const char *at, *end;
 };
 
@@ -49,7 +51,7 @@ static void kept_load(struct kept *kept, const char *folder, const char *kind)
 		return;
 	char *path = path_of(folder, kind, "");
 	struct fw_cursor c, line;
-	uint64_t revision;
+	uint64_t revision, made_from;
 	int rc = fw_file_read(path, FILE_LIMIT, &kept->file, NULL);
 	fw_free(path);
 	if (rc < 0 || kept->file.length == 0)
@@ -58,9 +60,10 @@ static void kept_load(struct kept *kept, const char *folder, const char *kind)
 	c.end = c.at + kept->file.length;
 	if (c.end[-1] != '\n' || memchr(c.at, '\0', kept->file.length) || !fw_cut_line(&c, &line) ||
 		!fw_cut_literal(&line, MAGIC) || !fw_cut_u64(&line, &revision) ||
-		line.at != line.end)
+		!fw_cut_u64(&line, &made_from) || line.at != line.end)
 		return;
 	kept->revision = revision;
+	kept->made_from = made_from;
 	kept->at = c.at;
 	kept->end = c.end;
 }
@@ -135,14 +138,21 @@ void document_field(struct document *d, const char *name, const char *value)
 		fw_item_field(&d->writer, name, value);
 }
 
-bool document_is_kept(const struct machine *m, const char *kind)
+void document_made_from(struct document *d, uint64_t made_from)
+{
+	if (d)
+		d->made_from = made_from;
+}
+
+bool document_is_kept(const struct machine *m, const char *kind, uint64_t made_from)
 {
 	struct kept kept;
 	if (!m->documents)
 		return true;
 	kept_load(&kept, m->documents->folder, kind);
 	fw_buf_done(&kept.file);
-	return kept.revision > 0 && !is_whole_wanted(m->documents->folder, kind);
+	return kept.revision > 0 && kept.made_from == made_from &&
+		!is_whole_wanted(m->documents->folder, kind);
 }
 
 int document_before(const struct machine *m, const char *kind,
@@ -246,17 +256,17 @@ static void put_news(struct fw_buf *out, const struct document_news *news)
 	fw_buf_append(out, news->body, news->length);
 }
 
-static int put_aside(const struct documents *d, const char *kind, uint64_t revision,
-	const struct lines *lines, struct fw_err *err)
+static int put_file(const struct documents *d, const struct document *document, const char *ending,
+	uint64_t revision, const struct lines *lines, struct fw_err *err)
 {
 	if (!d->folder)
 		return 0;
 	struct fw_buf file = {0};
-	fw_buf_printf(&file, MAGIC "%" PRIu64 "\n", revision);
+	fw_buf_printf(&file, MAGIC "%" PRIu64 " %" PRIu64 "\n", revision, document->made_from);
 	for (size_t i = 0; i < lines->n; i++)
 		put_line(&file, lines->line[i]);
 	char *folder = fw_format("%s/documents", d->folder);
-	char *path = path_of(d->folder, kind, ".new");
+	char *path = path_of(d->folder, document->kind, ending);
 	int rc = fw_mkdir_all(folder, 0700);
 	if (rc < 0)
 		fw_fail_sys(err, rc, "folder '%s'", folder);
@@ -269,13 +279,14 @@ static int put_aside(const struct documents *d, const char *kind, uint64_t revis
 }
 
 /* `text`: what is handed on of the table. */
-static int hand_on(const struct documents *d, const struct lines *lines, const struct fw_buf *text,
-	struct document_news *news, struct fw_buf *out, struct fw_err *err)
+static int hand_on(const struct documents *d, const struct document *document,
+	const struct lines *lines, const struct fw_buf *text, struct document_news *news,
+	struct fw_buf *out, struct fw_err *err)
 {
 	struct fw_buf packed = {0};
 	int rc = fw_items_pack(&packed, text->data, text->length, err);
 	if (rc >= 0)
-		rc = put_aside(d, news->kind, news->revision, lines, err);
+		rc = put_file(d, document, ".new", news->revision, lines, err);
 	if (rc >= 0) {
 		news->raw_length = (uint32_t)text->length;
 		news->body = packed.data;
@@ -284,6 +295,27 @@ static int hand_on(const struct documents *d, const struct lines *lines, const s
 	}
 	fw_buf_done(&packed);
 	return rc < 0 ? rc : 1;
+}
+
+/* What is handed on of a table: what differs, or all of it. False: nothing does. */
+static bool find_news(const struct documents *d, const struct document *document,
+	const struct lines *lines, const struct kept *kept, struct document_news *news,
+	struct fw_buf *text)
+{
+	news->kind = document->kind;
+	news->revision = kept->revision + 1;
+	news->whole = !kept->revision || is_whole_wanted(d->folder, document->kind);
+	if (kept->revision)
+		compare(lines, kept, text);
+	if (!news->whole && text->length == 0)
+		return false;
+	if (news->whole || text->length > document->writer.text.length / 2) {
+		news->whole = true;
+		fw_buf_reset(text);
+		for (size_t i = 0; i < lines->n; i++)
+			put_line(text, lines->line[i]);
+	}
+	return true;
 }
 
 /* 1 when there was something to hand on. */
@@ -296,22 +328,18 @@ static int finish_one(const struct documents *d, struct document *document, int6
 	struct kept kept;
 	struct lines lines = {.n = 0};
 	struct fw_buf text = {0};
+	struct document_news news;
+	int rc = 0;
 	kept_load(&kept, d->folder, document->kind);
 	lines_sort(&lines, &document->writer.text);
-	struct document_news news = {.kind = document->kind, .revision = kept.revision + 1};
-	news.whole = !kept.revision || is_whole_wanted(d->folder, document->kind);
-	if (!kept.revision)
-		news.revision = (uint64_t)(now_ms / 1000);
-	else
-		compare(&lines, &kept, &text);
-	bool changed = news.whole || text.length > 0;
-	if (news.whole || text.length > document->writer.text.length / 2) {
-		news.whole = true;
-		fw_buf_reset(&text);
-		for (size_t i = 0; i < lines.n; i++)
-			put_line(&text, lines.line[i]);
+	if (find_news(d, document, &lines, &kept, &news, &text)) {
+		if (!kept.revision)
+			news.revision = (uint64_t)(now_ms / 1000);
+		rc = hand_on(d, document, &lines, &text, &news, out, err);
+	} else if (kept.made_from != document->made_from) {
+		/* The same table, made from something else. */
+		rc = put_file(d, document, "", kept.revision, &lines, err);
 	}
-	int rc = changed ? hand_on(d, &lines, &text, &news, out, err) : 0;
 	fw_buf_done(&text);
 	fw_buf_done(&kept.file);
 	fw_free(lines.line);

@@ -13,8 +13,8 @@
  * for the whole. A number that is missing makes it ask, too, and so no loss on
  * the way lasts longer than a read.
  *
- * A file is a line "fenwatch-items 1 REVISION" and a whole document's lines
- * (items.h). Revisions begin at the time of the first one, so that those of a
+ * A file is a line "fenwatch-items 1 REVISION MADE_FROM" and a whole document's
+ * lines (items.h). Revisions begin at the time of the first one, so that those of a
  * data folder made anew never seem to follow the old ones.
  */
 #pragma once

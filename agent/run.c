@@ -270,10 +270,6 @@ static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
 	const uint32_t crc[LANES] = {welcome->live_crc, welcome->backlog_crc};
 	if (spool_welcome(a->spool, acked, crc) < 0)
 		return begin_stream(a);
-	/* A collector set back, or frames that went for want of room: what inventory
-	 * there rests on may be among them. */
-	if (acked[LANE_BACKLOG] + 1 < spool_oldest(a->spool, LANE_BACKLOG))
-		want_all_documents(a);
 	ledger_note(a->spool, acked);
 	packer_acked(a->packer, acked[LANE_LIVE]);
 	for (int lane = 0; lane < LANES; lane++)

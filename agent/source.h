@@ -88,8 +88,10 @@ struct document *document_begin(struct machine *m, const char *kind);
 /* An item, and the fields of the item begun last. Of two with one key the first stays. */
 void document_item(struct document *d, const char *key);
 void document_field(struct document *d, const char *name, const char *value);
-/* The table of the read before is kept and need not be given again if nothing has changed. */
-bool document_is_kept(const struct machine *m, const char *kind);
+/* What the table was made from, as a number of the source's own that changes with it. */
+void document_made_from(struct document *d, uint64_t made_from);
+/* The table that was made from this is kept, and need not be given again. */
+bool document_is_kept(const struct machine *m, const char *kind, uint64_t made_from);
 /* Calls `each` for every item of the table of the read before; stops at the first
  * negative. -ENOENT: there is none. */
 int document_before(const struct machine *m, const char *kind,

@@ -149,22 +149,45 @@ static void test_whole_wanted(void **unused)
 	assert_int_equal(fw_close(fw_open(mark, O_CREAT | O_WRONLY, 0600)), 0);
 	fw_free(mark);
 	struct machine m = {.documents = documents_new(folder, &source)};
-	assert_false(document_is_kept(&m, "packages"));
+	assert_false(document_is_kept(&m, "packages", 0));
 	expect(read_table(ITEMS("a", "1", "b", "1"), true), NOW_MS / 1000 + 1, true,
 		"+a\tversion=1\n+b\tversion=1\n");
-	assert_true(document_is_kept(&m, "packages"));
+	assert_true(document_is_kept(&m, "packages", 0));
 	documents_free(m.documents);
 	struct got none = read_table(ITEMS("a", "1", "b", "1"), true);
 	assert_int_equal(none.documents, 0);
 	assert_int_equal(documents_want_whole(folder, "no such kind", &err), -ENOENT);
 }
 
+/* A source may rely on what it remembers only when its table is kept as well. */
+static void test_made_from(void **unused)
+{
+	(void)unused;
+	for (uint64_t made_from = 5; made_from < 8; made_from++) {
+		struct machine m = {.documents = documents_new(folder, &source)};
+		struct got got = {.kind = "packages", .keep = made_from == 6};
+		struct fw_buf answer = {0};
+		assert_false(document_is_kept(&m, "packages", made_from));
+		struct document *d = document_begin(&m, "packages");
+		document_made_from(d, made_from);
+		document_item(d, "a");
+		documents_finish(m.documents, NOW_MS, &answer);
+		documents_each(&source, answer.data, answer.length, on_document, &got);
+		assert_int_equal(got.documents, made_from < 7);
+		assert_int_equal(document_is_kept(&m, "packages", made_from), made_from > 5);
+		got_done(&got);
+		fw_buf_done(&answer);
+		documents_free(m.documents);
+	}
+}
+
 /* A file that was harmed counts as none. */
 static void test_harmed_file(void **unused)
 {
 	(void)unused;
-	static const char *const harmed[] = {"", "fenwatch-items 2 7\n+a\tversion=1\n",
-		"fenwatch-items 1 7\n+a\tversion=1", "fenwatch-items 1 x\n"};
+	static const char *const harmed[] = {"", "fenwatch-items 2 7 0\n+a\tversion=1\n",
+		"fenwatch-items 1 7 0\n+a\tversion=1", "fenwatch-items 1 7\n",
+		"fenwatch-items 1 x 0\n"};
 	char *path = fw_format("%s/documents/packages", folder);
 	for (size_t i = 0; i < sizeof harmed / sizeof *harmed; i++) {
 		struct fw_err err;
@@ -284,6 +307,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_large_difference_is_whole, forget),
 		cmocka_unit_test_teardown(test_not_kept, forget),
 		cmocka_unit_test_teardown(test_whole_wanted, forget),
+		cmocka_unit_test_teardown(test_made_from, forget),
 		cmocka_unit_test_teardown(test_harmed_file, forget),
 		cmocka_unit_test_teardown(test_before, forget),
 		cmocka_unit_test_teardown(test_twice_and_nobody, forget),

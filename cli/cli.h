@@ -21,6 +21,7 @@ struct settings {
 	const char *api, *token_file, *token;
 	bool json, join, help;
 	const char *at, *from, *to, *step;
+	const char *kind, *package;
 	const char *role, *uses, *ttl, *networks, *serials, *note;
 };
 
@@ -64,10 +65,15 @@ enum status cli_show(struct cli *cli, json_t *data,
 enum status cli_get(struct cli *cli, const char *path, const struct parameter *parameters,
 	enum status (*render)(struct screen *screen, const json_t *data));
 
+/* "-1h" is so long before now, "2026-11-22" the end of that day; what else there is,
+ * the API reads. NULL stays NULL. */
+const char *cli_time(struct cli *cli, const char *text);
+
 /* ---- commands/ ---- */
 
 enum status command_hosts(struct cli *cli, char **args, int n_args);
 enum status command_host(struct cli *cli, char **args, int n_args);
+enum status command_inventory(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);
 enum status command_disks(struct cli *cli, char **args, int n_args);
 enum status command_alerts(struct cli *cli, char **args, int n_args);

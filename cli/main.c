@@ -23,6 +23,7 @@
 const struct command commands[] = {
 	{"hosts", NULL, "", "every host with its state", "", 0, 0, command_hosts},
 	{"host", NULL, "NAME", "one host on one page; exit status 1 while an alert of it fires", "", 1, 1, command_host},
+	{"inventory", NULL, "HOST [--kind KIND] [--at TIME] | --package NAME [--at TIME]", "what a host has, or had; which hosts have a package, in which version", " kind package at ", 0, 1, command_inventory},
 	{"patches", NULL, "[HOST]", "updates that wait", "", 0, 1, command_patches},
 	{"disks", NULL, "[HOST]", "filesystems, fullest first", "", 0, 1, command_disks},
 	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},
@@ -48,7 +49,9 @@ static const struct {
 	{"token-file", "FILE", "a file that holds the token (otherwise FENWATCH_TOKEN)", offsetof(struct settings, token_file), false, true},
 	{"json", "", "the data of the collector's answer, as JSON", offsetof(struct settings, json), true, true},
 	{"help", "", "this, or what a command does", offsetof(struct settings, help), true, true},
-	{"at", "TIME", "RFC 3339, seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
+	{"at", "TIME", "RFC 3339, a date, seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
+	{"kind", "KIND", "packages, patches, hardware or peers (all of them)", offsetof(struct settings, kind), false, false},
+	{"package", "NAME", "a package, or NAME:ARCHITECTURE", offsetof(struct settings, package), false, false},
 	{"from", "TIME", "the first moment", offsetof(struct settings, from), false, false},
 	{"to", "TIME", "the last moment", offsetof(struct settings, to), false, false},
 	{"step", "DURATION", "from one moment to the next: 15s, 5m, 1h", offsetof(struct settings, step), false, false},

@@ -9,6 +9,8 @@
 
 enum status render_hosts(struct screen *s, const json_t *data);
 enum status render_host(struct screen *s, const json_t *data);
+enum status render_inventory(struct screen *s, const json_t *data);
+enum status render_found(struct screen *s, const json_t *data);
 enum status render_patches(struct screen *s, const json_t *data);
 enum status render_disks(struct screen *s, const json_t *data);
 enum status render_alerts(struct screen *s, const json_t *data);

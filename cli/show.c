@@ -3,6 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
 
 enum status cli_fail(enum status status, const char *format, ...)
 {
@@ -42,4 +46,27 @@ enum status cli_get(struct cli *cli, const char *path, const struct parameter *p
 	enum status status = STATUS_NO_ANSWER;
 	json_t *data = client_ask(cli, "GET", path, parameters, &status);
 	return data ? cli_show(cli, data, render) : status;
+}
+
+static bool is_date(const char *text)
+{
+	static const char form[] = "dddd-dd-dd";
+	if (strlen(text) != sizeof form - 1)
+		return false;
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	return true;
+}
+
+const char *cli_time(struct cli *cli, const char *text)
+{
+	int64_t back_ms;
+	char time[32];
+	if (text && is_date(text))
+		return fw_arena_format(&cli->screen.arena, "%sT23:59:59Z", text);
+	if (!text || *text != '-' || fw_parse_duration(text + 1, &back_ms) < 0)
+		return text;
+	return fw_arena_strdup(&cli->screen.arena,
+		fw_time_format(cli->screen.now_ms - back_ms, time, sizeof time));
 }

@@ -261,6 +261,12 @@ static void on_greeted(const struct ingest_greeting *greeting, void *arg)
 	inventory_greet(c->inventory, greeting->agent, greeting->host);
 }
 
+static void on_missed(const uint8_t agent[16], uint32_t host, void *arg)
+{
+	struct collector *c = arg;
+	inventory_missed(c->inventory, agent, host);
+}
+
 static void on_need_document(const uint8_t agent[16], const char *kind, void *arg)
 {
 	struct collector *c = arg;
@@ -392,6 +398,7 @@ static int open_ingest(struct collector *c, struct fw_err *err)
 		.n_settings = c->config->settings.count,
 		.on_clone = on_clone,
 		.on_greeted = on_greeted,
+		.on_missed = on_missed,
 		.arg = c,
 	};
 	return ingest_open(&c->ingest, &config, err);
@@ -409,6 +416,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.enrol = c->enrol,
 		.alerts = c->alerts,
 		.ingest = c->ingest,
+		.inventory = c->inventory,
 	};
 	return api_open(&c->api, &config, err);
 }

@@ -209,7 +209,9 @@ static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 		for (uint32_t i = 0; i < p->n_lists; i++)
 			read_list(p, apt, m, p->lists[i]);
 		apt_summarise(apt, &p->outcome.summary);
-		apt_inventory(apt, document_begin(m, "packages"));
+		struct document *inventory = document_begin(m, "packages");
+		document_made_from(inventory, p->fingerprint);
+		apt_inventory(apt, inventory);
 		const char *kernel;
 		p->outcome.newer_kernel =
 			machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
@@ -290,7 +292,7 @@ static void add_all(const struct packages *p, struct machine *m, struct sweep *o
 /* Worked out before of the same files, and the inventory given. */
 static bool is_known(struct packages *p, struct machine *m)
 {
-	return m->var && document_is_kept(m, "packages") &&
+	return m->var && document_is_kept(m, "packages", p->fingerprint) &&
 		aptcache_load(m->var, p->fingerprint, &p->outcome);
 }
 

@@ -166,6 +166,23 @@ static void write_network(struct screen *s, const json_t *host)
 	table_print(&t);
 }
 
+static void write_inventory(struct screen *s, const json_t *host)
+{
+	const json_t *documents = json_object_get(host, "inventory"), *document;
+	size_t i;
+	if (json_array_size(documents) == 0)
+		return;
+	heading(s, "INVENTORY");
+	json_array_foreach(documents, i, document)
+	{
+		screen_printf(s, "%s %s, changed %s ago", screen_number(s, document, "items"),
+			screen_member(s, document, "kind"), screen_age(s, document, "changed"));
+		if (json_is_true(json_object_get(document, "missing")))
+			screen_put(s, TONE_WARNING, ", incomplete");
+		fw_buf_putc(&s->out, '\n');
+	}
+}
+
 static void write_failed_units(struct screen *s, const json_t *host)
 {
 	const json_t *units = json_object_get(host, "units_failed"), *unit;
@@ -190,6 +207,7 @@ enum status render_host(struct screen *s, const json_t *data)
 	write_filesystems(s, data);
 	write_disks(s, data);
 	write_network(s, data);
+	write_inventory(s, data);
 	return firing || strcmp(screen_member(s, data, "state"), "silent") == 0 ? STATUS_BAD_NEWS
 										: STATUS_WELL;
 }

@@ -90,17 +90,6 @@ enum status render_series(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
-/* "-1h" is so long before now; what else there is, the API reads. */
-static const char *read_time(struct cli *cli, const char *text)
-{
-	int64_t back_ms;
-	char time[32];
-	if (!text || *text != '-' || fw_parse_duration(text + 1, &back_ms) < 0)
-		return text;
-	return fw_arena_strdup(&cli->screen.arena,
-		fw_time_format(cli->screen.now_ms - back_ms, time, sizeof time));
-}
-
 /* Asked by a form, as selectors may be long. */
 static enum status ask(struct cli *cli, const char *path, const struct parameter *parameters,
 	enum status (*render)(struct screen *screen, const json_t *data))
@@ -115,7 +104,7 @@ enum status command_query(struct cli *cli, char **args, int n_args)
 	(void)n_args;
 	const struct parameter parameters[] = {
 		{"query", args[0]},
-		{"time", read_time(cli, cli->settings.at)},
+		{"time", cli_time(cli, cli->settings.at)},
 		{0},
 	};
 	return ask(cli, "/api/v1/query", parameters, render_result);
@@ -130,8 +119,8 @@ enum status command_range(struct cli *cli, char **args, int n_args)
 			STATUS_USAGE, "range needs --from TIME, --to TIME and --step DURATION");
 	const struct parameter parameters[] = {
 		{"query", args[0]},
-		{"start", read_time(cli, settings->from)},
-		{"end", read_time(cli, settings->to)},
+		{"start", cli_time(cli, settings->from)},
+		{"end", cli_time(cli, settings->to)},
 		{"step", settings->step},
 		{0},
 	};

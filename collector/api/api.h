@@ -17,6 +17,7 @@ struct alerts;
 struct api;
 struct enrol;
 struct ingest;
+struct inventory;
 struct store;
 
 struct api_config {
@@ -28,6 +29,7 @@ struct api_config {
 	struct enrol *enrol;
 	struct alerts *alerts;
 	struct ingest *ingest;
+	struct inventory *inventory;
 };
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);

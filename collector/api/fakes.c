@@ -11,6 +11,7 @@
 #include "enrol.h"
 #include "feed.h"
 #include "ingest.h"
+#include "inventory.h"
 #include "store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -281,4 +282,40 @@ void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
 {
 	(void)ingest;
 	*out = (struct ingest_stat){.connections = 2};
+}
+
+/* ---- inventory ---- */
+
+int inventory_list(struct inventory *inventory, uint32_t host, const char *kind, int64_t at_ms,
+	inventory_each each, void *arg, struct fw_err *err)
+{
+	(void)inventory;
+	(void)err;
+	const struct inventory_item item = {.host = host,
+		.kind = kind ? kind : "packages",
+		.key = "bash:amd64",
+		.fields = at_ms ? "{\"version\":\"5.1\"}" : "{\"version\":\"5.2\"}",
+		.from_ms = 1700000000000};
+	each(&item, arg);
+	return 0;
+}
+
+int inventory_find(struct inventory *inventory, const char *kind, const char *name, int64_t at_ms,
+	inventory_each each, void *arg, struct fw_err *err)
+{
+	return strcmp(name, "bash") == 0 ? inventory_list(inventory, 2, kind, at_ms, each, arg, err)
+					 : 0;
+}
+
+int inventory_documents(struct inventory *inventory, uint32_t host,
+	void (*each)(const struct inventory_document *document, void *arg), void *arg,
+	struct fw_err *err)
+{
+	(void)inventory;
+	(void)err;
+	const struct inventory_document document = {
+		.kind = "packages", .items = 912, .first_ms = 1700000000000, .changed_ms = 1};
+	if (host == 1)
+		each(&document, arg);
+	return 0;
 }

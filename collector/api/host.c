@@ -7,6 +7,7 @@
 
 #include "alert.h"
 #include "hosts.h"
+#include "inventory.h"
 #include "parts.h"
 
 #define RATE_RANGE "[2m]"
@@ -283,6 +284,15 @@ static void write_failed_units(const struct page *p)
 	json_close(p->j, ']');
 }
 
+static void write_inventory(const struct page *p)
+{
+	json_key(p->j, "inventory");
+	json_open(p->j, '[');
+	for (size_t i = 0; i < p->r->n_documents; i++)
+		inventory_write_document(p->j, &p->r->documents[i]);
+	json_close(p->j, ']');
+}
+
 static void write_alerts(const struct page *p)
 {
 	const struct request *r = p->r;
@@ -337,6 +347,7 @@ void host_page(struct request *r)
 	write_network(&p);
 	write_patches(&p);
 	write_failed_units(&p);
+	write_inventory(&p);
 	write_alerts(&p);
 	json_close(p.j, '}');
 	request_end(r, NULL, 0);

@@ -8,6 +8,7 @@
 #include "query.h"
 #include "request.h"
 
+struct inventory_document;
 struct notice_pair;
 
 #define API_QUERIES_AT_ONCE 2 /* the pool has four threads, and others use it */
@@ -49,6 +50,10 @@ void hosts_list(struct request *r);
 void hosts_patches(struct request *r);
 void hosts_disks(struct request *r);
 void host_page(struct request *r);
+/* inventory.c */
+void inventory_prepare_host(struct request *r);
+void inventory_write_document(struct json *j, const struct inventory_document *document);
+void inventory_page(struct request *r);
 /* admin.c */
 void admin_prepare_alerts(struct request *r);
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n);

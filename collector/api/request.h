@@ -28,7 +28,10 @@
 #define REQUEST_BODY_LIMIT (16u << 20)
 #define REQUEST_ANSWER_LIMIT ((size_t)256 << 20)
 
+#define REQUEST_DOCUMENTS 16
+
 struct alert_view;
+struct inventory_document;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
@@ -67,6 +70,8 @@ struct request {
 	/* What prepare has found out for answer. */
 	struct alert_view *alerts;
 	size_t n_alerts;
+	struct inventory_document *documents; /* of the host that is asked about */
+	size_t n_documents;
 	uv_work_t work;
 	STAILQ_ENTRY(request) next;
 };

@@ -407,6 +407,7 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"\"patches\":{\"pending\":7,\"security\":3,\"held\":null,\"reboot_required\":true,",
 		"\"source_ok\":true}",
 		"\"units_failed\":[\"cron.service\"]",
+		"\"inventory\":[{\"kind\":\"packages\",\"items\":912,\"since\":\"2023-11-14T22:13:20.000Z\",",
 		"\"rule\":\"SecurityUpdatesPending\"",
 	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -422,6 +423,30 @@ static void test_hosts_and_their_facts(void **state)
 {
 	(void)state;
 	play(1, client_that_looks_at_hosts);
+}
+
+static void client_that_takes_stock(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/inventory?host=web01", 200,
+		"\"data\":{\"documents\":[{\"kind\":\"packages\",\"items\":912,");
+	expect_get(s, "/api/fenwatch/v1/inventory?host=web01&kind=hardware&at=1700000000", 200,
+		"\"items\":[{\"host\":\"web01\",\"kind\":\"hardware\",\"key\":\"bash:amd64\","
+		"\"from\":\"2023-11-14T22:13:20.000Z\",\"to\":null,"
+		"\"fields\":{\"version\":\"5.1\"}}]}");
+	expect_get(s, "/api/fenwatch/v1/inventory?package=bash", 200,
+		"{\"documents\":[],\"items\":[{\"host\":\"db01\",\"kind\":\"packages\",");
+	expect_get(s, "/api/fenwatch/v1/inventory?package=zsh", 200, "\"items\":[]");
+	expect_get(s, "/api/fenwatch/v1/inventory?host=nobody", 404, "there is no host 'nobody'");
+	expect_get(s, "/api/fenwatch/v1/inventory", 400, "give a host or a package");
+	expect_get(s, "/api/fenwatch/v1/inventory?host=web01&package=bash", 400,
+		"give a host or a package");
+	expect_get(s, "/api/fenwatch/v1/inventory?host=web01&at=soon", 400, "cannot parse");
+}
+
+static void test_inventory(void **state)
+{
+	(void)state;
+	play(1, client_that_takes_stock);
 }
 
 static void client_that_manages(struct scene *s)
@@ -501,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
 		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
 		cmocka_unit_test(test_hosts_and_their_facts),
+		cmocka_unit_test(test_inventory),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 	};

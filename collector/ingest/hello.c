@@ -287,12 +287,24 @@ static void log_gaps(const struct session *session, const struct store_entry *en
 				session->name, (unsigned long long)entry->gap[lane], lanes[lane]);
 }
 
+static void tell_missed(struct session *session)
+{
+	struct greeted_mail *mail = fw_alloc(sizeof *mail);
+	mail->mail.kind = MAIN_MISSED;
+	memcpy(mail->greeting.agent, session->agent, sizeof mail->greeting.agent);
+	mail->greeting.host = session->host;
+	if (!fw_mailbox_post(&ingest_of(session)->mailbox, &mail->mail.mail))
+		fw_free(mail);
+}
+
 void hello_opened(struct session *session, const struct store_entry *entry)
 {
 	switch (entry->verdict) {
 	case STORE_DURABLE:
 	case STORE_DUPLICATE:
 		log_gaps(session, entry);
+		if (entry->gap[STORE_BACKLOG] > 0)
+			tell_missed(session);
 		for (int lane = 0; lane < STORE_LANES; lane++)
 			session->acked[lane] = session->told[lane] = entry->acked[lane];
 		send_welcome(session, entry);

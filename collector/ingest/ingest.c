@@ -129,6 +129,14 @@ static void on_main_mail(struct fw_mailbox *box, struct fw_mail *mail)
 		fw_free(greeted);
 		break;
 	}
+	case MAIN_MISSED: {
+		struct greeted_mail *missed = FW_CONTAINER(letter, struct greeted_mail, mail);
+		if (config->on_missed)
+			config->on_missed(
+				missed->greeting.agent, missed->greeting.host, config->arg);
+		fw_free(missed);
+		break;
+	}
 	case MAIN_WORKER_ENDED:
 		worker_ended(ingest, FW_CONTAINER(letter, struct worker, ended));
 		break;

@@ -49,6 +49,8 @@ struct ingest_config {
 	void (*on_clone)(
 		const char *agent, const char *machine_a, const char *machine_b, void *arg);
 	void (*on_greeted)(const struct ingest_greeting *greeting, void *arg); /* main thread */
+	/* Main thread: numbers of the agent's backlog will never come. */
+	void (*on_missed)(const uint8_t agent[16], uint32_t host, void *arg);
 	void *arg;
 };
 

@@ -139,7 +139,7 @@ struct order {
 	char why[128];
 };
 
-enum main_mail_kind { MAIN_ENROL, MAIN_CLONE, MAIN_GREETED, MAIN_WORKER_ENDED };
+enum main_mail_kind { MAIN_ENROL, MAIN_CLONE, MAIN_GREETED, MAIN_MISSED, MAIN_WORKER_ENDED };
 
 struct main_mail {
 	struct fw_mail mail;
@@ -165,6 +165,7 @@ struct clone_mail {
 	char name[256], machine_a[2 * MACHINE_BYTES + 1], machine_b[2 * MACHINE_BYTES + 1];
 };
 
+/* Greeted, or missed: then agent and host alone. */
 struct greeted_mail {
 	struct main_mail mail;
 	struct ingest_greeting greeting;

@@ -22,6 +22,8 @@
 
 static const char *const steps[] = {
 	"CREATE TABLE inventory_kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+	"INSERT INTO inventory_kind (name)"
+	"  VALUES ('hardware'), ('packages'), ('patches'), ('peers');"
 	"CREATE TABLE inventory_text (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
 	"  key TEXT NOT NULL, fields TEXT NOT NULL, UNIQUE (kind, key, fields)) STRICT;"
 	"CREATE TABLE inventory_item (host INTEGER NOT NULL, kind INTEGER NOT NULL,"

@@ -40,6 +40,8 @@ int inventory_take(
 	struct inventory *inventory, const struct store_record *record, struct fw_err *err);
 /* The agent of a host has connected: asks once more for what is missing. */
 void inventory_greet(struct inventory *inventory, const uint8_t agent[16], uint32_t host);
+/* Documents of it may be among what will never come: asks for the whole of every kind. */
+void inventory_missed(struct inventory *inventory, const uint8_t agent[16], uint32_t host);
 int inventory_forget(struct inventory *inventory, uint32_t host, struct fw_err *err);
 /* A piece of what has to go by age, and of texts that nobody has any more. */
 int inventory_prune(struct inventory *inventory, int64_t now_ms, struct fw_err *err);

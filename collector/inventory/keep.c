@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <fenwatch/items.h>
 #include <fenwatch/log.h>
 
 #include "internal.h"
@@ -10,23 +11,47 @@
 #define KEEP_MS (400LL * 86400000)
 #define PRUNE_ROWS 2000 /* at a time, so that nothing waits for it */
 
+/* Of every kind that the question gives. */
+static int ask(
+	struct inventory *inventory, const uint8_t agent[16], sqlite3_stmt *row, struct fw_err *err)
+{
+	int rc;
+	while ((rc = state_step(inventory->config.state, row, err)) > 0)
+		inventory->config.on_need(
+			agent, (const char *)sqlite3_column_text(row, 0), inventory->config.arg);
+	state_done(row);
+	return rc;
+}
+
 void inventory_greet(struct inventory *inventory, const uint8_t agent[16], uint32_t host)
 {
-	struct state *state = inventory->config.state;
 	struct fw_err err;
 	sqlite3_stmt *row;
-	int rc = state_query(state, &row, &err,
+	int rc = state_query(inventory->config.state, &row, &err,
 		"SELECT k.name FROM inventory_document d JOIN inventory_kind k ON k.id = d.kind"
 		" WHERE d.host = ? AND d.missing",
 		"i", (int64_t)host);
-	if (rc == 0) {
-		while ((rc = state_step(state, row, &err)) > 0)
-			inventory->config.on_need(agent, (const char *)sqlite3_column_text(row, 0),
-				inventory->config.arg);
-		state_done(row);
-	}
+	if (rc == 0)
+		rc = ask(inventory, agent, row, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "inventory: what is missing cannot be read: %s", err.text);
+}
+
+void inventory_missed(struct inventory *inventory, const uint8_t agent[16], uint32_t host)
+{
+	struct fw_err err;
+	sqlite3_stmt *row;
+	int rc = state_run(inventory->config.state, &err,
+		"UPDATE inventory_document SET missing = 1 WHERE host = ?", "i", (int64_t)host);
+	/* A kind may be gone that this host had; an agent passes over what it never had. */
+	if (rc == 0)
+		rc = state_query(inventory->config.state, &row, &err,
+			"SELECT name FROM inventory_kind ORDER BY id LIMIT ?", "i",
+			(int64_t)FW_DOCUMENTS_LIMIT);
+	if (rc == 0)
+		rc = ask(inventory, agent, row, &err);
+	if (rc < 0)
+		fw_log(FW_ERROR, "inventory: what is missing cannot be noted: %s", err.text);
 }
 
 int inventory_forget(struct inventory *inventory, uint32_t host, struct fw_err *err)

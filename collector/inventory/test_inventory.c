@@ -399,6 +399,29 @@ static void a_restored_copy_asks_for_the_whole(void **state)
 	expect_list(stage, 1, 0, A1);
 }
 
+/* Numbers are missing, nobody knows what was in them. */
+static void what_was_missed_is_asked_for(void **state)
+{
+	struct stage *stage = *state;
+	take(stage,
+		(struct sent){.host = 1,
+			.seq = 1,
+			.revision = 10,
+			.whole = true,
+			.body = "+a:all\tversion=1\n",
+			.at_ms = T0_MS});
+	inventory_missed(stage->inventory, (const uint8_t[16]){7}, 1);
+	assert_int_equal(stage->needs, 4); /* the kinds that every collector knows */
+	take(stage,
+		(struct sent){.host = 1,
+			.seq = 5,
+			.revision = 11,
+			.body = "+a:all\tversion=2\n",
+			.at_ms = T0_MS + 1});
+	assert_int_equal(stage->needs, 5);
+	expect_list(stage, 1, 0, A1);
+}
+
 static void where_a_package_is(void **state)
 {
 	struct stage *stage = *state;
@@ -671,6 +694,7 @@ int main(void)
 		TEST(the_same_document_twice_is_taken_once),
 		TEST(a_new_stream_begins_with_a_whole),
 		TEST(a_restored_copy_asks_for_the_whole),
+		TEST(what_was_missed_is_asked_for),
 		TEST(where_a_package_is),
 		TEST(texts_are_shared),
 		TEST(what_has_ended_is_kept_400_days),
