@@ -16,6 +16,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
+#include "documents.h"
 #include "source.h"
 #include "sweep.h"
 
@@ -50,6 +51,8 @@ static const struct {
 	{"recorded/systemctl-manager", "systemd"},
 	{"proc/vmstat", "vmstat"},
 	{"var/lib/dpkg/status", "packages"},
+	{"proc/cpuinfo", "hardware"},
+	{"sys/block/sda/device/model", "hardware"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 
@@ -66,6 +69,7 @@ static const struct {
 	{"proc/net/dev", "a\nb\neth0: 1 2\n"},
 	{"sys/class/net/eth0/address", "02:00:00:00:00:01\n"},
 	{"recorded/systemctl-manager", "Version=252\n"},
+	{"sys/block/sda/size", "8\n"},
 };
 
 static char root[] = "/tmp/fenwatch-fuzz-XXXXXX";
@@ -119,9 +123,15 @@ static void read_twice(struct machine *m, const struct source *source, struct sw
 	struct fw_err err;
 	for (int i = 0; i < 2; i++) {
 		m->now_ms = 1795390000000 + i * 60000;
+		struct fw_buf inventory = {0};
+		m->documents = documents_new(NULL, source);
 		sweep_begin(s, m->now_ms);
 		source->read(state, m, s, &err);
 		sweep_end(s);
+		documents_finish(m->documents, m->now_ms, &inventory);
+		documents_free(m->documents);
+		m->documents = NULL;
+		fw_buf_done(&inventory);
 	}
 	if (source->close)
 		source->close(state);

@@ -17,6 +17,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
+#include "documents.h"
 #include "print.h"
 #include "source.h"
 #include "sweep.h"
@@ -69,6 +70,23 @@ static void close_reading(struct reading *r)
 	machine_close(&r->m);
 }
 
+/* The tables of all sources, item by item. */
+static void read_inventory(struct reading *r, struct fw_buf *out)
+{
+	sweep_begin(r->sweep, NOW_MS);
+	for (size_t i = 0; sources[i]; i++) {
+		if (!sources[i]->documents)
+			continue;
+		assert_true(sources[i]->slow);
+		r->m.documents = documents_new(NULL, sources[i]);
+		sources[i]->read(r->states[i], &r->m, r->sweep, NULL);
+		documents_print(r->m.documents, false, out);
+		documents_free(r->m.documents);
+		r->m.documents = NULL;
+	}
+	sweep_end(r->sweep);
+}
+
 /* Shows the first line that differs. */
 static void compare(const char *machine, const char *got, const char *expected)
 {
@@ -83,33 +101,43 @@ static void compare(const char *machine, const char *got, const char *expected)
 		expected--;
 	}
 	if (strcmp(got, expected) != 0)
-		fail_msg("%s.prom:%zu:\n   got %.*s\nwanted %.*s", machine, line,
+		fail_msg("%s:%zu:\n   got %.*s\nwanted %.*s", machine, line,
 			(int)strcspn(got, "\n"), got, (int)strcspn(expected, "\n"), expected);
+}
+
+static void check(const char *machine, const char *ending, const struct fw_buf *got)
+{
+	char *path = fw_format("%s/%s.%s", machines, machine, ending);
+	struct fw_buf expected = {0};
+	struct fw_err err;
+	if (getenv("FENWATCH_WRITE_EXPECTED")) {
+		assert_int_equal(fw_file_replace(path, got->data, got->length, 0644, &err), 0);
+	} else {
+		if (fw_file_read(path, 1 << 20, &expected, &err) < 0)
+			fail_msg("%s", err.text);
+		compare(path, (const char *)got->data, (const char *)expected.data);
+	}
+	fw_buf_done(&expected);
+	fw_free(path);
 }
 
 static void check_machine(const char *machine)
 {
 	char *root = fw_format("%s/%s", machines, machine);
-	char *path = fw_format("%s/%s.prom", machines, machine);
 	struct reading r = {0};
-	struct fw_buf got = {0}, expected = {0};
-	struct fw_err err;
+	struct fw_buf metrics = {0}, inventory = {0};
 	open_reading(&r, root);
 	assert_true(read_all(&r, NOW_MS));
-	print_sweep(r.sweep, &got);
+	print_sweep(r.sweep, &metrics);
 	assert_false(read_all(&r, NOW_MS + 15000));
+	fw_buf_puts(&inventory, "");
+	read_inventory(&r, &inventory);
 	close_reading(&r);
-	if (getenv("FENWATCH_WRITE_EXPECTED")) {
-		assert_int_equal(fw_file_replace(path, got.data, got.length, 0644, &err), 0);
-	} else {
-		if (fw_file_read(path, 1 << 20, &expected, &err) < 0)
-			fail_msg("%s", err.text);
-		compare(machine, (const char *)got.data, (const char *)expected.data);
-	}
-	fw_buf_done(&got);
-	fw_buf_done(&expected);
+	check(machine, "prom", &metrics);
+	check(machine, "inventory", &inventory);
+	fw_buf_done(&metrics);
+	fw_buf_done(&inventory);
 	fw_free(root);
-	fw_free(path);
 }
 
 static void test_modern_server(void **state)
@@ -122,6 +150,12 @@ static void test_old_server(void **state)
 {
 	(void)state;
 	check_machine("server-2011");
+}
+
+static void test_two_sockets(void **state)
+{
+	(void)state;
+	check_machine("server-2u");
 }
 
 static void test_laptop(void **state)
@@ -183,6 +217,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modern_server),
 		cmocka_unit_test(test_old_server),
+		cmocka_unit_test(test_two_sockets),
 		cmocka_unit_test(test_laptop),
 		cmocka_unit_test(test_empty_machine),
 		cmocka_unit_test(test_metric_tables),
