@@ -40,6 +40,7 @@ struct config {
 
 #define CONFIG_SPOOL_BYTES (32u << 20)
 
+enum { CLASS_SERVER, CLASS_LAPTOP };
 extern const char *const config_classes[]; /* NULL-ended: "server", "laptop" */
 extern const struct fw_option config_table[];
 

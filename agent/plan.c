@@ -37,10 +37,10 @@ void plan_sources(
 	for (size_t i = 0; sources[i]; i++) {
 		const struct source_choice *choice = &config->sources[i];
 		struct source_plan *plan = &plans[i];
-		plan->on = true;
+		plan->on = !sources[i]->servers_only || config->class == CLASS_SERVER;
 		if (choice->said != SOURCE_UNSAID)
 			plan->on = choice->said == SOURCE_ON;
-		else if (collector &&
+		else if (plan->on && collector &&
 			!names(collector->sources_on, collector->n_sources_on, sources[i]->name))
 			plan->on = !names(
 				collector->sources_off, collector->n_sources_off, sources[i]->name);

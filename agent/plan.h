@@ -8,7 +8,8 @@
 
 /* Room for one plan for each of sources[]. */
 struct source_plan *plan_new(void);
-/* `settings` may be NULL. All sources are on unless one of the two says off. */
+/* `settings` may be NULL. All sources are on unless one of the two says off; those for
+ * servers alone are off elsewhere, and no collector turns them on. */
 void plan_sources(
 	const struct config *config, const struct settings *settings, struct source_plan *plans);
 int64_t plan_interval_ms(const struct config *config, const struct settings *settings);

@@ -100,6 +100,7 @@ int document_before(const struct machine *m, const char *kind,
 struct source {
 	const char *name, *help;
 	bool slow;          /* reads in a disposable child, every `every_s`; see child.h */
+	bool servers_only;  /* on a device it is off unless its own configuration says on */
 	unsigned every_s;   /* slow sources: default period */
 	unsigned timeout_s; /* slow sources: the child is killed after so long */
 	const struct metric *metrics;

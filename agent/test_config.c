@@ -60,6 +60,7 @@ static void test_everything(void **state)
 	assert_false(plans[config_find_source("load", NULL)].on);
 	assert_true(plans[config_find_source("cpu", NULL)].on);
 	assert_int_equal(plans[config_find_source("packages", NULL)].every_s, 7200);
+	assert_false(plans[config_find_source("peers", NULL)].on); /* a laptop */
 	fw_free(plans);
 	config_done(&config);
 }

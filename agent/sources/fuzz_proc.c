@@ -52,6 +52,8 @@ static const struct {
 	{"proc/vmstat", "vmstat"},
 	{"var/lib/dpkg/status", "packages"},
 	{"proc/cpuinfo", "hardware"},
+	{"proc/net/tcp6", "peers"},
+	{"etc/services", "peers"},
 	{"sys/block/sda/device/model", "hardware"},
 };
 #define COUNT (sizeof files / sizeof files[0])
@@ -70,6 +72,8 @@ static const struct {
 	{"sys/class/net/eth0/address", "02:00:00:00:00:01\n"},
 	{"recorded/systemctl-manager", "Version=252\n"},
 	{"sys/block/sda/size", "8\n"},
+	{"proc/net/tcp",
+		"  0: 00000000:0016 00000000:0000 0A\n  1: 0100000A:0016 0200000A:8000 01\n"},
 };
 
 static char root[] = "/tmp/fenwatch-fuzz-XXXXXX";
