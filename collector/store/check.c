@@ -64,7 +64,7 @@ static void tell_tallies(struct check *check)
 			struct tally *tally = (struct tally *)(void *)l;
 			const struct named_host *host = names_host(&check->names, tally->host);
 			next = l->next;
-			if (check->inspector->on_tally)
+			if (check->inspector->on_tally && !atomic_load(&host->forgotten))
 				check->inspector->on_tally(
 					&(struct store_tally){
 						.labels = host->labels,

@@ -82,6 +82,12 @@ struct host *hosts_get(struct hosts *hosts, uint32_t id)
 	return host;
 }
 
+struct host *hosts_known(struct hosts *hosts, uint32_t id)
+{
+	struct host *host = hosts_get(hosts, id);
+	return host && !atomic_load(&host->name->forgotten) ? host : NULL;
+}
+
 uint32_t hosts_count(struct hosts *hosts)
 {
 	pthread_rwlock_rdlock(&hosts->lock);

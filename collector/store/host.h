@@ -76,7 +76,8 @@ struct hosts {
 void hosts_init(struct hosts *hosts);
 void hosts_done(struct hosts *hosts);
 struct host *hosts_add(struct hosts *hosts, const struct named_host *name);
-struct host *hosts_get(struct hosts *hosts, uint32_t id); /* or NULL */
+struct host *hosts_get(struct hosts *hosts, uint32_t id);   /* or NULL */
+struct host *hosts_known(struct hosts *hosts, uint32_t id); /* NULL also for a forgotten one */
 uint32_t hosts_count(struct hosts *hosts);
 
 /* Reader or writer; the tables that are there stay. */

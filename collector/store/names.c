@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record is an envelope with id u32 and the name itself: a Schema message,
- * or a host's labels as length u16 and bytes, name and value by turns. A record
- * stands alone, so a damaged one takes no other with it.
+ * or a host's labels as length u16 and bytes, name and value by turns; without any,
+ * the host of that id is forgotten. A record stands alone, so a damaged one takes no
+ * other with it.
  */
 #include "names.h"
 
@@ -142,6 +143,13 @@ static void add_host(
 	map_add(&names->host_map, &named->link, hash_labels(labels, n_labels));
 }
 
+/* The record that made it may be damaged: then there is nothing left to hide. */
+static void mark_forgotten(struct names *names, uint32_t id)
+{
+	if (id < names->hosts_capacity && names->hosts[id])
+		atomic_store(&names->hosts[id]->forgotten, true);
+}
+
 /* ---- the files ---- */
 
 static const struct fw_schema *no_base(const uint8_t *hash, void *arg)
@@ -188,8 +196,10 @@ static bool take_host(struct names *names, uint32_t id, const uint8_t *data, siz
 			(labels[n].value = take_text(&scratch, &at, end));
 		n++;
 	}
-	if (sound)
+	if (sound && n > 0)
 		add_host(names, id, labels, n);
+	else if (sound)
+		mark_forgotten(names, id);
 	fw_arena_done(&scratch);
 	return sound;
 }
@@ -349,7 +359,7 @@ static const struct named_host *find_host(
 	struct link *at = map_find(&names->host_map, hash_labels(labels, n_labels));
 	for (; at && !found; at = map_again(at)) {
 		const struct named_host *named = (const struct named_host *)(void *)at;
-		if (same_labels(named, labels, n_labels))
+		if (same_labels(named, labels, n_labels) && !atomic_load(&named->forgotten))
 			found = named;
 	}
 	pthread_rwlock_unlock(&names->lock);
@@ -357,12 +367,10 @@ static const struct named_host *find_host(
 }
 
 /* Writes and syncs the record whose body lies in `record` behind RECORD_HEAD bytes. */
-static int append_name(struct names *names, struct name_file *file, struct fw_buf *record,
-	uint32_t *id, struct fw_err *err)
+static int append_record(struct names *names, struct name_file *file, struct fw_buf *record,
+	uint32_t id, struct fw_err *err)
 {
-	if (file->next_id >= NAME_ID_LIMIT)
-		return fw_fail(err, -ENOSPC, "the store has given out all its ids");
-	put_u32(record->data + ENVELOPE_BYTES, file->next_id);
+	put_u32(record->data + ENVELOPE_BYTES, id);
 	envelope_seal(
 		record->data, MAGIC_NAME, record->length - ENVELOPE_BYTES, names->super->salt);
 	int rc = fw_pwrite(file->fd, record->data, record->length, file->end);
@@ -374,16 +382,31 @@ static int append_name(struct names *names, struct name_file *file, struct fw_bu
 		return fw_fail_sys(err, rc, "cannot sync a name into the store");
 	}
 	file->end += align8(record->length);
-	*id = file->next_id++;
 	return 0;
+}
+
+static int append_name(struct names *names, struct name_file *file, struct fw_buf *record,
+	uint32_t *id, struct fw_err *err)
+{
+	if (file->next_id >= NAME_ID_LIMIT)
+		return fw_fail(err, -ENOSPC, "the store has given out all its ids");
+	int rc = append_record(names, file, record, file->next_id, err);
+	if (rc >= 0)
+		*id = file->next_id++;
+	return rc;
+}
+
+static void begin_record(struct fw_buf *record)
+{
+	memset(fw_buf_reserve(record, RECORD_HEAD), 0, RECORD_HEAD);
+	record->length = RECORD_HEAD;
 }
 
 static int make_schema(
 	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
 {
 	struct fw_buf record = {0};
-	memset(fw_buf_reserve(&record, RECORD_HEAD), 0, RECORD_HEAD);
-	record.length = RECORD_HEAD;
+	begin_record(&record);
 	fw_schema_encode(schema, 0, NULL, &record);
 	int rc = append_name(names, &names->schema_file, &record, id, err);
 	fw_buf_done(&record);
@@ -425,8 +448,7 @@ static int make_host(struct names *names, const struct fw_label *labels, size_t 
 	uint32_t *id, struct fw_err *err)
 {
 	struct fw_buf record = {0};
-	memset(fw_buf_reserve(&record, RECORD_HEAD), 0, RECORD_HEAD);
-	record.length = RECORD_HEAD;
+	begin_record(&record);
 	for (size_t i = 0; i < n_labels; i++) {
 		put_text(&record, labels[i].name);
 		put_text(&record, labels[i].value);
@@ -475,5 +497,22 @@ int names_intern_host(struct names *names, const struct fw_label *labels, size_t
 	}
 	if (found)
 		*id = found->id;
+	return rc;
+}
+
+int names_forget_host(struct names *names, uint32_t id, struct fw_err *err)
+{
+	const struct named_host *host = names_host(names, id);
+	struct fw_buf record = {0};
+	if (!host || atomic_load(&host->forgotten))
+		return fw_fail(err, -ENOENT, "the store has no such host");
+	begin_record(&record);
+	pthread_mutex_lock(&names->growing);
+	int rc = names->failed ? fw_fail(err, -EIO, "the store has failed")
+			       : append_record(names, &names->host_file, &record, id, err);
+	if (rc >= 0)
+		mark_forgotten(names, id);
+	pthread_mutex_unlock(&names->growing);
+	fw_buf_done(&record);
 	return rc;
 }

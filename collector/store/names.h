@@ -2,12 +2,14 @@
  *
  * Two append-only files. A name is synced before its id is given out, so
  * whatever refers to an id was written after it. Ids start at 1, grow, and are
- * never reused. Entries live as long as the store; looking one up takes a read
+ * never reused. A host can be forgotten: another record says so, and whoever comes with its
+ * labels later is another host. Entries live as long as the store; looking one up takes a read
  * lock, making a new one waits for the disk without holding up readers.
  */
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
@@ -35,6 +37,7 @@ struct named_host {
 	uint32_t id;
 	struct fw_label *labels;
 	size_t n_labels;
+	atomic_bool forgotten; /* nothing of it may be read any more */
 };
 
 struct name_file {
@@ -69,6 +72,8 @@ int names_intern_schema(
 	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err);
 int names_intern_host(struct names *names, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err);
+/* Durable when it returns. -ENOENT: there is none of this id. */
+int names_forget_host(struct names *names, uint32_t id, struct fw_err *err);
 const struct named_schema *names_schema(struct names *names, uint32_t id); /* or NULL */
 const struct named_host *names_host(struct names *names, uint32_t id);
 const struct named_schema *names_find_schema(

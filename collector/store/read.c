@@ -250,8 +250,11 @@ static int join_pieces(struct reading *r, struct store_columns *out)
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
 	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
 {
-	struct host *host = hosts_get(&store->hosts, group->host);
+	struct host *host = hosts_known(&store->hosts, group->host);
 	struct table *table = host ? host_table(host, group->schema_id) : NULL;
+	*out = (struct store_columns){.n = 0};
+	if (!host) /* forgotten since it was selected */
+		return 0;
 	if (!table)
 		return fw_fail(err, -ENOENT, "the host has no such series");
 	struct reading r = {
@@ -276,7 +279,7 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
 	int64_t *at_ms, int64_t **cells)
 {
-	struct host *host = hosts_get(&store->hosts, group->host);
+	struct host *host = hosts_known(&store->hosts, group->host);
 	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
 	if (!table)
 		return -ENODATA;

@@ -211,7 +211,7 @@ int store_select(struct store *store, const struct store_matcher *matchers, size
 	s.memos = fw_arena_alloc(arena, s.n_memos * sizeof(struct memo *));
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count; id++) {
-		struct host *host = hosts_get(&store->hosts, id);
+		struct host *host = hosts_known(&store->hosts, id);
 		if (host)
 			select_host(&s, host);
 	}

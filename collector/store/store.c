@@ -221,6 +221,19 @@ int store_host_intern(struct store *store, const struct fw_label *labels, size_t
 	return rc;
 }
 
+int store_host_forget(struct store *store, uint32_t id, struct fw_err *err)
+{
+	int rc = names_forget_host(&store->names, id, err);
+	if (rc < 0)
+		look_at_names(store);
+	return rc;
+}
+
+bool store_host_is_known(struct store *store, uint32_t id)
+{
+	return hosts_known(&store->hosts, id) != NULL;
+}
+
 /* ---- handing over ---- */
 
 void store_submit(struct store *store, struct store_entry *entry)
@@ -258,7 +271,7 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 	struct store_host *all = fw_arena_alloc(arena, count * sizeof *all + 1);
 	size_t n = 0;
 	for (uint32_t id = 0; id < count; id++) {
-		struct host *host = hosts_get(&store->hosts, id);
+		struct host *host = hosts_known(&store->hosts, id);
 		if (!host)
 			continue;
 		pthread_mutex_lock(&host->lock);
@@ -330,7 +343,7 @@ void store_stat(struct store *store, struct store_stat *out)
 	add_ring(store, out);
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count; id++) {
-		struct host *host = hosts_get(&store->hosts, id);
+		struct host *host = hosts_known(&store->hosts, id);
 		if (!host)
 			continue;
 		out->hosts++;

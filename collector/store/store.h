@@ -66,6 +66,12 @@ int store_schema_find(
 int store_host_intern(struct store *store, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err);
 
+/* From when it returns on nothing of this host can be read, after a restart neither; its
+ * blocks stay in the ring until that has turned. Whoever comes with its labels later is
+ * another host. -ENOENT. */
+int store_host_forget(struct store *store, uint32_t id, struct fw_err *err);
+bool store_host_is_known(struct store *store, uint32_t id); /* and not forgotten */
+
 /* ---- writing; any thread ---- */
 
 enum store_lane { STORE_LIVE, STORE_BACKLOG, STORE_LANES };

@@ -126,6 +126,66 @@ static void test_matchers(void **state)
 }
 
 /* The ring is small: what is old goes, the budget stays, the newest is there. */
+/* What a forgotten host has sent cannot be read, now or after a restart, and who comes
+ * with its labels begins with nothing. */
+static void test_forgets(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct sender sender = {0};
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	struct store_columns columns;
+	struct store_host *hosts;
+	size_t n;
+	kit_init(&kit);
+	uint32_t other = kit_host(&kit, "beta");
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
+					 start_ms() + i * STEP, 1, STEP, i == 0),
+			STORE_DURABLE);
+	assert_int_equal(
+		store_select(kit.store, NULL, 0, start_ms(), kit_now_ms, &arena, &groups, &n, NULL),
+		0);
+	assert_int_equal(n, 1);
+	assert_int_equal(store_host_forget(kit.store, kit.host, NULL), 0);
+	assert_int_equal(store_host_forget(kit.store, kit.host, NULL), -ENOENT);
+	/* By one who had found it before. */
+	assert_int_equal(
+		store_read(kit.store, &groups[0], start_ms(), kit_now_ms, &arena, &columns, NULL),
+		0);
+	assert_int_equal(columns.n, 0);
+	/* What is still on its way is taken, and seen by nobody. */
+	assert_int_equal(
+		sender_send(&sender, STORE_LIVE, kit.host, kit.schema, kit_now_ms, 1, STEP, true),
+		STORE_DURABLE);
+	for (int again = 0; again < 3; again++) {
+		assert_false(store_host_is_known(kit.store, kit.host));
+		assert_true(store_host_is_known(kit.store, other));
+		assert_int_equal(store_hosts(kit.store, &arena, &hosts), 1);
+		assert_string_equal(hosts[0].labels[0].value, "beta");
+		assert_int_equal(
+			store_select(kit.store, NULL, 0, 0, INT64_MAX, &arena, &groups, &n, NULL),
+			0);
+		assert_int_equal(n, 0);
+		kit_reopen(&kit);
+	}
+	uint32_t anew = kit_host(&kit, "alpha");
+	assert_int_not_equal(anew, kit.host);
+	sender_begin(&sender, &kit, 1, 8);
+	assert_int_equal(
+		sender_send(&sender, STORE_LIVE, anew, kit.schema, kit_now_ms, 1, STEP, true),
+		STORE_DURABLE);
+	assert_int_equal(kit_count(&kit, anew, true), 1);
+	kit_reopen(&kit);
+	assert_int_equal(kit_host(&kit, "alpha"), anew);
+	assert_int_equal(kit_count(&kit, anew, true), 1);
+	assert_int_equal(kit_check(kit.dir), 0);
+	fw_arena_done(&arena);
+	kit_done(&kit);
+}
+
 static void test_ring_wraps(void **state)
 {
 	(void)state;
@@ -293,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_latest_and_hosts),
 		cmocka_unit_test(test_matchers),
 		cmocka_unit_test(test_readers_miss_nothing),
+		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_ring_wraps),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_tells_how_far_the_first_start_is),
