@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
 
+#include "aptphase.h"
 #include "aptpins.h"
 #include "debversion.h"
 
@@ -20,6 +22,7 @@ struct package {
 	int16_t priority;      /* of `best` */
 	uint8_t from, is_from; /* index + 1 of an origin: of `best`, and of what is installed */
 	bool held, listed;
+	bool phased;   /* `best` waits for this machine's turn */
 	bool security; /* an archive for security has a version above the installed one */
 };
 
@@ -33,6 +36,7 @@ struct apt {
 	uint32_t n_origins;
 	struct aptpins pins;
 	char native[32]; /* dpkg's own architecture is the machine's */
+	char machine_id[40];
 };
 
 struct apt *apt_new(void)
@@ -49,6 +53,11 @@ void apt_free(struct apt *a)
 	fw_free(a->slots);
 	aptpins_done(&a->pins);
 	fw_free(a);
+}
+
+void apt_set_machine_id(struct apt *a, const char *id)
+{
+	snprintf(a->machine_id, sizeof a->machine_id, "%s", id);
 }
 
 static uint32_t hash_name(const char *name)
@@ -160,10 +169,18 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 	return 0;
 }
 
+/* "Sat, 21 Nov 2026 00:53:02 UTC", as in mail (RFC 5322) and always in UTC. */
+static int64_t date_of(const char *text)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S", &tm);
+	return end && *end == ' ' ? (int64_t)timegm(&tm) : 0;
+}
+
 /* A signed file begins with a paragraph of the signature's. */
 int apt_read_release(int fd, struct apt_archive *out)
 {
-	char not_automatic[8], but_upgrades[8];
+	char not_automatic[8], but_upgrades[8], date[64];
 	const struct deb822_field fields[] = {
 		{"Origin", out->origin, sizeof out->origin},
 		{"Label", out->label, sizeof out->label},
@@ -171,6 +188,7 @@ int apt_read_release(int fd, struct apt_archive *out)
 		{"Codename", out->codename, sizeof out->codename},
 		{"NotAutomatic", not_automatic, sizeof not_automatic},
 		{"ButAutomaticUpgrades", but_upgrades, sizeof but_upgrades},
+		{"Date", date, sizeof date},
 	};
 	*out = (struct apt_archive){.origin = ""};
 	struct deb822 *r = fw_alloc(sizeof *r);
@@ -183,6 +201,7 @@ int apt_read_release(int fd, struct apt_archive *out)
 	fw_free(r);
 	out->not_automatic = strcmp(not_automatic, "yes") == 0;
 	out->but_automatic_upgrades = strcmp(but_upgrades, "yes") == 0;
+	out->date_s = rc < 0 ? 0 : date_of(date);
 	return rc < 0 ? rc : 0;
 }
 
@@ -207,7 +226,7 @@ static int16_t usual_priority(const struct apt_archive *archive)
 /* The origin's index + 1; those past the limit share the last one. */
 static uint8_t origin_of(struct apt *a, const struct apt_archive *archive, const char *arch)
 {
-	struct apt_origin origin = {.arch = ""};
+	struct apt_origin origin = {.date_s = archive->date_s};
 	char *at = origin.text;
 	at = stpcpy(stpcpy(at, archive->origin), ":");
 	at = stpcpy(stpcpy(at, archive->codename), "/");
@@ -215,16 +234,37 @@ static uint8_t origin_of(struct apt *a, const struct apt_archive *archive, const
 	memcpy(origin.arch, arch, strlen(arch) + 1);
 	for (uint32_t i = 0; i < a->n_origins; i++)
 		if (strcmp(a->origins[i].text, origin.text) == 0 &&
-			strcmp(a->origins[i].arch, arch) == 0)
+			strcmp(a->origins[i].arch, arch) == 0) {
+			if (a->origins[i].date_s < archive->date_s)
+				a->origins[i].date_s = archive->date_s;
 			return (uint8_t)(i + 1);
+		}
 	if (a->n_origins < APT_ORIGINS_LIMIT)
 		a->origins[a->n_origins++] = origin;
 	return (uint8_t)a->n_origins;
 }
 
-static void consider(struct apt *a, struct package *p, const char *version, const char *arch,
-	const struct apt_archive *archive)
+/* A paragraph of a list. */
+struct listed {
+	char name[APT_TEXT], source[2 * APT_TEXT], arch[32], version[APT_TEXT], percentage[8];
+};
+
+/* "Source: glibc (2.36-9)", or the package's own name and version. */
+static bool is_phased(const struct apt *a, const struct listed *l)
 {
+	char source[sizeof l->source], version[sizeof l->source];
+	uint64_t percentage;
+	if (fw_parse_u64(l->percentage, &percentage) < 0 || percentage >= 100)
+		return false;
+	int n = sscanf(l->source, "%255s (%255[^)])", source, version);
+	return aptphase_is_later(n > 0 ? source : l->name, n > 1 ? version : l->version,
+		a->machine_id, (unsigned)percentage);
+}
+
+static void consider(
+	struct apt *a, struct package *p, const struct listed *l, const struct apt_archive *archive)
+{
+	const char *version = l->version, *arch = l->arch;
 	p->listed = true;
 	int above = debversion_compare(version, p->version);
 	if (above < 0)
@@ -241,6 +281,7 @@ static void consider(struct apt *a, struct package *p, const char *version, cons
 	if (priority < p->priority || (priority == p->priority && better <= 0))
 		return;
 	p->priority = priority;
+	p->phased = above > 0 && is_phased(a, l);
 	if (better != 0) {
 		p->best = above ? fw_arena_strdup(&a->text, version) : p->version;
 		p->from = above ? origin_of(a, archive, arch) : 0;
@@ -249,23 +290,36 @@ static void consider(struct apt *a, struct package *p, const char *version, cons
 
 int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, struct fw_err *err)
 {
-	char name[APT_TEXT], arch[32], version[APT_TEXT];
+	struct listed l;
 	const struct deb822_field fields[] = {
-		{"Package", name, sizeof name},
-		{"Architecture", arch, sizeof arch},
-		{"Version", version, sizeof version},
+		{"Package", l.name, sizeof l.name},
+		{"Source", l.source, sizeof l.source},
+		{"Architecture", l.arch, sizeof l.arch},
+		{"Version", l.version, sizeof l.version},
+		{"Phased-Update-Percentage", l.percentage, sizeof l.percentage},
 	};
 	struct deb822 *r = fw_alloc(sizeof *r);
 	deb822_init(r, fd);
 	int rc;
-	while ((rc = deb822_next(r, fields, 3)) > 0) {
-		struct package *p =
-			name[0] && arch[0] && version[0] ? find_package(a, name, arch) : NULL;
+	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
+		bool is_whole = l.name[0] && l.arch[0] && l.version[0];
+		struct package *p = is_whole ? find_package(a, l.name, l.arch) : NULL;
 		if (p)
-			consider(a, p, version, arch, archive);
+			consider(a, p, &l, archive);
 	}
 	fw_free(r);
 	return rc < 0 ? fw_fail_sys(err, rc, "a list of apt's") : 0;
+}
+
+static bool is_pending(const struct package *p)
+{
+	return debversion_compare(p->best, p->version) > 0;
+}
+
+/* What is for security is for all at once. */
+static bool waits_its_turn(const struct package *p)
+{
+	return p->phased && !p->security;
 }
 
 static void summarise_package(const struct package *p, struct apt_summary *out)
@@ -274,16 +328,15 @@ static void summarise_package(const struct package *p, struct apt_summary *out)
 		out->origins[p->is_from - 1].installed++;
 	if (!p->listed)
 		out->obsolete++;
-	if (debversion_compare(p->best, p->version) <= 0)
+	if (!is_pending(p))
 		return;
 	if (p->security)
 		out->security_pending++;
 	else
 		out->other_pending++;
-	if (p->held) {
-		out->held++;
+	out->held += p->held;
+	if (p->held || waits_its_turn(p))
 		return;
-	}
 	out->security_upgrades += p->security;
 	out->origins[p->from - 1].pending++;
 }
@@ -310,6 +363,33 @@ void apt_inventory(const struct apt *a, struct document *out)
 	}
 }
 
+void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void *arg), void *arg)
+{
+	for (uint32_t i = 0; i < a->n_packages; i++) {
+		const struct package *p = &a->packages[i];
+		if (!is_pending(p))
+			continue;
+		const struct apt_fix fix = {
+			.name = p->name,
+			.arch = p->arch,
+			.source = p->source ? p->source : p->name,
+			.installed = p->version,
+			.candidate = p->best,
+			.origin = &a->origins[p->from - 1],
+			.security = p->security,
+			.held = p->held,
+			.phased = waits_its_turn(p),
+		};
+		each(&fix, arg);
+	}
+}
+
+const char *apt_installed(const struct apt *a, const char *name, const char *arch)
+{
+	const struct package *p = find_package(a, name, arch);
+	return p ? p->version : NULL;
+}
+
 #define KERNEL "linux-image-"
 
 /* What follows the version: "-amd64", "-generic". */
@@ -326,16 +406,34 @@ static bool is_kernel(const struct package *p, const char *flavour)
 		release[0] <= '9' && strcmp(flavour_of(release), flavour) == 0;
 }
 
-bool apt_has_newer_kernel(const struct apt *a, const char *release)
+/* "#1 SMP PREEMPT_DYNAMIC Debian 6.1.159-1 (2025-12-30)": the package that was built. */
+static bool is_older_build(const char *build, const char *installed)
+{
+	char version[APT_TEXT];
+	const char *at = strstr(build, " Debian ");
+	return at && sscanf(at, " Debian %127s", version) == 1 &&
+		debversion_compare(version, installed) < 0;
+}
+
+bool apt_has_newer_kernel(
+	const struct apt *a, const char *release, const char *build, struct apt_kernel *out)
 {
 	const char *flavour = flavour_of(release);
-	bool newer = false, known = false;
+	const struct package *newest = NULL, *running = NULL;
 	for (uint32_t i = 0; i < a->n_packages; i++) {
-		if (!is_kernel(&a->packages[i], flavour))
+		const struct package *p = &a->packages[i];
+		if (!is_kernel(p, flavour))
 			continue;
-		int order = debversion_compare(a->packages[i].name + strlen(KERNEL), release);
-		newer = newer || order > 0;
-		known = known || order == 0;
+		int order = debversion_compare(p->name + strlen(KERNEL), release);
+		if (order == 0)
+			running = p;
+		if (order > 0 && (!newest || debversion_compare(p->name, newest->name) > 0))
+			newest = p;
 	}
-	return newer && known;
+	if (running && !newest && is_older_build(build, running->version))
+		newest = running;
+	if (!running || !newest)
+		return false;
+	*out = (struct apt_kernel){newest->name, newest->arch, newest->version};
+	return true;
 }

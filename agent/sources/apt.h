@@ -27,6 +27,7 @@
 struct apt_origin {
 	char text[3 * APT_TEXT]; /* "Debian:bookworm-security/stable-security" */
 	char arch[32];
+	int64_t date_s;     /* of its Release file; 0: it has none */
 	uint32_t installed; /* packages whose installed version is from here */
 	uint32_t pending;   /* upgrades that apt would make from here */
 };
@@ -44,12 +45,23 @@ struct apt_summary {
 struct apt_archive {
 	char origin[APT_TEXT], label[APT_TEXT], suite[APT_TEXT], codename[APT_TEXT];
 	bool not_automatic, but_automatic_upgrades;
+	int64_t date_s; /* when it was made; 0: it does not say */
+};
+
+/* A version that apt has for a package, above the installed one. */
+struct apt_fix {
+	const char *name, *arch, *source, *installed, *candidate;
+	const struct apt_origin *origin;
+	bool security, held;
+	bool phased; /* it waits for this machine's turn */
 };
 
 struct apt;
 
 struct apt *apt_new(void);
 void apt_free(struct apt *a);
+/* Whose turn it is in a phased update; before any list is read. */
+void apt_set_machine_id(struct apt *a, const char *id);
 int apt_read_status(struct apt *a, int fd, struct fw_err *err);
 int apt_read_release(int fd, struct apt_archive *out);
 void apt_read_preferences(struct apt *a, int fd);
@@ -58,5 +70,16 @@ void apt_summarise(const struct apt *a, struct apt_summary *out);
 /* Items NAME:ARCHITECTURE with version, source (where it is another than the name)
  * and the origin of what is installed. */
 void apt_inventory(const struct apt *a, struct document *out);
-/* True when a kernel newer than `release`, of its flavour, is installed beside it. */
-bool apt_has_newer_kernel(const struct apt *a, const char *release);
+void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void *arg), void *arg);
+/* The installed version, or NULL. */
+const char *apt_installed(const struct apt *a, const char *name, const char *arch);
+
+/* The kernel that the next start will run, where it is another than the running one. */
+struct apt_kernel {
+	const char *package, *arch, *version;
+};
+
+/* True when a kernel newer than `release`, of its flavour, is installed beside it, or
+ * when its own package is newer than the `build` that runs (/proc/sys/kernel/version). */
+bool apt_has_newer_kernel(
+	const struct apt *a, const char *release, const char *build, struct apt_kernel *out);

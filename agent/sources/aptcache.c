@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "fenwatch-packages 1 FINGERPRINT", a line of counts, and a line for each origin:
- * installed, pending, architecture, name. The counts say how many origins follow. */
+/* "fenwatch-packages 2 FINGERPRINT", a line of counts, and a line for each origin:
+ * installed, pending, date of its Release file, architecture, name. The counts say how many origins follow. */
 #include "aptcache.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #include "parse.h"
 
-#define MAGIC "fenwatch-packages 1 "
+#define MAGIC "fenwatch-packages 2 "
 #define FILE_LIMIT ((size_t)256 << 10)
 
 static char *path_in(const char *folder)
@@ -25,12 +25,13 @@ void aptcache_save(const char *folder, uint64_t fingerprint, const struct apt_ou
 	const struct apt_summary *s = &outcome->summary;
 	struct fw_buf text = {0};
 	fw_buf_printf(&text, MAGIC "%" PRIu64 "\n", fingerprint);
-	fw_buf_printf(&text, "%u %u %u %u %u %u %u %u\n", outcome->n_unreadable,
-		outcome->newer_kernel, s->security_pending, s->other_pending, s->security_upgrades,
-		s->held, s->obsolete, s->n_origins);
+	fw_buf_printf(&text, "%u %u %" PRIi64 " %u %u %u %u %u %u\n", outcome->n_unreadable,
+		outcome->newer_kernel, outcome->kernel_s, s->security_pending, s->other_pending,
+		s->security_upgrades, s->held, s->obsolete, s->n_origins);
 	for (uint32_t i = 0; i < s->n_origins; i++)
-		fw_buf_printf(&text, "%u %u %s %s\n", s->origins[i].installed,
-			s->origins[i].pending, s->origins[i].arch, s->origins[i].text);
+		fw_buf_printf(&text, "%u %u %" PRIi64 " %s %s\n", s->origins[i].installed,
+			s->origins[i].pending, s->origins[i].date_s, s->origins[i].arch,
+			s->origins[i].text);
 	char *path = path_in(folder);
 	fw_file_replace(path, text.data, text.length, 0600, NULL);
 	fw_free(path);
@@ -51,9 +52,10 @@ static bool cut_counts(struct fw_cursor *c, struct apt_outcome *out)
 	struct apt_summary *s = &out->summary;
 	uint32_t newer_kernel;
 	if (!cut_count(c, &out->n_unreadable) || !cut_count(c, &newer_kernel) ||
-		!cut_count(c, &s->security_pending) || !cut_count(c, &s->other_pending) ||
-		!cut_count(c, &s->security_upgrades) || !cut_count(c, &s->held) ||
-		!cut_count(c, &s->obsolete) || !cut_count(c, &s->n_origins))
+		!fw_cut_i64(c, &out->kernel_s) || !cut_count(c, &s->security_pending) ||
+		!cut_count(c, &s->other_pending) || !cut_count(c, &s->security_upgrades) ||
+		!cut_count(c, &s->held) || !cut_count(c, &s->obsolete) ||
+		!cut_count(c, &s->n_origins))
 		return false;
 	out->newer_kernel = newer_kernel != 0;
 	return s->n_origins <= APT_ORIGINS_LIMIT;
@@ -62,21 +64,20 @@ static bool cut_counts(struct fw_cursor *c, struct apt_outcome *out)
 static bool cut_origin(struct fw_cursor *c, struct apt_origin *o)
 {
 	if (!cut_count(c, &o->installed) || !cut_count(c, &o->pending) ||
-		!cut_name(c, ' ', o->arch, sizeof o->arch) ||
+		!fw_cut_i64(c, &o->date_s) || !cut_name(c, ' ', o->arch, sizeof o->arch) ||
 		(size_t)(c->end - c->at) >= sizeof o->text)
 		return false;
 	memcpy(o->text, c->at, (size_t)(c->end - c->at));
 	return true;
 }
 
-static bool parse(struct fw_cursor c, uint64_t wanted, struct apt_outcome *out)
+static bool parse(struct fw_cursor c, uint64_t *fingerprint, struct apt_outcome *out)
 {
 	struct fw_cursor line;
-	uint64_t fingerprint;
 	*out = (struct apt_outcome){.n_unreadable = 0};
 	if (c.at == c.end || c.end[-1] != '\n' || !fw_cut_line(&c, &line) ||
-		!fw_cut_literal(&line, MAGIC) || !fw_cut_u64(&line, &fingerprint) ||
-		fingerprint != wanted || !fw_cut_line(&c, &line) || !cut_counts(&line, out))
+		!fw_cut_literal(&line, MAGIC) || !fw_cut_u64(&line, fingerprint) ||
+		!fw_cut_line(&c, &line) || !cut_counts(&line, out))
 		return false;
 	for (uint32_t i = 0; i < out->summary.n_origins; i++)
 		if (!fw_cut_line(&c, &line) || !cut_origin(&line, &out->summary.origins[i]))
@@ -84,19 +85,16 @@ static bool parse(struct fw_cursor c, uint64_t wanted, struct apt_outcome *out)
 	return c.at == c.end;
 }
 
-bool aptcache_load(const char *folder, uint64_t fingerprint, struct apt_outcome *out)
+bool aptcache_load(const char *folder, uint64_t *fingerprint, struct apt_outcome *out)
 {
 	struct fw_buf text = {0};
 	char *path = path_in(folder);
-	struct apt_outcome found = {0};
-	bool same = false;
+	bool sound = false;
 	if (fw_file_read(path, FILE_LIMIT, &text, NULL) >= 0 && text.data) {
 		const char *at = (const char *)text.data;
-		same = parse((struct fw_cursor){at, at + text.length}, fingerprint, &found);
+		sound = parse((struct fw_cursor){at, at + text.length}, fingerprint, out);
 	}
-	if (same)
-		*out = found;
 	fw_free(path);
 	fw_buf_done(&text);
-	return same;
+	return sound;
 }

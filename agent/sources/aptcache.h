@@ -15,8 +15,10 @@ struct apt_outcome {
 	struct apt_summary summary;
 	uint32_t n_unreadable; /* lists */
 	bool newer_kernel;     /* than the running one is installed */
+	int64_t kernel_s;      /* since when; 0: there is none, or nothing tells */
 };
 
 /* A failure to save costs no more than working it out again. */
 void aptcache_save(const char *folder, uint64_t fingerprint, const struct apt_outcome *outcome);
-bool aptcache_load(const char *folder, uint64_t fingerprint, struct apt_outcome *out);
+/* False where nothing is kept. What it was worked out from may have changed. */
+bool aptcache_load(const char *folder, uint64_t *fingerprint, struct apt_outcome *out);

@@ -19,6 +19,7 @@
 
 #include "apt.h"
 #include "aptcache.h"
+#include "aptfixes.h"
 
 enum {
 	UPGRADES,
@@ -28,6 +29,7 @@ enum {
 	OBSOLETE,
 	CACHE_TIME,
 	REBOOT,
+	REBOOT_SINCE,
 	PENDING,
 	SOURCE_OK,
 };
@@ -47,6 +49,10 @@ static const struct metric metrics[] = {
 		"When apt last fetched its lists.", 3, 1},
 	[REBOOT] = {"node_reboot_required", FW_GAUGE, "",
 		"Node reboot is required for software updates.", 0, 1},
+	[REBOOT_SINCE] = {"fenwatch_reboot_required_since_timestamp_seconds", FW_GAUGE, "seconds",
+		"Since when a reboot is required, by what tells so: flag (/run/reboot-required) or "
+		"kernel (a newer one is installed than runs).",
+		3, 1},
 	[PENDING] = {"fenwatch_patch_pending", FW_GAUGE, "",
 		"Updates that are not installed, held ones included.", 0, 1},
 	[SOURCE_OK] = {"fenwatch_patch_source_ok", FW_GAUGE, "",
@@ -64,6 +70,9 @@ struct packages {
 	uint32_t n_lists, n_releases;
 	uint64_t fingerprint;
 	struct apt_outcome outcome;
+	struct apt_outcome before; /* of the read before, and of which files */
+	uint64_t before_fingerprint;
+	bool has_before;
 };
 
 static void mix(struct packages *p, const void *data, size_t length)
@@ -120,14 +129,18 @@ static int on_preferences(struct machine *m, const char *name, void *arg)
 
 static int look_at_files(struct packages *p, struct machine *m, struct fw_err *err)
 {
-	const char *kernel;
+	static const char *const running[] = {
+		"proc/sys/kernel/osrelease", "proc/sys/kernel/version"};
+	const char *line;
 	p->fingerprint = 14695981039346656037u;
 	if (mix_file(p, m, "var/lib/dpkg/status") < 0)
 		return fw_fail(err, -ENODATA, "this machine has no /var/lib/dpkg/status");
+	mix_file(p, m, "run/reboot-required.pkgs");
 	mix_file(p, m, "etc/apt/preferences");
 	machine_list(m, "etc/apt/preferences.d", on_preferences, p);
-	if (machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0)
-		mix(p, kernel, strlen(kernel));
+	for (size_t i = 0; i < COUNT(running); i++)
+		if (machine_read_line(m, running[i], &line) == 0)
+			mix(p, line, strlen(line));
 	int rc = machine_list(m, LISTS, on_list, p);
 	mix(p, &p->outcome.n_unreadable, sizeof p->outcome.n_unreadable);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
@@ -199,23 +212,62 @@ static void read_list(struct packages *p, struct apt *apt, struct machine *m, co
 		fw_close(fd);
 }
 
+/* dpkg writes a package's list of files when it installs it. */
+static int64_t find_installed_s(struct machine *m, const struct apt_kernel *kernel)
+{
+	struct machine_file file;
+	char path[512];
+	snprintf(path, sizeof path, "var/lib/dpkg/info/%s.list", kernel->package);
+	return machine_stat(m, path, &file) == 0 ? file.mtime_ms / 1000 : 0;
+}
+
+static bool find_kernel(
+	struct packages *p, const struct apt *apt, struct machine *m, struct apt_kernel *out)
+{
+	char release[APT_TEXT];
+	const char *line;
+	if (machine_read_line(m, "proc/sys/kernel/osrelease", &line) < 0)
+		return false;
+	snprintf(release, sizeof release, "%s", line);
+	if (machine_read_line(m, "proc/sys/kernel/version", &line) < 0)
+		line = "";
+	p->outcome.newer_kernel = apt_has_newer_kernel(apt, release, line, out);
+	if (p->outcome.newer_kernel)
+		p->outcome.kernel_s = find_installed_s(m, out);
+	return p->outcome.newer_kernel;
+}
+
+static void give_inventory(struct packages *p, const struct apt *apt, struct machine *m)
+{
+	struct apt_kernel kernel;
+	struct machine_file file;
+	bool newer = find_kernel(p, apt, m, &kernel);
+	const struct aptfixes from = {
+		.before = p->has_before ? &p->before.summary : NULL,
+		.made_from = p->fingerprint,
+		.reboot_flag = machine_stat(m, "run/reboot-required", &file) == 0,
+		.kernel = newer ? &kernel : NULL,
+	};
+	struct document *inventory = document_begin(m, "packages");
+	document_made_from(inventory, p->fingerprint);
+	apt_inventory(apt, inventory);
+	aptfixes_give(apt, m, &from);
+}
+
 static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 {
+	const char *id;
 	struct apt *apt = apt_new();
 	int rc = read_status(apt, m, err);
 	if (rc == 0) {
+		if (machine_read_line(m, "etc/machine-id", &id) == 0)
+			apt_set_machine_id(apt, id);
 		read_preferences_file(apt, m, "etc/apt/preferences");
 		machine_list(m, "etc/apt/preferences.d", on_preferences_read, apt);
 		for (uint32_t i = 0; i < p->n_lists; i++)
 			read_list(p, apt, m, p->lists[i]);
 		apt_summarise(apt, &p->outcome.summary);
-		struct document *inventory = document_begin(m, "packages");
-		document_made_from(inventory, p->fingerprint);
-		apt_inventory(apt, inventory);
-		const char *kernel;
-		p->outcome.newer_kernel =
-			machine_read_line(m, "proc/sys/kernel/osrelease", &kernel) == 0 &&
-			apt_has_newer_kernel(apt, kernel);
+		give_inventory(p, apt, m);
 	}
 	apt_free(apt);
 	return rc;
@@ -263,11 +315,18 @@ static void add_unless_unproven(
 		sweep_add_plain(out, &metrics[metric], count);
 }
 
-static bool is_reboot_required(const struct packages *p, struct machine *m)
+static void add_reboot(const struct packages *p, struct machine *m, struct sweep *out)
 {
 	struct machine_file file;
-	return p->outcome.newer_kernel || machine_stat(m, "run/reboot-required", &file) == 0 ||
+	bool flag = machine_stat(m, "run/reboot-required", &file) == 0 ||
 		machine_stat(m, "var/run/reboot-required", &file) == 0;
+	sweep_add_plain(out, &metrics[REBOOT], flag || p->outcome.newer_kernel);
+	if (flag)
+		sweep_add(out, &metrics[REBOOT_SINCE], file.mtime_ms,
+			SWEEP_LABELS("detector", "flag"));
+	if (p->outcome.newer_kernel && p->outcome.kernel_s)
+		sweep_add(out, &metrics[REBOOT_SINCE], p->outcome.kernel_s * 1000,
+			SWEEP_LABELS("detector", "kernel"));
 }
 
 static void add_all(const struct packages *p, struct machine *m, struct sweep *out)
@@ -285,15 +344,20 @@ static void add_all(const struct packages *p, struct machine *m, struct sweep *o
 		sweep_add_plain(out, &metrics[OBSOLETE], s->obsolete);
 	if (fetched_ms)
 		sweep_add_plain(out, &metrics[CACHE_TIME], fetched_ms);
-	sweep_add_plain(out, &metrics[REBOOT], is_reboot_required(p, m));
+	add_reboot(p, m, out);
 	sweep_add(out, &metrics[SOURCE_OK], proven, SWEEP_LABELS("source", "apt"));
 }
 
 /* Worked out before of the same files, and the inventory given. */
 static bool is_known(struct packages *p, struct machine *m)
 {
-	return m->var && document_is_kept(m, "packages", p->fingerprint) &&
-		aptcache_load(m->var, p->fingerprint, &p->outcome);
+	p->has_before = m->var && aptcache_load(m->var, &p->before_fingerprint, &p->before);
+	if (!p->has_before || p->before_fingerprint != p->fingerprint ||
+		!document_is_kept(m, "packages", p->fingerprint) ||
+		!document_is_kept(m, "patches", p->fingerprint))
+		return false;
+	p->outcome = p->before;
+	return true;
 }
 
 static int read_packages(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
@@ -313,7 +377,7 @@ static int read_packages(void *state, struct machine *m, struct sweep *out, stru
 	return rc;
 }
 
-static const char *const documents[] = {"packages", NULL};
+static const char *const documents[] = {"packages", "patches", NULL};
 
 const struct source source_packages = {
 	.name = "packages",

@@ -20,6 +20,7 @@
 #include "../documents.h"
 #include "apt.h"
 #include "aptcache.h"
+#include "aptphase.h"
 
 static int file_of(const char *text)
 {
@@ -29,13 +30,14 @@ static int file_of(const char *text)
 	return fd;
 }
 
-static const struct apt_archive stable = {"Debian", "Debian", "stable", "bookworm", false, false};
+static const struct apt_archive stable = {
+	"Debian", "Debian", "stable", "bookworm", false, false, 0};
 static const struct apt_archive security = {
-	"Debian", "Debian-Security", "stable-security", "bookworm-security", false, false};
+	"Debian", "Debian-Security", "stable-security", "bookworm-security", false, false, 0};
 static const struct apt_archive backports = {
-	"Debian Backports", "", "stable-backports", "bookworm-backports", true, true};
+	"Debian Backports", "", "stable-backports", "bookworm-backports", true, true, 0};
 static const struct apt_archive experimental = {
-	"Debian", "Debian", "experimental", "rc-buggy", true, false};
+	"Debian", "Debian", "experimental", "rc-buggy", true, false, 0};
 
 static const char status[] =
 	"Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21\n\n"
@@ -195,10 +197,17 @@ static void test_newer_kernel(void **state)
 	int fd = file_of(kernels);
 	assert_int_equal(apt_read_status(a, fd, NULL), 0);
 	fw_close(fd);
-	assert_true(apt_has_newer_kernel(a, "6.1.0-9-amd64"));
-	assert_false(apt_has_newer_kernel(a, "6.1.0-21-amd64"));
-	assert_false(apt_has_newer_kernel(a, "6.1.0-9-rt"));    /* another flavour */
-	assert_false(apt_has_newer_kernel(a, "5.0.0-1-amd64")); /* not dpkg's kernel */
+	struct apt_kernel kernel;
+	static const char same[] = "#1 SMP Debian 1-1 (2025-12-30)";
+	static const char older[] = "#1 SMP Debian 0.9-1 (2025-12-01)";
+	assert_true(apt_has_newer_kernel(a, "6.1.0-9-amd64", same, &kernel));
+	assert_string_equal(kernel.package, "linux-image-6.1.0-21-amd64");
+	assert_false(apt_has_newer_kernel(a, "6.1.0-21-amd64", same, &kernel));
+	assert_true(apt_has_newer_kernel(a, "6.1.0-21-amd64", older, &kernel));
+	assert_string_equal(kernel.package, "linux-image-6.1.0-21-amd64");
+	/* Another flavour; not dpkg's kernel. */
+	assert_false(apt_has_newer_kernel(a, "6.1.0-9-rt", same, &kernel));
+	assert_false(apt_has_newer_kernel(a, "5.0.0-1-amd64", same, &kernel));
 	apt_free(a);
 }
 
@@ -261,7 +270,7 @@ static void test_empty_status(void **state)
 	apt_free(a);
 }
 
-/* Only what is whole and of the same files is taken. */
+/* Only what is whole is taken. */
 static void test_cache(void **state)
 {
 	(void)state;
@@ -272,19 +281,20 @@ static void test_cache(void **state)
 	saved.summary = (struct apt_summary){.security_pending = 2,
 		.held = 7,
 		.n_origins = 2,
-		.origins = {{"A b:c/d", "amd64", 5, 6}, {":/", "all", 0, 1}}};
-	assert_false(aptcache_load(folder, 42, &loaded));
+		.origins = {{"A b:c/d", "amd64", 1795390000, 5, 6}, {":/", "all", 0, 0, 1}}};
+	uint64_t fingerprint;
+	assert_false(aptcache_load(folder, &fingerprint, &loaded));
 	aptcache_save(folder, 42, &saved);
-	assert_true(aptcache_load(folder, 42, &loaded));
+	assert_true(aptcache_load(folder, &fingerprint, &loaded));
 	assert_memory_equal(&loaded, &saved, sizeof saved);
-	assert_false(aptcache_load(folder, 43, &loaded));
+	assert_int_equal(fingerprint, 42);
 	struct fw_buf whole = {0};
 	assert_true(fw_file_read(path, 4096, &whole, NULL) >= 0);
 	for (size_t length = 0; length < whole.length; length++) {
 		int fd = fw_open(path, O_WRONLY | O_TRUNC, 0);
 		assert_int_equal(fw_write(fd, whole.data, length), 0);
 		fw_close(fd);
-		assert_false(aptcache_load(folder, 42, &loaded));
+		assert_false(aptcache_load(folder, &fingerprint, &loaded));
 	}
 	fw_buf_done(&whole);
 	fw_unlink(path);
@@ -314,10 +324,26 @@ static void test_inventory(void **state)
 	documents_free(m.documents);
 }
 
+/* Numbers that GNU's C++ library draws. Where a machine has no id it takes all. */
+static void test_a_phased_update(void **state)
+{
+	(void)state;
+	static const char id[] = "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d";
+	assert_int_equal(aptphase_draw(""), 63);
+	assert_int_equal(aptphase_draw("a"), 94);
+	assert_int_equal(aptphase_draw("abc"), 18);
+	assert_int_equal(
+		aptphase_draw("curl-7.81.0-1ubuntu1.16-8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d"), 72);
+	assert_true(aptphase_is_later("curl", "7.81.0-1ubuntu1.16", id, 71));
+	assert_false(aptphase_is_later("curl", "7.81.0-1ubuntu1.16", id, 72));
+	assert_false(aptphase_is_later("curl", "7.81.0-1ubuntu1.16", "", 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inventory),
+		cmocka_unit_test(test_a_phased_update),
 		cmocka_unit_test(test_nothing_pending),
 		cmocka_unit_test(test_security_and_held),
 		cmocka_unit_test(test_security_superseded),

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A machine's fixes over weeks: its files are written as apt and dpkg would, the
+ * source is read, and what it gives becomes the table of the read before. */
+#include "aptfixes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+
+#include "../documents.h"
+#include "../sweep.h"
+
+#define NOW_MS 1795390000000
+#define LIST "var/lib/apt/lists/d_dists_stable-security_"
+
+extern const struct source source_packages;
+
+struct place {
+	char root[64], var[64];
+	struct machine m;
+	struct sweep *sweep;
+	char *table; /* of the read before, without its first line */
+};
+
+static void put(struct place *place, const char *path, const char *text)
+{
+	char *whole = fw_format("%s/%s", place->root, path);
+	char *folder = fw_strndup(whole, (size_t)(strrchr(whole, '/') - whole));
+	assert_int_equal(fw_mkdir_all(folder, 0700), 0);
+	assert_int_equal(fw_file_replace(whole, text, strlen(text), 0600, NULL), 0);
+	fw_free(folder);
+	fw_free(whole);
+}
+
+static void take_away(struct place *place, const char *path)
+{
+	char *whole = fw_format("%s/%s", place->root, path);
+	assert_int_equal(fw_unlink(whole), 0);
+	fw_free(whole);
+}
+
+/* Package, version; package, version; ... */
+static void install(struct place *place, const char *const *pairs)
+{
+	struct fw_buf text = {0};
+	for (; pairs[0]; pairs += 2)
+		fw_buf_printf(&text,
+			"Package: %s\nStatus: install ok installed\nArchitecture: amd64\n"
+			"Version: %s\n\n",
+			pairs[0], pairs[1]);
+	put(place, "var/lib/dpkg/status", (char *)text.data);
+	fw_buf_done(&text);
+}
+
+static void publish(struct place *place, const char *date, const char *const *pairs)
+{
+	struct fw_buf text = {0};
+	for (; pairs[0]; pairs += 2)
+		fw_buf_printf(&text, "Package: %s\nArchitecture: amd64\nVersion: %s\n%s\n",
+			pairs[0], pairs[1],
+			strstr(pairs[1], "phased") ? "Phased-Update-Percentage: 0\n" : "");
+	put(place, LIST "main_binary-amd64_Packages", (char *)text.data);
+	fw_buf_reset(&text);
+	fw_buf_printf(&text,
+		"Origin: Debian\nLabel: %s\nSuite: stable\nCodename: bookworm\nDate: %s\n",
+		"Debian-Security", date);
+	put(place, LIST "InRelease", (char *)text.data);
+	fw_buf_done(&text);
+}
+
+#define PAIRS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int set_up(void **state)
+{
+	struct place *place = fw_alloc(sizeof *place);
+	strcpy(place->root, "/tmp/fenwatch-fixes-XXXXXX");
+	assert_non_null(mkdtemp(place->root));
+	snprintf(place->var, sizeof place->var, "%s/data", place->root);
+	put(place, "data/agent", "");
+	put(place, "proc/sys/kernel/osrelease", "6.1.0-9-amd64\n");
+	put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.27-1 (2023-05-08)\n");
+	put(place, "etc/machine-id", "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d\n");
+	assert_int_equal(machine_open(&place->m, place->root, NULL), 0);
+	place->sweep = sweep_new();
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+	char *command = fw_format("rm -rf %s", place->root);
+	machine_close(&place->m);
+	sweep_free(place->sweep);
+	assert_int_equal(system(command), 0);
+	fw_free(command);
+	fw_free(place->table);
+	fw_free(place);
+	return 0;
+}
+
+static void on_document(const struct document_news *news, void *arg)
+{
+	struct place *place = arg;
+	assert_int_equal(documents_keep(place->var, news, NULL), 0);
+}
+
+static void load_table(struct place *place)
+{
+	struct fw_buf file = {0};
+	char *path = fw_format("%s/documents/patches", place->var);
+	assert_true(fw_file_read(path, 1 << 20, &file, NULL) >= 0);
+	fw_free(path);
+	fw_free(place->table);
+	place->table = fw_strdup(strchr((char *)file.data, '\n') + 1);
+	fw_buf_done(&file);
+}
+
+static void read_again(struct place *place)
+{
+	struct fw_buf answer = {0};
+	struct fw_err err;
+	place->m.var = place->var;
+	place->m.now_ms = NOW_MS;
+	place->m.documents = documents_new(place->var, &source_packages);
+	sweep_begin(place->sweep, NOW_MS);
+	if (source_packages.read(NULL, &place->m, place->sweep, &err) < 0)
+		fail_msg("%s", err.text);
+	sweep_end(place->sweep);
+	documents_finish(place->m.documents, NOW_MS, &answer);
+	assert_int_equal(documents_check(&source_packages, answer.data, answer.length, &err), 0);
+	documents_each(&source_packages, answer.data, answer.length, on_document, place);
+	fw_buf_done(&answer);
+	documents_free(place->m.documents);
+	place->m.documents = NULL;
+	load_table(place);
+}
+
+static void expect(struct place *place, const char *table)
+{
+	read_again(place);
+	assert_string_equal(place->table, table);
+}
+
+#define ORIGIN "origin=Debian:bookworm/stable\tclass=security\t"
+#define FIRST "Mon, 02 Nov 2026 08:00:00 UTC"  /* 1793606400 */
+#define SECOND "Tue, 10 Nov 2026 08:00:00 UTC" /* 1794297600 */
+#define THIRD "Fri, 20 Nov 2026 08:00:00 UTC"  /* 1795161600 */
+
+static void test_a_fix_is_dated_by_the_list_that_lacked_it(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "curl", "7.88-1"));
+	publish(place, FIRST, PAIRS("curl", "7.88-1"));
+	expect(place, "");
+	publish(place, SECOND, PAIRS("curl", "7.88-2"));
+	expect(place,
+		"+curl:amd64\tinstalled=7.88-1\tcandidate=7.88-2\tsource=curl\t" ORIGIN
+		"state=pending\tlisted=1793606400\n");
+	/* The same candidate keeps its date, another one has its own. */
+	publish(place, THIRD, PAIRS("curl", "7.88-2", "dpkg", "1"));
+	read_again(place);
+	assert_non_null(strstr(place->table, "candidate=7.88-2"));
+	assert_non_null(strstr(place->table, "listed=1793606400"));
+	publish(place, THIRD, PAIRS("curl", "7.88-3"));
+	read_again(place);
+	assert_non_null(strstr(place->table, "candidate=7.88-3"));
+	assert_non_null(strstr(place->table, "listed=1795161600"));
+	install(place, PAIRS("dpkg", "1", "curl", "7.88-3"));
+	expect(place, "");
+}
+
+static void test_nothing_is_known_before_the_first_list(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "curl", "7.88-1"));
+	publish(place, SECOND, PAIRS("curl", "7.88-2"));
+	expect(place,
+		"+curl:amd64\tinstalled=7.88-1\tcandidate=7.88-2\tsource=curl\t" ORIGIN
+		"state=pending\n");
+}
+
+static void test_held_and_phased(void **state)
+{
+	struct place *place = *state;
+	put(place, "var/lib/dpkg/status",
+		"Package: curl\nStatus: hold ok installed\nArchitecture: amd64\nVersion: 1\n\n"
+		"Package: wget\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n");
+	put(place, "var/lib/apt/lists/u_dists_jammy-updates_main_binary-amd64_Packages",
+		"Package: curl\nArchitecture: amd64\nVersion: 2\n\n"
+		"Package: wget\nArchitecture: amd64\nVersion: 2\nPhased-Update-Percentage: 0\n\n");
+	put(place, "var/lib/apt/lists/u_dists_jammy-updates_InRelease",
+		"Origin: Ubuntu\nSuite: jammy-updates\nCodename: jammy\nDate: " FIRST "\n");
+	expect(place,
+		"+curl:amd64\tinstalled=1\tcandidate=2\tsource=curl\torigin=Ubuntu:jammy/"
+		"jammy-updates\tclass=unknown\tstate=held\n"
+		"+wget:amd64\tinstalled=1\tcandidate=2\tsource=wget\torigin=Ubuntu:jammy/"
+		"jammy-updates\tclass=unknown\tstate=phased\n");
+}
+
+#define META "linux-image-amd64"
+#define OLD "linux-image-6.1.0-9-amd64"
+#define NEW "linux-image-6.1.0-10-amd64"
+
+static void test_a_kernel_is_done_when_it_runs(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", META, "6.1.27", OLD, "6.1.27-1"));
+	publish(place, FIRST, PAIRS(META, "6.1.27"));
+	expect(place, "");
+	publish(place, SECOND, PAIRS(META, "6.1.38"));
+	expect(place,
+		"+" META ":amd64\tinstalled=6.1.27\tcandidate=6.1.38\tsource=" META "\t" ORIGIN
+		"needs=reboot\tstate=pending\tlisted=1793606400\n");
+	install(place, PAIRS("dpkg", "1", META, "6.1.38", OLD, "6.1.27-1", NEW, "6.1.38-1"));
+	expect(place,
+		"+" META ":amd64\tinstalled=6.1.38\tcandidate=6.1.38\tsource=" META "\t" ORIGIN
+		"needs=reboot\tstate=unfinished\tlisted=1793606400\n");
+	/* And stays so until the machine has been started again. */
+	publish(place, THIRD, PAIRS(META, "6.1.38"));
+	read_again(place);
+	assert_non_null(strstr(place->table, "state=unfinished\tlisted=1793606400"));
+	put(place, "proc/sys/kernel/osrelease", "6.1.0-10-amd64\n");
+	put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.38-1 (2023-07-14)\n");
+	expect(place, "");
+}
+
+static void test_a_kernel_installed_before_we_came(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", OLD, "6.1.27-1", NEW, "6.1.38-1"));
+	publish(place, FIRST, PAIRS("dpkg", "1"));
+	expect(place,
+		"+" NEW ":amd64\tinstalled=6.1.38-1\tcandidate=6.1.38-1\tclass=unknown\t"
+		"needs=reboot\tstate=unfinished\n");
+}
+
+/* Ubuntu names the packages that ask for a reboot. */
+static void test_a_library_that_asks_for_a_reboot(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "libc6", "2.36-1", "curl", "1"));
+	publish(place, FIRST, PAIRS("dpkg", "1"));
+	read_again(place);
+	publish(place, SECOND, PAIRS("libc6", "2.36-2", "curl", "2"));
+	read_again(place);
+	install(place, PAIRS("dpkg", "1", "libc6", "2.36-2", "curl", "2"));
+	put(place, "run/reboot-required", "*** System restart required ***\n");
+	put(place, "run/reboot-required.pkgs", "libc6\nlibssl3\n");
+	expect(place,
+		"+libc6:amd64\tinstalled=2.36-2\tcandidate=2.36-2\tsource=libc6\t" ORIGIN
+		"needs=reboot\tstate=unfinished\tlisted=1793606400\n");
+	take_away(place, "run/reboot-required");
+	take_away(place, "run/reboot-required.pkgs");
+	expect(place, "");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(test_a_fix_is_dated_by_the_list_that_lacked_it),
+		CASE(test_nothing_is_known_before_the_first_list),
+		CASE(test_held_and_phased),
+		CASE(test_a_kernel_is_done_when_it_runs),
+		CASE(test_a_kernel_installed_before_we_came),
+		CASE(test_a_library_that_asks_for_a_reboot),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
