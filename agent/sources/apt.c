@@ -147,8 +147,7 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 		{"Architecture", arch, sizeof arch},
 		{"Version", version, sizeof version},
 	};
-	struct deb822 *r = fw_alloc(sizeof *r);
-	deb822_init(r, fd);
+	struct deb822 *r = deb822_open(fd, "");
 	int rc;
 	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
 		if (!name[0] || !arch[0] || !version[0] || !is_there(status))
@@ -160,7 +159,7 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 		set_source(a, add_package(a, name, arch, version, strncmp(status, "hold ", 5) == 0),
 			source);
 	}
-	fw_free(r);
+	deb822_close(r);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "/var/lib/dpkg/status");
 	if (a->n_packages == 0)
@@ -191,14 +190,13 @@ int apt_read_release(int fd, struct apt_archive *out)
 		{"Date", date, sizeof date},
 	};
 	*out = (struct apt_archive){.origin = ""};
-	struct deb822 *r = fw_alloc(sizeof *r);
-	deb822_init(r, fd);
+	struct deb822 *r = deb822_open(fd, "");
 	int rc, paragraphs = 0;
 	do {
 		rc = deb822_next(r, fields, sizeof fields / sizeof fields[0]);
 	} while (rc > 0 && ++paragraphs < 3 && !out->origin[0] && !out->suite[0] &&
 		!out->codename[0]);
-	fw_free(r);
+	deb822_close(r);
 	out->not_automatic = strcmp(not_automatic, "yes") == 0;
 	out->but_automatic_upgrades = strcmp(but_upgrades, "yes") == 0;
 	out->date_s = rc < 0 ? 0 : date_of(date);
@@ -288,7 +286,8 @@ static void consider(
 	}
 }
 
-int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, struct fw_err *err)
+int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt_archive *archive,
+	struct fw_err *err)
 {
 	struct listed l;
 	const struct deb822_field fields[] = {
@@ -298,8 +297,7 @@ int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, stru
 		{"Version", l.version, sizeof l.version},
 		{"Phased-Update-Percentage", l.percentage, sizeof l.percentage},
 	};
-	struct deb822 *r = fw_alloc(sizeof *r);
-	deb822_init(r, fd);
+	struct deb822 *r = deb822_open(fd, packed_as);
 	int rc;
 	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
 		bool is_whole = l.name[0] && l.arch[0] && l.version[0];
@@ -307,7 +305,7 @@ int apt_read_list(struct apt *a, int fd, const struct apt_archive *archive, stru
 		if (p)
 			consider(a, p, &l, archive);
 	}
-	fw_free(r);
+	deb822_close(r);
 	return rc < 0 ? fw_fail_sys(err, rc, "a list of apt's") : 0;
 }
 

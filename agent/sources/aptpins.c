@@ -22,8 +22,7 @@ void aptpins_read(struct aptpins *pins, int fd)
 		{"Pin", pin.pin, sizeof pin.pin},
 		{"Pin-Priority", priority, sizeof priority},
 	};
-	struct deb822 *r = fw_alloc(sizeof *r);
-	deb822_init(r, fd);
+	struct deb822 *r = deb822_open(fd, "");
 	while (pins->n < APTPINS_LIMIT && deb822_next(r, fields, 3) > 0) {
 		struct fw_cursor c = {priority, priority + strlen(priority)};
 		int64_t number;
@@ -34,7 +33,7 @@ void aptpins_read(struct aptpins *pins, int fd)
 		pins->pins = fw_realloc(pins->pins, (pins->n + 1) * sizeof *pins->pins);
 		pins->pins[pins->n++] = pin;
 	}
-	fw_free(r);
+	deb822_close(r);
 }
 
 /* A '*' at the end stands for anything. */

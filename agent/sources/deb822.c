@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deb822.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
 
-void deb822_init(struct deb822 *r, int fd)
+#include "unpack.h"
+
+struct deb822 {
+	struct unpack *from;
+	size_t begin, end; /* what is unread in `bytes` */
+	bool ended;
+	char bytes[DEB822_BUFFER];
+};
+
+struct deb822 *deb822_open(int fd, const char *name)
 {
-	r->fd = fd;
-	r->offset = 0;
-	r->begin = r->end = 0;
-	r->ended = false;
+	struct deb822 *r = fw_alloc(sizeof *r);
+	r->from = unpack_new(fd, name);
+	return r;
+}
+
+void deb822_close(struct deb822 *r)
+{
+	unpack_free(r->from);
+	fw_free(r);
 }
 
 static int fill(struct deb822 *r)
@@ -18,10 +33,9 @@ static int fill(struct deb822 *r)
 	memmove(r->bytes, r->bytes + r->begin, r->end - r->begin);
 	r->end -= r->begin;
 	r->begin = 0;
-	ssize_t got = fw_pread(r->fd, r->bytes + r->end, sizeof r->bytes - r->end, r->offset);
+	ssize_t got = unpack_read(r->from, r->bytes + r->end, sizeof r->bytes - r->end);
 	if (got < 0)
 		return (int)got;
-	r->offset += (uint64_t)got;
 	r->end += (size_t)got;
 	r->ended = got == 0;
 	return 0;

@@ -6,19 +6,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define DEB822_BUFFER 16384
 
-struct deb822 {
-	int fd; /* the caller's */
-	uint64_t offset;
-	size_t begin, end; /* what is unread in `bytes` */
-	bool ended;
-	char bytes[DEB822_BUFFER];
-};
+struct deb822;
 
 struct deb822_field {
 	const char *name;
@@ -26,6 +18,8 @@ struct deb822_field {
 	size_t size;
 };
 
-void deb822_init(struct deb822 *r, int fd);
+/* `fd` stays the caller's; `name` tells how it is packed (unpack.h). */
+struct deb822 *deb822_open(int fd, const char *name);
+void deb822_close(struct deb822 *r);
 /* The next paragraph: fills the fields, "" for those it lacks. 1, 0 at the end, or a negative errno. */
 int deb822_next(struct deb822 *r, const struct deb822_field *fields, size_t n);

@@ -34,9 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct apt_summary summary;
 	if (apt_read_status(a, files[0], NULL) == 0 && apt_read_release(files[1], &archive) == 0) {
 		apt_read_preferences(a, files[2]);
-		apt_read_list(a, files[3], &archive, NULL);
+		apt_read_list(a, files[3], "", &archive, NULL);
 		apt_summarise(a, &summary);
-		apt_has_newer_kernel(a, archive.codename);
+		struct apt_kernel kernel;
+		apt_has_newer_kernel(a, archive.codename, archive.suite, &kernel);
 	}
 	apt_free(a);
 	for (int i = 0; i < 4; i++)

@@ -101,13 +101,10 @@ static int on_list(struct machine *m, const char *name, void *arg)
 {
 	struct packages *p = arg;
 	char path[512];
-	bool is_list = ends_in(name, "_Packages");
+	bool is_list = strstr(name, "_Packages") != NULL;
 	bool is_release = ends_in(name, "_InRelease") || ends_in(name, "_Release");
-	if (!is_list && !is_release) {
-		/* Compressed; apt does so where it is told to save space. */
-		p->outcome.n_unreadable += strstr(name, "_Packages.") != NULL;
+	if (!is_list && !is_release)
 		return 0;
-	}
 	if (p->n_lists == FILES_LIMIT || p->n_releases == FILES_LIMIT)
 		return -EFBIG;
 	snprintf(path, sizeof path, LISTS "/%s", name);
@@ -206,7 +203,7 @@ static void read_list(struct packages *p, struct apt *apt, struct machine *m, co
 	find_archive(p, m, name, &archive);
 	snprintf(path, sizeof path, LISTS "/%s", name);
 	int fd = fw_openat(m->root, path, O_RDONLY, 0);
-	int rc = fd < 0 ? fd : apt_read_list(apt, fd, &archive, NULL);
+	int rc = fd < 0 ? fd : apt_read_list(apt, fd, name, &archive, NULL);
 	p->outcome.n_unreadable += rc < 0;
 	if (fd >= 0)
 		fw_close(fd);

@@ -66,7 +66,7 @@ static void read_list(struct apt *a, const struct apt_archive *archive, const ch
 {
 	char *text = fw_format("Package: %s\nArchitecture: %s\nVersion: %s\n", name, arch, version);
 	int fd = file_of(text);
-	assert_int_equal(apt_read_list(a, fd, archive, NULL), 0);
+	assert_int_equal(apt_read_list(a, fd, "", archive, NULL), 0);
 	fw_close(fd);
 	fw_free(text);
 }
@@ -226,9 +226,8 @@ static void test_long_lines(void **state)
 	char name[32], version[32];
 	const struct deb822_field fields[] = {
 		{"Package", name, sizeof name}, {"Version", version, sizeof version}};
-	struct deb822 *r = fw_alloc(sizeof *r);
 	int fd = file_of((const char *)text.data);
-	deb822_init(r, fd);
+	struct deb822 *r = deb822_open(fd, "");
 	assert_int_equal(deb822_next(r, fields, 2), 1);
 	assert_string_equal(name, ""); /* did not fit */
 	assert_string_equal(version, "1.2");
@@ -237,7 +236,7 @@ static void test_long_lines(void **state)
 	assert_string_equal(version, "");
 	assert_int_equal(deb822_next(r, fields, 2), 0);
 	fw_close(fd);
-	fw_free(r);
+	deb822_close(r);
 	fw_buf_done(&text);
 }
 
