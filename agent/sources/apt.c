@@ -224,7 +224,8 @@ static int16_t usual_priority(const struct apt_archive *archive)
 /* The origin's index + 1; those past the limit share the last one. */
 static uint8_t origin_of(struct apt *a, const struct apt_archive *archive, const char *arch)
 {
-	struct apt_origin origin = {.date_s = archive->date_s};
+	struct apt_origin origin = {
+		.date_s = archive->date_s, .security = is_for_security(archive)};
 	char *at = origin.text;
 	at = stpcpy(stpcpy(at, archive->origin), ":");
 	at = stpcpy(stpcpy(at, archive->codename), "/");
@@ -320,7 +321,28 @@ static bool waits_its_turn(const struct package *p)
 	return p->phased && !p->security;
 }
 
-static void summarise_package(const struct package *p, struct apt_summary *out)
+const char *const apt_classes[APT_CLASSES] = {
+	[APT_SECURITY] = "security", [APT_BUGFIX] = "bugfix", [APT_UNKNOWN] = "unknown"};
+
+/* "Debian:bookworm/stable" and "Debian:bookworm-security/stable-security". */
+static bool is_same_vendor(const struct apt_origin *a, const struct apt_origin *b)
+{
+	size_t length = strcspn(a->text, ":");
+	return length > 0 && strncmp(a->text, b->text, length + 1) == 0;
+}
+
+static enum apt_class class_of(const struct apt *a, const struct package *p)
+{
+	if (p->security)
+		return APT_SECURITY;
+	const struct apt_origin *from = &a->origins[p->from - 1];
+	for (uint32_t i = 0; i < a->n_origins; i++)
+		if (a->origins[i].security && is_same_vendor(from, &a->origins[i]))
+			return APT_BUGFIX;
+	return APT_UNKNOWN;
+}
+
+static void summarise_package(const struct apt *a, const struct package *p, struct apt_summary *out)
 {
 	if (p->is_from)
 		out->origins[p->is_from - 1].installed++;
@@ -328,10 +350,7 @@ static void summarise_package(const struct package *p, struct apt_summary *out)
 		out->obsolete++;
 	if (!is_pending(p))
 		return;
-	if (p->security)
-		out->security_pending++;
-	else
-		out->other_pending++;
+	out->pending[class_of(a, p)]++;
 	out->held += p->held;
 	if (p->held || waits_its_turn(p))
 		return;
@@ -344,7 +363,7 @@ void apt_summarise(const struct apt *a, struct apt_summary *out)
 	*out = (struct apt_summary){.n_origins = a->n_origins};
 	memcpy(out->origins, a->origins, sizeof out->origins);
 	for (uint32_t i = 0; i < a->n_packages; i++)
-		summarise_package(&a->packages[i], out);
+		summarise_package(a, &a->packages[i], out);
 }
 
 void apt_inventory(const struct apt *a, struct document *out)
@@ -374,7 +393,7 @@ void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void
 			.installed = p->version,
 			.candidate = p->best,
 			.origin = &a->origins[p->from - 1],
-			.security = p->security,
+			.class = class_of(a, p),
 			.held = p->held,
 			.phased = waits_its_turn(p),
 		};

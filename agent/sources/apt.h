@@ -28,15 +28,22 @@ struct apt_origin {
 	char text[3 * APT_TEXT]; /* "Debian:bookworm-security/stable-security" */
 	char arch[32];
 	int64_t date_s;     /* of its Release file; 0: it has none */
+	bool security;      /* it is an archive for security */
 	uint32_t installed; /* packages whose installed version is from here */
 	uint32_t pending;   /* upgrades that apt would make from here */
 };
 
+/* Debian and Ubuntu keep an archive for security: what comes from their others is for
+ * something else. Of an archive whose origin has no such archive in the lists nobody
+ * can say what an update is for. */
+enum apt_class { APT_SECURITY, APT_BUGFIX, APT_UNKNOWN, APT_CLASSES };
+extern const char *const apt_classes[APT_CLASSES];
+
 struct apt_summary {
-	uint32_t security_pending, other_pending; /* what is held counts as well */
-	uint32_t security_upgrades;               /* without what is held */
-	uint32_t held;                            /* upgrades that are held back */
-	uint32_t obsolete;                        /* installed, and in no list */
+	uint32_t pending[APT_CLASSES]; /* what is held counts as well */
+	uint32_t security_upgrades;    /* without what is held */
+	uint32_t held;                 /* upgrades that are held back */
+	uint32_t obsolete;             /* installed, and in no list */
 	uint32_t n_origins;
 	struct apt_origin origins[APT_ORIGINS_LIMIT];
 };
@@ -52,7 +59,8 @@ struct apt_archive {
 struct apt_fix {
 	const char *name, *arch, *source, *installed, *candidate;
 	const struct apt_origin *origin;
-	bool security, held;
+	enum apt_class class;
+	bool held;
 	bool phased; /* it waits for this machine's turn */
 };
 

@@ -9,11 +9,12 @@
 #include <fenwatch/mem.h>
 
 #include "debversion.h"
+#include "os.h"
 #include "parse.h"
 
 #define KEY_BYTES (APT_TEXT + 33)
 
-enum { CANDIDATE, SOURCE, ORIGIN, CLASS, NEEDS, LISTED, FIELDS };
+enum { CANDIDATE, SOURCE, ORIGIN, CLASS, NEEDS, LISTED, SINCE, FIELDS };
 
 static const char *const names[FIELDS] = {
 	[CANDIDATE] = "candidate",
@@ -22,6 +23,7 @@ static const char *const names[FIELDS] = {
 	[CLASS] = "class",
 	[NEEDS] = "needs",
 	[LISTED] = "listed",
+	[SINCE] = "since",
 };
 
 /* An item of the table before, as far as it is carried on. */
@@ -91,6 +93,14 @@ static const char *state_of(const struct apt_fix *fix)
 	return fix->held ? "held" : fix->phased ? "phased" : "pending";
 }
 
+/* What was never installed is not done by a newer candidate. */
+static const char *since_of(const struct earlier *e, bool same)
+{
+	if (!e || same || e->fields[SINCE][0] || strcmp(e->fields[CLASS], "bugfix") == 0)
+		return e ? e->fields[SINCE] : "";
+	return e->fields[LISTED];
+}
+
 static void on_fix(const struct apt_fix *fix, void *arg)
 {
 	struct table *t = arg;
@@ -108,10 +118,11 @@ static void on_fix(const struct apt_fix *fix, void *arg)
 	document_field(t->out, "candidate", fix->candidate);
 	document_field(t->out, "source", fix->source);
 	document_field(t->out, "origin", fix->origin->text);
-	document_field(t->out, "class", fix->security ? "security" : "unknown");
+	document_field(t->out, "class", apt_classes[fix->class]);
 	document_field(t->out, "needs", is_kernel(fix->name) ? "reboot" : "");
 	document_field(t->out, "state", state_of(fix));
 	document_field(t->out, "listed", same ? e->fields[LISTED] : listed);
+	document_field(t->out, "since", since_of(e, same));
 }
 
 /* ---- what is installed, and not at work ---- */
@@ -148,6 +159,7 @@ static void give_unfinished(
 	document_field(t->out, "needs", "reboot");
 	document_field(t->out, "state", "unfinished");
 	document_field(t->out, "listed", e ? e->fields[LISTED] : "");
+	document_field(t->out, "since", e ? e->fields[SINCE] : "");
 }
 
 static void carry_on(struct table *t, const struct earlier *e)
@@ -176,6 +188,21 @@ static void give_kernel(struct table *t, const struct apt_kernel *kernel)
 		give_unfinished(t, key, kernel->version, NULL);
 }
 
+static void give_proof(struct table *t, struct machine *m)
+{
+	char fetched[24], id[OS_TEXT], version[OS_TEXT];
+	snprintf(fetched, sizeof fetched, "%" PRIi64, t->from->fetched_s);
+	document_item(t->out, "source/apt");
+	document_field(t->out, "state", t->from->why ? "unproven" : "ok");
+	document_field(t->out, "why", t->from->why ? t->from->why : "");
+	document_field(t->out, "fetched", t->from->fetched_s ? fetched : "");
+	if (os_identify(m, id, version) < 0)
+		return;
+	document_item(t->out, "os");
+	document_field(t->out, "id", id);
+	document_field(t->out, "version", version);
+}
+
 void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes *from)
 {
 	struct table t = {.apt = a, .from = from, .out = document_begin(m, "patches")};
@@ -193,6 +220,7 @@ void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes
 		carry_on(&t, &t.earlier[i]);
 	if (from->kernel && !t.has_kernel)
 		give_kernel(&t, from->kernel);
+	give_proof(&t, m);
 	fw_free(t.earlier);
 	fw_arena_done(&t.text);
 }

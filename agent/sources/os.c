@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "os.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static const struct metric metrics[] = {
 		"When support ends, by what the system says itself.", 3, 1},
 };
 
-#define VALUE_BYTES 128
+#define VALUE_BYTES OS_TEXT
 
 enum {
 	BUILD_ID,
@@ -122,6 +123,20 @@ static int read_redhat_release(struct os *os, struct machine *m)
 	return 0;
 }
 
+static int read_release(struct os *os, struct machine *m)
+{
+	return read_os_release(os, m) < 0 && read_redhat_release(os, m) < 0 ? -ENODATA : 0;
+}
+
+int os_identify(struct machine *m, char id[OS_TEXT], char version[OS_TEXT])
+{
+	struct os os = {0};
+	int rc = read_release(&os, m);
+	memcpy(id, os.values[ID], OS_TEXT);
+	memcpy(version, os.values[VERSION_ID], OS_TEXT);
+	return rc;
+}
+
 static void add_info(const struct os *os, struct sweep *out)
 {
 	const char *pairs[2 * LABELS + 1] = {0};
@@ -151,7 +166,7 @@ static int read_os(void *state, struct machine *m, struct sweep *out, struct fw_
 {
 	(void)state;
 	struct os os = {0};
-	if (read_os_release(&os, m) < 0 && read_redhat_release(&os, m) < 0)
+	if (read_release(&os, m) < 0)
 		return fw_fail(err, -ENODATA, "neither /etc/os-release nor /etc/redhat-release");
 	add_info(&os, out);
 	add_numbers(&os, out);

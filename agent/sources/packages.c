@@ -69,6 +69,8 @@ struct packages {
 	const char *lists[FILES_LIMIT], *releases[FILES_LIMIT];
 	uint32_t n_lists, n_releases;
 	uint64_t fingerprint;
+	int64_t fetched_ms;
+	bool old; /* fetched too long ago */
 	struct apt_outcome outcome;
 	struct apt_outcome before; /* of the read before, and of which files */
 	uint64_t before_fingerprint;
@@ -124,6 +126,20 @@ static int on_preferences(struct machine *m, const char *name, void *arg)
 	return 0;
 }
 
+/* The lists themselves bear the server's times. What apt touches when it has
+ * fetched tells when that was. */
+static int64_t find_fetch_ms(struct machine *m)
+{
+	static const char *const touched[] = {"var/lib/apt/periodic/update-success-stamp",
+		"var/lib/apt/periodic/update-stamp", LISTS, LISTS "/partial"};
+	int64_t latest_ms = 0;
+	struct machine_file file;
+	for (size_t i = 0; i < COUNT(touched); i++)
+		if (machine_stat(m, touched[i], &file) == 0 && file.mtime_ms > latest_ms)
+			latest_ms = file.mtime_ms;
+	return latest_ms;
+}
+
 static int look_at_files(struct packages *p, struct machine *m, struct fw_err *err)
 {
 	static const char *const running[] = {
@@ -139,7 +155,9 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 		if (machine_read_line(m, running[i], &line) == 0)
 			mix(p, line, strlen(line));
 	int rc = machine_list(m, LISTS, on_list, p);
-	mix(p, &p->outcome.n_unreadable, sizeof p->outcome.n_unreadable);
+	p->fetched_ms = find_fetch_ms(m);
+	p->old = m->now_ms - p->fetched_ms > OLD_MS;
+	mix(p, &p->old, sizeof p->old);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
 }
 
@@ -209,6 +227,16 @@ static void read_list(struct packages *p, struct apt *apt, struct machine *m, co
 		fw_close(fd);
 }
 
+/* NULL: what is known of updates is whole and fresh. */
+static const char *why_unproven(const struct packages *p)
+{
+	if (p->n_lists == 0)
+		return "none";
+	if (p->outcome.n_unreadable)
+		return "unreadable";
+	return p->old ? "old" : NULL;
+}
+
 /* dpkg writes a package's list of files when it installs it. */
 static int64_t find_installed_s(struct machine *m, const struct apt_kernel *kernel)
 {
@@ -244,6 +272,8 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 		.made_from = p->fingerprint,
 		.reboot_flag = machine_stat(m, "run/reboot-required", &file) == 0,
 		.kernel = newer ? &kernel : NULL,
+		.why = why_unproven(p),
+		.fetched_s = p->fetched_ms / 1000,
 	};
 	struct document *inventory = document_begin(m, "packages");
 	document_made_from(inventory, p->fingerprint);
@@ -268,20 +298,6 @@ static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 	}
 	apt_free(apt);
 	return rc;
-}
-
-/* The lists themselves bear the server's times. What apt touches when it has
- * fetched tells when that was. */
-static int64_t find_fetch_ms(struct machine *m)
-{
-	static const char *const touched[] = {"var/lib/apt/periodic/update-success-stamp",
-		"var/lib/apt/periodic/update-stamp", LISTS, LISTS "/partial"};
-	int64_t latest_ms = 0;
-	struct machine_file file;
-	for (size_t i = 0; i < COUNT(touched); i++)
-		if (machine_stat(m, touched[i], &file) == 0 && file.mtime_ms > latest_ms)
-			latest_ms = file.mtime_ms;
-	return latest_ms;
 }
 
 static void add_origins(const struct packages *p, bool proven, struct sweep *out)
@@ -329,18 +345,17 @@ static void add_reboot(const struct packages *p, struct machine *m, struct sweep
 static void add_all(const struct packages *p, struct machine *m, struct sweep *out)
 {
 	const struct apt_summary *s = &p->outcome.summary;
-	int64_t fetched_ms = find_fetch_ms(m);
 	bool whole = p->n_lists > 0 && p->outcome.n_unreadable == 0;
-	bool proven = whole && m->now_ms - fetched_ms <= OLD_MS;
+	bool proven = !why_unproven(p);
 	add_origins(p, proven, out);
 	add_unless_unproven(out, HELD, s->held, proven, NULL);
 	add_unless_unproven(out, SECURITY, s->security_upgrades, proven, NULL);
-	add_unless_unproven(out, PENDING, s->security_pending, proven, "security");
-	add_unless_unproven(out, PENDING, s->other_pending, proven, "unknown");
+	for (size_t i = 0; i < APT_CLASSES; i++)
+		add_unless_unproven(out, PENDING, s->pending[i], proven, apt_classes[i]);
 	if (whole)
 		sweep_add_plain(out, &metrics[OBSOLETE], s->obsolete);
-	if (fetched_ms)
-		sweep_add_plain(out, &metrics[CACHE_TIME], fetched_ms);
+	if (p->fetched_ms)
+		sweep_add_plain(out, &metrics[CACHE_TIME], p->fetched_ms);
 	add_reboot(p, m, out);
 	sweep_add(out, &metrics[SOURCE_OK], proven, SWEEP_LABELS("source", "apt"));
 }

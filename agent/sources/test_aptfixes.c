@@ -13,13 +13,14 @@
 
 #include <cmocka.h>
 
+#include <fenwatch/clock.h>
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "../documents.h"
 #include "../sweep.h"
 
-#define NOW_MS 1795390000000
+#define NOW_MS 1795390000000 /* of documents */
 #define LIST "var/lib/apt/lists/d_dists_stable-security_"
 
 extern const struct source source_packages;
@@ -28,7 +29,9 @@ struct place {
 	char root[64], var[64];
 	struct machine m;
 	struct sweep *sweep;
-	char *table; /* of the read before, without its first line */
+	int64_t now_ms;
+	char *table; /* of the read before, without its first line and the proof */
+	char *proof; /* what it says of its sources */
 };
 
 static void put(struct place *place, const char *path, const char *text)
@@ -91,6 +94,7 @@ static int set_up(void **state)
 	put(place, "etc/machine-id", "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d\n");
 	assert_int_equal(machine_open(&place->m, place->root, NULL), 0);
 	place->sweep = sweep_new();
+	place->now_ms = fw_wall_ms(); /* files are of now */
 	*state = place;
 	return 0;
 }
@@ -104,6 +108,7 @@ static int tear_down(void **state)
 	assert_int_equal(system(command), 0);
 	fw_free(command);
 	fw_free(place->table);
+	fw_free(place->proof);
 	fw_free(place);
 	return 0;
 }
@@ -121,7 +126,17 @@ static void load_table(struct place *place)
 	assert_true(fw_file_read(path, 1 << 20, &file, NULL) >= 0);
 	fw_free(path);
 	fw_free(place->table);
-	place->table = fw_strdup(strchr((char *)file.data, '\n') + 1);
+	fw_free(place->proof);
+	struct fw_buf table = {0}, proof = {0};
+	char *line = strchr((char *)file.data, '\n') + 1;
+	for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+		bool proves = strncmp(line, "+source/", 8) == 0 || strncmp(line, "+os\t", 4) == 0;
+		fw_buf_append(proves ? &proof : &table, line, (size_t)(end + 1 - line));
+	}
+	place->table = fw_strndup(table.data ? (char *)table.data : "", table.length);
+	place->proof = fw_strndup(proof.data ? (char *)proof.data : "", proof.length);
+	fw_buf_done(&table);
+	fw_buf_done(&proof);
 	fw_buf_done(&file);
 }
 
@@ -130,7 +145,7 @@ static void read_again(struct place *place)
 	struct fw_buf answer = {0};
 	struct fw_err err;
 	place->m.var = place->var;
-	place->m.now_ms = NOW_MS;
+	place->m.now_ms = place->now_ms;
 	place->m.documents = documents_new(place->var, &source_packages);
 	sweep_begin(place->sweep, NOW_MS);
 	if (source_packages.read(NULL, &place->m, place->sweep, &err) < 0)
@@ -174,7 +189,7 @@ static void test_a_fix_is_dated_by_the_list_that_lacked_it(void **state)
 	publish(place, THIRD, PAIRS("curl", "7.88-3"));
 	read_again(place);
 	assert_non_null(strstr(place->table, "candidate=7.88-3"));
-	assert_non_null(strstr(place->table, "listed=1795161600"));
+	assert_non_null(strstr(place->table, "listed=1795161600\tsince=1793606400"));
 	install(place, PAIRS("dpkg", "1", "curl", "7.88-3"));
 	expect(place, "");
 }
@@ -264,6 +279,26 @@ static void test_a_library_that_asks_for_a_reboot(void **state)
 	expect(place, "");
 }
 
+static void test_what_proves_nothing(void **state)
+{
+	struct place *place = *state;
+	put(place, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+	install(place, PAIRS("dpkg", "1", "curl", "7.88-1"));
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=none"));
+	publish(place, FIRST, PAIRS("curl", "7.88-1"));
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+os\tid=debian\tversion=12\n"));
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok\tfetched="));
+	place->now_ms += INT64_C(365) * 86400000;
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old\tfetched="));
+	place->now_ms = fw_wall_ms();
+	put(place, LIST "contrib_binary-amd64_Packages.xz", "this is no xz");
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=unreadable"));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -274,6 +309,7 @@ int main(void)
 		CASE(test_a_kernel_is_done_when_it_runs),
 		CASE(test_a_kernel_installed_before_we_came),
 		CASE(test_a_library_that_asks_for_a_reboot),
+		CASE(test_what_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

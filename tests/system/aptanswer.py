@@ -73,7 +73,8 @@ class Tree:
         check(done.returncode == 0, done.stderr)
         items = {}
         for key, rest in re.findall(r"^# INVENTORY patches (\S+)\t(.*)$", done.stdout, re.M):
-            items[key] = dict(part.split("=", 1) for part in rest.split("\t"))
+            if ":" in key:  # the others tell what the answer rests on
+                items[key] = dict(part.split("=", 1) for part in rest.split("\t"))
         return items
 
 
