@@ -14,6 +14,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
+#include "documents.h"
 #include "exchange.h"
 #include "identity.h"
 #include "plan.h"
@@ -118,7 +119,8 @@ static int ask(
 	return rc;
 }
 
-/* A spool belongs to an identity: what waits in it goes in a stream of its own. */
+/* A spool belongs to an identity: what waits in it goes in a stream of its own, and
+ * of inventory nothing is known there. */
 static int spool_make(const struct config *config, struct fw_err *err)
 {
 	struct spool *spool;
@@ -131,7 +133,7 @@ static int spool_make(const struct config *config, struct fw_err *err)
 	if (rc >= 0)
 		spool_close(spool);
 	fw_free(dir);
-	return rc;
+	return rc < 0 ? rc : documents_want_whole(config->data, NULL, err);
 }
 
 int enrol(const struct config *config, const char *collector, const char *token_file,

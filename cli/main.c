@@ -24,6 +24,7 @@ const struct command commands[] = {
 	{"hosts", NULL, "", "every host with its state", "", 0, 0, command_hosts},
 	{"host", NULL, "NAME", "one host on one page; exit status 1 while an alert of it fires", "", 1, 1, command_host},
 	{"inventory", NULL, "HOST [--kind KIND] [--at TIME] | --package NAME [--at TIME]", "what a host has, or had; which hosts have a package, in which version", " kind package at ", 0, 1, command_inventory},
+	{"forget", NULL, "HOST", "ends a host and all that is kept of it", "", 1, 1, command_forget},
 	{"patches", NULL, "[HOST]", "updates that wait", "", 0, 1, command_patches},
 	{"disks", NULL, "[HOST]", "filesystems, fullest first", "", 0, 1, command_disks},
 	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},

@@ -27,6 +27,7 @@
 
 #include "api.h"
 #include "enrol.h"
+#include "forget.h"
 #include "inventory.h"
 #include "presence.h"
 #include "records.h"
@@ -404,6 +405,20 @@ static int open_ingest(struct collector *c, struct fw_err *err)
 	return ingest_open(&c->ingest, &config, err);
 }
 
+static int on_forget(const char *name, struct fw_err *err, void *arg)
+{
+	const struct collector *c = arg;
+	const struct forget parts = {
+		.state = c->state,
+		.enrol = c->enrol,
+		.store = c->store,
+		.alerts = c->alerts,
+		.inventory = c->inventory,
+		.presence = c->presence,
+	};
+	return forget_host(&parts, name, err);
+}
+
 static int open_api(struct collector *c, struct fw_err *err)
 {
 	const struct api_config config = {
@@ -417,6 +432,8 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.alerts = c->alerts,
 		.ingest = c->ingest,
 		.inventory = c->inventory,
+		.on_forget = on_forget,
+		.arg = c,
 	};
 	return api_open(&c->api, &config, err);
 }

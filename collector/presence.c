@@ -92,6 +92,18 @@ void presence_note(struct presence *presence, const struct ingest_greeting *gree
 		fw_log(FW_ERROR, "the class of a host cannot be kept: %s", err.text);
 }
 
+int presence_forget(struct presence *presence, uint32_t host, struct fw_err *err)
+{
+	struct watched *gone = watched(presence, host);
+	int rc = state_run(
+		presence->state, err, "DELETE FROM host_class WHERE host = ?", "i", (int64_t)host);
+	if (rc < 0)
+		return rc;
+	fw_free(gone->class);
+	*gone = (struct watched){.schema = UINT32_MAX};
+	return 0;
+}
+
 /* ---- how long a host may be silent ---- */
 
 static void note_arrival(struct watched *host, const struct store_host *seen)

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include <uv.h>
 
 #include <fenwatch/err.h>
@@ -19,4 +21,5 @@ struct store;
 int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, struct state *state,
 	struct fw_err *err);
 void presence_note(struct presence *presence, const struct ingest_greeting *greeting);
+int presence_forget(struct presence *presence, uint32_t host, struct fw_err *err);
 void presence_close(struct presence *presence, void (*on_closed)(void *arg), void *arg);

@@ -38,6 +38,9 @@ struct record_mail {
 static int file_record(
 	struct records *records, const struct store_record *record, struct fw_err *err)
 {
+	/* One that was on its way when its host was forgotten. */
+	if (records->store && !store_host_is_known(records->store, record->host))
+		return 0;
 	if (record->kind == STORE_DOCUMENT)
 		return inventory_take(records->inventory, record, err);
 	return state_run(records->state, err,

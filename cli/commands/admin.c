@@ -135,6 +135,24 @@ enum status command_agent_revoke(struct cli *cli, char **args, int n_args)
 			client_escape(cli, args[0])));
 }
 
+/* ---- hosts ---- */
+
+static enum status render_forgotten(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "forgot %s\n", screen_member(s, data, "forgotten"));
+	return STATUS_WELL;
+}
+
+enum status command_forget(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	enum status status = STATUS_NO_ANSWER;
+	const char *path = fw_arena_format(
+		&cli->screen.arena, "/api/fenwatch/v1/hosts/%s", client_escape(cli, args[0]));
+	json_t *data = client_ask(cli, "DELETE", path, NULL, &status);
+	return data ? cli_show(cli, data, render_forgotten) : status;
+}
+
 /* ---- feeds ---- */
 
 enum status render_feeds(struct screen *s, const json_t *data)

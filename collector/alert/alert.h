@@ -64,6 +64,10 @@ void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg)
 void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text);
 void alert_clear(struct alerts *alerts, const char *name, const char *instance);
 
+/* Closes what is open of this host and tells so, and keeps nothing of what was; notices on
+ * their way are kept until they have been delivered and 30 days more. */
+int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err);
+
 enum alert_state { ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
 struct alert_view {
 	const char *key, *rule, *instance, *severity; /* severity: "warning" or "critical" */

@@ -413,6 +413,42 @@ static void end_disabled(struct alerts *alerts)
 	commit(alerts);
 }
 
+/* ---- forgetting ---- */
+
+struct forgetting {
+	struct alerts *alerts;
+	const char *instance;
+	bool any;
+};
+
+static void end_of_host(struct alert *alert, void *arg)
+{
+	struct forgetting *f = arg;
+	struct life life = alert->episode.life;
+	if (strcmp(alert->episode.instance, f->instance) != 0)
+		return;
+	enum change change = engine_end(&life, alerts_now());
+	alert_changed(f->alerts, alert, &life, change == CHANGE_NONE ? CHANGE_DROPPED : change);
+}
+
+static void look_for_host(struct alert *alert, void *arg)
+{
+	struct forgetting *f = arg;
+	f->any = f->any || strcmp(alert->episode.instance, f->instance) == 0;
+}
+
+int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err)
+{
+	struct forgetting f = {.alerts = alerts, .instance = instance};
+	each_alert(alerts, end_of_host, &f);
+	commit(alerts);
+	each_alert(alerts, look_for_host, &f);
+	if (f.any)
+		return fw_fail(err, -EIO, "its alerts cannot be closed: %.150s", alerts->trouble);
+	watch_forget(alerts->watch, instance);
+	return book_forget_host(alerts->config.state, instance, err);
+}
+
 static void free_all(struct alerts *alerts)
 {
 	watch_close(alerts->watch);

@@ -315,3 +315,21 @@ int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, st
 			"i", episodes_ms);
 	return rc;
 }
+
+int book_forget_host(struct state *state, const char *instance, struct fw_err *err)
+{
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	rc = state_run(state, err,
+		"DELETE FROM notice WHERE state <> 0 AND EXISTS (SELECT 1 FROM episode e"
+		" WHERE e.key = notice.key AND e.instance = ? AND e.ends_ms <> 0)",
+		"t", instance);
+	if (rc == 0)
+		rc = state_run(state, err,
+			"DELETE FROM episode WHERE instance = ? AND ends_ms <> 0", "t", instance);
+	if (rc == 0)
+		return state_commit(state, err);
+	state_rollback(state);
+	return rc;
+}

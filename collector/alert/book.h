@@ -76,5 +76,7 @@ struct book_counts {
 	uint64_t waiting, delivered, refused, tries;
 };
 int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err);
+/* All that has ended of a host. */
+int book_forget_host(struct state *state, const char *instance, struct fw_err *err);
 /* Notices that were dealt with and episodes that have ended before these moments. */
 int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err);

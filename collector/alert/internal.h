@@ -68,5 +68,7 @@ void watch_close(struct watch *watch);
 void watch_rules_changed(struct watch *watch);
 void watch_look(struct watch *watch);    /* at hosts that have spoken */
 void watch_silence(struct watch *watch); /* at those that have not */
+/* Its alerts have been closed. */
+void watch_forget(struct watch *watch, const char *instance);
 /* Every alert of every host. */
 void watch_each(struct watch *watch, void (*each)(struct alert *alert, void *arg), void *arg);

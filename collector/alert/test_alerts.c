@@ -495,6 +495,40 @@ static void test_a_reload_takes_new_rules_and_keeps_holds(void **arg)
 	assert_non_null(with_free(place, 4 * GIB));
 }
 
+static int64_t count(struct place *place, const char *sql)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+/* Open, over, or raised by name: nothing of a forgotten host is left, nor comes again. */
+static void test_a_forgotten_host(void **arg)
+{
+	struct place *place = *arg;
+	assert_non_null(with_free(place, 9 * GIB));
+	assert_null(with_free(place, 50 * GIB));
+	assert_non_null(with_free(place, 9 * GIB));
+	alert_raise(place->alerts, "HostCloned", "web01", "twice");
+	alert_raise(place->alerts, "HostCloned", "web02", "twice");
+	assert_true(count(place, "SELECT count(*) FROM episode WHERE instance = 'web01'") >= 2);
+	place->store.n_hosts = 0;
+	fw_fault_arm(FW_OP_WRITE, 1, -EIO, true);
+	assert_true(alert_forget(place->alerts, "web01", NULL) < 0);
+	fw_fault_clear();
+	assert_int_equal(alert_forget(place->alerts, "web01", NULL), 0);
+	assert_null(find(place, "FilesystemAlmostFull"));
+	assert_string_equal(find(place, "HostCloned")->instance, "web02");
+	assert_int_equal(count(place, "SELECT count(*) FROM episode WHERE instance = 'web01'"), 0);
+	assert_int_equal(alert_forget(place->alerts, "web01", NULL), 0);
+	alert_wake(place->alerts);
+	run_for(place, 1200);
+	assert_null(find(place, "FilesystemAlmostFull"));
+}
+
 static void test_the_worst_come_first(void **arg)
 {
 	struct place *place = *arg;
@@ -525,6 +559,7 @@ int main(void)
 		CASE(test_raised_and_cleared_by_name),
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
 		CASE(test_a_reload_takes_new_rules_and_keeps_holds),
+		CASE(test_a_forgotten_host),
 		CASE(test_the_worst_come_first),
 	};
 	fw_log_init("test_alerts", (enum fw_level)0);

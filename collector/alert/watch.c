@@ -513,19 +513,34 @@ void watch_rules_changed(struct watch *watch)
 			watch->hosts[i]->selected_ms = 0;
 }
 
+static void host_free(struct host *host)
+{
+	if (!host)
+		return;
+	while (host->alerts)
+		alert_free(host->alerts);
+	fw_arena_done(&host->arena);
+	fw_free(host);
+}
+
+void watch_forget(struct watch *watch, const char *instance)
+{
+	for (size_t i = 0; i < watch->n_hosts; i++) {
+		struct host *host = watch->hosts[i];
+		if (!host ||
+			strcmp(label_of(host->labels, host->n_labels, "instance"), instance) != 0)
+			continue;
+		host_free(host);
+		watch->hosts[i] = NULL;
+	}
+}
+
 void watch_close(struct watch *watch)
 {
 	if (!watch)
 		return;
-	for (size_t i = 0; i < watch->n_hosts; i++) {
-		struct host *host = watch->hosts[i];
-		if (!host)
-			continue;
-		while (host->alerts)
-			alert_free(host->alerts);
-		fw_arena_done(&host->arena);
-		fw_free(host);
-	}
+	for (size_t i = 0; i < watch->n_hosts; i++)
+		host_free(watch->hosts[i]);
 	fw_free(watch->hosts);
 	fw_free(watch);
 }

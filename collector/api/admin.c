@@ -72,6 +72,24 @@ void admin_alerts(struct request *r)
 	request_end(r, NULL, 0);
 }
 
+/* ---- hosts ---- */
+
+void admin_host_forget(struct request *r)
+{
+	const struct api_config *config = api_config(r->api);
+	struct fw_err err;
+	int rc = config->on_forget(r->path_value, &err, config->arg);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_text(j, "forgotten", r->path_value);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
 /* ---- agents ---- */
 
 static const char *standing(const struct enrol_agent *agent, int64_t now_ms)

@@ -30,6 +30,9 @@ struct api_config {
 	struct alerts *alerts;
 	struct ingest *ingest;
 	struct inventory *inventory;
+	/* All that is kept of a host goes; main thread. */
+	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
+	void *arg;
 };
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);

@@ -319,3 +319,12 @@ int inventory_documents(struct inventory *inventory, uint32_t host,
 		each(&document, arg);
 	return 0;
 }
+
+int fakes_forget(const char *name, struct fw_err *err, void *arg)
+{
+	(void)arg;
+	if (strcmp(name, "web01") != 0)
+		return fw_fail(err, -ENOENT, "there is no host '%s'", name);
+	snprintf(fakes_asked, sizeof fakes_asked, "forget host %s", name);
+	return 0;
+}

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+#include <fenwatch/err.h>
+
 /* What the API asked for, as "VERB ARGUMENT"; empty when it asked for no change. */
 extern char fakes_asked[256];
 void fakes_reset(void);
+int fakes_forget(const char *name, struct fw_err *err, void *arg);

@@ -59,6 +59,7 @@ void admin_prepare_alerts(struct request *r);
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n);
 void admin_write_alert(struct json *j, const struct alert_view *alert);
 void admin_alerts(struct request *r);
+void admin_host_forget(struct request *r);
 void admin_agents(struct request *r);
 void admin_agent_revoke(struct request *r);
 void admin_tokens(struct request *r);

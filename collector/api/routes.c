@@ -53,6 +53,8 @@ const struct route routes[] = {
 		"every host with its state", admin_prepare_alerts, hosts_list),
 	POOL(GET, "/api/fenwatch/v1/hosts/{name}", VIEWER, "",
 		"one host: its facts, its patches, its alerts", inventory_prepare_host, host_page),
+	NOW(DELETE, "/api/fenwatch/v1/hosts/{name}", ADMIN, "",
+		"forgets a host: its enrolment, samples, inventory and alerts", admin_host_forget),
 	NOW(GET, "/api/fenwatch/v1/inventory", VIEWER, "host, package, kind, at",
 		"what a host has, or had; or which hosts have a package", inventory_page),
 	POOL(GET, "/api/fenwatch/v1/patches", VIEWER, "host",

@@ -52,7 +52,8 @@ static void play(int auth, void (*client)(struct scene *))
 {
 	struct scene s = {.client = client};
 	struct fw_err err = {0};
-	struct api_config config = {.loop = &s.loop, .listen = "127.0.0.1:0", .auth = auth};
+	struct api_config config = {
+		.loop = &s.loop, .listen = "127.0.0.1:0", .auth = auth, .on_forget = fakes_forget};
 	fakes_reset();
 	assert_int_equal(uv_loop_init(&s.loop), 0);
 	if (api_open(&s.api, &config, &err) < 0)
@@ -479,6 +480,14 @@ static void client_that_manages(struct scene *s)
 	expect(s, "revoke",
 		ask(s, "POST", "/api/fenwatch/v1/agents/web01/revoke", "admin", NULL, ""), 200,
 		"\"revoked\":\"web01\"");
+	expect(s, "forget host",
+		ask(s, "DELETE", "/api/fenwatch/v1/hosts/web01", "admin", NULL, NULL), 200,
+		"{\"forgotten\":\"web01\"}");
+	expect(s, "forget nobody",
+		ask(s, "DELETE", "/api/fenwatch/v1/hosts/nobody", "admin", NULL, NULL), 404,
+		"there is no host 'nobody'");
+	expect(s, "not an engineer's",
+		ask(s, "DELETE", "/api/fenwatch/v1/hosts/web01", "engineer", NULL, NULL), 403, "");
 	expect(s, "revoke nobody",
 		ask(s, "POST", "/api/fenwatch/v1/agents/nobody/revoke", "admin", NULL, ""), 404,
 		"there is no agent 'nobody'");

@@ -303,6 +303,34 @@ int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, 
 	return 0;
 }
 
+static void drop(struct enrol *enrol, size_t at)
+{
+	struct agent *agent = enrol->agents[at];
+	uv_rwlock_wrlock(&enrol->lock);
+	enrol->n_agents--;
+	memmove(enrol->agents + at, enrol->agents + at + 1,
+		(enrol->n_agents - at) * sizeof *enrol->agents);
+	uv_rwlock_wrunlock(&enrol->lock);
+	if (enrol->config.on_revoked)
+		enrol->config.on_revoked(agent->id, enrol->config.arg);
+	fw_free(agent);
+}
+
+int enrol_forget(struct enrol *enrol, const char *name, struct fw_err *err)
+{
+	int rc = state_run(enrol->config.state, err, "DELETE FROM agent WHERE name = ?", "t", name);
+	if (rc < 0)
+		return rc;
+	int n = 0;
+	for (size_t i = enrol->n_agents; i-- > 0;) {
+		if (strcmp(enrol->agents[i]->facts.name, name) != 0)
+			continue;
+		drop(enrol, i);
+		n++;
+	}
+	return n;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct enrol_agent *left = a, *right = b;

@@ -69,6 +69,9 @@ struct enrol_grant {
 int enrol_grant(struct enrol *enrol, const struct enrol_request *request, int64_t now_ms,
 	struct fw_arena *arena, struct enrol_grant *out, struct fw_err *err);
 int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, struct fw_err *err);
+/* Every agent that ever had this name, revoked ones too: its certificates are unknown from
+ * now on. Returns how many there were. */
+int enrol_forget(struct enrol *enrol, const char *name, struct fw_err *err);
 int enrol_agents(struct enrol *enrol, struct fw_arena *arena, struct enrol_agent **out, size_t *n,
 	struct fw_err *err);
 

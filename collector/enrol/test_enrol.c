@@ -495,6 +495,27 @@ static void test_revocation_stays(void **arg)
 	expect(enrol_revoke(place->enrol, "nobody", place->now_ms, &err), -ENOENT, &err, "nobody");
 }
 
+/* Nothing is known of it any more, and its name is free. */
+static void test_forgotten(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	struct enrol_grant grant;
+	struct fw_cert_facts old = joined(place, "web01", 1), facts = joined(place, "web01", 1);
+	struct fw_cert_facts other = joined(place, "web02", 2);
+	assert_int_equal(enrol_forget(place->enrol, "web01", &err), 2);
+	assert_int_equal(enrol_forget(place->enrol, "web01", &err), 0);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(check(place, &old), ENROL_UNKNOWN);
+		assert_int_equal(check(place, &facts), ENROL_UNKNOWN);
+		assert_int_equal(check(place, &other), ENROL_GOOD);
+		expect(renew(place, &facts, 1, &grant, &err), -EACCES, &err, "not known");
+		stop(place);
+		start(place);
+	}
+	joined(place, "web01", 3);
+}
+
 static void test_renewal(void **arg)
 {
 	struct place *place = *arg;
@@ -568,6 +589,7 @@ int main(void)
 		CASE(test_the_same_machine_replaces_itself),
 		CASE(test_another_machine_cannot_take_a_name),
 		CASE(test_revocation_stays),
+		CASE(test_forgotten),
 		CASE(test_renewal),
 		CASE(test_a_request_that_is_none),
 		CASE(test_the_list_of_agents),

@@ -150,4 +150,42 @@ def test_a_new_stream_begins_with_the_whole(lab):
     expect(c, [("bash", "5.2"), ("zsh", "5.9")])
 
 
+def test_a_forgotten_host_is_gone_and_may_come_again(lab):
+    c, a, root = stage_host(lab, [("bash", "5.1")])
+    other = lab.agent(c, name="other").enrol().start()
+    a.start()
+    expect(c, [("bash", "5.1")])
+    until(30, "both hosts speak", lambda: len(c.query("node_time_seconds")) == 2)
+    check("there is no host" in c.cli("forget", "nobody").stderr, "nobody cannot be forgotten")
+    done = c.cli("forget", "agent")
+    check(done.returncode == 0 and "forgot agent" in done.stdout, f"forgot: {done}")
+
+    def nothing_is_left():
+        status, _ = c.request("/api/fenwatch/v1/inventory?host=agent")
+        hosts = [h["name"] for h in c.get("/api/fenwatch/v1/hosts")]
+        agents = [x["name"] for x in c.get("/api/fenwatch/v1/agents")]
+        alerts = [x for x in c.get("/api/fenwatch/v1/alerts") if x["host"] == "agent"]
+        series = c.query('{instance="agent"}[1h]')
+        return status == 404 and hosts == ["other"] and agents == ["other"] and not alerts and not series
+
+    check(nothing_is_left(), "at once")
+    a.logged("enrol anew")
+    c.kill()
+    c.start()
+    until(30, "the other is back", lambda: c.query('node_time_seconds{instance="other"}'))
+    check(nothing_is_left(), "after kill -9 too")
+    with sqlite3.connect(f"file:{c.data}/state.db?mode=ro", uri=True) as db:
+        for table in ("inventory_item", "inventory_document", "host_class", "agent", "episode"):
+            rows = db.execute(f"SELECT * FROM {table}").fetchall()
+            check(not any("agent" in map(str, row) for row in rows), f"{table}: {rows}")
+    # Enrolled anew it is another host, whose time begins now.
+    a.stop()
+    a.enrol()
+    a.start()
+    until(30, "it speaks again", lambda: c.query('node_time_seconds{instance="agent"}'))
+    check(c.get("/api/fenwatch/v1/hosts/agent")["name"] == "agent", "it has a page")
+    expect(c, [("bash", "5.1")])
+    check(other.alive(), "the other went on")
+
+
 main()

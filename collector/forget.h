@@ -1,0 +1,30 @@
+/* The end of a host: everything that was kept of it goes.
+ *
+ * Its enrolment, so that it is refused if it comes again; its samples, which can no
+ * longer be read, though their blocks stay in the ring until that has turned; its
+ * inventory, events and class; and its alerts, which are closed first, so that no
+ * ticket stays open. It begins with what could bring the rest back. If something
+ * fails on the way the same call does what is left. Main thread.
+ */
+#pragma once
+
+#include <fenwatch/err.h>
+
+struct alerts;
+struct enrol;
+struct inventory;
+struct presence;
+struct state;
+struct store;
+
+struct forget {
+	struct state *state;
+	struct enrol *enrol;
+	struct store *store;
+	struct alerts *alerts;
+	struct inventory *inventory;
+	struct presence *presence;
+};
+
+/* -ENOENT: nothing is known of such a host. */
+int forget_host(const struct forget *parts, const char *name, struct fw_err *err);
