@@ -130,11 +130,12 @@ static void on_timer(uv_timer_t *timer)
 /* Wakes when c-ares wants to give up a server, or at once to tell the answer. */
 static void arm(struct fw_resolve *resolve)
 {
-	struct timeval most = {.tv_sec = 1}, left;
+	struct timeval most = {.tv_sec = 1}, room;
 	uint64_t ms = 0;
 	if (!resolve->answered) {
-		ares_timeout(resolve->channel, &most, &left);
-		ms = (uint64_t)left.tv_sec * 1000 + (uint64_t)left.tv_usec / 1000 + 1;
+		/* `room` is filled only where that is sooner than `most`. */
+		const struct timeval *left = ares_timeout(resolve->channel, &most, &room);
+		ms = (uint64_t)left->tv_sec * 1000 + (uint64_t)left->tv_usec / 1000 + 1;
 	}
 	uv_timer_start(&resolve->timer, on_timer, ms, 0);
 }

@@ -73,8 +73,8 @@ void apt_set_machine_id(struct apt *a, const char *id);
 int apt_read_status(struct apt *a, int fd, struct fw_err *err);
 int apt_read_release(int fd, struct apt_archive *out);
 void apt_read_preferences(struct apt *a, int fd);
-/* `name` tells how it is packed (unpack.h). */
-int apt_read_list(struct apt *a, int fd, const char *name, const struct apt_archive *archive,
+/* `packed_as`: its name, which tells how it is packed (unpack.h). */
+int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt_archive *archive,
 	struct fw_err *err);
 void apt_summarise(const struct apt *a, struct apt_summary *out);
 /* Items NAME:ARCHITECTURE with version, source (where it is another than the name)

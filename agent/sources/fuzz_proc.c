@@ -5,7 +5,6 @@
  * some remember what they read.
  */
 #include <fcntl.h>
-#include <ftw.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "documents.h"
 #include "source.h"
 #include "sweep.h"
+#include "test_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -98,18 +98,10 @@ static void write_surroundings(void)
 			surroundings[i].path, surroundings[i].text, strlen(surroundings[i].text));
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static void remove_machine(void)
 {
 	machine_close(&machine);
-	nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	test_remove_tree(root);
 }
 
 static void make_machine(void)

@@ -19,6 +19,7 @@
 
 #include "../documents.h"
 #include "../sweep.h"
+#include "test_tree.h"
 
 #define NOW_MS 1795390000000 /* of documents */
 #define LIST "var/lib/apt/lists/d_dists_stable-security_"
@@ -85,7 +86,7 @@ static void publish(struct place *place, const char *date, const char *const *pa
 static int set_up(void **state)
 {
 	struct place *place = fw_alloc(sizeof *place);
-	strcpy(place->root, "/tmp/fenwatch-fixes-XXXXXX");
+	snprintf(place->root, sizeof place->root, "/tmp/fenwatch-fixes-XXXXXX");
 	assert_non_null(mkdtemp(place->root));
 	snprintf(place->var, sizeof place->var, "%s/data", place->root);
 	put(place, "data/agent", "");
@@ -102,11 +103,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct place *place = *state;
-	char *command = fw_format("rm -rf %s", place->root);
 	machine_close(&place->m);
 	sweep_free(place->sweep);
-	assert_int_equal(system(command), 0);
-	fw_free(command);
+	assert_int_equal(test_remove_tree(place->root), 0);
 	fw_free(place->table);
 	fw_free(place->proof);
 	fw_free(place);

@@ -20,6 +20,7 @@
 
 #include "../documents.h"
 #include "sockets.h"
+#include "test_tree.h"
 
 #define DAY_MS INT64_C(86400000)
 #define T0_MS (INT64_C(20780) * DAY_MS + 3600000) /* an hour into a day */
@@ -92,10 +93,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	machine_close(&machine);
-	char *command = fw_format("rm -rf %s", folder);
-	int rc = system(command);
-	fw_free(command);
-	return rc;
+	return test_remove_tree(folder);
 }
 
 static void test_first_and_last(void **state)

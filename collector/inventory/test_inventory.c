@@ -22,6 +22,7 @@
 
 #include "state.h"
 #include "store.h"
+#include "test_tree.h"
 
 #define T0_MS 1795390000000
 #define DAY_MS 86400000LL
@@ -81,9 +82,7 @@ static int teardown(void **state)
 {
 	struct stage *stage = *state;
 	close_stage(stage);
-	char *command = fw_format("rm -rf %s", stage->dir);
-	int rc = system(command);
-	fw_free(command);
+	int rc = test_remove_tree(stage->dir);
 	fw_free(stage);
 	return rc;
 }
@@ -361,6 +360,19 @@ static void a_new_stream_begins_with_a_whole(void **state)
 	assert_int_equal(stage->needs, 1);
 }
 
+static void restore_copy(const struct stage *stage, const char *copy)
+{
+	static const char *const beside[] = {"state.db-wal", "state.db-shm"};
+	for (size_t i = 0; i < 2; i++) {
+		char *path = fw_format("%s/%s", stage->dir, beside[i]);
+		unlink(path);
+		fw_free(path);
+	}
+	char *path = fw_format("%s/state.db", stage->dir);
+	assert_int_equal(rename(copy, path), 0);
+	fw_free(path);
+}
+
 /* The copy of before stands again; the agent goes on from where it was. */
 static void a_restored_copy_asks_for_the_whole(void **state)
 {
@@ -382,10 +394,7 @@ static void a_restored_copy_asks_for_the_whole(void **state)
 			.body = "+a:all\tversion=2\n",
 			.at_ms = T0_MS + 1});
 	close_stage(stage);
-	char *command =
-		fw_format("rm %s/state.db*; mv %s %s/state.db", stage->dir, copy, stage->dir);
-	assert_int_equal(system(command), 0);
-	fw_free(command);
+	restore_copy(stage, copy);
 	fw_free(copy);
 	open_stage(stage);
 	expect_list(stage, 1, 0, A1);
