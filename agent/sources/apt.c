@@ -8,10 +8,10 @@
 
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
+#include <fenwatch/versions.h>
 
 #include "aptphase.h"
 #include "aptpins.h"
-#include "debversion.h"
 
 enum { PRIORITY_INSTALLED = 100, PRIORITY_ARCHIVE = 500, PRIORITY_NOT_AUTOMATIC = 1 };
 
@@ -265,7 +265,7 @@ static void consider(
 {
 	const char *version = l->version, *arch = l->arch;
 	p->listed = true;
-	int above = debversion_compare(version, p->version);
+	int above = fw_debversion_compare(version, p->version);
 	if (above < 0)
 		return;
 	int16_t priority =
@@ -276,7 +276,7 @@ static void consider(
 		return;
 	if (above > 0 && is_for_security(archive))
 		p->security = true;
-	int better = debversion_compare(version, p->best);
+	int better = fw_debversion_compare(version, p->best);
 	if (priority < p->priority || (priority == p->priority && better <= 0))
 		return;
 	p->priority = priority;
@@ -312,7 +312,7 @@ int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt
 
 static bool is_pending(const struct package *p)
 {
-	return debversion_compare(p->best, p->version) > 0;
+	return fw_debversion_compare(p->best, p->version) > 0;
 }
 
 /* What is for security is for all at once. */
@@ -429,7 +429,7 @@ static bool is_older_build(const char *build, const char *installed)
 	char version[APT_TEXT];
 	const char *at = strstr(build, " Debian ");
 	return at && sscanf(at, " Debian %127s", version) == 1 &&
-		debversion_compare(version, installed) < 0;
+		fw_debversion_compare(version, installed) < 0;
 }
 
 bool apt_has_newer_kernel(
@@ -441,10 +441,10 @@ bool apt_has_newer_kernel(
 		const struct package *p = &a->packages[i];
 		if (!is_kernel(p, flavour))
 			continue;
-		int order = debversion_compare(p->name + strlen(KERNEL), release);
+		int order = fw_debversion_compare(p->name + strlen(KERNEL), release);
 		if (order == 0)
 			running = p;
-		if (order > 0 && (!newest || debversion_compare(p->name, newest->name) > 0))
+		if (order > 0 && (!newest || fw_debversion_compare(p->name, newest->name) > 0))
 			newest = p;
 	}
 	if (running && !newest && is_older_build(build, running->version))

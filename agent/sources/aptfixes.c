@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include <fenwatch/mem.h>
+#include <fenwatch/versions.h>
 
-#include "debversion.h"
 #include "os.h"
 #include "parse.h"
 
@@ -171,7 +171,7 @@ static void carry_on(struct table *t, const struct earlier *e)
 	memcpy(name, e->key, (size_t)(colon - e->key));
 	name[colon - e->key] = '\0';
 	const char *installed = apt_installed(t->apt, name, colon + 1);
-	if (!installed || debversion_compare(installed, e->fields[CANDIDATE]) < 0 ||
+	if (!installed || fw_debversion_compare(installed, e->fields[CANDIDATE]) < 0 ||
 		!is_unfinished(t, name))
 		return;
 	t->has_kernel = t->has_kernel || is_kernel(name);

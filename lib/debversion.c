@@ -5,7 +5,7 @@
  * digits, letter by letter, where '~' is less than the end, the end less than a
  * letter and a letter less than anything else; then a run of digits as a number.
  */
-#include "debversion.h"
+#include <fenwatch/versions.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -95,7 +95,7 @@ static void split(
 	*revision = (struct part){upstream->end < end ? upstream->end + 1 : end, end};
 }
 
-int debversion_compare(const char *a, const char *b)
+int fw_debversion_compare(const char *a, const char *b)
 {
 	struct part epoch_a, epoch_b, upstream_a, upstream_b, revision_a, revision_b;
 	split(a, &epoch_a, &upstream_a, &revision_a);
