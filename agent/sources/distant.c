@@ -23,6 +23,7 @@ enum {
 	STUCK_AFTER_MS = 5000,
 	KILL_AFTER_MS = 30000,
 	FIRST_PATIENCE_MS = 100,
+	FIRST_ASKS_A_SWEEP = 16,
 };
 
 struct answer {
@@ -37,7 +38,7 @@ struct distant {
 	int pipe;
 	int64_t asked_at_ms;
 	struct answer last;
-	bool answered, wanted;
+	bool asked, answered, wanted;
 };
 
 int space_read(const char *mountpoint, struct space *out)
@@ -59,6 +60,7 @@ int space_read(const char *mountpoint, struct space *out)
 static void ask(struct distant *d, int64_t now_ms)
 {
 	int ends[2];
+	d->asked = true;
 	d->asked_at_ms = now_ms;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return;
@@ -83,10 +85,9 @@ static void ask(struct distant *d, int64_t now_ms)
 static void take(struct distant *d)
 {
 	struct answer answer;
-	if (read(d->pipe, &answer, sizeof answer) == (ssize_t)sizeof answer) {
+	d->answered = read(d->pipe, &answer, sizeof answer) == (ssize_t)sizeof answer;
+	if (d->answered)
 		d->last = answer;
-		d->answered = true;
-	}
 	fw_close(d->pipe);
 	waitpid(d->pid, NULL, 0);
 	d->pid = 0;
@@ -107,20 +108,28 @@ static struct distant *find(struct distant_set *set, const char *mountpoint)
 	return d;
 }
 
-/* A mount seen for the first time is waited for, a little: so it is there in
- * the first sweep, and in --print. */
-static struct distant *add(struct distant_set *set, const char *mountpoint, int64_t now_ms)
+/* A mount asked for the first time is waited for, a little: so it is there in the
+ * first sweep, and in --print. Where there are very many, they are asked over some
+ * sweeps, and so spread over the minute for ever. */
+static void ask_first(struct distant_set *set, struct distant *d, int64_t now_ms)
 {
-	struct distant *d = fw_alloc(sizeof *d);
-	d->mountpoint = fw_strdup(mountpoint);
-	d->next = set->first;
-	set->first = d;
+	if (set->first_asks == 0)
+		return;
+	set->first_asks--;
 	ask(d, now_ms);
 	int64_t began_ms = fw_mono_ms();
 	if (d->pid)
 		listen_to(d, set->patience_ms);
 	int64_t waited_ms = fw_mono_ms() - began_ms;
 	set->patience_ms = waited_ms < set->patience_ms ? set->patience_ms - (int)waited_ms : 0;
+}
+
+static struct distant *add(struct distant_set *set, const char *mountpoint)
+{
+	struct distant *d = fw_alloc(sizeof *d);
+	d->mountpoint = fw_strdup(mountpoint);
+	d->next = set->first;
+	set->first = d;
 	return d;
 }
 
@@ -138,6 +147,7 @@ static void go_on(struct distant *d, int64_t now_ms)
 void distant_begin(struct distant_set *set)
 {
 	set->patience_ms = FIRST_PATIENCE_MS;
+	set->first_asks = FIRST_ASKS_A_SWEEP;
 	for (struct distant *d = set->first; d; d = d->next)
 		d->wanted = false;
 }
@@ -145,16 +155,27 @@ void distant_begin(struct distant_set *set)
 int distant_read(struct distant_set *set, const char *mountpoint, int64_t now_ms, struct space *out)
 {
 	struct distant *d = find(set, mountpoint);
-	if (d)
+	if (!d)
+		d = add(set, mountpoint);
+	d->wanted = true;
+	if (d->asked)
 		go_on(d, now_ms);
 	else
-		d = add(set, mountpoint, now_ms);
-	d->wanted = true;
+		ask_first(set, d, now_ms);
+	if (!d->asked)
+		return -EAGAIN;
 	bool stuck = d->pid && now_ms - d->asked_at_ms >= STUCK_AFTER_MS;
 	if (stuck || !d->answered)
 		return -ETIMEDOUT;
 	*out = d->last.space;
 	return d->last.rc;
+}
+
+/* Of a mount that is gone. */
+static void end(struct distant *d)
+{
+	kill(d->pid, SIGKILL);
+	listen_to(d, 0);
 }
 
 static void forget(struct distant *d)
@@ -174,7 +195,7 @@ void distant_end(struct distant_set *set)
 	for (struct distant **at = &set->first; *at;) {
 		struct distant *d = *at;
 		if (!d->wanted && d->pid)
-			go_on(d, d->asked_at_ms + KILL_AFTER_MS);
+			end(d);
 		if (d->wanted || d->pid) {
 			at = &d->next;
 			continue;

@@ -1,4 +1,4 @@
-/* Mounts whose server may not answer.
+/* Mounts whose server, or FUSE program, may not answer.
  *
  * statvfs() on a mount of a dead server cannot be interrupted, so a child asks
  * for each such mount once a minute and the sweep takes the last answer. While
@@ -21,11 +21,13 @@ struct distant;
 
 struct distant_set {
 	struct distant *first;
-	int patience_ms; /* left of what this sweep may wait for mounts that it sees first */
+	int patience_ms;     /* left of what this sweep may wait for mounts that it sees first */
+	unsigned first_asks; /* left of those that it may make */
 };
 
 void distant_begin(struct distant_set *set);
-/* 0, -ETIMEDOUT while the mount does not answer, or what statvfs() said. */
+/* 0, -ETIMEDOUT while the mount does not answer, -EAGAIN while nobody has asked it
+ * yet, or what statvfs() said. */
 int distant_read(
 	struct distant_set *set, const char *mountpoint, int64_t now_ms, struct space *out);
 void distant_end(struct distant_set *set); /* forgets mounts that were not read since begin */

@@ -55,6 +55,7 @@ static const struct {
 	{"proc/net/tcp6", "peers"},
 	{"etc/services", "peers"},
 	{"sys/block/sda/device/model", "hardware"},
+	{"etc/fstab", "filesystem"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 

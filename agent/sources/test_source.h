@@ -1,0 +1,19 @@
+/* A machine whose files the test writes, and what one source makes of it, as the text
+ * of --print. */
+#pragma once
+
+#include "source.h"
+
+void test_open(const struct source *source);
+void test_close(void);
+
+void test_file(const char *path, const char *text);
+void test_no_file(const char *path);
+
+/* Reads the source again; its rc. */
+int test_read(int64_t now_ms);
+/* The value behind "NAME{LABELS}" in what was read last, as text; fails without the series. */
+const char *test_value(const char *series);
+bool test_has(const char *series);
+/* How many series the name has. */
+unsigned test_count(const char *name);
