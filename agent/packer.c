@@ -14,6 +14,9 @@
 /* In one batch, live or backlog: 512 KiB decoded, and well under a frame (1 MiB)
  * even where every cell takes a varint's ten bytes. */
 #define BATCH_CELLS (64u << 10)
+/* From its first sweep to its last. A clock that leaps, or a laptop that sleeps, begins
+ * another: the collector has no room for weeks in one piece. */
+#define BATCH_SPAN_MS (INT64_C(24) * 3600 * 1000)
 
 /* The last sweep of one schema that somebody knows. */
 struct state {
@@ -37,7 +40,7 @@ struct packer {
 
 	/* backlog: every sweep a Batch message of its own, behind its length */
 	uint32_t chain, n_chain;
-	int64_t chain_last_ms;
+	int64_t chain_first_ms, chain_last_ms;
 	struct state chain_state;
 	struct fw_buf pieces;
 	size_t journaled; /* bytes of `pieces` that are durable */
@@ -189,14 +192,23 @@ static uint32_t sweeps_limit(const struct packer *p, uint32_t n_columns, uint32_
 	return limit ? limit : 1;
 }
 
+static bool goes_on(int64_t first_ms, int64_t last_ms, int64_t at_ms)
+{
+	return at_ms > last_ms && at_ms - first_ms <= BATCH_SPAN_MS;
+}
+
 static void chain_add(struct packer *p, const int64_t *cells, int64_t at_ms)
 {
-	if (p->n_chain > 0 && (p->chain_state.schema != p->schema || at_ms <= p->chain_last_ms))
+	if (p->n_chain > 0 &&
+		(p->chain_state.schema != p->schema ||
+			!goes_on(p->chain_first_ms, p->chain_last_ms, at_ms)))
 		chain_close(p);
 	struct fw_sweeps sweep = {
 		.n_sweeps = 1, .n_columns = p->n_columns, .times_ms = &at_ms, .cells = cells};
-	if (p->n_chain == 0)
+	if (p->n_chain == 0) {
 		p->chain = spool_chain_next(p->spool);
+		p->chain_first_ms = at_ms;
+	}
 	piece_put(&p->pieces, &sweep, p->schema, p->interval_ms,
 		p->n_chain ? p->chain_state.cells : NULL);
 	state_set(&p->chain_state, p->schema, p->n_columns, cells);
@@ -302,7 +314,8 @@ void packer_sweep(struct packer *p, const struct fw_schema *schema, const int64_
 		return;
 	}
 	chain_close(p);
-	if (p->n_pending > 0 && at_ms <= p->pending_times[p->n_pending - 1])
+	if (p->n_pending > 0 &&
+		!goes_on(p->pending_times[0], p->pending_times[p->n_pending - 1], at_ms))
 		pending_to_live(p);
 	memcpy(p->pending + (size_t)p->n_pending * p->n_columns, cells,
 		p->n_columns * sizeof *cells);

@@ -100,7 +100,8 @@ static void cells_of(int n, int64_t cells[COLUMNS])
 static void sweep(int n, bool live)
 {
 	cells_of(n, last_cells);
-	packer_sweep(packer, &schema, last_cells, INT64_C(1000000) + n * INTERVAL_MS, live);
+	packer_sweep(
+		packer, &schema, last_cells, INT64_C(1000000) + (int64_t)n * INTERVAL_MS, live);
 }
 
 /* Decodes the frame on top of `known` and compares it with the sweeps from `n` on. */
@@ -119,7 +120,8 @@ static unsigned check_frame(enum lane lane, uint64_t seq, int n, int64_t known[C
 	for (uint32_t i = 0; i < batch.n_sweeps; i++) {
 		cells_of(n + (int)i, expected);
 		assert_memory_equal(cells + i * COLUMNS, expected, sizeof expected);
-		assert_int_equal(batch.times_ms[i], INT64_C(1000000) + (n + (int)i) * INTERVAL_MS);
+		assert_int_equal(
+			batch.times_ms[i], INT64_C(1000000) + (int64_t)(n + (int)i) * INTERVAL_MS);
 	}
 	memcpy(known, cells + (batch.n_sweeps - 1) * COLUMNS, sizeof expected);
 	unsigned sweeps = batch.n_sweeps;
@@ -278,6 +280,42 @@ static void test_a_step_back_of_the_clock_closes_the_chain(void **state)
 	assert_int_equal(check_frame(LANE_BACKLOG, 2, 3, known), 3);
 }
 
+/* A machine without a battery clock begins in 1970, and time comes by network later. */
+static void test_a_leap_of_the_clock_closes_the_chain(void **state)
+{
+	(void)state;
+	enum { MONTH = 30 * 24 * 3600 };
+	int64_t known[COLUMNS];
+	for (int n = 0; n < 3; n++)
+		sweep(n, false);
+	for (int n = 0; n < 2; n++)
+		sweep(MONTH + n, false);
+	packer_close_chain(packer);
+	assert_int_equal(check_frame(LANE_BACKLOG, 1, 0, known), 3);
+	assert_int_equal(check_frame(LANE_BACKLOG, 2, MONTH, known), 2);
+	close_both();
+	open_both(6);
+	packer_connected(packer);
+	for (int n = 0; n < 2; n++)
+		sweep(n, true);
+	sweep(MONTH, true);
+	assert_int_equal(check_frame(LANE_LIVE, 1, 0, known), 2);
+}
+
+/* A laptop that is used for a minute now and then: no frame spans its whole summer. */
+static void test_a_chain_ends_after_a_day(void **state)
+{
+	(void)state;
+	enum { EIGHT_HOURS = 8 * 3600 };
+	for (int n = 0; n < 8; n++)
+		sweep(n * EIGHT_HOURS, false);
+	packer_close_chain(packer);
+	struct frame frame;
+	assert_int_equal(spool_read(spool, LANE_BACKLOG, 2, &frame, NULL), 0);
+	assert_int_equal(frame.sweeps, 4);
+	assert_int_equal(frame.oldest_ms, INT64_C(1000000) + 4 * EIGHT_HOURS * INTERVAL_MS);
+}
+
 static void test_another_schema_is_another_frame(void **state)
 {
 	(void)state;
@@ -398,6 +436,8 @@ int main(void)
 		CASE(test_a_key_is_made_of_what_waits),
 		CASE(test_deltas_without_a_base_become_gaps),
 		CASE(test_a_step_back_of_the_clock_closes_the_chain),
+		CASE(test_a_leap_of_the_clock_closes_the_chain),
+		CASE(test_a_chain_ends_after_a_day),
 		CASE(test_another_schema_is_another_frame),
 		CASE(test_schemas_that_changed_offline_are_kept),
 		CASE(test_a_batch_fits_a_frame_however_wide_the_schema),

@@ -300,13 +300,7 @@ static int take_live(struct store *store, struct store_entry *entry, struct arri
 
 static int take_late(struct store *store, struct store_entry *entry, struct arrival *arrival)
 {
-	if (arrival->schema->schema.n_columns > store->config.columns_per_host) {
-		snprintf(entry->why, sizeof entry->why,
-			"the schema has %u columns, the limit is %u",
-			arrival->schema->schema.n_columns, store->config.columns_per_host);
-		refuse(store, entry, arrival->stream);
-		return 0;
-	}
+	(void)entry;
 	if (writer_reserve(store, arrival->length) < 0)
 		return 0;
 	arrive_late(store, arrival, log_arrival(store, arrival, arrival->payload, arrival->length));
@@ -321,7 +315,8 @@ static void count_sweeps(struct store *store, const struct arrival *arrival)
 	store->counters.ahead += arrival->shift_ms ? arrival->n_sweeps : 0;
 }
 
-/* Are these times that a store can hold? Sets the shift, too. */
+/* Are these times that a store can hold? Sets the shift, too. A clock that leaps makes
+ * others, so who sent them is not hung up on: it would come with them again. */
 static bool check_times(struct store_entry *entry, struct arrival *arrival)
 {
 	const int64_t *times = arrival->times_ms, limit = (int64_t)1 << TIME_LIMIT_LOG2;
@@ -331,7 +326,7 @@ static bool check_times(struct store_entry *entry, struct arrival *arrival)
 	if (sound && times[arrival->n_sweeps - 1] - times[0] > STORE_SPAN_MS)
 		sound = false;
 	if (!sound)
-		say(entry, STORE_BAD, "the batch has no sweeps, or times that cannot be");
+		say(entry, STORE_REFUSED, "times that cannot be, or that are months apart");
 	else
 		arrival->shift_ms = arrival_shift(times, arrival->n_sweeps, entry->received_ms);
 	return sound;
@@ -353,6 +348,24 @@ static bool is_too_old(const struct store *store, const struct arrival *arrival)
 {
 	int64_t newest_ms = arrival->times_ms[arrival->n_sweeps - 1];
 	return !store->config.any_age && newest_ms < arrival->received_ms - store->config.late_ms;
+}
+
+/* What can be known without a look at the cells. */
+static bool is_welcome(
+	const struct store *store, struct store_entry *entry, struct arrival *arrival)
+{
+	uint32_t n_columns = arrival->schema->schema.n_columns;
+	if (!check_times(entry, arrival))
+		return false;
+	if (is_too_old(store, arrival)) {
+		say(entry, STORE_REFUSED, "too old");
+		return false;
+	}
+	if (n_columns <= store->config.columns_per_host)
+		return true;
+	snprintf(entry->why, sizeof entry->why, "the schema has %u columns, the limit is %u",
+		n_columns, store->config.columns_per_host);
+	return false;
 }
 
 static bool decode(struct store *store, struct store_entry *entry, struct arrival *arrival)
@@ -391,14 +404,13 @@ static void apply_batch(struct store *store, struct store_entry *entry)
 		.received_ms = entry->received_ms,
 	};
 	arrival.stream = admit(store, entry);
-	if (!arrival.stream || !find_names(store, entry, &arrival) || !check_times(entry, &arrival))
+	if (!arrival.stream || !find_names(store, entry, &arrival))
 		return;
 	if (entry->lane == STORE_BACKLOG && !entry->batch->key) {
 		say(entry, STORE_BAD, "a backlog batch counts against another");
 		return;
 	}
-	if (is_too_old(store, &arrival)) {
-		say(entry, STORE_REFUSED, "too old");
+	if (!is_welcome(store, entry, &arrival)) {
 		refuse(store, entry, arrival.stream);
 		return;
 	}
@@ -436,19 +448,18 @@ static void apply_cells(struct store *store, struct store_entry *entry)
 		.seq = BATCH_UNNUMBERED,
 		.received_ms = entry->received_ms,
 	};
-	if (!find_names(store, entry, &arrival) || !check_times(entry, &arrival))
+	if (!find_names(store, entry, &arrival))
 		return;
 	if (entry->sweeps.n_columns != arrival.schema->schema.n_columns) {
 		say(entry, STORE_BAD, "the sweeps do not have the schema's columns");
 		return;
 	}
-	if (arrival.n_sweeps > 1)
-		arrival.interval_ms = (uint32_t)(arrival.times_ms[1] - arrival.times_ms[0]);
-	if (is_too_old(store, &arrival)) {
-		say(entry, STORE_REFUSED, "too old");
+	if (!is_welcome(store, entry, &arrival)) {
 		refuse(store, entry, NULL);
 		return;
 	}
+	if (arrival.n_sweeps > 1)
+		arrival.interval_ms = (uint32_t)(arrival.times_ms[1] - arrival.times_ms[0]);
 	encode_key(&arrival, &store->made);
 	arrival.payload = store->made.data;
 	arrival.length = store->made.length;

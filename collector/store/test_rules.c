@@ -171,6 +171,34 @@ static void test_ages(void **state)
 	assert_int_equal(kit_count(&kit, kit.host, false), 5);
 }
 
+/* A clock that leapt leaves sweeps together that no block takes. They are dealt with: an
+ * agent that was only hung up on would come with them for ever. */
+static void test_times_that_cannot_be_are_refused(void **state)
+{
+	(void)state;
+	int64_t day = INT64_C(24) * 3600 * 1000;
+	static const enum store_lane lanes[] = {STORE_LIVE, STORE_BACKLOG};
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sender_send(&sender, lanes[i], kit.host, kit.schema,
+					 kit_now_ms - 21 * day, 2, 21 * day, true),
+			STORE_REFUSED);
+		assert_int_equal(sender_send(&sender, lanes[i], kit.host, kit.schema,
+					 INT64_C(1) << 45, 1, STEP, true),
+			STORE_REFUSED);
+		assert_int_equal(sender_send(&sender, lanes[i], kit.host, kit.schema, start_ms(), 1,
+					 STEP, true),
+			STORE_DURABLE);
+	}
+	struct store_stat stat;
+	store_stat(kit.store, &stat);
+	assert_int_equal(stat.refused, 4);
+	kit_reopen(&kit);
+	sender.next[STORE_LIVE] = sender.next[STORE_BACKLOG] = 0;
+	struct store_entry begun = sender_begin(&sender, &kit, 1, 7);
+	assert_int_equal(begun.acked[STORE_LIVE], 3);
+	assert_int_equal(begun.acked[STORE_BACKLOG], 3);
+}
+
 static void test_clock_set_back(void **state)
 {
 	(void)state;
@@ -202,6 +230,28 @@ static void test_columns_are_limited(void **state)
 	assert_int_equal(sender_send(&sender, STORE_LIVE, kit_host(&kit, "beta"), other, start_ms(),
 				 1, STEP, true),
 		STORE_DURABLE);
+}
+
+/* Refused by its schema alone, in either lane: nothing of it is decoded, as that could cost
+ * everybody's time. Here its cells would not even fit. */
+static void test_a_wide_schema_costs_nothing(void **state)
+{
+	(void)state;
+	const char *const names[] = {"a", "b", "c", "d", "e"};
+	uint32_t five = kit_schema_of(&kit, names, 5);
+	assert_int_equal(
+		sender_send(&sender, STORE_LIVE, kit.host, five, start_ms(), 1, STEP, true),
+		STORE_BAD);
+	kit.config.columns_per_host = 4;
+	kit_reopen(&kit);
+	sender.next[STORE_LIVE] = sender.next[STORE_BACKLOG] = 0;
+	sender_begin(&sender, &kit, 1, 7);
+	assert_int_equal(
+		sender_send(&sender, STORE_LIVE, kit.host, five, start_ms(), 1, STEP, true),
+		STORE_REFUSED);
+	assert_int_equal(
+		sender_send(&sender, STORE_BACKLOG, kit.host, five, start_ms(), 1, STEP, true),
+		STORE_REFUSED);
 }
 
 /* The one later in the log wins where times are equal, whatever lane it came by. */
@@ -431,8 +481,10 @@ int main(void)
 		RULE(test_announced_gap_is_counted),
 		RULE(test_deltas_need_their_base),
 		RULE(test_ages),
+		RULE(test_times_that_cannot_be_are_refused),
 		RULE(test_clock_set_back),
 		RULE(test_columns_are_limited),
+		RULE(test_a_wide_schema_costs_nothing),
 		RULE(test_equal_times),
 		RULE(test_a_schema_is_replaced),
 		RULE(test_bad_entries),
