@@ -366,6 +366,22 @@ static int allocate(struct ring *ring, uint32_t i, const struct store_config *co
 	return rc;
 }
 
+/* One of a kind was open. Where damaged heads make others look so, the newest life is
+ * written on; the others are complete, and used again in their turn. */
+static void take_for_open(struct ring *ring, uint32_t i)
+{
+	struct ring_segment *segment = &ring->segments[i];
+	int32_t *open = &ring->open[segment->late];
+	struct ring_segment *other = *open >= 0 ? &ring->segments[*open] : NULL;
+	if (other && other->number > segment->number) {
+		segment->sealed = true;
+		return;
+	}
+	if (other)
+		other->sealed = true;
+	*open = (int32_t)i;
+}
+
 static int open_segment(
 	struct ring *ring, uint32_t i, const char *path, const struct store_config *config)
 {
@@ -378,7 +394,7 @@ static int open_segment(
 		rc = load_segment(ring, segment);
 	if (rc < 0 || !segment->number || segment->sealed)
 		return rc;
-	ring->open[segment->late] = (int32_t)i;
+	take_for_open(ring, i);
 	return segment->torn && config ? fill_holes(ring, segment) : 0;
 }
 

@@ -8,10 +8,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "testkit.h"
 
@@ -186,49 +188,56 @@ static void test_forgets(void **state)
 	kit_done(&kit);
 }
 
+enum { WIDE = 2000 };
+
+static uint32_t wide_schema(struct kit *kit)
+{
+	const char *names[WIDE];
+	static char text[WIDE][8];
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(text[i], sizeof text[i], "w%d", i);
+		names[i] = text[i];
+	}
+	return kit_schema_of(kit, names, WIDE);
+}
+
+enum { RING_BLOCKS = 26 }; /* about what the smallest ring holds of these */
+
+/* Blocks of what cannot be packed, from *at_ms on. */
+static void fill_ring(struct kit *kit, uint32_t schema, int blocks, int64_t *at_ms)
+{
+	static int64_t cells[WIDE];
+	uint64_t random = 1;
+	for (int sweep = 0; sweep < blocks * STORE_BLOCK_SWEEPS; sweep++) {
+		*at_ms += STEP;
+		for (int i = 0; i < WIDE; i++)
+			cells[i] = (int64_t)((random = random * 6364136223846793005u + 1) >> 40);
+		struct store_entry entry = {
+			.kind = STORE_CELLS,
+			.host = kit->host,
+			.schema = schema,
+			.sweeps = {.n_sweeps = 1,
+				.n_columns = WIDE,
+				.times_ms = at_ms,
+				.cells = cells},
+		};
+		kit_submit(kit, &entry);
+		assert_int_equal(entry.verdict, STORE_DURABLE);
+	}
+}
+
 static void test_ring_wraps(void **state)
 {
 	(void)state;
 	struct kit kit;
 	struct sender sender = {0};
 	kit_init(&kit);
-	sender_begin(&sender, &kit, 1, 7);
 	struct store_stat stat;
 	int64_t at_ms = 1700000000000;
 	kit.config.any_age = true;
 	kit_reopen(&kit);
 	sender_begin(&sender, &kit, 1, 7);
-	static int64_t cells[60 * 2000], times[60];
-	const char *names[2000];
-	static char text[2000][8];
-	for (int i = 0; i < 2000; i++) {
-		snprintf(text[i], sizeof text[i], "w%d", i);
-		names[i] = text[i];
-	}
-	uint32_t wide = kit_schema_of(&kit, names, 2000);
-	uint64_t random = 1;
-	for (int block = 0; block < 60; block++) {
-		for (int i = 0; i < 60; i++)
-			times[i] = at_ms += STEP;
-		for (int i = 0; i < 60 * 2000; i++)
-			cells[i] = (int64_t)((random = random * 6364136223846793005u + 1) >> 40);
-		struct store_entry entry = {
-			.kind = STORE_CELLS,
-			.host = kit.host,
-			.schema = wide,
-			.sweeps = {.n_sweeps = 10,
-				.n_columns = 2000,
-				.times_ms = times,
-				.cells = cells},
-		};
-		for (int part = 0; part < 60; part++) {
-			entry.sweeps.n_sweeps = 1;
-			entry.sweeps.times_ms = times + part;
-			entry.sweeps.cells = cells + 2000 * part;
-			kit_submit(&kit, &entry);
-			assert_int_equal(entry.verdict, STORE_DURABLE);
-		}
-	}
+	fill_ring(&kit, wide_schema(&kit), 2 * RING_BLOCKS, &at_ms);
 	store_stat(kit.store, &stat);
 	assert_true(stat.used_bytes <= 8 << 20);
 	assert_true(stat.oldest_ms > 1700000000000 + 60 * STEP);
@@ -242,6 +251,40 @@ static void test_ring_wraps(void **state)
 	store_close(kit.store);
 	assert_int_equal(kit_check(kit.dir), 0);
 	kit_remove(kit.dir);
+}
+
+/* Whatever looks open at the start: one segment is written on, the others are used again. */
+static void test_damaged_heads_do_not_stop_the_ring(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct store_stat before, stat;
+	int64_t at_ms = 1700000000000;
+	kit_init(&kit);
+	kit.config.any_age = true;
+	kit_reopen(&kit);
+	fill_ring(&kit, wide_schema(&kit), RING_BLOCKS, &at_ms);
+	store_stat(kit.store, &before);
+	store_close(kit.store);
+	static const char head[16] = "damaged";
+	for (int i = 0; i < 16; i++) {
+		char path[128];
+		snprintf(path, sizeof path, "%s/raw/%04x", kit.dir, i);
+		int fd = open(path, O_WRONLY);
+		assert_true(fd >= 0);
+		assert_int_equal(pwrite(fd, head, sizeof head, 0), sizeof head);
+		close(fd);
+	}
+	struct fw_err err;
+	assert_int_equal(kit_open(&kit, &err), 0);
+	store_stat(kit.store, &stat);
+	assert_int_equal(stat.oldest_ms, before.oldest_ms);
+	assert_int_equal(stat.newest_ms, at_ms);
+	fill_ring(&kit, wide_schema(&kit), RING_BLOCKS, &at_ms);
+	store_stat(kit.store, &stat);
+	assert_true(stat.oldest_ms > before.newest_ms);
+	assert_int_equal(stat.newest_ms, at_ms);
+	kit_done(&kit);
 }
 
 static void test_refuses(void **state)
@@ -355,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_readers_miss_nothing),
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_ring_wraps),
+		cmocka_unit_test(test_damaged_heads_do_not_stop_the_ring),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_tells_how_far_the_first_start_is),
 	};
