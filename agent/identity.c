@@ -120,21 +120,44 @@ static int next_key_in_force(struct identity *id)
 	return rc;
 }
 
-/* A crash between certificate and key leaves the key of the new certificate in
- * agent.key.next. */
-static int find_key(struct identity *id, struct fw_err *err)
+/* The key of this certificate: 0 from agent.key, 1 from agent.key.next, where a crash
+ * between certificate and key leaves it. */
+static int key_of(const struct identity *id, const struct fw_buf *cert, struct fw_buf *key,
+	struct fw_err *err)
 {
-	int rc = file_read(id, "agent.key", &id->key_pem, err);
-	if (rc >= 0 && key_fits(&id->cert_pem, &id->key_pem))
+	int rc = file_read(id, "agent.key", key, err);
+	if (rc >= 0 && key_fits(cert, key))
 		return 0;
-	if (file_read(id, "agent.key.next", &id->key_pem, NULL) >= 0 &&
-		key_fits(&id->cert_pem, &id->key_pem)) {
-		next_key_in_force(id);
-		return 0;
-	}
+	if (file_read(id, "agent.key.next", key, NULL) >= 0 && key_fits(cert, key))
+		return 1;
 	return rc < 0 ? rc
 		      : fw_fail(err, -EBADMSG,
 				"'%s/agent.key' is not the key of agent.pem; enrol anew", id->dir);
+}
+
+static int find_key(struct identity *id, struct fw_err *err)
+{
+	int rc = key_of(id, &id->cert_pem, &id->key_pem, err);
+	if (rc > 0)
+		next_key_in_force(id);
+	return rc;
+}
+
+/* A reply that was kept in part: its key lies where the next request wants its own. */
+static int save_next_key(struct identity *id, struct fw_err *err)
+{
+	struct fw_buf cert = {0}, key = {0};
+	int rc = file_read(id, "agent.pem", &cert, err);
+	if (rc >= 0)
+		rc = key_of(id, &cert, &key, err);
+	if (rc > 0) {
+		rc = next_key_in_force(id);
+		if (rc < 0)
+			fw_fail_sys(err, rc, "'%s/agent.key'", id->dir);
+	}
+	fw_buf_done(&cert);
+	fw_buf_done(&key);
+	return rc == -ENOENT || rc == -EBADMSG ? 0 : rc; /* there is nothing to save */
 }
 
 static int context_make(struct identity *id, struct fw_err *err)
@@ -205,7 +228,9 @@ int identity_request(struct identity *id, const char *name, const char *token,
 {
 	struct fw_buf csr = {0};
 	fw_buf_done(&id->next_key);
-	int rc = fw_key_new(&id->next_key, err);
+	int rc = save_next_key(id, err);
+	if (rc >= 0)
+		rc = fw_key_new(&id->next_key, err);
 	if (rc >= 0)
 		rc = fw_csr_new(text_of(&id->next_key), name, &csr, err);
 	if (rc >= 0)

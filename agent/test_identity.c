@@ -202,6 +202,40 @@ static void test_a_renewal_cut_anywhere_leaves_an_identity(void **state)
 	assert_true(failures > 8);
 }
 
+/* A reply that could be kept in part leaves the new certificate's key in agent.key.next:
+ * the next request must not write over it, as the power may go before its answer. */
+static void test_the_next_request_keeps_what_is_there(void **state)
+{
+	(void)state;
+	static const enum fw_op ops[] = {FW_OP_OPEN, FW_OP_WRITE, FW_OP_FSYNC, FW_OP_RENAME};
+	struct identity id;
+	struct fw_err err;
+	identity_init(&id, dir);
+	assert_int_equal(converse(&id, "token", &err), 0);
+	identity_done(&id);
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+		for (uint64_t nth = 1; nth <= 8; nth++) {
+			struct fw_buf request = {0}, reply = {0}, again = {0};
+			assert_int_equal(identity_load(&id, dir, &err), 0);
+			assert_int_equal(
+				identity_request(&id, "a", NULL, &machine, &request, &err), 0);
+			answer(&request, &reply);
+			fw_fault_arm(ops[i], nth, -EIO, true);
+			identity_accept(&id, reply.data, reply.length, &err);
+			fw_fault_clear();
+			assert_int_equal(
+				identity_request(&id, "a", NULL, &machine, &again, &err), 0);
+			identity_done(&id);
+			fw_buf_done(&request);
+			fw_buf_done(&reply);
+			fw_buf_done(&again);
+			if (identity_load(&id, dir, &err) < 0)
+				fail_msg("operation %zu, call %u: %s", i, (unsigned)nth, err.text);
+			identity_done(&id);
+		}
+	}
+}
+
 /* ---- settings ---- */
 
 static Fenwatch__Wire__Settings settings_of(uint64_t version, uint32_t interval_ms)
@@ -252,6 +286,7 @@ int main(void)
 		CASE(test_enrolled_renewed_and_loaded),
 		CASE(test_a_certificate_for_another_key_is_refused),
 		CASE(test_a_renewal_cut_anywhere_leaves_an_identity),
+		CASE(test_the_next_request_keeps_what_is_there),
 		CASE(test_settings_that_fail_twice_are_taken_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
