@@ -34,6 +34,7 @@ void hello_check_peer(struct session *session)
 		session_refuse(session, CAUSE_TLS, REASON(REVOKED), "no certificate of an agent");
 		return;
 	}
+	session->expires_ms = peer->until_ms;
 	struct enrol_agent agent = {0};
 	enum enrol_standing standing =
 		enrol_check(ingest_of(session)->config.enrol, peer, fw_wall_ms(), &agent);
@@ -430,6 +431,7 @@ void hello_enrolled(struct enrol_mail *mail)
 		reply.certificate = (char *)(uintptr_t)mail->grant.cert_pem;
 		reply.ca = (char *)(uintptr_t)mail->grant.ca_pem;
 		reply.uuid = mail->grant.uuid;
+		session->expires_ms = mail->grant.expires_ms;
 		session_send(session, FW_FRAME_ENROL_REPLY, &reply.base);
 	}
 	if (session->conn)

@@ -34,6 +34,7 @@
 #define SILENCE_MS 45000
 #define HEARTBEAT_MS 15000
 #define WRITE_LIMIT (256u << 10) /* what a peer may leave unread */
+#define EARLY_BYTES (64u << 10)  /* of one frame, of who is not greeted: anybody */
 #define FLIGHTS_LIMIT 96         /* of one session before it is paused */
 #define FLIGHT_BYTES_LIMIT (2u << 20)
 #define WORKER_BYTES_LIMIT (64u << 20)
@@ -80,7 +81,7 @@ struct seat {
 	uint64_t number; /* of the session */
 	struct worker *worker;
 	_Atomic int64_t heard_ms;
-	int64_t challenged_ms; /* another boot of it came by; 0: none did */
+	int64_t challenged_ms; /* another boot of it came by; 0: none did lately */
 	bool taken;            /* in the table */
 };
 
@@ -286,6 +287,7 @@ struct session {
 	bool is_greeted, is_dirty, is_paused, is_handling;
 	bool asks;                     /* a request to enrol is with the main thread */
 	uint64_t accepted_ms, sent_ms; /* on the loop's clock */
+	int64_t expires_ms;            /* its certificate, or the one that it was given since */
 	uint8_t agent[16];
 	char *name; /* as enrolled */
 	struct seat *seat;

@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+/* Who came by once is asked anew after so long, twice the longest pause of an agent: the
+ * copy of then says nothing of the restart of now. */
+#define CHALLENGE_MS (10 * 60 * 1000)
+
 static struct seat **bucket_of(struct seats *seats, const uint8_t agent[16])
 {
 	unsigned hash = (unsigned)agent[0] << 8 | agent[1]; /* UUIDs are random */
@@ -39,7 +43,7 @@ static enum seat_verdict compare(struct seat *older, const struct seat *newer, i
 		return SEAT_CLONE;
 	if (memcmp(older->boot, newer->boot, BOOT_BYTES) == 0)
 		return SEAT_REPLACED;
-	if (older->challenged_ms == 0)
+	if (older->challenged_ms == 0 || now_ms - older->challenged_ms > CHALLENGE_MS)
 		older->challenged_ms = now_ms;
 	return atomic_load(&older->heard_ms) > older->challenged_ms ? SEAT_CLONE : SEAT_BUSY;
 }

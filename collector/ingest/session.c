@@ -268,6 +268,17 @@ static void take_held(struct session *session)
 		fw_buf_consume(&session->in, used);
 }
 
+static bool may_go_on(struct session *session)
+{
+	if (!session->is_greeted && session->in.length > EARLY_BYTES)
+		session_refuse(session, CAUSE_PROTOCOL, FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL,
+			"a frame of more than %u KiB before its hello", EARLY_BYTES >> 10);
+	else if (session->stage == STAGE_STREAMING && fw_wall_ms() >= session->expires_ms)
+		session_refuse(session, CAUSE_STANDING, FENWATCH__WIRE__GOODBYE__REASON__EXPIRED,
+			"its certificate has expired: it may only renew");
+	return session->stage != STAGE_CLOSING;
+}
+
 static void take_data(struct session *session, const uint8_t *data, size_t length)
 {
 	struct worker *worker = session->worker;
@@ -275,7 +286,7 @@ static void take_data(struct session *session, const uint8_t *data, size_t lengt
 	if (session->seat)
 		atomic_store_explicit(&session->seat->heard_ms, fw_mono_ms(), memory_order_relaxed);
 	session->is_handling = true;
-	if (session->in.length > 0) {
+	if (may_go_on(session) && session->in.length > 0) {
 		fw_buf_append(&session->in, data, length);
 		take_held(session);
 	} else {

@@ -776,6 +776,48 @@ static void who_has_expired_may_only_renew(void **state)
 	peer_done(&peer);
 }
 
+static void a_session_ends_with_its_certificate(void **state)
+{
+	struct stage *stage = *state;
+	struct identity web01;
+	struct peer peer;
+	struct fw_buf out = {0};
+	enrolled(stage, "web01", &web01);
+	peer_greet(&peer, stage, &web01);
+	put_schema(&out, 1);
+	put_batch(&out, 1, 1, NULL);
+	peer_write(&peer, &out);
+	run_until(stage, peer.live_to == 1 || peer.ended);
+	fw_fault_clock(4 * DAY_MS);
+	assert_string_equal(ask(&peer, &web01, NULL), "");
+	/* Past the first certificate, not past the one that the agent was given. */
+	fw_fault_clock(8 * DAY_MS);
+	put_batch(&out, 2, 1, NULL);
+	peer_write(&peer, &out);
+	run_until(stage, peer.live_to == 2 || peer.ended);
+	fw_fault_clock(12 * DAY_MS);
+	put_batch(&out, 3, 1, NULL);
+	peer_write(&peer, &out);
+	run_until(stage, peer.ended || peer.live_to == 3);
+	assert_int_equal(peer.live_to, 2);
+	assert_int_equal(peer.goodbye->reason, FENWATCH__WIRE__GOODBYE__REASON__EXPIRED);
+	peer_done(&peer);
+}
+
+/* Anybody can come to enrol, so what they can make the collector hold is little. */
+static void a_stranger_may_not_send_much(void **state)
+{
+	struct stage *stage = *state;
+	struct peer peer;
+	static uint8_t frame[256 << 10] = {0, 0, 8, 0, FW_FRAME_ENROL_REQUEST};
+	peer_open(&peer, stage, NULL, FW_ALPN_ENROL);
+	assert_int_equal(fw_conn_write(peer.conn, frame, sizeof frame), 0);
+	run_until(stage, peer.ended);
+	assert_non_null(peer.goodbye);
+	assert_non_null(strstr(peer.goodbye->text, "before its hello"));
+	peer_done(&peer);
+}
+
 static void nobody_enrols_without_a_token(void **state)
 {
 	struct stage *stage = *state;
@@ -821,6 +863,8 @@ int main(void)
 		TEST(nobody_goes_by_anothers_name),
 		TEST(revoking_ends_a_live_connection),
 		TEST(who_has_expired_may_only_renew),
+		TEST(a_session_ends_with_its_certificate),
+		TEST(a_stranger_may_not_send_much),
 		TEST(nobody_enrols_without_a_token),
 		TEST(closing_says_goodbye),
 	};

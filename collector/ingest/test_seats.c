@@ -80,6 +80,22 @@ static void another_boot_is_a_clone_only_if_the_older_still_speaks(void **state)
 	seats_leave(seats, &next);
 }
 
+/* A copy that came once, and weeks later the machine itself is restarted. */
+static void a_challenge_is_forgotten(void **state)
+{
+	struct seats *seats = *state;
+	struct seat_older older;
+	struct seat first = seat_of(1, 1, 1, 7), copy = seat_of(1, 1, 2, 8);
+	struct seat restarted = seat_of(1, 1, 3, 9);
+	assert_int_equal(seats_take(seats, &first, 1000, &older), SEAT_TAKEN);
+	assert_int_equal(seats_take(seats, &copy, 2000, &older), SEAT_BUSY);
+	atomic_store(&first.heard_ms, 86400000);
+	assert_int_equal(seats_take(seats, &restarted, 86410000, &older), SEAT_BUSY);
+	seats_leave(seats, &first);
+	assert_int_equal(seats_take(seats, &restarted, 86450000, &older), SEAT_TAKEN);
+	seats_leave(seats, &restarted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +103,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_machine_is_a_clone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			another_boot_is_a_clone_only_if_the_older_still_speaks, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_challenge_is_forgotten, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
