@@ -1,29 +1,8 @@
-/* The inventory of kind "patches", from what apt has.
+/* The inventory of kind "patches" (patches.h), from what apt has.
  *
- * An item NAME:ARCHITECTURE for each package that is not at the version apt has for
- * it, and for each whose fix is installed but not at work before a restart:
- *
- *   installed, candidate   versions
- *   source, origin         of the candidate
- *   class                  security, bugfix (as well: a feature) or unknown
- *   needs                  reboot, where the fix is not done without one
- *   state                  pending, held, phased, or unfinished: installed, and the
- *                          reboot that it needs has not happened
- *   listed                 date (Unix seconds) of the newest Release file known here
- *                          that did not yet list the candidate; missing where the
- *                          first one read had it already
- *
- *   since                  the same of an earlier candidate that was never installed,
- *                          where it was for security or may have been
- *
- * And what tells how far this can be believed:
- *
- *   source/apt             state ok or unproven, why: old, unreadable or none; fetched,
- *                          in Unix seconds
- *   os                     id and version of the operating system
- *
- * `listed` is kept from the table of the read before, and for what is new since then
- * it is the date that the archive's Release file had at that read.
+ * What waits for a reboot is the kernel that is installed beside the running one, and on
+ * Ubuntu what /run/reboot-required.pkgs names. Others of Debian's packages do not say
+ * so, and are done when they are installed.
  */
 #pragma once
 
@@ -37,6 +16,7 @@ struct aptfixes {
 	const char *why;                  /* the lists prove nothing; NULL: they do */
 	int64_t fetched_s;
 	const struct apt_kernel *kernel; /* waits for a reboot; NULL: none */
+	int64_t kernel_s;                /* since when; 0: nothing tells */
 };
 
 void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes *from);

@@ -272,6 +272,7 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 		.made_from = p->fingerprint,
 		.reboot_flag = machine_stat(m, "run/reboot-required", &file) == 0,
 		.kernel = newer ? &kernel : NULL,
+		.kernel_s = p->outcome.kernel_s,
 		.why = why_unproven(p),
 		.fetched_s = p->fetched_ms / 1000,
 	};

@@ -1,0 +1,79 @@
+/* The inventory of kind "patches", whoever's packages they are.
+ *
+ * An item NAME:ARCHITECTURE for each package that is not at the version its archives
+ * have for it, and for each whose fix is installed but not at work before a restart:
+ *
+ *   installed, candidate   versions
+ *   source, origin         of the candidate
+ *   class                  security, bugfix, feature or unknown; where nobody tells the
+ *                          last two apart from a bugfix, bugfix
+ *   needs                  reboot, where the fix is not done without one
+ *   state                  pending, held, phased, or unfinished: installed, and the
+ *                          reboot that it needs has not happened
+ *   listed                 date (Unix seconds) of the newest index of its origin known
+ *                          here that did not yet list the candidate; missing where the
+ *                          first one read had it already
+ *   since                  the same of an earlier candidate that was never installed,
+ *                          where it was for security or may have been
+ *   waits                  of what is unfinished: when it was installed, where that is
+ *                          known (Unix seconds)
+ *
+ * Where the archive has advisories (rpm):
+ *
+ *   severity               of the most severe one, in the vendor's word
+ *   advisory               their names, the most severe first
+ *   released               when the earliest one that counts was issued (Unix seconds):
+ *                          of those critical, important or without a severity, else of all
+ *   replaces               the package that is installed, where the candidate takes the
+ *                          place of another one
+ *
+ * And what tells how far this can be believed:
+ *
+ *   source/NAME            apt or rpm: state ok or unproven, why: old, unreadable, none
+ *                          or modules; fetched, in Unix seconds
+ *   source/NAME/ORIGIN     the same of one repository (rpm), with the date of its index
+ *   os                     id and version of the operating system
+ *
+ * `listed` is kept from the table of the read before, and for what is new since then
+ * it is the date that the origin's index had at that read.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../source.h"
+
+/* NULL or 0: not known. */
+struct patch {
+	const char *name, *arch, *installed, *candidate, *source, *origin, *class, *state;
+	const char *severity, *advisory, *replaces;
+	bool needs_reboot;
+	int64_t released_s;
+	int64_t date_before_s; /* of its origin's index at the read before */
+};
+
+/* An item of the table before that is no more among what is pending. */
+struct patch_before {
+	const char *name, *arch, *candidate;
+};
+
+struct patches;
+
+/* NULL where nobody wants the table: the calls below then do nothing. */
+struct patches *patches_begin(struct machine *m, uint64_t made_from);
+void patches_add(struct patches *t, const struct patch *patch);
+/* Installed, and not at work since `waits_s` (0: not known). What else is known of it
+ * stands in the table before, unless a newer candidate is pending. True: it was given. */
+bool patches_add_unfinished(struct patches *t, const char *name, const char *arch,
+	const char *version, int64_t waits_s);
+/* After all that is pending has been added. */
+void patches_each_before(
+	struct patches *t, void (*each)(const struct patch_before *before, void *arg), void *arg);
+/* How far a source can be believed; `why` is NULL where it can. `date_s`: of its index. */
+void patches_add_proof(
+	struct patches *t, const char *source, const char *why, int64_t fetched_s, int64_t date_s);
+/* The date that patches_add_proof() was given of this source at the read before; 0: none. */
+int64_t patches_date_before(const struct patches *t, const char *source);
+/* Says which operating system this is, and ends the table. */
+void patches_end(struct patches *t, struct machine *m);
