@@ -123,6 +123,22 @@ int machine_stat(struct machine *m, const char *path, struct machine_file *out)
 	return 0;
 }
 
+int machine_enter(struct machine *m, const char *path)
+{
+	int folder = fw_openat(m->root, path, O_PATH | O_DIRECTORY, 0);
+	if (folder < 0)
+		return folder;
+	int root = m->root;
+	m->root = folder;
+	return root;
+}
+
+void machine_leave(struct machine *m, int root)
+{
+	fw_close(m->root);
+	m->root = root;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

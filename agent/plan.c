@@ -37,7 +37,8 @@ void plan_sources(
 	for (size_t i = 0; sources[i]; i++) {
 		const struct source_choice *choice = &config->sources[i];
 		struct source_plan *plan = &plans[i];
-		plan->on = !sources[i]->servers_only || config->class == CLASS_SERVER;
+		plan->on = !sources[i]->on_request &&
+			(!sources[i]->servers_only || config->class == CLASS_SERVER);
 		if (choice->said != SOURCE_UNSAID)
 			plan->on = choice->said == SOURCE_ON;
 		else if (plan->on && collector &&

@@ -16,6 +16,7 @@ enum {
 	CPU_SECONDS,
 	RESIDENT_BYTES,
 	VIRTUAL_BYTES,
+	VIRTUAL_MAX_BYTES,
 	OPEN_FDS,
 	MAX_FDS,
 	START_TIME,
@@ -33,6 +34,8 @@ static const struct metric metrics[] = {
 		"Resident memory of the agent.", 0, 4096},
 	[VIRTUAL_BYTES] = {"process_virtual_memory_bytes", FW_GAUGE, "bytes",
 		"Virtual memory of the agent.", 0, 4096},
+	[VIRTUAL_MAX_BYTES] = {"process_virtual_memory_max_bytes", FW_GAUGE, "bytes",
+		"Virtual memory that the agent may have; 2^64: as much as there is.", 0, 4096},
 	[OPEN_FDS] = {"process_open_fds", FW_GAUGE, "", "Descriptors that the agent has open.", 0,
 		1},
 	[MAX_FDS] = {"process_max_fds", FW_GAUGE, "", "Descriptors that the agent may open.", 0, 1},
@@ -70,6 +73,12 @@ static void add_memory(struct sweep *sweep)
 		sweep_add_plain(sweep, &metrics[RESIDENT_BYTES], resident * page / 4096);
 		sweep_add_plain(sweep, &metrics[VIRTUAL_BYTES], all * page / 4096);
 	}
+	struct rlimit limit;
+	const int64_t unlimited = INT64_C(1) << 52;
+	if (getrlimit(RLIMIT_AS, &limit) == 0)
+		sweep_add_plain(sweep, &metrics[VIRTUAL_MAX_BYTES],
+			limit.rlim_cur == RLIM_INFINITY ? unlimited
+							: (int64_t)(limit.rlim_cur / 4096));
 }
 
 static void add_descriptors(struct sweep *sweep)

@@ -45,6 +45,10 @@ struct machine_file {
 };
 /* Size and time of last change. Reads, in a recorded tree. */
 int machine_stat(struct machine *m, const char *path, struct machine_file *out);
+/* Makes a folder the root until machine_leave(): the way to it is longer than the
+ * dozen small files in it. Returns the root before. */
+int machine_enter(struct machine *m, const char *path);
+void machine_leave(struct machine *m, int root);
 /* Calls `each` for every entry of a directory, sorted by name; stops at the first negative. */
 int machine_list(struct machine *m, const char *path,
 	int (*each)(struct machine *m, const char *name, void *arg), void *arg);
@@ -101,6 +105,7 @@ struct source {
 	const char *name, *help;
 	bool slow;          /* reads in a disposable child, every `every_s`; see child.h */
 	bool servers_only;  /* on a device it is off unless its own configuration says on */
+	bool on_request;    /* off everywhere unless its own configuration says on */
 	unsigned every_s;   /* slow sources: default period */
 	unsigned timeout_s; /* slow sources: the child is killed after so long */
 	const struct metric *metrics;

@@ -355,7 +355,7 @@ static void read_recorded(struct filesystem *fs, struct machine *m)
 }
 
 /* The first process sees all mounts, where the agent may be shown fewer. */
-static int read_text(struct filesystem *fs, struct machine *m, struct fw_err *err)
+static int read_mountinfo(struct filesystem *fs, struct machine *m, struct fw_err *err)
 {
 	struct fw_cursor c;
 	int rc = machine_read(m, "proc/1/mountinfo", &c);
@@ -421,7 +421,7 @@ static int read_filesystem(void *state, struct machine *m, struct sweep *out, st
 {
 	struct filesystem *fs = state;
 	size_t share[CLASSES];
-	int rc = read_text(fs, m, err);
+	int rc = read_mountinfo(fs, m, err);
 	if (rc < 0)
 		return rc;
 	if (m->recorded)

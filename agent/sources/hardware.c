@@ -4,7 +4,8 @@
  * An inventory: firmware's words about the machine (/sys/class/dmi/id, or the
  * device tree's model), processors by socket, memory and its modules (EDAC's, where
  * its driver is loaded), disks that cannot be taken out, network cards. Fields have
- * the kernel's names. Serial numbers that only root may read are not here.
+ * the kernel's names. Serial numbers that only root may read are not here. One series
+ * has firmware's words as labels.
  *
  * /proc/cpuinfo: Documentation/arch/x86, arch/arm64/kernel/cpuinfo.c; /sys:
  * Documentation/ABI/testing/sysfs-{block,class-net,devices-edac,memory}.
@@ -19,8 +20,11 @@
 
 #include <fenwatch/mem.h>
 
+static const struct metric metrics[] = {
+	{"node_dmi_info", FW_GAUGE, "", "What firmware says in words, value is always 1.", 0, 1},
+};
+
 #define PATH_BYTES 256
-#define TEXT_BYTES 128
 #define SOCKETS_LIMIT 64
 
 struct hardware {
@@ -28,37 +32,13 @@ struct hardware {
 	uint64_t memory_blocks; /* of the kernel's own size that are online */
 };
 
-/* Without what firmware pads with. */
-static char *trim(char *text)
-{
-	while (isspace((unsigned char)*text))
-		text++;
-	size_t length = strlen(text);
-	while (length > 0 && isspace((unsigned char)text[length - 1]))
-		text[--length] = '\0';
-	return text;
-}
-
-static bool read_text(struct machine *m, char *out, size_t size, const char *path)
-{
-	const char *line;
-	out[0] = '\0';
-	if (machine_read_line(m, path, &line) < 0)
-		return false;
-	char *text = trim((char *)m->text.data);
-	size_t length = strnlen(text, size - 1);
-	memmove(out, text, length);
-	out[length] = '\0';
-	return length > 0;
-}
-
 /* A field whose value is what the file FOLDER/NAME says. */
 static bool put_file(struct machine *m, struct hardware *h, const char *folder, const char *file,
 	const char *field)
 {
 	char path[PATH_BYTES], text[TEXT_BYTES];
 	snprintf(path, sizeof path, "%s/%s", folder, file);
-	bool found = read_text(m, text, sizeof text, path);
+	bool found = read_text(m, path, text, sizeof text);
 	document_field(h->inventory, field, text);
 	return found;
 }
@@ -99,10 +79,30 @@ static void add_firmware(struct machine *m, struct hardware *h)
 			put_file(m, h, DMI, *file, *file);
 	}
 	char model[TEXT_BYTES];
-	if (!has(m, DMI) && read_text(m, model, sizeof model, MODEL)) {
+	if (!has(m, DMI) && read_text(m, MODEL, model, sizeof model)) {
 		document_item(h->inventory, "system");
 		document_field(h->inventory, "model", model);
 	}
+}
+
+/* Labels are the files' names, but for one. */
+static void add_info(struct machine *m, struct sweep *out)
+{
+	static const char *const labels[] = {"bios_date", "bios_release", "bios_vendor",
+		"bios_version", "board_asset_tag", "board_name", "board_vendor", "board_version",
+		"chassis_asset_tag", "chassis_vendor", "chassis_version", "product_family",
+		"product_name", "product_sku", "product_version", "system_vendor"};
+	char path[PATH_BYTES], texts[COUNT(labels)][TEXT_BYTES];
+	const char *pairs[2 * COUNT(labels) + 1] = {0};
+	for (size_t i = 0; i < COUNT(labels); i++) {
+		bool renamed = strcmp(labels[i], "system_vendor") == 0;
+		snprintf(path, sizeof path, DMI "/%s", renamed ? "sys_vendor" : labels[i]);
+		read_text(m, path, texts[i], sizeof texts[i]);
+		pairs[2 * i] = labels[i];
+		pairs[2 * i + 1] = texts[i];
+	}
+	if (has(m, DMI))
+		sweep_add(out, &metrics[0], 1, pairs);
 }
 
 /* ---- processors ---- */
@@ -125,26 +125,6 @@ static void set_field(char *out, size_t size, const struct fw_cursor *value)
 		snprintf(out, size, "%.*s", (int)(value->end - value->at), value->at);
 }
 
-/* "model name	: Intel(R) Xeon(R)": the key without blanks behind it, the value. */
-static bool cut_pair(struct fw_cursor line, struct fw_cursor *key, struct fw_cursor *value)
-{
-	const char *colon = memchr(line.at, ':', (size_t)(line.end - line.at));
-	if (!colon)
-		return false;
-	*key = (struct fw_cursor){line.at, colon};
-	while (key->end > key->at && isspace((unsigned char)key->end[-1]))
-		key->end--;
-	*value = (struct fw_cursor){colon + 1, line.end};
-	fw_skip_blanks(value);
-	return true;
-}
-
-static bool is_key(const struct fw_cursor *key, const char *name)
-{
-	size_t length = (size_t)(key->end - key->at);
-	return strlen(name) == length && memcmp(key->at, name, length) == 0;
-}
-
 static void note_pair(struct socket *s, const struct fw_cursor *key, struct fw_cursor *value)
 {
 	const struct {
@@ -159,10 +139,10 @@ static void note_pair(struct socket *s, const struct fw_cursor *key, struct fw_c
 		{"CPU implementer", s->implementer, sizeof s->implementer},
 		{"CPU part", s->part, sizeof s->part},
 	};
-	if (is_key(key, "physical id"))
+	if (cursor_is(key, "physical id"))
 		fw_cut_u64(value, &s->id);
 	for (size_t i = 0; i < COUNT(fields); i++)
-		if (is_key(key, fields[i].key))
+		if (cursor_is(key, fields[i].key))
 			set_field(fields[i].out, fields[i].size, value);
 }
 
@@ -187,7 +167,7 @@ static void read_sockets(struct fw_cursor c, struct sockets *sockets)
 	while (fw_cut_line(&c, &line)) {
 		if (!cut_pair(line, &key, &value))
 			continue;
-		if (is_key(&key, "processor")) {
+		if (cursor_is(&key, "processor")) {
 			if (in_processor)
 				end_processor(sockets, &s);
 			s = (struct socket){.id = 0};
@@ -302,7 +282,7 @@ static void put_udev_serial(struct machine *m, struct hardware *h, const char *f
 	char path[PATH_BYTES], number[24], serial[TEXT_BYTES] = "";
 	struct fw_cursor c, line;
 	snprintf(path, sizeof path, "%s/dev", folder);
-	if (!read_text(m, number, sizeof number, path))
+	if (!read_text(m, path, number, sizeof number))
 		return;
 	snprintf(path, sizeof path, "run/udev/data/b%s", number);
 	if (machine_read(m, path, &c) < 0)
@@ -364,11 +344,11 @@ static int on_card(struct machine *m, const char *name, void *arg)
 static int read_hardware(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
-	(void)out;
 	if (!has(m, "proc/cpuinfo") && !has(m, "sys/block"))
 		return fw_fail(err, -ENODATA, "this machine has neither /proc/cpuinfo nor /sys");
 	struct hardware h = {.inventory = document_begin(m, "hardware")};
 	add_firmware(m, &h);
+	add_info(m, out);
 	add_processors(m, &h);
 	add_memory(m, &h);
 	machine_list(m, "sys/block", on_disk, &h);
@@ -384,6 +364,8 @@ const struct source source_hardware = {
 	.slow = true,
 	.every_s = 3600,
 	.timeout_s = 30,
+	.metrics = metrics,
+	.n_metrics = COUNT(metrics),
 	.documents = documents,
 	.read = read_hardware,
 };

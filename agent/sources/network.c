@@ -2,12 +2,9 @@
 #include "parse.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <fenwatch/file.h>
 
 #define DEVICE_COUNTER(name)                                        \
 	{                                                           \
@@ -117,20 +114,15 @@ static void add_device(struct machine *m, struct sweep *out, const char *device)
 	add_properties(m, out, device);
 }
 
-/* A device's folder becomes the root while its dozen files are read: the way to
- * it is longer than they are. */
 static int on_device(struct machine *m, const char *device, void *arg)
 {
 	char path[128];
 	snprintf(path, sizeof path, "sys/class/net/%s", device);
-	int folder = fw_openat(m->root, path, O_PATH | O_DIRECTORY, 0);
-	if (folder < 0)
+	int root = machine_enter(m, path);
+	if (root < 0)
 		return 0; /* a file, such as bonding_masters */
-	int root = m->root;
-	m->root = folder;
 	add_device(m, arg, device);
-	m->root = root;
-	fw_close(folder);
+	machine_leave(m, root);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parse.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -18,6 +19,48 @@ int read_number(struct machine *m, const char *path, int64_t *value, struct fw_e
 	if (rc == -ENOENT || rc == -EOPNOTSUPP)
 		return fw_fail(err, -ENODATA, "this machine has no /%s", path);
 	return rc < 0 ? fw_fail_sys(err, rc, "/%s", path) : 0;
+}
+
+bool read_text(struct machine *m, const char *path, char *out, size_t size)
+{
+	const char *line;
+	out[0] = '\0';
+	if (machine_read_line(m, path, &line) < 0)
+		return false;
+	while (isspace((unsigned char)*line))
+		line++;
+	size_t length = strlen(line);
+	while (length > 0 && isspace((unsigned char)line[length - 1]))
+		length--;
+	length = length < size ? length : size - 1;
+	memcpy(out, line, length);
+	out[length] = '\0';
+	return length > 0;
+}
+
+bool cut_pair(struct fw_cursor line, struct fw_cursor *key, struct fw_cursor *value)
+{
+	const char *colon = memchr(line.at, ':', (size_t)(line.end - line.at));
+	if (!colon)
+		return false;
+	*key = (struct fw_cursor){line.at, colon};
+	while (key->end > key->at && isspace((unsigned char)key->end[-1]))
+		key->end--;
+	*value = (struct fw_cursor){colon + 1, line.end};
+	fw_skip_blanks(value);
+	return true;
+}
+
+bool cursor_is(const struct fw_cursor *c, const char *text)
+{
+	size_t length = (size_t)(c->end - c->at);
+	return strlen(text) == length && memcmp(c->at, text, length) == 0;
+}
+
+bool is_number(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && text[digits] == '\0';
 }
 
 bool cut_name(struct fw_cursor *c, char end, char *out, size_t size)

@@ -257,9 +257,9 @@ static int read_peers(void *state, struct machine *m, struct sweep *out, struct 
 	struct peers *p = fw_alloc(sizeof *p);
 	p->now_s = m->now_ms / 1000;
 	document_before(m, "peers", on_peer_before, p);
-	int rc = sockets_each(m, true, on_listener, p, err);
+	int rc = sockets_each(m, SOCKETS_LISTENING, on_listener, p, err);
 	if (rc >= 0)
-		rc = sockets_each(m, false, on_connection, p, err);
+		rc = sockets_each(m, SOCKETS_CONNECTED, on_connection, p, err);
 	if (rc >= 0) {
 		struct document *inventory = document_begin(m, "peers");
 		name_services(p, m);

@@ -16,26 +16,6 @@
 
 #include "parse.h"
 
-/* include/net/tcp_states.h. A socket that is only being opened may have a sender
- * that is made up. */
-enum {
-	TCP_ESTABLISHED = 1,
-	TCP_SYN_SENT,
-	TCP_SYN_RECV,
-	TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2,
-	TCP_TIME_WAIT,
-	TCP_CLOSE,
-	TCP_CLOSE_WAIT,
-	TCP_LAST_ACK,
-	TCP_LISTEN,
-	TCP_CLOSING,
-};
-#define LISTENING (1u << TCP_LISTEN)
-#define CONNECTED                                                                                  \
-	(1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_TIME_WAIT | \
-		1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING)
-
 #define ANSWER_BYTES 16384
 
 struct reading {
@@ -57,9 +37,9 @@ static void map_address(struct in6_addr *out, const void *words, bool is_v6)
 
 static void give(const struct reading *r, struct tcp_socket *socket, unsigned state)
 {
-	if (state > TCP_CLOSING || !(r->states & 1u << state))
+	if (state > SOCKET_CLOSING || !(r->states & 1u << state))
 		return;
-	socket->listens = state == TCP_LISTEN;
+	socket->state = state;
 	r->each(socket, r->arg);
 }
 
@@ -91,6 +71,8 @@ static void take_socket(const struct reading *r, const struct nlmsghdr *head)
 		return;
 	bool is_v6 = message->idiag_family == AF_INET6;
 	struct tcp_socket socket = {
+		.received = message->idiag_rqueue,
+		.to_send = message->idiag_state == SOCKET_LISTEN ? 0 : message->idiag_wqueue,
 		.local_port = ntohs(message->id.idiag_sport),
 		.remote_port = ntohs(message->id.idiag_dport),
 	};
@@ -145,8 +127,8 @@ static int read_diag(const struct reading *r)
 	return rc;
 }
 
-/* ---- /proc/net/tcp: "sl local_address rem_address st ...", addresses as words of the
- * machine's own byte order in hex ---- */
+/* ---- /proc/net/tcp: "sl local_address rem_address st tx_queue:rx_queue ...", addresses as
+ * words of the machine's own byte order in hex ---- */
 
 static bool cut_word_hex(struct fw_cursor *c, uint32_t *word)
 {
@@ -174,6 +156,15 @@ static bool cut_end(struct fw_cursor *c, bool is_v6, struct in6_addr *address, u
 	return true;
 }
 
+static void cut_queues(struct fw_cursor *line, struct tcp_socket *socket)
+{
+	uint64_t to_send, received;
+	if (!cut_hex(line, &to_send) || !fw_cut_literal(line, ":") || !cut_hex(line, &received))
+		return;
+	socket->to_send = (uint32_t)to_send;
+	socket->received = (uint32_t)received;
+}
+
 static int read_table(struct machine *m, const char *path, bool is_v6, const struct reading *r)
 {
 	struct fw_cursor c, line;
@@ -181,21 +172,23 @@ static int read_table(struct machine *m, const char *path, bool is_v6, const str
 	if (rc < 0)
 		return rc;
 	while (fw_cut_line(&c, &line)) {
-		struct tcp_socket socket = {.listens = false};
+		struct tcp_socket socket = {0};
 		uint64_t number, state;
 		if (fw_cut_u64(&line, &number) && fw_cut_literal(&line, ":") &&
 			cut_end(&line, is_v6, &socket.local, &socket.local_port) &&
 			cut_end(&line, is_v6, &socket.remote, &socket.remote_port) &&
-			cut_hex(&line, &state) && state <= TCP_CLOSING)
+			cut_hex(&line, &state) && state <= SOCKET_CLOSING) {
+			cut_queues(&line, &socket);
 			give(r, &socket, (unsigned)state);
+		}
 	}
 	return 0;
 }
 
-int sockets_each(struct machine *m, bool listening,
+int sockets_each(struct machine *m, unsigned states,
 	void (*each)(const struct tcp_socket *socket, void *arg), void *arg, struct fw_err *err)
 {
-	const struct reading r = {listening ? LISTENING : CONNECTED, each, arg};
+	const struct reading r = {states, each, arg};
 	if (!m->recorded && read_diag(&r) == 0)
 		return 0;
 	int rc = read_table(m, "proc/net/tcp", false, &r);

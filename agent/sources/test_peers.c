@@ -217,8 +217,8 @@ static void look(const struct tcp_socket *socket, void *arg)
 	if (socket->local_port != seen->port)
 		return;
 	assert_int_equal(socket->local.s6_addr[12], 127);
-	seen->listening += socket->listens;
-	seen->connected += !socket->listens;
+	seen->listening += socket->state == SOCKET_LISTEN;
+	seen->connected += socket->state != SOCKET_LISTEN;
 }
 
 static void test_both_ways_of_asking(void **state)
@@ -238,10 +238,10 @@ static void test_both_ways_of_asking(void **state)
 	for (int recorded = 0; recorded < 2; recorded++) {
 		struct seen seen = {.port = ntohs(address.sin_port)};
 		here.recorded = recorded;
-		assert_int_equal(sockets_each(&here, true, look, &seen, &err), 0);
+		assert_int_equal(sockets_each(&here, SOCKETS_LISTENING, look, &seen, &err), 0);
 		assert_int_equal(seen.listening, 1);
 		assert_int_equal(seen.connected, 0);
-		assert_int_equal(sockets_each(&here, false, look, &seen, &err), 0);
+		assert_int_equal(sockets_each(&here, SOCKETS_CONNECTED, look, &seen, &err), 0);
 		assert_int_equal(seen.listening, 1);
 		assert_int_equal(seen.connected, 1);
 	}
