@@ -21,11 +21,17 @@ static const char *const steps[] = {
 	"DELETE FROM record WHERE kind = 'document'",
 };
 
+#define AGAIN_MS 1000
+
 struct records {
 	struct fw_mailbox mailbox;
+	struct fw_owner owner;
+	uv_timer_t again;
+	unsigned n_open; /* mailbox, owner */
 	struct state *state;
 	struct inventory *inventory;
 	struct store *store;
+	struct fw_mail *first, **last; /* not filed yet; the store bounds them */
 	bool failing;
 };
 
@@ -51,21 +57,85 @@ static int file_record(
 		record->received_ms, record->payload, record->length);
 }
 
-/* What cannot be filed stays in the log and comes again at the next start. */
+static void tell_outcome(struct records *records, int rc, const struct fw_err *err)
+{
+	if (rc < 0 && !records->failing)
+		fw_log(FW_ERROR, "documents and events stay in the log for now: %s", err->text);
+	else if (rc >= 0 && records->failing && !records->first)
+		fw_log(FW_NOTICE, "documents and events are filed again");
+	records->failing = rc < 0 || (records->failing && records->first);
+}
+
+static struct record_mail *take_first(struct records *records)
+{
+	struct fw_mail *mail = records->first;
+	records->first = mail->next;
+	if (!records->first)
+		records->last = &records->first;
+	return FW_CONTAINER(mail, struct record_mail, mail);
+}
+
+static void add_last(struct records *records, struct record_mail *letter)
+{
+	letter->mail.next = NULL;
+	*records->last = &letter->mail;
+	records->last = &letter->mail.next;
+}
+
+static void on_again(uv_timer_t *timer);
+
+/* In their order, up to the first that cannot be filed: it goes to the end, so that one
+ * alone does not keep all others, and is tried again. At the worst it stays in the log and
+ * comes at the next start. */
+static void file_waiting(struct records *records)
+{
+	while (records->first) {
+		struct record_mail *letter = take_first(records);
+		struct fw_err err;
+		int rc = file_record(records, &letter->record, &err);
+		tell_outcome(records, rc, &err);
+		if (rc < 0) {
+			add_last(records, letter);
+			if (!records->owner.closing)
+				uv_timer_start(&records->again, on_again, AGAIN_MS, 0);
+			return;
+		}
+		if (records->store)
+			store_release(records->store, letter->record.position);
+		fw_free(letter);
+	}
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	file_waiting(FW_CONTAINER(timer, struct records, again));
+}
+
 static void on_mail(struct fw_mailbox *box, struct fw_mail *mail)
 {
 	struct records *records = FW_CONTAINER(box, struct records, mailbox);
-	struct record_mail *letter = FW_CONTAINER(mail, struct record_mail, mail);
-	struct fw_err err;
-	int rc = file_record(records, &letter->record, &err);
-	if (rc < 0 && !records->failing)
-		fw_log(FW_ERROR, "documents and events stay in the log for now: %s", err.text);
-	else if (rc >= 0 && records->failing)
-		fw_log(FW_NOTICE, "documents and events are filed again");
-	records->failing = rc < 0;
-	if (rc >= 0 && records->store)
-		store_release(records->store, letter->record.position);
-	fw_free(letter);
+	add_last(records, FW_CONTAINER(mail, struct record_mail, mail));
+	if (!uv_is_active((uv_handle_t *)&records->again))
+		file_waiting(records);
+}
+
+static void closed_one(struct records *records)
+{
+	if (--records->n_open > 0)
+		return;
+	while (records->first)
+		fw_free(take_first(records));
+	fw_free(records);
+}
+
+static void on_mailbox_closed(struct fw_mailbox *box)
+{
+	closed_one(FW_CONTAINER(box, struct records, mailbox));
+}
+
+static void on_owner_done(struct fw_owner *owner)
+{
+	closed_one(FW_CONTAINER(owner, struct records, owner));
 }
 
 int records_open(struct records **out, uv_loop_t *loop, struct state *state,
@@ -77,11 +147,16 @@ int records_open(struct records **out, uv_loop_t *loop, struct state *state,
 	struct records *records = fw_alloc(sizeof *records);
 	records->state = state;
 	records->inventory = inventory;
+	records->last = &records->first;
+	records->n_open = 2;
 	rc = fw_mailbox_open(&records->mailbox, loop, on_mail);
 	if (rc < 0) {
 		fw_free(records);
 		return fw_fail_sys(err, rc, "cannot make a mailbox");
 	}
+	uv_timer_init(loop, &records->again);
+	fw_owner_init(&records->owner, on_owner_done);
+	fw_owner_adopt(&records->owner, &records->again);
 	*out = records;
 	return 0;
 }
@@ -101,13 +176,11 @@ void records_take(struct records *records, const struct store_record *record)
 		fw_free(letter);
 }
 
-static void on_closed(struct fw_mailbox *box)
-{
-	fw_free(FW_CONTAINER(box, struct records, mailbox));
-}
-
 void records_close(struct records *records)
 {
-	if (records)
-		fw_mailbox_close(&records->mailbox, on_closed);
+	if (!records)
+		return;
+	fw_mailbox_close(&records->mailbox, on_mailbox_closed);
+	file_waiting(records);
+	fw_owner_close(&records->owner);
 }

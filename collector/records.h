@@ -3,8 +3,8 @@
  *
  * The store hands over what is durable on its writer's thread; it is copied,
  * carried to the main thread and filed once, known by agent, stream, lane and
- * number, and then released from the log. What was handed over and not released
- * comes again after a restart.
+ * number, and then released from the log. What SQLite does not take is tried again;
+ * what was handed over and not released comes again after a restart.
  */
 #pragma once
 

@@ -12,6 +12,7 @@
 #define REASON(name) FENWATCH__WIRE__GOODBYE__REASON__##name
 #define HOST_LABELS_LIMIT 16
 #define STOPPING_RETRY_MS 3000
+#define FULL_RETRY_MS 60000
 
 static struct store *store_of(const struct session *session)
 {
@@ -297,8 +298,11 @@ void stream_flown(struct session *session, const struct flight *flight)
 			session, REASON(REPLACED), 0, "a newer connection of this agent has come");
 		break;
 	case STORE_STOPPED:
-		session_hang_up(
-			session, REASON(STOPPING), STOPPING_RETRY_MS, "the collector is stopping");
+		if (entry->why[0])
+			session_hang_up(session, REASON(BUSY), FULL_RETRY_MS, entry->why);
+		else
+			session_hang_up(session, REASON(STOPPING), STOPPING_RETRY_MS,
+				"the collector is stopping");
 		break;
 	}
 }

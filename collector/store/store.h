@@ -91,7 +91,7 @@ enum store_verdict {
 	STORE_NEED_KEY, /* deltas without their base, or a number skipped within a session: not stored */
 	STORE_REFUSED, /* too old or too many columns: the number counts as dealt with; `why` */
 	STORE_BAD,     /* malformed: not stored, close the peer; `why` */
-	STORE_STOPPED, /* the store has failed or is closing: not acknowledged */
+	STORE_STOPPED, /* the store has failed, is closing, or has no room now (`why`): not acknowledged */
 };
 
 /* An entry belongs to the store from submit to `on_done`, which runs on the

@@ -245,8 +245,10 @@ static void tell_entries(struct store *store)
 	store->applied_first = store->applied_last = NULL;
 	while (entry) {
 		struct store_entry *next = entry->next;
-		if (store->failed)
+		if (store->failed) {
 			entry->verdict = STORE_STOPPED;
+			entry->why[0] = '\0';
+		}
 		entry->on_done(entry);
 		entry = next;
 	}

@@ -1,8 +1,10 @@
-"""Full disks: under the spool, under the ring, under SQLite."""
+"""Full disks: under the spool, under the ring, under SQLite; and SQLite that takes nothing for a while."""
 import os
+import sqlite3
 import subprocess
 import time
 
+import wire
 from stage import check, main, skip, until
 
 
@@ -64,6 +66,23 @@ def test_ingest_and_alerts_go_on_when_the_collectors_disk_is_full(lab):
     c.start()
     check(load_points(c) >= before + 8, "all there after a restart")
     check(a.alive(), "the agent runs")
+
+
+def test_what_sqlite_does_not_take_now_it_takes_later(lab):
+    c = lab.collector().start()
+    peer = wire.Peer(c, wire.enrolled(c, "trapper"))
+    db = sqlite3.connect(os.path.join(c.data, "state.db"), isolation_level=None, timeout=20)
+    filed = lambda: db.execute("SELECT count(*) FROM record").fetchone()[0]
+    db.execute("BEGIN IMMEDIATE")
+    for number in (1, 2):
+        peer.send(wire.EVENT, wire.u(1, number) + wire.b(4, "trap") + wire.u(5, int(time.time() * 1000)))
+    check(peer.wait_acked(2), "they are durable in the log")
+    c.logged("stay in the log for now")
+    check(filed() == 0, "none is filed")
+    db.execute("ROLLBACK")
+    until(20, "both are filed, without a restart", lambda: filed() == 2)
+    c.logged("are filed again")
+    peer.close()
 
 
 def test_an_agent_with_a_full_disk_goes_on_and_never_fills_it(lab):
