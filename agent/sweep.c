@@ -19,10 +19,15 @@ struct series {
 	uint8_t missed; /* sweeps in a row without it */
 };
 
+/* Names and values of labels in a schema: with it the longest fits a frame. */
+#define TEXT_LIMIT (384u << 10)
+#define TEXT_COST 4 /* of one, besides its characters */
+
 struct sweep {
 	int64_t at_ms;
 	struct fw_schema schema;
 	struct fw_arena arena; /* columns, labels and their text */
+	size_t text;           /* bytes of it that are not its neighbour's */
 	struct series *series;
 	int64_t *cells;
 	uint32_t n_columns, n_series, capacity;
@@ -151,13 +156,16 @@ static void make_room(struct sweep *s)
 
 /* Neighbours share most of their labels: what the series before has is used
  * again rather than copied. */
-static const char *keep_text(struct fw_arena *arena, const char *text, const char *before)
+static const char *keep_text(struct sweep *s, const char *text, const char *before)
 {
-	return before && strcmp(before, text) == 0 ? before : fw_arena_strdup(arena, text);
+	if (before && strcmp(before, text) == 0)
+		return before;
+	s->text += strlen(text) + TEXT_COST;
+	return fw_arena_strdup(&s->arena, text);
 }
 
-static void keep_labels(struct fw_arena *arena, struct series *is, const char *const *labels,
-	const struct series *before)
+static void keep_labels(
+	struct sweep *s, struct series *is, const char *const *labels, const struct series *before)
 {
 	uint16_t n = 0;
 	for (const char *const *at = labels; at[0]; at += 2) {
@@ -165,7 +173,7 @@ static void keep_labels(struct fw_arena *arena, struct series *is, const char *c
 		n = (uint16_t)(n + (at[1][0] != '\0'));
 	}
 	assert(n <= FW_LABELS_LIMIT);
-	struct fw_label *kept = fw_arena_alloc(arena, n * sizeof *kept);
+	struct fw_label *kept = fw_arena_alloc(&s->arena, n * sizeof *kept);
 	is->labels = kept;
 	is->n_labels = n;
 	for (uint16_t i = 0; labels[0]; labels += 2) {
@@ -173,8 +181,8 @@ static void keep_labels(struct fw_arena *arena, struct series *is, const char *c
 			continue;
 		const struct fw_label *like =
 			before && i < before->n_labels ? &before->labels[i] : NULL;
-		kept[i].name = keep_text(arena, labels[0], like ? like->name : NULL);
-		kept[i].value = keep_text(arena, labels[1], like ? like->value : NULL);
+		kept[i].name = keep_text(s, labels[0], like ? like->name : NULL);
+		kept[i].value = keep_text(s, labels[1], like ? like->value : NULL);
 		i++;
 	}
 }
@@ -182,12 +190,12 @@ static void keep_labels(struct fw_arena *arena, struct series *is, const char *c
 static void add_new(struct sweep *s, uint32_t hash, const struct metric *metric, int64_t mantissa,
 	const char *const *labels)
 {
-	if (s->n_series >= FW_COLUMNS_LIMIT)
+	if (s->n_series >= FW_COLUMNS_LIMIT || s->text >= TEXT_LIMIT)
 		return;
 	make_room(s);
 	struct series *is = &s->series[s->n_series];
 	*is = (struct series){.metric = metric, .before = s->next};
-	keep_labels(&s->arena, is, labels, s->n_series > s->n_columns ? is - 1 : NULL);
+	keep_labels(s, is, labels, s->n_series > s->n_columns ? is - 1 : NULL);
 	s->cells[s->n_series++] = mantissa;
 	if (2 * s->n_series > s->n_slots)
 		index_all(s, slots_for(s->n_series));
@@ -264,7 +272,7 @@ static void keep_series(struct sweep *to, const struct sweep *from, uint32_t i)
 	}
 	struct series *is = &to->series[to->n_series];
 	*is = (struct series){.metric = old->metric, .missed = old->missed};
-	keep_labels(&to->arena, is, labels, to->n_series ? is - 1 : NULL);
+	keep_labels(to, is, labels, to->n_series ? is - 1 : NULL);
 	to->cells[to->n_series++] = from->cells[i];
 }
 

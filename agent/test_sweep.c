@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include <fenwatch/buf.h>
 #include <fenwatch/fault.h>
+#include <fenwatch/frame.h>
+#include <fenwatch/schema.h>
 
 #include "print.h"
 #include "sweep.h"
@@ -166,6 +169,31 @@ static void test_columns_are_limited(void **state)
 	sweep_free(s);
 }
 
+/* Whoever may mount something chooses these names. Their schema still fits a frame. */
+static void test_text_is_limited(void **state)
+{
+	(void)state;
+	enum { DEVICES = 2000, LENGTH = 1000 };
+	struct sweep *s = sweep_new();
+	struct fw_buf message = {0};
+	for (int round = 0; round < 2; round++) {
+		sweep_begin(s, 1000 + round);
+		for (int i = 0; i < DEVICES; i++) {
+			char name[LENGTH + 1];
+			memset(name, 'x', LENGTH);
+			snprintf(name + LENGTH - 8, 9, "%08d", i);
+			add_device(s, name, i);
+		}
+		sweep_end(s);
+		fw_buf_reset(&message);
+		fw_schema_encode(sweep_schema(s), 1, NULL, &message);
+		assert_true(message.length < FW_FRAME_LIMIT);
+		assert_true(sweep_schema(s)->n_columns > 200);
+	}
+	fw_buf_done(&message);
+	sweep_free(s);
+}
+
 static void test_print(void **state)
 {
 	(void)state;
@@ -200,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_duplicates_are_dropped),
 		cmocka_unit_test(test_labels_are_made_fit),
 		cmocka_unit_test(test_columns_are_limited),
+		cmocka_unit_test(test_text_is_limited),
 		cmocka_unit_test(test_print),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
