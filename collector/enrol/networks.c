@@ -12,9 +12,10 @@ struct network {
 	unsigned bits;
 };
 
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
 static bool read_address(const char *text, uint8_t address[16], bool *v4)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	*v4 = inet_pton(AF_INET, text, address + 12) == 1;
 	if (!*v4)
 		return inet_pton(AF_INET6, text, address) == 1;
@@ -73,6 +74,14 @@ static bool read_peer(const char *peer, uint8_t address[16])
 	return read_address(copy, address, &v4);
 }
 
+/* 0.0.0.0/0 and ::/0: a token that is bound to them is bound to nothing. */
+static bool is_everything(const struct network *network)
+{
+	return network->bits == 0 ||
+		(network->bits == 8 * sizeof mapped &&
+			memcmp(network->address, mapped, sizeof mapped) == 0);
+}
+
 int networks_check(const char *networks, struct fw_err *err)
 {
 	for (const char *at = networks; *at;) {
@@ -82,6 +91,9 @@ int networks_check(const char *networks, struct fw_err *err)
 			return fw_fail(err, -EINVAL,
 				"'%.*s' is no network; write it like 10.1.0.0/16",
 				(int)(length < 64 ? length : 64), at);
+		if (is_everything(&network))
+			return fw_fail(
+				err, -EINVAL, "'%.*s' is every network there is", (int)length, at);
 		at += length;
 		if (*at == ',')
 			at++;

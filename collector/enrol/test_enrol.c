@@ -355,6 +355,8 @@ static void test_how_long_tokens_may_live(void **arg)
 		{-1, 30, "", "ABC123", 0},
 		{1, 1, "10.1.0.0/33", "", -EINVAL},
 		{1, 1, "office", "", -EINVAL},
+		{-1, 30, "0.0.0.0/0", "", -EINVAL},
+		{-1, 30, "10.1.0.0/16,::/0", "", -EINVAL},
 		{1, -1, "", "", -EINVAL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
