@@ -86,6 +86,26 @@ def test_a_collector_away_loses_nothing(lab):
     until(30, "no hole where the collector was away", whole)
 
 
+def test_a_day_away_comes_back_whole(lab):
+    """Every second an hour goes by on both clocks, and the collector is away for all of them."""
+    shift = clock_file(lab)
+    c = lab.collector(env={"FENWATCH_CLOCK_FILE": shift}).start()
+    lab.agent(c, env={"FENWATCH_CLOCK_FILE": shift}).enrol().start()
+    until(20, "sweeps", lambda: len(times(c)) >= 3)
+    c.kill()
+    first = time.time()
+    for hour in range(1, 25):
+        set_clock(shift, hour * 3600_000)
+        time.sleep(1.2)
+    c.start()
+    now = lambda: time.time() + 86400
+    until(30, "sweeps of now", lambda: times(c, window="10s", at=now() + 1))
+    hours = lambda: {int((t / 1000 - first) // 3600) for t in times(c, window="26h", at=now() + 1)}
+    until(30, "a sweep of nearly every hour", lambda: len(hours() & set(range(24))) >= 22)
+    check(not gaps(c), f"no number is missing: {gaps(c)}")
+    check("\nfenwatch_store_refused_total 0\n" in c.request("/metrics")[1], "nothing was refused")
+
+
 def test_an_agent_killed_offline_keeps_what_it_spooled(lab):
     c, a = lab.pair()
     until(10, "sweeps", lambda: len(times(c)) >= 3)
