@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Each folder has one door: others include that and nothing else of it.
+
+usage: layers.py SOURCE-ROOT
+
+The door of collector/store is store.h; what is private lies beside it. What lib and proto
+share is in include/fenwatch. Which folders a folder may see at all, the build says. Tests
+may use each other's kits. Speaks TAP.
+"""
+import os
+import re
+import sys
+
+DOORS = {"feeds": {"feed.h"}}
+KITS = {"test_pki.h", "test_tree.h", "testkit.h", "receiver.h", "fakes.h", "place.h"}
+
+
+def folder_of(path):
+    """The part of the tree that has a door of its own."""
+    parts = path.split("/")
+    return "/".join(parts[:2]) if parts[0] == "collector" and len(parts) > 2 else parts[0]
+
+
+def doors_of(folder):
+    name = folder.split("/")[-1]
+    return DOORS.get(name, {name + ".h"})
+
+
+def tree(root):
+    """{path: [what it includes in quotes]}"""
+    files = {}
+    for top in ("lib", "proto", "agent", "collector", "cli"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in names:
+                if name.endswith((".c", ".h", ".cc")):
+                    path = os.path.join(folder, name)
+                    with open(path) as f:
+                        files[os.path.relpath(path, root)] = re.findall(r'^#include "(.+?)"', f.read(), re.M)
+    return files
+
+
+def trespasses(files):
+    found = []
+    for path, includes in sorted(files.items()):
+        for name in includes:
+            homes = {folder_of(p) for p in files if os.path.basename(p) == os.path.basename(name)}
+            if not homes or folder_of(path) in homes or os.path.basename(name) in KITS:
+                continue
+            if not any(os.path.basename(name) in doors_of(home) for home in homes):
+                found.append(f"{path} includes {name}, which is private to {' or '.join(sorted(homes))}")
+    return found
+
+
+def main():
+    files = tree(sys.argv[1])
+    found = trespasses(files)
+    thief = trespasses(dict(files, **{"collector/api/thief.c": ["ring.h", "store.h"]}))
+    print("1..2")
+    print(f"{'ok' if not found else 'not ok'} 1 - nobody includes what is private to another folder")
+    for text in found:
+        print("# " + text)
+    print(f"{'ok' if len(thief) == len(found) + 1 else 'not ok'} 2 - who did would be found")
+    sys.exit(1 if found or len(thief) != len(found) + 1 else 0)
+
+
+main()
