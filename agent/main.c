@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "enrol.h"
+#include "explain.h"
 #include "plan.h"
 #include "print.h"
 #include "run.h"
@@ -29,6 +30,7 @@ static const char help[] =
 	"Usage: fenwatch-agent [--config FILE]\n"
 	"       fenwatch-agent --check-config [--config FILE]\n"
 	"       fenwatch-agent --print [SOURCE...]\n"
+	"       fenwatch-agent --explain SOURCE...\n"
 	"       fenwatch-agent enrol [--config FILE] [--collector HOST:PORT] [--token-file FILE]\n"
 	"       fenwatch-agent spool stat [--config FILE]\n"
 	"\n"
@@ -39,7 +41,10 @@ static const char help[] =
 	"  --sample-config        print a configuration that explains every key\n"
 	"  --print [SOURCE...]    read all sources (or these) once, here and now, and print\n"
 	"                         them; needs no collector and no enrolment\n"
+	"  --explain SOURCE...    what a source reads, why, how often, which series it gives,\n"
+	"                         and whether it is on here\n"
 	"  --list-sources         name the sources\n"
+	"  --privacy              print everything that an agent may send, and what for\n"
 	"  --version, --help\n"
 	"\n"
 	"  enrol                  make a key and have it certified by the collector\n"
@@ -50,7 +55,7 @@ static const char help[] =
 
 struct options {
 	const char *config, *collector, *token_file;
-	bool check, print, list, sample;
+	bool check, print, explain;
 	char **words;
 	int n_words;
 };
@@ -70,10 +75,10 @@ static int usage(const char *format, const char *what)
 	return EXIT_USAGE;
 }
 
-/* Without --config, --print works on a machine that has no configuration yet. */
+/* Without --config, these two work on a machine that has no configuration yet. */
 static int load(const struct options *o, struct config *config, struct fw_err *err)
 {
-	if (!o->config && o->print && access(CONFIG_PATH, F_OK) < 0)
+	if (!o->config && (o->print || o->explain) && access(CONFIG_PATH, F_OK) < 0)
 		return config_parse(config, "none", "", 0, err);
 	return config_load(config, o->config ? o->config : CONFIG_PATH, err);
 }
@@ -113,6 +118,40 @@ static int command_print(const struct options *o, const struct config *config)
 	}
 	fw_buf_done(&text);
 	fw_buf_done(&inventory);
+	fw_free(plans);
+	return rc < 0 ? fail(err.text) : EXIT_SUCCESS;
+}
+
+static int explain_words(const struct options *o, const struct source_plan *plans,
+	struct machine *machine, struct fw_buf *text, struct fw_err *err)
+{
+	for (int i = 0; i < o->n_words; i++) {
+		int index = config_find_source(o->words[i], err);
+		if (index < 0)
+			return index;
+		fw_buf_puts(text, i > 0 ? "\n" : "");
+		explain_source(sources[index], &plans[index], machine, text);
+	}
+	return 0;
+}
+
+static int command_explain(const struct options *o, const struct config *config)
+{
+	struct fw_err err;
+	struct machine machine;
+	struct fw_buf text = {0};
+	if (o->n_words == 0)
+		return usage("--explain is followed by %s; --list-sources names them", "SOURCE...");
+	struct source_plan *plans = plan_new();
+	plan_sources(config, NULL, plans);
+	int rc = machine_open(&machine, config->root, &err);
+	if (rc >= 0) {
+		rc = explain_words(o, plans, &machine, &text, &err);
+		machine_close(&machine);
+	}
+	if (rc >= 0)
+		fwrite(text.data, 1, text.length, stdout);
+	fw_buf_done(&text);
 	fw_free(plans);
 	return rc < 0 ? fail(err.text) : EXIT_SUCCESS;
 }
@@ -188,6 +227,8 @@ static int command(const struct options *o, const struct config *config)
 	const char *word = o->n_words > 0 ? o->words[0] : "";
 	if (o->print)
 		return command_print(o, config);
+	if (o->explain)
+		return command_explain(o, config);
 	if (o->check) {
 		int status = need_collectors(o, config);
 		if (status == EXIT_SUCCESS)
@@ -208,6 +249,15 @@ static int list_sources(void)
 {
 	for (size_t i = 0; sources[i]; i++)
 		puts(sources[i]->name);
+	return EXIT_SUCCESS;
+}
+
+static int privacy(void)
+{
+	struct fw_buf text = {0};
+	explain_privacy(&text);
+	fwrite(text.data, 1, text.length, stdout);
+	fw_buf_done(&text);
 	return EXIT_SUCCESS;
 }
 
@@ -235,6 +285,8 @@ enum {
 	OPT_CONFIG = 256,
 	OPT_CHECK,
 	OPT_PRINT,
+	OPT_EXPLAIN,
+	OPT_PRIVACY,
 	OPT_LIST,
 	OPT_SAMPLE,
 	OPT_VERSION,
@@ -247,6 +299,8 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"check-config", no_argument, NULL, OPT_CHECK},
 	{"print", no_argument, NULL, OPT_PRINT},
+	{"explain", no_argument, NULL, OPT_EXPLAIN},
+	{"privacy", no_argument, NULL, OPT_PRIVACY},
 	{"list-sources", no_argument, NULL, OPT_LIST},
 	{"sample-config", no_argument, NULL, OPT_SAMPLE},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -278,6 +332,11 @@ static int parse(int argc, char **argv, struct options *o)
 		case OPT_PRINT:
 			o->print = true;
 			break;
+		case OPT_EXPLAIN:
+			o->explain = true;
+			break;
+		case OPT_PRIVACY:
+			return privacy();
 		case OPT_LIST:
 			return list_sources();
 		case OPT_SAMPLE:

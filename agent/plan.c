@@ -30,23 +30,36 @@ static const Fenwatch__Wire__Settings *said(const struct settings *settings)
 	return settings ? settings_now(settings) : NULL;
 }
 
+static void plan_source(const struct config *config, const Fenwatch__Wire__Settings *collector,
+	size_t i, struct source_plan *plan)
+{
+	const char *name = sources[i]->name;
+	enum source_switch said = config->sources[i].said;
+	plan->on = true;
+	plan->why = "nothing says otherwise; the collector may";
+	if (said != SOURCE_UNSAID) {
+		plan->on = said == SOURCE_ON;
+		plan->why = "the configuration says so";
+	} else if (sources[i]->servers_only && config->class != CLASS_SERVER) {
+		plan->on = false;
+		plan->why = "it is for servers alone, and the class here is another";
+	} else if (sources[i]->on_request) {
+		plan->on = false;
+		plan->why = "it gives so much that it is on only where the configuration says so";
+	} else if (collector && !names(collector->sources_on, collector->n_sources_on, name) &&
+		names(collector->sources_off, collector->n_sources_off, name)) {
+		plan->on = false;
+		plan->why = "the collector says so";
+	}
+}
+
 void plan_sources(
 	const struct config *config, const struct settings *settings, struct source_plan *plans)
 {
-	const Fenwatch__Wire__Settings *collector = said(settings);
 	for (size_t i = 0; sources[i]; i++) {
-		const struct source_choice *choice = &config->sources[i];
-		struct source_plan *plan = &plans[i];
-		plan->on = !sources[i]->on_request &&
-			(!sources[i]->servers_only || config->class == CLASS_SERVER);
-		if (choice->said != SOURCE_UNSAID)
-			plan->on = choice->said == SOURCE_ON;
-		else if (plan->on && collector &&
-			!names(collector->sources_on, collector->n_sources_on, sources[i]->name))
-			plan->on = !names(
-				collector->sources_off, collector->n_sources_off, sources[i]->name);
-		plan->every_s = choice->every_ms ? (unsigned)(choice->every_ms / 1000)
-						 : sources[i]->every_s;
+		int64_t every_ms = config->sources[i].every_ms;
+		plan_source(config, said(settings), i, &plans[i]);
+		plans[i].every_s = every_ms ? (unsigned)(every_ms / 1000) : sources[i]->every_s;
 	}
 }
 

@@ -12,19 +12,20 @@
 
 #define GRID_TOLERANCE_MS 50 /* a sweep this near to its time carries it */
 
-static const struct metric duration_metric = {
-	.name = "node_scrape_collector_duration_seconds",
-	.type = FW_GAUGE,
-	.unit = "seconds",
-	.help = "How long reading a source took, in whole milliseconds.",
-	.scale = 3,
+enum { DURATION, SUCCESS };
+
+static const struct metric metrics[] = {
+	[DURATION] = {"node_scrape_collector_duration_seconds", FW_GAUGE, "seconds",
+		"How long reading a source took, in whole milliseconds.", 3, 1},
+	[SUCCESS] = {"node_scrape_collector_success", FW_GAUGE, "",
+		"Whether a source could be read.", 0, 1},
 };
-static const struct metric success_metric = {
-	.name = "node_scrape_collector_success",
-	.type = FW_GAUGE,
-	.unit = "",
-	.help = "Whether a source could be read.",
-};
+
+const struct metric *sampler_metrics(size_t *n)
+{
+	*n = sizeof metrics / sizeof *metrics;
+	return metrics;
+}
 
 struct reading {
 	struct source_plan plan;
@@ -116,8 +117,8 @@ static void read_source(
 	}
 	note_outcome(r, source, rc, &err);
 	const char *const *labels = SWEEP_LABELS("collector", source->name);
-	sweep_add(sweep, &duration_metric, duration_ms, labels);
-	sweep_add(sweep, &success_metric, rc >= 0 || rc == -ENODATA, labels);
+	sweep_add(sweep, &metrics[DURATION], duration_ms, labels);
+	sweep_add(sweep, &metrics[SUCCESS], rc >= 0 || rc == -ENODATA, labels);
 }
 
 static void reading_end(struct reading *r, const struct source *source)

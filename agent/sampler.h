@@ -36,7 +36,11 @@ struct sampler_config {
 struct source_plan {
 	bool on;
 	unsigned every_s; /* slow sources */
+	const char *why;  /* it is on or off, for a person */
 };
+
+/* What the sampler adds of each source. */
+const struct metric *sampler_metrics(size_t *n);
 
 /* `plans`: one for each of sources[]. */
 int sampler_open(struct sampler **out, uv_loop_t *loop, const struct sampler_config *config,

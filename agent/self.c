@@ -51,6 +51,12 @@ static const struct metric metrics[] = {
 		"Sweeps that had to be dropped.", 0, 1},
 };
 
+const struct metric *self_metrics(size_t *n)
+{
+	*n = sizeof metrics / sizeof *metrics;
+	return metrics;
+}
+
 static int64_t start_time_ms(void)
 {
 	static int64_t started_ms;

@@ -5,4 +5,6 @@
 #include "spool.h"
 #include "sweep.h"
 
+/* The table of them. */
+const struct metric *self_metrics(size_t *n);
 void self_add(struct sweep *sweep, const struct spool_stat *spool);

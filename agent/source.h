@@ -103,6 +103,9 @@ int document_before(const struct machine *m, const char *kind,
 
 struct source {
 	const char *name, *help;
+	/* Why anybody should want it, and from where it comes: for --explain and
+	 * docs/privacy.md. `needs`: what must be there beside the kernel; optional. */
+	const char *purpose, *reads, *needs;
 	bool slow;          /* reads in a disposable child, every `every_s`; see child.h */
 	bool servers_only;  /* on a device it is off unless its own configuration says on */
 	bool on_request;    /* off everywhere unless its own configuration says on */

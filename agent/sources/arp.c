@@ -67,6 +67,8 @@ static int read_arp(void *state, struct machine *m, struct sweep *out, struct fw
 const struct source source_arp = {
 	.name = "arp",
 	.help = "Neighbours known on each network.",
+	.purpose = "A network whose neighbours vanish or overflow is cut off.",
+	.reads = "/proc/net/arp",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.state_size = sizeof(struct arp),

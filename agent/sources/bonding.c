@@ -60,6 +60,8 @@ static int read_bonding(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_bonding = {
 	.name = "bonding",
 	.help = "Network devices that stand in for one another, and how many of them work.",
+	.purpose = "Whether the spare link works before it is needed.",
+	.reads = "/sys/class/net",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_bonding,

@@ -89,6 +89,9 @@ static int read_connections(void *state, struct machine *m, struct sweep *out, s
 const struct source source_connections = {
 	.name = "connections",
 	.help = "TCP connections by state, and bytes that wait in sockets.",
+	.purpose =
+		"Connections that pile up in one state, and services that do not read what has come.",
+	.reads = "the kernel's socket tables (sock_diag, /proc/net/udp); counts alone",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 20,

@@ -84,6 +84,8 @@ static int read_conntrack(void *state, struct machine *m, struct sweep *out, str
 const struct source source_conntrack = {
 	.name = "conntrack",
 	.help = "The firewall's table of connections.",
+	.purpose = "A table that is full drops new connections.",
+	.reads = "/proc/sys/net/netfilter, /proc/net/stat/nf_conntrack",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_conntrack,

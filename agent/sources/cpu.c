@@ -83,6 +83,8 @@ static int read_cpu(void *state, struct machine *m, struct sweep *out, struct fw
 const struct source source_cpu = {
 	.name = "cpu",
 	.help = "CPU time, interrupts, forks and the time of boot.",
+	.purpose = "Whether the processor is busy, with what, and when the machine was started.",
+	.reads = "/proc/stat",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_cpu,

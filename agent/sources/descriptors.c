@@ -26,6 +26,8 @@ static int read_descriptors(void *state, struct machine *m, struct sweep *out, s
 const struct source source_descriptors = {
 	.name = "descriptors",
 	.help = "Open files of the whole machine, and the limit.",
+	.purpose = "A machine without descriptors can open nothing more.",
+	.reads = "/proc/sys/fs/file-nr",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_descriptors,

@@ -165,6 +165,8 @@ static void close_disk(void *state)
 const struct source source_disk = {
 	.name = "disk",
 	.help = "Reads, writes and the time they took, for each whole disk.",
+	.purpose = "Disks that are slow or overloaded make everything on them slow.",
+	.reads = "/proc/diskstats, /sys/block, /run/udev/data",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.state_size = sizeof(struct disk),

@@ -79,6 +79,8 @@ static int read_edac(void *state, struct machine *m, struct sweep *out, struct f
 const struct source source_edac = {
 	.name = "edac",
 	.help = "Memory errors that were corrected, and those that could not be.",
+	.purpose = "A memory module that is about to fail says so first.",
+	.reads = "/sys/devices/system/edac",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_edac,

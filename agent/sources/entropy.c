@@ -22,6 +22,8 @@ static int read_entropy(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_entropy = {
 	.name = "entropy",
 	.help = "The kernel's pool of random bits.",
+	.purpose = "Programs may wait for random bits on old kernels.",
+	.reads = "/proc/sys/kernel/random",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_entropy,

@@ -456,6 +456,8 @@ static void close_filesystem(void *state)
 const struct source source_filesystem = {
 	.name = "filesystem",
 	.help = "Size and free space of what is mounted, and what should be mounted and is not.",
+	.purpose = "To act before a filesystem is full, read-only or missing.",
+	.reads = "/proc/self/mountinfo, /etc/fstab, statvfs() of each mount",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.state_size = sizeof(struct filesystem),

@@ -361,6 +361,9 @@ static const char *const documents[] = {"hardware", NULL};
 const struct source source_hardware = {
 	.name = "hardware",
 	.help = "An inventory of firmware, processors, memory, disks and network cards.",
+	.purpose =
+		"To know what there is, what is out of support, and what to replace a part with.",
+	.reads = "/sys/class/dmi, /proc/cpuinfo, /sys/block, /sys/class/net, /sys/devices/system",
 	.slow = true,
 	.every_s = 3600,
 	.timeout_s = 30,

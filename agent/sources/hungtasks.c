@@ -23,6 +23,8 @@ static int read_hungtasks(void *state, struct machine *m, struct sweep *out, str
 const struct source source_hungtasks = {
 	.name = "hungtasks",
 	.help = "Tasks that the kernel found waiting for too long.",
+	.purpose = "A disk or a server that does not answer holds tasks for minutes.",
+	.reads = "/proc/sys/kernel/hung_task_detect_count",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_hungtasks,

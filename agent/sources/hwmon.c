@@ -360,6 +360,8 @@ static int read_hwmon(void *state, struct machine *m, struct sweep *out, struct 
 const struct source source_hwmon = {
 	.name = "hwmon",
 	.help = "Temperatures, fans, voltages and power, as the machine's own sensors say.",
+	.purpose = "A fan that stops or a machine that is too warm fails soon.",
+	.reads = "/sys/class/hwmon",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 30,

@@ -83,6 +83,8 @@ static int read_interrupts(void *state, struct machine *m, struct sweep *out, st
 const struct source source_interrupts = {
 	.name = "interrupts",
 	.help = "Each interrupt, counted on each CPU: thousands of series on a large machine.",
+	.purpose = "Which device keeps a processor busy.",
+	.reads = "/proc/interrupts",
 	.on_request = true,
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),

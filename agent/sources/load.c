@@ -28,6 +28,8 @@ static int read_load(void *state, struct machine *m, struct sweep *out, struct f
 const struct source source_load = {
 	.name = "load",
 	.help = "Processes running or waiting, averaged over 1, 5 and 15 minutes.",
+	.purpose = "Whether more wants to run than can.",
+	.reads = "/proc/loadavg",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_load,

@@ -112,6 +112,8 @@ static int read_memory(void *state, struct machine *m, struct sweep *out, struct
 const struct source source_memory = {
 	.name = "memory",
 	.help = "Memory and swap, as the kernel accounts for them.",
+	.purpose = "To act before memory is used up.",
+	.reads = "/proc/meminfo",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_memory,

@@ -140,6 +140,8 @@ static int read_netstat(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_netstat = {
 	.name = "netstat",
 	.help = "What the network protocols counted.",
+	.purpose = "Lost and refused packets tell of a bad network or an overloaded service.",
+	.reads = "/proc/net/netstat, /proc/net/snmp, /proc/net/snmp6",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_netstat,

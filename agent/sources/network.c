@@ -145,6 +145,8 @@ static int read_network(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_network = {
 	.name = "network",
 	.help = "Bytes, packets and errors of each network device, and its state.",
+	.purpose = "Whether each network card has a link, at which speed, with how many errors.",
+	.reads = "/proc/net/dev, /sys/class/net",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_network,

@@ -176,6 +176,8 @@ static int read_os(void *state, struct machine *m, struct sweep *out, struct fw_
 const struct source source_os = {
 	.name = "os",
 	.help = "The operating system's name and version.",
+	.purpose = "Which systems are out of support.",
+	.reads = "/etc/os-release, /usr/lib/os-release, /etc/redhat-release",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_os,

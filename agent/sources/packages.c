@@ -395,6 +395,10 @@ static const char *const documents[] = {"packages", "patches", NULL};
 const struct source source_packages = {
 	.name = "packages",
 	.help = "Updates that dpkg and apt know of, security among them, and whether to reboot.",
+	.purpose =
+		"Whether security updates are installed in time, which Cyber Essentials asks for.",
+	.needs = "dpkg and apt",
+	.reads = "/var/lib/dpkg/status, /var/lib/apt, /etc/apt, /run/reboot-required",
 	.slow = true,
 	.every_s = 300,
 	.timeout_s = 120,

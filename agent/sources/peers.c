@@ -275,6 +275,9 @@ static const char *const documents[] = {"peers", NULL};
 const struct source source_peers = {
 	.name = "peers",
 	.help = "Which addresses talk to the services of a server; on servers alone.",
+	.purpose = "To retire a server knowing who will notice.",
+	.reads =
+		"the kernel's socket tables (/proc/net/tcp and the like, sock_diag), /etc/services",
 	.slow = true,
 	.servers_only = true,
 	.every_s = 60,

@@ -121,6 +121,8 @@ static int read_power(void *state, struct machine *m, struct sweep *out, struct 
 const struct source source_power = {
 	.name = "power",
 	.help = "Batteries and mains: charge, wear, cycles.",
+	.purpose = "Which batteries are worn out, and whether a machine runs on one.",
+	.reads = "/sys/class/power_supply",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 20,

@@ -73,6 +73,8 @@ static int read_pressure(void *state, struct machine *m, struct sweep *out, stru
 const struct source source_pressure = {
 	.name = "pressure",
 	.help = "How long processes waited for CPU, memory and I/O.",
+	.purpose = "Whether work is held up for want of CPU, memory or disk.",
+	.reads = "/proc/pressure",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_pressure,

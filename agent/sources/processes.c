@@ -118,6 +118,8 @@ static int read_processes(void *state, struct machine *m, struct sweep *out, str
 const struct source source_processes = {
 	.name = "processes",
 	.help = "How many processes and threads there are, and in which state.",
+	.purpose = "Processes that pile up or hang tell of a fault before users do.",
+	.reads = "/proc/PID/stat, of it the state and the number of threads alone",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.state_size = sizeof(struct processes),

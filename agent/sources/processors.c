@@ -221,6 +221,8 @@ static int read_processors(void *state, struct machine *m, struct sweep *out, st
 const struct source source_processors = {
 	.name = "processors",
 	.help = "What the processors are, how fast they run and what they are vulnerable to.",
+	.purpose = "Whether processors are held back by heat, and open to known attacks.",
+	.reads = "/proc/cpuinfo, /sys/devices/system/cpu",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 20,

@@ -41,6 +41,8 @@ static int read_schedstat(void *state, struct machine *m, struct sweep *out, str
 const struct source source_schedstat = {
 	.name = "schedstat",
 	.help = "What the scheduler did on each CPU.",
+	.purpose = "Whether work waits for a processor.",
+	.reads = "/proc/schedstat",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_schedstat,

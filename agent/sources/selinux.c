@@ -59,6 +59,8 @@ static int read_selinux(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_selinux = {
 	.name = "selinux",
 	.help = "Whether SELinux is on, and enforces.",
+	.purpose = "Whether a protection is in force that should be.",
+	.reads = "/etc/selinux/config, /sys/fs/selinux",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_selinux,

@@ -81,6 +81,8 @@ static int read_sockstat(void *state, struct machine *m, struct sweep *out, stru
 const struct source source_sockstat = {
 	.name = "sockstat",
 	.help = "Sockets in use, by protocol, and their memory.",
+	.purpose = "Services that leak connections come to an end.",
+	.reads = "/proc/net/sockstat, /proc/net/sockstat6",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_sockstat,

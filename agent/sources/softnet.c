@@ -48,6 +48,8 @@ static int read_softnet(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_softnet = {
 	.name = "softnet",
 	.help = "Packets that each CPU took in, dropped or had to leave for later.",
+	.purpose = "Packets that the processor could not keep up with.",
+	.reads = "/proc/net/softnet_stat",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_softnet,

@@ -246,6 +246,9 @@ static int read_systemd(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_systemd = {
 	.name = "systemd",
 	.help = "The state of each service, socket, timer and path unit.",
+	.purpose = "Whether every service runs that should, and which failed or keeps restarting.",
+	.needs = "systemd",
+	.reads = "what systemctl show says of all units",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 20,

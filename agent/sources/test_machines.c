@@ -183,6 +183,8 @@ static void test_metric_tables(void **state)
 {
 	(void)state;
 	for (size_t i = 0; sources[i]; i++) {
+		assert_non_null(sources[i]->purpose);
+		assert_non_null(sources[i]->reads);
 		for (size_t k = 0; k < sources[i]->n_metrics; k++) {
 			const struct metric *metric = &sources[i]->metrics[k];
 			assert_non_null(metric->name);

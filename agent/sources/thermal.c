@@ -70,6 +70,8 @@ static int read_thermal(void *state, struct machine *m, struct sweep *out, struc
 const struct source source_thermal = {
 	.name = "thermal",
 	.help = "Temperature of each thermal zone, and how hard cooling works.",
+	.purpose = "Whether a machine is too warm, and cooled as hard as it can be.",
+	.reads = "/sys/class/thermal",
 	.slow = true,
 	.every_s = 60,
 	.timeout_s = 20,

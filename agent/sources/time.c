@@ -17,6 +17,8 @@ static int read_time(void *state, struct machine *m, struct sweep *out, struct f
 const struct source source_time = {
 	.name = "time",
 	.help = "This machine's clock.",
+	.purpose = "Certificates, logs and logins go wrong with a wrong clock.",
+	.reads = "the clock",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_time,

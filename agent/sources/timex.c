@@ -107,6 +107,8 @@ static int read_timex(void *state, struct machine *m, struct sweep *out, struct 
 const struct source source_timex = {
 	.name = "timex",
 	.help = "How the clock is kept right.",
+	.purpose = "Whether the clock is kept right.",
+	.reads = "the kernel's clock (adjtimex)",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_timex,

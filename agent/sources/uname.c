@@ -60,6 +60,8 @@ static int read_uname(void *state, struct machine *m, struct sweep *out, struct 
 const struct source source_uname = {
 	.name = "uname",
 	.help = "The kernel's name and version, and the node's name.",
+	.purpose = "Which kernel runs, to tell one that is out of date.",
+	.reads = "/proc/sys/kernel",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_uname,

@@ -49,6 +49,8 @@ static int read_vmstat(void *state, struct machine *m, struct sweep *out, struct
 const struct source source_vmstat = {
 	.name = "vmstat",
 	.help = "Paging, swapping, page faults and kills for want of memory.",
+	.purpose = "Whether memory is short, and whether the kernel killed for want of it.",
+	.reads = "/proc/vmstat",
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
 	.read = read_vmstat,
