@@ -54,15 +54,19 @@ static int add_states(struct machine *m, struct sweep *out, struct fw_err *err)
 	return rc;
 }
 
-/* "  sl  local_address rem_address   st tx_queue rx_queue ..." under a header. */
-static void add_queues(struct machine *m, struct sweep *out, const char *path, const char *ip)
+/* "  sl  local_address rem_address   st tx_queue rx_queue ..." under a header. A table
+ * that was cut off gives no sum. */
+static int add_queues(struct machine *m, struct sweep *out, const char *path, const char *ip)
 {
 	struct fw_cursor c, line;
 	const char *word;
 	size_t length;
 	uint64_t tx, rx, sums[2] = {0};
-	if (machine_read(m, path, &c) < 0 || !fw_cut_line(&c, &line))
-		return;
+	int rc = machine_read(m, path, &c);
+	if (rc < 0 || !fw_cut_line(&c, &line))
+		return -ENODATA;
+	if (c.end > c.at && c.end[-1] != '\n')
+		return -EFBIG;
 	while (fw_cut_line(&c, &line)) {
 		for (size_t i = 0; i < 4; i++)
 			fw_cut_word(&line, &word, &length);
@@ -73,17 +77,19 @@ static void add_queues(struct machine *m, struct sweep *out, const char *path, c
 	}
 	sweep_add(out, &metrics[QUEUES], (int64_t)sums[0], SWEEP_LABELS("ip", ip, "queue", "tx"));
 	sweep_add(out, &metrics[QUEUES], (int64_t)sums[1], SWEEP_LABELS("ip", ip, "queue", "rx"));
+	return 0;
 }
 
+/* A machine may have one of the tables only. */
 static int read_connections(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
 	int rc = add_states(m, out, err);
-	if (rc < 0)
-		return rc;
-	add_queues(m, out, "proc/net/udp", "v4");
-	add_queues(m, out, "proc/net/udp6", "v6");
-	return 0;
+	int rc4 = add_queues(m, out, "proc/net/udp", "v4");
+	int rc6 = add_queues(m, out, "proc/net/udp6", "v6");
+	if (rc4 == -EFBIG || rc6 == -EFBIG)
+		return fw_fail(err, -EFBIG, "/proc/net/udp: longer than 1 MiB");
+	return rc == -ENODATA && (rc4 == 0 || rc6 == 0) ? 0 : rc;
 }
 
 const struct source source_connections = {

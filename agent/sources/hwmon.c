@@ -123,6 +123,7 @@
 	X("power", "crit", "power_crit_watt", FW_GAUGE, "watts", 6) \
 	X("power", "rated_min", "power_rated_min_watt", FW_GAUGE, "watts", 6) \
 	X("power", "rated_max", "power_rated_max_watt", FW_GAUGE, "watts", 6) \
+	X("power", "is_battery", "power_is_battery_watt", FW_GAUGE, "watts", 6) \
 	X("power", "alarm", "power_alarm", FW_GAUGE, "", 0) \
 	X("power", "min_alarm", "power_min_alarm_watt", FW_GAUGE, "watts", 6) \
 	X("power", "max_alarm", "power_max_alarm_watt", FW_GAUGE, "watts", 6) \
