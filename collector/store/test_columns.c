@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks of columns of every kind, there and back. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/mem.h>
+
+#include "codes.h"
+#include "columns.h"
+
+enum { MOST_COLUMNS = 200 };
+
+static const struct fw_column integer = {.type = FW_COUNTER, .factor = 1};
+static const struct fw_column real = {.type = FW_GAUGE | FW_DOUBLE, .factor = 1};
+
+/* Deterministic: every run tries the same. */
+static uint64_t dice_state;
+
+static uint64_t dice(void)
+{
+	dice_state ^= dice_state << 13;
+	dice_state ^= dice_state >> 7;
+	dice_state ^= dice_state << 17;
+	return dice_state;
+}
+
+static int64_t bits_of(double v)
+{
+	int64_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+
+struct block {
+	uint32_t n_sweeps, n_columns;
+	int64_t times[FW_SWEEPS_LIMIT], *cells; /* sweep after sweep */
+	struct fw_column columns[MOST_COLUMNS];
+	struct fw_buf body;
+};
+
+static void block_init(struct block *b, uint32_t n_sweeps, uint32_t n_columns)
+{
+	*b = (struct block){.n_sweeps = n_sweeps, .n_columns = n_columns};
+	b->cells = fw_alloc(((size_t)n_sweeps * n_columns + 1) * sizeof *b->cells);
+	for (uint32_t i = 0; i < n_sweeps; i++)
+		b->times[i] = 1700000000000 + i * 15000;
+	for (uint32_t c = 0; c < n_columns; c++)
+		b->columns[c] = integer;
+}
+
+static void block_done(struct block *b)
+{
+	fw_free(b->cells);
+	fw_buf_done(&b->body);
+}
+
+static int64_t *cell(const struct block *b, uint32_t sweep, uint32_t column)
+{
+	return &b->cells[(size_t)sweep * b->n_columns + column];
+}
+
+static void pack(struct block *b)
+{
+	const struct fw_sweeps sweeps = {.n_sweeps = b->n_sweeps,
+		.n_columns = b->n_columns,
+		.times_ms = b->times,
+		.cells = b->cells};
+	fw_buf_reset(&b->body);
+	columns_pack(&sweeps, b->columns, &b->body);
+}
+
+static void expect_column(const struct block *b, const struct columns *c, uint32_t column)
+{
+	int64_t got[FW_SWEEPS_LIMIT];
+	assert_int_equal(columns_read(c, &column, 1, got), 0);
+	for (uint32_t i = 0; i < b->n_sweeps; i++)
+		assert_int_equal(got[i], *cell(b, i, column));
+}
+
+/* All columns at once, and each alone. */
+static void expect_same(struct block *b)
+{
+	struct columns c;
+	int64_t times[FW_SWEEPS_LIMIT];
+	uint32_t all[MOST_COLUMNS];
+	int64_t *got = fw_alloc(((size_t)b->n_sweeps * b->n_columns + 1) * sizeof *got);
+	pack(b);
+	assert_int_equal(
+		columns_open(&c, b->body.data, b->body.length, b->n_sweeps, b->n_columns), 0);
+	assert_int_equal(columns_times(&c, times), 0);
+	assert_memory_equal(times, b->times, b->n_sweeps * sizeof *times);
+	for (uint32_t i = 0; i < b->n_columns; i++)
+		all[i] = i;
+	assert_int_equal(columns_read(&c, all, b->n_columns, got), 0);
+	for (uint32_t i = 0; i < b->n_columns; i++) {
+		for (uint32_t s = 0; s < b->n_sweeps; s++)
+			assert_int_equal(got[i * b->n_sweeps + s], *cell(b, s, i));
+		expect_column(b, &c, i);
+	}
+	fw_free(got);
+}
+
+/* ---- cells of every kind ---- */
+
+typedef int64_t (*maker)(uint32_t i, int64_t before);
+
+static int64_t nothing(uint32_t i, int64_t before)
+{
+	(void)i;
+	(void)before;
+	return FW_ABSENT;
+}
+
+static int64_t zero(uint32_t i, int64_t before)
+{
+	(void)i;
+	(void)before;
+	return 0;
+}
+
+static int64_t constant(uint32_t i, int64_t before)
+{
+	(void)i;
+	(void)before;
+	return -123456789012345;
+}
+
+static int64_t line(uint32_t i, int64_t before)
+{
+	(void)before;
+	return 1000 + 4096ll * i;
+}
+
+static int64_t pages(uint32_t i, int64_t before)
+{
+	(void)i;
+	return before + 4096 * (int64_t)(dice() % 9) - 4 * 4096;
+}
+
+static int64_t counter(uint32_t i, int64_t before)
+{
+	return i % 97 == 96 ? 0 : before + 90000 + (int64_t)(dice() % 3000);
+}
+
+static int64_t sparse(uint32_t i, int64_t before)
+{
+	(void)i;
+	return dice() % 20 ? before : before + 1 + (int64_t)(dice() % 5);
+}
+
+static int64_t curve(uint32_t i, int64_t before)
+{
+	(void)before;
+	return (int64_t)i * i * 1000 + (int64_t)(dice() % 3);
+}
+
+static int64_t any_width(uint32_t i, int64_t before)
+{
+	(void)before;
+	int64_t v = (int64_t)(dice() >> (i % 64));
+	return i % 2 ? v : (int64_t)(0 - (uint64_t)v);
+}
+
+static int64_t edges(uint32_t i, int64_t before)
+{
+	static const int64_t values[] = {INT64_MAX, INT64_MIN + 1, 0, -1, 1, INT64_MAX - 1};
+	(void)before;
+	return values[(i + dice() % 3) % 6];
+}
+
+static int64_t holey(uint32_t i, int64_t before)
+{
+	return dice() % 3 == 0 ? FW_ABSENT : counter(i, before == FW_ABSENT ? 7 : before);
+}
+
+static int64_t vanishing(uint32_t i, int64_t before)
+{
+	(void)before;
+	return i < 5 ? 42 : FW_ABSENT;
+}
+
+static const maker integers[] = {nothing, zero, constant, line, pages, counter, sparse, curve,
+	any_width, edges, holey, vanishing};
+
+static int64_t cents(uint32_t i, int64_t before)
+{
+	(void)i;
+	(void)before;
+	return bits_of((double)(int64_t)(dice() % 10000) / 100);
+}
+
+static int64_t thousandth_parts(uint32_t i, int64_t before)
+{
+	(void)before;
+	return bits_of((double)(i * 977 + dice() % 50) * .001);
+}
+
+static int64_t noise(uint32_t i, int64_t before)
+{
+	(void)i;
+	(void)before;
+	return bits_of((double)dice() * 1e-9);
+}
+
+/* Infinities, payloads of NaNs, the smallest and largest, and what negative zero stands as. */
+static int64_t strange(uint32_t i, int64_t before)
+{
+	static const uint64_t values[] = {0x7ff0000000000000, 0xfff0000000000000,
+		0x7ff8000000000001, 0xfff8dead0000beef, 1, 0x7fefffffffffffff, FW_STALE_NAN_BITS,
+		0x3ff0000000000000};
+	(void)i;
+	(void)before;
+	return (int64_t)values[dice() % 8];
+}
+
+static int64_t large_decimal(uint32_t i, int64_t before)
+{
+	(void)before;
+	return bits_of(1e15 + i * 1000);
+}
+
+static int64_t missing_cents(uint32_t i, int64_t before)
+{
+	return dice() % 4 ? cents(i, before) : FW_ABSENT;
+}
+
+static const maker reals[] = {
+	nothing, zero, cents, thousandth_parts, noise, strange, large_decimal, missing_cents};
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static void fill(struct block *b, uint32_t column, maker make)
+{
+	int64_t before = 0;
+	for (uint32_t i = 0; i < b->n_sweeps; i++)
+		*cell(b, i, column) = before = make(i, before);
+}
+
+static void test_every_kind_and_length(void **state)
+{
+	static const uint32_t lengths[] = {1, 2, 3, 4, 7, 8, 9, 59, 60, 61, 64, 127, 239, 240};
+	(void)state;
+	dice_state = 20261128;
+	for (size_t l = 0; l < COUNT(lengths); l++) {
+		struct block b;
+		block_init(&b, lengths[l], COUNT(integers) + COUNT(reals));
+		for (uint32_t c = 0; c < b.n_columns; c++) {
+			bool is_real = c >= COUNT(integers);
+			b.columns[c] = is_real ? real : integer;
+			fill(&b, c, is_real ? reals[c - COUNT(integers)] : integers[c]);
+		}
+		expect_same(&b);
+		block_done(&b);
+	}
+}
+
+static void test_random_blocks(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 200; seed++) {
+		struct block b;
+		dice_state = seed * 0x9e3779b97f4a7c15;
+		block_init(&b, 1 + (uint32_t)(dice() % FW_SWEEPS_LIMIT),
+			(uint32_t)(dice() % MOST_COLUMNS));
+		for (uint32_t c = 0; c < b.n_columns; c++) {
+			bool is_real = dice() % 3 == 0;
+			b.columns[c] = is_real ? real : integer;
+			fill(&b, c,
+				is_real ? reals[dice() % COUNT(reals)]
+					: integers[dice() % COUNT(integers)]);
+		}
+		for (uint32_t i = 1; i < b.n_sweeps; i++)
+			b.times[i] = b.times[i - 1] + 1 + (int64_t)(dice() % 20000);
+		expect_same(&b);
+		block_done(&b);
+	}
+}
+
+/* What it is for: sizes that the rest of the store counts on. */
+static void test_sizes(void **state)
+{
+	struct block b;
+	(void)state;
+	dice_state = 7;
+	block_init(&b, 240, 64);
+	for (uint32_t c = 0; c < 64; c++)
+		fill(&b, c, zero);
+	pack(&b);
+	assert_in_range(b.body.length, 64, 64 + 16);
+	for (uint32_t c = 0; c < 64; c++)
+		fill(&b, c, pages); /* nine values, alike: 3.2 bits at best */
+	pack(&b);
+	assert_in_range(b.body.length, 240 * 64 * 32 / 80, 240 * 64 * 41 / 80);
+	for (uint32_t c = 0; c < 64; c++) {
+		b.columns[c] = real;
+		fill(&b, c,
+			thousandth_parts); /* a slope, and 50 values: differences have 6.6 bits */
+	}
+	pack(&b);
+	assert_in_range(b.body.length, 240 * 64 * 60 / 80, 240 * 64 * 72 / 80);
+	block_done(&b);
+}
+
+/* ---- bytes that are not ours ---- */
+
+static int read_all(const uint8_t *body, size_t length, uint32_t n_sweeps, uint32_t n_columns)
+{
+	static int64_t cells[FW_SWEEPS_LIMIT * MOST_COLUMNS];
+	uint32_t all[MOST_COLUMNS];
+	struct columns c;
+	int64_t times[FW_SWEEPS_LIMIT];
+	for (uint32_t i = 0; i < n_columns; i++)
+		all[i] = i;
+	int rc = columns_open(&c, body, length, n_sweeps, n_columns);
+	rc = rc < 0 ? rc : columns_times(&c, times);
+	return rc < 0 ? rc : columns_read(&c, all, n_columns, cells);
+}
+
+static void test_damage_is_told_or_harmless(void **state)
+{
+	struct block b;
+	(void)state;
+	dice_state = 11;
+	block_init(&b, 60, COUNT(integers));
+	for (uint32_t c = 0; c < b.n_columns; c++)
+		fill(&b, c, integers[c]);
+	pack(&b);
+	assert_int_equal(read_all(b.body.data, b.body.length, 60, b.n_columns), 0);
+	for (size_t length = 0; length < b.body.length; length++) {
+		uint8_t *cut = fw_alloc(length + 1); /* exactly as long, for the sanitizer */
+		memcpy(cut, b.body.data, length);
+		assert_int_equal(read_all(cut, length, 60, b.n_columns), -EBADMSG);
+		fw_free(cut);
+	}
+	for (size_t bit = 0; bit < 8 * b.body.length; bit++) {
+		b.body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		read_all(b.body.data, b.body.length, 60, b.n_columns);
+		b.body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_int_equal(read_all(b.body.data, b.body.length, 0, b.n_columns), -EBADMSG);
+	assert_int_equal(read_all(b.body.data, b.body.length, 241, b.n_columns), -EBADMSG);
+	assert_int_equal(read_all(b.body.data, b.body.length, 59, b.n_columns), -EBADMSG);
+	block_done(&b);
+}
+
+/* Each code with each shift reads what it has written, and says what it takes. */
+static void test_codes(void **state)
+{
+	uint64_t numbers[CODES_NUMBERS_LIMIT], got[CODES_NUMBERS_LIMIT];
+	struct fw_buf out = {0};
+	(void)state;
+	dice_state = 5;
+	for (unsigned width = 0; width <= 64; width++) {
+		for (uint32_t i = 0; i < CODES_NUMBERS_LIMIT; i++)
+			numbers[i] = width && dice() % 8 ? dice() >> (64 - width) >> dice() % 4 : 0;
+		struct code code = codes_choose(numbers, CODES_NUMBERS_LIMIT);
+		fw_buf_reset(&out);
+		codes_put(&out, code, numbers, CODES_NUMBERS_LIMIT);
+		assert_int_equal(out.length, (code.bits + 7) / 8);
+		assert_int_equal(codes_get(out.data, out.length, out.data + out.length, code, got,
+					 CODES_NUMBERS_LIMIT),
+			0);
+		assert_memory_equal(numbers, got, sizeof got);
+		assert_int_equal(codes_get(out.data, out.length, out.data + out.length, code, got,
+					 CODES_NUMBERS_LIMIT / 2),
+			-EBADMSG);
+	}
+	fw_buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_kind_and_length),
+		cmocka_unit_test(test_random_blocks),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_damage_is_told_or_harmless),
+		cmocka_unit_test(test_codes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
