@@ -8,20 +8,6 @@
 
 #include "internal.h"
 
-enum { SCRATCH_LIMIT = 256 << 20 };
-
-int64_t *scratch_take(struct scratch *scratch, size_t n_cells)
-{
-	if (n_cells > SCRATCH_LIMIT / sizeof(int64_t))
-		return NULL;
-	if (n_cells > scratch->capacity) {
-		fw_free(scratch->cells);
-		scratch->cells = fw_try_alloc(n_cells * sizeof(int64_t));
-		scratch->capacity = scratch->cells ? n_cells : 0;
-	}
-	return scratch->cells;
-}
-
 int64_t arrival_shift(const int64_t *times_ms, uint32_t n_sweeps, int64_t received_ms)
 {
 	int64_t newest_ms = times_ms[n_sweeps - 1];

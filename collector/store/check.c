@@ -15,7 +15,7 @@ struct check {
 	struct log log;
 	struct store_stat *stat;
 	struct fw_arena arena;
-	struct scratch cells;
+	struct body_reader body;
 	const struct store_inspector *inspector;
 	struct map tallies;
 	int faults;
@@ -99,12 +99,9 @@ static void check_block(struct check *check, const struct ring_place *place, str
 	const struct named_schema *schema = names_schema(&check->names, ref->schema);
 	const uint8_t *body;
 	size_t length;
-	struct fw_batch batch;
 	int rc = ring_read(&check->ring, place, buf, &body, &length);
-	fw_arena_reset(&check->arena);
 	if (rc >= 0 && schema)
-		rc = block_decode(ref, body, length, schema->schema.n_columns, &check->arena,
-			&check->cells, &batch);
+		rc = body_read(&check->body, ref, body, length, schema->schema.n_columns, NULL, 0);
 	if (rc < 0)
 		found(check, "raw/%04x: the block at %u is damaged", place->segment, ref->offset);
 	else if (!schema || !names_host(&check->names, ref->host))
@@ -201,7 +198,7 @@ int store_check(const char *dir, const struct store_inspector *inspector, struct
 	ring_close(&check.ring);
 	names_close(&check.names);
 	fw_arena_done(&check.arena);
-	fw_free(check.cells.cells);
+	body_done(&check.body);
 	if (rc >= 0 && out)
 		*out = stat;
 	return rc < 0 ? rc : check.faults;

@@ -166,13 +166,6 @@ static void read_line(const struct head *head, uint32_t n_sweeps, int64_t *cells
 		cells[i] = cells_plus(cells[i - 1], head->step);
 }
 
-static inline int64_t bits_of(double value)
-{
-	int64_t bits;
-	memcpy(&bits, &value, sizeof bits);
-	return bits;
-}
-
 /* decimal_double() of each, with what is alike for all of them done once. */
 static void make_doubles(const struct head *head, uint32_t n_sweeps, int64_t *cells)
 {

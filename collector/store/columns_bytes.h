@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define GROUP_COLUMNS 64
 #define HOLE_BYTES(sweeps) (((sweeps) + 7) / 8)
@@ -40,6 +41,13 @@ static inline double decimal_double(int64_t mantissa, unsigned decimals)
 {
 	double power = decimal_power(decimals);
 	return decimals & TIMES_A_PART ? (double)mantissa * power : (double)mantissa / power;
+}
+
+static inline int64_t bits_of(double value)
+{
+	int64_t bits;
+	memcpy(&bits, &value, sizeof bits);
+	return bits;
 }
 
 static inline int64_t cells_plus(int64_t a, int64_t b)

@@ -63,8 +63,7 @@ static bool is_decimal(int64_t cell, unsigned decimals, int64_t *mantissa)
 	if (!(fabs(scaled) <= 1e15))
 		return false;
 	*mantissa = (int64_t)scaled;
-	double again = decimal_double(*mantissa, decimals);
-	return memcmp(&again, &cell, sizeof again) == 0;
+	return bits_of(decimal_double(*mantissa, decimals)) == cell;
 }
 
 static uint32_t count_decimals(const struct column *column, unsigned decimals, int64_t *mantissas)

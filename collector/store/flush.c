@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs into blocks: decoded, put together, encoded column by column, written.
+/* Runs into blocks: decoded, put together, packed column by column, written.
  * A run that gives a body too long for a segment is cut in halves. */
 #include <errno.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include <fenwatch/batch.h>
 #include <fenwatch/mem.h>
 
+#include "columns.h"
 #include "internal.h"
 
 enum { SYNC_EVERY_BYTES = 4 << 20 };
@@ -68,18 +69,13 @@ int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *are
 static int write_part(
 	struct store *store, const struct run *run, const struct fw_sweeps *part, bool more)
 {
-	uint32_t gap_ms = 0;
-	if (part->n_sweeps > 1)
-		gap_ms = (uint32_t)((part->times_ms[part->n_sweeps - 1] - part->times_ms[0]) /
-			(part->n_sweeps - 1));
 	fw_buf_reset(&store->encoded);
-	int rc = fw_batch_encode_backlog(
-		part, BATCH_UNNUMBERED, run->table->schema->id, gap_ms, &store->encoded);
-	bool fits = rc >= 0 && store->encoded.length <= ring_body_limit(&store->ring);
+	columns_pack(part, run->table->schema->schema.columns, &store->encoded);
+	bool fits = store->encoded.length <= ring_body_limit(&store->ring);
 	if (!fits && part->n_sweeps > 1) {
 		struct fw_sweeps half = *part;
 		half.n_sweeps = part->n_sweeps / 2;
-		rc = write_part(store, run, &half, true);
+		int rc = write_part(store, run, &half, true);
 		half.times_ms += half.n_sweeps;
 		half.cells += (size_t)half.n_sweeps * part->n_columns;
 		half.n_sweeps = part->n_sweeps - half.n_sweeps;
@@ -89,14 +85,15 @@ static int write_part(
 		return rc < 0 ? rc : write_part(store, run, &half, more);
 	}
 	if (!fits)
-		return rc < 0 ? rc : -EFBIG;
+		return -EFBIG;
 	struct block_ref ref = {
 		.host = run->table->host->id,
 		.schema = run->table->schema->id,
 		.t0_ms = part->times_ms[0],
 		.span_ms = (uint32_t)(part->times_ms[part->n_sweeps - 1] - part->times_ms[0]),
 		.n_sweeps = (uint16_t)part->n_sweeps,
-		.flags = (uint16_t)((run->late ? BLOCK_LATE : 0) | (more ? BLOCK_PARTIAL : 0)),
+		.flags = (uint16_t)(BLOCK_COLUMNS | (run->late ? BLOCK_LATE : 0) |
+			(more ? BLOCK_PARTIAL : 0)),
 		.logged_from = run->logged_from,
 		.logged_to = run->logged_to,
 	};

@@ -27,14 +27,11 @@ static void try_block(const uint8_t *at, size_t length)
 {
 	struct block_ref ref;
 	struct block_home home;
-	struct fw_arena arena = {.limit = 64 << 20};
-	struct scratch cells = {0};
-	struct fw_batch batch;
+	struct body_reader reader = {.arena = {.limit = 64 << 20}};
 	if (block_open(at, length, &ref, &home))
-		block_decode(&ref, at + BLOCK_BYTES, length - (BLOCK_BYTES - ENVELOPE_BYTES),
-			COLUMNS, &arena, &cells, &batch);
-	fw_free(cells.cells);
-	fw_arena_done(&arena);
+		body_read(&reader, &ref, at + BLOCK_BYTES, length - (BLOCK_BYTES - ENVELOPE_BYTES),
+			COLUMNS, NULL, 0);
+	body_done(&reader);
 }
 
 /* The first byte says which reader the rest is for. */

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "agents.h"
+#include "body.h"
 #include "host.h"
 #include "log.h"
 #include "names.h"
@@ -34,12 +35,6 @@ struct unreleased {
 	size_t length;
 	const struct store_entry *entry; /* until it has been told of; NULL: read it from the log */
 	bool told;
-};
-
-/* Room for decoded sweeps, kept from one use to the next. */
-struct scratch {
-	int64_t *cells;
-	size_t capacity;
 };
 
 /* Records of a table, from the first to the last, that lie in a block. */
@@ -118,7 +113,6 @@ void arrive_live(struct store *store, const struct arrival *arrival, const uint8
 	size_t held_length, uint64_t position);
 void arrive_late(struct store *store, const struct arrival *arrival, uint64_t position);
 bool table_is_current(const struct table *table);
-int64_t *scratch_take(struct scratch *scratch, size_t n_cells); /* NULL: too large */
 
 /* writer.c */
 void *writer_main(void *arg); /* the store */
@@ -129,10 +123,6 @@ int writer_reserve(struct store *store, size_t payload);
 int writer_switch_log(struct store *store, bool closing);
 /* The last deeds of a store that has not failed. */
 int writer_finish(struct store *store);
-
-/* read.c: decodes a block's body into `cells`. */
-int block_decode(const struct block_ref *ref, const uint8_t *body, size_t length,
-	uint32_t n_columns, struct fw_arena *arena, struct scratch *cells, struct fw_batch *batch);
 
 /* flush.c: runs into blocks. */
 int flush_closed(struct store *store);

@@ -36,18 +36,37 @@ struct reading {
 	struct fw_arena *arena;  /* the caller's: for what is returned, and pieces */
 	struct fw_arena scratch; /* for one batch */
 	struct scratch cells;
+	struct body_reader body;
 	struct piece *pieces;
-	size_t n_rows, damaged;
+	size_t n_pieces, n_rows, damaged;
 };
 
-/* Keeps what lies within the range and belongs to the group's columns. */
-static int keep_piece(
-	struct reading *r, const int64_t *times, const int64_t *cells, size_t n, uint64_t logged)
+/* Sweeps as they were decoded: the cell of column c in sweep i is
+ * cells[c * to_column + i * to_sweep], where c is one of `columns` or, without, counts. */
+struct decoded {
+	const int64_t *times_ms, *cells;
+	const uint32_t *columns;
+	size_t to_column, to_sweep, n;
+};
+
+static void copy_columns(
+	const struct decoded *from, size_t first, size_t n, size_t n_columns, int64_t *to)
 {
-	size_t first = 0, n_columns = r->group->n_columns, width = r->group->schema->n_columns;
-	while (first < n && times[first] < r->from_ms)
+	for (size_t c = 0; c < n_columns; c++) {
+		size_t column = from->columns ? from->columns[c] : c;
+		const int64_t *at = from->cells + column * from->to_column + first * from->to_sweep;
+		for (size_t i = 0; i < n; i++)
+			*to++ = at[i * from->to_sweep];
+	}
+}
+
+/* Keeps what lies within the range. */
+static int keep_piece(struct reading *r, const struct decoded *from, uint64_t logged)
+{
+	size_t first = 0, n = from->n, n_columns = r->group->n_columns;
+	while (first < n && from->times_ms[first] < r->from_ms)
 		first++;
-	while (n > first && times[n - 1] > r->to_ms)
+	while (n > first && from->times_ms[n - 1] > r->to_ms)
 		n--;
 	if (first == n)
 		return 0;
@@ -56,18 +75,11 @@ static int keep_piece(
 	int64_t *kept = piece ? fw_arena_try(r->arena, n * (n_columns + 1) * sizeof *kept) : NULL;
 	if (!kept)
 		return -ENOMEM;
-	piece->logged = logged;
-	piece->n_sweeps = n;
-	piece->times_ms = kept;
-	piece->cells = kept + n;
-	memcpy(piece->times_ms, times + first, n * sizeof *times);
-	for (size_t c = 0; c < n_columns; c++) {
-		const int64_t *from = cells + first * width + r->group->columns[c];
-		for (size_t i = 0; i < n; i++)
-			piece->cells[c * n + i] = from[i * width];
-	}
-	piece->next = r->pieces;
+	*piece = (struct piece){r->pieces, logged, n, kept, kept + n};
+	memcpy(piece->times_ms, from->times_ms + first, n * sizeof *kept);
+	copy_columns(from, first, n, n_columns, piece->cells);
 	r->pieces = piece;
+	r->n_pieces++;
 	r->n_rows += n;
 	return 0;
 }
@@ -125,8 +137,10 @@ static int read_memory(struct reading *r, const struct table *table)
 		if (!cells)
 			return -ENOMEM;
 		rc = run_decode(run->held, width, &r->scratch, times, cells, run->n_sweeps);
+		const struct decoded decoded = {
+			times, cells, r->group->columns, 1, width, rc < 0 ? 0 : (size_t)rc};
 		if (rc >= 0)
-			rc = keep_piece(r, times, cells, (size_t)rc, run->logged);
+			rc = keep_piece(r, &decoded, run->logged);
 	}
 	fw_arena_reset(&r->scratch);
 	return rc;
@@ -134,29 +148,14 @@ static int read_memory(struct reading *r, const struct table *table)
 
 /* ---- blocks ---- */
 
-int block_decode(const struct block_ref *ref, const uint8_t *body, size_t length,
-	uint32_t n_columns, struct fw_arena *arena, struct scratch *cells, struct fw_batch *batch)
-{
-	int rc = fw_batch_open(body, length, arena, batch, NULL);
-	if (rc < 0)
-		return rc;
-	if (batch->n_sweeps == 0 || batch->n_sweeps != ref->n_sweeps || !batch->key)
-		return -EBADMSG;
-	if (!scratch_take(cells, (size_t)batch->n_sweeps * n_columns + 1))
-		return -ENOMEM;
-	return fw_batch_decode(batch, n_columns, NULL, cells->cells, NULL);
-}
-
 static int read_block(struct reading *r, const struct ring_place *place, struct fw_buf *buf)
 {
 	const uint8_t *body;
 	size_t length;
-	struct fw_batch batch;
 	int rc = ring_read(&r->store->ring, place, buf, &body, &length);
-	fw_arena_reset(&r->scratch);
 	if (rc >= 0)
-		rc = block_decode(&place->ref, body, length, r->group->schema->n_columns,
-			&r->scratch, &r->cells, &batch);
+		rc = body_read(&r->body, &place->ref, body, length, r->group->schema->n_columns,
+			r->group->columns, r->group->n_columns);
 	if (rc == -ESTALE)
 		return 0;
 	if (rc == -ENOMEM)
@@ -166,7 +165,9 @@ static int read_block(struct reading *r, const struct ring_place *place, struct 
 		r->store->counters.damaged++;
 		return 0;
 	}
-	return keep_piece(r, batch.times_ms, r->cells.cells, batch.n_sweeps, place->ref.logged_to);
+	const size_t n = place->ref.n_sweeps;
+	const struct decoded decoded = {r->body.times_ms, r->body.cells, NULL, n, 1, n};
+	return keep_piece(r, &decoded, place->ref.logged_to);
 }
 
 static int read_ring(struct reading *r)
@@ -216,35 +217,89 @@ static size_t list_rows(const struct reading *r, struct row *rows)
 	return kept;
 }
 
-static int join_pieces(struct reading *r, struct store_columns *out)
+/* Room for n sweeps, and the columns that point into it. */
+static int64_t *make_room(struct reading *r, size_t n, struct store_columns *out)
 {
 	size_t n_columns = r->group->n_columns;
+	int64_t **columns = fw_arena_try(r->arena, n_columns * sizeof *columns + 1);
+	int64_t *room = fw_arena_try(r->arena, (n * (n_columns + 1) + 1) * sizeof *room);
+	if (!columns || !room)
+		return NULL;
+	for (size_t c = 0; c < n_columns; c++)
+		columns[c] = room + (c + 1) * n;
+	*out = (struct store_columns){
+		.n = n,
+		.times_ms = room,
+		.cells = (const int64_t *const *)columns,
+		.damaged_blocks = r->damaged,
+	};
+	return room;
+}
+
+/* Pieces that cover the same times: row by row. */
+static int join_rows(struct reading *r, struct store_columns *out)
+{
 	struct row *rows = fw_try_alloc((r->n_rows + 1) * sizeof *rows);
 	if (!rows)
 		return -ENOMEM;
 	size_t n = list_rows(r, rows);
-	int64_t **columns = fw_arena_try(r->arena, n_columns * sizeof *columns + 1);
-	int64_t *cells = fw_arena_try(r->arena, (n * (n_columns + 1) + 1) * sizeof *cells);
-	if (!columns || !cells) {
-		fw_free(rows);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < n; i++)
-		cells[i] = rows[i].at_ms;
-	for (size_t c = 0; c < n_columns; c++) {
-		columns[c] = cells + (c + 1) * n;
+	int64_t *room = make_room(r, n, out);
+	for (size_t i = 0; room && i < n; i++)
+		room[i] = rows[i].at_ms;
+	for (size_t c = 0; room && c < r->group->n_columns; c++)
 		for (size_t i = 0; i < n; i++)
-			columns[c][i] =
+			room[(c + 1) * n + i] =
 				rows[i].piece->cells[c * rows[i].piece->n_sweeps + rows[i].index];
-	}
 	fw_free(rows);
-	*out = (struct store_columns){
-		.n = n,
-		.times_ms = cells,
-		.cells = (const int64_t *const *)columns,
-		.damaged_blocks = r->damaged,
-	};
-	return 0;
+	return room ? 0 : -ENOMEM;
+}
+
+static int by_first_time(const void *a, const void *b)
+{
+	const struct piece *x = *(const struct piece *const *)a,
+			   *y = *(const struct piece *const *)b;
+	return x->times_ms[0] < y->times_ms[0] ? -1 : x->times_ms[0] > y->times_ms[0];
+}
+
+/* False when two pieces cover the same times. */
+static bool sort_pieces(const struct reading *r, const struct piece **pieces)
+{
+	size_t n = 0;
+	for (const struct piece *piece = r->pieces; piece; piece = piece->next)
+		pieces[n++] = piece;
+	qsort(pieces, n, sizeof(struct piece *), by_first_time);
+	for (size_t i = 1; i < n; i++)
+		if (pieces[i]->times_ms[0] <= pieces[i - 1]->times_ms[pieces[i - 1]->n_sweeps - 1])
+			return false;
+	return true;
+}
+
+/* Pieces one behind the other, as they nearly always are. */
+static int join_runs(
+	struct reading *r, const struct piece *const *pieces, struct store_columns *out)
+{
+	size_t done = 0, n = r->n_rows;
+	int64_t *room = make_room(r, n, out);
+	for (size_t i = 0; room && i < r->n_pieces; i++) {
+		const struct piece *piece = pieces[i];
+		size_t length = piece->n_sweeps;
+		memcpy(room + done, piece->times_ms, length * sizeof *room);
+		for (size_t c = 0; c < r->group->n_columns; c++)
+			memcpy(room + (c + 1) * n + done, piece->cells + c * length,
+				length * sizeof *room);
+		done += length;
+	}
+	return room ? 0 : -ENOMEM;
+}
+
+static int join_pieces(struct reading *r, struct store_columns *out)
+{
+	const struct piece **pieces = fw_try_alloc((r->n_pieces + 1) * sizeof(struct piece *));
+	if (!pieces)
+		return -ENOMEM;
+	int rc = sort_pieces(r, pieces) ? join_runs(r, pieces, out) : join_rows(r, out);
+	fw_free(pieces);
+	return rc;
 }
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
@@ -271,6 +326,7 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		rc = join_pieces(&r, out);
 	fw_arena_done(&r.scratch);
 	fw_free(r.cells.cells);
+	body_done(&r.body);
 	if (rc == -ENOMEM)
 		return fw_fail(err, rc, "the question needs more memory than it may have");
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;

@@ -29,6 +29,7 @@ enum {
 	BLOCK_LATE = 1,    /* not part of the live run */
 	BLOCK_PARTIAL = 2, /* more blocks of the same run follow */
 	BLOCK_VOID = 4,    /* no sweeps: fills a hole that a power cut left */
+	BLOCK_COLUMNS = 8, /* the body is as columns.h has it; without, a backlog batch */
 };
 
 /* A block as the index knows it. */

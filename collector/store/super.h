@@ -10,7 +10,7 @@
 
 #include <fenwatch/err.h>
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 #define FILE_HEADER_BYTES 32
 #define MAGIC_SUPER 0x50535746u  /* "FWSP" */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "body.h"
+
+#include <errno.h>
+
+#include <fenwatch/batch.h>
+
+#include "columns.h"
+
+enum { SCRATCH_LIMIT = 256 << 20 };
+
+int64_t *scratch_take(struct scratch *scratch, size_t n_cells)
+{
+	if (n_cells > SCRATCH_LIMIT / sizeof(int64_t))
+		return NULL;
+	if (n_cells > scratch->capacity) {
+		fw_free(scratch->cells);
+		scratch->cells = fw_try_alloc(n_cells * sizeof(int64_t));
+		scratch->capacity = scratch->cells ? n_cells : 0;
+	}
+	return scratch->cells;
+}
+
+void body_done(struct body_reader *reader)
+{
+	fw_arena_done(&reader->arena);
+	fw_free(reader->whole.cells);
+	fw_free(reader->room.cells);
+	*reader = (struct body_reader){0};
+}
+
+static int read_columns(const struct block_ref *ref, const uint8_t *body, size_t length,
+	uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, int64_t *room)
+{
+	struct columns columns;
+	int rc = columns_open(&columns, body, length, ref->n_sweeps, n_columns);
+	if (rc == 0)
+		rc = columns_times(&columns, room);
+	return rc < 0 ? rc : columns_read(&columns, wanted, n_wanted, room + ref->n_sweeps);
+}
+
+/* Format 1: all columns are decoded, sweep after sweep. */
+static int read_batch(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
+	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, int64_t *room)
+{
+	struct fw_batch batch;
+	int rc = fw_batch_open(body, length, &reader->arena, &batch, NULL);
+	if (rc < 0)
+		return rc;
+	if (batch.n_sweeps != ref->n_sweeps || !batch.key)
+		return -EBADMSG;
+	int64_t *whole = scratch_take(&reader->whole, (size_t)batch.n_sweeps * n_columns + 1);
+	if (!whole)
+		return -ENOMEM;
+	rc = fw_batch_decode(&batch, n_columns, NULL, whole, NULL);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < batch.n_sweeps; i++)
+		*room++ = batch.times_ms[i];
+	for (size_t c = 0; c < n_wanted; c++)
+		for (uint32_t i = 0; i < batch.n_sweeps; i++)
+			*room++ = whole[(size_t)i * n_columns + wanted[c]];
+	return 0;
+}
+
+/* Every column of a schema, for those who want all. */
+static const uint32_t *list_all(struct body_reader *reader, uint32_t n_columns)
+{
+	uint32_t *all = fw_arena_try(&reader->arena, n_columns * sizeof *all + 1);
+	for (uint32_t c = 0; all && c < n_columns; c++)
+		all[c] = c;
+	return all;
+}
+
+int body_read(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
+	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted)
+{
+	fw_arena_reset(&reader->arena);
+	if (ref->n_sweeps == 0 || ref->n_sweeps > FW_SWEEPS_LIMIT)
+		return -EBADMSG;
+	if (!wanted) {
+		wanted = list_all(reader, n_columns);
+		n_wanted = n_columns;
+	}
+	int64_t *room = scratch_take(&reader->room, ref->n_sweeps * (n_wanted + 1));
+	if (!wanted || !room)
+		return -ENOMEM;
+	reader->times_ms = room;
+	reader->cells = room + ref->n_sweeps;
+	return ref->flags & BLOCK_COLUMNS
+		? read_columns(ref, body, length, n_columns, wanted, n_wanted, room)
+		: read_batch(reader, ref, body, length, n_columns, wanted, n_wanted, room);
+}
