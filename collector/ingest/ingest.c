@@ -64,9 +64,11 @@ static void closed_one(struct ingest *ingest)
 	if (--ingest->n_open > 0)
 		return;
 	uv_mutex_destroy(&ingest->seats.lock);
+	uv_mutex_destroy(&ingest->quotas.lock);
 	uv_mutex_destroy(&ingest->refusals.lock);
 	void (*on_closed)(void *) = ingest->on_closed;
 	void *arg = ingest->closed_arg;
+	quotas_forget(&ingest->quotas);
 	fw_free(ingest->workers);
 	fw_free(ingest);
 	if (on_closed)
@@ -206,6 +208,7 @@ static struct ingest *ingest_new(const struct ingest_config *config)
 	ingest->n_workers = count_workers(config->workers);
 	ingest->workers = fw_alloc_array(ingest->n_workers, sizeof *ingest->workers);
 	uv_mutex_init(&ingest->seats.lock);
+	uv_mutex_init(&ingest->quotas.lock);
 	uv_mutex_init(&ingest->refusals.lock);
 	/* Grows across restarts as long as the clock does; a million connections a second fit. */
 	atomic_store(&ingest->next_number, (uint64_t)fw_wall_ms() * 1000);

@@ -2,8 +2,8 @@
  *
  * A worker owns its loop, connections, sessions and flights; nothing of it is
  * touched by another thread. Threads meet in mailboxes (to a worker, to the main
- * thread), in the table of seats and in the refusals' counters, which have locks
- * of their own, and in a few atomics.
+ * thread), in the tables of seats and quotas and in the refusals' counters, which
+ * have locks of their own, and in a few atomics.
  *
  *   connection -> frame -> flight (a pooled store entry) -> store's writer
  *                                                        -> worker's mailbox -> ack
@@ -109,6 +109,25 @@ enum seat_verdict seats_take(
 	struct seats *seats, struct seat *seat, int64_t now_ms, struct seat_older *older);
 void seats_leave(struct seats *seats, struct seat *seat);
 
+/* ---- quotas: a name is never forgotten, so one agent may not bring any number ---- */
+
+#define QUOTA_COLUMNS 1000000 /* new ones, of one agent, in a day */
+
+struct quota {
+	struct quota *next;
+	uint8_t agent[16];
+	uint64_t columns;
+};
+
+struct quotas {
+	uv_mutex_t lock;
+	int64_t since_ms; /* monotonic: when this day of ours began */
+	struct quota *buckets[SEAT_BUCKETS];
+};
+
+bool quotas_take(struct quotas *quotas, const uint8_t agent[16], uint32_t columns, int64_t now_ms);
+void quotas_forget(struct quotas *quotas);
+
 /* ---- mail ---- */
 
 enum worker_mail_kind {
@@ -213,6 +232,7 @@ struct ingest {
 	uv_timer_t renewal; /* of the server's certificate */
 	int64_t renew_at_ms;
 	struct seats seats;
+	struct quotas quotas;
 	struct refusals refusals;
 	_Atomic uint64_t next_number;
 	unsigned port, n_workers, n_running;

@@ -13,6 +13,7 @@
 #define HOST_LABELS_LIMIT 16
 #define STOPPING_RETRY_MS 3000
 #define FULL_RETRY_MS 60000
+#define QUOTA_RETRY_MS 300000
 
 static struct store *store_of(const struct session *session)
 {
@@ -54,6 +55,24 @@ static uint32_t announced_id(struct session *session, const struct fw_frame *fra
 	return ((const Fenwatch__Wire__Schema *)message)->id;
 }
 
+/* A schema that is known costs nothing, whoever brought it. */
+static bool may_bring(struct session *session, const struct fw_schema *schema)
+{
+	struct worker *worker = session->worker;
+	uint32_t known;
+	if (store_schema_find(store_of(session), schema->hash, &known) == 0 ||
+		quotas_take(
+			&worker->ingest->quotas, session->agent, schema->n_columns, fw_mono_ms()))
+		return true;
+	char why[80];
+	snprintf(why, sizeof why, "more than %d new series in a day", QUOTA_COLUMNS);
+	atomic_fetch_add(&worker->counters.refused, 1);
+	refusals_log(&worker->ingest->refusals, CAUSE_OVERLOAD, fw_conn_peer_address(session->conn),
+		session->name, why);
+	session_hang_up(session, REASON(BUSY), QUOTA_RETRY_MS, why);
+	return false;
+}
+
 void stream_take_schema(struct session *session, const struct fw_frame *frame)
 {
 	struct fw_arena *scratch = &session->worker->scratch;
@@ -67,6 +86,8 @@ void stream_take_schema(struct session *session, const struct fw_frame *frame)
 		ask_for_schema(session, announced_id(session, frame));
 	} else if (rc < 0) {
 		refuse_malformed(session, frame->type, err.text);
+	} else if (!may_bring(session, &schema)) {
+		return;
 	} else if (store_schema_intern(store_of(session), &schema, &stored, &err) < 0) {
 		session_refuse(session, CAUSE_STORE, REASON(BUSY), "%s", err.text);
 	} else if (id_map_set(&session->schemas, SCHEMAS_LIMIT, id, stored) < 0) {

@@ -818,6 +818,58 @@ static void a_stranger_may_not_send_much(void **state)
 	peer_done(&peer);
 }
 
+static void put_wide_schema(struct fw_buf *out, uint32_t id)
+{
+	enum { WIDE = 16000 };
+	static struct fw_column columns[WIDE];
+	static char names[WIDE][16];
+	struct fw_buf message = {0};
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(names[i], sizeof names[i], "m%u_%d", id, i);
+		columns[i] = (struct fw_column){.name = names[i], .factor = 1};
+	}
+	struct fw_schema schema = {.n_columns = WIDE, .columns = columns};
+	fw_schema_seal(&schema);
+	fw_schema_encode(&schema, id, NULL, &message);
+	fw_frame_put(out, FW_FRAME_SCHEMA, message.data, message.length);
+	fw_buf_done(&message);
+}
+
+/* Names are for ever, so whoever thinks of new ones all the time is told to stop. */
+static void an_agent_brings_so_many_new_series_and_no_more(void **state)
+{
+	struct stage *stage = *state;
+	struct identity inventor, web01;
+	struct peer peer;
+	struct fw_buf out = {0};
+	enrolled(stage, "inventor", &inventor);
+	enrolled(stage, "web01", &web01);
+	peer_greet(&peer, stage, &inventor);
+	for (uint32_t id = 1; id <= 63 && !peer.ended; id++) {
+		put_wide_schema(&out, id);
+		peer_write(&peer, &out);
+		run_until(stage, peer.ended || fw_conn_queued(peer.conn) == 0);
+	}
+	run_until(stage, peer.ended);
+	assert_non_null(strstr(peer.goodbye->text, "new series in a day"));
+	peer_done(&peer);
+	/* Known ones are welcome from anybody, and from others so are new ones. */
+	peer_greet(&peer, stage, &inventor);
+	put_wide_schema(&out, 1);
+	put_batch(&out, 1, 9, NULL);
+	peer_write(&peer, &out);
+	run_until(stage, peer.need_schema == 9 || peer.ended);
+	assert_false(peer.ended);
+	peer_done(&peer);
+	peer_greet(&peer, stage, &web01);
+	put_schema(&out, 1);
+	put_batch(&out, 1, 1, NULL);
+	peer_write(&peer, &out);
+	run_until(stage, peer.live_to == 1 || peer.ended);
+	assert_false(peer.ended);
+	peer_done(&peer);
+}
+
 static void nobody_enrols_without_a_token(void **state)
 {
 	struct stage *stage = *state;
@@ -865,6 +917,7 @@ int main(void)
 		TEST(who_has_expired_may_only_renew),
 		TEST(a_session_ends_with_its_certificate),
 		TEST(a_stranger_may_not_send_much),
+		TEST(an_agent_brings_so_many_new_series_and_no_more),
 		TEST(nobody_enrols_without_a_token),
 		TEST(closing_says_goodbye),
 	};

@@ -97,6 +97,12 @@ def test_bits_flipped_anywhere_in_a_frame(lab):
         kind, _ = peer.read(0.3)
         check(peer.acked_live == 0, f"bit {bit}: a damaged frame is never acknowledged")
         peer.close()
+    peer = wire.Peer(c, identity)
+    check(peer.acked_live == 0, "none of them was stored either")
+    peer.send(wire.SCHEMA, SCHEMA.message(1))
+    peer.send_raw(good)
+    check(peer.wait_acked(1), "the same frame without damage is taken")
+    peer.close()
     bystander.goes_on()
 
 
