@@ -9,7 +9,7 @@
 #include <fenwatch/conn.h>
 #include <fenwatch/text.h>
 
-const char *const config_classes[] = {"server", "laptop", NULL};
+const char *const config_classes[] = {"server", "laptop", "blue-light", NULL};
 
 static int parse_sources(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
@@ -51,7 +51,7 @@ const struct fw_option config_table[] = {
 	},
 	{
 		.name = "class",
-		.help = "laptops may be away for a while without an alert",
+		.help = "a laptop may be away for days without an alert; blue-light is missed within seconds",
 		.type = FW_OPT_CHOICE,
 		.offset = AT(class),
 		.fallback = "server",

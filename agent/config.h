@@ -40,8 +40,8 @@ struct config {
 
 #define CONFIG_SPOOL_BYTES (32u << 20)
 
-enum { CLASS_SERVER, CLASS_LAPTOP };
-extern const char *const config_classes[]; /* NULL-ended: "server", "laptop" */
+enum { CLASS_SERVER, CLASS_LAPTOP, CLASS_BLUE_LIGHT };
+extern const char *const config_classes[]; /* NULL-ended: in this order */
 extern const struct fw_option config_table[];
 
 int config_load(struct config *config, const char *path, struct fw_err *err);

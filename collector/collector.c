@@ -194,6 +194,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		drop_config(config);
 		return rc;
 	}
+	presence_set_absence(c->presence, &config->alerts.absence);
 	c->left = c->reread;
 	c->reread = config;
 	c->reloading = true;
@@ -456,7 +457,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = open_ingest(c, err);
 	if (rc == 0)
-		rc = presence_open(&c->presence, &c->loop, c->store, c->state, err);
+		rc = presence_open(&c->presence, &c->loop, c->store, c->state,
+			&c->config->alerts.absence, err);
 	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;

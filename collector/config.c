@@ -306,6 +306,13 @@ const struct fw_option config_table[] = {
 		.offset = AT(alerts),
 	},
 	{
+		.name = "absence",
+		.help = "how long a host may not be heard, by its class",
+		.type = FW_OPT_SECTION,
+		.offset = AT(alerts.absence),
+		.section = alert_absence_table,
+	},
+	{
 		.name = "settings",
 		.help = "what agents are told, CLASS: {interval, spool, sources_on, sources_off}; what "
 			"stands in an agent's own file wins",

@@ -46,7 +46,7 @@ struct config {
 		int64_t late_ms, columns_per_host;
 		bool any_age;
 	} store;
-	struct alert_options alerts; /* feeds and builtin_rules */
+	struct alert_options alerts; /* feeds, builtin_rules and absence */
 	struct config_settings settings;
 	struct {
 		bool five_minute, hour, rules, registers, remote_write;

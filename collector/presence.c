@@ -26,13 +26,17 @@ static const char *const steps[] = {
 	"CREATE TABLE host_class (host INTEGER PRIMARY KEY, class TEXT NOT NULL)",
 };
 
+enum attendance { HERE, AWAY, DOWN };
+
 struct watched {
 	char *class;
-	uint32_t schema; /* the store's id of {up, host_info{class}}; UINT32_MAX: not made yet */
+	uint32_t
+		schema; /* the store's id of {up, host_away, host_info{class}}; UINT32_MAX: not made yet */
 	int64_t received_ms, told_ms;
 	int64_t gaps_ms[GAPS];
 	unsigned n_gaps;
-	bool up, known;
+	enum attendance is;
+	bool known;
 };
 
 struct presence {
@@ -40,6 +44,7 @@ struct presence {
 	uv_timer_t timer;
 	struct store *store;
 	struct state *state;
+	struct alert_absence absence;
 	struct watched *hosts; /* by the store's id */
 	size_t n_hosts;
 	void (*on_closed)(void *arg);
@@ -50,7 +55,7 @@ struct presence {
 struct cells {
 	struct store_entry entry;
 	int64_t at_ms;
-	int64_t values[2];
+	int64_t values[3];
 };
 
 static struct watched *watched(struct presence *presence, uint32_t id)
@@ -146,13 +151,14 @@ static int intern(struct presence *presence, struct watched *host)
 	struct fw_label class = {"class", host->class ? host->class : "server"};
 	struct fw_column columns[] = {
 		{.name = "up", .type = FW_GAUGE, .factor = 1},
+		{.name = "fenwatch_host_away", .type = FW_GAUGE, .factor = 1},
 		{.name = "fenwatch_host_info",
 			.labels = &class,
 			.n_labels = 1,
 			.type = FW_GAUGE,
 			.factor = 1},
 	};
-	struct fw_schema schema = {.n_columns = 2, .columns = columns};
+	struct fw_schema schema = {.n_columns = 3, .columns = columns};
 	struct fw_err err;
 	fw_schema_seal(&schema);
 	int rc = store_schema_intern(presence->store, &schema, &host->schema, &err);
@@ -161,30 +167,39 @@ static int intern(struct presence *presence, struct watched *host)
 	return rc;
 }
 
-static void write_host(struct presence *presence, uint32_t id, bool up, int64_t now_ms)
+static void write_host(struct presence *presence, uint32_t id, enum attendance is, int64_t now_ms)
 {
 	struct watched *host = &presence->hosts[id];
 	if (host->schema == UINT32_MAX && intern(presence, host) < 0)
 		return;
 	struct cells *cells = fw_alloc(sizeof *cells);
 	cells->at_ms = now_ms;
-	cells->values[0] = up;
-	cells->values[1] = 1;
+	cells->values[0] = is == AWAY ? FW_ABSENT : is == HERE;
+	cells->values[1] = is == AWAY;
+	cells->values[2] = 1;
 	cells->entry = (struct store_entry){
 		.kind = STORE_CELLS,
 		.host = id,
 		.schema = host->schema,
 		.received_ms = now_ms,
 		.sweeps = {.n_sweeps = 1,
-			.n_columns = 2,
+			.n_columns = 3,
 			.times_ms = &cells->at_ms,
 			.cells = cells->values},
 		.on_done = on_written,
 	};
-	host->up = up;
+	host->is = is;
 	host->known = true;
 	host->told_ms = now_ms;
 	store_submit(presence->store, &cells->entry);
+}
+
+static enum attendance judge(
+	const struct presence *presence, const struct watched *host, int64_t silent_ms)
+{
+	if (silent_ms <= interval_of(host) * 5 / 2)
+		return HERE;
+	return alert_may_be_away(&presence->absence, host->class, silent_ms) ? AWAY : DOWN;
 }
 
 static void look_at(struct presence *presence, const struct store_host *seen, int64_t now_ms)
@@ -195,10 +210,10 @@ static void look_at(struct presence *presence, const struct store_host *seen, in
 	if (last_ms == 0)
 		return;
 	note_arrival(host, seen);
-	bool up = now_ms - last_ms <= interval_of(host) * 5 / 2;
+	enum attendance is = judge(presence, host, now_ms - last_ms);
 	bool stepped = now_ms < host->told_ms; /* the clock was set back */
-	if (!host->known || up != host->up || stepped || now_ms - host->told_ms >= REPEAT_MS)
-		write_host(presence, seen->id, up, now_ms);
+	if (!host->known || is != host->is || stepped || now_ms - host->told_ms >= REPEAT_MS)
+		write_host(presence, seen->id, is, now_ms);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -242,13 +257,14 @@ static void on_owner_done(struct fw_owner *owner)
 }
 
 int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, struct state *state,
-	struct fw_err *err)
+	const struct alert_absence *absence, struct fw_err *err)
 {
 	int rc = state_migrate(state, "presence", steps, sizeof steps / sizeof *steps, err);
 	if (rc < 0)
 		return rc;
 	struct presence *presence = fw_alloc(sizeof *presence);
 	presence->store = store;
+	presence->absence = *absence;
 	presence->state = state;
 	uv_timer_init(loop, &presence->timer);
 	fw_owner_init(&presence->owner, on_owner_done);
@@ -261,6 +277,11 @@ int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, s
 	uv_timer_start(&presence->timer, on_tick, TICK_MS, TICK_MS);
 	*out = presence;
 	return 0;
+}
+
+void presence_set_absence(struct presence *presence, const struct alert_absence *absence)
+{
+	presence->absence = *absence;
 }
 
 void presence_close(struct presence *presence, void (*on_closed)(void *arg), void *arg)

@@ -37,13 +37,26 @@ struct alert_config {
 	void *arg;
 };
 
-/* What collector.yml says of rules and feeds. */
+/* What collector.yml says in `absence:`. */
+struct alert_absence {
+	int64_t laptop_ms, blue_light_ms;
+};
+extern const struct fw_option alert_absence_table[];
+/* Whether a host of this class that was last heard `silent_ms` ago is away, not down.
+ * The class is the agent's own word for its machine. `absence` NULL: as usual. */
+bool alert_may_be_away(const struct alert_absence *absence, const char *class, int64_t silent_ms);
+/* The hold of the rule on silence, for this class. */
+int64_t alert_silence_hold_ms(
+	const struct alert_absence *absence, const char *class, int64_t hold_ms);
+
+/* What collector.yml says of rules, absence and feeds. */
 struct alert_options {
 	struct alert_feed_option **feeds; /* `feeds:` */
 	size_t n_feeds;
 	struct alert_rule_option
 		*rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
 	size_t n_rules;
+	struct alert_absence absence;
 };
 /* For FW_OPT_CUSTOM rows of collector.yml; `field` of both is the struct alert_options. */
 int alert_parse_feeds(

@@ -386,17 +386,75 @@ static void test_a_host_that_nobody_expects_may_be_silent(void **arg)
 	assert_null(find(place, "HostSilent"));
 }
 
-static void test_a_laptop_may_be_away(void **arg)
+/* The host says of which class it is, speaks a little, and then no more. */
+static struct alert_view *go_silent(struct place *place, const struct fw_label *class, int ms)
 {
-	struct place *place = *arg;
-	static const struct fw_label laptop[] = {{"class", "laptop"}};
-	add_column(&place->store, place->web01, "fenwatch_host_info", laptop, 1, 1);
+	add_column(&place->store, place->web01, "fenwatch_host_info", class, 1, 1);
 	for (int i = 0; i < 3; i++) {
 		speak(place, place->web01, 400);
 		run_for(place, 120);
 	}
-	run_for(place, 2500);
-	assert_null(find(place, "HostSilent"));
+	run_for(place, ms);
+	return find(place, "HostSilent");
+}
+
+static const struct fw_label laptop[] = {{"class", "laptop"}};
+static const struct fw_label blue_light[] = {{"class", "blue-light"}};
+static const struct fw_label server[] = {{"class", "server"}};
+
+static void test_a_laptop_may_be_away(void **arg)
+{
+	struct place *place = *arg;
+	place->options.absence.laptop_ms = 86400000;
+	assert_null(go_silent(place, laptop, 2500));
+}
+
+static void test_a_laptop_may_not_be_away_for_ever(void **arg)
+{
+	struct place *place = *arg;
+	place->options.absence.laptop_ms = 1500;
+	assert_non_null(go_silent(place, laptop, 2500));
+}
+
+/* Starts anew with these limits of the rule on silence. */
+static void reopen_with(struct place *place, double threshold, int64_t hold_ms)
+{
+	close_alerts(place);
+	place->rules[0].limits.threshold = place->rules[0].limits.recovery = threshold;
+	place->rules[0].limits.hold_ms = hold_ms;
+	open_alerts(place);
+}
+
+/* The collector was off meanwhile: the time that counts began before its start. */
+static void test_absence_goes_on_over_a_restart(void **arg)
+{
+	struct place *place = *arg;
+	static const int days[] = {1, 20};
+	place->options.absence.laptop_ms = 14 * INT64_C(86400000);
+	assert_null(go_silent(place, laptop, 100));
+	int64_t last_ms = place->store.hosts[place->web01].received_ms, now_ms = fw_wall_ms();
+	for (int i = 0; i < 2; i++) {
+		fw_fault_clock(last_ms - now_ms + days[i] * INT64_C(86400000));
+		reopen_with(place, 0.001, 0);
+		run_for(place, 1500);
+		assert_int_equal(find(place, "HostSilent") != NULL, days[i] > 14);
+	}
+	fw_fault_clock(0);
+}
+
+static void test_blue_light_is_missed_without_a_hold(void **arg)
+{
+	struct place *place = *arg;
+	reopen_with(place, 2.5, 3600000);
+	assert_non_null(go_silent(place, blue_light, 2500));
+}
+
+static void test_a_server_is_held_as_the_rule_says(void **arg)
+{
+	struct place *place = *arg;
+	reopen_with(place, 2.5, 3600000);
+	struct alert_view *view = go_silent(place, server, 2500);
+	assert_true(!view || view->state == ALERT_PENDING);
 }
 
 static void test_after_a_restart_hosts_get_time_to_come_back(void **arg)
@@ -554,6 +612,10 @@ int main(void)
 		CASE(test_a_silent_host_and_its_return),
 		CASE(test_a_host_that_nobody_expects_may_be_silent),
 		CASE(test_a_laptop_may_be_away),
+		CASE(test_a_laptop_may_not_be_away_for_ever),
+		CASE(test_absence_goes_on_over_a_restart),
+		CASE(test_blue_light_is_missed_without_a_hold),
+		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),

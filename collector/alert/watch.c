@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,6 @@
 #define COMES_BACK_MS (330 * 1000)
 
 #define INFO_METRIC "fenwatch_host_info"
-#define AWAY_CLASS "laptop" /* may be off or elsewhere: its silence is no fault */
 
 /* A series that a rule looks at: places in the group's columns. */
 struct item {
@@ -42,10 +42,11 @@ struct host {
 	uint64_t changes;
 	int64_t newest_ms, received_ms;
 	int64_t heard_ms;    /* monotonic */
+	int64_t absent_ms;   /* how long it had not been heard at `heard_ms` */
 	int64_t interval_ms; /* as it shows in the sweeps' times */
 	bool heard;          /* since the start */
 	bool measured;       /* the interval is the host's own */
-	bool away;
+	char class[32];
 	uint8_t agent[16];     /* who spoke last */
 	int64_t selected_ms;   /* monotonic; 0: never */
 	struct fw_arena arena; /* of the groups */
@@ -158,13 +159,17 @@ static void add_items(struct group *group, const struct alert_rule_option *optio
 	}
 }
 
+static void set_class(struct host *host, const struct fw_label *labels, size_t n)
+{
+	snprintf(host->class, sizeof host->class, "%s", label_of(labels, n, "class"));
+}
+
 static void learn_class(struct host *host, const struct group *group)
 {
 	for (uint32_t i = 0; i < group->store.n_columns; i++) {
 		const struct fw_column *column = column_at(group, i);
 		if (strcmp(column->name, INFO_METRIC) == 0)
-			host->away = strcmp(label_of(column->labels, column->n_labels, "class"),
-					     AWAY_CLASS) == 0;
+			set_class(host, column->labels, column->n_labels);
 	}
 }
 
@@ -375,7 +380,7 @@ static struct host *host_new(struct watch *watch, const struct store_host *seen)
 	host->n_labels = seen->n_labels;
 	host->heard_ms = fw_mono_ms();
 	host->interval_ms = (int64_t)(COMES_BACK_MS / fmax(watch->silence->limits.threshold, 1));
-	host->away = strcmp(label_of(seen->labels, seen->n_labels, "class"), AWAY_CLASS) == 0;
+	set_class(host, seen->labels, seen->n_labels);
 	adopt_alerts(watch, host);
 	return host;
 }
@@ -415,6 +420,7 @@ static void note_heard(struct host *host, const struct store_host *seen)
 	host->received_ms = seen->received_ms;
 	memcpy(host->agent, seen->agent, sizeof host->agent);
 	host->heard_ms = fw_mono_ms();
+	host->absent_ms = 0;
 	host->heard = true;
 }
 
@@ -437,10 +443,17 @@ void watch_look(struct watch *watch)
 	fw_arena_done(&arena);
 }
 
-static bool may_be_silent(const struct watch *watch, const struct host *host)
+static const struct alert_absence *absence_of(const struct watch *watch)
+{
+	const struct alert_options *options = watch->alerts->config.options;
+	return options ? &options->absence : NULL;
+}
+
+static bool may_be_silent(const struct watch *watch, const struct host *host, int64_t now_ms)
 {
 	const struct alert_config *config = &watch->alerts->config;
-	return host->away ||
+	int64_t silent_ms = host->absent_ms + now_ms - host->heard_ms;
+	return alert_may_be_away(absence_of(watch), host->class, silent_ms) ||
 		(config->is_expected && !config->is_expected(host->agent, config->arg));
 }
 
@@ -453,9 +466,12 @@ static void look_for_silence(struct watch *watch, struct host *host, int64_t now
 		return;
 	if (host->selected_ms == 0)
 		select_groups(watch, host);
-	if (engine_is_breach(&watch->silence->limits, missed) && may_be_silent(watch, host))
+	if (engine_is_breach(&watch->silence->limits, missed) && may_be_silent(watch, host, now_ms))
 		missed = 0;
-	observe(watch, host, watch->silence, NULL, missed, host->heard_ms);
+	struct alert_rule_option rule = *watch->silence;
+	rule.limits.hold_ms = alert_silence_hold_ms(
+		absence_of(watch), host->class, watch->silence->limits.hold_ms);
+	observe(watch, host, &rule, NULL, missed, host->heard_ms);
 }
 
 void watch_silence(struct watch *watch)
@@ -490,6 +506,10 @@ static void take_known(struct watch *watch)
 		struct host *host = host_of(watch, &seen[i]);
 		host->newest_ms = seen[i].newest_ms;
 		host->received_ms = seen[i].received_ms;
+		/* From here on by a clock that does not step. */
+		int64_t last_ms = seen[i].received_ms ? seen[i].received_ms : seen[i].newest_ms;
+		int64_t absent_ms = fw_wall_ms() - last_ms;
+		host->absent_ms = last_ms > 0 && absent_ms > 0 ? absent_ms : 0;
 		memcpy(host->agent, seen[i].agent, sizeof host->agent);
 	}
 	fw_arena_done(&arena);

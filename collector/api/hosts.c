@@ -19,6 +19,7 @@ const char *const host_state_names[] = {
 	[HOST_WARNING] = "warning",
 	[HOST_CRITICAL] = "critical",
 	[HOST_SILENT] = "silent",
+	[HOST_AWAY] = "away",
 };
 
 static int by_name(const void *a, const void *b)
@@ -88,12 +89,30 @@ static void judge(struct request *r, struct host *hosts, size_t n)
 	}
 }
 
-/* Site and class lie on one series a host. */
+/* What it said last may be bad, but is old. */
+static void note_away(struct host *host)
+{
+	host->state = HOST_AWAY;
+	host->since_ms = host->store->received_ms;
+}
+
+static void add_away(const struct facts *facts, struct host *hosts, size_t n)
+{
+	size_t n_series;
+	const struct query_series *series = facts_metric(facts, "fenwatch_host_away", &n_series);
+	for (size_t i = 0; i < n_series; i++) {
+		struct host *host = find_host(hosts, n, facts_label(&series[i], "instance"));
+		if (host && facts_newest(&series[i]) == 1)
+			note_away(host);
+	}
+}
+
+/* Site and class lie on one series a host, and whether it is away on another. */
 static int add_register(struct request *r, struct host *hosts, size_t n)
 {
 	struct facts facts;
 	size_t n_series;
-	int rc = facts_read(r, "fenwatch_host_info", r->now_ms, &facts);
+	int rc = facts_read(r, "{__name__=~\"fenwatch_host_(info|away)\"}", r->now_ms, &facts);
 	if (rc < 0)
 		return rc;
 	const struct query_series *series = facts_metric(&facts, "fenwatch_host_info", &n_series);
@@ -104,6 +123,7 @@ static int add_register(struct request *r, struct host *hosts, size_t n)
 		host->site = facts_label(&series[i], "site");
 		host->class = facts_label(&series[i], "class");
 	}
+	add_away(&facts, hosts, n);
 	return 0;
 }
 
