@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fenwatch/clock.h>
@@ -114,12 +115,19 @@ static void take_answer(struct child *c, struct run *run)
 		take_documents(c, answer->data + length, answer->length - length);
 }
 
+static uint64_t micros(const struct timeval *time)
+{
+	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
 /* The pipe has ended, so the process has: waiting for it takes no time. */
 static void finish(struct run *run)
 {
 	struct child *c = run->child;
+	struct rusage used = {0};
 	kill(run->pid, SIGKILL);
-	waitpid(run->pid, NULL, 0);
+	wait4(run->pid, NULL, 0, &used);
+	c->report.cpu_us += micros(&used.ru_utime) + micros(&used.ru_stime);
 	take_answer(c, run);
 	int64_t next_ms = c->every_ms;
 	if (c->report.rc < 0 && c->report.rc != -ENODATA && next_ms > RETRY_MS)

@@ -39,6 +39,7 @@ struct child_report {
 	struct fw_err err;   /* why it failed */
 	int64_t read_at_ms;  /* wall time of the samples; 0: there are none yet */
 	int64_t duration_ms; /* of the last read */
+	uint64_t cpu_us;     /* of all reads so far */
 };
 
 /* Adds the kept samples, and says how the last read went. */

@@ -15,6 +15,7 @@
 #include <fenwatch/notify.h>
 #include <fenwatch/wire.h>
 
+#include "budget.h"
 #include "documents.h"
 #include "identity.h"
 #include "ledger.h"
@@ -47,6 +48,7 @@ struct agent {
 	struct source_plan *plans;
 	unsigned sweeps; /* since the settings in force */
 	bool write_failed, stopping;
+	uint64_t too_many_bytes; /* ends because it had so many of its own */
 	int lock;
 };
 
@@ -106,6 +108,28 @@ static void renew_if_due(struct agent *a)
 	uplink_renew(a->uplink);
 }
 
+static uint64_t memory_limit(void)
+{
+#ifdef FW_TEST_SEAMS
+	/* A sanitizer's own memory would count. */
+	const char *text = getenv("FENWATCH_MEMORY_LIMIT");
+	return text ? strtoull(text, NULL, 10) : UINT64_MAX;
+#else
+	return BUDGET_MEMORY_BYTES;
+#endif
+}
+
+static void agent_stop(struct agent *a);
+
+static void stop_if_too_large(struct agent *a)
+{
+	uint64_t own = self_own_bytes();
+	if (own <= memory_limit())
+		return;
+	a->too_many_bytes = own;
+	agent_stop(a);
+}
+
 static void on_swept(const struct sweep *sweep, void *arg)
 {
 	struct agent *a = arg;
@@ -120,6 +144,7 @@ static void on_swept(const struct sweep *sweep, void *arg)
 	flush_later(a);
 	renew_if_due(a);
 	a->sweeps++;
+	stop_if_too_large(a);
 }
 
 /* ---- inventory ---- */
@@ -550,6 +575,10 @@ int run(const struct config *config, struct fw_err *err)
 		assert(closed == 0);
 		(void)closed;
 	}
+	if (a->too_many_bytes)
+		rc = fw_fail(err, -ENOMEM,
+			"%u KiB of memory is more than an agent may have (%u): ending, to be started anew",
+			(unsigned)(a->too_many_bytes >> 10), (unsigned)(memory_limit() >> 10));
 	agent_done(a);
 	fw_free(a);
 	return rc;

@@ -8,6 +8,7 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
+#include "budget.h"
 #include "child.h"
 
 #define GRID_TOLERANCE_MS 50 /* a sweep this near to its time carries it */
@@ -32,6 +33,7 @@ struct reading {
 	void *state;
 	bool open, failed; /* failed: and logged */
 	struct child *child;
+	uint64_t child_cpu_us; /* counted so far */
 };
 
 struct sampler {
@@ -42,6 +44,7 @@ struct sampler {
 	struct sweep *sweep;
 	struct reading *readings; /* one for each of sources[] */
 	int64_t last_mono_ms;
+	struct budget *budget;
 };
 
 int64_t grid_wait_ms(int64_t now_ms, int64_t interval_ms, int64_t since_ms)
@@ -98,10 +101,12 @@ static int read_here(struct reading *r, const struct source *source, struct mach
 	return rc;
 }
 
-static void read_source(
+/* Returns the CPU time that this took, of a child since the sweep before. */
+static uint64_t read_source(
 	struct reading *r, const struct source *source, struct machine *m, struct sweep *sweep)
 {
 	struct fw_err err = {.text = "failed"};
+	uint64_t cpu_us, began_ns = fw_cpu_ns();
 	int64_t duration_ms;
 	int rc;
 	if (r->child) {
@@ -110,15 +115,19 @@ static void read_source(
 		rc = report.rc;
 		err = report.err;
 		duration_ms = report.duration_ms;
+		cpu_us = report.cpu_us - r->child_cpu_us;
+		r->child_cpu_us = report.cpu_us;
 		if (rc == -EAGAIN)
-			return;
+			return cpu_us;
 	} else {
 		rc = read_here(r, source, m, sweep, &duration_ms, &err);
+		cpu_us = (fw_cpu_ns() - began_ns) / 1000;
 	}
 	note_outcome(r, source, rc, &err);
 	const char *const *labels = SWEEP_LABELS("collector", source->name);
 	sweep_add(sweep, &metrics[DURATION], duration_ms, labels);
 	sweep_add(sweep, &metrics[SUCCESS], rc >= 0 || rc == -ENODATA, labels);
+	return cpu_us;
 }
 
 static void reading_end(struct reading *r, const struct source *source)
@@ -173,6 +182,56 @@ static void schedule(struct sampler *s)
 	uv_timer_start(&s->timer, on_timer, wait_ms, 0);
 }
 
+static void open_child(struct sampler *s, size_t i)
+{
+	struct child_sink sink = {s->config.on_document, s->config.arg};
+	struct reading *r = &s->readings[i];
+	struct fw_err err;
+	if (child_open(&r->child, s->loop, sources[i], r->plan.every_s, s->config.machine, &sink,
+		    &err) >= 0)
+		return;
+	fw_log(FW_WARNING, "source %s: %s", sources[i]->name, err.text);
+	r->child = NULL;
+}
+
+/* What a slow source takes at once is for its whole period. */
+static uint64_t share_of_window(
+	const struct reading *r, const struct source *source, uint64_t cpu_us)
+{
+	uint64_t window_s = BUDGET_WINDOW_MS / 1000;
+	bool spread = source->slow && r->plan.every_s > window_s;
+	return spread ? cpu_us * window_s / r->plan.every_s : cpu_us;
+}
+
+/* A source that was put off has no state and no child; when its time is over it begins anew. */
+static void read_within_budget(struct sampler *s, size_t i)
+{
+	struct reading *r = &s->readings[i];
+	bool is_off = budget_is_off(s->budget, i, s->last_mono_ms);
+	if (!is_off && sources[i]->slow && !r->child)
+		open_child(s, i);
+	if (is_off || (sources[i]->slow && !r->child)) {
+		sweep_add(s->sweep, &metrics[SUCCESS], 0,
+			SWEEP_LABELS("collector", sources[i]->name));
+		return;
+	}
+	uint64_t cpu_us = read_source(r, sources[i], s->config.machine, s->sweep);
+	budget_spend(s->budget, i, share_of_window(r, sources[i], cpu_us));
+}
+
+static void judge(struct sampler *s)
+{
+	struct budget_verdict verdict;
+	if (!budget_judge(s->budget, s->last_mono_ms, &verdict))
+		return;
+	fw_log(FW_WARNING,
+		"source %s: off for an hour: it took %u %% of a processor over the last minute, "
+		"all sources %u %%; the limit is %u %%",
+		sources[verdict.source]->name, verdict.percent, verdict.percent_all,
+		BUDGET_PERCENT);
+	reading_end(&s->readings[verdict.source], sources[verdict.source]);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct sampler *s = FW_CONTAINER(timer, struct sampler, timer);
@@ -182,7 +241,8 @@ static void on_timer(uv_timer_t *timer)
 	sweep_begin(s->sweep, m->now_ms);
 	for (size_t i = 0; sources[i]; i++)
 		if (s->readings[i].plan.on)
-			read_source(&s->readings[i], sources[i], m, s->sweep);
+			read_within_budget(s, i);
+	judge(s);
 	s->config.on_sweeping(s->sweep, s->config.arg);
 	sweep_end(s->sweep);
 	s->config.on_swept(s->sweep, s->config.arg);
@@ -191,7 +251,6 @@ static void on_timer(uv_timer_t *timer)
 
 void sampler_set_plan(struct sampler *s, const struct source_plan *plans)
 {
-	struct child_sink sink = {s->config.on_document, s->config.arg};
 	for (size_t i = 0; sources[i]; i++) {
 		struct reading *r = &s->readings[i];
 		bool same = r->plan.on == plans[i].on && r->plan.every_s == plans[i].every_s;
@@ -199,13 +258,8 @@ void sampler_set_plan(struct sampler *s, const struct source_plan *plans)
 			continue;
 		reading_end(r, sources[i]);
 		r->plan = plans[i];
-		struct fw_err err;
-		if (r->plan.on && sources[i]->slow &&
-			child_open(&r->child, s->loop, sources[i], r->plan.every_s,
-				s->config.machine, &sink, &err) < 0) {
-			fw_log(FW_WARNING, "source %s: %s", sources[i]->name, err.text);
-			r->child = NULL;
-		}
+		if (r->plan.on && sources[i]->slow && !budget_is_off(s->budget, i, s->last_mono_ms))
+			open_child(s, i);
 	}
 }
 
@@ -213,6 +267,7 @@ static void on_closed(struct fw_owner *owner)
 {
 	struct sampler *s = FW_CONTAINER(owner, struct sampler, owner);
 	sweep_free(s->sweep);
+	budget_free(s->budget);
 	fw_free(s->readings);
 	fw_free(s);
 }
@@ -233,6 +288,7 @@ int sampler_open(struct sampler **out, uv_loop_t *loop, const struct sampler_con
 	s->sweep = sweep_new();
 	s->readings = fw_alloc_array(source_count() + 1, sizeof *s->readings);
 	s->last_mono_ms = fw_mono_ms() - config->interval_ms;
+	s->budget = budget_new(source_count(), s->last_mono_ms);
 	sampler_set_plan(s, plans);
 	schedule(s);
 	*out = s;

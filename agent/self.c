@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -65,19 +66,38 @@ static int64_t start_time_ms(void)
 	return started_ms;
 }
 
-static void add_memory(struct sweep *sweep)
+struct pages {
+	int64_t all, resident, shared;
+};
+
+static bool read_pages(struct pages *pages)
 {
 	char text[128];
 	int fd = fw_open("/proc/self/statm", O_RDONLY, 0);
 	if (fd < 0)
-		return;
+		return false;
 	ssize_t n = fw_pread(fd, text, sizeof text, 0);
 	fw_close(fd);
 	struct fw_cursor c = {text, text + (n > 0 ? n : 0)};
-	int64_t all, resident, page = sysconf(_SC_PAGESIZE);
-	if (fw_cut_i64(&c, &all) && fw_cut_i64(&c, &resident)) {
-		sweep_add_plain(sweep, &metrics[RESIDENT_BYTES], resident * page / 4096);
-		sweep_add_plain(sweep, &metrics[VIRTUAL_BYTES], all * page / 4096);
+	return fw_cut_i64(&c, &pages->all) && fw_cut_i64(&c, &pages->resident) &&
+		fw_cut_i64(&c, &pages->shared);
+}
+
+uint64_t self_own_bytes(void)
+{
+	struct pages pages;
+	if (!read_pages(&pages) || pages.resident < pages.shared)
+		return 0;
+	return (uint64_t)(pages.resident - pages.shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void add_memory(struct sweep *sweep)
+{
+	struct pages pages;
+	int64_t page = sysconf(_SC_PAGESIZE);
+	if (read_pages(&pages)) {
+		sweep_add_plain(sweep, &metrics[RESIDENT_BYTES], pages.resident * page / 4096);
+		sweep_add_plain(sweep, &metrics[VIRTUAL_BYTES], pages.all * page / 4096);
 	}
 	struct rlimit limit;
 	const int64_t unlimited = INT64_C(1) << 52;

@@ -8,3 +8,5 @@
 /* The table of them. */
 const struct metric *self_metrics(size_t *n);
 void self_add(struct sweep *sweep, const struct spool_stat *spool);
+/* Memory that is the agent's alone; 0 where it cannot be told. */
+uint64_t self_own_bytes(void);
