@@ -308,6 +308,7 @@ static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
 	packer_connected(a->packer);
 	spool_tell_gap(a->spool, fw_wall_ms());
 	write_out(a);
+	uv_timer_stop(&a->flush); /* it may be set for as long as one may wait offline */
 	return 0;
 }
 

@@ -48,6 +48,7 @@ struct stage {
 
 	/* the agent */
 	uint64_t made[LANES], acked[LANES];
+	size_t frame_bytes; /* of every one; 0: three */
 	unsigned welcomed, lost, keys_wanted, documents_wanted, renewed, dials;
 	int welcome_rc;
 	bool must_renew;
@@ -206,7 +207,7 @@ static uint64_t op_oldest(enum lane lane, void *arg)
 
 static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
 {
-	static uint8_t payload[3];
+	static uint8_t payload[700 << 10];
 	struct stage *s = arg;
 	if (seq > s->made[lane])
 		return -ENOENT;
@@ -218,7 +219,7 @@ static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
 		.seq = seq,
 		.schema = 1,
 		.payload = payload,
-		.length = sizeof payload};
+		.length = s->frame_bytes ? s->frame_bytes : 3};
 	return 0;
 }
 
@@ -425,6 +426,21 @@ static void test_no_more_than_the_window(void **state)
 	assert_int_equal(s->n_got[LANE_LIVE], WINDOW_LIVE + 5);
 }
 
+/* A window of these is more than the connection may queue. */
+static void test_large_frames_wait_for_room(void **state)
+{
+	struct stage *s = *state;
+	s->acks = true;
+	s->frame_bytes = 700 << 10;
+	s->made[LANE_LIVE] = WINDOW_LIVE;
+	s->made[LANE_BACKLOG] = 3;
+	start(s);
+	assert_true(play(s, 20000));
+	assert_int_equal(s->n_got[LANE_LIVE], WINDOW_LIVE);
+	assert_int_equal(s->n_got[LANE_BACKLOG], 3);
+	assert_int_equal(s->connections, 1);
+}
+
 static void hang_up_at_two(struct stage *s, enum lane lane, uint64_t seq)
 {
 	if (lane == LANE_LIVE && seq == 2 && s->connections < 3)
@@ -581,6 +597,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_everything_is_sent_live_first),
 		CASE(test_no_more_than_the_window),
+		CASE(test_large_frames_wait_for_room),
 		CASE(test_what_was_not_acknowledged_is_sent_again),
 		CASE(test_a_key_is_asked_for_once),
 		CASE(test_whole_inventory_is_asked_for),

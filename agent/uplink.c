@@ -18,7 +18,9 @@
 #define HEARTBEAT_MS 15000
 #define IDLE_MS 45000
 #define HANDSHAKE_MS 10000
-#define QUEUE_BYTES (64u << 10)    /* backlog waits while this much is queued */
+#define QUEUE_BYTES (64u << 10)    /* backlog waits while this much is queued, */
+#define LIVE_BYTES (1u << 20)      /* live frames while this much is: */
+#define WRITE_LIMIT (4u << 20)     /* what goes past this is lost on the connection */
 #define MESSAGE_BYTES (256u << 10) /* memory for what the collector says at once */
 #define KEY_AGAIN_MS 2000
 #define FAR_MS 300000
@@ -181,11 +183,12 @@ static void announce(struct link *l, uint32_t id, struct fw_buf *out)
 static bool lane_is_open(const struct link *l, enum lane lane, const struct fw_buf *out)
 {
 	static const uint64_t windows[] = {WINDOW_LIVE, WINDOW_BACKLOG};
+	size_t queued = fw_conn_queued(l->conn) + out->length;
 	if (l->next[lane] - 1 - l->acked[lane] >= windows[lane])
 		return false;
-	return lane == LANE_LIVE ||
-		(fw_conn_queued(l->conn) + out->length < QUEUE_BYTES &&
-			fw_mono_ms() >= l->resume_mono_ms);
+	if (lane == LANE_LIVE)
+		return queued < LIVE_BYTES;
+	return queued < QUEUE_BYTES && fw_mono_ms() >= l->resume_mono_ms;
 }
 
 static void pump(struct link *l)
@@ -471,7 +474,7 @@ static void dial(struct uplink *u)
 		.alpn = FW_ALPN,
 		.handshake_ms = HANDSHAKE_MS,
 		.idle_ms = IDLE_MS,
-		.limit = 4u << 20,
+		.limit = WRITE_LIMIT,
 		.on_event = on_event,
 		.arg = l,
 	};
