@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence, API.
- * Closing, each when the one before has ended: API, ingest, presence, alerts;
+/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence, outlook, API.
+ * Closing, each when the one before has ended: API, ingest, outlook, presence, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
  * The store's writer reaches the main thread through `news`: it only sets flags
@@ -29,6 +29,7 @@
 #include "enrol.h"
 #include "forget.h"
 #include "inventory.h"
+#include "outlook.h"
 #include "presence.h"
 #include "records.h"
 #include "state.h"
@@ -66,6 +67,7 @@ struct collector {
 	struct alerts *alerts;
 	struct ingest *ingest;
 	struct presence *presence;
+	struct outlook *outlook;
 	struct api *api;
 };
 
@@ -82,6 +84,10 @@ static void close_next(void *arg)
 		struct ingest *ingest = c->ingest;
 		c->ingest = NULL;
 		ingest_close(ingest, close_next, c);
+	} else if (c->outlook) {
+		struct outlook *outlook = c->outlook;
+		c->outlook = NULL;
+		outlook_close(outlook, close_next, c);
 	} else if (c->presence) {
 		struct presence *presence = c->presence;
 		c->presence = NULL;
@@ -406,6 +412,20 @@ static int open_ingest(struct collector *c, struct fw_err *err)
 	return ingest_open(&c->ingest, &config, err);
 }
 
+static void on_new_series(uint32_t host, void *arg)
+{
+	const struct collector *c = arg;
+	if (c->alerts)
+		alert_look_again(c->alerts, host);
+}
+
+static void open_outlook(struct collector *c)
+{
+	const struct outlook_config config = {
+		.loop = &c->loop, .store = c->store, .on_new_series = on_new_series, .arg = c};
+	c->outlook = outlook_open(&config);
+}
+
 static int on_forget(const char *name, struct fw_err *err, void *arg)
 {
 	const struct collector *c = arg;
@@ -416,6 +436,7 @@ static int on_forget(const char *name, struct fw_err *err, void *arg)
 		.alerts = c->alerts,
 		.inventory = c->inventory,
 		.presence = c->presence,
+		.outlook = c->outlook,
 	};
 	return forget_host(&parts, name, err);
 }
@@ -459,6 +480,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = presence_open(&c->presence, &c->loop, c->store, c->state,
 			&c->config->alerts.absence, err);
+	if (rc == 0)
+		open_outlook(c);
 	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;

@@ -10,6 +10,7 @@
 #include "alert.h"
 #include "enrol.h"
 #include "inventory.h"
+#include "outlook.h"
 #include "presence.h"
 #include "state.h"
 #include "store.h"
@@ -32,7 +33,10 @@ static int forget_number(const struct forget *parts, uint32_t id, struct fw_err 
 	if (rc == 0)
 		rc = state_run(
 			parts->state, err, "DELETE FROM record WHERE host = ?", "i", (int64_t)id);
-	return rc < 0 ? rc : store_host_forget(parts->store, id, err);
+	if (rc < 0)
+		return rc;
+	outlook_forget(parts->outlook, id);
+	return store_host_forget(parts->store, id, err);
 }
 
 /* One name may speak for several jobs. */

@@ -13,6 +13,7 @@
 struct alerts;
 struct enrol;
 struct inventory;
+struct outlook;
 struct presence;
 struct state;
 struct store;
@@ -24,6 +25,7 @@ struct forget {
 	struct alerts *alerts;
 	struct inventory *inventory;
 	struct presence *presence;
+	struct outlook *outlook;
 };
 
 /* -ENOENT: nothing is known of such a host. */

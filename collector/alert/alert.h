@@ -66,6 +66,8 @@ int alert_parse_rules(
 
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
+/* The host, by its number in the store, has series that it did not have before. */
+void alert_look_again(struct alerts *alerts, uint32_t host);
 /* Other rules and feeds from now on. Alerts, their hold times and waiting notices stay;
  * notices under way are cancelled and sent once more. on_reloaded: the options before
  * are not read any more. An error leaves everything as it was. */

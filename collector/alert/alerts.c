@@ -288,6 +288,11 @@ static void on_tick(uv_timer_t *timer)
 		forget_old(alerts, now_ms);
 }
 
+void alert_look_again(struct alerts *alerts, uint32_t host)
+{
+	watch_series_changed(alerts->watch, host);
+}
+
 void alert_wake(struct alerts *alerts)
 {
 	if (alerts->owner.closing || uv_is_active((uv_handle_t *)&alerts->look))

@@ -66,6 +66,7 @@ void alert_changed(
 struct watch *watch_open(struct alerts *alerts);
 void watch_close(struct watch *watch);
 void watch_rules_changed(struct watch *watch);
+void watch_series_changed(struct watch *watch, uint32_t host);
 void watch_look(struct watch *watch);    /* at hosts that have spoken */
 void watch_silence(struct watch *watch); /* at those that have not */
 /* Its alerts have been closed. */

@@ -17,7 +17,7 @@ struct rule_section {
 	int64_t hold_ms;            /* negative: not given */
 };
 
-/* "0.1", "10%", "2.5" */
+/* "0.1", "10%", "2.5", "7d", "12h" */
 static int parse_number(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
@@ -26,12 +26,15 @@ static int parse_number(
 	struct fw_cursor c = {text, text ? text + strlen(text) : NULL};
 	int64_t millionths;
 	if (!text || !fw_cut_decimal(&c, 6, &millionths))
-		return fw_yaml_fail(node, err, "a number like 0.1 or 10%% is expected here");
-	bool percent = fw_cut_literal(&c, "%");
+		return fw_yaml_fail(node, err, "a number like 0.1, 10%% or 7d is expected here");
+	double unit = fw_cut_literal(&c, "%") ? 0.01
+		: fw_cut_literal(&c, "d")     ? 24 * 3600
+		: fw_cut_literal(&c, "h")     ? 3600
+					      : 1;
 	if (c.at != c.end)
 		return fw_yaml_fail(
-			node, err, "'%s' is no number; write it like 0.1 or 10%%", text);
-	*(double *)field = (double)millionths / (percent ? 1e8 : 1e6);
+			node, err, "'%s' is no number; write it like 0.1, 10%% or 7d", text);
+	*(double *)field = unit < 1 ? (double)millionths / 1e8 : (double)millionths / 1e6 * unit;
 	return 0;
 }
 
@@ -45,7 +48,8 @@ static const struct fw_option rule_table[] = {
 	},
 	{
 		.name = "threshold",
-		.help = "Beyond it the rule is broken: a number, or a percentage of the ratio.",
+		.help = "Beyond it the rule is broken: a number, a percentage of the ratio, or days "
+			"or hours.",
 		.type = FW_OPT_CUSTOM,
 		.parse = parse_number,
 		.offset = offsetof(struct rule_section, threshold),

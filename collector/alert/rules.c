@@ -7,6 +7,7 @@
 #include <fenwatch/buf.h>
 
 #define MINUTE_MS (60 * 1000)
+#define DAY_S (24 * 3600.0)
 
 const struct rule rules[RULES] = {
 	{
@@ -45,6 +46,35 @@ const struct rule rules[RULES] = {
 		.identity = "mountpoint",
 		.limits = {BELOW, 0.10, 0.12, MINUTE_MS},
 		.summary = "{instance}: {mountpoint} has {percent} of its inodes left",
+	},
+	{
+		.name = "FilesystemFullSoon",
+		.help = "The filesystem has broken its high-water mark again and again, and fills "
+			"within a week if that goes on; 'fenwatch disks HOST' says what that rests "
+			"on. Find what grows, or enlarge it before then.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_filesystem_fills_timestamp_seconds",
+		.label = "bound",
+		.value = "likely",
+		.ahead = true,
+		.identity = "mountpoint",
+		.limits = {BELOW, 7 * DAY_S, 10 * DAY_S, 10 * MINUTE_MS},
+		.summary = "{instance}: {mountpoint} fills in about {time}",
+	},
+	{
+		.name = "FilesystemInodesGoneSoon",
+		.help = "The same of the filesystem's inodes. Look for a directory with very many "
+			"small files.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_filesystem_inodes_gone_timestamp_seconds",
+		.label = "bound",
+		.value = "likely",
+		.ahead = true,
+		.identity = "mountpoint",
+		.limits = {BELOW, 7 * DAY_S, 10 * DAY_S, 10 * MINUTE_MS},
+		.summary = "{instance}: {mountpoint} has no inodes left in about {time}",
 	},
 	{
 		.name = "SecurityUpdatesPending",
@@ -103,6 +133,17 @@ void rules_in_force(const struct alert_options *options, struct alert_rule_optio
 		out[options->rules[i].rule - rules] = options->rules[i];
 }
 
+/* "5 days", "3 hours", "0 minutes" */
+static void put_time(struct fw_buf *out, double seconds)
+{
+	if (seconds >= 2 * DAY_S)
+		fw_buf_printf(out, "%.0f days", seconds / DAY_S);
+	else if (seconds >= 2 * 3600)
+		fw_buf_printf(out, "%.0f hours", seconds / 3600);
+	else
+		fw_buf_printf(out, "%.0f minutes", seconds > 0 ? seconds / 60 : 0);
+}
+
 static void fill_gap(struct fw_buf *out, const char *name, size_t length,
 	const struct pairs *labels, double value)
 {
@@ -112,6 +153,8 @@ static void fill_gap(struct fw_buf *out, const char *name, size_t length,
 		fw_buf_printf(out, "%g", value);
 	else if (strcmp(copy, "percent") == 0)
 		fw_buf_printf(out, "%.1f %%", value * 100);
+	else if (strcmp(copy, "time") == 0)
+		put_time(out, value);
 	else
 		fw_buf_puts(out, pairs_get(labels, copy));
 }

@@ -2,7 +2,8 @@
  *
  * A rule looks at one metric of a host (or at its ratio to another one with the
  * same labels), passes over series whose `unless` metric with the same labels
- * is not 0, and compares. RULE_SILENCE looks at how many of its intervals a
+ * is not 0, and compares; of a moment it compares how far ahead that lies, in
+ * seconds. RULE_SILENCE looks at how many of its intervals a
  * host has missed; RULE_RAISED is opened and cleared by name, not by a series.
  */
 #pragma once
@@ -24,13 +25,14 @@ struct rule {
 	enum rule_kind kind;
 	const char *metric, *divisor, *unless;
 	const char *label, *value; /* the metric must have this one too */
+	bool ahead;                /* the metric is a moment, in seconds since 1970 */
 	const char *identity;      /* the label that tells its alerts on one host apart, or NULL */
 	struct limits limits;
-	const char
-		*summary; /* "{instance}" and other labels, "{value}", "{percent}" are filled in */
+	const char *
+		summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" are filled in */
 };
 
-#define RULES 7
+#define RULES 9
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */

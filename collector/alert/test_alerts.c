@@ -274,6 +274,36 @@ static void test_a_filling_filesystem_fires_and_recovers(void **arg)
 	assert_int_equal(place->store.n_selects, 1);
 }
 
+/* The host speaks; what is forecast of it fills in so many days. */
+static struct alert_view *with_days(struct place *place, size_t column, double days)
+{
+	place->store.cells[place->web01][column] =
+		fw_wall_ms() / 1000 + (int64_t)(days * 24 * 3600);
+	speak(place, place->web01, 15000);
+	run_for(place, 120);
+	return find(place, "FilesystemFullSoon");
+}
+
+static void test_a_forecast_fires_within_a_week_and_recovers_beyond_ten_days(void **arg)
+{
+	static const char metric[] = "fenwatch_filesystem_fills_timestamp_seconds";
+	static const struct fw_label earliest[] = {{"bound", "earliest"}, {"mountpoint", "/srv"}};
+	static const struct fw_label likely[] = {{"bound", "likely"}, {"mountpoint", "/srv"}};
+	struct place *place = *arg;
+	assert_null(with_free(place, 50 * GIB)); /* the host's series are known by now */
+	add_column(&place->store, place->web01, metric, earliest, 2, fw_wall_ms() / 1000 + 3600);
+	size_t column = add_column(&place->store, place->web01, metric, likely, 2, 0);
+	assert_null(with_days(place, column, 5)); /* but not these */
+	alert_look_again(place->alerts, place->store.hosts[place->web01].id);
+	assert_null(with_days(place, column, 8));
+	struct alert_view *view = with_days(place, column, 5);
+	assert_non_null(view);
+	assert_int_equal(view->state, ALERT_FIRING);
+	assert_string_equal(annotation(view, "summary"), "web01: /srv fills in about 5 days");
+	assert_non_null(with_days(place, column, 9));
+	assert_null(with_days(place, column, 11));
+}
+
 static void test_a_hold_is_pending_first(void **arg)
 {
 	struct place *place = *arg;
@@ -604,6 +634,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_filling_filesystem_fires_and_recovers),
+		CASE(test_a_forecast_fires_within_a_week_and_recovers_beyond_ten_days),
 		CASE(test_a_hold_is_pending_first),
 		CASE(test_late_data_opens_nothing),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),

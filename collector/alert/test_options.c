@@ -70,6 +70,7 @@ static void test_rules_are_adjusted(void **arg)
 	int rc = parse("builtin_rules:\n"
 		       "  HostSilent: {hold: 5m}\n"
 		       "  FilesystemAlmostFull: {threshold: 20%}\n"
+		       "  FilesystemFullSoon: {threshold: 36h, recovery: 3d}\n"
 		       "  FilesystemInodesAlmostGone: {threshold: 0.05, recovery: 0.5, hold: 0s}\n"
 		       "  RebootRequired: {enabled: false}\n",
 		&options, *arg, &err);
@@ -79,6 +80,8 @@ static void test_rules_are_adjusted(void **arg)
 	assert_int_equal(limits_of(in_force, "HostSilent")->hold_ms, 300000);
 	assert_float_equal(limits_of(in_force, "HostSilent")->threshold, 2.5, 0);
 	assert_float_equal(limits_of(in_force, "FilesystemAlmostFull")->threshold, 0.2, 1e-9);
+	assert_float_equal(limits_of(in_force, "FilesystemFullSoon")->threshold, 36 * 3600, 0);
+	assert_float_equal(limits_of(in_force, "FilesystemFullSoon")->recovery, 72 * 3600, 0);
 	assert_float_equal(limits_of(in_force, "FilesystemAlmostFull")->recovery, 0.22, 1e-9);
 	assert_int_equal(limits_of(in_force, "FilesystemAlmostFull")->hold_ms, 60000);
 	assert_float_equal(limits_of(in_force, "FilesystemInodesAlmostGone")->recovery, 0.5, 0);

@@ -290,6 +290,8 @@ static bool value_of(
 			return false;
 		*value /= fw_column_value(column_at(group, item->divisor), cells[item->divisor]);
 	}
+	if (item->rule->rule->ahead)
+		*value -= (double)alerts_now().wall_ms / 1000;
 	return isfinite(*value);
 }
 
@@ -531,6 +533,12 @@ void watch_rules_changed(struct watch *watch)
 	for (size_t i = 0; i < watch->n_hosts; i++)
 		if (watch->hosts[i])
 			watch->hosts[i]->selected_ms = 0;
+}
+
+void watch_series_changed(struct watch *watch, uint32_t host)
+{
+	if (host < watch->n_hosts && watch->hosts[host])
+		watch->hosts[host]->selected_ms = 0;
 }
 
 static void host_free(struct host *host)

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A round: the series of all hosts are selected on the pool, then host after host
+ * is looked at, its history read on the pool where something moved. One piece of
+ * work is under way at a time; what it needs and what it found lie in `round`,
+ * which is the pool's from queueing to its end.
+ */
+#include "outlook.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+
+#include "history.h"
+
+#define PACE_MS 500
+#define ROUND_MS (3600 * (int64_t)1000)
+#define REST_MS (6 * ROUND_MS)
+#define REPEAT_MS (60 * (int64_t)1000)
+#define DURABLE_MS 1000 /* what was written so long ago can be read */
+#define LOOKS_AT_ONCE 64
+#define MOVED 0.005 /* of the size */
+#define DAY_MS (24 * (int64_t)3600 * 1000)
+#define VALUES 5 /* series of a forecast */
+
+/* One filesystem and one of its resources, as it was last read. */
+struct told {
+	char *mountpoint;
+	enum resource resource;
+	double used;
+	struct forecast forecast;
+	bool known, shown; /* there is a forecast; there was one since the start */
+};
+
+struct host {
+	int64_t read_ms, written_ms;
+	struct told *told;
+	size_t n_told;
+	uint32_t schema;       /* of what is shown; UINT32_MAX: to be made */
+	bool is_new, is_shown; /* its schema; something of it */
+};
+
+struct round {
+	uv_work_t work;
+	struct outlook *outlook;
+	struct fw_arena arena; /* of the groups */
+	struct store_group *groups;
+	size_t n_groups, at;
+	/* One host's reading. */
+	const struct store_group *its;
+	size_t n_its;
+	struct fw_arena scratch;
+	struct history history;
+	struct forecast *forecasts; /* likely_ms 0: none */
+	int64_t now_ms;
+	int rc;
+	struct fw_err err;
+};
+
+struct outlook {
+	struct fw_owner owner;
+	uv_timer_t timer;
+	struct outlook_config config;
+	struct host *hosts; /* by the store's id */
+	size_t n_hosts;
+	struct round round;
+	bool busy, running;               /* the pool has the round; there is one */
+	int64_t next_round_ms, looked_ms; /* monotonic */
+	void (*on_closed)(void *arg);
+	void *closed_arg;
+};
+
+/* A sweep of forecasts; it belongs to the store until it is written. */
+struct cells {
+	struct store_entry entry;
+	int64_t at_ms;
+	int64_t values[];
+};
+
+static const char *const prefixes[RESOURCES] = {
+	[BYTES] = "fenwatch_filesystem_fills",
+	[INODES] = "fenwatch_filesystem_inodes_gone",
+};
+
+/* ---- hosts ---- */
+
+static struct host *host_of(struct outlook *outlook, uint32_t id)
+{
+	if (id >= outlook->n_hosts) {
+		size_t n = (size_t)id + id / 2 + 16;
+		outlook->hosts = fw_realloc(outlook->hosts, n * sizeof *outlook->hosts);
+		memset(outlook->hosts + outlook->n_hosts, 0,
+			(n - outlook->n_hosts) * sizeof *outlook->hosts);
+		outlook->n_hosts = n;
+	}
+	return &outlook->hosts[id];
+}
+
+static void host_done(struct host *host)
+{
+	for (size_t i = 0; i < host->n_told; i++)
+		fw_free(host->told[i].mountpoint);
+	fw_free(host->told);
+	*host = (struct host){0};
+}
+
+static struct told *find_told(const struct host *host, const struct usage *usage)
+{
+	for (size_t i = 0; i < host->n_told; i++)
+		if (host->told[i].resource == usage->resource &&
+			strcmp(host->told[i].mountpoint, usage->mountpoint) == 0)
+			return &host->told[i];
+	return NULL;
+}
+
+static struct told *add_told(struct host *host, const struct usage *usage)
+{
+	host->told = fw_realloc(host->told, (host->n_told + 1) * sizeof *host->told);
+	struct told *told = &host->told[host->n_told++];
+	*told = (struct told){
+		.mountpoint = fw_strdup(usage->mountpoint), .resource = usage->resource};
+	return told;
+}
+
+/* ---- what was found ---- */
+
+/* A forecast that the data no longer carry may stand for a while. */
+static void take_forecast(
+	struct host *host, const struct usage *usage, const struct forecast *made, int64_t now_ms)
+{
+	struct told *told = find_told(host, usage);
+	if (!told)
+		told = add_told(host, usage);
+	told->used = usage->used;
+	if (made->likely_ms != 0)
+		told->forecast = *made;
+	else if (!forecast_stands(&told->forecast, usage->used, now_ms))
+		told->forecast = (struct forecast){0};
+	told->known = told->forecast.likely_ms != 0;
+	host->is_shown |= told->known;
+	if (told->known && !told->shown) {
+		told->shown = true;
+		host->schema = UINT32_MAX;
+	}
+}
+
+static void take_history(struct outlook *outlook)
+{
+	struct round *round = &outlook->round;
+	uint32_t id = round->its[0].host;
+	struct host *host = host_of(outlook, id);
+	if (!store_host_is_known(outlook->config.store, id))
+		return;
+	host->read_ms = round->now_ms;
+	host->written_ms = 0;
+	for (size_t i = 0; i < round->history.n; i++)
+		take_forecast(host, &round->history.usages[i], &round->forecasts[i], round->now_ms);
+}
+
+/* ---- on the pool ---- */
+
+static void on_select(uv_work_t *work)
+{
+	struct round *round = FW_CONTAINER(work, struct round, work);
+	round->rc =
+		history_select(round->outlook->config.store, round->now_ms - FORECAST_DAYS * DAY_MS,
+			&round->arena, &round->groups, &round->n_groups, &round->err);
+}
+
+static void on_read(uv_work_t *work)
+{
+	struct round *round = FW_CONTAINER(work, struct round, work);
+	round->rc = history_read(round->outlook->config.store, round->its, round->n_its,
+		round->now_ms, &round->scratch, &round->history, &round->err);
+	if (round->rc < 0)
+		return;
+	round->forecasts =
+		fw_arena_alloc(&round->scratch, (round->history.n + 1) * sizeof *round->forecasts);
+	for (size_t i = 0; i < round->history.n; i++) {
+		const struct usage *usage = &round->history.usages[i];
+		forecast_make(usage->samples, usage->n_samples, usage->size, round->now_ms,
+			&round->forecasts[i]);
+	}
+}
+
+static void queue(struct outlook *outlook, uv_work_cb work, uv_after_work_cb after)
+{
+	outlook->busy = true;
+	fw_owner_hold(&outlook->owner);
+	uv_queue_work(outlook->config.loop, &outlook->round.work, work, after);
+}
+
+static void end_round(struct outlook *outlook)
+{
+	struct round *round = &outlook->round;
+	fw_arena_done(&round->arena);
+	fw_arena_done(&round->scratch);
+	*round = (struct round){.outlook = outlook};
+	outlook->running = false;
+}
+
+static void on_selected(uv_work_t *work, int status)
+{
+	struct round *round = FW_CONTAINER(work, struct round, work);
+	struct outlook *outlook = round->outlook;
+	(void)status;
+	outlook->busy = false;
+	if (round->rc < 0) {
+		fw_log(FW_ERROR, "forecasts: series cannot be looked up: %s", round->err.text);
+		end_round(outlook);
+	}
+	fw_owner_drop(&outlook->owner);
+}
+
+static void on_read_done(uv_work_t *work, int status)
+{
+	struct round *round = FW_CONTAINER(work, struct round, work);
+	struct outlook *outlook = round->outlook;
+	(void)status;
+	outlook->busy = false;
+	if (round->rc < 0)
+		fw_log(FW_ERROR, "forecasts: a host's history cannot be read: %s", round->err.text);
+	else
+		take_history(outlook);
+	fw_arena_reset(&round->scratch);
+	fw_owner_drop(&outlook->owner);
+}
+
+/* ---- a round ---- */
+
+static bool has_moved(const struct host *host, const struct history *newest)
+{
+	for (size_t i = 0; i < newest->n; i++) {
+		const struct usage *usage = &newest->usages[i];
+		const struct told *told = find_told(host, usage);
+		if (usage->at_ms != 0 &&
+			(!told || fabs(usage->used - told->used) >= MOVED * usage->size))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the history of the host whose groups are `its` is worth a reading. */
+static bool is_due(struct outlook *outlook, int64_t now_ms)
+{
+	struct round *round = &outlook->round;
+	const struct host *host = host_of(outlook, round->its[0].host);
+	struct history newest;
+	if (host->read_ms == 0 || host->is_shown || llabs(now_ms - host->read_ms) >= REST_MS)
+		return true;
+	history_newest(outlook->config.store, round->its, round->n_its, &round->scratch, &newest);
+	bool moved = has_moved(host, &newest);
+	fw_arena_reset(&round->scratch);
+	return moved;
+}
+
+/* The groups of the next host; false after the last. */
+static bool next_host(struct round *round)
+{
+	if (round->at == round->n_groups)
+		return false;
+	round->its = &round->groups[round->at];
+	round->n_its = 0;
+	while (round->at < round->n_groups && round->groups[round->at].host == round->its[0].host) {
+		round->at++;
+		round->n_its++;
+	}
+	return true;
+}
+
+static void go_on(struct outlook *outlook)
+{
+	struct round *round = &outlook->round;
+	round->now_ms = fw_wall_ms();
+	for (int i = 0; i < LOOKS_AT_ONCE; i++) {
+		if (!next_host(round)) {
+			end_round(outlook);
+			return;
+		}
+		if (is_due(outlook, round->now_ms)) {
+			queue(outlook, on_read, on_read_done);
+			return;
+		}
+	}
+}
+
+static void begin_round(struct outlook *outlook, int64_t mono_ms)
+{
+	outlook->running = true;
+	outlook->next_round_ms = mono_ms + ROUND_MS;
+	outlook->round.now_ms = fw_wall_ms();
+	queue(outlook, on_select, on_selected);
+}
+
+/* ---- writing ---- */
+
+static void add_columns(struct fw_column *columns, const struct told *told, struct fw_arena *arena)
+{
+	static const char *const bounds[] = {"earliest", "likely", "latest"};
+	const char *prefix = prefixes[told->resource];
+	struct fw_label *labels = fw_arena_alloc(arena, 2 * VALUES * sizeof *labels);
+	for (size_t i = 0; i < VALUES; i++) {
+		struct fw_label *its = &labels[2 * i];
+		bool bounded = i < 3;
+		if (bounded)
+			its[0] = (struct fw_label){"bound", bounds[i]};
+		its[bounded] = (struct fw_label){"mountpoint", told->mountpoint};
+		columns[i] = (struct fw_column){
+			.name = fw_arena_format(arena, "%s_%s", prefix,
+				bounded          ? "timestamp_seconds"
+					: i == 3 ? "samples"
+						 : "span_seconds"),
+			.labels = its,
+			.n_labels = bounded ? 2 : 1,
+			.type = FW_GAUGE,
+			.factor = 1,
+		};
+	}
+}
+
+static size_t count_shown(const struct host *host)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < host->n_told; i++)
+		n += host->told[i].shown;
+	return n;
+}
+
+static int intern(struct outlook *outlook, struct host *host)
+{
+	struct fw_arena arena = {0};
+	size_t n = VALUES * count_shown(host), at = 0;
+	struct fw_column *columns = fw_arena_alloc(&arena, n * sizeof *columns);
+	struct fw_schema schema = {.n_columns = (uint32_t)n, .columns = columns};
+	struct fw_err err;
+	for (size_t i = 0; i < host->n_told; i++) {
+		if (!host->told[i].shown)
+			continue;
+		add_columns(&columns[at], &host->told[i], &arena);
+		at += VALUES;
+	}
+	fw_schema_seal(&schema);
+	int rc = store_schema_intern(outlook->config.store, &schema, &host->schema, &err);
+	if (rc < 0)
+		fw_log(FW_ERROR, "a forecast cannot be written: %s", err.text);
+	host->is_new = true;
+	fw_arena_done(&arena);
+	return rc;
+}
+
+static bool add_values(int64_t *values, const struct told *told)
+{
+	const struct forecast *f = &told->forecast;
+	const int64_t known[VALUES] = {f->earliest_ms / 1000, f->likely_ms / 1000,
+		f->latest_ms / 1000, (int64_t)f->samples, f->span_ms / 1000};
+	for (size_t i = 0; i < VALUES; i++)
+		values[i] = told->known ? known[i] : FW_ABSENT;
+	return told->known;
+}
+
+static void on_written(struct store_entry *entry)
+{
+	fw_free(FW_CONTAINER(entry, struct cells, entry));
+}
+
+/* What is absent is told once; after that there is nothing to write. */
+static void write_host(struct outlook *outlook, uint32_t id, struct host *host, int64_t now_ms)
+{
+	size_t n = VALUES * count_shown(host), at = 0;
+	struct cells *cells = fw_alloc(sizeof *cells + n * sizeof *cells->values);
+	host->is_shown = false;
+	for (size_t i = 0; i < host->n_told; i++) {
+		if (!host->told[i].shown)
+			continue;
+		host->is_shown |= add_values(&cells->values[at], &host->told[i]);
+		at += VALUES;
+	}
+	cells->at_ms = now_ms;
+	cells->entry = (struct store_entry){
+		.kind = STORE_CELLS,
+		.host = id,
+		.schema = host->schema,
+		.received_ms = now_ms,
+		.sweeps = {.n_sweeps = 1,
+			.n_columns = (uint32_t)n,
+			.times_ms = &cells->at_ms,
+			.cells = cells->values},
+		.on_done = on_written,
+	};
+	host->written_ms = now_ms;
+	store_submit(outlook->config.store, &cells->entry);
+}
+
+static void look_at(struct outlook *outlook, uint32_t id, int64_t now_ms)
+{
+	struct host *host = &outlook->hosts[id];
+	int64_t age_ms = llabs(now_ms - host->written_ms);
+	if (host->is_new && age_ms >= DURABLE_MS) {
+		host->is_new = false;
+		if (outlook->config.on_new_series)
+			outlook->config.on_new_series(id, outlook->config.arg);
+	}
+	if (!host->is_shown || age_ms < REPEAT_MS)
+		return;
+	if (host->schema == UINT32_MAX && intern(outlook, host) < 0)
+		return;
+	write_host(outlook, id, host, now_ms);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct outlook *outlook = FW_CONTAINER(timer, struct outlook, timer);
+	int64_t mono_ms = fw_mono_ms(), now_ms = fw_wall_ms();
+	for (size_t id = 0; id < outlook->n_hosts; id++)
+		look_at(outlook, (uint32_t)id, now_ms);
+	if (outlook->busy)
+		return;
+	if (outlook->running)
+		go_on(outlook);
+	else if (mono_ms >= outlook->next_round_ms)
+		begin_round(outlook, mono_ms);
+}
+
+/* ---- life ---- */
+
+static void on_owner_done(struct fw_owner *owner)
+{
+	struct outlook *outlook = FW_CONTAINER(owner, struct outlook, owner);
+	void (*on_closed)(void *) = outlook->on_closed;
+	void *arg = outlook->closed_arg;
+	end_round(outlook);
+	for (size_t i = 0; i < outlook->n_hosts; i++)
+		host_done(&outlook->hosts[i]);
+	fw_free(outlook->hosts);
+	fw_free(outlook);
+	if (on_closed)
+		on_closed(arg);
+}
+
+struct outlook *outlook_open(const struct outlook_config *config)
+{
+	struct outlook *outlook = fw_alloc(sizeof *outlook);
+	outlook->config = *config;
+	outlook->round.outlook = outlook;
+	uv_timer_init(config->loop, &outlook->timer);
+	fw_owner_init(&outlook->owner, on_owner_done);
+	fw_owner_adopt(&outlook->owner, &outlook->timer);
+	uv_timer_start(&outlook->timer, on_tick, PACE_MS, PACE_MS);
+	return outlook;
+}
+
+void outlook_forget(struct outlook *outlook, uint32_t host)
+{
+	if (host < outlook->n_hosts)
+		host_done(&outlook->hosts[host]);
+}
+
+void outlook_close(struct outlook *outlook, void (*on_closed)(void *arg), void *arg)
+{
+	outlook->on_closed = on_closed;
+	outlook->closed_arg = arg;
+	fw_owner_close(&outlook->owner);
+}
