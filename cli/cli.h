@@ -77,6 +77,7 @@ enum status command_inventory(struct cli *cli, char **args, int n_args);
 enum status command_forget(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);
 enum status command_disks(struct cli *cli, char **args, int n_args);
+enum status command_report_capacity(struct cli *cli, char **args, int n_args);
 enum status command_alerts(struct cli *cli, char **args, int n_args);
 enum status command_query(struct cli *cli, char **args, int n_args);
 enum status command_range(struct cli *cli, char **args, int n_args);

@@ -13,6 +13,8 @@ enum status render_inventory(struct screen *s, const json_t *data);
 enum status render_found(struct screen *s, const json_t *data);
 enum status render_patches(struct screen *s, const json_t *data);
 enum status render_disks(struct screen *s, const json_t *data);
+enum status render_host_disks(struct screen *s, const json_t *data);
+enum status render_capacity(struct screen *s, const json_t *data);
 enum status render_alerts(struct screen *s, const json_t *data);
 enum status render_result(struct screen *s, const json_t *data);
 enum status render_series(struct screen *s, const json_t *data);

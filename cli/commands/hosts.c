@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hosts, patches, disks: lists of many. */
+/* Hosts and patches: lists of many. */
 #include <string.h>
 
 #include "render.h"
@@ -69,30 +69,6 @@ enum status render_patches(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
-enum status render_disks(struct screen *s, const json_t *data)
-{
-	static const char *const headings[] = {
-		"HOST", "MOUNTPOINT", ">USED", ">FREE", ">SIZE", ">FILES", "TYPE", NULL};
-	struct table t;
-	size_t i;
-	const json_t *disk;
-	table_init(&t, s, headings);
-	json_array_foreach(data, i, disk)
-	{
-		double used = json_number_value(json_object_get(disk, "used_percent"));
-		table_put(&t, TONE_PLAIN, screen_member(s, disk, "host"));
-		table_put(&t, TONE_PLAIN, screen_member(s, disk, "mountpoint"));
-		table_put(&t, used >= 90 ? TONE_WARNING : TONE_PLAIN,
-			screen_percent(s, disk, "used_percent"));
-		table_put(&t, TONE_PLAIN, screen_size(s, disk, "avail"));
-		table_put(&t, TONE_PLAIN, screen_size(s, disk, "size"));
-		table_put(&t, TONE_PLAIN, screen_percent(s, disk, "files_used_percent"));
-		table_put(&t, TONE_PLAIN, screen_member(s, disk, "fstype"));
-	}
-	table_print(&t);
-	return STATUS_WELL;
-}
-
 enum status command_hosts(struct cli *cli, char **args, int n_args)
 {
 	(void)args;
@@ -104,10 +80,4 @@ enum status command_patches(struct cli *cli, char **args, int n_args)
 {
 	const struct parameter parameters[] = {{"host", n_args ? args[0] : NULL}, {0}};
 	return cli_get(cli, "/api/fenwatch/v1/patches", parameters, render_patches);
-}
-
-enum status command_disks(struct cli *cli, char **args, int n_args)
-{
-	const struct parameter parameters[] = {{"host", n_args ? args[0] : NULL}, {0}};
-	return cli_get(cli, "/api/fenwatch/v1/disks", parameters, render_disks);
 }

@@ -37,6 +37,10 @@ static const struct fw_label debian[] = {{"id", "debian"}, {"pretty_name", "Debi
 static const struct fw_label uname_[] = {{"machine", "x86_64"}, {"release", "6.1.0"}};
 static const struct fw_label cron[] = {
 	{"name", "cron.service"}, {"state", "failed"}, {"type", "simple"}};
+static const struct fw_label fill_span[] = {{"mountpoint", "/"}};
+static const struct fw_label fill_earliest[] = {{"bound", "earliest"}, {"mountpoint", "/"}};
+static const struct fw_label fill_likely[] = {{"bound", "likely"}, {"mountpoint", "/"}};
+static const struct fw_label fill_latest[] = {{"bound", "latest"}, {"mountpoint", "/"}};
 static const struct fw_label apt[] = {{"source", "apt"}};
 
 static const struct {
@@ -46,6 +50,14 @@ static const struct {
 	{{"apt_package_cache_timestamp_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
 	{{"apt_security_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 3},
 	{{"apt_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 7},
+	{{"fenwatch_filesystem_fills_samples", fill_span, 1, 0, FW_GAUGE, 1}, 359},
+	{{"fenwatch_filesystem_fills_span_seconds", fill_span, 1, 0, FW_GAUGE, 1}, 1814400},
+	{{"fenwatch_filesystem_fills_timestamp_seconds", fill_earliest, 2, 0, FW_GAUGE, 1},
+		1795500000},
+	{{"fenwatch_filesystem_fills_timestamp_seconds", fill_latest, 2, 0, FW_GAUGE, 1},
+		1795700000},
+	{{"fenwatch_filesystem_fills_timestamp_seconds", fill_likely, 2, 0, FW_GAUGE, 1},
+		1795600000},
 	{{"fenwatch_patch_source_ok", apt, 1, 0, FW_GAUGE, 1}, 1},
 	{{"node_boot_time_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
 	{{"node_cpu_seconds_total", idle, 2, 3, FW_COUNTER, 1}, GROWS},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert.h"
+#include "capacity.h"
 #include "hosts.h"
 #include "inventory.h"
 #include "parts.h"
@@ -80,8 +81,8 @@ double host_used_percent(const struct facts *facts, const struct query_series *s
 	return bytes > 0 ? round((1 - avail / bytes) * 1000) / 10 : NAN;
 }
 
-void host_write_filesystem(
-	struct json *j, const struct facts *facts, const struct query_series *size)
+void host_write_filesystem(struct request *r, struct json *j, const struct facts *facts,
+	const struct query_series *size)
 {
 	double files = facts_beside(facts, size, "node_filesystem_files");
 	double files_free = facts_beside(facts, size, "node_filesystem_files_free");
@@ -96,6 +97,8 @@ void host_write_filesystem(
 		files > 0 ? round((1 - files_free / files) * 1000) / 10 : NAN);
 	json_key(j, "readonly");
 	json_raw(j, isnan(readonly) ? "null" : readonly > 0 ? "true" : "false");
+	capacity_write(r, j, "fills", facts, size, CAPACITY_BYTES);
+	capacity_write(r, j, "inodes_gone", facts, size, CAPACITY_INODES);
 }
 
 /* ---- the page, part by part ---- */
@@ -188,7 +191,7 @@ static void write_filesystems(const struct page *p)
 	json_open(p->j, '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(p->j, '{');
-		host_write_filesystem(p->j, &p->now, &size[i]);
+		host_write_filesystem(p->r, p->j, &p->now, &size[i]);
 		json_close(p->j, '}');
 	}
 	json_close(p->j, ']');

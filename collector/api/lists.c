@@ -65,7 +65,7 @@ void hosts_disks(struct request *r)
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
 		json_put_text(j, "host", facts_label(disks[i].size, "instance"));
-		host_write_filesystem(j, &facts, disks[i].size);
+		host_write_filesystem(r, j, &facts, disks[i].size);
 		json_close(j, '}');
 	}
 	json_close(j, ']');

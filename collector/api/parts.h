@@ -50,6 +50,8 @@ void hosts_list(struct request *r);
 void hosts_patches(struct request *r);
 void hosts_disks(struct request *r);
 void host_page(struct request *r);
+/* capacity.c */
+void capacity_report(struct request *r);
 /* inventory.c */
 void inventory_prepare_host(struct request *r);
 void inventory_write_document(struct json *j, const struct inventory_document *document);

@@ -61,6 +61,8 @@ const struct route routes[] = {
 		"updates that wait, a row a host", NULL, hosts_patches),
 	POOL(GET, "/api/fenwatch/v1/disks", VIEWER, "host",
 		"filesystems, a row each, fullest first", NULL, hosts_disks),
+	POOL(GET, "/api/fenwatch/v1/reports/capacity", VIEWER, "",
+		"filesystems that are forecast to fill, soonest first", NULL, capacity_report),
 	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, "",
 		"pending and firing alerts, worst first", admin_alerts),
 	NOW(GET, "/api/fenwatch/v1/agents", VIEWER, "",

@@ -418,6 +418,15 @@ static void client_that_looks_at_hosts(struct scene *s)
 	expect_get(s, "/api/fenwatch/v1/patches?host=db01", 200, "\"data\":[]");
 	expect_get(s, "/api/fenwatch/v1/disks?host=web01", 200,
 		"[{\"host\":\"web01\",\"mountpoint\":\"/\",");
+	expect_get(s, "/api/fenwatch/v1/disks", 200,
+		"\"readonly\":false,\"fills\":{\"earliest\":\"2026-11-24T06:00:00.000Z\","
+		"\"likely\":\"2026-11-25T09:46:40.000Z\","
+		"\"latest\":\"2026-11-26T13:33:20.000Z\",\"samples\":359,"
+		"\"span_s\":1814400},\"inodes_gone\":null}");
+	expect_get(s, "/api/fenwatch/v1/reports/capacity", 200,
+		"[{\"host\":\"web01\",\"mountpoint\":\"/\",\"resource\":\"bytes\","
+		"\"size\":1024000000,\"left\":256000000,\"used_percent\":75,"
+		"\"earliest\":\"2026-11-24T06:00:00.000Z\",");
 }
 
 static void test_hosts_and_their_facts(void **state)
