@@ -115,12 +115,14 @@ static bool has_key(const char *name, const char *key, size_t length)
 	return *name == '\0' || strcmp(name, "_bytes") == 0;
 }
 
+/* Most keys of a file are none of ours: the first letter tells. */
 const struct metric *find_metric(const struct metric *metrics, size_t n, size_t *hint,
 	size_t prefix, const char *key, size_t length)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t at = (*hint + i) % n;
-		if (has_key(metrics[at].name + prefix, key, length)) {
+	size_t at = *hint < n ? *hint : 0;
+	for (size_t i = 0; i < n; i++, at = at + 1 < n ? at + 1 : 0) {
+		const char *name = metrics[at].name + prefix;
+		if (*name == *key && has_key(name, key, length)) {
 			*hint = at + 1;
 			return &metrics[at];
 		}
