@@ -164,13 +164,11 @@ static const struct {
 enum { CHIP_NAMES = COUNT(attributes), SENSOR_LABEL };
 
 #define CLASS "sys/class/hwmon"
-#define CHIPS_LIMIT 128
 
 struct hwmon {
 	struct sweep *out;
-	char chips[CHIPS_LIMIT][TEXT_BYTES]; /* labels that are taken */
-	size_t n;
-	char (*chip)[TEXT_BYTES]; /* the one that is being read */
+	char chip[TEXT_BYTES]; /* the one that is being read */
+	struct fw_buf labels;  /* those that are taken, each ended by NUL */
 };
 
 /* ---- which chip ---- */
@@ -216,29 +214,29 @@ static bool name_by_device(struct machine *m, char *out, size_t size)
 
 static bool is_taken(const struct hwmon *h, const char *chip)
 {
-	for (size_t i = 0; i < h->n; i++)
-		if (strcmp(h->chips[i], chip) == 0)
+	const char *at = (const char *)h->labels.data, *end = at ? at + h->labels.length : at;
+	for (; at < end; at += strlen(at) + 1)
+		if (strcmp(at, chip) == 0)
 			return true;
 	return false;
 }
 
-/* Two chips of one device have the folder's name as well. */
+/* Chips that cannot be told apart have the folder's name as well. */
 static void name_chip(struct machine *m, struct hwmon *h, const char *folder)
 {
-	char label[TEXT_BYTES], name[TEXT_BYTES];
-	bool has_name = read_text(m, "name", name, sizeof name);
+	char name[TEXT_BYTES];
+	read_text(m, "name", name, sizeof name);
 	clean(name);
-	if (!name_by_device(m, label, sizeof label))
-		snprintf(label, sizeof label, "%s", name[0] ? name : folder);
-	if (is_taken(h, label)) {
-		char *end = label + strlen(label);
-		snprintf(end, (size_t)(label + sizeof label - end), "_%s", folder);
+	if (!name_by_device(m, h->chip, sizeof h->chip))
+		snprintf(h->chip, sizeof h->chip, "%s", name[0] ? name : folder);
+	if (is_taken(h, h->chip)) {
+		char *end = h->chip + strlen(h->chip);
+		snprintf(end, (size_t)(h->chip + sizeof h->chip - end), "_%s", folder);
 	}
-	h->chip = &h->chips[h->n++];
-	memcpy(*h->chip, label, sizeof label);
-	if (has_name && name[0])
+	fw_buf_append(&h->labels, h->chip, strlen(h->chip) + 1);
+	if (name[0])
 		sweep_add(h->out, &metrics[CHIP_NAMES], 1,
-			SWEEP_LABELS("chip", *h->chip, "chip_name", name));
+			SWEEP_LABELS("chip", h->chip, "chip_name", name));
 }
 
 /* ---- whether to ask it ---- */
@@ -298,7 +296,7 @@ static void add_label(struct machine *m, struct hwmon *h, const char *sensor, co
 	char label[TEXT_BYTES];
 	if (read_text(m, path, label, sizeof label))
 		sweep_add(h->out, &metrics[SENSOR_LABEL], 1,
-			SWEEP_LABELS("chip", *h->chip, "label", label, "sensor", sensor));
+			SWEEP_LABELS("chip", h->chip, "label", label, "sensor", sensor));
 }
 
 static void add_file(struct machine *m, struct hwmon *h, const char *file, const char *path)
@@ -313,7 +311,7 @@ static void add_file(struct machine *m, struct hwmon *h, const char *file, const
 	if (strcmp(property, "label") == 0)
 		add_label(m, h, sensor, path);
 	else if (metric && machine_read_i64(m, path, &value) == 0)
-		sweep_add(h->out, metric, value, SWEEP_LABELS("chip", *h->chip, "sensor", sensor));
+		sweep_add(h->out, metric, value, SWEEP_LABELS("chip", h->chip, "sensor", sensor));
 }
 
 static int on_file(struct machine *m, const char *name, void *arg)
@@ -335,7 +333,7 @@ static int on_chip(struct machine *m, const char *folder, void *arg)
 	struct hwmon *h = arg;
 	char path[512];
 	snprintf(path, sizeof path, CLASS "/%s", folder);
-	int root = h->n < CHIPS_LIMIT ? machine_enter(m, path) : -ENOSPC;
+	int root = machine_enter(m, path);
 	if (root < 0)
 		return 0;
 	name_chip(m, h, folder);
@@ -349,10 +347,10 @@ static int on_chip(struct machine *m, const char *folder, void *arg)
 
 static int read_hwmon(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
-	struct hwmon *h = state;
-	h->out = out;
-	h->n = 0;
-	int rc = machine_list(m, CLASS, on_chip, h);
+	(void)state;
+	struct hwmon h = {.out = out};
+	int rc = machine_list(m, CLASS, on_chip, &h);
+	fw_buf_done(&h.labels);
 	if (rc == -ENOENT)
 		return fw_fail(err, -ENODATA, "this machine has no /" CLASS);
 	return rc < 0 ? fw_fail_sys(err, rc, "/" CLASS) : 0;
@@ -368,6 +366,5 @@ const struct source source_hwmon = {
 	.timeout_s = 30,
 	.metrics = metrics,
 	.n_metrics = COUNT(metrics),
-	.state_size = sizeof(struct hwmon),
 	.read = read_hwmon,
 };

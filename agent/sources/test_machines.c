@@ -164,6 +164,24 @@ static void test_laptop(void **state)
 	check_machine("laptop-2019");
 }
 
+static void test_plain_vm(void **state)
+{
+	(void)state;
+	check_machine("debian-12");
+}
+
+static void test_ubuntu(void **state)
+{
+	(void)state;
+	check_machine("ubuntu-22.04");
+}
+
+static void test_pending_kernel(void **state)
+{
+	(void)state;
+	check_machine("pending-kernel");
+}
+
 /* Of a machine without any files every source says that it has nothing. */
 static void test_empty_machine(void **state)
 {
@@ -221,6 +239,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_old_server),
 		cmocka_unit_test(test_two_sockets),
 		cmocka_unit_test(test_laptop),
+		cmocka_unit_test(test_plain_vm),
+		cmocka_unit_test(test_ubuntu),
+		cmocka_unit_test(test_pending_kernel),
 		cmocka_unit_test(test_empty_machine),
 		cmocka_unit_test(test_metric_tables),
 		cmocka_unit_test(test_this_machine),

@@ -191,10 +191,11 @@ class Difference:
             all(re.fullmatch(pattern, labels.get(key, "")) for key, pattern in self.labels.items())
 
 
-ALL = "here laptop-2019 server-2024 server-2011 server-2u"
+ALL = "here laptop-2019 server-2024 server-2011 server-2u debian-12 ubuntu-22.04"
 NEWER = "node_exporter 1.5 has not got it, newer ones have"
 HARMLESS = "asking would wake it, or keep it awake"
 ASKING = "the connection by which node_exporter is asked"
+VMS = " debian-12 ubuntu-22.04"
 DIFFERENCES = [
     Difference(ALL, "label", "node_network_info", NEWER, label="adminstate"),
     Difference("here? server-2024", "label", "node_disk_info", NEWER, label="rotational"),
@@ -202,20 +203,20 @@ DIFFERENCES = [
                "1.5 wrote it in small letters with underscores, newer ones as the driver says", label="label"),
     Difference("here? laptop-2019", "missing", "node_disk_.*", "newer ones leave zram out, as they do loop devices",
                device=r"zram\d+"),
-    Difference("here laptop-2019 server-2024 server-2011? server-2u", "missing",
+    Difference("here laptop-2019 server-2024 server-2011? server-2u" + VMS, "missing",
                "node_network_(address_assign_type|carrier_(up|down)_changes_total|device_id|dormant|flags|iface_.*"
                "|name_assign_type|net_dev_group|protocol_type)",
                "numbers of a device that no dashboard or rule asks for; what matters of its flags is adminstate"),
     Difference("here", "missing", "node_processes_threads_state",
                "each thread of each process would have to be read, and nobody asks for it"),
     Difference("here", "missing", "node_time_(clocksource|zone).*", "no dashboard or rule asks for it"),
-    Difference("here? laptop-2019 server-2u", "extra", "node_cpu_vulnerabilities_info", NEWER),
+    Difference("here? laptop-2019 server-2u" + VMS, "extra", "node_cpu_vulnerabilities_info", NEWER),
     Difference("here", "extra", "node_filesystem_mount_info", NEWER),
-    Difference("here? server-2024", "extra", "node_network_receive_nohandler_total", NEWER),
-    Difference("here? server-2024", "extra", "node_softnet_(flow_limit_count|received_rps)_total", NEWER),
+    Difference("here? server-2024" + VMS, "extra", "node_network_receive_nohandler_total", NEWER),
+    Difference("here? server-2024" + VMS, "extra", "node_softnet_(flow_limit_count|received_rps)_total", NEWER),
     Difference("here? server-2024", "extra", "node_pressure_irq_stalled_seconds_total", NEWER),
     Difference("here? laptop-2019", "extra", "node_os_support_end_timestamp_seconds", NEWER),
-    Difference("here laptop-2019 server-2024 server-2011", "extra", "node_netstat_.*",
+    Difference("here laptop-2019 server-2024 server-2011" + VMS, "extra", "node_netstat_.*",
                "a public dashboard asks for it; node_exporter gives it when told to"),
     Difference("server-2024", "missing", "node_memory_SomethingNew_bytes", "a field that is not in the agent's table"),
     Difference("laptop-2019", "missing", "node_cpu(_guest)?_seconds_total",
@@ -282,6 +283,11 @@ def test_a_server(lab):
 
 def test_an_old_server(lab):
     judge(lab, "server-2011", 195)
+
+
+def test_virtual_machines(lab):
+    judge(lab, "debian-12", 230)
+    judge(lab, "ubuntu-22.04", 230)
 
 
 def test_the_hardware_of_a_server(lab):
