@@ -9,6 +9,8 @@
 #include <fenwatch/conn.h>
 #include <fenwatch/text.h>
 
+#include "facts/facts.h"
+
 const char *const config_classes[] = {"server", "laptop", "blue-light", NULL};
 
 static int parse_sources(
@@ -110,6 +112,13 @@ const struct fw_option config_table[] = {
 		.type = FW_OPT_CUSTOM,
 		.offset = AT(sources),
 		.parse = parse_sources,
+	},
+	{
+		.name = "facts",
+		.help = "socket of the helper fenwatch-facts, which reads what takes root",
+		.type = FW_OPT_TEXT,
+		.offset = AT(facts),
+		.fallback = FACTS_SOCKET,
 	},
 	{
 		.name = "root",

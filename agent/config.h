@@ -34,6 +34,7 @@ struct config {
 		uint64_t keep_free_bytes;
 	} spool;
 	struct source_choice *sources; /* one for each of sources[] */
+	const char *facts;             /* socket of the helper for what needs root */
 	const char *root;
 	struct fw_arena arena; /* everything above lives here */
 };

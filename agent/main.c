@@ -109,6 +109,7 @@ static int command_print(const struct options *o, const struct config *config)
 	if (rc >= 0)
 		rc = machine_open(&machine, config->root, &err);
 	if (rc >= 0) {
+		machine.facts = config->facts;
 		struct sweep *sweep = sampler_once(&machine, plans, o->n_words == 0, &inventory);
 		print_sweep(sweep, &text);
 		fw_buf_append(&text, inventory.data, inventory.length);
@@ -145,6 +146,7 @@ static int command_explain(const struct options *o, const struct config *config)
 	struct source_plan *plans = plan_new();
 	plan_sources(config, NULL, plans);
 	int rc = machine_open(&machine, config->root, &err);
+	machine.facts = config->facts;
 	if (rc >= 0) {
 		rc = explain_words(o, plans, &machine, &text, &err);
 		machine_close(&machine);

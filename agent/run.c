@@ -501,6 +501,7 @@ static int open_state(struct agent *a, struct fw_err *err)
 	if (rc < 0)
 		return rc;
 	a->machine.var = config->data;
+	a->machine.facts = config->facts;
 	machine_id_read(&a->machine, &a->machine_id);
 	a->settings = settings_open(config->data);
 	a->spool_dir = fw_format("%s/spool", config->data);

@@ -26,6 +26,7 @@ struct machine {
 	bool recorded;         /* a tree, not this machine: no system calls, no children */
 	const char
 		*var; /* the agent's own data directory, for caches of slow sources; NULL: none */
+	const char *facts; /* socket of the helper for what needs root, facts/facts.h; NULL: none */
 	struct documents *documents; /* of a slow source that is being read; NULL: not wanted */
 	struct fw_buf text;          /* what machine_read read last */
 	int64_t now_ms;              /* wall time of this sweep */

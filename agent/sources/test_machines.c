@@ -158,6 +158,12 @@ static void test_two_sockets(void **state)
 	check_machine("server-2u");
 }
 
+static void test_disks(void **state)
+{
+	(void)state;
+	check_machine("storage-2016");
+}
+
 static void test_laptop(void **state)
 {
 	(void)state;
@@ -238,6 +244,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_modern_server),
 		cmocka_unit_test(test_old_server),
 		cmocka_unit_test(test_two_sockets),
+		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_laptop),
 		cmocka_unit_test(test_plain_vm),
 		cmocka_unit_test(test_ubuntu),

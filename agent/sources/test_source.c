@@ -45,6 +45,11 @@ void test_close(void)
 	assert_int_equal(test_remove_tree(folder), 0);
 }
 
+void test_keep_data(void)
+{
+	machine.var = folder;
+}
+
 void test_file(const char *name, const char *content)
 {
 	struct fw_err err;

@@ -6,6 +6,7 @@
 
 void test_open(const struct source *source);
 void test_close(void);
+void test_keep_data(void); /* from now on the machine has a folder for what the agent keeps */
 
 void test_file(const char *path, const char *text);
 void test_no_file(const char *path);

@@ -77,6 +77,17 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: {mountpoint} has no inodes left in about {time}",
 	},
 	{
+		.name = "DiskFailing",
+		.help = "The disk's own SMART says that it fails, or an NVMe device warns. Copy what "
+			"is on it and replace it.",
+		.severity = "critical",
+		.kind = RULE_SERIES,
+		.metric = "smartmon_device_smart_healthy",
+		.identity = "disk",
+		.limits = {BELOW, 1, 1, 0},
+		.summary = "{instance}: {disk} says that it is failing",
+	},
+	{
 		.name = "SecurityUpdatesPending",
 		.help = "Security updates that the package lists offer and that are not installed.",
 		.severity = "warning",

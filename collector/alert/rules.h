@@ -32,7 +32,7 @@ struct rule {
 		summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" are filled in */
 };
 
-#define RULES 9
+#define RULES 10
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */
