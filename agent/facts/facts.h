@@ -26,6 +26,7 @@
 #define FACTS_DISKS_LIMIT 128
 #define FACTS_LIBRARIES_LIMIT 256
 #define FACTS_SERVICES_LIMIT 256
+#define FACTS_SERIAL_BYTES 64
 
 enum facts_code {
 	FACTS_DISKS = 1,
@@ -88,7 +89,7 @@ static inline bool facts_links(const struct facts_libraries *all, size_t library
 enum facts_serial { SERIAL_SYSTEM, SERIAL_UUID, SERIAL_BOARD, SERIAL_CHASSIS, SERIALS };
 
 struct facts_serials {
-	char serial[SERIALS][64];
+	char serial[SERIALS][FACTS_SERIAL_BYTES];
 };
 
 /* Appends the answer's body. -ENOENT: there is no helper here; else what the helper

@@ -9,6 +9,8 @@
 
 #include <fenwatch/mem.h>
 
+#include "../sources/parse.h"
+
 #define CAP(name) (UINT64_C(1) << (name))
 
 const struct facts_limits facts_limits[FACTS_CODES] = {
@@ -77,17 +79,10 @@ static int read_serials(struct machine *m, struct fw_buf *body)
 		[SERIAL_CHASSIS] = "chassis_serial",
 	};
 	for (size_t i = 0; i < SERIALS; i++) {
-		char path[64];
-		const char *line;
+		char path[64], serial[FACTS_SERIAL_BYTES];
 		snprintf(path, sizeof path, "sys/class/dmi/id/%s", files[i]);
-		int rc = machine_read_line(m, path, &line);
-		if (rc == -EACCES)
-			return rc;
-		size_t length = rc < 0
-			? 0
-			: strnlen(line, sizeof((struct facts_serials *)0)->serial[0] - 1);
-		fw_buf_append(body, rc < 0 ? "" : line, length);
-		fw_buf_putc(body, '\0');
+		read_text(m, path, serial, sizeof serial);
+		fw_buf_append(body, serial, strlen(serial) + 1);
 	}
 	return 0;
 }

@@ -20,6 +20,8 @@
 
 #include <fenwatch/mem.h>
 
+#include "../facts/facts.h"
+
 static const struct metric metrics[] = {
 	{"node_dmi_info", FW_GAUGE, "", "What firmware says in words, value is always 1.", 0, 1},
 };
@@ -61,22 +63,42 @@ static bool has(struct machine *m, const char *path)
 #define DMI "sys/class/dmi/id"
 #define MODEL "sys/firmware/devicetree/base/model"
 
+/* Only root may read these; without the helper there are none. */
+static void read_serials(struct machine *m, struct facts_serials *out)
+{
+	const struct facts_request request = {.code = FACTS_SERIALS};
+	struct fw_buf body = {0};
+	*out = (struct facts_serials){0};
+	if (facts_ask(m, &request, &body, NULL) < 0 || facts_get_serials(&body, out) < 0)
+		*out = (struct facts_serials){0};
+	fw_buf_done(&body);
+}
+
 static void add_firmware(struct machine *m, struct hardware *h)
 {
 	static const struct {
 		const char *key, *files[6];
+		enum facts_serial serial; /* SERIALS: it has none */
 	} parts[] = {
-		{"bios", {"bios_vendor", "bios_version", "bios_date", "bios_release"}},
-		{"board", {"board_vendor", "board_name", "board_version"}},
-		{"chassis", {"chassis_vendor", "chassis_type", "chassis_version"}},
+		{"bios", {"bios_vendor", "bios_version", "bios_date", "bios_release"}, SERIALS},
+		{"board", {"board_vendor", "board_name", "board_version"}, SERIAL_BOARD},
+		{"chassis", {"chassis_vendor", "chassis_type", "chassis_version"}, SERIAL_CHASSIS},
 		{"system",
 			{"sys_vendor", "product_name", "product_version", "product_family",
-				"product_sku"}},
+				"product_sku"},
+			SERIAL_SYSTEM},
 	};
+	struct facts_serials serials = {0};
+	if (has(m, DMI))
+		read_serials(m, &serials);
 	for (size_t i = 0; has(m, DMI) && i < COUNT(parts); i++) {
 		document_item(h->inventory, parts[i].key);
 		for (const char *const *file = parts[i].files; *file; file++)
 			put_file(m, h, DMI, *file, *file);
+		if (parts[i].serial != SERIALS)
+			document_field(h->inventory, "serial", serials.serial[parts[i].serial]);
+		if (parts[i].serial == SERIAL_SYSTEM)
+			document_field(h->inventory, "uuid", serials.serial[SERIAL_UUID]);
 	}
 	char model[TEXT_BYTES];
 	if (!has(m, DMI) && read_text(m, MODEL, model, sizeof model)) {
@@ -363,7 +385,8 @@ const struct source source_hardware = {
 	.help = "An inventory of firmware, processors, memory, disks and network cards.",
 	.purpose =
 		"To know what there is, what is out of support, and what to replace a part with.",
-	.reads = "/sys/class/dmi, /proc/cpuinfo, /sys/block, /sys/class/net, /sys/devices/system",
+	.reads = "/sys/class/dmi, /proc/cpuinfo, /sys/block, /sys/class/net, /sys/devices/system; "
+		 "serial numbers through the helper fenwatch-facts",
 	.slow = true,
 	.every_s = 3600,
 	.timeout_s = 30,

@@ -1,0 +1,13 @@
+/* Files that were replaced while processes run the old ones, from one source to the
+ * other: libraries looks for them and keeps them in DATA/restarts, packages finds the
+ * fixes that they belong to. */
+#pragma once
+
+#include "../facts/facts.h"
+
+/* By the helper; without one the processes of this user alone, and `partial` says so. */
+int restarts_find(
+	struct machine *m, struct fw_buf *body, struct facts_libraries *out, struct fw_err *err);
+void restarts_keep(const struct machine *m, const struct fw_buf *body);
+/* What was kept last; of a recorded machine, what there is. Empty where nothing is known. */
+void restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out);
