@@ -60,17 +60,23 @@ static const struct metric metrics[] = {
 #define COLUMNS_LIMIT 256 /* of a table; the widest has 130 */
 #define TABLES_LIMIT 16   /* half of them of each file */
 
+static bool is_of(const struct metric *metric, const char *protocol, size_t length)
+{
+	const char *name = metric->name + PREFIX;
+	size_t i = 0;
+	while (i < length && name[i] != '\0' && name[i] == protocol[i])
+		i++;
+	return i == length && name[i] == '_';
+}
+
 /* The first of a protocol's metrics and the one behind its last. */
 static void find_protocol(const char *protocol, size_t length, size_t *first, size_t *end)
 {
 	size_t i = 0;
-	while (i < COUNT(metrics) &&
-		(strncmp(metrics[i].name + PREFIX, protocol, length) != 0 ||
-			metrics[i].name[PREFIX + length] != '_'))
+	while (i < COUNT(metrics) && !is_of(&metrics[i], protocol, length))
 		i++;
 	*first = i;
-	while (i < COUNT(metrics) && strncmp(metrics[i].name + PREFIX, protocol, length) == 0 &&
-		metrics[i].name[PREFIX + length] == '_')
+	while (i < COUNT(metrics) && is_of(&metrics[i], protocol, length))
 		i++;
 	*end = i;
 }

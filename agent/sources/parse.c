@@ -109,7 +109,7 @@ static bool has_key(const char *name, const char *key, size_t length)
 		char expected = key[i] == '(' ? '_' : key[i];
 		if (key[i] == ')')
 			continue;
-		if (*name++ != expected)
+		if (*name == '\0' || *name++ != expected)
 			return false;
 	}
 	return *name == '\0' || strcmp(name, "_bytes") == 0;
