@@ -40,7 +40,7 @@ static void ask(struct trace *trace, int64_t now_ms)
 {
 	int64_t moments[FORECAST_MOMENTS];
 	struct forecast_sample kept[FORECAST_MOMENTS];
-	struct forecast *f = &trace->told;
+	struct forecast *f = &trace->told, made = {0};
 	size_t n_moments = forecast_plan(now_ms, moments), n = 0;
 	for (size_t m = 0, i = 0; m < n_moments; m++) {
 		while (i < trace->n && trace->samples[i].at_ms < moments[m] - NEAR_MS)
@@ -49,8 +49,9 @@ static void ask(struct trace *trace, int64_t now_ms)
 			trace->samples[i].at_ms <= moments[m] + NEAR_MS)
 			kept[n++] = trace->samples[i++];
 	}
-	if (!forecast_make(kept, n, trace->size, now_ms, f) &&
-		(n == 0 || !forecast_stands(f, kept[n - 1].used, now_ms)))
+	forecast_make(kept, n, trace->size, now_ms, &made);
+	forecast_renew(f, &made, n ? kept[n - 1].used : 0, now_ms);
+	if (f->likely_ms == 0)
 		puts("silent");
 	else
 		printf("%" PRId64 " %" PRId64 " %" PRId64 " %zu %" PRId64 "\n", f->earliest_ms,

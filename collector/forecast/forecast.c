@@ -23,7 +23,7 @@
 #define LEAST_RISE 0.01   /* of the size, over a span */
 #define LEAST_SURGE 0.03  /* of the size, over hours */
 #define RECORD 0.0002     /* of the size: less breaks no mark */
-#define BEYOND_SWING 0.2  /* of the usual swing */
+#define BEYOND_SWING 0.5  /* of the usual swing */
 #define RECORD_SHARE 0.25 /* of the mean step of a rise */
 #define RECORDS 3         /* that a rise has at least */
 #define LARGEST_SHARE 0.5 /* of one step in a rise */
@@ -34,6 +34,7 @@
 #define ONE_OFF_DAYS 14   /* a rise of that length is no tooth of a saw */
 #define ONE_OFF_SHARE 0.7 /* of the rise that a tooth gives back at least */
 #define STANDS_MS (4 * DAY_MS)
+#define RECEDES 3 /* times as fast as time goes on */
 #define FULL 0.98 /* of the size: whoever says so is not wrong any more */
 #define SURGE_PARTS 12
 #define QUICKER 1.1 /* from week to week, at least */
@@ -236,7 +237,7 @@ static void widen(struct slope *slope, const struct rise *r)
 static bool guess_from(struct guess *g, const struct rise *r, double room, double reach)
 {
 	struct slope slope = slope_of(r->x, r->y, r->n);
-	if (slope.middle <= 0 || room / slope.middle > reach)
+	if (slope.low <= 0 || room / slope.middle > reach)
 		return false;
 	widen(&slope, r);
 	g->days[0] = room / slope.high;
@@ -393,6 +394,7 @@ static void tell(const struct work *w, const struct guess *g, struct forecast *o
 	for (size_t i = 0; i < w->n; i++)
 		out->samples += w->samples[i].at_ms >= from_ms;
 	out->span_ms = w->now_ms - from_ms;
+	out->made_ms = w->now_ms;
 	out->stands_until_ms = w->now_ms + (int64_t)fmin((double)out->span_ms / 4, STANDS_MS);
 	out->full = FULL * w->size;
 	out->stands_above = w->samples[w->n - 1].used - w->swing - TURN * w->size;
@@ -402,6 +404,22 @@ bool forecast_stands(const struct forecast *f, double used, int64_t now_ms)
 {
 	return f->likely_ms != 0 && used > f->stands_above &&
 		(now_ms <= f->stands_until_ms || used >= f->full);
+}
+
+void forecast_renew(struct forecast *told, const struct forecast *made, double used, int64_t now_ms)
+{
+	struct forecast before = *told;
+	if (made->likely_ms != 0)
+		*told = *made;
+	else if (!forecast_stands(told, used, now_ms))
+		*told = (struct forecast){0};
+	if (made->likely_ms == 0 || before.likely_ms == 0 || used <= before.stands_above)
+		return;
+	int64_t most_ms = before.likely_ms + RECEDES * (now_ms - before.made_ms);
+	if (told->likely_ms > most_ms)
+		told->likely_ms = most_ms;
+	if (told->earliest_ms > told->likely_ms)
+		told->earliest_ms = told->likely_ms;
 }
 
 bool forecast_make(const struct forecast_sample *samples, size_t n, double size, int64_t now_ms,

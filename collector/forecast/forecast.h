@@ -11,7 +11,7 @@
  *      usual.
  *   2. A fall that had no like before it and after it was somebody's clean-up:
  *      what lies before is lowered by it. Falls that come again are the usual
- *      swing, and only marks well beyond that swing are news.
+ *      swing, and a rise of less than half of that is none.
  *   3. Over the last one, two and three weeks: the mark must have been broken on
  *      at least three days, no single day may have brought half of the rise (that
  *      is a step: a migration, an installation), and it must not have rested for
@@ -19,7 +19,7 @@
  *      than it ever was, and hours where it leaves everything seen behind.
  *   4. The rise a day is the median of all slopes between two marks, the largest
  *      step taken as no more than the next largest. Its range is Sen's interval
- *      of 95 %, joined over the spans that hold.
+ *      of 95 %, which must lie above zero, joined over the spans that hold.
  *      Where each week was faster than the one before it, that goes on.
  *   5. No span is believed for more than a few times its own length.
  *
@@ -52,6 +52,7 @@ struct forecast {
 	int64_t earliest_ms, likely_ms, latest_ms; /* wall times */
 	size_t samples;                            /* what it rests on */
 	int64_t span_ms;
+	int64_t made_ms;
 	int64_t stands_until_ms; /* if nothing can be said then, it is over */
 	double stands_above;     /* below that much somebody has made room */
 	double full;             /* from that much on it stands in any case */
@@ -67,3 +68,9 @@ bool forecast_make(const struct forecast_sample *samples, size_t n, double size,
 /* Whether a forecast made before still stands where the data carry none now; a
  * zeroed one never does. */
 bool forecast_stands(const struct forecast *forecast, double used, int64_t now_ms);
+
+/* What is told after `made` (zeroed: nothing could be said) where `told` was told
+ * before. The moment comes nearer at once; unless room was made it moves off no more
+ * than a few times as fast as time goes on. */
+void forecast_renew(
+	struct forecast *told, const struct forecast *made, double used, int64_t now_ms);

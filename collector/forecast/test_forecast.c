@@ -251,6 +251,28 @@ static void test_what_was_told_stands_until_room_is_made(void **state)
 	assert_false(forecast_stands(&none, 999, NOW_MS));
 }
 
+static void test_the_moment_moves_off_slowly_unless_room_was_made(void **state)
+{
+	const int64_t hour_later_ms = NOW_MS + HOUR_MS;
+	struct forecast f, before, later;
+	(void)state;
+	assert_true(told(growing, 28, &f));
+	before = later = f;
+	later.likely_ms += 10 * DAY_MS;
+	forecast_renew(&before, &later, 900, hour_later_ms);
+	assert_int_equal(before.likely_ms, f.likely_ms + 3 * HOUR_MS);
+	before = f;
+	forecast_renew(&before, &later, 500, hour_later_ms); /* half of it is free again */
+	assert_int_equal(before.likely_ms, later.likely_ms);
+	before = later;
+	forecast_renew(&before, &f, 900, hour_later_ms);
+	assert_int_equal(before.likely_ms, f.likely_ms); /* nearer at once */
+	forecast_renew(&before, &(struct forecast){0}, 900, hour_later_ms);
+	assert_int_equal(before.likely_ms, f.likely_ms); /* it stands */
+	forecast_renew(&before, &(struct forecast){0}, 500, hour_later_ms);
+	assert_int_equal(before.likely_ms, 0);
+}
+
 static void test_the_plan_ascends_to_now(void **state)
 {
 	int64_t moments[FORECAST_MOMENTS];
@@ -281,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_one_wild_sample_changes_nothing),
 		cmocka_unit_test(test_more_room_is_later),
 		cmocka_unit_test(test_what_was_told_stands_until_room_is_made),
+		cmocka_unit_test(test_the_moment_moves_off_slowly_unless_room_was_made),
 		cmocka_unit_test(test_the_plan_ascends_to_now),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

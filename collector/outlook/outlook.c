@@ -68,8 +68,9 @@ struct outlook {
 	struct host *hosts; /* by the store's id */
 	size_t n_hosts;
 	struct round round;
-	bool busy, running;               /* the pool has the round; there is one */
-	int64_t next_round_ms, looked_ms; /* monotonic */
+	bool busy, running;    /* the pool has the round; there is one */
+	bool settled;          /* the first round after the start is over */
+	int64_t next_round_ms; /* monotonic */
 	void (*on_closed)(void *arg);
 	void *closed_arg;
 };
@@ -128,7 +129,6 @@ static struct told *add_told(struct host *host, const struct usage *usage)
 
 /* ---- what was found ---- */
 
-/* A forecast that the data no longer carry may stand for a while. */
 static void take_forecast(
 	struct host *host, const struct usage *usage, const struct forecast *made, int64_t now_ms)
 {
@@ -136,10 +136,7 @@ static void take_forecast(
 	if (!told)
 		told = add_told(host, usage);
 	told->used = usage->used;
-	if (made->likely_ms != 0)
-		told->forecast = *made;
-	else if (!forecast_stands(&told->forecast, usage->used, now_ms))
-		told->forecast = (struct forecast){0};
+	forecast_renew(&told->forecast, made, usage->used, now_ms);
 	told->known = told->forecast.likely_ms != 0;
 	host->is_shown |= told->known;
 	if (told->known && !told->shown) {
@@ -201,6 +198,7 @@ static void end_round(struct outlook *outlook)
 	fw_arena_done(&round->scratch);
 	*round = (struct round){.outlook = outlook};
 	outlook->running = false;
+	outlook->settled = true;
 }
 
 static void on_selected(uv_work_t *work, int status)
@@ -213,20 +211,6 @@ static void on_selected(uv_work_t *work, int status)
 		fw_log(FW_ERROR, "forecasts: series cannot be looked up: %s", round->err.text);
 		end_round(outlook);
 	}
-	fw_owner_drop(&outlook->owner);
-}
-
-static void on_read_done(uv_work_t *work, int status)
-{
-	struct round *round = FW_CONTAINER(work, struct round, work);
-	struct outlook *outlook = round->outlook;
-	(void)status;
-	outlook->busy = false;
-	if (round->rc < 0)
-		fw_log(FW_ERROR, "forecasts: a host's history cannot be read: %s", round->err.text);
-	else
-		take_history(outlook);
-	fw_arena_reset(&round->scratch);
 	fw_owner_drop(&outlook->owner);
 }
 
@@ -270,6 +254,25 @@ static bool next_host(struct round *round)
 		round->n_its++;
 	}
 	return true;
+}
+
+static void go_on(struct outlook *outlook);
+
+static void on_read_done(uv_work_t *work, int status)
+{
+	struct round *round = FW_CONTAINER(work, struct round, work);
+	struct outlook *outlook = round->outlook;
+	(void)status;
+	outlook->busy = false;
+	if (round->rc < 0)
+		fw_log(FW_ERROR, "forecasts: a host's history cannot be read: %s", round->err.text);
+	else
+		take_history(outlook);
+	fw_arena_reset(&round->scratch);
+	/* What was told before the start is told anew before anyone misses it. */
+	if (!outlook->settled && !outlook->owner.closing)
+		go_on(outlook);
+	fw_owner_drop(&outlook->owner);
 }
 
 static void go_on(struct outlook *outlook)

@@ -5,7 +5,8 @@
  *   fenwatch_filesystem_inodes_gone_...: the same of inodes
  *
  * absent where the data carry no forecast, written once a minute where they do.
- * Every hour all hosts are gone through, two a second at most. A host's history
+ * Every hour all hosts are gone through, two a second at most; the first time without
+ * a pause, so that alerts of before the start go on. A host's history
  * is read on the pool when there is a forecast of it or one of its filesystems has
  * moved by half a percent since it was last read, and after six hours in any case;
  * other hosts cost a look at their newest values. Main thread.
