@@ -401,6 +401,11 @@ void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void
 	}
 }
 
+const char *apt_native(const struct apt *a)
+{
+	return a->native;
+}
+
 const char *apt_installed(const struct apt *a, const char *name, const char *arch)
 {
 	const struct package *p = find_package(a, name, arch);

@@ -82,6 +82,7 @@ void apt_summarise(const struct apt *a, struct apt_summary *out);
 void apt_inventory(const struct apt *a, struct document *out);
 void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void *arg), void *arg);
 /* The installed version, or NULL. */
+const char *apt_native(const struct apt *a); /* the architecture that dpkg is of */
 const char *apt_installed(const struct apt *a, const char *name, const char *arch);
 
 /* The kernel that the next start will run, where it is another than the running one. */

@@ -6,6 +6,7 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/versions.h>
 
+#include "aptrestarts.h"
 #include "patches.h"
 
 struct giving {
@@ -87,6 +88,17 @@ static void carry_on(const struct patch_before *before, void *arg)
 	}
 }
 
+/* dpkg names the files of most packages without an architecture. */
+static void on_restart(const struct aptrestart *restart, void *arg)
+{
+	struct giving *g = arg;
+	const char *arch = restart->arch[0] ? restart->arch : apt_native(g->apt);
+	const char *version = apt_installed(g->apt, restart->package, arch);
+	if (version)
+		patches_add_unrestarted(g->out, restart->package, arch, version,
+			restart->installed_s, restart->services);
+}
+
 void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes *from)
 {
 	struct giving g = {.apt = a, .from = from, .out = patches_begin(m, from->made_from)};
@@ -101,6 +113,7 @@ void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes
 	if (from->kernel && !g.has_kernel)
 		patches_add_unfinished(g.out, from->kernel->package, from->kernel->arch,
 			from->kernel->version, from->kernel_s);
+	aptrestarts_each(m, from->replaced, on_restart, &g);
 	patches_add_proof(g.out, "apt", from->why, from->fetched_s, 0);
 	patches_end(g.out, m);
 	fw_free(g.reboot_packages);

@@ -2,12 +2,14 @@
  *
  * What waits for a reboot is the kernel that is installed beside the running one, and on
  * Ubuntu what /run/reboot-required.pkgs names. Others of Debian's packages do not say
- * so, and are done when they are installed.
+ * so: they are done when they are installed and no process runs a file of theirs that
+ * was replaced.
  */
 #pragma once
 
 #include "../source.h"
 #include "apt.h"
+#include "restarts.h"
 
 struct aptfixes {
 	const struct apt_summary *before; /* of the read before; NULL: there was none */
@@ -15,8 +17,9 @@ struct aptfixes {
 	bool reboot_flag;                 /* /run/reboot-required is there */
 	const char *why;                  /* the lists prove nothing; NULL: they do */
 	int64_t fetched_s;
-	const struct apt_kernel *kernel; /* waits for a reboot; NULL: none */
-	int64_t kernel_s;                /* since when; 0: nothing tells */
+	const struct apt_kernel *kernel;        /* waits for a reboot; NULL: none */
+	int64_t kernel_s;                       /* since when; 0: nothing tells */
+	const struct facts_libraries *replaced; /* files that are still run */
 };
 
 void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes *from);

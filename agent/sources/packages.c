@@ -20,6 +20,7 @@
 #include "apt.h"
 #include "aptcache.h"
 #include "aptfixes.h"
+#include "aptrestarts.h"
 
 enum {
 	UPGRADES,
@@ -51,7 +52,8 @@ static const struct metric metrics[] = {
 		"Node reboot is required for software updates.", 0, 1},
 	[REBOOT_SINCE] = {"fenwatch_reboot_required_since_timestamp_seconds", FW_GAUGE, "seconds",
 		"Since when a reboot is required, by what tells so: flag (/run/reboot-required) or "
-		"kernel (a newer one is installed than runs).",
+		"kernel (a newer one is installed than runs) or libraries (the first process runs "
+		"files that were replaced).",
 		3, 1},
 	[PENDING] = {"fenwatch_patch_pending", FW_GAUGE, "",
 		"Updates that are not installed, held ones included.", 0, 1},
@@ -72,6 +74,9 @@ struct packages {
 	int64_t fetched_ms;
 	bool old; /* fetched too long ago */
 	struct apt_outcome outcome;
+	struct fw_buf
+		restarts; /* files that were replaced and are still run; as restarts.h has it */
+	struct facts_libraries replaced;
 	struct apt_outcome before; /* of the read before, and of which files */
 	uint64_t before_fingerprint;
 	bool has_before;
@@ -154,6 +159,8 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	for (size_t i = 0; i < COUNT(running); i++)
 		if (machine_read_line(m, running[i], &line) == 0)
 			mix(p, line, strlen(line));
+	restarts_load(m, &p->restarts, &p->replaced);
+	mix(p, p->restarts.data, p->restarts.length);
 	int rc = machine_list(m, LISTS, on_list, p);
 	p->fetched_ms = find_fetch_ms(m);
 	p->old = m->now_ms - p->fetched_ms > OLD_MS;
@@ -275,6 +282,7 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 		.kernel_s = p->outcome.kernel_s,
 		.why = why_unproven(p),
 		.fetched_s = p->fetched_ms / 1000,
+		.replaced = &p->replaced,
 	};
 	struct document *inventory = document_begin(m, "packages");
 	document_made_from(inventory, p->fingerprint);
@@ -329,18 +337,42 @@ static void add_unless_unproven(
 		sweep_add_plain(out, &metrics[metric], count);
 }
 
+static void on_restart(const struct aptrestart *restart, void *arg)
+{
+	int64_t *since_s = arg;
+	if (restart->in_init && (*since_s == 0 || restart->installed_s < *since_s))
+		*since_s = restart->installed_s;
+}
+
+/* Since when the first process runs a file that was replaced, and of whose package
+ * dpkg knows when; 0: it does not. */
+static int64_t find_init_s(const struct packages *p, struct machine *m)
+{
+	int64_t since_s = 0;
+	bool any = false;
+	for (size_t i = 0; i < p->replaced.n; i++)
+		any |= p->replaced.library[i].in_init;
+	if (any)
+		aptrestarts_each(m, &p->replaced, on_restart, &since_s);
+	return since_s;
+}
+
 static void add_reboot(const struct packages *p, struct machine *m, struct sweep *out)
 {
 	struct machine_file file;
+	int64_t init_s = find_init_s(p, m);
 	bool flag = machine_stat(m, "run/reboot-required", &file) == 0 ||
 		machine_stat(m, "var/run/reboot-required", &file) == 0;
-	sweep_add_plain(out, &metrics[REBOOT], flag || p->outcome.newer_kernel);
+	sweep_add_plain(out, &metrics[REBOOT], flag || p->outcome.newer_kernel || init_s);
 	if (flag)
 		sweep_add(out, &metrics[REBOOT_SINCE], file.mtime_ms,
 			SWEEP_LABELS("detector", "flag"));
 	if (p->outcome.newer_kernel && p->outcome.kernel_s)
 		sweep_add(out, &metrics[REBOOT_SINCE], p->outcome.kernel_s * 1000,
 			SWEEP_LABELS("detector", "kernel"));
+	if (init_s)
+		sweep_add(out, &metrics[REBOOT_SINCE], init_s * 1000,
+			SWEEP_LABELS("detector", "libraries"));
 }
 
 static void add_all(const struct packages *p, struct machine *m, struct sweep *out)
@@ -385,6 +417,7 @@ static int read_packages(void *state, struct machine *m, struct sweep *out, stru
 	}
 	if (rc == 0)
 		add_all(p, m, out);
+	fw_buf_done(&p->restarts);
 	fw_arena_done(&p->text);
 	fw_free(p);
 	return rc;

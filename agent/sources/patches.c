@@ -146,8 +146,9 @@ void patches_add(struct patches *t, const struct patch *patch)
 	put(t, "replaces", patch->replaces);
 }
 
-bool patches_add_unfinished(
-	struct patches *t, const char *name, const char *arch, const char *version, int64_t waits_s)
+/* `services` is NULL where the whole machine has to be restarted. */
+static bool add_waiting(struct patches *t, const char *name, const char *arch, const char *version,
+	int64_t waits_s, const char *services)
 {
 	if (!t)
 		return false;
@@ -162,12 +163,25 @@ bool patches_add_unfinished(
 	put(t, "source", e ? e->fields[SOURCE] : "");
 	put(t, "origin", e ? e->fields[ORIGIN] : "");
 	put(t, "class", e ? e->fields[CLASS] : "unknown");
-	put(t, "needs", "reboot");
+	put(t, "needs", services ? "restart" : "reboot");
+	put(t, "services", services);
 	put(t, "state", "unfinished");
 	for (size_t i = LISTED; e && i <= RELEASED; i++)
 		put(t, names[i], e->fields[i]);
 	put_time(t, "waits", waits_s);
 	return true;
+}
+
+bool patches_add_unfinished(
+	struct patches *t, const char *name, const char *arch, const char *version, int64_t waits_s)
+{
+	return add_waiting(t, name, arch, version, waits_s, NULL);
+}
+
+bool patches_add_unrestarted(struct patches *t, const char *name, const char *arch,
+	const char *version, int64_t waits_s, const char *services)
+{
+	return add_waiting(t, name, arch, version, waits_s, services);
 }
 
 void patches_each_before(

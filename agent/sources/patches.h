@@ -7,9 +7,11 @@
  *   source, origin         of the candidate
  *   class                  security, bugfix, feature or unknown; where nobody tells the
  *                          last two apart from a bugfix, bugfix
- *   needs                  reboot, where the fix is not done without one
+ *   needs                  reboot, or restart of what runs it, where the fix is not done
+ *                          without
+ *   services               those to restart: units, "sessions" of people
  *   state                  pending, held, phased, or unfinished: installed, and the
- *                          reboot that it needs has not happened
+ *                          reboot or restart that it needs has not happened
  *   listed                 date (Unix seconds) of the newest index of its origin known
  *                          here that did not yet list the candidate; missing where the
  *                          first one read had it already
@@ -67,6 +69,9 @@ void patches_add(struct patches *t, const struct patch *patch);
  * stands in the table before, unless a newer candidate is pending. True: it was given. */
 bool patches_add_unfinished(struct patches *t, const char *name, const char *arch,
 	const char *version, int64_t waits_s);
+/* The same of what waits for a restart of services alone. */
+bool patches_add_unrestarted(struct patches *t, const char *name, const char *arch,
+	const char *version, int64_t waits_s, const char *services);
 /* After all that is pending has been added. */
 void patches_each_before(
 	struct patches *t, void (*each)(const struct patch_before *before, void *arg), void *arg);

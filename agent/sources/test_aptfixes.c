@@ -278,6 +278,64 @@ static void test_a_library_that_asks_for_a_reboot(void **state)
 	expect(place, "");
 }
 
+#define SSL "usr/lib/x86_64-linux-gnu/libssl.so.3"
+
+/* A fix is not at work while a service runs the old library. */
+static void test_a_library_that_a_service_still_runs(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1.21", "libssl3", "3.0.1", "nginx", "1.22"));
+	publish(place, FIRST, PAIRS("libssl3", "3.0.1"));
+	read_again(place);
+	publish(place, SECOND, PAIRS("libssl3", "3.0.2"));
+	read_again(place);
+	install(place, PAIRS("dpkg", "1.21", "libssl3", "3.0.2", "nginx", "1.22"));
+	put(place, "var/lib/dpkg/info/libssl3:amd64.list", "/.\n/" SSL "\n");
+	put(place, "var/lib/dpkg/info/nginx.list", "/.\n/usr/sbin/nginx\n");
+	put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL " (deleted)\n");
+	put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
+	read_again(place);
+	assert_non_null(strstr(place->table,
+		"+libssl3:amd64\tinstalled=3.0.2\tcandidate=3.0.2\tsource=libssl3\t" ORIGIN
+		"needs=restart\tservices=nginx.service\tstate=unfinished\t"
+		"listed="));
+	put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL "\n");
+	read_again(place);
+	assert_null(strstr(place->table, "unfinished"));
+}
+
+/* A detector says since when a reboot is required. */
+static bool waits_for(const struct place *place, const char *detector)
+{
+	const struct fw_schema *schema = sweep_schema(place->sweep);
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+		if (strcmp(sweep_metric(place->sweep, i)->name,
+			    "fenwatch_reboot_required_since_timestamp_seconds") == 0 &&
+			strcmp(schema->columns[i].labels[0].value, detector) == 0 &&
+			sweep_cells(place->sweep)[i] != FW_ABSENT)
+			return true;
+	return false;
+}
+
+/* Replaced before there was a table: dpkg's own file of it, without /usr and an architecture. */
+static void test_the_first_process_runs_what_was_replaced(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1.21", "libc6", "2.36-9+deb12u9"));
+	publish(place, FIRST, PAIRS("libc6", "2.36-9+deb12u9"));
+	put(place, "var/lib/dpkg/info/libc6.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
+	put(place, "proc/1/maps",
+		"1-2 r-xp 0 08:01 9 /usr/lib/x86_64-linux-gnu/libc.so.6 (deleted)\n");
+	put(place, "proc/1/cgroup", "0::/init.scope\n");
+	read_again(place);
+	assert_non_null(
+		strstr(place->table, "needs=restart\tservices=init.scope\tstate=unfinished"));
+	assert_true(waits_for(place, "libraries"));
+	put(place, "proc/1/maps", "1-2 r-xp 0 08:01 9 /usr/lib/x86_64-linux-gnu/libc.so.6\n");
+	read_again(place);
+	assert_false(waits_for(place, "libraries"));
+}
+
 static void test_what_proves_nothing(void **state)
 {
 	struct place *place = *state;
@@ -308,6 +366,8 @@ int main(void)
 		CASE(test_a_kernel_is_done_when_it_runs),
 		CASE(test_a_kernel_installed_before_we_came),
 		CASE(test_a_library_that_asks_for_a_reboot),
+		CASE(test_a_library_that_a_service_still_runs),
+		CASE(test_the_first_process_runs_what_was_replaced),
 		CASE(test_what_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
