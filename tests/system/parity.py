@@ -194,6 +194,7 @@ class Difference:
 ALL = "here laptop-2019 server-2024 server-2011 server-2u debian-12 ubuntu-22.04"
 NEWER = "node_exporter 1.5 has not got it, newer ones have"
 HARMLESS = "asking would wake it, or keep it awake"
+ROOT = "only root may read it; it goes into the inventory, not into series"
 ASKING = "the connection by which node_exporter is asked"
 VMS = " debian-12 ubuntu-22.04"
 DIFFERENCES = [
@@ -201,6 +202,10 @@ DIFFERENCES = [
     Difference("here? server-2024", "label", "node_disk_info", NEWER, label="rotational"),
     Difference("here? laptop-2019 server-2u", "label", "node_hwmon_sensor_label",
                "1.5 wrote it in small letters with underscores, newer ones as the driver says", label="label"),
+    Difference("here? server-2u", "label", "node_dmi_info", ROOT, label="board_serial"),
+    Difference("here? server-2u?", "label", "node_dmi_info", ROOT, label="chassis_serial"),
+    Difference("here? server-2u", "label", "node_dmi_info", ROOT, label="product_serial"),
+    Difference("here? server-2u", "label", "node_dmi_info", ROOT, label="product_uuid"),
     Difference("here? laptop-2019", "missing", "node_disk_.*", "newer ones leave zram out, as they do loop devices",
                device=r"zram\d+"),
     Difference("here laptop-2019 server-2024 server-2011? server-2u" + VMS, "missing",
