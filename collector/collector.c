@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence, outlook, API.
- * Closing, each when the one before has ended: API, ingest, outlook, presence, alerts;
+/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence,
+ * patch, outlook, API.
+ * Closing, each when the one before has ended: API, ingest, outlook, presence, patch, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
  * The store's writer reaches the main thread through `news`: it only sets flags
@@ -30,6 +31,7 @@
 #include "forget.h"
 #include "inventory.h"
 #include "outlook.h"
+#include "patch.h"
 #include "presence.h"
 #include "records.h"
 #include "state.h"
@@ -68,6 +70,7 @@ struct collector {
 	struct ingest *ingest;
 	struct presence *presence;
 	struct outlook *outlook;
+	struct patch *patch;
 	struct api *api;
 };
 
@@ -92,6 +95,10 @@ static void close_next(void *arg)
 		struct presence *presence = c->presence;
 		c->presence = NULL;
 		presence_close(presence, close_next, c);
+	} else if (c->patch) {
+		struct patch *patch = c->patch;
+		c->patch = NULL;
+		patch_close(patch, close_next, c);
 	} else if (c->alerts) {
 		struct alerts *alerts = c->alerts;
 		c->alerts = NULL;
@@ -282,6 +289,19 @@ static void on_need_document(const uint8_t agent[16], const char *kind, void *ar
 		ingest_need_document(c->ingest, agent, kind);
 }
 
+static void on_document_changed(uint32_t host, const char *kind, void *arg)
+{
+	struct collector *c = arg;
+	if (c->patch && strcmp(kind, "patches") == 0)
+		patch_changed(c->patch, host);
+}
+
+static const char *on_alert_detail(const char *rule, const char *instance, void *arg)
+{
+	struct collector *c = arg;
+	return c->patch ? patch_detail(c->patch, rule, instance) : "";
+}
+
 static void on_housekeeping(uv_timer_t *timer)
 {
 	struct collector *c = FW_CONTAINER(timer, struct collector, housekeeping);
@@ -332,8 +352,10 @@ static int take_lock(struct collector *c, struct fw_err *err)
 
 static int open_inventory(struct collector *c, struct fw_err *err)
 {
-	const struct inventory_config config = {
-		.state = c->state, .on_need = on_need_document, .arg = c};
+	const struct inventory_config config = {.state = c->state,
+		.on_need = on_need_document,
+		.on_changed = on_document_changed,
+		.arg = c};
 	return inventory_open(&c->inventory, &config, err);
 }
 
@@ -389,6 +411,7 @@ static int open_alerts(struct collector *c, struct fw_err *err)
 		.external_url = c->config->api.external_url,
 		.options = &c->config->alerts,
 		.is_expected = is_expected,
+		.on_detail = on_alert_detail,
 		.arg = c,
 	};
 	return alert_open(&c->alerts, &config, err);
@@ -426,6 +449,21 @@ static void open_outlook(struct collector *c)
 	c->outlook = outlook_open(&config);
 }
 
+static int open_patch(struct collector *c, struct fw_err *err)
+{
+	const struct patch_config config = {
+		.loop = &c->loop,
+		.dir = c->config->data,
+		.state = c->state,
+		.inventory = c->inventory,
+		.store = c->store,
+		.options = &c->config->patches,
+		.on_series = on_new_series,
+		.arg = c,
+	};
+	return patch_open(&c->patch, &config, err);
+}
+
 static int on_forget(const char *name, struct fw_err *err, void *arg)
 {
 	const struct collector *c = arg;
@@ -437,6 +475,7 @@ static int on_forget(const char *name, struct fw_err *err, void *arg)
 		.inventory = c->inventory,
 		.presence = c->presence,
 		.outlook = c->outlook,
+		.patch = c->patch,
 	};
 	return forget_host(&parts, name, err);
 }
@@ -454,6 +493,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.alerts = c->alerts,
 		.ingest = c->ingest,
 		.inventory = c->inventory,
+		.patch = c->patch,
 		.on_forget = on_forget,
 		.arg = c,
 	};
@@ -480,6 +520,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = presence_open(&c->presence, &c->loop, c->store, c->state,
 			&c->config->alerts.absence, err);
+	if (rc == 0)
+		rc = open_patch(c, err);
 	if (rc == 0)
 		open_outlook(c);
 	if (rc == 0)

@@ -313,6 +313,13 @@ const struct fw_option config_table[] = {
 		.section = alert_absence_table,
 	},
 	{
+		.name = "patches",
+		.help = "what the patch clock goes by",
+		.type = FW_OPT_SECTION,
+		.offset = AT(patches),
+		.section = patch_option_table,
+	},
+	{
 		.name = "settings",
 		.help = "what agents are told, CLASS: {interval, spool, sources_on, sources_off}; what "
 			"stands in an agent's own file wins",

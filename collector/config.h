@@ -13,6 +13,7 @@
 
 #include "alert.h"
 #include "ingest.h"
+#include "patch.h"
 
 #define CONFIG_PATH "/etc/fenwatch/collector.yml"
 
@@ -47,6 +48,7 @@ struct config {
 		bool any_age;
 	} store;
 	struct alert_options alerts; /* feeds, builtin_rules and absence */
+	struct patch_options patches;
 	struct config_settings settings;
 	struct {
 		bool five_minute, hour, rules, registers, remote_write;

@@ -11,6 +11,7 @@
 #include "enrol.h"
 #include "inventory.h"
 #include "outlook.h"
+#include "patch.h"
 #include "presence.h"
 #include "state.h"
 #include "store.h"
@@ -30,6 +31,8 @@ static int forget_number(const struct forget *parts, uint32_t id, struct fw_err 
 	int rc = inventory_forget(parts->inventory, id, err);
 	if (rc == 0)
 		rc = presence_forget(parts->presence, id, err);
+	if (rc == 0)
+		rc = patch_forget(parts->patch, id, err);
 	if (rc == 0)
 		rc = state_run(
 			parts->state, err, "DELETE FROM record WHERE host = ?", "i", (int64_t)id);

@@ -14,6 +14,7 @@ struct alerts;
 struct enrol;
 struct inventory;
 struct outlook;
+struct patch;
 struct presence;
 struct state;
 struct store;
@@ -26,6 +27,7 @@ struct forget {
 	struct inventory *inventory;
 	struct presence *presence;
 	struct outlook *outlook;
+	struct patch *patch;
 };
 
 /* -ENOENT: nothing is known of such a host. */

@@ -34,6 +34,8 @@ struct alert_config {
 						or the next alert_reload is done */
 	/* Whether this agent is still to be heard of; what is not may be silent. NULL: all are. */
 	bool (*is_expected)(const uint8_t agent[16], void *arg);
+	/* What a rule's summary may say beside its series, "" for nothing. NULL: never any. */
+	const char *(*on_detail)(const char *rule, const char *instance, void *arg);
 	void *arg;
 };
 

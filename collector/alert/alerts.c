@@ -79,11 +79,15 @@ void alert_free(struct alert *alert)
 }
 
 /* Raised alerts keep the text they were raised with. */
-static void describe(struct alert *alert, double value)
+static void describe(struct alerts *alerts, struct alert *alert, double value)
 {
+	const struct alert_config *config = &alerts->config;
 	if (!alert->rule || alert->rule->kind == RULE_RAISED)
 		return;
-	char *summary = rule_summary(alert->rule, &alert->episode.labels, value);
+	const char *detail = config->on_detail
+		? config->on_detail(alert->rule->name, alert->episode.instance, config->arg)
+		: "";
+	char *summary = rule_summary(alert->rule, &alert->episode.labels, value, detail);
 	const struct notice_pair annotations[] = {
 		{"description", alert->rule->help},
 		{"summary", summary},
@@ -115,7 +119,7 @@ static int write_change(struct alerts *alerts, struct alert *alert, struct fw_er
 {
 	if (alert->change == CHANGE_DROPPED)
 		return 0;
-	describe(alert, alert->wanted.value);
+	describe(alerts, alert, alert->wanted.value);
 	struct episode episode = alert->episode;
 	episode.life = alert->wanted;
 	if (alert->change == CHANGE_RESOLVED)
@@ -304,6 +308,7 @@ void alert_wake(struct alerts *alerts)
 /* ---- what is open ---- */
 
 struct gathering {
+	struct alerts *alerts;
 	struct fw_arena *arena;
 	struct alert_view *views;
 	size_t n;
@@ -329,7 +334,7 @@ static void on_gathered(struct alert *alert, void *arg)
 {
 	struct gathering *g = arg;
 	const struct episode *episode = &alert->episode;
-	describe(alert, episode->life.value);
+	describe(g->alerts, alert, episode->life.value);
 	g->views[g->n++] = (struct alert_view){
 		.key = fw_arena_strdup(g->arena, episode->key),
 		.rule = fw_arena_strdup(g->arena, episode->rule),
@@ -373,7 +378,7 @@ int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view 
 	struct fw_err *err)
 {
 	(void)err;
-	struct gathering g = {.arena = arena};
+	struct gathering g = {.alerts = alerts, .arena = arena};
 	each_alert(alerts, on_counted, &g);
 	g.views = fw_arena_alloc(arena, (g.n + 1) * sizeof *g.views);
 	g.n = 0;

@@ -106,6 +106,52 @@ const struct rule rules[RULES] = {
 		.summary = "{instance} needs a reboot",
 	},
 	{
+		.name = "PatchOverdue",
+		.help = "So many fixes that Cyber Essentials asks for within 14 days of their release "
+			"are not in force: not installed, or waiting for a restart. 'fenwatch patches "
+			"HOST' lists each with its due date. Install them and restart what they need.",
+		.severity = "critical",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_patch_overdue",
+		.label = "policy",
+		.value = "ce14",
+		.identity = "policy",
+		.limits = {ABOVE, 0, 0, 5 * MINUTE_MS},
+		.summary = "{instance}: fixes overdue: {value}{detail}",
+	},
+	{
+		.name = "RebootOverdue",
+		.help = "A restart of the machine has been required for so many days; until then its "
+			"fixes are not in force. Plan the restart.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_reboot_required_since_timestamp_seconds",
+		.is_age = true,
+		.identity = "detector",
+		.limits = {ABOVE, 7, 7, MINUTE_MS},
+		.summary = "{instance} has needed a reboot for {value} days (by its {detector})",
+	},
+	{
+		.name = "OperatingSystemUnsupported",
+		.help = "No more fixes come for its operating system. Upgrade it; or buy extended "
+			"support and name the host in 'patches: {paid_support: [...]}'.",
+		.severity = "critical",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_os_supported",
+		.limits = {BELOW, 1, 1, 5 * MINUTE_MS},
+		.summary = "{instance}: its operating system is past its support{detail}",
+	},
+	{
+		.name = "PatchSourceUnproven",
+		.help = "Its patch level cannot be told, so it counts as not compliant. See that its "
+			"package lists are refreshed daily and can be read.",
+		.severity = "warning",
+		.kind = RULE_SERIES,
+		.metric = "fenwatch_patch_proven",
+		.limits = {BELOW, 1, 1, 60 * MINUTE_MS},
+		.summary = "{instance}: its patch level is not proven{detail}",
+	},
+	{
 		.name = "SystemdUnitFailed",
 		.help = "A unit is in state failed. 'systemctl status' and the journal say why.",
 		.severity = "warning",
@@ -156,7 +202,7 @@ static void put_time(struct fw_buf *out, double seconds)
 }
 
 static void fill_gap(struct fw_buf *out, const char *name, size_t length,
-	const struct pairs *labels, double value)
+	const struct pairs *labels, double value, const char *detail)
 {
 	char copy[64];
 	snprintf(copy, sizeof copy, "%.*s", (int)length, name);
@@ -166,13 +212,18 @@ static void fill_gap(struct fw_buf *out, const char *name, size_t length,
 		fw_buf_printf(out, "%.1f %%", value * 100);
 	else if (strcmp(copy, "time") == 0)
 		put_time(out, value);
+	else if (strcmp(copy, "detail") == 0)
+		fw_buf_printf(out, "%s%s", *detail ? ": " : "", detail);
 	else
 		fw_buf_puts(out, pairs_get(labels, copy));
 }
 
-char *rule_summary(const struct rule *rule, const struct pairs *labels, double value)
+char *rule_summary(
+	const struct rule *rule, const struct pairs *labels, double value, const char *detail)
 {
 	struct fw_buf out = {0};
+	if (rule->is_age)
+		value = (double)(int64_t)value;
 	for (const char *at = rule->summary; *at;) {
 		size_t plain = strcspn(at, "{");
 		fw_buf_append(&out, at, plain);
@@ -180,7 +231,7 @@ char *rule_summary(const struct rule *rule, const struct pairs *labels, double v
 		if (*at == '\0')
 			break;
 		size_t gap = strcspn(at, "}");
-		fill_gap(&out, at + 1, gap - 1, labels, value);
+		fill_gap(&out, at + 1, gap - 1, labels, value, detail);
 		at += gap + 1;
 	}
 	char *text = fw_strdup((const char *)out.data);

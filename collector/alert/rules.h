@@ -26,13 +26,14 @@ struct rule {
 	const char *metric, *divisor, *unless;
 	const char *label, *value; /* the metric must have this one too */
 	bool ahead;                /* the metric is a moment, in seconds since 1970 */
+	bool is_age;               /* so it is, and how many days ago it was is what counts */
 	const char *identity;      /* the label that tells its alerts on one host apart, or NULL */
 	struct limits limits;
-	const char *
-		summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" are filled in */
+	const char *summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" and
+				"{detail}" are filled in */
 };
 
-#define RULES 10
+#define RULES 14
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */
@@ -45,5 +46,7 @@ struct alert_rule_option {
 const struct rule *rule_find(const char *name);
 /* Fills all of RULES with defaults, then with what the options say. */
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES]);
-/* What an engineer reads: the rule's summary with its gaps filled; the caller frees it. */
-char *rule_summary(const struct rule *rule, const struct pairs *labels, double value);
+/* What an engineer reads: the rule's summary with its gaps filled; the caller frees it.
+ * `detail` follows a colon, where there is any. */
+char *rule_summary(
+	const struct rule *rule, const struct pairs *labels, double value, const char *detail);

@@ -134,11 +134,19 @@ struct place {
 	struct alert_options options;
 	struct fw_arena arena;
 	bool (*is_expected)(const uint8_t agent[16], void *arg);
+	bool has_detail;
 	size_t web01, avail; /* a host, and its column of free space */
 };
 
 static const struct fw_label root_fs[] = {
 	{"device", "/dev/sda1"}, {"fstype", "ext4"}, {"mountpoint", "/"}};
+
+static const char *on_detail(const char *rule, const char *instance, void *arg)
+{
+	(void)arg;
+	assert_string_equal(instance, "web01");
+	return strcmp(rule, "PatchOverdue") == 0 ? "openssl (DSA-5532-1)" : "";
+}
 
 static void open_alerts(struct place *place)
 {
@@ -150,6 +158,7 @@ static void open_alerts(struct place *place)
 		.estate = "e",
 		.options = &place->options,
 		.is_expected = place->is_expected,
+		.on_detail = place->has_detail ? on_detail : NULL,
 	};
 	if (alert_open(&place->alerts, &config, &err) < 0)
 		fail_msg("%s", err.text);
@@ -314,6 +323,42 @@ static void test_a_hold_is_pending_first(void **arg)
 	assert_int_equal(view->state, ALERT_PENDING);
 	run_for(place, 150);
 	assert_int_equal(with_free(place, 9 * GIB)->state, ALERT_FIRING);
+}
+
+/* As days, whatever the number in the series. */
+static void test_a_time_is_judged_by_its_age(void **arg)
+{
+	struct place *place = *arg;
+	static const struct fw_label flag[] = {{"detector", "flag"}};
+	int64_t week_s = fw_wall_ms() / 1000 - 7 * 86400;
+	size_t since = add_column(&place->store, place->web01,
+		"fenwatch_reboot_required_since_timestamp_seconds", flag, 1, week_s + 60);
+	with_free(place, 50 * GIB);
+	assert_null(find(place, "RebootOverdue"));
+	place->store.cells[place->web01][since] = week_s - 86460;
+	with_free(place, 50 * GIB);
+	assert_string_equal(annotation(find(place, "RebootOverdue"), "summary"),
+		"web01 has needed a reboot for 8 days (by its flag)");
+}
+
+/* Series that are made here may begin long after the agent's, which are known by then. */
+static void test_series_of_the_collectors_own_are_found(void **arg)
+{
+	struct place *place = *arg;
+	static const struct fw_label ce14[] = {{"policy", "ce14"}};
+	static const struct fw_label ncsc5[] = {{"policy", "ncsc5"}};
+	close_alerts(place);
+	place->has_detail = true;
+	open_alerts(place);
+	with_free(place, 50 * GIB);
+	add_column(&place->store, place->web01, "fenwatch_patch_overdue", ncsc5, 1, 9);
+	add_column(&place->store, place->web01, "fenwatch_patch_overdue", ce14, 1, 3);
+	with_free(place, 50 * GIB);
+	assert_null(find(place, "PatchOverdue")); /* the control */
+	alert_look_again(place->alerts, place->store.hosts[place->web01].id);
+	with_free(place, 50 * GIB);
+	assert_string_equal(annotation(find(place, "PatchOverdue"), "summary"),
+		"web01: fixes overdue: 3: openssl (DSA-5532-1)");
 }
 
 static void test_late_data_opens_nothing(void **arg)
@@ -637,6 +682,8 @@ int main(void)
 		CASE(test_a_forecast_fires_within_a_week_and_recovers_beyond_ten_days),
 		CASE(test_a_hold_is_pending_first),
 		CASE(test_late_data_opens_nothing),
+		CASE(test_a_time_is_judged_by_its_age),
+		CASE(test_series_of_the_collectors_own_are_found),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),

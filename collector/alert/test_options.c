@@ -152,10 +152,10 @@ static void test_a_summary_names_what_and_how_much(void **arg)
 	const struct notice_pair labels[] = {{"mountpoint", "/srv"}, {"instance", "web01"}};
 	struct pairs pairs;
 	pairs_copy(&pairs, labels, 2);
-	char *text = rule_summary(rule_find("FilesystemAlmostFull"), &pairs, 0.0417);
+	char *text = rule_summary(rule_find("FilesystemAlmostFull"), &pairs, 0.0417, "");
 	assert_string_equal(text, "web01: /srv has 4.2 % left");
 	fw_free(text);
-	text = rule_summary(rule_find("SecurityUpdatesPending"), &pairs, 12);
+	text = rule_summary(rule_find("SecurityUpdatesPending"), &pairs, 12, "");
 	assert_string_equal(text, "web01: security updates pending: 12");
 	fw_free(text);
 	pairs_done(&pairs);

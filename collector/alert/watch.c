@@ -19,6 +19,8 @@
 /* How long an agent may take to come back after the collector was away. */
 #define COMES_BACK_MS (330 * 1000)
 
+#define DAY_S 86400
+
 #define INFO_METRIC "fenwatch_host_info"
 
 /* A series that a rule looks at: places in the group's columns. */
@@ -285,6 +287,8 @@ static bool value_of(
 	if (item->unless != NO_COLUMN && cells[item->unless] != FW_ABSENT &&
 		fw_column_value(column_at(group, item->unless), cells[item->unless]) != 0)
 		return false;
+	if (item->rule->rule->is_age)
+		*value = ((double)fw_wall_ms() / 1000 - *value) / DAY_S;
 	if (item->divisor != NO_COLUMN) {
 		if (cells[item->divisor] == FW_ABSENT)
 			return false;

@@ -18,6 +18,7 @@ struct api;
 struct enrol;
 struct ingest;
 struct inventory;
+struct patch;
 struct store;
 
 struct api_config {
@@ -30,6 +31,7 @@ struct api_config {
 	struct alerts *alerts;
 	struct ingest *ingest;
 	struct inventory *inventory;
+	struct patch *patch;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
 	void *arg;

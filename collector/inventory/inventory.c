@@ -51,6 +51,12 @@ int inventory_open(
 	return 0;
 }
 
+void inventory_open_reader(struct inventory **out, struct state *reader)
+{
+	*out = fw_alloc(sizeof **out);
+	(*out)->config.state = reader;
+}
+
 void inventory_close(struct inventory *inventory)
 {
 	fw_free(inventory);
@@ -477,6 +483,9 @@ int inventory_take(
 		if (rc == 0 && f.missing)
 			inventory->config.on_need(
 				record->agent, f.message->kind, inventory->config.arg);
+		if (rc == 0 && inventory->config.on_changed)
+			inventory->config.on_changed(
+				record->host, f.message->kind, inventory->config.arg);
 	} else {
 		/* Ingest has read it before; what the log gives back now is harmed. */
 		fw_log(FW_ERROR, "inventory: a document of host %u: %s", record->host, err->text);

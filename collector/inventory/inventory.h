@@ -25,11 +25,15 @@ struct inventory_config {
 	struct state *state;
 	/* The whole of a kind is wanted from this agent. */
 	void (*on_need)(const uint8_t agent[16], const char *kind, void *arg);
+	/* What is known of this kind and host has changed; may be NULL. */
+	void (*on_changed)(uint32_t host, const char *kind, void *arg);
 	void *arg;
 };
 
 int inventory_open(
 	struct inventory **out, const struct inventory_config *config, struct fw_err *err);
+/* For questions on another thread, through a connection of its own; takes nothing in. */
+void inventory_open_reader(struct inventory **out, struct state *reader);
 void inventory_close(struct inventory *inventory);
 
 /* ---- what comes in ---- */
@@ -61,6 +65,9 @@ int inventory_list(struct inventory *inventory, uint32_t host, const char *kind,
 	inventory_each each, void *arg, struct fw_err *err);
 /* Where an item is, by host: its key is `name`, or `name` and more behind a colon. */
 int inventory_find(struct inventory *inventory, const char *kind, const char *name, int64_t at_ms,
+	inventory_each each, void *arg, struct fw_err *err);
+/* All that a key of a host ever was, the newest first. */
+int inventory_history(struct inventory *inventory, uint32_t host, const char *kind, const char *key,
 	inventory_each each, void *arg, struct fw_err *err);
 
 struct inventory_document {

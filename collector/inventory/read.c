@@ -76,6 +76,18 @@ int inventory_find(struct inventory *inventory, const char *kind, const char *na
 	return rc;
 }
 
+int inventory_history(struct inventory *inventory, uint32_t host, const char *kind, const char *key,
+	inventory_each each, void *arg, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(inventory->config.state, &row, err,
+		COLUMNS "FROM inventory_kind k CROSS JOIN inventory_text t ON t.kind = k.id"
+			" CROSS JOIN inventory_item i ON i.kind = k.id AND i.text = t.id"
+			" WHERE i.host = ?1 AND k.name = ?2 AND t.key = ?3 ORDER BY i.from_ms DESC",
+		"itt", (int64_t)host, kind, key);
+	return rc < 0 ? rc : give_items(inventory, row, each, arg, err);
+}
+
 int inventory_documents(struct inventory *inventory, uint32_t host,
 	void (*each)(const struct inventory_document *document, void *arg), void *arg,
 	struct fw_err *err)

@@ -381,6 +381,17 @@ static int settle(struct state *state, struct fw_err *err)
 	return rc;
 }
 
+static int connect_to(struct state *state, const char *path, int mode, struct fw_err *err)
+{
+	int code = sqlite3_open_v2(path, &state->db, mode | SQLITE_OPEN_NOMUTEX, FAULT_VFS);
+	if (code != SQLITE_OK)
+		return fw_fail(err, errno_of(code), "'%s': %s", path,
+			state->db ? sqlite3_errmsg(state->db) : "out of memory");
+	sqlite3_extended_result_codes(state->db, 1);
+	sqlite3_busy_timeout(state->db, 1000);
+	return 0;
+}
+
 static int open_file(struct state *state, const char *path, struct fw_err *err)
 {
 	/* SQLite would make it readable for all; its log takes the mode after it. */
@@ -388,14 +399,7 @@ static int open_file(struct state *state, const char *path, struct fw_err *err)
 	if (fd < 0)
 		return fw_fail_sys(err, fd, "'%s'", path);
 	fw_close(fd);
-	int code = sqlite3_open_v2(
-		path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, FAULT_VFS);
-	if (code != SQLITE_OK)
-		return fw_fail(err, errno_of(code), "'%s': %s", path,
-			state->db ? sqlite3_errmsg(state->db) : "out of memory");
-	sqlite3_extended_result_codes(state->db, 1);
-	sqlite3_busy_timeout(state->db, 1000);
-	return 0;
+	return connect_to(state, path, SQLITE_OPEN_READWRITE, err);
 }
 
 int state_open(struct state **out, const char *dir, struct fw_err *err)
@@ -415,6 +419,19 @@ int state_open(struct state **out, const char *dir, struct fw_err *err)
 	reserve_take(state);
 	*out = state;
 	return 0;
+}
+
+int state_open_reader(struct state **out, const char *dir, struct fw_err *err)
+{
+	struct state *state = fw_alloc(sizeof *state);
+	char *path = fw_format("%s/state.db", dir);
+	int rc = connect_to(state, path, SQLITE_OPEN_READONLY, err);
+	fw_free(path);
+	if (rc < 0)
+		state_close(state);
+	else
+		*out = state;
+	return rc;
 }
 
 void state_close(struct state *state)

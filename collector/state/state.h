@@ -17,6 +17,9 @@
 struct state;
 
 int state_open(struct state **out, const char *dir, struct fw_err *err);
+/* Another connection that only reads, for work on another thread: it belongs to whoever
+ * opened it, and sees what was committed when each of its questions began. */
+int state_open_reader(struct state **out, const char *dir, struct fw_err *err);
 void state_close(struct state *state);
 sqlite3 *state_db(struct state *state);
 

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents as agents send them, and how hosts stand at moments chosen. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/items.h>
+#include <fenwatch/wire.h>
+
+#include "advisories.h"
+#include "evidence.h"
+#include "internal.h"
+#include "inventory.h"
+#include "judge.h"
+#include "store.h"
+#include "test_tree.h"
+
+#define T INT64_C(1795390000) /* 2026-11-22 */
+#define DAY_S INT64_C(86400)
+#define HOUR_S INT64_C(3600)
+
+struct stage {
+	char dir[64];
+	struct patch patch;
+	uint64_t seq;
+	struct fw_arena arena;
+};
+
+static void on_need(const uint8_t agent[16], const char *kind, void *arg)
+{
+	(void)agent;
+	(void)kind;
+	(void)arg;
+}
+
+static int setup(void **state)
+{
+	struct stage *stage = fw_alloc(sizeof *stage);
+	struct patch_config *config = &stage->patch.config;
+	struct fw_err err;
+	snprintf(stage->dir, sizeof stage->dir, "/tmp/fenwatch-patch-XXXXXX");
+	assert_non_null(mkdtemp(stage->dir));
+	config->dir = stage->dir;
+	assert_int_equal(state_open(&config->state, stage->dir, &err), 0);
+	const struct inventory_config inventory = {.state = config->state, .on_need = on_need};
+	assert_int_equal(inventory_open(&config->inventory, &inventory, &err), 0);
+	assert_int_equal(evidence_open(config->state, &err), 0);
+	assert_int_equal(advisories_open(config->state, &err), 0);
+	assert_int_equal(support_open(&stage->patch.support, NULL, &err), 0);
+	*state = stage;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct stage *stage = *state;
+	inventory_close(stage->patch.config.inventory);
+	state_close(stage->patch.config.state);
+	support_done(&stage->patch.support);
+	fw_arena_done(&stage->arena);
+	int rc = test_remove_tree(stage->dir);
+	fw_free(stage);
+	return rc;
+}
+
+/* ---- what a host has sent ---- */
+
+static void pack(struct stage *stage, int64_t at_s, const char *text, struct fw_buf *out)
+{
+	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
+	struct fw_buf body = {0};
+	assert_int_equal(fw_items_pack(&body, (const uint8_t *)text, strlen(text), NULL), 0);
+	document.seq = ++stage->seq;
+	document.kind = (char *)(uintptr_t) "patches";
+	document.revision = stage->seq;
+	document.whole = true;
+	document.at_ms = at_s * 1000;
+	document.body.data = body.data;
+	document.body.len = body.length;
+	document.raw_length = (uint32_t)strlen(text);
+	size_t size = fenwatch__wire__document__get_packed_size(&document);
+	out->length += fenwatch__wire__document__pack(&document, fw_buf_reserve(out, size));
+	fw_buf_done(&body);
+}
+
+/* A fix, seen at a time, is evidence for all who have it. */
+static int note(const struct judge_fix *fix, void *arg, struct fw_err *err)
+{
+	const struct judge *judge = arg;
+	return evidence_note(judge->state, fix->fix->source, fix->fix->candidate, fix->listed_s,
+		fix->from_s, judge->now_s, err);
+}
+
+/* `text` is the whole of what the host has from then on; it is heard at that time. */
+static void put(struct stage *stage, uint32_t host, int64_t at_s, const char *text)
+{
+	struct patch_config *config = &stage->patch.config;
+	struct fw_buf message = {0};
+	struct fw_err err;
+	pack(stage, at_s, text, &message);
+	const struct store_record record = {.kind = STORE_DOCUMENT,
+		.agent = {(uint8_t)host},
+		.stream = host,
+		.seq = stage->seq,
+		.host = host,
+		.received_ms = at_s * 1000,
+		.payload = message.data,
+		.length = message.length};
+	struct judge judge = {.state = config->state,
+		.inventory = config->inventory,
+		.arena = &stage->arena,
+		.now_s = at_s};
+	if (inventory_take(config->inventory, &record, &err) < 0 ||
+		judge_each_fix(&judge, host, note, &judge, &err) < 0 ||
+		evidence_heard(config->state, host, at_s, &err) < 0)
+		fail_msg("%s", err.text);
+	fw_buf_done(&message);
+}
+
+#define OS "+os\tid=debian\tversion=12\n"
+#define OPENSSL "+openssl:amd64\tinstalled=3.0.11-1\tcandidate=3.0.15-1\tsource=openssl"
+#define CURL "+curl:amd64\tinstalled=7.1-1\tcandidate=7.1-2\tsource=curl"
+
+/* With lists fetched an hour before `at_s`. */
+static const char *table(struct stage *stage, int64_t at_s, const char *fixes)
+{
+	return fw_arena_format(&stage->arena, "%s" OS "+source/apt\tstate=ok\tfetched=%lld\n",
+		fixes, (long long)(at_s - HOUR_S));
+}
+
+/* ---- how it stands ---- */
+
+static bool ask(struct stage *stage, uint32_t host, int64_t heard_s, int64_t at_s, int64_t now_s,
+	struct patch_host *out)
+{
+	const struct patch_asked asked = {host, "web01", heard_s};
+	const struct patch_question question = {.asked = &asked,
+		.n = 1,
+		.now_ms = now_s * 1000,
+		.at_ms = at_s * 1000,
+		.with_fixes = true};
+	struct patch_host *hosts;
+	struct fw_err err;
+	size_t n;
+	if (patch_judge(&stage->patch, &question, &stage->arena, &hosts, &n, &err) < 0)
+		fail_msg("%s", err.text);
+	if (n > 0)
+		*out = hosts[0];
+	return n > 0;
+}
+
+/* Now, at a moment of our choice; the host was heard just then. */
+static struct patch_host judged(struct stage *stage, uint32_t host, int64_t now_s)
+{
+	struct patch_host out;
+	assert_true(ask(stage, host, now_s, 0, now_s, &out));
+	return out;
+}
+
+static void is_standing(const struct patch_host *host, enum patch_standing wanted)
+{
+	enum patch_standing got = patch_standing(host, PATCH_CE14);
+	if (got != wanted)
+		fail_msg("it is %s, not %s (%s)", patch_standing_names[got],
+			patch_standing_names[wanted], host->why ? host->why : "-");
+}
+
+/* Fetches the lists once more, so that they are fresh. */
+static struct patch_host again(struct stage *stage, uint32_t host, int64_t at_s, const char *fixes)
+{
+	put(stage, host, at_s, table(stage, at_s, fixes));
+	return judged(stage, host, at_s);
+}
+
+/* ---- the stories ---- */
+
+static void fourteen_days_to_the_second(void **state)
+{
+	struct stage *stage = *state;
+	char fixes[256];
+	snprintf(fixes, sizeof fixes, OPENSSL "\tstate=pending\tclass=security\treleased=%lld\n",
+		(long long)T);
+	struct patch_host host = again(stage, 1, T + 13 * DAY_S + 23 * HOUR_S, fixes);
+	assert_int_equal(host.overdue[PATCH_CE14], 0);
+	assert_int_equal(host.overdue[PATCH_NCSC5], 1);
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_int_equal(host.next_s, T + 14 * DAY_S + 1);
+	host = judged(stage, 1, T + 14 * DAY_S);
+	is_standing(&host, PATCH_COMPLIANT);
+	host = judged(stage, 1, T + 14 * DAY_S + 1);
+	assert_int_equal(host.overdue[PATCH_CE14], 1);
+	is_standing(&host, PATCH_OVERDUE);
+	assert_int_equal(host.fixes[0].basis, PATCH_BY_VENDOR);
+	assert_int_equal(host.fixes[0].start_s, T);
+}
+
+static void installed_is_not_done_before_the_reboot(void **state)
+{
+	struct stage *stage = *state;
+	int64_t late_s = T + 15 * DAY_S;
+	struct patch_host host =
+		again(stage, 1, T, OPENSSL "\tstate=pending\tclass=security\tneeds=reboot\n");
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_int_equal(host.fixes[0].basis, PATCH_BY_SIGHT);
+	host = again(stage, 1, late_s,
+		"+openssl:amd64\tinstalled=3.0.15-1\tcandidate=3.0.15-1\tsource=openssl"
+		"\tstate=unfinished\tclass=security\tneeds=reboot\n");
+	is_standing(&host, PATCH_OVERDUE);
+	assert_int_equal(host.unfinished, 1);
+	assert_int_equal(host.pending, 0);
+	assert_int_equal(host.fixes[0].start_s, T);
+	/* The reboot: the agent lists it no longer. */
+	host = again(stage, 1, late_s + HOUR_S, "");
+	is_standing(&host, PATCH_COMPLIANT);
+}
+
+static void what_lists_of_other_hosts_tell(void **state)
+{
+	struct stage *stage = *state;
+	char fixes[256];
+	/* This host saw the fix first in a list, and had none before it. */
+	struct patch_host host = again(stage, 1, T, OPENSSL "\tstate=pending\tclass=security\n");
+	assert_int_equal(host.fixes[0].start_s, T);
+	/* Another one knows a list of nine days ago that lacked it. */
+	snprintf(fixes, sizeof fixes, OPENSSL "\tstate=pending\tclass=security\tlisted=%lld\n",
+		(long long)(T - 9 * DAY_S));
+	again(stage, 2, T, fixes);
+	host = judged(stage, 1, T);
+	assert_int_equal(host.fixes[0].start_s, T - 9 * DAY_S);
+	assert_int_equal(host.fixes[0].basis, PATCH_BY_LIST);
+	/* A third one a newer such list: the fix came after that. */
+	snprintf(fixes, sizeof fixes, OPENSSL "\tstate=pending\tclass=security\tlisted=%lld\n",
+		(long long)(T - 2 * DAY_S));
+	again(stage, 3, T, fixes);
+	host = judged(stage, 1, T);
+	assert_int_equal(host.fixes[0].start_s, T - 2 * DAY_S);
+	/* What was never installed is not done by a newer candidate. */
+	snprintf(fixes, sizeof fixes,
+		CURL "\tstate=pending\tclass=security\tlisted=%lld\tsince=%lld\n",
+		(long long)(T - 2 * DAY_S), (long long)(T - 30 * DAY_S));
+	host = again(stage, 4, T, fixes);
+	assert_int_equal(host.fixes[0].start_s, T - 30 * DAY_S);
+	assert_int_equal(host.fixes[0].basis, PATCH_BY_EARLIER);
+	is_standing(&host, PATCH_OVERDUE);
+}
+
+static void import(struct stage *stage, const char *name, int64_t issued_s, const char *severity,
+	const char *package, const char *release, const char *version)
+{
+	const struct patch_advisory_fix fix = {package, release, version};
+	const struct patch_advisory advisory = {.name = name,
+		.issued_s = issued_s,
+		.severity = severity,
+		.n_fixes = 1,
+		.fixes = &fix};
+	struct fw_err err;
+	if (patch_import(&stage->patch, &advisory, 1, T * 1000, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void an_import_moves_the_clock(void **state)
+{
+	struct stage *stage = *state;
+	struct patch_host host = again(stage, 1, T, OPENSSL "\tstate=pending\tclass=bugfix\n");
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_int_equal(host.fixes[0].due_s[PATCH_CE14], 0);
+	/* Not for this release, fixed before, fixed later than the candidate. */
+	import(stage, "DSA-1-1", T - 90 * DAY_S, "", "openssl", "bullseye", "3.0.12-1");
+	import(stage, "DSA-2-1", T - 80 * DAY_S, "", "openssl", "bookworm", "3.0.11-1");
+	import(stage, "DSA-3-1", T - 70 * DAY_S, "", "openssl", "bookworm", "3.0.16-1");
+	host = judged(stage, 1, T);
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_string_equal(host.fixes[0].advisory, "");
+	import(stage, "DSA-5-1", T - 10 * DAY_S, "high", "openssl", "bookworm", "3.0.15-1");
+	import(stage, "DSA-4-1", T - 20 * DAY_S, "low", "openssl", "bookworm", "3.0.13-1");
+	host = judged(stage, 1, T);
+	is_standing(&host, PATCH_OVERDUE);
+	assert_string_equal(host.fixes[0].advisory, "DSA-4-1");
+	assert_string_equal(host.fixes[0].severity, "high");
+	assert_int_equal(host.fixes[0].class, PATCH_SECURITY);
+	assert_int_equal(host.fixes[0].start_s, T - 20 * DAY_S);
+	assert_int_equal(host.fixes[0].basis, PATCH_BY_ADVISORY);
+	/* Once installed it still closes the same ones, until the reboot. */
+	host = again(stage, 1, T + HOUR_S,
+		"+openssl:amd64\tinstalled=3.0.15-1\tcandidate=3.0.15-1\tsource=openssl"
+		"\tstate=unfinished\tclass=bugfix\tneeds=reboot\n");
+	assert_string_equal(host.fixes[0].advisory, "DSA-4-1");
+	is_standing(&host, PATCH_OVERDUE);
+}
+
+static void a_signed_kernel_is_the_kernel(void **state)
+{
+	struct stage *stage = *state;
+	import(stage, "DSA-9-1", T - 20 * DAY_S, "", "linux", "bookworm", "6.1.99-1");
+	struct patch_host host = again(stage, 1, T,
+		"+linux-image-amd64:amd64\tinstalled=6.1.90-1\tcandidate=6.1.99-1"
+		"\tsource=linux-signed-amd64\tstate=pending\tclass=security\tneeds=reboot\n");
+	assert_string_equal(host.fixes[0].advisory, "DSA-9-1");
+}
+
+static void rpm_versions_in_rpms_order(void **state)
+{
+	struct stage *stage = *state;
+	import(stage, "RHSA-1", T - 20 * DAY_S, "Important", "kernel", "el9", "5.14.0-70.el9");
+	put(stage, 1, T,
+		"+kernel:x86_64\tinstalled=5.14.0-7.el9\tcandidate=5.14.0-362.el9\tsource=kernel"
+		"\tstate=pending\tclass=security\n+os\tid=rocky\tversion=9.3\n"
+		"+source/rpm\tstate=ok\n");
+	struct patch_host host = judged(stage, 1, T);
+	assert_string_equal(host.fixes[0].advisory, "RHSA-1");
+	is_standing(&host, PATCH_OVERDUE);
+}
+
+static void doubt_is_no_compliance(void **state)
+{
+	struct stage *stage = *state;
+	struct patch_host host = again(stage, 1, T, "");
+	is_standing(&host, PATCH_COMPLIANT); /* the control */
+	host = judged(stage, 1, T - HOUR_S + 3 * DAY_S);
+	is_standing(&host, PATCH_COMPLIANT);
+	host = judged(stage, 1, T - HOUR_S + 3 * DAY_S + 1);
+	is_standing(&host, PATCH_UNPROVEN);
+	/* The agent says it of lists that are a year old. */
+	put(stage, 2, T, OS "+source/apt\tstate=unproven\twhy=old\tfetched=1763850000\n");
+	host = judged(stage, 2, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	assert_string_equal(host.why, "apt: old");
+	/* It has not been heard for ten days. */
+	again(stage, 3, T, "");
+	assert_true(ask(stage, 3, T, 0, T + 10 * DAY_S, &host));
+	is_standing(&host, PATCH_UNPROVEN);
+	assert_string_equal(host.why, "not heard from for over 3 days");
+	/* It has nothing that tells of patches. */
+	host = judged(stage, 4, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	put(stage, 5, T, "+os\tid=arch\n+source/apt\tstate=ok\n");
+	host = judged(stage, 5, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	put(stage, 6, T, OS);
+	host = judged(stage, 6, T);
+	is_standing(&host, PATCH_UNPROVEN);
+}
+
+static void systems_past_their_support(void **state)
+{
+	struct stage *stage = *state;
+	static const char old[] = "+os\tid=ubuntu\tversion=18.04\n+source/apt\tstate=ok\n";
+	const char *paid[] = {"db*", "web0?"};
+	const struct patch_options options = {.paid_support = {paid, 2}};
+	put(stage, 1, T, old);
+	struct patch_host host = judged(stage, 1, T);
+	is_standing(&host, PATCH_UNSUPPORTED);
+	stage->patch.config.options = &options;
+	host = judged(stage, 1, T);
+	is_standing(&host, PATCH_COMPLIANT);
+	paid[1] = "web1?";
+	host = judged(stage, 1, T);
+	is_standing(&host, PATCH_UNSUPPORTED);
+}
+
+static void any_date_in_the_past(void **state)
+{
+	struct stage *stage = *state;
+	struct patch_host host, twice;
+	again(stage, 1, T, OPENSSL "\tstate=pending\tclass=security\n");
+	again(stage, 1, T + DAY_S, OPENSSL "\tstate=pending\tclass=security\n");
+	again(stage, 1, T + 15 * DAY_S, OPENSSL "\tstate=pending\tclass=security\n");
+	again(stage, 1, T + 16 * DAY_S, "");
+	int64_t now_s = T + 100 * DAY_S;
+	assert_false(ask(stage, 1, now_s, T - DAY_S, now_s, &host)); /* not known then */
+	assert_true(ask(stage, 1, now_s, T + HOUR_S, now_s, &host));
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_int_equal(host.pending, 1);
+	assert_true(ask(stage, 1, now_s, T + 8 * DAY_S, now_s, &host));
+	is_standing(&host, PATCH_UNPROVEN); /* silent from the second day to the fifteenth */
+	assert_true(ask(stage, 1, now_s, T + 15 * DAY_S, now_s, &host));
+	is_standing(&host, PATCH_OVERDUE);
+	assert_true(ask(stage, 1, now_s, T + 16 * DAY_S, now_s, &host));
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_true(ask(stage, 1, now_s + 1, T + 16 * DAY_S, now_s + 1, &twice));
+	assert_int_equal(host.heard_s, twice.heard_s);
+	assert_int_equal(host.next_s, twice.next_s);
+}
+
+/* ---- what it costs ---- */
+
+static int on_step(void *arg)
+{
+	(*(int64_t *)arg)++;
+	return 0;
+}
+
+/* Steps of SQLite's machine for one host. */
+static int64_t work_of(struct stage *stage, uint32_t host)
+{
+	struct judge judge = {.support = &stage->patch.support, .arena = &stage->arena, .now_s = T};
+	const struct patch_asked asked = {host, "web01", T};
+	struct patch_host out;
+	struct fw_err err;
+	int64_t steps = 0;
+	assert_int_equal(state_open_reader(&judge.state, stage->dir, &err), 0);
+	inventory_open_reader(&judge.inventory, judge.state);
+	sqlite3_progress_handler(state_db(judge.state), 1, on_step, &steps);
+	assert_int_equal(judge_host(&judge, &asked, &out, &err), 1);
+	assert_int_equal(out.n_fixes, 50);
+	inventory_close(judge.inventory);
+	state_close(judge.state);
+	return steps;
+}
+
+static void put_fifty(struct stage *stage, uint32_t host)
+{
+	struct fw_buf fixes = {0};
+	for (int i = 0; i < 50; i++)
+		fw_buf_printf(&fixes,
+			"+lib%02d:amd64\tinstalled=1.%u\tcandidate=2.0\tsource=lib%02d"
+			"\tstate=pending\tclass=security\n",
+			i, host % 7, i);
+	put(stage, host, T, table(stage, T, (const char *)fixes.data));
+	fw_buf_done(&fixes);
+}
+
+/* A host costs what it has fixes, however many others have the same. */
+static void the_fleet_does_not_make_a_host_dearer(void **state)
+{
+	struct stage *stage = *state;
+	for (uint32_t host = 1; host <= 10; host++)
+		put_fifty(stage, host);
+	int64_t few = work_of(stage, 5);
+	for (uint32_t host = 11; host <= 200; host++)
+		put_fifty(stage, host);
+	int64_t many = work_of(stage, 5);
+	print_message("# steps a host of 50 fixes: %lld among 10, %lld among 200\n", (long long)few,
+		(long long)many);
+	assert_true(many <= few + few / 10);
+	assert_true(few / 50 < 400);
+}
+
+int main(void)
+{
+#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		STORY(fourteen_days_to_the_second),
+		STORY(installed_is_not_done_before_the_reboot),
+		STORY(what_lists_of_other_hosts_tell),
+		STORY(an_import_moves_the_clock),
+		STORY(a_signed_kernel_is_the_kernel),
+		STORY(rpm_versions_in_rpms_order),
+		STORY(doubt_is_no_compliance),
+		STORY(systems_past_their_support),
+		STORY(any_date_in_the_past),
+		STORY(the_fleet_does_not_make_a_host_dearer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
