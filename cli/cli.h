@@ -19,9 +19,9 @@ enum status { STATUS_WELL, STATUS_BAD_NEWS, STATUS_USAGE, STATUS_NO_ANSWER };
 /* What the command line and the environment say. */
 struct settings {
 	const char *api, *token_file, *token;
-	bool json, join, help;
+	bool json, join, csv, help;
 	const char *at, *from, *to, *step;
-	const char *kind, *package;
+	const char *kind, *package, *policy, *limit;
 	const char *role, *uses, *ttl, *networks, *serials, *note;
 };
 
@@ -76,6 +76,9 @@ enum status command_host(struct cli *cli, char **args, int n_args);
 enum status command_inventory(struct cli *cli, char **args, int n_args);
 enum status command_forget(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);
+enum status command_report_compliance(struct cli *cli, char **args, int n_args);
+enum status command_advisories_import(struct cli *cli, char **args, int n_args);
+enum status command_advisories_list(struct cli *cli, char **args, int n_args);
 enum status command_disks(struct cli *cli, char **args, int n_args);
 enum status command_report_capacity(struct cli *cli, char **args, int n_args);
 enum status command_alerts(struct cli *cli, char **args, int n_args);

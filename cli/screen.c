@@ -174,6 +174,22 @@ const char *screen_age(struct screen *s, const json_t *object, const char *name)
 	return one_unit(s, (double)(s->now_ms - at_ms) / 1000);
 }
 
+const char *screen_day(struct screen *s, const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	int64_t at_ms;
+	if (!text || fw_time_parse(text, &at_ms) < 0)
+		return "-";
+	return screen_text(s, fw_arena_format(&s->arena, "%.10s", text));
+}
+
+bool screen_is_past(const struct screen *s, const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	int64_t at_ms;
+	return text && fw_time_parse(text, &at_ms) == 0 && at_ms < s->now_ms;
+}
+
 const char *screen_seconds(struct screen *s, const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);

@@ -39,6 +39,9 @@ const char *screen_percent(struct screen *s, const json_t *object, const char *n
 const char *screen_number(struct screen *s, const json_t *object, const char *name);
 /* How long ago, or until, in one unit: "12s", "3h", "41d"; of a time, or of seconds. */
 const char *screen_age(struct screen *s, const json_t *object, const char *name);
+/* The day of a time, "2026-06-10"; and whether it has been. */
+const char *screen_day(struct screen *s, const json_t *object, const char *name);
+bool screen_is_past(const struct screen *s, const json_t *object, const char *name);
 const char *screen_seconds(struct screen *s, const json_t *object, const char *name);
 
 /* ---- tables ---- */

@@ -164,6 +164,8 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	int rc = machine_list(m, LISTS, on_list, p);
 	p->fetched_ms = find_fetch_ms(m);
 	p->old = m->now_ms - p->fetched_ms > OLD_MS;
+	/* Lists that are the same were still fetched: the table tells when. */
+	mix(p, &p->fetched_ms, sizeof p->fetched_ms);
 	mix(p, &p->old, sizeof p->old);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
 }

@@ -12,6 +12,7 @@
 #include "feed.h"
 #include "ingest.h"
 #include "inventory.h"
+#include "patch.h"
 #include "store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -329,6 +330,116 @@ int inventory_documents(struct inventory *inventory, uint32_t host,
 		.kind = "packages", .items = 912, .first_ms = 1700000000000, .changed_ms = 1};
 	if (host == 1)
 		each(&document, arg);
+	return 0;
+}
+
+/* ---- patches ---- */
+
+/* web01 has one fix, overdue since yesterday; of db01 nothing is proven. */
+static const struct patch_fix openssl = {
+	.key = "openssl:amd64",
+	.installed = "3.0.11-1",
+	.candidate = "3.0.15-1",
+	.source = "openssl",
+	.origin = "Debian",
+	.severity = "high",
+	.advisory = "DSA-1-1",
+	.state = "pending",
+	.needs = "",
+	.class = PATCH_SECURITY,
+	.cvss = 7.5,
+	.seen_s = 1700000100,
+	.start_s = 1700000000,
+	.basis = PATCH_BY_ADVISORY,
+	.due_s = {[PATCH_CE14] = 1701209600, [PATCH_NCSC5] = 1700432000},
+};
+
+static struct patch_host patches_of(struct fw_arena *arena, const char *name)
+{
+	if (strcmp(name, "web01") != 0)
+		return (struct patch_host){.name = name,
+			.os = "",
+			.why = "it has sent no list of fixes",
+			.os_listed = false};
+	struct patch_fix *fix = fw_arena_alloc(arena, sizeof *fix);
+	*fix = openssl;
+	return (struct patch_host){.name = name,
+		.os = "Debian 12",
+		.os_listed = true,
+		.support_end_s = {[PATCH_MAINSTREAM] = 1781136000},
+		.heard_s = 1700000200,
+		.pending = 1,
+		.security = 1,
+		.overdue = {1, 1, 0},
+		.oldest_s = {[PATCH_SECURITY] = 1700000000},
+		.n_fixes = 1,
+		.fixes = fix};
+}
+
+size_t patch_hosts(const struct patch *patch, const char *name, struct fw_arena *arena,
+	struct patch_asked **out)
+{
+	static const char *const names[] = {"db01", "web01"};
+	size_t n = 0;
+	(void)patch;
+	*out = fw_arena_alloc(arena, 2 * sizeof **out);
+	for (size_t i = 0; i < 2; i++)
+		if (!name || strcmp(name, names[i]) == 0)
+			(*out)[n++] = (struct patch_asked){.name = names[i]};
+	return n;
+}
+
+int patch_judge(const struct patch *patch, const struct patch_question *question,
+	struct fw_arena *arena, struct patch_host **out, size_t *n, struct fw_err *err)
+{
+	(void)patch;
+	(void)err;
+	*n = question->n;
+	*out = fw_arena_alloc(arena, (*n + 1) * sizeof **out);
+	for (size_t i = 0; i < *n; i++)
+		(*out)[i] = patches_of(arena, question->asked[i].name);
+	return 0;
+}
+
+void patch_list(struct patch *patch, struct fw_arena *arena, struct patch_host **out, size_t *n)
+{
+	(void)patch;
+	*n = 2;
+	*out = fw_arena_alloc(arena, 2 * sizeof **out);
+	(*out)[0] = patches_of(arena, "db01");
+	(*out)[1] = patches_of(arena, "web01");
+}
+
+int patch_import(struct patch *patch, const struct patch_advisory *advisories, size_t n,
+	int64_t now_ms, struct fw_err *err)
+{
+	(void)patch;
+	(void)now_ms;
+	(void)err;
+	snprintf(fakes_asked, sizeof fakes_asked, "import %zu %s %.1f %s", n,
+		n ? advisories[0].name : "", n ? advisories[0].cvss : 0,
+		n && advisories[0].n_fixes ? advisories[0].fixes[0].version : "");
+	return 0;
+}
+
+int patch_advisories(const struct patch *patch, const char *package, size_t limit,
+	struct fw_arena *arena, struct patch_advisory **out, size_t *n, struct fw_err *err)
+{
+	(void)patch;
+	(void)err;
+	*n = !package || strcmp(package, "openssl") == 0;
+	*out = fw_arena_alloc(arena, limit * sizeof **out);
+	(*out)[0] = (struct patch_advisory){
+		.name = "DSA-1-1", .issued_s = 1700000000, .severity = "", .n_fixes = 3};
+	return 0;
+}
+
+int patch_evidence_stat(
+	const struct patch *patch, struct patch_evidence_stat *out, struct fw_err *err)
+{
+	(void)patch;
+	(void)err;
+	*out = (struct patch_evidence_stat){7, 1700000000};
 	return 0;
 }
 

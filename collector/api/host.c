@@ -24,7 +24,17 @@ struct page {
 	int64_t at_ms; /* of its values */
 };
 
-/* ---- patches and filesystems, also of the lists ---- */
+/* ---- patches, and filesystems, also of the list ---- */
+
+/* Every metric that patches are told from, as a regular expression. */
+#define HOST_PATCH_METRICS                                                         \
+	"apt_(security_)?upgrades_pending|apt_upgrades_held|node_reboot_required|" \
+	"apt_package_cache_timestamp_seconds|fenwatch_patch_source_ok"
+
+struct host_patches {
+	const struct query_series *like; /* the host's labels alone */
+	bool source_ok;                  /* every source could be read */
+};
 
 /* The series without its label `name`. */
 static const struct query_series *without(
@@ -41,26 +51,21 @@ static const struct query_series *without(
 	return out;
 }
 
-bool host_next_patches(
-	struct request *r, const struct facts *facts, size_t *at, struct patch_host *out)
+/* Whether any source of packages is read. */
+static bool find_patches(struct request *r, const struct facts *facts, struct host_patches *out)
 {
 	size_t n;
 	const struct query_series *ok = facts_metric(facts, "fenwatch_patch_source_ok", &n);
-	if (*at >= n)
+	if (n == 0)
 		return false;
-	*out = (struct patch_host){without(r, &ok[*at], "source"), true};
-	const char *host = facts_label(out->like, "instance");
-	for (; *at < n; ++*at) {
-		const char *instance = facts_label(&ok[*at], "instance");
-		if (!host || !instance || strcmp(instance, host) != 0)
-			break;
-		out->source_ok = out->source_ok && facts_newest(&ok[*at]) == 1;
-	}
-	return host != NULL;
+	*out = (struct host_patches){without(r, &ok[0], "source"), true};
+	for (size_t i = 0; i < n; i++)
+		out->source_ok = out->source_ok && facts_newest(&ok[i]) == 1;
+	return true;
 }
 
-void host_write_patches(
-	struct json *j, const struct facts *facts, const struct patch_host *host, int64_t now_ms)
+static void write_patch_members(
+	struct json *j, const struct facts *facts, const struct host_patches *host, int64_t now_ms)
 {
 	const struct query_series *like = host->like;
 	double lists_s = facts_beside(facts, like, "apt_package_cache_timestamp_seconds");
@@ -261,15 +266,14 @@ static void write_network(const struct page *p)
 
 static void write_patches(const struct page *p)
 {
-	struct patch_host patches;
-	size_t at = 0;
+	struct host_patches patches;
 	json_key(p->j, "patches");
-	if (!host_next_patches(p->r, &p->now, &at, &patches)) {
+	if (!find_patches(p->r, &p->now, &patches)) {
 		json_none(p->j);
 		return;
 	}
 	json_open(p->j, '{');
-	host_write_patches(p->j, &p->now, &patches, p->at_ms);
+	write_patch_members(p->j, &p->now, &patches, p->at_ms);
 	json_close(p->j, '}');
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One kind of fact over all hosts, or one: patches and filesystems. */
+/* One kind of fact over all hosts, or one: filesystems. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,25 +13,6 @@ static int read_list(struct request *r, const char *metrics, struct facts *facts
 	const char *host = params_get(&r->params, "host");
 	return facts_read(
 		r, facts_selector(r, metrics, host && *host ? host : NULL), r->now_ms, facts);
-}
-
-void hosts_patches(struct request *r)
-{
-	struct facts facts;
-	struct patch_host host;
-	size_t at = 0;
-	if (read_list(r, HOST_PATCH_METRICS, &facts) < 0)
-		return;
-	struct json *j = request_begin(r);
-	json_open(j, '[');
-	while (host_next_patches(r, &facts, &at, &host)) {
-		json_open(j, '{');
-		json_put_text(j, "host", facts_label(host.like, "instance"));
-		host_write_patches(j, &facts, &host, r->now_ms);
-		json_close(j, '}');
-	}
-	json_close(j, ']');
-	request_end(r, NULL, 0);
 }
 
 struct disk {

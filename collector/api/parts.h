@@ -47,7 +47,6 @@ void prometheus_alerts(struct request *r);
 void prometheus_buildinfo(struct request *r);
 /* hosts.c, host.c */
 void hosts_list(struct request *r);
-void hosts_patches(struct request *r);
 void hosts_disks(struct request *r);
 void host_page(struct request *r);
 /* capacity.c */
@@ -56,6 +55,15 @@ void capacity_report(struct request *r);
 void inventory_prepare_host(struct request *r);
 void inventory_write_document(struct json *j, const struct inventory_document *document);
 void inventory_page(struct request *r);
+/* patches.c */
+void patches_prepare(struct request *r);
+void patches_list(struct request *r);
+void patches_host(struct request *r);
+void patches_prepare_report(struct request *r);
+void patches_report(struct request *r);
+/* advisories.c */
+void advisories_import(struct request *r);
+void advisories_list(struct request *r);
 /* admin.c */
 void admin_prepare_alerts(struct request *r);
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n);

@@ -32,6 +32,8 @@
 
 struct alert_view;
 struct inventory_document;
+struct patch_evidence_stat;
+struct patch_host;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
@@ -72,6 +74,9 @@ struct request {
 	size_t n_alerts;
 	struct inventory_document *documents; /* of the host that is asked about */
 	size_t n_documents;
+	struct patch_host *patches;
+	size_t n_patches;
+	struct patch_evidence_stat *evidence;
 	uv_work_t work;
 	STAILQ_ENTRY(request) next;
 };

@@ -414,8 +414,6 @@ static void client_that_looks_at_hosts(struct scene *s)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		expect(s, "host", answer, 200, parts[i]);
 	expect_get(s, "/api/fenwatch/v1/hosts/nobody", 404, "there is no host 'nobody'");
-	expect_get(s, "/api/fenwatch/v1/patches", 200, "[{\"host\":\"web01\",\"pending\":7,");
-	expect_get(s, "/api/fenwatch/v1/patches?host=db01", 200, "\"data\":[]");
 	expect_get(s, "/api/fenwatch/v1/disks?host=web01", 200,
 		"[{\"host\":\"web01\",\"mountpoint\":\"/\",");
 	expect_get(s, "/api/fenwatch/v1/disks", 200,
@@ -427,6 +425,85 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"[{\"host\":\"web01\",\"mountpoint\":\"/\",\"resource\":\"bytes\","
 		"\"size\":1024000000,\"left\":256000000,\"used_percent\":75,"
 		"\"earliest\":\"2026-11-24T06:00:00.000Z\",");
+}
+
+static void ask_patches(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/patches", 200,
+		"{\"host\":\"db01\",\"os\":\"\",\"state\":\"unproven\",");
+	expect_get(s, "/api/fenwatch/v1/patches", 200,
+		"\"overdue\":{\"ce14\":1,\"ncsc5\":1,\"ncsc7\":0},\"oldest\":\"2023-11-14T22:13:20.000Z\"");
+	expect_get(s, "/api/fenwatch/v1/patches/web01", 200,
+		"\"state\":\"overdue\",\"why\":\"\",\"pending\":1,");
+	expect_get(s, "/api/fenwatch/v1/patches/web01?at=1701000000", 200,
+		"\"rests_on\":\"advisory\",\"due\":{\"ce14\":\"2023-11-28T22:13:20.000Z\",");
+	expect_get(s, "/api/fenwatch/v1/patches/nobody", 404, "nothing is known");
+	expect_get(s, "/api/fenwatch/v1/patches/web01?at=soon", 400, "cannot parse");
+	expect_get(s, "/api/fenwatch/v1/patches/web01?at=9000000000", 400, "has not been yet");
+}
+
+static void ask_compliance(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/reports/patch-compliance";
+	expect_get(
+		s, path, 200, "\"advisories\":7,\"newest_advisory\":\"2023-11-14T22:13:20.000Z\"");
+	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=ncsc7&at=1701000000", 200,
+		"\"summary\":{\"ncsc7\":{\"compliant\":1,\"overdue\":0,\"unproven\":1,"
+		"\"unsupported\":0}},\"hosts\":[{\"host\":\"db01\",");
+	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=best", 400,
+		"it is ce14, ncsc5 or ncsc7");
+}
+
+static void test_patches(void **state)
+{
+	(void)state;
+	play(1, ask_patches);
+	play(1, ask_compliance);
+}
+
+/* The form of a body of this JSON. */
+static const char *import(struct scene *s, const char *role, const char *json)
+{
+	static char body[1024];
+	snprintf(body, sizeof body, "advisories=%s", json);
+	return ask(s, "POST", "/api/fenwatch/v1/advisories", role, FORM_HEADER, body);
+}
+
+static void ask_advisories(struct scene *s)
+{
+	static const struct {
+		const char *json, *words;
+	} wrong[] = {
+		{"", "line 1"},
+		{"{}", "a list of at most 1000"},
+		{"[{\"name\":\"\"}]", "name is a text of up to 255"},
+		{"[{\"name\":\"a\",\"issued\":0}]", "'issued' is a time"},
+		{"[{\"name\":\"a\",\"issued\":1,\"cvss\":11}]", "'cvss' is a number"},
+		{"[{\"name\":\"a\",\"issued\":1,\"fixes\":[[\"a\",\"b\"]]}]", "a fix is [PACKAGE"},
+		{"[{\"name\":\"a\",\"issued\":1,\"fixes\":[[\"a\",\"b\",1]]}]",
+			"version is a text"},
+	};
+	expect_get(s, "/api/fenwatch/v1/advisories", 200,
+		"[{\"name\":\"DSA-1-1\",\"issued\":\"2023-11-14T22:13:20.000Z\",");
+	expect_get(s, "/api/fenwatch/v1/advisories?package=vim&limit=3", 200, "\"data\":[]");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		const char *answer = import(s, "admin", wrong[i].json);
+		expect(s, wrong[i].json, answer, 400, wrong[i].words);
+	}
+	expect(s, "an engineer", import(s, "engineer", "[]"), 403, "");
+	assert_string_equal(fakes_asked, "");
+	expect(s, "one",
+		import(s, "admin",
+			"[{\"name\":\"DSA-2\",\"issued\":1700000000,\"cvss\":7.5,"
+			"\"fixes\":[[\"openssl\",\"bookworm\",\"3.0.15-1\"]]}]"),
+		200, "{\"imported\":1}");
+	assert_string_equal(fakes_asked, "import 1 DSA-2 7.5 3.0.15-1");
+}
+
+static void test_advisories(void **state)
+{
+	(void)state;
+	play(1, ask_advisories);
 }
 
 static void test_hosts_and_their_facts(void **state)
@@ -545,6 +622,8 @@ int main(void)
 		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
 		cmocka_unit_test(test_hosts_and_their_facts),
 		cmocka_unit_test(test_inventory),
+		cmocka_unit_test(test_patches),
+		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 	};
