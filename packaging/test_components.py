@@ -15,7 +15,7 @@ COMPONENTS = {
     "libuv": "libuv", "libcares": "c-ares", "libssl": "OpenSSL 3", "libcrypto": "OpenSSL 3",
     "libprotobuf-c": "protobuf-c", "libzstd": "zstd", "libz": "zlib", "liblzma": "liblzma (XZ Utils)", "liblz4": "LZ4",
     "libyaml-0": "libyaml", "libsqlite3": "SQLite", "libmicrohttpd": "libmicrohttpd (with GnuTLS)",
-    "libcurl": "libcurl", "libjansson": "jansson", "libre2": "RE2", "libdouble-conversion": "double-conversion",
+    "libcurl": "libcurl", "libjansson": "jansson", "libexpat": "Expat", "libre2": "RE2", "libdouble-conversion": "double-conversion",
     "libstdc++": "GCC's runtime libraries", "libgcc_s": "GCC's runtime libraries", "libc": "GNU C library",
     "libm": "GNU C library", "ld-linux-x86-64": "GNU C library", "ld-linux-aarch64": "GNU C library",
 }
