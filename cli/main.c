@@ -29,7 +29,7 @@ const struct command commands[] = {
 	{"patches", NULL, "[HOST [--at TIME]]", "how hosts stand with fixes; of one, each fix and when it is due, exit status 1 unless it is compliant", " at ", 0, 1, command_patches},
 	{"report", "capacity", "", "filesystems that are forecast to fill, soonest first", "", 0, 0, command_report_capacity},
 	{"report", "patch-compliance", "[--at TIME] [--policy POLICY] [--csv]", "every host under every policy, now or on a date in the past", " at policy csv ", 0, 0, command_report_compliance},
-	{"advisories", "import", "FILE...", "reads advisories (DSA/list, USN database, OVAL, updateinfo.xml) and hands them to the collector", "", 1, 1000, command_advisories_import},
+	{"advisories", "import", "FILE...", "reads advisories (DSA/list, USN database, OVAL, updateinfo.xml; - is standard input) and hands them to the collector", "", 1, 1000, command_advisories_import},
 	{"advisories", "list", "[--package NAME] [--limit N]", "advisories that were imported, newest first", " package limit ", 0, 0, command_advisories_list},
 	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},
 	{"query", NULL, "EXPR [--at TIME]", "the value of a selector at a moment", " at ", 1, 1, command_query},

@@ -178,7 +178,8 @@ static int read_any(struct input *in, struct draft *d, struct fw_err *err)
 	if (first < 0)
 		return in->rc < 0 ? input_fail(in, err) : fw_fail(err, -EBADMSG, "it is empty");
 	return fw_fail(err, -EBADMSG,
-		"it is none of: DSA/list, a database of USNs, OVAL, updateinfo.xml (unpack it first)");
+		"it is none of: DSA/list, a database of USNs, OVAL, updateinfo.xml; what is packed goes "
+		"through zcat or xzcat and 'advisories import -'");
 }
 
 int import_run(struct import *import, struct fw_err *err)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <fenwatch/file.h>
 
@@ -19,7 +20,6 @@ struct sending {
 	struct cli *cli;
 	const char *path;
 	int fd;
-	uint64_t offset;
 	json_t *batch;
 	size_t n_fixes, sent, told;
 	enum status status;
@@ -28,9 +28,8 @@ struct sending {
 static ssize_t on_read(void *from, void *data, size_t size)
 {
 	struct sending *s = from;
-	ssize_t n = fw_pread(s->fd, data, size, s->offset);
-	s->offset += n > 0 ? (uint64_t)n : 0;
-	return n;
+	ssize_t n = read(s->fd, data, size);
+	return n < 0 ? -errno : n;
 }
 
 static void tell_progress(struct sending *s)
@@ -108,7 +107,8 @@ static enum status import_file(struct cli *cli, const char *path)
 	struct sending s = {.cli = cli, .path = path};
 	struct import import = {.read = on_read, .from = &s, .on_advisory = on_advisory, .arg = &s};
 	struct fw_err err;
-	s.fd = fw_open(path, O_RDONLY, 0);
+	bool is_input = strcmp(path, "-") == 0;
+	s.fd = is_input ? STDIN_FILENO : fw_open(path, O_RDONLY, 0);
 	if (s.fd < 0)
 		return cli_fail(
 			STATUS_USAGE, "%s: %s", screen_text(&cli->screen, path), fw_strerror(s.fd));
@@ -118,7 +118,8 @@ static enum status import_file(struct cli *cli, const char *path)
 		rc = flush(&s, &err);
 	enum status status = report(&s, rc, &import, &err);
 	json_decref(s.batch);
-	fw_close(s.fd);
+	if (!is_input)
+		fw_close(s.fd);
 	return status;
 }
 

@@ -26,6 +26,11 @@ struct found {
 	int64_t vendor_s, listed_s, earlier_s, from_s;
 };
 
+static int64_t earlier_of(int64_t a_s, int64_t b_s)
+{
+	return a_s && (!b_s || a_s < b_s) ? a_s : b_s;
+}
+
 /* The table of a host on its way to a judgement. */
 struct reading {
 	const struct judge *judge;
@@ -74,7 +79,7 @@ static enum patch_class class_of(const json_t *fields)
 	for (int i = 0; text && i < PATCH_CLASSES; i++)
 		if (strcmp(patch_class_names[i], text) == 0)
 			return (enum patch_class)i;
-	return PATCH_UNKNOWN;
+	return text && strcmp(text, "feature") == 0 ? PATCH_BUGFIX : PATCH_UNKNOWN;
 }
 
 static void read_source(struct reading *r, const char *key, const json_t *fields)
@@ -85,7 +90,7 @@ static void read_source(struct reading *r, const char *key, const json_t *fields
 	r->is_apt = r->is_apt || strcmp(key, SOURCE_APT) == 0;
 	if (fetched_s && (r->fetched_s == 0 || fetched_s < r->fetched_s))
 		r->fetched_s = fetched_s;
-	if (!state || strcmp(state, "ok") != 0)
+	if (!r->why && (!state || strcmp(state, "ok") != 0))
 		r->why = fw_arena_format(r->judge->arena, "%s: %s", key + strlen(SOURCE_PREFIX),
 			*field(r, fields, "why") ? field(r, fields, "why") : "unproven");
 }
@@ -97,6 +102,15 @@ static struct found *add_found(struct reading *r)
 		r->found = fw_realloc(r->found, r->capacity * sizeof *r->found);
 	}
 	return &r->found[r->n++];
+}
+
+/* What is installed and waits for a restart was out when it was installed. */
+static void note_waiting(struct found *f, int64_t waits_s)
+{
+	if (strcmp(f->fix.state, "unfinished") == 0)
+		f->from_s = earlier_of(f->from_s, waits_s);
+	else
+		f->earlier_s = earlier_of(f->earlier_s, waits_s);
 }
 
 static void read_fix(struct reading *r, const struct inventory_item *item, const json_t *fields)
@@ -119,6 +133,7 @@ static void read_fix(struct reading *r, const struct inventory_item *item, const
 		.earlier_s = seconds(fields, "since"),
 		.from_s = item->from_ms / 1000,
 	};
+	note_waiting(f, seconds(fields, "waits"));
 	if (!*f->fix.source)
 		f->fix.source =
 			fw_arena_strndup(r->judge->arena, item->key, strcspn(item->key, ":"));
@@ -247,7 +262,7 @@ static int date_fix(const struct reading *r, const struct support_entry *os, str
 		.advisory_s = match.issued_s,
 		.listed_s = listed_s > f->listed_s ? listed_s : f->listed_s,
 		.earlier_s = f->earlier_s,
-		.seen_s = seen_s && seen_s < f->from_s ? seen_s : f->from_s,
+		.seen_s = earlier_of(seen_s, f->from_s),
 	};
 	rules_date(&f->fix, &evidence);
 	return 0;

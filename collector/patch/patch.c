@@ -241,8 +241,10 @@ static char *name_overdue(const struct patch_host *host, int64_t now_s)
 		}
 		fw_buf_printf(&text, "%s%.*s", text.length ? ", " : "", (int)strcspn(fix->key, ":"),
 			fix->key);
+		/* Of several the gravest stands first. */
 		if (*fix->advisory)
-			fw_buf_printf(&text, " (%s)", fix->advisory);
+			fw_buf_printf(
+				&text, " (%.*s)", (int)strcspn(fix->advisory, ", "), fix->advisory);
 	}
 	if (more)
 		fw_buf_printf(&text, " and %u more", more);
