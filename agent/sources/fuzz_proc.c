@@ -72,6 +72,10 @@ static const struct {
 	{"sys/devices/system/edac/mc/mc0/ce_count", "edac"},
 	{"proc/sys/kernel/hung_task_detect_count", "hungtasks"},
 	{"sys/class/dmi/id/product_name", "hardware"},
+	{"proc/1/maps", "libraries"},
+	{"proc/1/cgroup", "libraries"},
+	{"etc/ufw/ufw.conf", "firewall"},
+	{"recorded/smartctl/sda.json", "smart"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 
@@ -89,6 +93,8 @@ static const struct {
 	{"sys/class/net/eth0/address", "02:00:00:00:00:01\n"},
 	{"recorded/systemctl-manager", "Version=252\n"},
 	{"sys/block/sda/size", "8\n"},
+	{"sys/block/sda/dev", "8:0\n"},
+	{"proc/1/maps", "1-2 r-xp 0 08:01 9 /usr/lib/libc.so.6 (deleted)\n"},
 	{"sys/class/hwmon/hwmon0/name", "nct6779\n"},
 	{"sys/class/thermal/thermal_zone0/temp", "47000\n"},
 	{"sys/class/power_supply/BAT0/present", "1\n"},
