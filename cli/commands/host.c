@@ -106,7 +106,7 @@ static void write_patches(struct screen *s, const json_t *host)
 
 static void write_filesystems(struct screen *s, const json_t *host)
 {
-	static const char *const headings[] = {"FILESYSTEM", ">USED", ">FREE", NULL};
+	static const char *const headings[] = {"FILESYSTEM", ">USED", ">FREE", ">FILLS", NULL};
 	struct table t;
 	size_t i;
 	const json_t *filesystem;
@@ -122,6 +122,8 @@ static void write_filesystems(struct screen *s, const json_t *host)
 		table_put(&t, used >= 90 && !readonly ? TONE_WARNING : TONE_PLAIN,
 			screen_percent(s, filesystem, "used_percent"));
 		table_put(&t, TONE_PLAIN, screen_size(s, filesystem, "avail"));
+		table_put(&t, TONE_PLAIN,
+			screen_age(s, json_object_get(filesystem, "fills"), "likely"));
 	}
 	table_print(&t);
 }
