@@ -1,6 +1,7 @@
 """The helper for what needs rights: who may ask, what a child may do, what hangs, and what it finds."""
 import json
 import os
+import pwd
 import shutil
 import socket
 import struct
@@ -151,7 +152,6 @@ def test_a_disk_that_hangs_takes_nothing_from_the_others(lab):
 
 
 def status_uid(user):
-    import pwd
     return pwd.getpwnam(user).pw_uid
 
 
@@ -176,6 +176,18 @@ def test_strangers_are_told_nothing(lab):
                  b"FWF2" + helper.packet(DISKS)[4:], b"\xff" * 16, b"FWF1\x01;id\0" + b"\0" * 8):
         check(junk == b"" or helper.send(junk) == b"", f"{junk} is answered")
     check(helper.ask(DISKS)[0] == 0, "and it goes on")
+
+
+def test_a_socket_that_systemd_hands_over(lab):
+    if not shutil.which("systemd-socket-activate"):
+        skip("systemd-socket-activate is not installed")
+    path = os.path.join(lab.dir, "facts.sock")
+    helper = Helper(lab, before=["systemd-socket-activate", "--seqpacket", "-l", path])
+    Process.start(helper)
+    until(20, "somebody listens", lambda: os.path.exists(path))
+    helper.open_to_all()
+    check(helper.ask(DISKS)[0] == 0, "the first question starts it")
+    check(status(helper.child.pid)["Uid"].split()[0] == str(status_uid(HELPER)), "and it has given up root")
 
 
 def test_a_library_that_was_replaced(lab):
