@@ -214,6 +214,21 @@ static int start(struct child *c)
 	return 0;
 }
 
+static bool has_nothing(const struct child *c)
+{
+	const char *path = c->source->only_with;
+	return path && faccessat(c->machine->root, path, F_OK, 0) < 0 && errno == ENOENT;
+}
+
+static void pass_over(struct child *c)
+{
+	fw_buf_done(&c->samples);
+	c->report = (struct child_report){.read_at_ms = fw_wall_ms()};
+	c->report.rc =
+		fw_fail(&c->report.err, -ENODATA, "this machine has no /%s", c->source->only_with);
+	wait_for_timer(c, c->every_ms > RETRY_MS ? c->every_ms : RETRY_MS);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct child *c = (struct child *)timer->data;
@@ -222,6 +237,10 @@ static void on_timer(uv_timer_t *timer)
 		c->run->late = true;
 		c->report.rc = fw_fail(
 			&c->report.err, -ETIMEDOUT, "no answer within %u s", c->source->timeout_s);
+		return;
+	}
+	if (has_nothing(c)) {
+		pass_over(c);
 		return;
 	}
 	int rc = start(c);

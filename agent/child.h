@@ -6,7 +6,8 @@
  * sweep until the next read went well; inventory goes on at once. A child that takes longer than the
  * source's `timeout_s` is killed, and while one cannot die (a disk that does not
  * answer) no second one is started. After a failure the next read follows
- * within a minute. The sampler never waits.
+ * within a minute. The sampler never waits. Where the machine lacks what the source
+ * is `only_with`, there is no child.
  */
 #pragma once
 

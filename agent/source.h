@@ -112,6 +112,8 @@ struct source {
 	bool on_request;    /* off everywhere unless its own configuration says on */
 	unsigned every_s;   /* slow sources: default period */
 	unsigned timeout_s; /* slow sources: the child is killed after so long */
+	const char
+		*only_with; /* slow sources: without this path there is nothing to read; optional */
 	const struct metric *metrics;
 	size_t n_metrics;
 	const char *const *documents; /* slow sources: kinds of inventory, NULL-ended; optional */

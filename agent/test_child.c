@@ -182,6 +182,23 @@ static void test_dead_child_is_a_failure(void **state)
 	sweep_free(w.sweep);
 }
 
+/* A machine without the facts costs no child; once they are there, one is made. */
+static void test_nothing_to_read(void **state)
+{
+	(void)state;
+	struct source source = source_that(read_well);
+	source.only_with = "proc/nonexistent";
+	struct wait w = run_child(&source, "/", -EAGAIN);
+	assert_int_equal(w.report.rc, -ENODATA);
+	assert_string_equal(w.report.err.text, "this machine has no /proc/nonexistent");
+	assert_int_equal(sweep_schema(w.sweep)->n_columns, 0);
+	sweep_free(w.sweep);
+	source.only_with = "proc/stat";
+	w = run_child(&source, "/", -EAGAIN);
+	assert_int_equal(w.report.rc, 0);
+	sweep_free(w.sweep);
+}
+
 /* The samples of the read before stay in the sweep, and their age is known. */
 static void test_samples_outlive_a_failure(void **state)
 {
@@ -265,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_failure_comes_back),
 		cmocka_unit_test(test_stuck_child_is_killed),
 		cmocka_unit_test(test_dead_child_is_a_failure),
+		cmocka_unit_test(test_nothing_to_read),
 		cmocka_unit_test(test_samples_outlive_a_failure),
 		cmocka_unit_test(test_cut_answers_are_refused),
 		cmocka_unit_test(test_output_of_a_program),

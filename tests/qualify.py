@@ -28,6 +28,8 @@ ROWS = [
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
     ("oldkernels", "the static agent under the oldest kernels of Debian's archive",
      ["tests/system/oldkernels.py", "SANITIZE"], {}),
+    ("hung", "five filesystems that never answer, for an hour", ["tests/system/hung.py", "SANITIZE"],
+     {"FENWATCH_HUNG_SECONDS": "3600"}),
     ("full", "full disks", ["tests/system/full.py", "SANITIZE"], {}),
     ("spool", "every operation and allocation of the spool fails", ["SANITIZE/agent/test_spool"], EVERY_FAULT),
     ("store", "every operation and allocation of the store fails", ["SANITIZE/collector/store/test_faults"],

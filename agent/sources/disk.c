@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "udev.h"
+
 #define DISK(name, type, unit, help, scale, factor)                 \
 	{                                                           \
 		"node_disk_" name, type, unit, help, scale, factor, \
@@ -36,8 +38,25 @@ static const struct metric metrics[] = {
 	DISK("flush_requests_time_seconds_total", FW_COUNTER, "seconds",
 		"Seconds spent by all flushes.", 3, 1),
 	DISK("info", FW_GAUGE, "", "What is known of a disk, value is always 1.", 0, 1),
+	DISK("filesystem_info", FW_GAUGE, "",
+		"The filesystem, or member of an array, on a disk, value is always 1.", 0, 1),
+	DISK("device_mapper_info", FW_GAUGE, "",
+		"What a disk of the device mapper is, value is always 1.", 0, 1),
+	DISK("ata_write_cache", FW_GAUGE, "", "ATA disk has a write cache.", 0, 1),
+	DISK("ata_write_cache_enabled", FW_GAUGE, "", "ATA disk has its write cache enabled.", 0,
+		1),
+	DISK("ata_rotation_rate_rpm", FW_GAUGE, "", "ATA disk rotation rate in RPMs (0 for SSDs).",
+		0, 1),
 };
-enum { FIELDS = COUNT(metrics) - 1, INFO = FIELDS };
+enum {
+	FIELDS = COUNT(metrics) - 6,
+	INFO = FIELDS,
+	FILESYSTEM_INFO,
+	DM_INFO,
+	ATA_CACHE,
+	ATA_CACHE_ON,
+	ATA_RPM
+};
 
 static const char *skip_digits(const char *text)
 {
@@ -67,53 +86,92 @@ static bool is_ignored(const char *device)
 	return isdigit(*at) && *skip_digits(at) == '\0';
 }
 
-/* What udev found out: "E:ID_MODEL=...". */
 struct facts {
-	char model[128], path[128], revision[64], serial[128], wwn[64];
+	char model[128], path[128], revision[64], wwn[64];
+	char ident[128], serial[128], long_serial[128];
+	char fs_type[64], fs_usage[32], fs_uuid[64], fs_version[64];
+	char dm_name[128], dm_uuid[192], vg[128], lv[128], layer[64];
+	char ata[4], cache[16], cache_on[16], rpm[16];
 };
 
-static void read_udev(struct machine *m, uint64_t major, uint64_t minor, struct facts *f)
+static void read_udev(struct machine *m, const char *device, struct facts *f)
+{
+	const struct udev_property wanted[] = {
+		{"ID_MODEL", f->model, sizeof f->model},
+		{"ID_PATH", f->path, sizeof f->path},
+		{"ID_REVISION", f->revision, sizeof f->revision},
+		{"ID_WWN", f->wwn, sizeof f->wwn},
+		{"SCSI_IDENT_SERIAL", f->ident, sizeof f->ident},
+		{"ID_SERIAL_SHORT", f->serial, sizeof f->serial},
+		{"ID_SERIAL", f->long_serial, sizeof f->long_serial},
+		{"ID_FS_TYPE", f->fs_type, sizeof f->fs_type},
+		{"ID_FS_USAGE", f->fs_usage, sizeof f->fs_usage},
+		{"ID_FS_UUID", f->fs_uuid, sizeof f->fs_uuid},
+		{"ID_FS_VERSION", f->fs_version, sizeof f->fs_version},
+		{"DM_NAME", f->dm_name, sizeof f->dm_name},
+		{"DM_UUID", f->dm_uuid, sizeof f->dm_uuid},
+		{"DM_VG_NAME", f->vg, sizeof f->vg},
+		{"DM_LV_NAME", f->lv, sizeof f->lv},
+		{"DM_LV_LAYER", f->layer, sizeof f->layer},
+		{"ID_ATA", f->ata, sizeof f->ata},
+		{"ID_ATA_WRITE_CACHE", f->cache, sizeof f->cache},
+		{"ID_ATA_WRITE_CACHE_ENABLED", f->cache_on, sizeof f->cache_on},
+		{"ID_ATA_ROTATION_RATE_RPM", f->rpm, sizeof f->rpm},
+	};
+	udev_read(m, device, wanted, COUNT(wanted));
+}
+
+/* The one on the label, else the one udev made short, else what virtual disks have. */
+static const char *serial_of(const struct facts *f)
+{
+	return f->ident[0] ? f->ident : f->serial[0] ? f->serial : f->long_serial;
+}
+
+static void add_ata(struct sweep *out, const char *device, const struct facts *f)
 {
 	const struct {
-		const char *key;
-		char *value;
-		size_t size;
-	} keys[] = {
-		{"E:ID_MODEL=", f->model, sizeof f->model},
-		{"E:ID_PATH=", f->path, sizeof f->path},
-		{"E:ID_REVISION=", f->revision, sizeof f->revision},
-		{"E:ID_SERIAL_SHORT=", f->serial, sizeof f->serial},
-		{"E:ID_WWN=", f->wwn, sizeof f->wwn},
-	};
-	char path[64];
-	snprintf(path, sizeof path, "run/udev/data/b%llu:%llu", (unsigned long long)major,
-		(unsigned long long)minor);
-	struct fw_cursor c, line;
-	if (machine_read(m, path, &c) < 0)
-		return;
-	while (fw_cut_line(&c, &line))
-		for (size_t i = 0; i < COUNT(keys); i++)
-			if (fw_cut_literal(&line, keys[i].key))
-				snprintf(keys[i].value, keys[i].size, "%.*s",
-					(int)(line.end - line.at), line.at);
+		const struct metric *metric;
+		const char *text;
+	} numbers[] = {{&metrics[ATA_CACHE], f->cache}, {&metrics[ATA_CACHE_ON], f->cache_on},
+		{&metrics[ATA_RPM], f->rpm}};
+	uint64_t value;
+	for (size_t i = 0; f->ata[0] && i < COUNT(numbers); i++)
+		if (fw_parse_u64(numbers[i].text, &value) == 0 && value <= INT64_MAX)
+			sweep_add(out, numbers[i].metric, (int64_t)value,
+				SWEEP_LABELS("device", device));
+}
+
+static void add_layers(struct sweep *out, const char *device, const struct facts *f)
+{
+	if (f->fs_type[0])
+		sweep_add(out, &metrics[FILESYSTEM_INFO], 1,
+			SWEEP_LABELS("device", device, "type", f->fs_type, "usage", f->fs_usage,
+				"uuid", f->fs_uuid, "version", f->fs_version));
+	if (f->dm_name[0])
+		sweep_add(out, &metrics[DM_INFO], 1,
+			SWEEP_LABELS("device", device, "lv_layer", f->layer, "lv_name", f->lv,
+				"name", f->dm_name, "uuid", f->dm_uuid, "vg_name", f->vg));
 }
 
 static void add_info(
 	struct machine *m, struct sweep *out, const char *device, uint64_t major, uint64_t minor)
 {
 	struct facts f = {0};
-	char path[128], major_text[24], minor_text[24], rotational[4] = "";
+	char path[128], number[48], major_text[24], minor_text[24], rotational[4] = "";
 	int64_t rotates;
-	read_udev(m, major, minor, &f);
+	snprintf(major_text, sizeof major_text, "%llu", (unsigned long long)major);
+	snprintf(minor_text, sizeof minor_text, "%llu", (unsigned long long)minor);
+	snprintf(number, sizeof number, "%s:%s", major_text, minor_text);
+	read_udev(m, number, &f);
 	snprintf(path, sizeof path, "sys/block/%s/queue/rotational", device);
 	if (machine_read_i64(m, path, &rotates) == 0)
 		snprintf(rotational, sizeof rotational, "%d", rotates != 0);
-	snprintf(major_text, sizeof major_text, "%llu", (unsigned long long)major);
-	snprintf(minor_text, sizeof minor_text, "%llu", (unsigned long long)minor);
 	sweep_add(out, &metrics[INFO], 1,
 		SWEEP_LABELS("device", device, "major", major_text, "minor", minor_text, "model",
 			f.model, "path", f.path, "revision", f.revision, "rotational", rotational,
-			"serial", f.serial, "wwn", f.wwn));
+			"serial", serial_of(&f), "wwn", f.wwn));
+	add_layers(out, device, &f);
+	add_ata(out, device, &f);
 }
 
 /* Kernels have added fields at the end; what a line lacks is not there. */

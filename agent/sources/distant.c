@@ -22,6 +22,7 @@ enum {
 	ASK_EVERY_MS = 60000,
 	STUCK_AFTER_MS = 5000,
 	KILL_AFTER_MS = 30000,
+	FORGOTTEN_AFTER_MS = 180000,
 	FIRST_PATIENCE_MS = 100,
 	FIRST_ASKS_A_SWEEP = 16,
 };
@@ -57,12 +58,11 @@ int space_read(const char *mountpoint, struct space *out)
 	return 0;
 }
 
-static void ask(struct distant *d, int64_t now_ms)
+/* Without a child nothing has changed, and the next sweep tries again. */
+static void ask(struct distant_set *set, struct distant *d, int64_t now_ms)
 {
 	int ends[2];
-	d->asked = true;
-	d->asked_at_ms = now_ms;
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (set->children >= DISTANT_CHILDREN || pipe2(ends, O_CLOEXEC) < 0)
 		return;
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -77,12 +77,15 @@ static void ask(struct distant *d, int64_t now_ms)
 		fw_close(ends[0]);
 		return;
 	}
+	d->asked = true;
+	d->asked_at_ms = now_ms;
 	d->pid = pid;
 	d->pipe = ends[0];
+	set->children++;
 }
 
 /* The pipe ends with the child: waiting for it takes no time. */
-static void take(struct distant *d)
+static void take(struct distant_set *set, struct distant *d)
 {
 	struct answer answer;
 	d->answered = read(d->pipe, &answer, sizeof answer) == (ssize_t)sizeof answer;
@@ -91,13 +94,14 @@ static void take(struct distant *d)
 	fw_close(d->pipe);
 	waitpid(d->pid, NULL, 0);
 	d->pid = 0;
+	set->children--;
 }
 
-static void listen_to(struct distant *d, int patience_ms)
+static void listen_to(struct distant_set *set, struct distant *d, int patience_ms)
 {
 	struct pollfd pipe = {.fd = d->pipe, .events = POLLIN};
 	if (poll(&pipe, 1, patience_ms) > 0)
-		take(d);
+		take(set, d);
 }
 
 static struct distant *find(struct distant_set *set, const char *mountpoint)
@@ -116,10 +120,10 @@ static void ask_first(struct distant_set *set, struct distant *d, int64_t now_ms
 	if (set->first_asks == 0)
 		return;
 	set->first_asks--;
-	ask(d, now_ms);
+	ask(set, d, now_ms);
 	int64_t began_ms = fw_mono_ms();
 	if (d->pid)
-		listen_to(d, set->patience_ms);
+		listen_to(set, d, set->patience_ms);
 	int64_t waited_ms = fw_mono_ms() - began_ms;
 	set->patience_ms = waited_ms < set->patience_ms ? set->patience_ms - (int)waited_ms : 0;
 }
@@ -133,15 +137,15 @@ static struct distant *add(struct distant_set *set, const char *mountpoint)
 	return d;
 }
 
-static void go_on(struct distant *d, int64_t now_ms)
+static void go_on(struct distant_set *set, struct distant *d, int64_t now_ms)
 {
 	int64_t waiting_ms = now_ms - d->asked_at_ms;
 	if (d->pid)
-		listen_to(d, 0);
+		listen_to(set, d, 0);
 	if (d->pid && waiting_ms >= KILL_AFTER_MS)
 		kill(d->pid, SIGKILL);
 	if (!d->pid && (waiting_ms >= ASK_EVERY_MS || waiting_ms < 0))
-		ask(d, now_ms);
+		ask(set, d, now_ms);
 }
 
 void distant_begin(struct distant_set *set)
@@ -159,10 +163,10 @@ int distant_read(struct distant_set *set, const char *mountpoint, int64_t now_ms
 		d = add(set, mountpoint);
 	d->wanted = true;
 	if (d->asked)
-		go_on(d, now_ms);
+		go_on(set, d, now_ms);
 	else
 		ask_first(set, d, now_ms);
-	if (!d->asked)
+	if (!d->asked || (!d->pid && now_ms - d->asked_at_ms > FORGOTTEN_AFTER_MS))
 		return -EAGAIN;
 	bool stuck = d->pid && now_ms - d->asked_at_ms >= STUCK_AFTER_MS;
 	if (stuck || !d->answered)
@@ -172,10 +176,10 @@ int distant_read(struct distant_set *set, const char *mountpoint, int64_t now_ms
 }
 
 /* Of a mount that is gone. */
-static void end(struct distant *d)
+static void end(struct distant_set *set, struct distant *d)
 {
 	kill(d->pid, SIGKILL);
-	listen_to(d, 0);
+	listen_to(set, d, 0);
 }
 
 static void forget(struct distant *d)
@@ -195,7 +199,7 @@ void distant_end(struct distant_set *set)
 	for (struct distant **at = &set->first; *at;) {
 		struct distant *d = *at;
 		if (!d->wanted && d->pid)
-			end(d);
+			end(set, d);
 		if (d->wanted || d->pid) {
 			at = &d->next;
 			continue;

@@ -76,6 +76,12 @@ static const struct {
 	{"proc/1/cgroup", "libraries"},
 	{"etc/ufw/ufw.conf", "firewall"},
 	{"recorded/smartctl/sda.json", "smart"},
+	{"proc/mdstat", "md"},
+	{"proc/spl/kstat/zfs/arcstats", "zfs"},
+	{"proc/spl/kstat/zfs/tank/objset-0x36", "zfs"},
+	{"etc/lvm/backup/vg0", "lvm"},
+	{"sys/fs/btrfs/0abb23a9-579b-43e6-ad30-227ef47fcb9d/commit_stats", "btrfs"},
+	{"recorded/btrfs", "btrfs"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 
@@ -95,6 +101,9 @@ static const struct {
 	{"sys/block/sda/size", "8\n"},
 	{"sys/block/sda/dev", "8:0\n"},
 	{"proc/1/maps", "1-2 r-xp 0 08:01 9 /usr/lib/libc.so.6 (deleted)\n"},
+	{"sys/block/md0/md/level", "raid1\n"},
+	{"proc/spl/kstat/zfs/tank/state", "ONLINE\n"},
+	{"sys/fs/btrfs/0abb23a9-579b-43e6-ad30-227ef47fcb9d/label", "\n"},
 	{"sys/class/hwmon/hwmon0/name", "nct6779\n"},
 	{"sys/class/thermal/thermal_zone0/temp", "47000\n"},
 	{"sys/class/power_supply/BAT0/present", "1\n"},

@@ -96,6 +96,23 @@ static void test_many(void **state)
 	assert_no_children();
 }
 
+/* While all children are stuck in other mounts, this one has no answer: neither an error
+ * nor, after a while, an old one. */
+static void test_no_child_to_spare(void **state)
+{
+	(void)state;
+	struct distant_set set = {.children = DISTANT_CHILDREN};
+	struct space space;
+	assert_int_equal(read_at(&set, 1000, &space), -EAGAIN);
+	set.children = 0;
+	assert_int_equal(read_at(&set, 2000, &space), 0);
+	set.children = DISTANT_CHILDREN;
+	assert_int_equal(read_at(&set, 2000 + 2 * MINUTE_MS, &space), 0);
+	assert_int_equal(read_at(&set, 2000 + 4 * MINUTE_MS, &space), -EAGAIN);
+	assert_no_children();
+	distant_done(&set);
+}
+
 #ifdef FW_TEST_SEAMS
 static int read_until(struct distant_set *set, int64_t now_ms, int wanted)
 {
@@ -138,6 +155,7 @@ int main(void)
 		cmocka_unit_test(test_what_statvfs_refuses),
 		cmocka_unit_test(test_unmounted),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_child_to_spare),
 #ifdef FW_TEST_SEAMS
 		cmocka_unit_test(test_no_answer),
 #endif

@@ -164,6 +164,24 @@ static void test_disks(void **state)
 	check_machine("storage-2016");
 }
 
+static void test_many_of_everything(void **state)
+{
+	(void)state;
+	check_machine("server-64");
+}
+
+static void test_failed_disk(void **state)
+{
+	(void)state;
+	check_machine("server-raid");
+}
+
+static void test_pools(void **state)
+{
+	(void)state;
+	check_machine("server-pools");
+}
+
 static void test_laptop(void **state)
 {
 	(void)state;
@@ -245,6 +263,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_old_server),
 		cmocka_unit_test(test_two_sockets),
 		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_many_of_everything),
+		cmocka_unit_test(test_failed_disk),
+		cmocka_unit_test(test_pools),
 		cmocka_unit_test(test_laptop),
 		cmocka_unit_test(test_plain_vm),
 		cmocka_unit_test(test_ubuntu),

@@ -20,12 +20,13 @@ MACHINES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 # node_exporter's collectors, and the agent's sources that give the same. Those of files can
 # be pointed at a recorded machine.
-OF_FILES = {"arp": "arp", "bonding": "bonding", "conntrack": "conntrack", "cpu": "cpu processors",
+OF_FILES = {"arp": "arp", "bonding": "bonding", "btrfs": "btrfs", "conntrack": "conntrack", "cpu": "cpu processors",
             "cpufreq": "processors", "diskstats": "disk", "dmi": "hardware", "edac": "edac", "entropy": "entropy",
-            "filefd": "descriptors", "hwmon": "hwmon", "interrupts": "interrupts", "loadavg": "load",
-            "meminfo": "memory", "netclass": "network", "netdev": "network", "netstat": "netstat", "os": "os",
-            "powersupplyclass": "power", "pressure": "pressure", "processes": "processes", "schedstat": "schedstat",
-            "sockstat": "sockstat", "softnet": "softnet", "stat": "cpu", "thermal_zone": "thermal", "vmstat": "vmstat"}
+            "filefd": "descriptors", "hwmon": "hwmon", "interrupts": "interrupts", "loadavg": "load", "mdadm": "md",
+            "meminfo": "memory", "netclass": "network", "netdev": "network", "netstat": "netstat", "nvme": "nvme",
+            "os": "os", "powersupplyclass": "power", "pressure": "pressure", "processes": "processes",
+            "schedstat": "schedstat", "sockstat": "sockstat", "softnet": "softnet", "stat": "cpu",
+            "thermal_zone": "thermal", "vmstat": "vmstat", "zfs": "zfs"}
 OF_CALLS = {"filesystem": "filesystem", "selinux": "selinux", "tcpstat": "connections", "time": "time",
             "timex": "timex", "udp_queues": "connections", "uname": "uname"}
 # The same scope as newer ones have by default; Debian's own leaves more out.
@@ -192,6 +193,7 @@ class Difference:
 
 
 ALL = "here laptop-2019 server-2024 server-2011 server-2u debian-12 ubuntu-22.04"
+STORAGE = "server-64 server-raid server-pools"
 NEWER = "node_exporter 1.5 has not got it, newer ones have"
 HARMLESS = "asking would wake it, or keep it awake"
 ROOT = "only root may read it; it goes into the inventory, not into series"
@@ -199,7 +201,8 @@ ASKING = "the connection by which node_exporter is asked"
 VMS = " debian-12 ubuntu-22.04"
 DIFFERENCES = [
     Difference(ALL, "label", "node_network_info", NEWER, label="adminstate"),
-    Difference("here? server-2024", "label", "node_disk_info", NEWER, label="rotational"),
+    Difference("here? server-2024 " + STORAGE, "label", "node_disk_info", NEWER, label="rotational"),
+    Difference("server-64", "label", "node_disk_info", "newer ones give the serial number on the label", label="serial"),
     Difference("here? laptop-2019 server-2u", "label", "node_hwmon_sensor_label",
                "1.5 wrote it in small letters with underscores, newer ones as the driver says", label="label"),
     Difference("here? server-2u", "label", "node_dmi_info", ROOT, label="board_serial"),
@@ -218,7 +221,20 @@ DIFFERENCES = [
     Difference("here? laptop-2019 server-2u" + VMS, "extra", "node_cpu_vulnerabilities_info", NEWER),
     Difference("here", "extra", "node_filesystem_mount_info", NEWER),
     Difference("here? server-2024" + VMS, "extra", "node_network_receive_nohandler_total", NEWER),
-    Difference("here? server-2024" + VMS, "extra", "node_softnet_(flow_limit_count|received_rps)_total", NEWER),
+    Difference("here? server-2024 server-64" + VMS, "extra", "node_softnet_(flow_limit_count|received_rps)_total", NEWER),
+    Difference("here?", "extra", "node_fstab_mount_status", "a script for its textfile collector does"),
+    Difference("server-64 here?", "label", "node_nvme_info", NEWER, label="cntlid"),
+    Difference("server-64 server-raid here?", "extra", "node_md_(raid_disks|degraded)", NEWER),
+    Difference("server-64 server-raid here?", "extra", "node_md_(disk_)?info", "a script for its textfile collector does"),
+    Difference("server-pools", "label", "node_btrfs_device_size_bytes", "the kernel is asked, which 1.5 cannot here",
+               label="btrfs_dev_uuid"),
+    Difference("server-pools", "extra", "node_btrfs_device_(unused_bytes|errors_total)",
+               "the kernel is asked, which 1.5 cannot here"),
+    Difference("server-pools here?", "extra", "node_btrfs_.*commit.*", NEWER),
+    Difference("server-pools here?", "extra", "node_zfs_zpool_state", NEWER, state="suspended"),
+    Difference("server-pools", "extra", "node_zfs_arc_memory_available_bytes", "1.5 passes over what may be negative"),
+    Difference("server-pools", "(missing|extra)", "node_zfs_zpool_dataset_.*", "1.5 cuts a name at its first blank",
+               dataset="tank/shared.*"),
     Difference("here? server-2024", "extra", "node_pressure_irq_stalled_seconds_total", NEWER),
     Difference("here? laptop-2019", "extra", "node_os_support_end_timestamp_seconds", NEWER),
     Difference("here laptop-2019 server-2024 server-2011" + VMS, "extra", "node_netstat_.*",
@@ -297,6 +313,56 @@ def test_virtual_machines(lab):
 
 def test_the_hardware_of_a_server(lab):
     judge(lab, "server-2u", 260)
+
+
+def test_many_of_everything(lab):
+    judge(lab, "server-64", 3000)
+
+
+def test_a_failed_disk(lab):
+    judge(lab, "server-raid", 240)
+
+
+def test_pools(lab):
+    judge(lab, "server-pools", 285)
+
+
+def test_a_btrfs_of_two_disks(lab):
+    """The kernel's own answers: real disks of a real filesystem, one of them with errors."""
+    if os.geteuid() != 0 or not shutil.which("mkfs.btrfs"):
+        skip("needs root and mkfs.btrfs")
+    loops = []
+
+    def run(*argv):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            skip(f"{argv[0]} cannot be used here: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    for name in ("one", "two"):
+        with open(f"{lab.dir}/{name}.img", "wb") as image:
+            image.truncate(256 << 20)
+        loops.append(run("losetup", "--find", "--show", image.name))
+        lab.closers.append(lambda loop=loops[-1]: subprocess.run(["losetup", "-d", loop]))
+    run("mkfs.btrfs", "-q", "-L", "pair", "-d", "raid1", "-m", "raid1", *loops)
+    os.mkdir(f"{lab.dir}/pair")
+    run("mount", "-t", "btrfs", loops[0], f"{lab.dir}/pair")
+    lab.closers.append(lambda: subprocess.run(["umount", f"{lab.dir}/pair"]))
+    with open(f"{lab.dir}/pair/file", "wb") as f:
+        f.write(os.urandom(8 << 20))
+    os.sync()
+    with open(f"{lab.dir}/two.img", "r+b") as image:  # a disk that forgets
+        image.seek(40 << 20)
+        image.write(bytes(180 << 20))
+    subprocess.run(["btrfs", "scrub", "start", "-B", f"{lab.dir}/pair"], capture_output=True, timeout=60)
+    exporter, ours = Exporter(lab, ["btrfs"]), Ours(lab, ["btrfs"])
+    comparison = Comparison("here")
+    comparison.add(ours.read(), exporter.read(), ours.read())
+    left = comparison.unexplained()
+    check(not left, "differs without a reason:\n" + "\n".join(left))
+    errors = [comparison.high[series] for series in comparison.well if series[0] == "node_btrfs_device_errors_total"]
+    check(len(errors) == 10 and max(errors) > 0, f"errors of both disks: {errors}")
+    check(len(comparison.well) >= 25, f"only {len(comparison.well)} are the same")
 
 
 def test_mistakes_are_found(lab):
