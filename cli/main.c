@@ -25,7 +25,7 @@ const struct command commands[] = {
 	{"host", NULL, "NAME", "one host on one page; exit status 1 while an alert of it fires", "", 1, 1, command_host},
 	{"inventory", NULL, "HOST [--kind KIND] [--at TIME] | --package NAME [--at TIME]", "what a host has, or had; which hosts have a package, in which version", " kind package at ", 0, 1, command_inventory},
 	{"forget", NULL, "HOST", "ends a host and all that is kept of it", "", 1, 1, command_forget},
-	{"disks", NULL, "[HOST]", "filesystems, fullest first, and when they fill", "", 0, 1, command_disks},
+	{"disks", NULL, "[HOST]", "filesystems, fullest first, and when they fill; arrays, pools, missing mounts", "", 0, 1, command_disks},
 	{"patches", NULL, "[HOST [--at TIME]]", "how hosts stand with fixes; of one, each fix and when it is due, exit status 1 unless it is compliant", " at ", 0, 1, command_patches},
 	{"report", "capacity", "", "filesystems that are forecast to fill, soonest first", "", 0, 0, command_report_capacity},
 	{"report", "patch-compliance", "[--at TIME] [--policy POLICY] [--csv]", "every host under every policy, now or on a date in the past", " at policy csv ", 0, 0, command_report_compliance},

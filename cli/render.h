@@ -16,6 +16,12 @@ enum status render_compliance(struct screen *s, const json_t *data);
 enum status render_compliance_csv(struct screen *s, const json_t *data);
 enum status render_advisories(struct screen *s, const json_t *data);
 enum status render_patches(struct screen *s, const json_t *data);
+/* The rows of disks that are no filesystems, as a table of their own; nothing without any. */
+void write_storage(struct screen *s, const json_t *data);
+bool is_filesystem(const json_t *row);
+/* Whether it can be written, or since when it cannot by mistake. */
+const char *filesystem_state(struct screen *s, const json_t *disk, enum tone *tone);
+
 enum status render_disks(struct screen *s, const json_t *data);
 enum status render_host_disks(struct screen *s, const json_t *data);
 enum status render_capacity(struct screen *s, const json_t *data);

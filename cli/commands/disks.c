@@ -49,13 +49,17 @@ static enum tone tone_of(struct screen *s, const json_t *forecast)
 static void write_table(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"HOST", "MOUNTPOINT", ">USED", ">FREE", ">SIZE",
-		">FILES", "TYPE", "FILLS", "FILES GONE", NULL};
+		">FILES", "TYPE", "STATE", "FILLS", "FILES GONE", NULL};
 	struct table t;
 	size_t i;
 	const json_t *disk;
 	table_init(&t, s, headings);
 	json_array_foreach(data, i, disk)
 	{
+		if (!is_filesystem(disk))
+			continue;
+		enum tone tone;
+		const char *state = filesystem_state(s, disk, &tone);
 		double used = json_number_value(json_object_get(disk, "used_percent"));
 		const json_t *fills = json_object_get(disk, "fills");
 		const json_t *gone = json_object_get(disk, "inodes_gone");
@@ -67,6 +71,7 @@ static void write_table(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_size(s, disk, "size"));
 		table_put(&t, TONE_PLAIN, screen_percent(s, disk, "files_used_percent"));
 		table_put(&t, TONE_PLAIN, screen_member(s, disk, "fstype"));
+		table_put(&t, tone, state);
 		table_put(&t, tone_of(s, fills), range_of(s, fills));
 		table_put(&t, tone_of(s, gone), range_of(s, gone));
 	}
@@ -109,6 +114,7 @@ static void write_basis(struct screen *s, const json_t *disk, const char *member
 enum status render_disks(struct screen *s, const json_t *data)
 {
 	write_table(s, data);
+	write_storage(s, data);
 	return STATUS_WELL;
 }
 
@@ -122,6 +128,7 @@ enum status render_host_disks(struct screen *s, const json_t *data)
 		write_basis(s, disk, "fills", "fills");
 		write_basis(s, disk, "inodes_gone", "has no inodes left");
 	}
+	write_storage(s, data);
 	return STATUS_WELL;
 }
 

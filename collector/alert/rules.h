@@ -33,7 +33,7 @@ struct rule {
 				"{detail}" are filled in */
 };
 
-#define RULES 14
+#define RULES 24
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */

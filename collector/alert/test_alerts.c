@@ -20,7 +20,7 @@
 #include "store.h"
 
 #define GIB (INT64_C(1) << 30)
-#define MOST_COLUMNS 12
+#define MOST_COLUMNS 24
 #define MOST_HOSTS 4
 
 /* ---- a store of the test's own: some hosts, each with one schema and its newest sweep ---- */
@@ -388,6 +388,60 @@ static void test_read_only_and_sizeless_filesystems_are_passed_over(void **arg)
 	assert_non_null(with_free(place, 50 * GIB));
 }
 
+/* What is wrong with storage, as the agent's series say it; each is over when they say that. */
+static const struct storage_case {
+	const char *rule, *metric;
+	struct fw_label labels[3];
+	uint16_t n_labels;
+	int64_t bad, good;
+	const char *summary;
+} storage_cases[] = {
+	{"FilesystemReadOnly", "fenwatch_filesystem_readonly_since_timestamp_seconds",
+		{{"mountpoint", "/srv"}}, 1, 1795390015, 0, "web01: /srv has become read-only"},
+	{"MountMissing", "node_fstab_mount_status", {{"mountpoint", "/data"}}, 1, 0, 1,
+		"web01: /data is not mounted"},
+	{"MountNotAnswering", "node_filesystem_device_error",
+		{{"device_error", "mountpoint timeout"}, {"mountpoint", "/net"}}, 2, 1, 0,
+		"web01: /net does not answer"},
+	{"ArrayDegraded", "node_md_degraded", {{"device", "md0"}}, 1, 1, 0,
+		"web01: md0 lacks 1 of its disks"},
+	{"ArrayInactive", "node_md_state", {{"device", "md1"}, {"state", "inactive"}}, 2, 1, 0,
+		"web01: md1 is not running"},
+	{"ArrayDiskFailed", "fenwatch_md_disk_failed", {{"device", "md0"}, {"disk", "sdb1"}}, 2, 1,
+		0, "web01: sdb1 of md0 has failed"},
+	{"PoolDegraded", "node_zfs_zpool_state", {{"state", "online"}, {"zpool", "tank"}}, 2, 0, 1,
+		"web01: the pool tank is not online"},
+	{"BtrfsDeviceMissing", "fenwatch_btrfs_devices_missing", {{"uuid", "0abb"}}, 1, 2, 0,
+		"web01: the btrfs filesystem 0abb lacks 2 of its devices"},
+	{"VolumeDeviceMissing", "fenwatch_lvm_volume_faulty",
+		{{"device", "vg0-db"}, {"lv_name", "db"}, {"vg_name", "vg0"}}, 3, 1, 0,
+		"web01: the logical volume db of vg0 lacks a device"},
+	{"PathFailed", "node_dmmultipath_device_paths_failed", {{"device", "mpatha"}}, 1, 2, 0,
+		"web01: mpatha lacks 2 of its paths"},
+};
+
+static void test_storage(void **arg)
+{
+	struct place *place = *arg;
+	size_t h = place->web01, n = sizeof storage_cases / sizeof *storage_cases, columns[16];
+	assert_true(n <= 16);
+	for (size_t i = 0; i < n; i++)
+		columns[i] = add_column(&place->store, h, storage_cases[i].metric,
+			storage_cases[i].labels, storage_cases[i].n_labels, storage_cases[i].bad);
+	with_free(place, 50 * GIB);
+	for (size_t i = 0; i < n; i++) {
+		struct alert_view *view = find(place, storage_cases[i].rule);
+		if (!view)
+			fail_msg("%s does not fire", storage_cases[i].rule);
+		assert_string_equal(annotation(view, "summary"), storage_cases[i].summary);
+		place->store.cells[h][columns[i]] = storage_cases[i].good;
+	}
+	with_free(place, 50 * GIB);
+	for (size_t i = 0; i < n; i++)
+		if (find(place, storage_cases[i].rule))
+			fail_msg("%s does not recover", storage_cases[i].rule);
+}
+
 static void test_a_new_series_is_found(void **arg)
 {
 	struct place *place = *arg;
@@ -685,6 +739,7 @@ int main(void)
 		CASE(test_a_time_is_judged_by_its_age),
 		CASE(test_series_of_the_collectors_own_are_found),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),
+		CASE(test_storage),
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),
 		CASE(test_a_silent_host_and_its_return),

@@ -31,6 +31,13 @@ void fakes_reset(void)
 
 static const struct fw_label ext4[] = {
 	{"device", "/dev/sda1"}, {"fstype", "ext4"}, {"mountpoint", "/"}};
+static const struct fw_label md0[] = {{"device", "md0"}};
+static const struct fw_label md0_active[] = {{"device", "md0"}, {"state", "active"}};
+static const struct fw_label md0_recovering[] = {{"device", "md0"}, {"state", "recovering"}};
+static const struct fw_label sdb1[] = {{"device", "md0"}, {"disk", "sdb1"}};
+static const struct fw_label backup[] = {{"mountpoint", "/backup"}};
+static const struct fw_label var[] = {{"mountpoint", "/var"}};
+static const struct fw_label tank[] = {{"state", "online"}, {"zpool", "tank"}};
 static const struct fw_label sda[] = {{"device", "sda"}};
 static const struct fw_label eth0[] = {{"device", "eth0"}};
 static const struct fw_label idle[] = {{"cpu", "0"}, {"mode", "idle"}};
@@ -59,6 +66,9 @@ static const struct {
 		1795700000},
 	{{"fenwatch_filesystem_fills_timestamp_seconds", fill_likely, 2, 0, FW_GAUGE, 1},
 		1795600000},
+	{{"fenwatch_filesystem_readonly_since_timestamp_seconds", ext4, 3, 0, FW_GAUGE, 1},
+		1000000000},
+	{{"fenwatch_md_disk_failed", sdb1, 2, 0, FW_GAUGE, 1}, 1},
 	{{"fenwatch_patch_source_ok", apt, 1, 0, FW_GAUGE, 1}, 1},
 	{{"node_boot_time_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
 	{{"node_cpu_seconds_total", idle, 2, 3, FW_COUNTER, 1}, GROWS},
@@ -67,7 +77,12 @@ static const struct {
 	{{"node_filesystem_avail_bytes", ext4, 3, 0, FW_GAUGE, 1024}, 250000},
 	{{"node_filesystem_readonly", ext4, 3, 0, FW_GAUGE, 1}, 0},
 	{{"node_filesystem_size_bytes", ext4, 3, 0, FW_GAUGE, 1024}, 1000000},
+	{{"node_fstab_mount_status", backup, 1, 0, FW_GAUGE, 1}, 0},
+	{{"node_fstab_mount_status", var, 1, 0, FW_GAUGE, 1}, 1},
 	{{"node_load1", NULL, 0, 2, FW_GAUGE, 1}, 150},
+	{{"node_md_degraded", md0, 1, 0, FW_GAUGE, 1}, 1},
+	{{"node_md_state", md0_active, 2, 0, FW_GAUGE, 1}, 0},
+	{{"node_md_state", md0_recovering, 2, 0, FW_GAUGE, 1}, 1},
 	{{"node_memory_MemAvailable_bytes", NULL, 0, 0, FW_GAUGE, 1024}, 500},
 	{{"node_memory_MemTotal_bytes", NULL, 0, 0, FW_GAUGE, 1024}, 2000},
 	{{"node_network_receive_bytes_total", eth0, 1, 0, FW_COUNTER, 1}, GROWS},
@@ -76,6 +91,7 @@ static const struct {
 	{{"node_reboot_required", NULL, 0, 0, FW_GAUGE, 1}, 1},
 	{{"node_systemd_unit_state", cron, 3, 0, FW_GAUGE, 1}, 1},
 	{{"node_uname_info", uname_, 2, 0, FW_GAUGE, 1}, 1},
+	{{"node_zfs_zpool_state", tank, 2, 0, FW_GAUGE, 1}, 1},
 };
 
 static const struct fw_label web01[] = {{"instance", "web01"}, {"job", "node"}};

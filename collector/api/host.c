@@ -92,6 +92,8 @@ void host_write_filesystem(struct request *r, struct json *j, const struct facts
 	double files = facts_beside(facts, size, "node_filesystem_files");
 	double files_free = facts_beside(facts, size, "node_filesystem_files_free");
 	double readonly = facts_beside(facts, size, "node_filesystem_readonly");
+	double since_s =
+		facts_beside(facts, size, "fenwatch_filesystem_readonly_since_timestamp_seconds");
 	json_put_text(j, "mountpoint", facts_label(size, "mountpoint"));
 	json_put_text(j, "device", facts_label(size, "device"));
 	json_put_text(j, "fstype", facts_label(size, "fstype"));
@@ -102,6 +104,7 @@ void host_write_filesystem(struct request *r, struct json *j, const struct facts
 		files > 0 ? round((1 - files_free / files) * 1000) / 10 : NAN);
 	json_key(j, "readonly");
 	json_raw(j, isnan(readonly) ? "null" : readonly > 0 ? "true" : "false");
+	json_put_time(j, "readonly_since", since_s > 0 ? (int64_t)(since_s * 1000) : 0);
 	capacity_write(r, j, "fills", facts, size, CAPACITY_BYTES);
 	capacity_write(r, j, "inodes_gone", facts, size, CAPACITY_INODES);
 }

@@ -8,6 +8,7 @@
 
 #define HOST_DISK_METRICS                                                     \
 	"node_filesystem_(size_bytes|avail_bytes|files|files_free|readonly)|" \
+	"fenwatch_filesystem_readonly_since_timestamp_seconds|"               \
 	"fenwatch_filesystem_(fills|inodes_gone)_(timestamp_seconds|samples|span_seconds)"
 
 /* The members of a filesystem, from its size. */

@@ -7,6 +7,7 @@
 #include "facts.h"
 #include "host.h"
 #include "parts.h"
+#include "storage.h"
 
 static int read_list(struct request *r, const char *metrics, struct facts *facts)
 {
@@ -34,7 +35,7 @@ void hosts_disks(struct request *r)
 {
 	struct facts facts;
 	size_t n;
-	if (read_list(r, HOST_DISK_METRICS, &facts) < 0)
+	if (read_list(r, HOST_DISK_METRICS "|" STORAGE_METRICS, &facts) < 0)
 		return;
 	const struct query_series *series = facts_metric(&facts, "node_filesystem_size_bytes", &n);
 	struct disk *disks = fw_arena_alloc(&r->arena, (n + 1) * sizeof *disks);
@@ -46,9 +47,11 @@ void hosts_disks(struct request *r)
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
 		json_put_text(j, "host", facts_label(disks[i].size, "instance"));
+		json_put_text(j, "kind", "filesystem");
 		host_write_filesystem(r, j, &facts, disks[i].size);
 		json_close(j, '}');
 	}
+	storage_write_rows(j, &facts);
 	json_close(j, ']');
 	request_end(r, NULL, 0);
 }

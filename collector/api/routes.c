@@ -70,7 +70,7 @@ const struct route routes[] = {
 	NOW(POST, "/api/fenwatch/v1/advisories", ADMIN, "advisories",
 		"imports some, or adds to those that are known", advisories_import),
 	POOL(GET, "/api/fenwatch/v1/disks", VIEWER, "host",
-		"filesystems, a row each, fullest first", NULL, hosts_disks),
+		"filesystems, a row each, fullest first; then what they lie on", NULL, hosts_disks),
 	POOL(GET, "/api/fenwatch/v1/reports/capacity", VIEWER, "",
 		"filesystems that are forecast to fill, soonest first", NULL, capacity_report),
 	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, "",

@@ -415,9 +415,20 @@ static void client_that_looks_at_hosts(struct scene *s)
 		expect(s, "host", answer, 200, parts[i]);
 	expect_get(s, "/api/fenwatch/v1/hosts/nobody", 404, "there is no host 'nobody'");
 	expect_get(s, "/api/fenwatch/v1/disks?host=web01", 200,
-		"[{\"host\":\"web01\",\"mountpoint\":\"/\",");
+		"[{\"host\":\"web01\",\"kind\":\"filesystem\",\"mountpoint\":\"/\",");
+	expect_get(s, "/api/fenwatch/v1/disks?host=web01", 200,
+		"{\"host\":\"web01\",\"kind\":\"mount\",\"name\":\"/backup\","
+		"\"state\":\"not mounted\",\"good\":false},"
+		"{\"host\":\"web01\",\"kind\":\"array\",\"name\":\"md0\","
+		"\"state\":\"recovering\",\"good\":false},"
+		"{\"host\":\"web01\",\"kind\":\"array\",\"name\":\"md0\","
+		"\"state\":\"degraded\",\"good\":false},"
+		"{\"host\":\"web01\",\"kind\":\"array member\",\"name\":\"sdb1\","
+		"\"state\":\"failed\",\"good\":false},"
+		"{\"host\":\"web01\",\"kind\":\"zfs pool\",\"name\":\"tank\","
+		"\"state\":\"online\",\"good\":true}]");
 	expect_get(s, "/api/fenwatch/v1/disks", 200,
-		"\"readonly\":false,\"fills\":{\"earliest\":\"2026-11-24T06:00:00.000Z\","
+		"\"readonly\":false,\"readonly_since\":\"2001-09-09T01:46:40.000Z\",\"fills\":{\"earliest\":\"2026-11-24T06:00:00.000Z\","
 		"\"likely\":\"2026-11-25T09:46:40.000Z\","
 		"\"latest\":\"2026-11-26T13:33:20.000Z\",\"samples\":359,"
 		"\"span_s\":1814400},\"inodes_gone\":null}");
