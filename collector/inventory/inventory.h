@@ -52,6 +52,9 @@ int inventory_prune(struct inventory *inventory, int64_t now_ms, struct fw_err *
 
 /* ---- what was there; `at_ms` 0: now ---- */
 
+#define INVENTORY_KEEP_MS (400LL * 86400000) /* what has gone is known for so long */
+#define INVENTORY_FOUND_LIMIT 200000
+
 struct inventory_item {
 	uint32_t host; /* the store's id */
 	const char *kind, *key;
@@ -63,12 +66,18 @@ typedef void (*inventory_each)(const struct inventory_item *item, void *arg);
 /* The items of a host, by kind and key; `kind` NULL: of every kind. */
 int inventory_list(struct inventory *inventory, uint32_t host, const char *kind, int64_t at_ms,
 	inventory_each each, void *arg, struct fw_err *err);
-/* Where an item is, by host: its key is `name`, or `name` and more behind a colon. */
+/* Where an item is, by host: its key is `name`, or `name` and more behind a colon; of a
+ * `name` that ends in a star, all that begins so. -E2BIG: there are more than
+ * INVENTORY_FOUND_LIMIT, and not all were given. */
 int inventory_find(struct inventory *inventory, const char *kind, const char *name, int64_t at_ms,
 	inventory_each each, void *arg, struct fw_err *err);
 /* All that a key of a host ever was, the newest first. */
 int inventory_history(struct inventory *inventory, uint32_t host, const char *kind, const char *key,
 	inventory_each each, void *arg, struct fw_err *err);
+
+/* The hosts whose table of a kind was known; today not those whose whole is awaited. */
+int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms,
+	void (*each)(uint32_t host, void *arg), void *arg, struct fw_err *err);
 
 struct inventory_document {
 	const char *kind;

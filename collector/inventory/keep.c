@@ -8,7 +8,6 @@
 
 #include "internal.h"
 
-#define KEEP_MS (400LL * 86400000)
 #define PRUNE_ROWS 2000 /* at a time, so that nothing waits for it */
 
 /* Of every kind that the question gives. */
@@ -107,6 +106,6 @@ static int prune_texts(struct inventory *inventory, struct fw_err *err)
 
 int inventory_prune(struct inventory *inventory, int64_t now_ms, struct fw_err *err)
 {
-	int rc = prune_items(inventory->config.state, now_ms - KEEP_MS, err);
+	int rc = prune_items(inventory->config.state, now_ms - INVENTORY_KEEP_MS, err);
 	return rc < 0 ? rc : prune_texts(inventory, err);
 }

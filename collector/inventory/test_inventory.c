@@ -470,6 +470,141 @@ static void where_a_package_is(void **state)
 	fw_buf_done(&got);
 }
 
+static void expect_found(struct stage *stage, const char *name, int64_t at_ms, const char *wanted)
+{
+	struct fw_buf got = {0};
+	struct fw_err err;
+	fw_buf_puts(&got, "");
+	assert_int_equal(
+		inventory_find(stage->inventory, "packages", name, at_ms, put_item, &got, &err), 0);
+	assert_string_equal((const char *)got.data, wanted);
+	fw_buf_done(&got);
+}
+
+/* A star at the end is for all that begins so, and for nothing else. */
+static void what_begins_alike_is_found_together(void **state)
+{
+	struct stage *stage = *state;
+	for (uint32_t host = 1; host <= 2; host++)
+		take(stage,
+			(struct sent){.host = host,
+				.seq = 1,
+				.revision = 10,
+				.whole = true,
+				.body = "+a+:all\tversion=1\n+a:all\tversion=1\n+ab:all\tversion=1\n"
+					"+b*:all\tversion=1\n+b:all\tversion=1\n",
+				.at_ms = T0_MS});
+	take(stage,
+		(struct sent){.host = 2,
+			.seq = 2,
+			.revision = 11,
+			.body = "-ab:all\n",
+			.at_ms = T0_MS + DAY_MS});
+	expect_found(stage, "ab*", 0, "1 ab:all {\"version\":\"1\"}\n");
+	expect_found(stage, "ab*", T0_MS + DAY_MS - 1,
+		"1 ab:all {\"version\":\"1\"}\n2 ab:all {\"version\":\"1\"}\n");
+	expect_found(stage, "ab*", T0_MS - 1, "");
+	expect_found(stage, "a*", 0,
+		"1 a+:all {\"version\":\"1\"}\n1 a:all {\"version\":\"1\"}\n"
+		"1 ab:all {\"version\":\"1\"}\n2 a+:all {\"version\":\"1\"}\n"
+		"2 a:all {\"version\":\"1\"}\n");
+	expect_found(stage, "b:all*", T0_MS,
+		"1 b:all {\"version\":\"1\"}\n2 b:all {\"version\":\"1\"}\n");
+	expect_found(stage, "*", 0, "");
+	expect_found(stage, "\xff*", 0, "");
+}
+
+static void ignore_item(const struct inventory_item *item, void *arg)
+{
+	(void)item;
+	++*(size_t *)arg;
+}
+
+static void fill(struct stage *stage, int64_t n)
+{
+	struct fw_err err;
+	int rc = state_run(stage->state, &err,
+		"INSERT INTO inventory_text (kind, key, fields)"
+		" SELECT id, 'lib', '{}' FROM inventory_kind WHERE name = 'packages'",
+		"");
+	if (rc == 0)
+		rc = state_run(stage->state, &err,
+			"WITH RECURSIVE host(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM host LIMIT ?)"
+			" INSERT INTO inventory_item (host, kind, text, from_ms)"
+			" SELECT host.id, t.kind, t.id, 1 FROM host, inventory_text t",
+			"i", n);
+	if (rc < 0)
+		fail_msg("%s", err.text);
+}
+
+static void more_than_can_be_told_is_refused(void **state)
+{
+	struct stage *stage = *state;
+	struct fw_err err;
+	size_t n = 0;
+	fill(stage, INVENTORY_FOUND_LIMIT);
+	assert_int_equal(
+		inventory_find(stage->inventory, "packages", "li*", 0, ignore_item, &n, &err), 0);
+	assert_int_equal(n, INVENTORY_FOUND_LIMIT);
+	assert_int_equal(state_run(stage->state, &err,
+				 "INSERT INTO inventory_item (host, kind, text, from_ms)"
+				 " SELECT 0, kind, id, 1 FROM inventory_text",
+				 ""),
+		0);
+	assert_int_equal(
+		inventory_find(stage->inventory, "packages", "li*", 0, ignore_item, &n, &err),
+		-E2BIG);
+	assert_string_equal(err.text, "more than 200000 items are called 'li*'");
+}
+
+static void put_host(uint32_t host, void *arg)
+{
+	fw_buf_printf(arg, "%u ", host);
+}
+
+static void expect_known(struct stage *stage, int64_t at_ms, const char *wanted)
+{
+	struct fw_buf got = {0};
+	struct fw_err err;
+	fw_buf_puts(&got, "");
+	assert_int_equal(
+		inventory_known(stage->inventory, "packages", at_ms, put_host, &got, &err), 0);
+	assert_string_equal((const char *)got.data, wanted);
+	fw_buf_done(&got);
+}
+
+/* Whose table is known from when on; not while its whole is awaited. */
+static void whose_packages_are_known(void **state)
+{
+	struct stage *stage = *state;
+	for (uint32_t host = 1; host <= 2; host++)
+		take(stage,
+			(struct sent){.host = host,
+				.seq = 1,
+				.revision = 10,
+				.whole = true,
+				.body = "+a:all\tversion=1\n",
+				.at_ms = T0_MS + host});
+	take(stage,
+		(struct sent){.host = 3,
+			.seq = 1,
+			.revision = 10,
+			.body = "+a:all\tversion=1\n",
+			.at_ms = T0_MS});
+	expect_known(stage, 0, "1 2 ");
+	expect_known(stage, T0_MS + 1, "1 ");
+	expect_known(stage, T0_MS, "");
+	take(stage,
+		(struct sent){.host = 1,
+			.seq = 3,
+			.revision = 12,
+			.body = "+a:all\tversion=2\n",
+			.at_ms = T0_MS + DAY_MS});
+	expect_known(stage, 0, "2 ");
+	expect_known(stage, T0_MS + 2, "2 ");
+	expect_known(stage, T0_MS + 1, "1 ");
+}
+
 /* Three hosts that have the same share its text. */
 static void texts_are_shared(void **state)
 {
@@ -705,6 +840,9 @@ int main(void)
 		TEST(a_restored_copy_asks_for_the_whole),
 		TEST(what_was_missed_is_asked_for),
 		TEST(where_a_package_is),
+		TEST(what_begins_alike_is_found_together),
+		TEST(more_than_can_be_told_is_refused),
+		TEST(whose_packages_are_known),
 		TEST(texts_are_shared),
 		TEST(what_has_ended_is_kept_400_days),
 		TEST(times_follow_one_another),
