@@ -130,7 +130,6 @@ const char *config_unread(const struct config *config, size_t i)
 		{config->unread.five_minute, "store.five_minute"},
 		{config->unread.hour, "store.hour"},
 		{config->unread.rules, "rules"},
-		{config->unread.registers, "register"},
 		{config->unread.remote_write, "remote_write"},
 	};
 	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
@@ -327,8 +326,13 @@ const struct fw_option config_table[] = {
 		.parse = parse_settings,
 		.offset = AT(settings),
 	},
+	{
+		.name = "register",
+		.help = "folder of the register, read with SIGHUP too; seen from this file's folder",
+		.type = FW_OPT_TEXT,
+		.offset = AT(register_folder),
+	},
 	UNREAD("rules", AT(unread.rules)),
-	UNREAD("register", AT(unread.registers)),
 	UNREAD("remote_write", AT(unread.remote_write)),
 	{0},
 };
@@ -358,6 +362,25 @@ static int check(const struct config *config, struct fw_err *err)
 	return 0;
 }
 
+/* Beside the file at `path`, where it does not begin at the root. */
+static const char *beside(struct fw_arena *arena, const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	if (*name == '/' || !slash)
+		return name;
+	return fw_arena_format(arena, "%.*s/%s", (int)(slash - path), path, name);
+}
+
+static int load_register(struct config *config, const char *path, struct fw_err *err)
+{
+	const char *folder = config->register_folder;
+	if (folder && !*folder)
+		return fw_fail(err, -EINVAL, "config '%s': 'register' must name a folder", path);
+	if (folder)
+		folder = beside(&config->arena, path, folder);
+	return register_load(&config->registry, folder, err);
+}
+
 int config_load(struct config *config, const char *path, struct fw_err *err)
 {
 	*config = (struct config){0};
@@ -370,6 +393,8 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 	if (rc == 0 && !config->api.external_url)
 		config->api.external_url = fw_arena_format(&config->arena, "http%s://%s",
 			config->api.tls.cert ? "s" : "", config->api.listen.text);
+	if (rc == 0)
+		rc = load_register(config, path, err);
 	if (rc < 0)
 		config_done(config);
 	return rc;
@@ -377,6 +402,7 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 
 void config_done(struct config *config)
 {
+	register_done(&config->registry);
 	fw_arena_done(&config->arena);
 	*config = (struct config){0};
 }

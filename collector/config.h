@@ -1,6 +1,6 @@
-/* collector.yml, read and checked.
+/* collector.yml and the register that it names, read and checked.
  *
- * Everything lies in the config's own arena and lives until config_done.
+ * Everything lies in the config's own arenas and lives until config_done.
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "alert.h"
 #include "ingest.h"
 #include "patch.h"
+#include "register.h"
 
 #define CONFIG_PATH "/etc/fenwatch/collector.yml"
 
@@ -50,8 +51,10 @@ struct config {
 	struct alert_options alerts; /* feeds, builtin_rules and absence */
 	struct patch_options patches;
 	struct config_settings settings;
+	const char *register_folder; /* or NULL */
+	struct registry registry;
 	struct {
-		bool five_minute, hour, rules, registers, remote_write;
+		bool five_minute, hour, rules, remote_write;
 	} unread;
 };
 

@@ -1,0 +1,11 @@
+/* What the files of this folder share: a kind of entry is a file with these two. */
+#pragma once
+
+#include "register.h"
+
+/* An option's parse: adds what one file lists to the struct register_licences. */
+int register_parse_licences(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+/* Once `file` is read: where those from `first` on stand, and that their names are new. */
+int register_check_licences(
+	struct register_licences *licences, size_t first, const char *file, struct fw_err *err);
