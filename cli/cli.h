@@ -74,6 +74,7 @@ const char *cli_time(struct cli *cli, const char *text);
 enum status command_hosts(struct cli *cli, char **args, int n_args);
 enum status command_host(struct cli *cli, char **args, int n_args);
 enum status command_inventory(struct cli *cli, char **args, int n_args);
+enum status command_licences(struct cli *cli, char **args, int n_args);
 enum status command_forget(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);
 enum status command_report_compliance(struct cli *cli, char **args, int n_args);

@@ -11,6 +11,8 @@ enum status render_hosts(struct screen *s, const json_t *data);
 enum status render_host(struct screen *s, const json_t *data);
 enum status render_inventory(struct screen *s, const json_t *data);
 enum status render_found(struct screen *s, const json_t *data);
+enum status render_licences(struct screen *s, const json_t *data);
+enum status render_licence(struct screen *s, const json_t *data);
 enum status render_host_patches(struct screen *s, const json_t *data);
 enum status render_compliance(struct screen *s, const json_t *data);
 enum status render_compliance_csv(struct screen *s, const json_t *data);

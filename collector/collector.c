@@ -47,7 +47,7 @@
 struct collector {
 	const struct config *config;
 	const char *path;
-	struct config *reread; /* rules and feeds are this one's, if any */
+	struct config *reread; /* rules, feeds and the register are this one's, if any */
 	struct config *left;   /* what it takes the place of, while that is still read */
 	bool reloading;
 	uv_loop_t loop;
@@ -208,6 +208,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		return rc;
 	}
 	presence_set_absence(c->presence, &config->alerts.absence);
+	api_set_register(c->api, &config->registry);
 	c->left = c->reread;
 	c->reread = config;
 	c->reloading = true;
@@ -222,11 +223,12 @@ static void reload(struct collector *c)
 		? fw_fail(&err, -EBUSY, "the reload before this one is still under way")
 		: read_again(c, &err);
 	if (rc < 0)
-		fw_log(FW_ERROR, "SIGHUP: %s; rules and feeds stay as they were", err.text);
+		fw_log(FW_ERROR, "SIGHUP: %s; rules, feeds and register stay as they were",
+			err.text);
 	else
 		fw_log(FW_NOTICE,
-			"SIGHUP: rules and feeds are read anew; other keys take effect at the "
-			"next start");
+			"SIGHUP: rules, feeds and register are read anew; other keys take effect "
+			"at the next start");
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -494,6 +496,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.ingest = c->ingest,
 		.inventory = c->inventory,
 		.patch = c->patch,
+		.registry = &c->config->registry,
 		.on_forget = on_forget,
 		.arg = c,
 	};

@@ -70,6 +70,11 @@ void api_set_ready(struct api *api, int ready)
 	api->ready = ready != 0;
 }
 
+void api_set_register(struct api *api, const struct registry *registry)
+{
+	api->config.registry = registry;
+}
+
 /* ---- the daemon's turns ---- */
 
 static void on_due(uv_timer_t *timer);

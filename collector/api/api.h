@@ -19,6 +19,7 @@ struct enrol;
 struct ingest;
 struct inventory;
 struct patch;
+struct registry;
 struct store;
 
 struct api_config {
@@ -32,6 +33,7 @@ struct api_config {
 	struct ingest *ingest;
 	struct inventory *inventory;
 	struct patch *patch;
+	const struct registry *registry;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
 	void *arg;
@@ -39,5 +41,6 @@ struct api_config {
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);
 unsigned api_port(const struct api *api);
-void api_set_ready(struct api *api, int ready); /* GET /-/ready */
+void api_set_register(struct api *api, const struct registry *registry); /* a new one */
+void api_set_ready(struct api *api, int ready);                          /* GET /-/ready */
 void api_close(struct api *api, void (*on_closed)(void *arg), void *arg);

@@ -214,10 +214,15 @@ int enrol_agents(struct enrol *enrol, struct fw_arena *arena, struct enrol_agent
 {
 	(void)enrol;
 	(void)err;
-	*n = 1;
-	*out = fw_arena_alloc(arena, sizeof **out);
-	**out = (struct enrol_agent){
-		.uuid = "u-1", .name = "web01", .expires_ms = INT64_C(1) << 50};
+	const struct enrol_agent agents[] = {
+		{.uuid = "u-1", .name = "web01", .expires_ms = INT64_C(1) << 50},
+		{.uuid = "u-2", .name = "db01", .revoked_ms = 1},
+		{.uuid = "u-3", .name = "db01", .expires_ms = INT64_C(1) << 50},
+		{.uuid = "u-4", .name = "lap01", .enrolled_ms = fw_wall_ms() - 3600 * 1000},
+	};
+	*n = COUNT(agents);
+	*out = fw_arena_alloc(arena, sizeof agents);
+	memcpy(*out, agents, sizeof agents);
 	return 0;
 }
 
@@ -332,8 +337,25 @@ int inventory_list(struct inventory *inventory, uint32_t host, const char *kind,
 int inventory_find(struct inventory *inventory, const char *kind, const char *name, int64_t at_ms,
 	inventory_each each, void *arg, struct fw_err *err)
 {
-	return strcmp(name, "bash") == 0 ? inventory_list(inventory, 2, kind, at_ms, each, arg, err)
-					 : 0;
+	if (strcmp(name, "lib*") == 0)
+		return fw_fail(err, -E2BIG, "more than 200000 items are called 'lib*'");
+	if (strcmp(name, "ba*") == 0)
+		inventory_list(inventory, 1, kind, at_ms, each, arg, err);
+	if (strcmp(name, "bash") == 0 || strcmp(name, "ba*") == 0)
+		inventory_list(inventory, 2, kind, at_ms, each, arg, err);
+	return 0;
+}
+
+int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms,
+	void (*each)(uint32_t host, void *arg), void *arg, struct fw_err *err)
+{
+	(void)inventory;
+	(void)kind;
+	(void)err;
+	each(1, arg);
+	if (!at_ms)
+		each(2, arg);
+	return 0;
 }
 
 int inventory_documents(struct inventory *inventory, uint32_t host,

@@ -2,7 +2,8 @@
  * ingest behind their own doors, with nothing on disk.
  *
  * web01 has a sweep every 15 s at all times; its counters grow by 100 a second.
- * db01 was last heard an hour ago. A token's text is the name of its role.
+ * db01 was last heard an hour ago, and its packages are not known of the past;
+ * lap01 was enrolled an hour ago and never heard. A token's text is the name of its role.
  */
 #pragma once
 

@@ -28,7 +28,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static const char *instance_of(const struct store_host *host)
+const char *hosts_instance(const struct store_host *host)
 {
 	for (size_t i = 0; i < host->n_labels; i++)
 		if (strcmp(host->labels[i].name, "instance") == 0)
@@ -135,8 +135,8 @@ int hosts_read(struct request *r, struct host **out, size_t *n_out)
 	/* What no agent has sent is the collector's own. */
 	for (size_t i = 0; i < n_stored; i++)
 		if (stored[i].newest_ms)
-			hosts[n++] =
-				(struct host){.name = instance_of(&stored[i]), .store = &stored[i]};
+			hosts[n++] = (struct host){
+				.name = hosts_instance(&stored[i]), .store = &stored[i]};
 	n = merge_jobs(hosts, n);
 	judge(r, hosts, n);
 	*out = hosts;

@@ -21,5 +21,7 @@ struct host {
 	size_t n_alerts;
 };
 
+/* The name of the host that a job reports for. */
+const char *hosts_instance(const struct store_host *host);
 /* Sorted by name. 0, or the request is answered with what went wrong. */
 int hosts_read(struct request *r, struct host **out, size_t *n_out);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What hosts have, and had: asked on the main thread, as SQLite holds it. */
+#include <errno.h>
 #include <string.h>
 
+#include "hosts.h"
 #include "inventory.h"
 #include "parts.h"
 #include "store.h"
@@ -18,19 +20,11 @@ struct asked {
 	struct fw_err err;
 };
 
-static const char *instance_of(const struct store_host *host)
-{
-	for (size_t i = 0; i < host->n_labels; i++)
-		if (strcmp(host->labels[i].name, "instance") == 0)
-			return host->labels[i].value;
-	return "";
-}
-
 static const char *name_of(const struct asked *a, uint32_t id)
 {
 	for (size_t i = 0; i < a->n_hosts; i++)
 		if (a->hosts[i].id == id)
-			return instance_of(&a->hosts[i]);
+			return hosts_instance(&a->hosts[i]);
 	return "";
 }
 
@@ -47,7 +41,7 @@ static size_t each_number(struct asked *a, void (*each)(struct asked *a, uint32_
 {
 	size_t n = 0;
 	for (size_t i = 0; i < a->n_hosts; i++) {
-		if (strcmp(instance_of(&a->hosts[i]), a->host) != 0)
+		if (strcmp(hosts_instance(&a->hosts[i]), a->host) != 0)
 			continue;
 		n++;
 		if (each && a->rc == 0)
@@ -180,7 +174,9 @@ void inventory_page(struct request *r)
 		write_found(&a);
 	json_close(a.j, ']');
 	json_close(a.j, '}');
-	if (a.rc < 0)
+	if (a.rc == -E2BIG)
+		request_fail(r, 422, "execution", "%s", a.err.text);
+	else if (a.rc < 0)
 		fail(&a);
 	else
 		request_end(r, NULL, 0);

@@ -55,6 +55,8 @@ void capacity_report(struct request *r);
 void inventory_prepare_host(struct request *r);
 void inventory_write_document(struct json *j, const struct inventory_document *document);
 void inventory_page(struct request *r);
+/* licences.c */
+void licences_list(struct request *r);
 /* patches.c */
 void patches_prepare(struct request *r);
 void patches_list(struct request *r);

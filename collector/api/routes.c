@@ -57,6 +57,8 @@ const struct route routes[] = {
 		"forgets a host: its enrolment, samples, inventory and alerts", admin_host_forget),
 	NOW(GET, "/api/fenwatch/v1/inventory", VIEWER, "host, package, kind, at",
 		"what a host has, or had; or which hosts have a package", inventory_page),
+	NOW(GET, "/api/fenwatch/v1/licences", VIEWER, "name, at",
+		"installed against entitled, a row a licence of the register", licences_list),
 	POOL(GET, "/api/fenwatch/v1/patches", VIEWER, "",
 		"every host and how it stands with fixes", patches_prepare, patches_list),
 	POOL(GET, "/api/fenwatch/v1/patches/{name}", VIEWER, "at",

@@ -19,10 +19,12 @@
 #include <uv.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/clock.h>
 #include <fenwatch/fault.h>
 
 #include "fakes.h"
 #include "parts.h"
+#include "register.h"
 
 struct scene {
 	struct api *api;
@@ -33,6 +35,20 @@ struct scene {
 	void (*client)(struct scene *);
 	char failure[4096]; /* what the client did not like; cmocka's checks are for one thread */
 };
+
+static const char *const bash[] = {"bash", "zsh"}, *const begins_ba[] = {"ba*"},
+			 *const begins_lib[] = {"lib*"};
+static struct register_licence licences[] = {
+	{"Shells", {(const char **)(uintptr_t)bash, 2}, 3, {NULL, 0}, NULL, {"a.yml", 1}},
+	{"Old shells", {(const char **)(uintptr_t)begins_ba, 1}, 1, {"2023-11-30", 1701388800000},
+		"contract 7", {"a.yml", 2}},
+};
+static struct register_licence too_many[] = {
+	{"All", {(const char **)(uintptr_t)begins_lib, 1}, 3, {NULL, 0}, NULL, {"a.yml", 1}},
+};
+static const struct registry full = {.licences = {licences, 2}},
+			     broad = {.licences = {too_many, 1}}, none = {.licences = {NULL, 0}};
+static const struct registry *registry = &full;
 
 static void on_ended(uv_async_t *ended)
 {
@@ -52,8 +68,11 @@ static void play(int auth, void (*client)(struct scene *))
 {
 	struct scene s = {.client = client};
 	struct fw_err err = {0};
-	struct api_config config = {
-		.loop = &s.loop, .listen = "127.0.0.1:0", .auth = auth, .on_forget = fakes_forget};
+	struct api_config config = {.loop = &s.loop,
+		.listen = "127.0.0.1:0",
+		.auth = auth,
+		.registry = registry,
+		.on_forget = fakes_forget};
 	fakes_reset();
 	assert_int_equal(uv_loop_init(&s.loop), 0);
 	if (api_open(&s.api, &config, &err) < 0)
@@ -547,6 +566,70 @@ static void test_inventory(void **state)
 	play(1, client_that_takes_stock);
 }
 
+static const char *ago(int64_t seconds, const char *more)
+{
+	static char path[128];
+	snprintf(path, sizeof path, "/api/fenwatch/v1/licences?at=%lld%s",
+		(long long)(fw_wall_ms() / 1000 - seconds), more);
+	return path;
+}
+
+static void client_that_counts(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/licences", 200,
+		"\"hosts\":3,\"unproven\":[\"lap01\"],\"licences\":["
+		"{\"name\":\"Shells\",\"packages\":[\"bash\",\"zsh\"],\"hosts\":[],"
+		"\"entitled\":3,\"installed\":1,\"free\":2,\"over\":0,"
+		"\"expires\":null,\"expired\":false,\"note\":null},"
+		"{\"name\":\"Old shells\",\"packages\":[\"ba*\"],\"hosts\":[],"
+		"\"entitled\":1,\"installed\":2,\"free\":0,\"over\":1,"
+		"\"expires\":\"2023-11-30\",\"expired\":true,\"note\":\"contract 7\"}]}");
+	expect_get(s, "/api/fenwatch/v1/licences?name=Shells", 200,
+		"\"licences\":[{\"name\":\"Shells\",\"packages\":[\"bash\",\"zsh\"],"
+		"\"hosts\":[{\"host\":\"db01\",\"package\":\"bash:amd64\","
+		"\"from\":\"2023-11-14T22:13:20.000Z\",\"to\":null,"
+		"\"fields\":{\"version\":\"5.2\"}}],\"entitled\":3,\"installed\":1,");
+	expect_get(s, ago(7200, ""), 200, "\"hosts\":2,\"unproven\":[\"db01\"],");
+	expect_get(s, ago(1800, ""), 200, "\"hosts\":3,\"unproven\":[\"db01\",\"lap01\"],");
+	expect_get(s, ago(7200, "&name=Shells"), 200, "\"fields\":{\"version\":\"5.1\"}}]");
+	expect_get(s, ago(-86400, "&name=Shells"), 200, "\"fields\":{\"version\":\"5.2\"}}]");
+	expect_get(s, ago(401 * 86400, ""), 400, "what hosts had is known for 400 days");
+	expect_get(s, "/api/fenwatch/v1/licences?name=Shell", 404,
+		"the register has no licence 'Shell'; did you mean 'Shells'?");
+	expect_get(s, "/api/fenwatch/v1/licences?at=soon", 400, "cannot parse");
+}
+
+static void test_licences(void **state)
+{
+	(void)state;
+	play(1, client_that_counts);
+}
+
+static void client_without_licences(struct scene *s)
+{
+	expect_get(
+		s, "/api/fenwatch/v1/licences", 200, "\"unproven\":[\"lap01\"],\"licences\":[]}");
+	expect_get(s, "/api/fenwatch/v1/licences?name=Shells", 404,
+		"the register has no licence 'Shells'\"");
+}
+
+static void client_that_counts_too_much(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/licences", 422,
+		"\"error\":\"licence 'All': more than 200000 items are called 'lib*'\"");
+	expect_get(s, "/api/fenwatch/v1/inventory?package=lib*", 422, "more than 200000 items");
+}
+
+static void test_licences_of_other_registers(void **state)
+{
+	(void)state;
+	registry = &none;
+	play(1, client_without_licences);
+	registry = &broad;
+	play(1, client_that_counts_too_much);
+	registry = &full;
+}
+
 static void client_that_manages(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/agents", 200,
@@ -633,6 +716,8 @@ int main(void)
 		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
 		cmocka_unit_test(test_hosts_and_their_facts),
 		cmocka_unit_test(test_inventory),
+		cmocka_unit_test(test_licences),
+		cmocka_unit_test(test_licences_of_other_registers),
 		cmocka_unit_test(test_patches),
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
