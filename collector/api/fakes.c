@@ -339,6 +339,8 @@ int inventory_find(struct inventory *inventory, const char *kind, const char *na
 {
 	if (strcmp(name, "lib*") == 0)
 		return fw_fail(err, -E2BIG, "more than 200000 items are called 'lib*'");
+	for (int i = 0; i < INVENTORY_FOUND_LIMIT && strcmp(name, "many*") == 0; i++)
+		inventory_list(inventory, 1, kind, at_ms, each, arg, err);
 	if (strcmp(name, "ba*") == 0)
 		inventory_list(inventory, 1, kind, at_ms, each, arg, err);
 	if (strcmp(name, "bash") == 0 || strcmp(name, "ba*") == 0)

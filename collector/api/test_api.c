@@ -36,18 +36,28 @@ struct scene {
 	char failure[4096]; /* what the client did not like; cmocka's checks are for one thread */
 };
 
-static const char *const bash[] = {"bash", "zsh"}, *const begins_ba[] = {"ba*"},
-			 *const begins_lib[] = {"lib*"};
+static const char *const shells[] = {"bash", "zsh"}, *const begins_ba[] = {"ba*"},
+			 *const begins_lib[] = {"lib*"}, *const begins_many[] = {"many*"};
+#define PACKAGES(names)                                                            \
+	{                                                                          \
+		(const char **)(uintptr_t)(names), sizeof(names) / sizeof *(names) \
+	}
 static struct register_licence licences[] = {
-	{"Shells", {(const char **)(uintptr_t)bash, 2}, 3, {NULL, 0}, NULL, {"a.yml", 1}},
-	{"Old shells", {(const char **)(uintptr_t)begins_ba, 1}, 1, {"2023-11-30", 1701388800000},
-		"contract 7", {"a.yml", 2}},
+	{"Shells", PACKAGES(shells), 3, {NULL, 0}, NULL, {"a.yml", 1}},
+	{"Old shells", PACKAGES(begins_ba), 1, {"2023-11-30", 1701388800000}, "contract 7",
+		{"a.yml", 2}},
 };
-static struct register_licence too_many[] = {
-	{"All", {(const char **)(uintptr_t)begins_lib, 1}, 3, {NULL, 0}, NULL, {"a.yml", 1}},
+static struct register_licence broad_one[] = {
+	{"All", PACKAGES(begins_lib), 3, {NULL, 0}, NULL, {"a.yml", 1}},
+};
+static struct register_licence broad_all[] = {
+	{"A", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 1}},
+	{"B", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 2}},
+	{"C", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 3}},
 };
 static const struct registry full = {.licences = {licences, 2}},
-			     broad = {.licences = {too_many, 1}}, none = {.licences = {NULL, 0}};
+			     broad = {.licences = {broad_one, 1}},
+			     broader = {.licences = {broad_all, 3}}, none = {.licences = {NULL, 0}};
 static const struct registry *registry = &full;
 
 static void on_ended(uv_async_t *ended)
@@ -620,6 +630,12 @@ static void client_that_counts_too_much(struct scene *s)
 	expect_get(s, "/api/fenwatch/v1/inventory?package=lib*", 422, "more than 200000 items");
 }
 
+static void client_that_counts_too_much_in_all(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/licences", 422,
+		"\"error\":\"licence 'C': more than 500000 packages are called so; ask for one");
+}
+
 static void test_licences_of_other_registers(void **state)
 {
 	(void)state;
@@ -627,6 +643,8 @@ static void test_licences_of_other_registers(void **state)
 	play(1, client_without_licences);
 	registry = &broad;
 	play(1, client_that_counts_too_much);
+	registry = &broader;
+	play(1, client_that_counts_too_much_in_all);
 	registry = &full;
 }
 
