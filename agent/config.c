@@ -10,6 +10,7 @@
 #include <fenwatch/text.h>
 
 #include "facts/facts.h"
+#include "sources/whereabouts.h"
 
 const char *const config_classes[] = {"server", "laptop", "blue-light", NULL};
 
@@ -18,6 +19,8 @@ static int parse_sources(
 static int parse_proxy(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 static int parse_collectors(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+static int parse_council(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
 #define AT(member) offsetof(struct config, member)
@@ -40,6 +43,41 @@ static const struct fw_option spool_table[] = {
 		.fallback = "200MiB",
 		.min = 0,
 		.max = INT64_C(1) << 50,
+	},
+	{0},
+};
+
+static const struct fw_option network_table[] = {
+	{
+		.name = "council",
+		.help = "the council's networks (10.20.0.0/16) and its resolvers' search domains "
+			"(example.gov.uk); a machine is there when it has an address in one and, where "
+			"domains are given, one of them too. Default: not told apart",
+		.type = FW_OPT_CUSTOM,
+		.offset = offsetof(struct choices, council),
+		.parse = parse_council,
+	},
+	{0},
+};
+
+static const struct fw_option textfile_table[] = {
+	{
+		.name = "dir",
+		.help = "folder of files NAME.prom in Prometheus' text format, as for node_exporter",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct choices, textfile),
+		.fallback = "/var/lib/prometheus/node-exporter",
+	},
+	{0},
+};
+
+static const struct fw_option jobs_table[] = {
+	{
+		.name = "dir",
+		.help = "folder in which a job writes its exit status into a file of its name",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct choices, jobs),
+		.fallback = "/var/lib/fenwatch-jobs",
 	},
 	{0},
 };
@@ -119,6 +157,34 @@ const struct fw_option config_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = AT(facts),
 		.fallback = FACTS_SOCKET,
+	},
+	{
+		.name = "network",
+		.help = "what the source 'whereabouts' goes by",
+		.type = FW_OPT_SECTION,
+		.offset = AT(choices),
+		.section = network_table,
+	},
+	{
+		.name = "textfile",
+		.help = "where the source 'textfile' looks",
+		.type = FW_OPT_SECTION,
+		.offset = AT(choices),
+		.section = textfile_table,
+	},
+	{
+		.name = "jobs",
+		.help = "where the source 'jobs' looks",
+		.type = FW_OPT_SECTION,
+		.offset = AT(choices),
+		.section = jobs_table,
+	},
+	{
+		.name = "certificates",
+		.help = "files and folders in which the source 'certificates' looks for "
+			"certificates. Default: where web and mail servers keep them",
+		.type = FW_OPT_LIST,
+		.offset = AT(choices.certificates),
 	},
 	{
 		.name = "root",
@@ -266,6 +332,28 @@ static int parse_collectors(
 	return 0;
 }
 
+static int parse_council(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct fw_text_list *list = field;
+	struct network network;
+	if (fw_yaml_kind(node) != FW_YAML_SEQUENCE)
+		return fw_yaml_fail(
+			node, err, "'council' must be a list, [10.20.0.0/16, example.gov.uk]");
+	list->count = fw_yaml_count(node);
+	list->items = fw_arena_alloc(arena, (list->count + 1) * sizeof *list->items);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct fw_yaml *item = fw_yaml_item(node, i);
+		const char *text = fw_yaml_text(item);
+		if (!text || (!network_parse(text, &network) && !domain_is_valid(text)))
+			return fw_yaml_fail(item, err,
+				"'%.60s' is neither a network (10.20.0.0/16) nor a domain",
+				text ? text : "something else");
+		list->items[i] = fw_arena_strdup(arena, text);
+	}
+	return 0;
+}
+
 static int config_finish(struct config *c, struct fw_err *err)
 {
 	char node[256];
@@ -277,6 +365,7 @@ static int config_finish(struct config *c, struct fw_err *err)
 	}
 	if (strlen(c->name) > 255)
 		return fw_fail(err, -EINVAL, "'name' must have at most 255 bytes");
+	c->choices.device = c->class == CLASS_LAPTOP;
 	if (!c->sources)
 		c->sources = fw_arena_alloc(&c->arena, source_count() * sizeof *c->sources);
 	return 0;

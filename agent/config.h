@@ -36,7 +36,8 @@ struct config {
 	struct source_choice *sources; /* one for each of sources[] */
 	const char *facts;             /* socket of the helper for what needs root */
 	const char *root;
-	struct fw_arena arena; /* everything above lives here */
+	struct choices choices; /* what single sources are told */
+	struct fw_arena arena;  /* everything above lives here */
 };
 
 #define CONFIG_SPOOL_BYTES (32u << 20)

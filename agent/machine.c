@@ -18,7 +18,9 @@
 
 int machine_open(struct machine *m, const char *root, struct fw_err *err)
 {
-	*m = (struct machine){.root_path = root, .recorded = strcmp(root, "/") != 0};
+	static const struct choices none;
+	*m = (struct machine){
+		.root_path = root, .recorded = strcmp(root, "/") != 0, .choices = &none};
 	m->root = fw_open(root, O_PATH | O_DIRECTORY, 0);
 	if (m->root < 0)
 		return fw_fail_sys(err, m->root, "root '%s'", root);
@@ -33,6 +35,11 @@ void machine_close(struct machine *m)
 		fw_close(m->root);
 	fw_buf_done(&m->text);
 	*m = (struct machine){.root = -1};
+}
+
+const char *machine_path(const char *path)
+{
+	return path + strspn(path, "/");
 }
 
 /* Read to the end: the size that /proc and /sys give for a file is not its length. */

@@ -110,6 +110,7 @@ static int command_print(const struct options *o, const struct config *config)
 		rc = machine_open(&machine, config->root, &err);
 	if (rc >= 0) {
 		machine.facts = config->facts;
+		machine.choices = &config->choices;
 		struct sweep *sweep = sampler_once(&machine, plans, o->n_words == 0, &inventory);
 		print_sweep(sweep, &text);
 		fw_buf_append(&text, inventory.data, inventory.length);
@@ -148,6 +149,7 @@ static int command_explain(const struct options *o, const struct config *config)
 	int rc = machine_open(&machine, config->root, &err);
 	machine.facts = config->facts;
 	if (rc >= 0) {
+		machine.choices = &config->choices;
 		rc = explain_words(o, plans, &machine, &text, &err);
 		machine_close(&machine);
 	}

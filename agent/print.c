@@ -65,7 +65,8 @@ static void print_family(const struct sweep *s, uint32_t first, struct fw_buf *o
 	const int64_t *cells = sweep_cells(s);
 	fw_buf_printf(out, "# HELP %s ", metric->name);
 	print_escaped(out, metric->help, false);
-	fw_buf_printf(out, "\n# TYPE %s %s\n", metric->name, type_names[metric->type]);
+	fw_buf_printf(
+		out, "\n# TYPE %s %s\n", metric->name, type_names[metric->type & FW_TYPE_MASK]);
 	for (uint32_t i = first; i < schema->n_columns; i++) {
 		if (sweep_metric(s, i) != metric || cells[i] == FW_ABSENT)
 			continue;

@@ -502,6 +502,7 @@ static int open_state(struct agent *a, struct fw_err *err)
 		return rc;
 	a->machine.var = config->data;
 	a->machine.facts = config->facts;
+	a->machine.choices = &config->choices;
 	machine_id_read(&a->machine, &a->machine_id);
 	a->settings = settings_open(config->data);
 	a->spool_dir = fw_format("%s/spool", config->data);

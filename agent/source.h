@@ -13,17 +13,27 @@
 #include <stdint.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/items.h>
 #include <fenwatch/schema.h>
 #include <fenwatch/text.h>
 
+/* What the configuration says to single sources. */
+struct choices {
+	bool device; /* a person's own machine: no name of a person goes into a label */
+	struct fw_text_list council;      /* networks and search domains, see whereabouts.h */
+	struct fw_text_list certificates; /* files and folders */
+	const char *textfile, *jobs;      /* folders; NULL: none */
+};
+
 /* Where the machine's facts are. Paths handed to the readers are relative to a
  * root: machine_read(m, "proc/stat"), machine_read(m, "sys/class/net/eth0/mtu"). */
 struct machine {
-	int root;              /* descriptor of `root:` from the configuration */
-	const char *root_path; /* "/" or a recorded tree */
-	bool recorded;         /* a tree, not this machine: no system calls, no children */
+	int root;                      /* descriptor of `root:` from the configuration */
+	const char *root_path;         /* "/" or a recorded tree */
+	bool recorded;                 /* a tree, not this machine: no system calls, no children */
+	const struct choices *choices; /* never NULL */
 	const char
 		*var; /* the agent's own data directory, for caches of slow sources; NULL: none */
 	const char *facts; /* socket of the helper for what needs root, facts/facts.h; NULL: none */
@@ -35,6 +45,8 @@ struct machine {
 
 int machine_open(struct machine *m, const char *root, struct fw_err *err);
 void machine_close(struct machine *m);
+/* A path of the configuration, as the readers here take it: without its first slash. */
+const char *machine_path(const char *path);
 /* Reads a whole small file (at most 1 MiB, or cut there) into m->text, ended by
  * NUL, and points `c` at it. Valid until the next read. -ENOENT and the like. */
 int machine_read(struct machine *m, const char *path, struct fw_cursor *c);
@@ -73,6 +85,10 @@ struct sweep;
 void sweep_add(struct sweep *sweep, const struct metric *metric, int64_t mantissa,
 	const char *const *labels);
 #define SWEEP_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+/* A metric that stands in no table, since a file of the machine's names it: a double, kept
+ * as long as the sweep. NULL: there are very many already. */
+const struct metric *sweep_metric_named(
+	struct sweep *sweep, const char *name, enum fw_metric_type type, const char *help);
 static inline void sweep_add_plain(
 	struct sweep *sweep, const struct metric *metric, int64_t mantissa)
 {

@@ -23,11 +23,21 @@ struct series {
 #define TEXT_LIMIT (384u << 10)
 #define TEXT_COST 4 /* of one, besides its characters */
 
+/* A metric that a file named. */
+struct named {
+	struct named *next;
+	struct metric metric;
+	char text[]; /* name and help */
+};
+#define NAMED_LIMIT 2000
+
 struct sweep {
 	int64_t at_ms;
 	struct fw_schema schema;
 	struct fw_arena arena; /* columns, labels and their text */
 	size_t text;           /* bytes of it that are not its neighbour's */
+	struct named *named;
+	uint32_t n_named;
 	struct series *series;
 	int64_t *cells;
 	uint32_t n_columns, n_series, capacity;
@@ -49,11 +59,40 @@ void sweep_free(struct sweep *s)
 {
 	if (!s)
 		return;
+	for (struct named *named = s->named, *next; named; named = next) {
+		next = named->next;
+		fw_free(named);
+	}
 	fw_arena_done(&s->arena);
 	fw_free(s->series);
 	fw_free(s->cells);
 	fw_free(s->slots);
 	fw_free(s);
+}
+
+const struct metric *sweep_metric_named(
+	struct sweep *s, const char *name, enum fw_metric_type type, const char *help)
+{
+	for (const struct named *is = s->named; is; is = is->next)
+		if (strcmp(is->metric.name, name) == 0)
+			return &is->metric;
+	if (s->n_named >= NAMED_LIMIT)
+		return NULL;
+	size_t name_size = strlen(name) + 1, help_size = strlen(help) + 1;
+	struct named *named = fw_alloc(sizeof *named + name_size + help_size);
+	memcpy(named->text, name, name_size);
+	memcpy(named->text + name_size, help, help_size);
+	named->metric = (struct metric){
+		.name = named->text,
+		.type = (enum fw_metric_type)((int)type | FW_DOUBLE),
+		.unit = "",
+		.help = named->text + name_size,
+		.factor = 1,
+	};
+	named->next = s->named;
+	s->named = named;
+	s->n_named++;
+	return &named->metric;
 }
 
 void sweep_begin(struct sweep *s, int64_t at_ms)
@@ -313,7 +352,10 @@ static void make_schema(struct sweep *s)
 
 static void rebuild(struct sweep *s)
 {
-	struct sweep new = {.at_ms = s->at_ms, .capacity = s->n_series};
+	struct sweep new = {.at_ms = s->at_ms,
+		.capacity = s->n_series,
+		.named = s->named,
+		.n_named = s->n_named};
 	new.series = fw_alloc_array(s->n_series, sizeof *new.series);
 	new.cells = fw_alloc_array(s->n_series, sizeof *new.cells);
 	merge(&new, s);

@@ -23,6 +23,16 @@ def print_of(agent, tree):
         return run(agent, "--config", config.name, "--print")
 
 
+def named_by_files(tree):
+    """Series that the house's own scripts name in the recorded text files."""
+    folder = os.path.join(tree, "var/lib/prometheus/node-exporter")
+    names = set()
+    for file in os.scandir(folder) if os.path.isdir(folder) else []:
+        with open(file.path) as text:
+            names |= set(re.findall(r"^([a-z]\w+)", text.read(), re.M))
+    return names
+
+
 def check_page_is_the_tables(agent, page, trees):
     made = run(agent, "--privacy")
     assert page == made, f"it differs: {agent} --privacy > docs/privacy.md"
@@ -37,7 +47,8 @@ def check_page_names_every_series_printed(agent, page, trees):
     assert len(trees) >= 4
     for tree in trees:
         names = re.findall(r"^# TYPE (\S+)", print_of(agent, tree), re.M)
-        missing = [name for name in names if f"| `{name}` |" not in page]
+        missing = [name for name in names
+                   if f"| `{name}` |" not in page and name not in named_by_files(tree)]
         assert names and not missing, f"{tree}: {missing}"
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mounts.h"
+#include "people.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -252,14 +253,16 @@ static void note_wishes(struct filesystem *fs)
 			(struct wish){mount_place(line.mountpoint), line.readonly};
 }
 
-static void add_wishes(const struct filesystem *fs, struct sweep *out)
+static void add_wishes(const struct filesystem *fs, const struct machine *m, struct sweep *out)
 {
 	struct fw_cursor c = cursor_of(&fs->fstab);
 	struct fstab_line line;
+	char path[PATH_BYTES];
 	for (size_t i = 0; i < fs->n_wishes && next_line(&c, &line); i++)
 		if (line.wanted)
 			sweep_add(out, &metrics[FSTAB_STATUS], is_mounted(fs, fs->wishes[i].place),
-				SWEEP_LABELS("mountpoint", line.mountpoint));
+				SWEEP_LABELS("mountpoint",
+					people_free_path(m, line.mountpoint, path, sizeof path)));
 }
 
 /* ---- read-only ---- */
@@ -341,6 +344,9 @@ static void add_mount(
 	int rc = read_space(fs, m, &mount, &space);
 	if (rc == -EAGAIN)
 		return;
+	char path[PATH_BYTES];
+	if (people_free_path(m, mount.mountpoint, path, sizeof path) == path)
+		snprintf(mount.mountpoint, sizeof mount.mountpoint, "%s", path);
 	add_space(out, &mount, rc, &space);
 	add_readonly(fs, entry, &mount, out, m->now_ms);
 	add_info(out, &mount);
@@ -439,7 +445,7 @@ static int read_filesystem(void *state, struct machine *m, struct sweep *out, st
 		}
 	}
 	distant_end(&fs->distant);
-	add_wishes(fs, out);
+	add_wishes(fs, m, out);
 	return 0;
 }
 

@@ -82,6 +82,21 @@ static const struct {
 	{"etc/lvm/backup/vg0", "lvm"},
 	{"sys/fs/btrfs/0abb23a9-579b-43e6-ad30-227ef47fcb9d/commit_stats", "btrfs"},
 	{"recorded/btrfs", "btrfs"},
+	{"run/systemd/sessions/2", "logins"},
+	{"run/utmp", "logins"},
+	{"proc/net/wireless", "wifi"},
+	{"proc/net/fib_trie", "whereabouts"},
+	{"proc/net/if_inet6", "whereabouts"},
+	{"etc/resolv.conf", "whereabouts"},
+	{"proc/self/mountinfo", "posture"},
+	{"proc/swaps", "posture"},
+	{"sys/dev/block/8:1/dm/uuid", "posture"},
+	{"etc/dconf/db/local.d/00-lock", "posture"},
+	{"etc/xdg/kscreenlockerrc", "posture"},
+	{"textfile/a.prom", "textfile"},
+	{"jobs/backup", "jobs"},
+	{"recorded/systemctl-jobs", "jobs"},
+	{"etc/ssl/localcerts/a.pem", "certificates"},
 };
 #define COUNT (sizeof files / sizeof files[0])
 
@@ -143,11 +158,16 @@ static void remove_machine(void)
 	test_remove_tree(root);
 }
 
+static const char *council[] = {"10.0.0.0/8", "2001:db8::/32", "example.gov.uk"};
+static const struct choices choices = {
+	.device = true, .council = {council, 3}, .textfile = "/textfile", .jobs = "/jobs"};
+
 static void make_machine(void)
 {
 	struct fw_err err;
 	if (!mkdtemp(root) || machine_open(&machine, root, &err) < 0)
 		abort();
+	machine.choices = &choices;
 	write_surroundings();
 	atexit(remove_machine);
 }

@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <fenwatch/clock.h>
-
-#include "../process.h"
+#include "people.h"
+#include "systemctl.h"
 
 enum {
 	RUNNING,
@@ -16,6 +14,7 @@ enum {
 	UNIT_STATE,
 	RESTARTS,
 	LAST_TRIGGER,
+	START_TIME,
 	ACCEPTED,
 	CONNECTIONS,
 	REFUSED,
@@ -31,6 +30,8 @@ static const struct metric metrics[] = {
 		"Service unit count of Restart triggers.", 0, 1},
 	[LAST_TRIGGER] = {"node_systemd_timer_last_trigger_seconds", FW_GAUGE, "seconds",
 		"Seconds since epoch of last trigger.", 3, 1},
+	[START_TIME] = {"node_systemd_unit_start_time_seconds", FW_GAUGE, "seconds",
+		"Start time of the unit since unix epoch in seconds.", 3, 1},
 	[ACCEPTED] = {"node_systemd_socket_accepted_connections_total", FW_COUNTER, "",
 		"Total number of accepted socket connections.", 0, 1},
 	[CONNECTIONS] = {"node_systemd_socket_current_connections", FW_GAUGE, "",
@@ -43,7 +44,6 @@ static const struct metric metrics[] = {
 static const char *const states[] = {"active", "activating", "deactivating", "failed", "inactive"};
 
 #define VALUE_BYTES 256
-#define OUTPUT_LIMIT ((size_t)4 << 20)
 
 enum {
 	ID,
@@ -52,6 +52,7 @@ enum {
 	TYPE,
 	N_RESTARTS,
 	LAST_TRIGGER_USEC,
+	ACTIVE_ENTER,
 	N_ACCEPTED,
 	N_CONNECTIONS,
 	N_REFUSED,
@@ -65,17 +66,18 @@ static const char *const properties[PROPERTIES] = {
 	[TYPE] = "Type",
 	[N_RESTARTS] = "NRestarts",
 	[LAST_TRIGGER_USEC] = "LastTriggerUSec",
+	[ACTIVE_ENTER] = "ActiveEnterTimestamp",
 	[N_ACCEPTED] = "NAccepted",
 	[N_CONNECTIONS] = "NConnections",
 	[N_REFUSED] = "NRefused",
 };
 
-static const char wanted[] =
-	"--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,NAccepted,"
-	"NConnections,NRefused";
-static const char *const show_units[] = {"", "show", "--all", "--no-pager", wanted, "*", NULL};
+static const char wanted[] = "--property=Id,LoadState,ActiveState,Type,NRestarts,LastTriggerUSec,"
+			     "ActiveEnterTimestamp,NAccepted,"
+			     "NConnections,NRefused";
+static const char *const show_units[] = {"show", "--all", "--no-pager", wanted, "*", NULL};
 static const char *const show_manager[] = {
-	"", "show", "--no-pager", "--property=Version,SystemState", NULL};
+	"show", "--no-pager", "--property=Version,SystemState", NULL};
 
 struct unit {
 	char values[PROPERTIES][VALUE_BYTES];
@@ -95,19 +97,13 @@ static void keep_property(struct unit *u, const struct fw_cursor *line)
 	}
 }
 
-static bool has_ending(const char *name, const char *ending)
-{
-	const char *dot = strrchr(name, '.');
-	return dot && strcmp(dot + 1, ending) == 0;
-}
-
 /* Those that say nothing about a service: as node_exporter leaves them out. */
 static bool is_ignored(const char *name)
 {
 	static const char *const endings[] = {
 		"automount", "device", "mount", "scope", "slice", "target"};
 	for (size_t i = 0; i < COUNT(endings); i++)
-		if (has_ending(name, endings[i]))
+		if (systemctl_is_type(name, endings[i]))
 			return true;
 	return false;
 }
@@ -120,19 +116,21 @@ static void add_count(struct sweep *out, size_t metric, const struct unit *u, si
 			out, &metrics[metric], (int64_t)count, SWEEP_LABELS("name", u->values[ID]));
 }
 
-/* "Sun 2026-11-22 23:50:42 UTC" */
-static void add_last_trigger(struct sweep *out, const struct unit *u)
+static void add_time(struct sweep *out, size_t metric, const struct unit *u, size_t property)
 {
-	char weekday[8], date[16], time[16], text[40];
 	int64_t at_ms;
-	const char *value = u->values[LAST_TRIGGER_USEC];
-	struct fw_cursor c = {value, value + strlen(value)};
-	if (!cut_name(&c, ' ', weekday, sizeof weekday) || !cut_name(&c, ' ', date, sizeof date) ||
-		!cut_name(&c, ' ', time, sizeof time))
+	if (systemctl_time(u->values[property], &at_ms))
+		sweep_add(out, &metrics[metric], at_ms, SWEEP_LABELS("name", u->values[ID]));
+}
+
+/* As node_exporter has it: 0 for what is not active. */
+static void add_start(struct sweep *out, const struct unit *u)
+{
+	int64_t at_ms = 0;
+	if (strcmp(u->values[ACTIVE_STATE], "active") == 0 &&
+		!systemctl_time(u->values[ACTIVE_ENTER], &at_ms))
 		return;
-	snprintf(text, sizeof text, "%sT%sZ", date, time);
-	if (fw_time_parse(text, &at_ms) == 0)
-		sweep_add(out, &metrics[LAST_TRIGGER], at_ms, SWEEP_LABELS("name", u->values[ID]));
+	sweep_add(out, &metrics[START_TIME], at_ms, SWEEP_LABELS("name", u->values[ID]));
 }
 
 static void add_unit(struct sweep *out, const struct unit *u)
@@ -142,22 +140,26 @@ static void add_unit(struct sweep *out, const struct unit *u)
 		sweep_add(out, &metrics[UNIT_STATE],
 			strcmp(u->values[ACTIVE_STATE], states[i]) == 0,
 			SWEEP_LABELS("name", name, "state", states[i], "type", u->values[TYPE]));
-	if (has_ending(name, "service"))
+	add_start(out, u);
+	if (systemctl_is_type(name, "service"))
 		add_count(out, RESTARTS, u, N_RESTARTS);
-	if (has_ending(name, "timer"))
-		add_last_trigger(out, u);
-	if (has_ending(name, "socket")) {
+	if (systemctl_is_type(name, "timer"))
+		add_time(out, LAST_TRIGGER, u, LAST_TRIGGER_USEC);
+	if (systemctl_is_type(name, "socket")) {
 		add_count(out, ACCEPTED, u, N_ACCEPTED);
 		add_count(out, CONNECTIONS, u, N_CONNECTIONS);
 		add_count(out, REFUSED, u, N_REFUSED);
 	}
 }
 
-static void take_unit(struct sweep *out, struct unit *u, int64_t *counts)
+static void take_unit(struct machine *m, struct sweep *out, struct unit *u, int64_t *counts)
 {
 	if (strcmp(u->values[LOAD_STATE], "loaded") == 0) {
 		for (size_t i = 0; i < COUNT(states); i++)
 			counts[i] += strcmp(u->values[ACTIVE_STATE], states[i]) == 0;
+		char name[VALUE_BYTES];
+		if (people_free_unit(m, u->values[ID], name, sizeof name) == name)
+			snprintf(u->values[ID], VALUE_BYTES, "%s", name);
 		if (!is_ignored(u->values[ID]))
 			add_unit(out, u);
 	}
@@ -165,18 +167,18 @@ static void take_unit(struct sweep *out, struct unit *u, int64_t *counts)
 }
 
 /* Paragraphs of "Property=value", one for each unit. */
-static void add_units(struct fw_cursor c, struct sweep *out)
+static void add_units(struct machine *m, struct fw_cursor c, struct sweep *out)
 {
 	struct unit u = {0};
 	struct fw_cursor line;
 	int64_t counts[COUNT(states)] = {0};
 	while (fw_cut_line(&c, &line)) {
 		if (line.at == line.end)
-			take_unit(out, &u, counts);
+			take_unit(m, out, &u, counts);
 		else
 			keep_property(&u, &line);
 	}
-	take_unit(out, &u, counts);
+	take_unit(m, out, &u, counts);
 	for (size_t i = 0; i < COUNT(states); i++)
 		sweep_add(out, &metrics[UNITS], counts[i], SWEEP_LABELS("state", states[i]));
 }
@@ -199,46 +201,21 @@ static void add_manager(struct fw_cursor c, struct sweep *out)
 	}
 }
 
-static int run_systemctl(const char *const *arguments, struct fw_buf *out, struct fw_err *err)
-{
-	static const char *const paths[] = {"/usr/bin/systemctl", "/bin/systemctl"};
-	const char *argv[8] = {access(paths[0], X_OK) == 0 ? paths[0] : paths[1]};
-	for (size_t i = 1; arguments[i]; i++)
-		argv[i] = arguments[i];
-	int rc = process_output(argv, OUTPUT_LIMIT, out);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "%s", argv[0]);
-	return rc == 0 ? 0 : fw_fail(err, -EIO, "%s: it ended with %d", argv[0], rc);
-}
-
-/* What systemctl says, or once said on the recorded machine. */
-static int ask(struct machine *m, const char *recorded, const char *const *arguments,
-	struct fw_buf *text, struct fw_cursor *c, struct fw_err *err)
-{
-	if (m->recorded)
-		return read_facts(m, recorded, c, err);
-	fw_buf_reset(text);
-	int rc = run_systemctl(arguments, text, err);
-	c->at = rc == 0 && text->data ? (const char *)text->data : "";
-	c->end = c->at + text->length;
-	return rc;
-}
-
 static int read_systemd(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
-	struct machine_file booted;
-	if (!m->recorded && machine_stat(m, "run/systemd/system", &booted) < 0)
-		return fw_fail(err, -ENODATA, "this machine was not started by systemd");
 	struct fw_buf text = {0};
 	struct fw_cursor c;
-	int rc = ask(m, "recorded/systemctl-manager", show_manager, &text, &c, err);
+	int rc = systemctl_there(m, err);
+	if (rc < 0)
+		return rc;
+	rc = systemctl_ask(m, "recorded/systemctl-manager", show_manager, &text, &c, err);
 	if (rc == 0) {
 		add_manager(c, out);
-		rc = ask(m, "recorded/systemctl-show", show_units, &text, &c, err);
+		rc = systemctl_ask(m, "recorded/systemctl-show", show_units, &text, &c, err);
 	}
 	if (rc == 0)
-		add_units(c, out);
+		add_units(m, c, out);
 	fw_buf_done(&text);
 	return rc;
 }

@@ -33,11 +33,21 @@ struct reading {
 	void *states[SOURCES_LIMIT];
 };
 
+/* As a configuration of the council says it. */
+static const char *council[] = {"10.20.0.0/16", "council.example"};
+static struct choices choices = {
+	.council = {council, 2},
+	.textfile = "/var/lib/prometheus/node-exporter",
+	.jobs = "/var/lib/fenwatch-jobs",
+};
+
 static void open_reading(struct reading *r, const char *root)
 {
 	struct fw_err err;
 	if (machine_open(&r->m, root, &err) < 0)
 		fail_msg("%s", err.text);
+	choices.device = strstr(root, "laptop") != NULL;
+	r->m.choices = &choices;
 	r->sweep = sweep_new();
 	for (size_t i = 0; sources[i]; i++) {
 		r->states[i] = sources[i]->state_size ? fw_alloc(sources[i]->state_size) : NULL;

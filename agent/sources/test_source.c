@@ -22,10 +22,10 @@ static const struct source *source;
 static void *source_state;
 static struct sweep *sweep;
 static struct fw_buf text;
+static struct fw_err err;
 
 void test_open(const struct source *opened)
 {
-	struct fw_err err;
 	memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(machine_open(&machine, folder, &err), 0);
@@ -52,13 +52,17 @@ void test_keep_data(void)
 
 void test_file(const char *name, const char *content)
 {
-	struct fw_err err;
+	test_bytes(name, content, strlen(content));
+}
+
+void test_bytes(const char *name, const void *data, size_t size)
+{
 	char *path = fw_format("%s/%s", folder, name);
 	char *slash = strrchr(path, '/');
 	*slash = '\0';
 	assert_int_equal(fw_mkdir_all(path, 0700), 0);
 	*slash = '/';
-	if (fw_file_replace(path, content, strlen(content), 0600, &err) < 0)
+	if (fw_file_replace(path, data, size, 0600, &err) < 0)
 		fail_msg("%s", err.text);
 	fw_free(path);
 }
@@ -68,9 +72,18 @@ void test_no_file(const char *name)
 	assert_int_equal(unlinkat(machine.root, name, 0), 0);
 }
 
+void test_choices(const struct choices *choices)
+{
+	machine.choices = choices;
+}
+
+const char *test_sentence(void)
+{
+	return err.text;
+}
+
 int test_read(int64_t now_ms)
 {
-	struct fw_err err;
 	machine.now_ms = now_ms;
 	sweep_begin(sweep, now_ms);
 	int rc = source->read(source_state, &machine, sweep, &err);
