@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -66,8 +68,20 @@ void process_become_helper(int keep, int keep_too)
 	be_last_in_line();
 }
 
+#define NOBODY 65534
+
+static int become_nobody(void)
+{
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (geteuid() != 0)
+		return 0;
+	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
+		? setresuid(NOBODY, NOBODY, NOBODY)
+		: -1;
+}
+
 /* In the new process: times in UTC and words in English, whatever the agent was started with. */
-static _Noreturn void run(const char *const *argv, int output)
+static _Noreturn void run(const char *const *argv, int output, bool nobody)
 {
 	static const char *const environment[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -78,8 +92,8 @@ static _Noreturn void run(const char *const *argv, int output)
 	};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDERR_FILENO) >= 0 &&
-		dup2(output, STDOUT_FILENO) >= 0)
+	if ((!nobody || become_nobody() == 0) && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+		dup2(null, STDERR_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
 		execve(argv[0], (char *const *)(uintptr_t)argv,
 			(char *const *)(uintptr_t)environment);
 	_exit(127);
@@ -102,14 +116,14 @@ static int collect(int pipe, size_t limit, struct fw_buf *out)
 	}
 }
 
-int process_output(const char *const *argv, size_t limit, struct fw_buf *out)
+static int run_and_collect(const char *const *argv, size_t limit, bool nobody, struct fw_buf *out)
 {
 	int ends[2], status;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	pid_t pid = fork();
 	if (pid == 0)
-		run(argv, ends[1]);
+		run(argv, ends[1], nobody);
 	int rc = pid < 0 ? -errno : 0;
 	fw_close(ends[1]);
 	if (rc == 0)
@@ -124,4 +138,14 @@ int process_output(const char *const *argv, size_t limit, struct fw_buf *out)
 	if (rc < 0)
 		return rc;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+int process_output(const char *const *argv, size_t limit, struct fw_buf *out)
+{
+	return run_and_collect(argv, limit, false, out);
+}
+
+int process_output_as_nobody(const char *const *argv, size_t limit, struct fw_buf *out)
+{
+	return run_and_collect(argv, limit, true, out);
 }

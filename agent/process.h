@@ -18,3 +18,5 @@ void process_become_helper(int keep, int keep_too);
  * what it writes, at most `limit` bytes. Waits for its end: for helpers only.
  * Its exit status, or a negative errno. */
 int process_output(const char *const *argv, size_t limit, struct fw_buf *out);
+/* The same, as nobody where the agent is root, and with no way back. */
+int process_output_as_nobody(const char *const *argv, size_t limit, struct fw_buf *out);

@@ -21,6 +21,7 @@
 #include "aptcache.h"
 #include "aptfixes.h"
 #include "aptrestarts.h"
+#include "patches.h"
 
 enum {
 	UPGRADES,
@@ -48,17 +49,10 @@ static const struct metric metrics[] = {
 		"Installed packages that are in no list.", 0, 1},
 	[CACHE_TIME] = {"apt_package_cache_timestamp_seconds", FW_GAUGE, "seconds",
 		"When apt last fetched its lists.", 3, 1},
-	[REBOOT] = {"node_reboot_required", FW_GAUGE, "",
-		"Node reboot is required for software updates.", 0, 1},
-	[REBOOT_SINCE] = {"fenwatch_reboot_required_since_timestamp_seconds", FW_GAUGE, "seconds",
-		"Since when a reboot is required, by what tells so: flag (/run/reboot-required) or "
-		"kernel (a newer one is installed than runs) or libraries (the first process runs "
-		"files that were replaced).",
-		3, 1},
-	[PENDING] = {"fenwatch_patch_pending", FW_GAUGE, "",
-		"Updates that are not installed, held ones included.", 0, 1},
-	[SOURCE_OK] = {"fenwatch_patch_source_ok", FW_GAUGE, "",
-		"Whether what is known of updates is whole and at most three days old.", 0, 1},
+	[REBOOT] = PATCHES_REBOOT,
+	[REBOOT_SINCE] = PATCHES_REBOOT_SINCE,
+	[PENDING] = PATCHES_PENDING,
+	[SOURCE_OK] = PATCHES_SOURCE_OK,
 };
 
 #define LISTS "var/lib/apt/lists"
@@ -150,9 +144,11 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	static const char *const running[] = {
 		"proc/sys/kernel/osrelease", "proc/sys/kernel/version"};
 	const char *line;
+	struct machine_file status;
 	p->fingerprint = 14695981039346656037u;
-	if (mix_file(p, m, "var/lib/dpkg/status") < 0)
+	if (machine_stat(m, "var/lib/dpkg/status", &status) < 0 || status.size == 0)
 		return fw_fail(err, -ENODATA, "this machine has no /var/lib/dpkg/status");
+	mix_file(p, m, "var/lib/dpkg/status");
 	mix_file(p, m, "run/reboot-required.pkgs");
 	mix_file(p, m, "etc/apt/preferences");
 	machine_list(m, "etc/apt/preferences.d", on_preferences, p);

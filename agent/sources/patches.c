@@ -105,8 +105,7 @@ static void put_time(const struct patches *t, const char *name, int64_t at_s)
 /* What was never installed is not done by a newer candidate. */
 static const char *since_of(const struct earlier *e, bool same)
 {
-	if (!e || same || e->fields[SINCE][0] || strcmp(e->fields[CLASS], "bugfix") == 0 ||
-		strcmp(e->fields[CLASS], "feature") == 0)
+	if (!e || same || e->fields[SINCE][0] || strcmp(e->fields[CLASS], "bugfix") == 0)
 		return e ? e->fields[SINCE] : "";
 	return e->fields[LISTED];
 }
@@ -144,6 +143,7 @@ void patches_add(struct patches *t, const struct patch *patch)
 	put(t, "advisory", patch->advisory);
 	put_time(t, "released", patch->released_s);
 	put(t, "replaces", patch->replaces);
+	put_time(t, "waits", patch->waits_s);
 }
 
 /* `services` is NULL where the whole machine has to be restarted. */

@@ -5,8 +5,7 @@
  *
  *   installed, candidate   versions
  *   source, origin         of the candidate
- *   class                  security, bugfix, feature or unknown; where nobody tells the
- *                          last two apart from a bugfix, bugfix
+ *   class                  security, bugfix (as well: a feature) or unknown
  *   needs                  reboot, or restart of what runs it, where the fix is not done
  *                          without
  *   services               those to restart: units, "sessions" of people
@@ -18,7 +17,8 @@
  *   since                  the same of an earlier candidate that was never installed,
  *                          where it was for security or may have been
  *   waits                  of what is unfinished: when it was installed, where that is
- *                          known (Unix seconds)
+ *                          known (Unix seconds); of what is pending: when the version
+ *                          was that is installed and not at work
  *
  * Where the archive has advisories (rpm):
  *
@@ -53,12 +53,40 @@ struct patch {
 	bool needs_reboot;
 	int64_t released_s;
 	int64_t date_before_s; /* of its origin's index at the read before */
+	int64_t waits_s;       /* a version before it was installed then and is not at work */
 };
 
 /* An item of the table before that is no more among what is pending. */
 struct patch_before {
 	const char *name, *arch, *candidate;
 };
+
+/* Series that every source of packages gives. */
+#define PATCHES_REBOOT                                                        \
+	{                                                                     \
+		"node_reboot_required", FW_GAUGE, "",                         \
+			"Node reboot is required for software updates.", 0, 1 \
+	}
+#define PATCHES_REBOOT_SINCE                                                                          \
+	{                                                                                             \
+		"fenwatch_reboot_required_since_timestamp_seconds", FW_GAUGE, "seconds",              \
+			"Since when a reboot is required, by what tells so: flag (a file in /run), "  \
+			"kernel (a newer one is installed than runs), package (a part of the system " \
+			"was installed after the last start) or libraries (the first process runs "   \
+			"files that were replaced).",                                                 \
+			3, 1                                                                          \
+	}
+#define PATCHES_PENDING                                                             \
+	{                                                                           \
+		"fenwatch_patch_pending", FW_GAUGE, "",                             \
+			"Updates that are not installed, held ones included.", 0, 1 \
+	}
+#define PATCHES_SOURCE_OK                                                                        \
+	{                                                                                        \
+		"fenwatch_patch_source_ok", FW_GAUGE, "",                                        \
+			"Whether what is known of updates is whole and at most three days old.", \
+			0, 1                                                                     \
+	}
 
 struct patches;
 

@@ -216,6 +216,30 @@ static void test_pending_kernel(void **state)
 	check_machine("pending-kernel");
 }
 
+static void test_centos_6(void **state)
+{
+	(void)state;
+	check_machine("centos-6");
+}
+
+static void test_centos_7(void **state)
+{
+	(void)state;
+	check_machine("centos-7");
+}
+
+static void test_rhel_9(void **state)
+{
+	(void)state;
+	check_machine("rhel-9");
+}
+
+static void test_sles_15(void **state)
+{
+	(void)state;
+	check_machine("sles-15");
+}
+
 /* Of a machine without any files every source says that it has nothing. */
 static void test_empty_machine(void **state)
 {
@@ -230,7 +254,23 @@ static void test_empty_machine(void **state)
 	rmdir(root);
 }
 
-/* A name belongs to one source, has a help text, and its scale is one that the wire allows. */
+/* A name belongs to one source, or to those of which a machine has but one, in the same
+ * words. */
+static void check_unlike(const struct source *source, const struct metric *metric,
+	const struct source *other_source, const struct metric *other)
+{
+	if (strcmp(metric->name, other->name) != 0)
+		return;
+	if (source == other_source)
+		fail_msg("%s: twice in %s", metric->name, source->name);
+	assert_string_equal(source->name, "rpm");
+	assert_string_equal(other_source->name, "packages");
+	assert_string_equal(metric->help, other->help);
+	assert_int_equal(metric->type, other->type);
+	assert_int_equal(metric->scale, other->scale);
+}
+
+/* Every metric has a help text, and a scale that the wire allows. */
 static void test_metric_tables(void **state)
 {
 	(void)state;
@@ -244,8 +284,8 @@ static void test_metric_tables(void **state)
 			assert_in_range(metric->scale, 0, FW_SCALE_LIMIT);
 			for (size_t j = 0; j <= i; j++)
 				for (size_t l = 0; l < (j < i ? sources[j]->n_metrics : k); l++)
-					assert_string_not_equal(
-						metric->name, sources[j]->metrics[l].name);
+					check_unlike(sources[i], metric, sources[j],
+						&sources[j]->metrics[l]);
 		}
 	}
 }
@@ -280,6 +320,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_plain_vm),
 		cmocka_unit_test(test_ubuntu),
 		cmocka_unit_test(test_pending_kernel),
+		cmocka_unit_test(test_centos_6),
+		cmocka_unit_test(test_centos_7),
+		cmocka_unit_test(test_rhel_9),
+		cmocka_unit_test(test_sles_15),
 		cmocka_unit_test(test_empty_machine),
 		cmocka_unit_test(test_metric_tables),
 		cmocka_unit_test(test_this_machine),

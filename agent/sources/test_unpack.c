@@ -11,6 +11,7 @@
 
 #include <sys/mman.h>
 
+#include <bzlib.h>
 #include <cmocka.h>
 #include <lz4frame.h>
 #include <lzma.h>
@@ -48,6 +49,15 @@ static size_t pack_gz(const uint8_t *data, size_t length, uint8_t *out)
 	return packed;
 }
 
+static size_t pack_bz2(const uint8_t *data, size_t length, uint8_t *out)
+{
+	unsigned packed = ROOM;
+	assert_int_equal(BZ2_bzBuffToBuffCompress((char *)out, &packed, (char *)(uintptr_t)data,
+				 (unsigned)length, 9, 0, 0),
+		BZ_OK);
+	return packed;
+}
+
 static size_t pack_xz(const uint8_t *data, size_t length, uint8_t *out)
 {
 	size_t packed = 0;
@@ -70,6 +80,7 @@ static size_t pack_zst(const uint8_t *data, size_t length, uint8_t *out)
 static const struct packed formats[] = {
 	{"list", pack_plain},
 	{"list.gz", pack_gz},
+	{"list.bz2", pack_bz2},
 	{"list.xz", pack_xz},
 	{"list.lz4", pack_lz4},
 	{"list.zst", pack_zst},

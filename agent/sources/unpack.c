@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <bzlib.h>
 #include <lz4frame.h>
 #include <lzma.h>
 #include <zlib.h>
@@ -30,6 +31,7 @@ struct unpack {
 	uint8_t *at, *end;
 	union {
 		z_stream gz;
+		bz_stream bz2;
 		lzma_stream xz;
 		LZ4F_dctx *lz4;
 		ZSTD_DStream *zst;
@@ -68,6 +70,34 @@ static int gz_step(struct unpack *u, uint8_t *data, size_t *size)
 static void gz_end(struct unpack *u)
 {
 	inflateEnd(&u->with.gz);
+}
+
+/* ---- bzip2 ---- */
+
+static int bz2_begin(struct unpack *u)
+{
+	u->with.bz2 = (bz_stream){.next_in = NULL};
+	return BZ2_bzDecompressInit(&u->with.bz2, 0, 0) == BZ_OK ? 0 : -ENOMEM;
+}
+
+static int bz2_step(struct unpack *u, uint8_t *data, size_t *size)
+{
+	bz_stream *bz2 = &u->with.bz2;
+	bz2->next_in = (char *)u->at;
+	bz2->avail_in = (unsigned)left(u);
+	bz2->next_out = (char *)data;
+	bz2->avail_out = (unsigned)*size;
+	int rc = BZ2_bzDecompress(bz2);
+	u->at = (uint8_t *)bz2->next_in;
+	*size -= bz2->avail_out;
+	if (rc == BZ_STREAM_END)
+		return 1;
+	return rc == BZ_OK ? 0 : rc == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
+}
+
+static void bz2_end(struct unpack *u)
+{
+	BZ2_bzDecompressEnd(&u->with.bz2);
 }
 
 /* ---- xz ---- */
@@ -163,6 +193,7 @@ static void zst_end(struct unpack *u)
 
 static const struct format formats[] = {
 	{".gz", gz_begin, gz_step, gz_end},
+	{".bz2", bz2_begin, bz2_step, bz2_end},
 	{".xz", xz_begin, xz_step, xz_end},
 	{".lz4", lz4_begin, lz4_step, lz4_end},
 	{".zst", zst_begin, zst_step, zst_end},

@@ -1,5 +1,5 @@
-/* A file read as a stream, unpacked as the ending of its name says: .gz, .xz, .lz4 or
- * .zst; anything else is read as it is. Lists of packages come so, and are tens of
+/* A file read as a stream, unpacked as the ending of its name says: .gz, .bz2, .xz,
+ * .lz4 or .zst; anything else is read as it is. Lists of packages come so, and are tens of
  * megabytes long when unpacked, so they pass through a window and are never whole.
  */
 #pragma once
