@@ -65,11 +65,12 @@ static void begin(struct setting *s, struct fw_cursor line)
 
 static void take_line(struct setting *s, struct fw_cursor line)
 {
+	static const char blank[] = " ";
 	struct fw_cursor text = trim(line);
 	if (text.at == text.end || *text.at == '#' || *text.at == ';')
 		return;
 	if (is_blank(*line.at) && s->name[0]) {
-		append(s, (struct fw_cursor){" ", " " + 1});
+		append(s, (struct fw_cursor){blank, &blank[1]});
 		append(s, text);
 		return;
 	}
