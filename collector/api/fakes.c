@@ -50,14 +50,14 @@ static const struct fw_label fill_earliest[] = {{"bound", "earliest"}, {"mountpo
 static const struct fw_label fill_likely[] = {{"bound", "likely"}, {"mountpoint", "/"}};
 static const struct fw_label fill_latest[] = {{"bound", "latest"}, {"mountpoint", "/"}};
 static const struct fw_label apt[] = {{"source", "apt"}};
+static const struct fw_label bugfix[] = {{"class", "bugfix"}, {"source", "apt"}};
+static const struct fw_label security[] = {{"class", "security"}, {"source", "apt"}};
 
 static const struct {
 	struct fw_column column;
 	int64_t cell;
 } facts[] = {
 	{{"apt_package_cache_timestamp_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
-	{{"apt_security_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 3},
-	{{"apt_upgrades_pending", NULL, 0, 0, FW_GAUGE, 1}, 7},
 	{{"fenwatch_filesystem_fills_samples", fill_span, 1, 0, FW_GAUGE, 1}, 359},
 	{{"fenwatch_filesystem_fills_span_seconds", fill_span, 1, 0, FW_GAUGE, 1}, 1814400},
 	{{"fenwatch_filesystem_fills_timestamp_seconds", fill_earliest, 2, 0, FW_GAUGE, 1},
@@ -69,6 +69,8 @@ static const struct {
 	{{"fenwatch_filesystem_readonly_since_timestamp_seconds", ext4, 3, 0, FW_GAUGE, 1},
 		1000000000},
 	{{"fenwatch_md_disk_failed", sdb1, 2, 0, FW_GAUGE, 1}, 1},
+	{{"fenwatch_patch_pending", bugfix, 2, 0, FW_GAUGE, 1}, 4},
+	{{"fenwatch_patch_pending", security, 2, 0, FW_GAUGE, 1}, 3},
 	{{"fenwatch_patch_source_ok", apt, 1, 0, FW_GAUGE, 1}, 1},
 	{{"node_boot_time_seconds", NULL, 0, 0, FW_GAUGE, 1}, 1000000000},
 	{{"node_cpu_seconds_total", idle, 2, 3, FW_COUNTER, 1}, GROWS},

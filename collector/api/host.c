@@ -27,9 +27,9 @@ struct page {
 /* ---- patches, and filesystems, also of the list ---- */
 
 /* Every metric that patches are told from, as a regular expression. */
-#define HOST_PATCH_METRICS                                                         \
-	"apt_(security_)?upgrades_pending|apt_upgrades_held|node_reboot_required|" \
-	"apt_package_cache_timestamp_seconds|fenwatch_patch_source_ok"
+#define HOST_PATCH_METRICS                        \
+	"apt_upgrades_held|node_reboot_required|" \
+	"apt_package_cache_timestamp_seconds|fenwatch_patch_pending|fenwatch_patch_source_ok"
 
 struct host_patches {
 	const struct query_series *like; /* the host's labels alone */
@@ -64,14 +64,33 @@ static bool find_patches(struct request *r, const struct facts *facts, struct ho
 	return true;
 }
 
+/* Of every source and class, or of one class; NaN where no source tells. */
+static double sum_pending(
+	const struct facts *facts, const struct query_series *like, const char *class)
+{
+	size_t n;
+	const struct query_series *series = facts_metric(facts, "fenwatch_patch_pending", &n);
+	const char *instance = facts_label(like, "instance");
+	double sum = NAN;
+	for (size_t i = 0; i < n; i++) {
+		const char *of = facts_label(&series[i], "instance");
+		const char *is = facts_label(&series[i], "class");
+		if (!of || !instance || strcmp(of, instance) != 0 ||
+			(class && (!is || strcmp(is, class) != 0)))
+			continue;
+		sum = (isnan(sum) ? 0 : sum) + facts_newest(&series[i]);
+	}
+	return sum;
+}
+
 static void write_patch_members(
 	struct json *j, const struct facts *facts, const struct host_patches *host, int64_t now_ms)
 {
 	const struct query_series *like = host->like;
 	double lists_s = facts_beside(facts, like, "apt_package_cache_timestamp_seconds");
 	double reboot = facts_beside(facts, like, "node_reboot_required");
-	json_put_number(j, "pending", facts_beside(facts, like, "apt_upgrades_pending"));
-	json_put_number(j, "security", facts_beside(facts, like, "apt_security_upgrades_pending"));
+	json_put_number(j, "pending", sum_pending(facts, like, NULL));
+	json_put_number(j, "security", sum_pending(facts, like, "security"));
 	json_put_number(j, "held", facts_beside(facts, like, "apt_upgrades_held"));
 	json_key(j, "reboot_required");
 	json_raw(j, isnan(reboot) ? "null" : reboot > 0 ? "true" : "false");
