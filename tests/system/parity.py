@@ -261,7 +261,7 @@ DIFFERENCES = [
 
 # Gauges that move by asking, and by how much: processes, sockets and memory of those who ask and of
 # whoever else is at work on this machine. Whether a value is the right one recorded machines tell.
-MOVED_BY_ASKING = {"node_memory_.*_bytes": 16 << 20, "node_procs_running": 64, "node_procs_blocked": 64,
+MOVED_BY_ASKING = {"node_memory_.*_bytes": 128 << 20, "node_procs_running": 64, "node_procs_blocked": 64,
                    "node_processes_state": 64, "node_processes_pids": 64, "node_processes_threads": 256,
                    "node_filefd_allocated": 1024,
                    "node_netstat_Tcp_CurrEstab": 16, "node_sockstat_TCP_alloc": 16, "node_sockstat_TCP_inuse": 16,
