@@ -470,7 +470,7 @@ static void look_for_silence(struct watch *watch, struct host *host, int64_t now
 	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
 	if (!host->heard && !engine_is_breach(&watch->silence->limits, missed))
 		return;
-	if (host->selected_ms == 0)
+	if (host->selected_ms == 0 || (!*host->class && host->selected_ms <= host->heard_ms))
 		select_groups(watch, host);
 	if (engine_is_breach(&watch->silence->limits, missed) && may_be_silent(watch, host, now_ms))
 		missed = 0;
