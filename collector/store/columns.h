@@ -17,9 +17,17 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/schema.h>
 
-/* Appends the body; `sweeps` as batch.h has them, at least one and at most FW_SWEEPS_LIMIT. */
+/* Sweeps to pack, lying either way round: the cell of column c in sweep i is
+ * cells[c * to_column + i * to_sweep]. */
+struct columns_cells {
+	const int64_t *times_ms, *cells;
+	size_t to_column, to_sweep;
+	uint32_t n_sweeps, n_columns;
+};
+
+/* Appends the body; at least one sweep and at most FW_SWEEPS_LIMIT. */
 void columns_pack(
-	const struct fw_sweeps *sweeps, const struct fw_column *columns, struct fw_buf *out);
+	const struct columns_cells *from, const struct fw_column *columns, struct fw_buf *out);
 
 /* A body whose groups have been found; it points into the bytes. */
 struct columns {

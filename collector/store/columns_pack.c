@@ -29,12 +29,12 @@ struct way {
 };
 
 /* A hole repeats the cell before it, at the start the one after it, and so costs nothing. */
-static void gather(struct column *column, const struct fw_sweeps *sweeps, uint32_t c)
+static void gather(struct column *column, const struct columns_cells *from, uint32_t c)
 {
-	size_t stride = sweeps->n_columns;
-	const int64_t *at = sweeps->cells + c;
+	size_t stride = from->to_sweep;
+	const int64_t *at = from->cells + c * from->to_column;
 	uint32_t first = 0;
-	column->n = sweeps->n_sweeps;
+	column->n = from->n_sweeps;
 	column->has_holes = false;
 	column->is_decimal = false;
 	while (first < column->n && at[first * stride] == FW_ABSENT)
@@ -280,50 +280,51 @@ static void put_cells(struct fw_buf *out, const struct column *column)
 		put_signed(out, step);
 }
 
-static void put_holes(struct fw_buf *out, const struct fw_sweeps *sweeps, uint32_t c)
+static void put_holes(struct fw_buf *out, const struct columns_cells *from, uint32_t c)
 {
 	uint8_t holes[HOLE_BYTES(FW_SWEEPS_LIMIT)] = {0};
-	for (uint32_t i = 0; i < sweeps->n_sweeps; i++)
-		if (sweeps->cells[(size_t)i * sweeps->n_columns + c] == FW_ABSENT)
+	const int64_t *at = from->cells + c * from->to_column;
+	for (uint32_t i = 0; i < from->n_sweeps; i++)
+		if (at[i * from->to_sweep] == FW_ABSENT)
 			holes[i / 8] |= (uint8_t)(1u << (i % 8));
-	fw_buf_append(out, holes, HOLE_BYTES(sweeps->n_sweeps));
+	fw_buf_append(out, holes, HOLE_BYTES(from->n_sweeps));
 }
 
 static void put_column(
-	struct fw_buf *out, const struct fw_sweeps *sweeps, uint32_t c, bool is_double)
+	struct fw_buf *out, const struct columns_cells *from, uint32_t c, bool is_double)
 {
 	struct column column;
-	gather(&column, sweeps, c);
+	gather(&column, from, c);
 	if (is_double)
 		find_decimals(&column);
 	put_cells(out, &column);
 	if (column.has_holes)
-		put_holes(out, sweeps, c);
+		put_holes(out, from, c);
 }
 
-static void put_times(struct fw_buf *out, const struct fw_sweeps *sweeps)
+static void put_times(struct fw_buf *out, const struct columns_cells *from)
 {
-	struct column column = {.n = sweeps->n_sweeps};
-	memcpy(column.cells, sweeps->times_ms, column.n * sizeof *column.cells);
+	struct column column = {.n = from->n_sweeps};
+	memcpy(column.cells, from->times_ms, column.n * sizeof *column.cells);
 	put_cells(out, &column);
 }
 
-static void put_group(struct fw_buf *out, const struct fw_sweeps *sweeps,
+static void put_group(struct fw_buf *out, const struct columns_cells *from,
 	const struct fw_column *columns, uint32_t first)
 {
 	struct fw_buf group = {0};
-	for (uint32_t c = first; c < sweeps->n_columns && c < first + GROUP_COLUMNS; c++)
-		put_column(&group, sweeps, c, columns[c].type & FW_DOUBLE);
+	for (uint32_t c = first; c < from->n_columns && c < first + GROUP_COLUMNS; c++)
+		put_column(&group, from, c, columns[c].type & FW_DOUBLE);
 	fw_buf_put_varint(out, group.length);
 	fw_buf_append(out, group.data, group.length);
 	fw_buf_done(&group);
 }
 
 void columns_pack(
-	const struct fw_sweeps *sweeps, const struct fw_column *columns, struct fw_buf *out)
+	const struct columns_cells *from, const struct fw_column *columns, struct fw_buf *out)
 {
-	assert(sweeps->n_sweeps > 0 && sweeps->n_sweeps <= FW_SWEEPS_LIMIT);
-	put_times(out, sweeps);
-	for (uint32_t c = 0; c < sweeps->n_columns; c += GROUP_COLUMNS)
-		put_group(out, sweeps, columns, c);
+	assert(from->n_sweeps > 0 && from->n_sweeps <= FW_SWEEPS_LIMIT);
+	put_times(out, from);
+	for (uint32_t c = 0; c < from->n_columns; c += GROUP_COLUMNS)
+		put_group(out, from, columns, c);
 }

@@ -69,8 +69,16 @@ int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *are
 static int write_part(
 	struct store *store, const struct run *run, const struct fw_sweeps *part, bool more)
 {
+	const struct columns_cells cells = {
+		.times_ms = part->times_ms,
+		.cells = part->cells,
+		.to_column = 1,
+		.to_sweep = part->n_columns,
+		.n_sweeps = part->n_sweeps,
+		.n_columns = part->n_columns,
+	};
 	fw_buf_reset(&store->encoded);
-	columns_pack(part, run->table->schema->schema.columns, &store->encoded);
+	columns_pack(&cells, run->table->schema->schema.columns, &store->encoded);
 	bool fits = store->encoded.length <= ring_body_limit(&store->ring);
 	if (!fits && part->n_sweeps > 1) {
 		struct fw_sweeps half = *part;
