@@ -18,12 +18,15 @@
 #define FILE_LIMIT (64 << 10)
 #define CHAIN_LIMIT 8 /* with more it is a store of authorities, none of ours to renew */
 #define DEPTH_LIMIT 2 /* letsencrypt/live/NAME/cert.pem */
+#define DAY_S 86400
 
 enum { NOT_AFTER, UNREAD };
 
 static const struct metric metrics[] = {
 	[NOT_AFTER] = {"fenwatch_certificate_not_after_timestamp_seconds", FW_GAUGE, "seconds",
-		"When the first of the certificates in a file ends to be valid.", 0, 1},
+		"When the first of the certificates in a file ends to be valid; and whether it was "
+		"made for years (over 100 days), months or days (at most 14).",
+		0, 1},
 	[UNREAD] = {"fenwatch_certificates_unread", FW_GAUGE, "",
 		"Files of certificates that could not be read, or hold none.", 0, 1},
 };
@@ -32,6 +35,11 @@ static const struct metric metrics[] = {
 static const char *const usual[] = {"/etc/ssl/localcerts", "/etc/ssl/certs/ssl-cert-snakeoil.pem",
 	"/etc/apache2/ssl", "/etc/nginx/ssl", "/etc/httpd/conf/ssl.crt", "/etc/pki/tls/certs",
 	"/etc/letsencrypt/live", "/etc/postfix/tls", "/etc/dovecot/ssl", "/etc/openldap/certs"};
+
+/* Of the certificate of a file that is the first to end. */
+struct validity {
+	int64_t from_s, end_s;
+};
 
 struct search {
 	struct sweep *out;
@@ -46,25 +54,41 @@ static bool is_key(const struct fw_cursor *c)
 	return memmem(c->at, (size_t)(c->end - c->at), mark, sizeof mark - 1) != NULL;
 }
 
-static bool note_end(const X509 *cert, int64_t *first_s)
+static bool seconds_of(const ASN1_TIME *time, int64_t *at_s)
 {
 	struct tm tm;
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
 		return false;
-	int64_t end_s = (int64_t)timegm(&tm);
-	if (*first_s == 0 || end_s < *first_s)
-		*first_s = end_s;
+	*at_s = (int64_t)timegm(&tm);
 	return true;
 }
 
+static bool note_validity(const X509 *cert, struct validity *first)
+{
+	struct validity one;
+	if (!seconds_of(X509_get0_notBefore(cert), &one.from_s) ||
+		!seconds_of(X509_get0_notAfter(cert), &one.end_s))
+		return false;
+	if (first->end_s == 0 || one.end_s < first->end_s)
+		*first = one;
+	return true;
+}
+
+/* Who made it for months has a program renew it, and for days, every few days. */
+static const char *valid_for(const struct validity *validity)
+{
+	int64_t days = (validity->end_s - validity->from_s) / DAY_S;
+	return days > 100 ? "years" : days > 14 ? "months" : "days";
+}
+
 /* How many certificates there are, and when the first of them ends. */
-static unsigned read_pem(const struct fw_cursor *c, int64_t *first_s)
+static unsigned read_pem(const struct fw_cursor *c, struct validity *first)
 {
 	unsigned n = 0;
 	BIO *bio = BIO_new_mem_buf(c->at, (int)(c->end - c->at));
 	X509 *cert;
 	while (bio && n <= CHAIN_LIMIT && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		n += note_end(cert, first_s);
+		n += note_validity(cert, first);
 		X509_free(cert);
 	}
 	BIO_free(bio);
@@ -72,11 +96,11 @@ static unsigned read_pem(const struct fw_cursor *c, int64_t *first_s)
 	return n;
 }
 
-static unsigned read_der(const struct fw_cursor *c, int64_t *first_s)
+static unsigned read_der(const struct fw_cursor *c, struct validity *first)
 {
 	const unsigned char *at = (const unsigned char *)c->at;
 	X509 *cert = d2i_X509(NULL, &at, (long)(c->end - c->at));
-	unsigned n = cert && note_end(cert, first_s);
+	unsigned n = cert && note_validity(cert, first);
 	X509_free(cert);
 	ERR_clear_error();
 	return n;
@@ -85,7 +109,7 @@ static unsigned read_der(const struct fw_cursor *c, int64_t *first_s)
 static void read_file(struct machine *m, const char *path, struct search *search)
 {
 	struct fw_cursor c;
-	int64_t first_s = 0;
+	struct validity first = {0};
 	int rc = machine_read(m, path, &c);
 	if (rc == -ENOENT || rc == -EISDIR || search->n_files++ >= FILES_LIMIT)
 		return;
@@ -94,15 +118,16 @@ static void read_file(struct machine *m, const char *path, struct search *search
 		OPENSSL_cleanse(m->text.data, m->text.length);
 		return;
 	}
-	unsigned n = c.end - c.at > FILE_LIMIT ? CHAIN_LIMIT + 1 : read_pem(&c, &first_s);
+	unsigned n = c.end - c.at > FILE_LIMIT ? CHAIN_LIMIT + 1 : read_pem(&c, &first);
 	if (n == 0)
-		n = read_der(&c, &first_s);
+		n = read_der(&c, &first);
 	if (n == 0)
 		search->unread++;
 	char shown[PATH_BYTES + 1];
 	snprintf(shown, sizeof shown, "/%s", path);
 	if (n > 0 && n <= CHAIN_LIMIT)
-		sweep_add(search->out, &metrics[NOT_AFTER], first_s, SWEEP_LABELS("path", shown));
+		sweep_add(search->out, &metrics[NOT_AFTER], first.end_s,
+			SWEEP_LABELS("path", shown, "valid_for", valid_for(&first)));
 }
 
 static bool is_certificate(const char *name)

@@ -145,6 +145,8 @@ static int jobs(void **state)
 	return 0;
 }
 
+#define DUE "fenwatch_job_due_timestamp_seconds"
+
 static void test_stamps(void **state)
 {
 	(void)state;
@@ -152,11 +154,41 @@ static void test_stamps(void **state)
 	test_file("jobs/backup", "23\n");
 	test_file("jobs/other", "0\n");
 	test_file("jobs/half", "");
+	test_file("jobs/daily", "0 26h\n");
+	test_file("jobs/odd", "0 often\n");
+	test_file("recorded/mtimes", "jobs/daily 1795380000\n");
 	assert_int_equal(test_read(T0_MS), 0);
 	expect("fenwatch_job_ok{kind=\"stamp\",name=\"backup\"}", "0");
 	expect("fenwatch_job_exit_status{kind=\"stamp\",name=\"backup\"}", "23");
 	expect("fenwatch_job_ok{kind=\"stamp\",name=\"other\"}", "1");
-	assert_int_equal(test_count("fenwatch_job_ok"), 2);
+	expect(DUE "{kind=\"stamp\",name=\"daily\"}", "1795473600");
+	expect("fenwatch_job_ok{kind=\"stamp\",name=\"odd\"}", "1");
+	assert_int_equal(test_count(DUE), 1);
+	assert_int_equal(test_count("fenwatch_job_ok"), 4);
+}
+
+/* One that waits, one that was stopped, and one that was stopped and disabled. */
+static void test_timers_are_due(void **state)
+{
+	(void)state;
+	static const char ran[] = "Result=success\nExecMainStatus=0\n"
+				  "ExecMainExitTimestamp=Sun 2026-11-22 06:14:09 UTC\n\n";
+	static const char stopped[] = "NextElapseUSecRealtime=\nActiveState=inactive\n"
+				      "LastTriggerUSec=Sun 2026-11-22 06:14:00 UTC\n";
+	struct fw_buf text = {0};
+	fw_buf_printf(&text, "Id=a.service\n%sId=b.service\n%sId=c.service\n%s", ran, ran, ran);
+	fw_buf_printf(&text,
+		"Id=a.timer\nUnit=a.service\nActiveState=active\nUnitFileState=enabled\n"
+		"NextElapseUSecRealtime=Mon 2026-11-23 06:14:00 UTC\n"
+		"LastTriggerUSec=Sun 2026-11-22 06:14:00 UTC\n\n");
+	fw_buf_printf(&text, "Id=b.timer\nUnit=b.service\nUnitFileState=enabled\n%s\n", stopped);
+	fw_buf_printf(&text, "Id=c.timer\nUnit=c.service\nUnitFileState=disabled\n%s", stopped);
+	test_bytes("recorded/systemctl-jobs", text.data, text.length);
+	fw_buf_done(&text);
+	assert_int_equal(test_read(T0_MS), 0);
+	expect(DUE "{kind=\"timer\",name=\"a.service\"}", "1795500840");
+	expect(DUE "{kind=\"timer\",name=\"b.service\"}", "1795414440");
+	assert_int_equal(test_count(DUE), 2);
 }
 
 static void test_timers(void **state)
@@ -191,6 +223,8 @@ static int certificates(void **state)
 
 static EVP_PKEY *key;
 
+static long made_s; /* from when on the next certificates are valid */
+
 /* A certificate that ends then, in PEM or DER. */
 static void put_certificate(struct fw_buf *out, long end_s, bool pem)
 {
@@ -199,7 +233,7 @@ static void put_certificate(struct fw_buf *out, long end_s, bool pem)
 	char *data;
 	if (!key)
 		key = EVP_EC_gen("P-256");
-	ASN1_TIME_set(X509_getm_notBefore(cert), 0);
+	ASN1_TIME_set(X509_getm_notBefore(cert), made_s);
 	ASN1_TIME_set(X509_getm_notAfter(cert), end_s);
 	X509_set_pubkey(cert, key);
 	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
@@ -231,11 +265,25 @@ static void test_the_first_of_a_chain_to_end(void **state)
 	put_file("certs/cert.key", ends_s, 1, true, "");
 	put_file("one.pem", ends_s, 1, true, "");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect(NOT_AFTER "{path=\"/certs/live/site/cert.pem\"}", "1900000000");
-	expect(NOT_AFTER "{path=\"/certs/a.der\"}", "2000000000");
-	expect(NOT_AFTER "{path=\"/one.pem\"}", "2000000000");
+	expect(NOT_AFTER "{path=\"/certs/live/site/cert.pem\",valid_for=\"years\"}", "1900000000");
+	expect(NOT_AFTER "{path=\"/certs/a.der\",valid_for=\"years\"}", "2000000000");
+	expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"years\"}", "2000000000");
 	assert_int_equal(test_count(NOT_AFTER), 3);
 	expect("fenwatch_certificates_unread", "0");
+}
+
+static void test_for_how_long_it_was_made(void **state)
+{
+	(void)state;
+	static const long end_s = 2000000000;
+	made_s = end_s - 90 * 86400L;
+	put_file("certs/site.pem", &end_s, 1, true, "");
+	made_s = end_s - 6 * 86400L;
+	put_file("one.pem", &end_s, 1, true, "");
+	made_s = 0;
+	assert_int_equal(test_read(T0_MS), 0);
+	expect(NOT_AFTER "{path=\"/certs/site.pem\",valid_for=\"months\"}", "2000000000");
+	expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"days\"}", "2000000000");
 }
 
 static void test_a_key_is_passed_over_and_rubbish_is_told(void **state)
@@ -268,7 +316,9 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_of_the_format),
 		CASE(test_stamps, jobs),
 		CASE(test_timers, jobs),
+		CASE(test_timers_are_due, jobs),
 		CASE(test_the_first_of_a_chain_to_end, certificates),
+		CASE(test_for_how_long_it_was_made, certificates),
 		CASE(test_a_key_is_passed_over_and_rubbish_is_told, certificates),
 		CASE(test_no_certificates, certificates),
 	};

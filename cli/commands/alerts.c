@@ -17,7 +17,9 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		const char *state = screen_member(s, alert, "state");
 		const char *severity = screen_member(s, alert, "severity");
 		bool fires = strcmp(state, "firing") == 0;
-		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD : TONE_WARNING;
+		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD
+			: strcmp(severity, "info") == 0            ? TONE_PLAIN
+								   : TONE_WARNING;
 		if (fires)
 			status = STATUS_BAD_NEWS;
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));

@@ -352,7 +352,10 @@ static void on_gathered(struct alert *alert, void *arg)
 
 static int rank(const struct alert_view *view)
 {
-	return (view->state == ALERT_FIRING ? 0 : 2) + (strcmp(view->severity, "critical") != 0);
+	int severity = strcmp(view->severity, "critical") == 0 ? 0
+		: strcmp(view->severity, "info") == 0          ? 2
+							       : 1;
+	return (view->state == ALERT_FIRING ? 0 : 3) + severity;
 }
 
 static int worst_first(const void *a, const void *b)

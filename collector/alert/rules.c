@@ -9,6 +9,11 @@
 #define MINUTE_MS (60 * 1000)
 #define DAY_S (24 * 3600.0)
 
+/* One certificate goes through several rules as its end comes near, and has one alert. */
+#define CERTIFICATE_ENDS_WITHIN(days)                                                \
+	.metric = "fenwatch_certificate_not_after_timestamp_seconds", .ahead = true, \
+	.identity = "path", .limits = {BELOW, (days)*DAY_S, (days)*DAY_S, 0}
+
 const struct rule rules[RULES] = {
 	{
 		.name = "HostSilent",
@@ -26,7 +31,6 @@ const struct rule rules[RULES] = {
 		.help = "The share of the filesystem that is left for ordinary users. Delete or move "
 			"what is not needed, or enlarge it.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_filesystem_avail_bytes",
 		.divisor = "node_filesystem_size_bytes",
 		.unless = "node_filesystem_readonly",
@@ -39,7 +43,6 @@ const struct rule rules[RULES] = {
 		.help = "The share of the filesystem's inodes that is left. Look for a directory with "
 			"very many small files.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_filesystem_files_free",
 		.divisor = "node_filesystem_files",
 		.unless = "node_filesystem_readonly",
@@ -53,7 +56,6 @@ const struct rule rules[RULES] = {
 			"within a week if that goes on; 'fenwatch disks HOST' says what that rests "
 			"on. Find what grows, or enlarge it before then.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_filesystem_fills_timestamp_seconds",
 		.label = "bound",
 		.value = "likely",
@@ -67,7 +69,6 @@ const struct rule rules[RULES] = {
 		.help = "The same of the filesystem's inodes. Look for a directory with very many "
 			"small files.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_filesystem_inodes_gone_timestamp_seconds",
 		.label = "bound",
 		.value = "likely",
@@ -81,7 +82,6 @@ const struct rule rules[RULES] = {
 		.help = "The disk's own SMART says that it fails, or an NVMe device warns. Copy what "
 			"is on it and replace it.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "smartmon_device_smart_healthy",
 		.identity = "disk",
 		.limits = {BELOW, 1, 1, 0},
@@ -93,7 +93,6 @@ const struct rule rules[RULES] = {
 			"on it is damaged. The kernel's log says which; save what is there before trying "
 			"to write again.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_filesystem_readonly_since_timestamp_seconds",
 		.identity = "mountpoint",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
@@ -104,7 +103,6 @@ const struct rule rules[RULES] = {
 		.help = "/etc/fstab wants it mounted, and it is not: what is written there now goes to the "
 			"disk below. 'mount' and the journal say why.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_fstab_mount_status",
 		.identity = "mountpoint",
 		.limits = {BELOW, 1, 1, 5 * MINUTE_MS},
@@ -115,7 +113,6 @@ const struct rule rules[RULES] = {
 		.help = "A question for its size is not answered: the server of a network filesystem, or the "
 			"program behind a FUSE one, is gone. Whoever opens a file there waits too.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_filesystem_device_error",
 		.label = "device_error",
 		.value = "mountpoint timeout",
@@ -128,7 +125,6 @@ const struct rule rules[RULES] = {
 		.help = "A software RAID works without so many of its disks: when the next one fails, data is "
 			"lost. Replace the disk, or see that the array is being rebuilt.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "node_md_degraded",
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
@@ -139,7 +135,6 @@ const struct rule rules[RULES] = {
 		.help = "A software RAID has not been put together: too many of its disks are missing, or "
 			"they do not agree. 'mdadm --detail' and --examine of its disks say more.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "node_md_state",
 		.label = "state",
 		.value = "inactive",
@@ -151,7 +146,6 @@ const struct rule rules[RULES] = {
 		.name = "ArrayDiskFailed",
 		.help = "A software RAID has given this disk up. Look what SMART says of it, and replace it.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_md_disk_failed",
 		.identity = "disk",
 		.limits = {ABOVE, 0, 0, 0},
@@ -162,7 +156,6 @@ const struct rule rules[RULES] = {
 		.help = "A ZFS pool is not online: a disk is missing or faulty, or the pool is suspended. "
 			"'zpool status' says which.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "node_zfs_zpool_state",
 		.label = "state",
 		.value = "online",
@@ -175,7 +168,6 @@ const struct rule rules[RULES] = {
 		.help = "A btrfs filesystem works without so many of its devices. 'btrfs filesystem show' says "
 			"which; replace them.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_btrfs_devices_missing",
 		.identity = "uuid",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
@@ -186,7 +178,6 @@ const struct rule rules[RULES] = {
 		.help = "A logical volume lacks a device that it should lie on. 'lvs -a -o +devices' says "
 			"which.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_lvm_volume_faulty",
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
@@ -197,7 +188,6 @@ const struct rule rules[RULES] = {
 		.help = "A device with several paths works without so many of them. 'multipath -ll' says "
 			"which; look at the cable, the switch and the storage.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_dmmultipath_device_paths_failed",
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, 2 * MINUTE_MS},
@@ -207,8 +197,10 @@ const struct rule rules[RULES] = {
 		.name = "SecurityUpdatesPending",
 		.help = "Security updates that the package lists offer and that are not installed.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
-		.metric = "apt_security_upgrades_pending",
+		.metric = "fenwatch_patch_pending",
+		.label = "class",
+		.value = "security",
+		.sums = true,
 		.limits = {ABOVE, 0, 0, 60 * MINUTE_MS},
 		.summary = "{instance}: security updates pending: {value}",
 	},
@@ -216,7 +208,6 @@ const struct rule rules[RULES] = {
 		.name = "RebootRequired",
 		.help = "An update asks for a restart of the machine before it is in force.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_reboot_required",
 		.limits = {ABOVE, 0, 0, 10 * MINUTE_MS},
 		.summary = "{instance} needs a reboot",
@@ -227,7 +218,6 @@ const struct rule rules[RULES] = {
 			"are not in force: not installed, or waiting for a restart. 'fenwatch patches "
 			"HOST' lists each with its due date. Install them and restart what they need.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_patch_overdue",
 		.label = "policy",
 		.value = "ce14",
@@ -240,7 +230,6 @@ const struct rule rules[RULES] = {
 		.help = "A restart of the machine has been required for so many days; until then its "
 			"fixes are not in force. Plan the restart.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_reboot_required_since_timestamp_seconds",
 		.is_age = true,
 		.identity = "detector",
@@ -252,7 +241,6 @@ const struct rule rules[RULES] = {
 		.help = "No more fixes come for its operating system. Upgrade it; or buy extended "
 			"support and name the host in 'patches: {paid_support: [...]}'.",
 		.severity = "critical",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_os_supported",
 		.limits = {BELOW, 1, 1, 5 * MINUTE_MS},
 		.summary = "{instance}: its operating system is past its support{detail}",
@@ -262,7 +250,6 @@ const struct rule rules[RULES] = {
 		.help = "Its patch level cannot be told, so it counts as not compliant. See that its "
 			"package lists are refreshed daily and can be read.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "fenwatch_patch_proven",
 		.limits = {BELOW, 1, 1, 60 * MINUTE_MS},
 		.summary = "{instance}: its patch level is not proven{detail}",
@@ -271,13 +258,88 @@ const struct rule rules[RULES] = {
 		.name = "SystemdUnitFailed",
 		.help = "A unit is in state failed. 'systemctl status' and the journal say why.",
 		.severity = "warning",
-		.kind = RULE_SERIES,
 		.metric = "node_systemd_unit_state",
 		.label = "state",
 		.value = "failed",
 		.identity = "name",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
 		.summary = "{instance}: {name} has failed",
+	},
+	{
+		.name = "CertificateRenewalDue",
+		.help = "A certificate that is valid for years ends within 60 days: order the next one "
+			"now, as that takes its time.",
+		.severity = "info",
+		CERTIFICATE_ENDS_WITHIN(60),
+		.label = "valid_for",
+		.value = "years",
+		.worse = "CertificateEndsSoon",
+		.summary = "{instance}: the certificate {path} ends in {time}",
+	},
+	{
+		.name = "CertificateEndsSoon",
+		.help = "A certificate that is valid for years ends within 30 days. Renew it, and see "
+			"that the service reads the new one.",
+		.severity = "warning",
+		CERTIFICATE_ENDS_WITHIN(30),
+		.label = "valid_for",
+		.value = "years",
+		.worse = "CertificateEndsThisWeek",
+		.summary = "{instance}: the certificate {path} ends in {time}",
+	},
+	{
+		.name = "CertificateNotRenewed",
+		.help = "A certificate that is valid for months is renewed by a program, weeks before "
+			"it ends; 14 days before it, this one is not. The program's log says why.",
+		.severity = "warning",
+		CERTIFICATE_ENDS_WITHIN(14),
+		.label = "valid_for",
+		.value = "months",
+		.worse = "CertificateEndsThisWeek",
+		.summary =
+			"{instance}: the certificate {path} has not been renewed and ends in {time}",
+	},
+	{
+		.name = "CertificateEndsThisWeek",
+		.help = "A certificate that is valid for longer than two weeks ends within 7 days. Renew "
+			"it before the weekend.",
+		.severity = "critical",
+		CERTIFICATE_ENDS_WITHIN(7),
+		.label = "valid_for",
+		.value = "years|months",
+		.worse = "CertificateEnds",
+		.summary = "{instance}: the certificate {path} ends in {time}",
+	},
+	{
+		.name = "CertificateEnds",
+		.help = "A certificate ends within a day, or has ended: who checks it is turned away. "
+			"Renew it, or delete it where nothing uses it.",
+		.severity = "critical",
+		CERTIFICATE_ENDS_WITHIN(1),
+		.summary = "{instance}: the certificate {path} ends within a day, or has ended",
+	},
+	{
+		.name = "JobFailed",
+		.help = "A job of cron has left an exit status that is not 0. Its own log says why. (One "
+			"of a systemd timer is SystemdUnitFailed.)",
+		.severity = "warning",
+		.metric = "fenwatch_job_ok",
+		.label = "kind",
+		.value = "stamp",
+		.identity = "name",
+		.limits = {BELOW, 1, 1, 0},
+		.summary = "{instance}: the job {name} has failed",
+	},
+	{
+		.name = "JobMissed",
+		.help = "A job has not ended again by when it must have: its timer was stopped, it hangs, "
+			"or cron does not start it.",
+		.severity = "warning",
+		.metric = "fenwatch_job_due_timestamp_seconds",
+		.is_age = true,
+		.identity = "name",
+		.limits = {ABOVE, 0, 0, 10 * MINUTE_MS},
+		.summary = "{instance}: the job {name} did not run when it was due",
 	},
 	{
 		.name = "HostCloned",
@@ -296,6 +358,15 @@ const struct rule *rule_find(const char *name)
 		if (strcmp(rules[i].name, name) == 0)
 			return &rules[i];
 	return NULL;
+}
+
+bool rule_wants(const struct rule *rule, const char *value)
+{
+	size_t length = strlen(value);
+	for (const char *at = rule->value; at; at = strchr(at, '|'), at += at != NULL)
+		if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0'))
+			return true;
+	return false;
 }
 
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES])

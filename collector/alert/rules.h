@@ -24,7 +24,9 @@ struct rule {
 	const char *severity;
 	enum rule_kind kind;
 	const char *metric, *divisor, *unless;
-	const char *label, *value; /* the metric must have this one too */
+	const char *label, *value; /* the metric must have this one too, or one of "a|b" */
+	const char *worse;         /* the rule that takes over where it is broken as well */
+	bool sums;                 /* what is not told apart is added up */
 	bool ahead;                /* the metric is a moment, in seconds since 1970 */
 	bool is_age;               /* so it is, and how many days ago it was is what counts */
 	const char *identity;      /* the label that tells its alerts on one host apart, or NULL */
@@ -33,7 +35,7 @@ struct rule {
 				"{detail}" are filled in */
 };
 
-#define RULES 24
+#define RULES 31
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */
@@ -44,6 +46,7 @@ struct alert_rule_option {
 };
 
 const struct rule *rule_find(const char *name);
+bool rule_wants(const struct rule *rule, const char *value); /* of its label */
 /* Fills all of RULES with defaults, then with what the options say. */
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES]);
 /* What an engineer reads: the rule's summary with its gaps filled; the caller frees it.

@@ -442,6 +442,96 @@ static void test_storage(void **arg)
 			fail_msg("%s does not recover", storage_cases[i].rule);
 }
 
+/* A certificate that is valid for so long, and ends in so many days. */
+static const struct certificate_case {
+	const char *valid_for;
+	double days;
+	const char *rule, *severity; /* NULL: none */
+} certificate_cases[] = {
+	{"years", 61, NULL, NULL},
+	{"years", 59, "CertificateRenewalDue", "info"},
+	{"years", 29, "CertificateEndsSoon", "warning"},
+	{"years", 6, "CertificateEndsThisWeek", "critical"},
+	{"years", 0.5, "CertificateEnds", "critical"},
+	{"years", -3, "CertificateEnds", "critical"},
+	{"years", 365, NULL, NULL},
+	{"months", 29, NULL, NULL},
+	{"months", 13, "CertificateNotRenewed", "warning"},
+	{"months", 6, "CertificateEndsThisWeek", "critical"},
+	{"months", 0.5, "CertificateEnds", "critical"},
+	{"days", 5, NULL, NULL},
+	{"days", 0.5, "CertificateEnds", "critical"},
+};
+
+/* At most one alert at a time: the worse takes over. */
+static void test_certificates(void **arg)
+{
+	struct place *place = *arg;
+	for (size_t i = 0; i < sizeof certificate_cases / sizeof *certificate_cases; i++) {
+		const struct certificate_case *c = &certificate_cases[i];
+		const struct fw_label labels[] = {
+			{"path", "/etc/nginx/ssl/a.pem"}, {"valid_for", c->valid_for}};
+		place->store.schemas[place->web01].n_columns = 3; /* without the last one */
+		add_column(&place->store, place->web01,
+			"fenwatch_certificate_not_after_timestamp_seconds", labels, 2,
+			fw_wall_ms() / 1000 + (int64_t)(c->days * 24 * 3600));
+		alert_look_again(place->alerts, place->store.hosts[place->web01].id);
+		with_free(place, 50 * GIB);
+		struct alert_view *views;
+		size_t n;
+		assert_int_equal(alert_list(place->alerts, &place->arena, &views, &n, NULL), 0);
+		if (n != (c->rule != NULL) || (n == 1 && strcmp(views->rule, c->rule) != 0) ||
+			(n == 1 && strcmp(views->severity, c->severity) != 0))
+			fail_msg("%s, %g days: %zu alerts, %s", c->valid_for, c->days, n,
+				n > 0 ? views->rule : "none");
+	}
+}
+
+static void test_a_job_that_failed_and_one_that_did_not_run(void **arg)
+{
+	static const struct fw_label backup[] = {{"kind", "stamp"}, {"name", "backup"}};
+	static const struct fw_label fstrim[] = {{"kind", "timer"}, {"name", "fstrim.service"}};
+	static const char due[] = "fenwatch_job_due_timestamp_seconds";
+	struct place *place = *arg;
+	size_t h = place->web01;
+	size_t ok = add_column(&place->store, h, "fenwatch_job_ok", backup, 2, 0);
+	add_column(&place->store, h, "fenwatch_job_ok", fstrim, 2, 0); /* SystemdUnitFailed */
+	size_t next = add_column(&place->store, h, due, fstrim, 2, fw_wall_ms() / 1000 + 600);
+	with_free(place, 50 * GIB);
+	struct alert_view *view = find(place, "JobFailed");
+	assert_string_equal(annotation(view, "summary"), "web01: the job backup has failed");
+	assert_null(find(place, "JobMissed"));
+	place->store.cells[h][ok] = 1;
+	place->store.cells[h][next] = fw_wall_ms() / 1000 - 600;
+	with_free(place, 50 * GIB);
+	assert_null(find(place, "JobFailed"));
+	assert_string_equal(annotation(find(place, "JobMissed"), "summary"),
+		"web01: the job fstrim.service did not run when it was due");
+}
+
+/* Whatever they come from. */
+static void test_security_updates_are_added_up(void **arg)
+{
+	static const struct fw_label series[][3] = {
+		{{"class", "security"}, {"severity", "low"}, {"source", "rpm"}},
+		{{"class", "bugfix"}, {"severity", "low"}, {"source", "rpm"}},
+		{{"class", "security"}, {"severity", "critical"}, {"source", "rpm"}},
+		{{"class", "security"}, {"severity", "high"}, {"source", "snap"}},
+	};
+	struct place *place = *arg;
+	size_t h = place->web01, first = place->store.schemas[h].n_columns;
+	for (size_t i = 0; i < 4; i++)
+		add_column(&place->store, h, "fenwatch_patch_pending", series[i], 3, 2);
+	place->store.cells[h][first + 3] = FW_ABSENT;
+	with_free(place, 50 * GIB);
+	struct alert_view *view = find(place, "SecurityUpdatesPending");
+	assert_string_equal(annotation(view, "summary"), "web01: security updates pending: 4");
+	for (size_t i = 0; i < 4; i++)
+		place->store.cells[h][first + i] = i == 1;
+	with_free(place, 50 * GIB);
+	assert_null(find(place, "SecurityUpdatesPending"));
+}
+
 static void test_a_new_series_is_found(void **arg)
 {
 	struct place *place = *arg;
@@ -740,6 +830,9 @@ int main(void)
 		CASE(test_series_of_the_collectors_own_are_found),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),
 		CASE(test_storage),
+		CASE(test_certificates),
+		CASE(test_a_job_that_failed_and_one_that_did_not_run),
+		CASE(test_security_updates_are_added_up),
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),
 		CASE(test_a_silent_host_and_its_return),

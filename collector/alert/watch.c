@@ -25,8 +25,8 @@
 
 /* A series that a rule looks at: places in the group's columns. */
 struct item {
-	const struct alert_rule_option *rule;
-	uint32_t metric, divisor, unless; /* NO_COLUMN: none */
+	const struct alert_rule_option *rule, *worse; /* `worse` may be NULL */
+	uint32_t metric, divisor, unless;             /* NO_COLUMN: none */
 };
 #define NO_COLUMN UINT32_MAX
 
@@ -34,7 +34,8 @@ struct group {
 	struct store_group store;
 	struct item *items;
 	size_t n_items;
-	int64_t at_ms; /* of the newest sweep that was looked at */
+	uint32_t *more; /* of each column: the next one of its sum, or NO_COLUMN */
+	int64_t at_ms;  /* of the newest sweep that was looked at */
 };
 
 struct host {
@@ -125,21 +126,45 @@ static const char *identity_of(const struct rule *rule, const struct fw_column *
 	return rule->identity ? label_of(column->labels, column->n_labels, rule->identity) : "";
 }
 
-/* Of two filesystems mounted over one another the later one is seen: it takes the place. */
-static struct item *place_for(struct group *group, const struct rule *rule, uint32_t metric)
+static struct item *find_item(const struct group *group, const struct item *wanted)
 {
-	const char *identity = identity_of(rule, column_at(group, metric));
+	const struct rule *rule = wanted->rule->rule;
+	const char *identity = identity_of(rule, column_at(group, wanted->metric));
 	for (size_t i = 0; i < group->n_items; i++) {
 		struct item *item = &group->items[i];
 		if (item->rule->rule == rule &&
 			strcmp(identity_of(rule, column_at(group, item->metric)), identity) == 0)
 			return item;
 	}
-	return &group->items[group->n_items++];
+	return NULL;
 }
 
-static void add_items(struct group *group, const struct alert_rule_option *option)
+/* Of two filesystems mounted over one another the later one is seen: it takes the place. */
+static void add_item(struct group *group, const struct item *item)
 {
+	struct item *before = find_item(group, item);
+	if (!before) {
+		group->items[group->n_items++] = *item;
+		return;
+	}
+	if (item->rule->rule->sums)
+		group->more[item->metric] = before->metric;
+	*before = *item;
+}
+
+/* The rule that takes over from this one, where that is in force. */
+static const struct alert_rule_option *worse_than(
+	const struct alert_rule_option *in_force, const struct rule *rule)
+{
+	if (!rule->worse)
+		return NULL;
+	const struct alert_rule_option *worse = &in_force[rule_find(rule->worse) - rules];
+	return worse->enabled ? worse : NULL;
+}
+
+static void add_items(struct group *group, const struct alert_rule_option *in_force, size_t which)
+{
+	const struct alert_rule_option *option = &in_force[which];
 	const struct rule *rule = option->rule;
 	if (!option->enabled || rule->kind != RULE_SERIES)
 		return;
@@ -147,17 +172,18 @@ static void add_items(struct group *group, const struct alert_rule_option *optio
 		const struct fw_column *column = column_at(group, i);
 		if (strcmp(column->name, rule->metric) != 0 ||
 			(rule->label &&
-				strcmp(label_of(column->labels, column->n_labels, rule->label),
-					rule->value) != 0))
+				!rule_wants(rule,
+					label_of(column->labels, column->n_labels, rule->label))))
 			continue;
 		struct item item = {
 			.rule = option,
+			.worse = worse_than(in_force, rule),
 			.metric = i,
 			.divisor = find_beside(group, rule->divisor, i),
 			.unless = find_beside(group, rule->unless, i),
 		};
 		if (!rule->divisor || item.divisor != NO_COLUMN)
-			*place_for(group, rule, i) = item;
+			add_item(group, &item);
 	}
 }
 
@@ -175,6 +201,27 @@ static void learn_class(struct host *host, const struct group *group)
 	}
 }
 
+/* Some metrics have several rules. */
+static size_t most_items(const struct store_group *found)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < found->n_columns; i++) {
+		const char *name = found->schema->columns[found->columns[i]].name;
+		for (size_t r = 0; r < RULES; r++)
+			n += rules[r].metric && strcmp(rules[r].metric, name) == 0;
+	}
+	return n;
+}
+
+static void group_init(struct group *group, const struct store_group *found, struct fw_arena *arena)
+{
+	group->store = *found;
+	group->items = fw_arena_alloc(arena, (most_items(found) + 1) * sizeof *group->items);
+	group->more = fw_arena_alloc(arena, (found->n_columns + 1) * sizeof *group->more);
+	for (uint32_t i = 0; i < found->n_columns; i++)
+		group->more[i] = NO_COLUMN;
+}
+
 static void take_groups(
 	struct watch *watch, struct host *host, const struct store_group *found, size_t n)
 {
@@ -182,11 +229,9 @@ static void take_groups(
 	host->groups = fw_arena_alloc(&host->arena, (n + 1) * sizeof *host->groups);
 	for (size_t i = 0; i < n; i++) {
 		struct group *group = &host->groups[i];
-		group->store = found[i];
-		group->items = fw_arena_alloc(
-			&host->arena, (found[i].n_columns + 1) * sizeof *group->items);
+		group_init(group, &found[i], &host->arena);
 		for (size_t r = 0; r < RULES; r++)
-			add_items(group, &watch->alerts->rules[r]);
+			add_items(group, watch->alerts->rules, r);
 		host->n_items += group->n_items;
 		learn_class(host, group);
 	}
@@ -277,13 +322,26 @@ static void observe(struct watch *watch, struct host *host, const struct alert_r
 	alert_changed(watch->alerts, alert, &life, change);
 }
 
+/* Of the series, or of all of its sum. False where there is none now. */
+static bool add_up(const struct group *group, uint32_t metric, const int64_t *cells, double *sum)
+{
+	bool any = false;
+	*sum = 0;
+	for (uint32_t i = metric; i != NO_COLUMN; i = group->more[i]) {
+		if (cells[i] == FW_ABSENT)
+			continue;
+		*sum += fw_column_value(column_at(group, i), cells[i]);
+		any = true;
+	}
+	return any;
+}
+
 /* False where the series has no value now. */
 static bool value_of(
 	const struct group *group, const struct item *item, const int64_t *cells, double *value)
 {
-	if (cells[item->metric] == FW_ABSENT)
+	if (!add_up(group, item->metric, cells, value))
 		return false;
-	*value = fw_column_value(column_at(group, item->metric), cells[item->metric]);
 	if (item->unless != NO_COLUMN && cells[item->unless] != FW_ABSENT &&
 		fw_column_value(column_at(group, item->unless), cells[item->unless]) != 0)
 		return false;
@@ -296,6 +354,8 @@ static bool value_of(
 	}
 	if (item->rule->rule->ahead)
 		*value -= (double)alerts_now().wall_ms / 1000;
+	if (item->worse && engine_is_breach(&item->worse->limits, *value))
+		*value = item->rule->limits.recovery; /* it is the other one's now */
 	return isfinite(*value);
 }
 

@@ -67,6 +67,8 @@ static void count_alert(struct host *host, const struct alert_view *alert)
 {
 	enum host_state state = state_of(alert);
 	host->n_alerts++;
+	if (strcmp(alert->severity, "info") == 0)
+		return;
 	if (state > host->state || (state == host->state && alert->since_ms < host->since_ms)) {
 		host->state = state;
 		host->since_ms = alert->since_ms;
