@@ -59,9 +59,9 @@ static const char *const properties[PROPERTIES] = {
 	"Id=", "Unit=", "Result=", "ExecMainStatus=", "ExecMainExitTimestamp=",
 	"NextElapseUSecRealtime=", "LastTriggerUSec=", "ActiveState=", "UnitFileState="};
 static const char *const show[] = {"show", "--all", "--no-pager",
-	"--property=Id,Unit,Result,ExecMainStatus,ExecMainExitTimestamp,NextElapseUSecRealtime,"
-	"LastTriggerUSec,ActiveState,UnitFileState",
-	"*.timer", "*.service", NULL};
+	"--property=Id,Unit,Result,ExecMainStatus,ExecMainExitTimestamp",
+	"--property=NextElapseUSecRealtime,LastTriggerUSec,ActiveState,UnitFileState", "*.timer",
+	"*.service", NULL};
 
 struct unit {
 	char values[PROPERTIES][UNIT_BYTES];
