@@ -59,7 +59,7 @@ int exchange_open(struct exchange **out, uv_loop_t *loop, const struct exchange_
 	struct fw_conn_config conn = {
 		.tls = config->tls,
 		.alpn = FW_ALPN_ENROL,
-		.handshake_ms = 10000,
+		.handshake_ms = 30000, /* as the uplink: it may have to wait to be let in */
 		.idle_ms = 30000,
 		.limit = 1u << 20,
 		.on_event = on_event,

@@ -17,7 +17,7 @@
 
 #define HEARTBEAT_MS 15000
 #define IDLE_MS 45000
-#define HANDSHAKE_MS 10000
+#define HANDSHAKE_MS 30000         /* where all come back at once a collector lets them wait */
 #define QUEUE_BYTES (64u << 10)    /* backlog waits while this much is queued, */
 #define LIVE_BYTES (1u << 20)      /* live frames while this much is: */
 #define WRITE_LIMIT (4u << 20)     /* what goes past this is lost on the connection */

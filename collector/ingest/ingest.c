@@ -2,14 +2,17 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 
 #define RENEWAL_CHECK_MS 60000
 #define WORKERS_LIMIT 64
+#define OTHER_DESCRIPTORS 500
 #define GRACE_MS (90LL * 86400 * 1000) /* expired by so much, an agent may still renew */
 
 /* ---- TLS ---- */
@@ -201,11 +204,27 @@ static unsigned count_workers(unsigned wanted)
 	return n < WORKERS_LIMIT ? n : WORKERS_LIMIT;
 }
 
+/* As many as may be open, less what store, state, feeds and API need. */
+static unsigned connections_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return UINT_MAX;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		fw_log(FW_WARNING, "the limit of open files stays as it is");
+	if (limit.rlim_cur >= UINT_MAX)
+		return UINT_MAX;
+	unsigned most = (unsigned)limit.rlim_cur;
+	return most > 2 * OTHER_DESCRIPTORS ? most - OTHER_DESCRIPTORS : most / 2;
+}
+
 static struct ingest *ingest_new(const struct ingest_config *config)
 {
 	struct ingest *ingest = fw_alloc(sizeof *ingest);
 	ingest->config = *config;
 	ingest->n_workers = count_workers(config->workers);
+	ingest->connections_limit = connections_limit();
 	ingest->workers = fw_alloc_array(ingest->n_workers, sizeof *ingest->workers);
 	uv_mutex_init(&ingest->seats.lock);
 	uv_mutex_init(&ingest->quotas.lock);

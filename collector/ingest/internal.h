@@ -3,7 +3,8 @@
  * A worker owns its loop, connections, sessions and flights; nothing of it is
  * touched by another thread. Threads meet in mailboxes (to a worker, to the main
  * thread), in the tables of seats and quotas and in the refusals' counters, which
- * have locks of their own, and in a few atomics.
+ * have locks of their own, and in a few atomics. Each worker admits and pools its
+ * own share of who comes.
  *
  *   connection -> frame -> flight (a pooled store entry) -> store's writer
  *                                                        -> worker's mailbox -> ack
@@ -28,8 +29,7 @@
 
 #define MACHINE_BYTES 32
 #define BOOT_BYTES 16
-#define UNGREETED_LIMIT 2000 /* connections without a hello, all workers together */
-#define HELLO_MS 15000       /* from accept to hello */
+#define HELLO_MS 10000 /* from accept to hello */
 #define HANDSHAKE_MS 10000
 #define SILENCE_MS 45000
 #define HEARTBEAT_MS 15000
@@ -71,6 +71,55 @@ void refusals_log(struct refusals *refusals, enum cause cause, const char *addre
 	const char *name, const char *why);
 /* Tells the counts of what was not told in full. */
 void refusals_sum_up(struct refusals *refusals);
+
+/* ---- admission: how fast newcomers are let in ----
+ *
+ * A handshake costs as much as thousands of batches, so who is connected must not
+ * wait for those who come. Who is not admitted yet waits in the kernel's queue, in
+ * the order of coming, and costs nothing there. */
+
+#define ADMISSIONS_A_SECOND 500 /* all workers together */
+#define ADMISSION_BURST_MS 100  /* what may be saved up */
+
+struct admission {
+	uint64_t a_second, credit, most; /* in thousandths of an admission */
+	uint64_t at_ms;
+};
+
+void admission_init(struct admission *admission, unsigned n_workers, uint64_t now_ms);
+void admission_take(struct admission *admission); /* one, at a moment without a wait */
+/* Milliseconds until the next one may come in; 0: now. */
+uint64_t admission_wait_ms(struct admission *admission, uint64_t now_ms);
+
+/* ---- the pool: who has come and said nothing yet ----
+ *
+ * It is never closed to newcomers: in a full one, the address with the most
+ * connections in it loses its oldest. */
+
+#define POOL_LIMIT 2000 /* all workers together */
+#define ADDRESS_BYTES 16
+
+struct waiter {
+	TAILQ_ENTRY(waiter) in_source;
+	struct source *source; /* NULL: not in the pool */
+	uint64_t order;
+};
+
+TAILQ_HEAD(source_list, source);
+
+struct pool {
+	struct source_list sources;
+	unsigned count, limit;
+	uint64_t orders;
+};
+
+void pool_init(struct pool *pool, unsigned n_workers);
+void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[ADDRESS_BYTES]);
+void pool_leave(struct pool *pool, struct waiter *waiter); /* harmless twice */
+bool pool_is_full(const struct pool *pool);
+/* Half of the pool is taken, and this address has a quarter of it. */
+bool pool_is_hogged_by(const struct pool *pool, const uint8_t address[ADDRESS_BYTES]);
+struct waiter *pool_victim(const struct pool *pool); /* of a pool that is not empty */
 
 /* ---- seats: which connection speaks for an agent ---- */
 
@@ -208,10 +257,13 @@ struct worker {
 	struct fw_listener *listener;
 	struct fw_owner owner;
 	uv_timer_t tick;
+	uv_timer_t gate; /* opens when the next may be admitted */
 	uv_check_t flush;
 	SSL_CTX *tls;
 	bool stopping;
-	unsigned n_sessions, n_ungreeted;
+	unsigned n_sessions;
+	struct admission admission;
+	struct pool pool;
 	struct session_list ungreeted; /* oldest first */
 	struct session_list greeted;   /* longest without a word from us first */
 	struct session_list dirty;     /* something to acknowledge */
@@ -235,6 +287,8 @@ struct ingest {
 	struct quotas quotas;
 	struct refusals refusals;
 	_Atomic uint64_t next_number;
+	_Atomic unsigned n_connections;
+	unsigned connections_limit; /* so that descriptors are left for everything else */
 	unsigned port, n_workers, n_running;
 	unsigned n_open; /* mailbox, owner */
 	bool closing;
@@ -251,7 +305,6 @@ void worker_abandon(struct worker *worker); /* instead of worker_run */
 /* The copy goes to the worker; false and gone when the worker is closing. */
 bool worker_order(struct worker *worker, const struct order *order);
 void worker_session_ended(struct worker *worker);
-void worker_check_listener(struct worker *worker);
 
 /* ---- flights ---- */
 
@@ -301,6 +354,7 @@ int id_map_set(struct id_map *map, unsigned limit, uint32_t wire, uint32_t store
 struct session {
 	TAILQ_ENTRY(session) in_list; /* ungreeted or greeted */
 	TAILQ_ENTRY(session) in_dirty, in_paused;
+	struct waiter waiter;
 	struct worker *worker;
 	struct fw_conn *conn; /* NULL once it has ended */
 	enum stage stage;
@@ -327,7 +381,8 @@ struct session {
 	const struct ingest_settings *settings;
 };
 
-void session_accept(struct worker *worker, int fd);
+/* True when it was admitted; false when it was turned away at the door, at no cost. */
+bool session_accept(struct worker *worker, int fd);
 /* Says goodbye with a reason for the peer; the connection then ends by itself. */
 void session_hang_up(struct session *session, Fenwatch__Wire__Goodbye__Reason reason,
 	uint32_t retry_ms, const char *text);

@@ -2,10 +2,13 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <fenwatch/clock.h>
+#include <fenwatch/file.h>
 #include <fenwatch/log.h>
 
 static void on_conn_event(
@@ -44,8 +47,63 @@ int id_map_set(struct id_map *map, unsigned limit, uint32_t wire, uint32_t store
 	return 0;
 }
 
-void session_accept(struct worker *worker, int fd)
+/* Of an IPv6 address the network: a machine may have any number in it. */
+static void address_of(int fd, uint8_t address[ADDRESS_BYTES])
 {
+	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+	struct sockaddr_storage peer = {0};
+	socklen_t length = sizeof peer;
+	memset(address, 0, ADDRESS_BYTES);
+	if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0)
+		return;
+	if (peer.ss_family == AF_INET) {
+		memcpy(address, mapped, sizeof mapped);
+		memcpy(address + 12, &((struct sockaddr_in *)(void *)&peer)->sin_addr, 4);
+	} else if (peer.ss_family == AF_INET6) {
+		const struct in6_addr *from = &((struct sockaddr_in6 *)(void *)&peer)->sin6_addr;
+		memcpy(address, from, memcmp(from, mapped, sizeof mapped) == 0 ? 16 : 8);
+	}
+}
+
+static bool turn_away(struct worker *worker, int fd, const char *why)
+{
+	fw_close(fd);
+	atomic_fetch_add(&worker->counters.refused, 1);
+	refusals_log(&worker->ingest->refusals, CAUSE_OVERLOAD, "a connection", NULL, why);
+	return false;
+}
+
+/* Who came before, and could have said hello long since, makes room. */
+static void make_room(struct worker *worker)
+{
+	struct waiter *waiter = pool_victim(&worker->pool);
+	pool_leave(&worker->pool, waiter);
+	session_refuse(FW_CONTAINER(waiter, struct session, waiter), CAUSE_OVERLOAD,
+		FENWATCH__WIRE__GOODBYE__REASON__BUSY,
+		"it has said nothing yet, and others are waiting");
+}
+
+static void enter(struct session *session, const uint8_t address[ADDRESS_BYTES])
+{
+	struct worker *worker = session->worker;
+	session->accepted_ms = uv_now(&worker->loop);
+	if (pool_is_full(&worker->pool))
+		make_room(worker);
+	pool_enter(&worker->pool, &session->waiter, address);
+	TAILQ_INSERT_TAIL(&worker->ungreeted, session, in_list);
+	worker->n_sessions++;
+	atomic_fetch_add(&worker->counters.connections, 1);
+	atomic_fetch_add(&worker->ingest->n_connections, 1);
+}
+
+bool session_accept(struct worker *worker, int fd)
+{
+	uint8_t address[ADDRESS_BYTES];
+	address_of(fd, address);
+	if (atomic_load(&worker->ingest->n_connections) >= worker->ingest->connections_limit)
+		return turn_away(worker, fd, "too few descriptors for one more (LimitNOFILE)");
+	if (pool_is_hogged_by(&worker->pool, address))
+		return turn_away(worker, fd, "too many from one address that say nothing");
 	struct session *session = fw_alloc(sizeof *session);
 	struct fw_conn_config config = {
 		.tls = worker->tls,
@@ -60,15 +118,11 @@ void session_accept(struct worker *worker, int fd)
 		refusals_log(
 			&worker->ingest->refusals, CAUSE_OVERLOAD, "a connection", NULL, err.text);
 		fw_free(session);
-		return;
+		return false;
 	}
 	session->worker = worker;
-	session->accepted_ms = uv_now(&worker->loop);
-	TAILQ_INSERT_TAIL(&worker->ungreeted, session, in_list);
-	worker->n_ungreeted++;
-	worker->n_sessions++;
-	worker_check_listener(worker);
-	atomic_fetch_add(&worker->counters.connections, 1);
+	enter(session, address);
+	return true;
 }
 
 static void leave_list(struct session *session)
@@ -79,8 +133,7 @@ static void leave_list(struct session *session)
 		return;
 	}
 	TAILQ_REMOVE(&worker->ungreeted, session, in_list);
-	worker->n_ungreeted--;
-	worker_check_listener(worker);
+	pool_leave(&worker->pool, &session->waiter);
 }
 
 void session_greeted(struct session *session)
@@ -111,6 +164,8 @@ void session_release(struct session *session)
 	fw_buf_done(&session->welcome);
 	fw_free(session);
 	worker->n_sessions--;
+	atomic_fetch_sub(&worker->counters.connections, 1);
+	atomic_fetch_sub(&worker->ingest->n_connections, 1);
 	worker_session_ended(worker);
 }
 

@@ -440,6 +440,13 @@ static void peer_write(struct peer *peer, struct fw_buf *out)
 
 /* ---- tests ---- */
 
+static uint64_t connections(const struct stage *stage)
+{
+	struct ingest_stat stat;
+	ingest_stat(stage->ingest, &stat);
+	return stat.connections;
+}
+
 static void from_token_to_acknowledgement(void **state)
 {
 	struct stage *stage = *state;
@@ -464,9 +471,10 @@ static void from_token_to_acknowledgement(void **state)
 	assert_true(peer.acks < 250); /* one a commit, not one a batch */
 	struct ingest_stat stat;
 	ingest_stat(stage->ingest, &stat);
-	assert_int_equal(stat.connections, 2);
+	assert_in_range(stat.connections, 1, 2); /* the one that enrolled may linger */
 	assert_int_equal(stat.frames, 1 + 1 + 1 + 500);
 	peer_done(&peer);
+	run_until(stage, connections(stage) == 0);
 	/* Connecting again, the agent hears where it was. */
 	peer_greet(&peer, stage, &web01);
 	assert_int_equal(peer.welcome->acked_live, 500);

@@ -13,26 +13,35 @@
 
 /* ---- accepting ---- */
 
-static unsigned ungreeted_limit(const struct worker *worker)
-{
-	return UNGREETED_LIMIT / worker->ingest->n_workers + 1;
-}
+static void on_gate(uv_timer_t *gate);
 
-/* Who does not fit waits in the kernel's queue. */
-void worker_check_listener(struct worker *worker)
+/* Who may not come in yet waits in the kernel's queue. */
+static void check_gate(struct worker *worker)
 {
 	if (!worker->listener)
 		return;
-	if (worker->n_ungreeted >= ungreeted_limit(worker))
-		fw_listener_pause(worker->listener);
-	else
+	uint64_t wait_ms = admission_wait_ms(&worker->admission, uv_now(&worker->loop));
+	if (wait_ms == 0) {
 		fw_listener_resume(worker->listener);
+		return;
+	}
+	fw_listener_pause(worker->listener);
+	uv_timer_start(&worker->gate, on_gate, wait_ms, 0);
+}
+
+static void on_gate(uv_timer_t *gate)
+{
+	check_gate(FW_CONTAINER(gate, struct worker, gate));
 }
 
 static void on_accepted(struct fw_listener *listener, int fd, void *arg)
 {
+	struct worker *worker = arg;
 	(void)listener;
-	session_accept(arg, fd);
+	if (!session_accept(worker, fd))
+		return;
+	admission_take(&worker->admission);
+	check_gate(worker);
 }
 
 /* ---- mail ---- */
@@ -234,10 +243,14 @@ int worker_init(struct worker *worker, struct ingest *ingest, unsigned index, SS
 	int rc = uv_loop_init(&worker->loop);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot make a loop");
+	admission_init(&worker->admission, ingest->n_workers, uv_now(&worker->loop));
+	pool_init(&worker->pool, ingest->n_workers);
 	uv_timer_init(&worker->loop, &worker->tick);
+	uv_timer_init(&worker->loop, &worker->gate);
 	uv_check_init(&worker->loop, &worker->flush);
 	fw_owner_init(&worker->owner, on_worker_done);
 	fw_owner_adopt(&worker->owner, &worker->tick);
+	fw_owner_adopt(&worker->owner, &worker->gate);
 	fw_owner_adopt(&worker->owner, &worker->flush);
 	rc = fw_mailbox_open(&worker->mailbox, &worker->loop, on_mail);
 	if (rc < 0)
