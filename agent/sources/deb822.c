@@ -6,10 +6,10 @@
 
 #include <fenwatch/mem.h>
 
-#include "unpack.h"
+#include <fenwatch/unpack.h>
 
 struct deb822 {
-	struct unpack *from;
+	struct fw_unpack *from;
 	size_t begin, end; /* what is unread in `bytes` */
 	bool ended;
 	char bytes[DEB822_BUFFER];
@@ -18,13 +18,13 @@ struct deb822 {
 struct deb822 *deb822_open(int fd, const char *name)
 {
 	struct deb822 *r = fw_alloc(sizeof *r);
-	r->from = unpack_new(fd, name);
+	r->from = fw_unpack_new(fd, name);
 	return r;
 }
 
 void deb822_close(struct deb822 *r)
 {
-	unpack_free(r->from);
+	fw_unpack_free(r->from);
 	fw_free(r);
 }
 
@@ -33,7 +33,7 @@ static int fill(struct deb822 *r)
 	memmove(r->bytes, r->bytes + r->begin, r->end - r->begin);
 	r->end -= r->begin;
 	r->begin = 0;
-	ssize_t got = unpack_read(r->from, r->bytes + r->end, sizeof r->bytes - r->end);
+	ssize_t got = fw_unpack_read(r->from, r->bytes + r->end, sizeof r->bytes - r->end);
 	if (got < 0)
 		return (int)got;
 	r->end += (size_t)got;

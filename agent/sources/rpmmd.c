@@ -116,7 +116,7 @@ static void on_package_end(const char *name, const char *text, void *arg)
 		give_package(p);
 }
 
-int rpmmd_parse_packages(struct rpm_set *set, const struct rpm_repo *repo, struct unpack *u)
+int rpmmd_parse_packages(struct rpm_set *set, const struct rpm_repo *repo, struct fw_unpack *u)
 {
 	static const struct xml_reader reader = {on_package_start, on_package_end};
 	struct packages *p = fw_alloc(sizeof *p);
@@ -275,7 +275,8 @@ static void on_advisory_end(const char *name, const char *text, void *arg)
 		give_advisory(a);
 }
 
-int rpmmd_parse_advisories(struct rpm_set *set, const struct rpm_modules *modules, struct unpack *u)
+int rpmmd_parse_advisories(
+	struct rpm_set *set, const struct rpm_modules *modules, struct fw_unpack *u)
 {
 	static const struct xml_reader reader = {on_advisory_start, on_advisory_end};
 	struct advisories *a = fw_alloc(sizeof *a);
@@ -292,7 +293,7 @@ int rpmmd_parse_advisories(struct rpm_set *set, const struct rpm_modules *module
 
 struct opened {
 	int fd;
-	struct unpack *unpack;
+	struct fw_unpack *unpack;
 };
 
 static int open_file(struct machine *m, const char *path, struct opened *out)
@@ -300,13 +301,13 @@ static int open_file(struct machine *m, const char *path, struct opened *out)
 	out->fd = fw_openat(m->root, path, O_RDONLY, 0);
 	if (out->fd < 0)
 		return out->fd;
-	out->unpack = unpack_new(out->fd, path);
+	out->unpack = fw_unpack_new(out->fd, path);
 	return 0;
 }
 
 static void close_file(const struct opened *o)
 {
-	unpack_free(o->unpack);
+	fw_unpack_free(o->unpack);
 	fw_close(o->fd);
 }
 

@@ -16,6 +16,6 @@ int rpmmd_read_modules(const struct rpm_set *set, struct machine *m, const struc
 	struct rpm_modules *modules);
 
 /* The same of a stream. */
-int rpmmd_parse_packages(struct rpm_set *set, const struct rpm_repo *repo, struct unpack *u);
+int rpmmd_parse_packages(struct rpm_set *set, const struct rpm_repo *repo, struct fw_unpack *u);
 int rpmmd_parse_advisories(
-	struct rpm_set *set, const struct rpm_modules *modules, struct unpack *u);
+	struct rpm_set *set, const struct rpm_modules *modules, struct fw_unpack *u);

@@ -109,7 +109,7 @@ void rpmmodules_free(struct rpm_modules *mods)
 /* A document: what its keys, by their depth, have led to. */
 struct parsing {
 	struct rpm_modules *mods;
-	struct unpack *from;
+	struct fw_unpack *from;
 	bool (*wants)(const char *name, const void *arg);
 	const void *arg;
 	size_t unheard;
@@ -124,7 +124,7 @@ struct parsing {
 static int on_bytes(void *arg, unsigned char *data, size_t size, size_t *got)
 {
 	struct parsing *p = arg;
-	ssize_t n = unpack_read(p->from, data, size);
+	ssize_t n = fw_unpack_read(p->from, data, size);
 	*got = n > 0 ? (size_t)n : 0;
 	p->unheard += *got;
 	if (n < 0)
@@ -285,7 +285,7 @@ static void on_event(struct parsing *p, const yaml_event_t *event)
 	}
 }
 
-int rpmmodules_add(struct rpm_modules *mods, struct unpack *u,
+int rpmmodules_add(struct rpm_modules *mods, struct fw_unpack *u,
 	bool (*wants)(const char *name, const void *arg), const void *arg)
 {
 	struct parsing *p = fw_alloc(sizeof *p);

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 #include "../source.h"
-#include "unpack.h"
+#include <fenwatch/unpack.h>
 
 struct rpm_modules;
 
 struct rpm_modules *rpmmodules_read(struct machine *m, uint64_t *fingerprint);
 void rpmmodules_free(struct rpm_modules *mods);
 /* Takes in a modules.yaml; `wants` tells which names of packages count at all. */
-int rpmmodules_add(struct rpm_modules *mods, struct unpack *u,
+int rpmmodules_add(struct rpm_modules *mods, struct fw_unpack *u,
 	bool (*wants)(const char *name, const void *arg), const void *arg);
 /* After the last one was added. */
 void rpmmodules_settle(struct rpm_modules *mods);

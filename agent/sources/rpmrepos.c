@@ -286,9 +286,9 @@ static int read_index(struct index *index, struct machine *m)
 	int fd = fw_openat(m->root, path, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
-	struct unpack *u = unpack_new(fd, path);
+	struct fw_unpack *u = fw_unpack_new(fd, path);
 	int rc = xml_read(u, &reader, index);
-	unpack_free(u);
+	fw_unpack_free(u);
 	fw_close(fd);
 	return rc;
 }

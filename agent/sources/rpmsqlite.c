@@ -37,11 +37,11 @@ struct copy {
 	size_t length;
 };
 
-static int write_copy(int fd, struct unpack *u, size_t *length)
+static int write_copy(int fd, struct fw_unpack *u, size_t *length)
 {
 	uint8_t bytes[16384];
 	ssize_t got;
-	while ((got = unpack_read(u, bytes, sizeof bytes)) > 0) {
+	while ((got = fw_unpack_read(u, bytes, sizeof bytes)) > 0) {
 		int rc = fw_write(fd, bytes, (size_t)got);
 		if (rc < 0)
 			return rc;
@@ -50,7 +50,7 @@ static int write_copy(int fd, struct unpack *u, size_t *length)
 	return (int)got;
 }
 
-static int make_copy(const struct machine *m, struct unpack *u, struct copy *copy)
+static int make_copy(const struct machine *m, struct fw_unpack *u, struct copy *copy)
 {
 	int fd = open_nameless(m);
 	if (fd < 0)
@@ -164,7 +164,7 @@ static int read_rows(sqlite3 *db, const char *sql, bool obsoletes, struct rpm_se
 #define COLUMNS "p.name, p.arch, p.epoch, p.version, p.release, p.rpm_vendor, p.rpm_sourcerpm"
 
 int rpmsqlite_read(
-	struct rpm_set *set, struct machine *m, const struct rpm_repo *repo, struct unpack *u)
+	struct rpm_set *set, struct machine *m, const struct rpm_repo *repo, struct fw_unpack *u)
 {
 	sqlite3 *db = NULL;
 	unsigned calls = 0;

@@ -73,12 +73,12 @@ static void XMLCALL on_doctype(
 	stop(arg, -EBADMSG);
 }
 
-static int feed(struct reading *r, struct unpack *u, bool *ended)
+static int feed(struct reading *r, struct fw_unpack *u, bool *ended)
 {
 	void *room = XML_GetBuffer(r->parser, CHUNK);
 	if (!room)
 		return -ENOMEM;
-	ssize_t got = unpack_read(u, room, CHUNK);
+	ssize_t got = fw_unpack_read(u, room, CHUNK);
 	if (got < 0)
 		return (int)got;
 	*ended = got == 0;
@@ -91,7 +91,7 @@ static int feed(struct reading *r, struct unpack *u, bool *ended)
 	return r->unheard > XML_TAG_LIMIT ? -EFBIG : 0;
 }
 
-int xml_read(struct unpack *u, const struct xml_reader *reader, void *arg)
+int xml_read(struct fw_unpack *u, const struct xml_reader *reader, void *arg)
 {
 	struct reading *r = fw_alloc(sizeof *r);
 	*r = (struct reading){.parser = XML_ParserCreate(NULL), .reader = reader, .arg = arg};

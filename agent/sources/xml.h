@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "unpack.h"
+#include <fenwatch/unpack.h>
 
 #define XML_DEPTH 24
 #define XML_TAG_LIMIT ((size_t)256 << 10)
@@ -20,6 +20,6 @@ struct xml_reader {
 };
 
 /* 0; -EBADMSG: it is no XML, or what is refused; -EFBIG; or why it could not be read. */
-int xml_read(struct unpack *u, const struct xml_reader *reader, void *arg);
+int xml_read(struct fw_unpack *u, const struct xml_reader *reader, void *arg);
 /* "" where it is not there. */
 const char *xml_attribute(const char *const *attributes, const char *name);

@@ -52,8 +52,12 @@ int input_skip_blanks(struct input *in)
 int input_fail(const struct input *in, struct fw_err *err)
 {
 	if (in->rc == -EFBIG)
-		return fw_fail(err, in->rc, "it is longer than %llu GiB",
+		return fw_fail(err, in->rc,
+			"it is longer than %llu GiB, or takes too much memory to unpack",
 			(unsigned long long)(INPUT_LIMIT >> 30));
+	if (in->rc == -EBADMSG)
+		return fw_fail(
+			err, in->rc, "it is damaged or cut off, or not packed as its name says");
 	return in->rc < 0 ? fw_fail_sys(err, in->rc, "it cannot be read") : 0;
 }
 

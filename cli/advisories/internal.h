@@ -8,7 +8,7 @@
 #include "import.h"
 
 #define INPUT_WINDOW 65536
-#define INPUT_LIMIT ((uint64_t)2 << 30) /* bytes of one file */
+#define INPUT_LIMIT ((uint64_t)2 << 30) /* bytes of one file, unpacked */
 
 /* What is read, through a window. */
 struct input {

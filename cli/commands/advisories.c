@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fenwatch/file.h>
+#include <fenwatch/unpack.h>
 
 #include "import.h"
 #include "render.h"
@@ -20,6 +21,7 @@ struct sending {
 	struct cli *cli;
 	const char *path;
 	int fd;
+	struct fw_unpack *packed; /* NULL: it is not */
 	json_t *batch;
 	size_t n_fixes, sent, told;
 	enum status status;
@@ -28,6 +30,8 @@ struct sending {
 static ssize_t on_read(void *from, void *data, size_t size)
 {
 	struct sending *s = from;
+	if (s->packed)
+		return fw_unpack_read(s->packed, data, size);
 	ssize_t n = read(s->fd, data, size);
 	return n < 0 ? -errno : n;
 }
@@ -112,12 +116,15 @@ static enum status import_file(struct cli *cli, const char *path)
 	if (s.fd < 0)
 		return cli_fail(
 			STATUS_USAGE, "%s: %s", screen_text(&cli->screen, path), fw_strerror(s.fd));
+	if (fw_unpack_knows(path))
+		s.packed = fw_unpack_new(s.fd, path);
 	s.batch = json_array();
 	int rc = import_run(&import, &err);
 	if (rc == 0)
 		rc = flush(&s, &err);
 	enum status status = report(&s, rc, &import, &err);
 	json_decref(s.batch);
+	fw_unpack_free(s.packed);
 	if (!is_input)
 		fw_close(s.fd);
 	return status;

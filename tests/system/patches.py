@@ -1,4 +1,7 @@
 """The patch clock, from a recorded machine's lists to reports, alerts and what a person reads."""
+import bz2
+import gzip
+import lzma
 import os
 import shutil
 import time
@@ -47,6 +50,21 @@ def alert(c, rule, name="agent"):
     return found[0]["annotations"]["summary"] if found and found[0]["state"] == "firing" else None
 
 
+def packed_ones(c, path):
+    """They are read as they are; a name that lies about its contents is told."""
+    with open(path, "rb") as f:
+        plain = f.read()
+    for ending, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
+        with open(f"{path}.{ending}", "wb") as f:
+            f.write(pack(plain))
+        done = c.cli("advisories", "import", f"{path}.{ending}")
+        check(done.returncode == 0 and "imported 1 advisories" in done.stdout, f"{done}")
+    with open(f"{path}.zst", "wb") as f:
+        f.write(plain)
+    done = c.cli("advisories", "import", f"{path}.zst")
+    check(done.returncode == 2 and "not packed as its name says" in done.stderr, f"{done}")
+
+
 def advisories(lab, text):
     path = os.path.join(lab.dir, "DSA-list")
     with open(path, "w") as f:
@@ -69,6 +87,7 @@ def test_an_advisory_makes_a_fix_overdue(lab):
     done = c.cli("advisories", "import", path)
     check(done.returncode == 0 and "imported 1 advisories" in done.stdout, f"{done}")
     check("DSA-1-1" in c.cli("advisories", "list", "--package", "openssl").stdout, "it is listed")
+    packed_ones(c, path)
     until(30, "it is overdue", lambda: row(c)["state"] == "overdue" and row(c)["overdue"]["ce14"] == 1)
     summary = until(90, "the alert", lambda: alert(c, "PatchOverdue"))
     check("openssl (DSA-1-1)" in summary, summary)

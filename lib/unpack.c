@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unpack.h"
+#include <fenwatch/unpack.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -18,12 +18,12 @@
  * into `data`; it returns 1 at the end of a stream, 0 before, or a negative errno. */
 struct format {
 	const char *ending;
-	int (*begin)(struct unpack *u);
-	int (*step)(struct unpack *u, uint8_t *data, size_t *size);
-	void (*end)(struct unpack *u);
+	int (*begin)(struct fw_unpack *u);
+	int (*step)(struct fw_unpack *u, uint8_t *data, size_t *size);
+	void (*end)(struct fw_unpack *u);
 };
 
-struct unpack {
+struct fw_unpack {
 	const struct format *format;
 	int fd;
 	uint64_t offset, given;
@@ -39,20 +39,20 @@ struct unpack {
 	uint8_t window[16384];
 };
 
-static size_t left(const struct unpack *u)
+static size_t left(const struct fw_unpack *u)
 {
 	return (size_t)(u->end - u->at);
 }
 
 /* ---- gzip ---- */
 
-static int gz_begin(struct unpack *u)
+static int gz_begin(struct fw_unpack *u)
 {
 	u->with.gz = (z_stream){.next_in = u->at};
 	return inflateInit2(&u->with.gz, 15 + 16) == Z_OK ? 0 : -ENOMEM;
 }
 
-static int gz_step(struct unpack *u, uint8_t *data, size_t *size)
+static int gz_step(struct fw_unpack *u, uint8_t *data, size_t *size)
 {
 	z_stream *gz = &u->with.gz;
 	gz->next_in = u->at;
@@ -67,20 +67,20 @@ static int gz_step(struct unpack *u, uint8_t *data, size_t *size)
 	return rc == Z_OK || rc == Z_BUF_ERROR ? 0 : rc == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
-static void gz_end(struct unpack *u)
+static void gz_end(struct fw_unpack *u)
 {
 	inflateEnd(&u->with.gz);
 }
 
 /* ---- bzip2 ---- */
 
-static int bz2_begin(struct unpack *u)
+static int bz2_begin(struct fw_unpack *u)
 {
 	u->with.bz2 = (bz_stream){.next_in = NULL};
 	return BZ2_bzDecompressInit(&u->with.bz2, 0, 0) == BZ_OK ? 0 : -ENOMEM;
 }
 
-static int bz2_step(struct unpack *u, uint8_t *data, size_t *size)
+static int bz2_step(struct fw_unpack *u, uint8_t *data, size_t *size)
 {
 	bz_stream *bz2 = &u->with.bz2;
 	bz2->next_in = (char *)u->at;
@@ -95,20 +95,20 @@ static int bz2_step(struct unpack *u, uint8_t *data, size_t *size)
 	return rc == BZ_OK ? 0 : rc == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
-static void bz2_end(struct unpack *u)
+static void bz2_end(struct fw_unpack *u)
 {
 	BZ2_bzDecompressEnd(&u->with.bz2);
 }
 
 /* ---- xz ---- */
 
-static int xz_begin(struct unpack *u)
+static int xz_begin(struct fw_unpack *u)
 {
 	u->with.xz = (lzma_stream)LZMA_STREAM_INIT;
-	return lzma_stream_decoder(&u->with.xz, UNPACK_MEMORY, 0) == LZMA_OK ? 0 : -ENOMEM;
+	return lzma_stream_decoder(&u->with.xz, FW_UNPACK_MEMORY, 0) == LZMA_OK ? 0 : -ENOMEM;
 }
 
-static int xz_step(struct unpack *u, uint8_t *data, size_t *size)
+static int xz_step(struct fw_unpack *u, uint8_t *data, size_t *size)
 {
 	lzma_stream *xz = &u->with.xz;
 	xz->next_in = u->at;
@@ -133,20 +133,20 @@ static int xz_step(struct unpack *u, uint8_t *data, size_t *size)
 	}
 }
 
-static void xz_end(struct unpack *u)
+static void xz_end(struct fw_unpack *u)
 {
 	lzma_end(&u->with.xz);
 }
 
 /* ---- lz4 ---- */
 
-static int lz4_begin(struct unpack *u)
+static int lz4_begin(struct fw_unpack *u)
 {
 	return LZ4F_isError(LZ4F_createDecompressionContext(&u->with.lz4, LZ4F_VERSION)) ? -ENOMEM
 											 : 0;
 }
 
-static int lz4_step(struct unpack *u, uint8_t *data, size_t *size)
+static int lz4_step(struct fw_unpack *u, uint8_t *data, size_t *size)
 {
 	size_t taken = left(u);
 	size_t rc = LZ4F_decompress(u->with.lz4, data, size, u->at, &taken, NULL);
@@ -158,14 +158,14 @@ static int lz4_step(struct unpack *u, uint8_t *data, size_t *size)
 	return rc == 0;
 }
 
-static void lz4_end(struct unpack *u)
+static void lz4_end(struct fw_unpack *u)
 {
 	LZ4F_freeDecompressionContext(u->with.lz4);
 }
 
 /* ---- zstd ---- */
 
-static int zst_begin(struct unpack *u)
+static int zst_begin(struct fw_unpack *u)
 {
 	u->with.zst = ZSTD_createDStream();
 	if (!u->with.zst)
@@ -174,7 +174,7 @@ static int zst_begin(struct unpack *u)
 	return 0;
 }
 
-static int zst_step(struct unpack *u, uint8_t *data, size_t *size)
+static int zst_step(struct fw_unpack *u, uint8_t *data, size_t *size)
 {
 	ZSTD_inBuffer in = {u->at, left(u), 0};
 	ZSTD_outBuffer out = {data, *size, 0};
@@ -184,7 +184,7 @@ static int zst_step(struct unpack *u, uint8_t *data, size_t *size)
 	return ZSTD_isError(rc) ? -EBADMSG : rc == 0;
 }
 
-static void zst_end(struct unpack *u)
+static void zst_end(struct fw_unpack *u)
 {
 	ZSTD_freeDStream(u->with.zst);
 }
@@ -199,26 +199,38 @@ static const struct format formats[] = {
 	{".zst", zst_begin, zst_step, zst_end},
 };
 
-struct unpack *unpack_new(int fd, const char *name)
+/* NULL: it is not packed. */
+static const struct format *format_of(const char *name)
 {
-	struct unpack *u = fw_alloc(sizeof *u);
 	const char *dot = strrchr(name, '.');
-	u->fd = fd;
-	u->at = u->end = u->window;
 	for (size_t i = 0; dot && i < sizeof formats / sizeof *formats; i++)
 		if (strcmp(dot, formats[i].ending) == 0)
-			u->format = &formats[i];
+			return &formats[i];
+	return NULL;
+}
+
+bool fw_unpack_knows(const char *name)
+{
+	return format_of(name) != NULL;
+}
+
+struct fw_unpack *fw_unpack_new(int fd, const char *name)
+{
+	struct fw_unpack *u = fw_alloc(sizeof *u);
+	u->fd = fd;
+	u->at = u->end = u->window;
+	u->format = format_of(name);
 	return u;
 }
 
-void unpack_free(struct unpack *u)
+void fw_unpack_free(struct fw_unpack *u)
 {
 	if (u && u->ready)
 		u->format->end(u);
 	fw_free(u);
 }
 
-static int fill(struct unpack *u)
+static int fill(struct fw_unpack *u)
 {
 	ssize_t got = fw_pread(u->fd, u->window, sizeof u->window, u->offset);
 	if (got < 0)
@@ -231,7 +243,7 @@ static int fill(struct unpack *u)
 }
 
 /* A file may hold several streams behind one another. */
-static int begin_stream(struct unpack *u)
+static int begin_stream(struct fw_unpack *u)
 {
 	if (u->ready)
 		u->format->end(u);
@@ -242,7 +254,7 @@ static int begin_stream(struct unpack *u)
 }
 
 /* Gives nothing only at the end of the file. */
-static ssize_t unpack_some(struct unpack *u, uint8_t *data, size_t size)
+static ssize_t unpack_some(struct fw_unpack *u, uint8_t *data, size_t size)
 {
 	for (;;) {
 		int rc = left(u) == 0 && !u->file_ended ? fill(u) : 0;
@@ -264,7 +276,7 @@ static ssize_t unpack_some(struct unpack *u, uint8_t *data, size_t size)
 	}
 }
 
-ssize_t unpack_read(struct unpack *u, void *data, size_t size)
+ssize_t fw_unpack_read(struct fw_unpack *u, void *data, size_t size)
 {
 	ssize_t got =
 		u->format ? unpack_some(u, data, size) : fw_pread(u->fd, data, size, u->offset);
@@ -273,5 +285,5 @@ ssize_t unpack_read(struct unpack *u, void *data, size_t size)
 	if (!u->format)
 		u->offset += (uint64_t)got;
 	u->given += (uint64_t)got;
-	return u->given > UNPACK_LIMIT ? -EFBIG : got;
+	return u->given > FW_UNPACK_LIMIT ? -EFBIG : got;
 }

@@ -7,7 +7,7 @@
 
 #include <fenwatch/file.h>
 
-#include "unpack.h"
+#include <fenwatch/unpack.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,10 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	int fd = memfd_create("fuzz", 0);
 	fw_write(fd, data + 1, size - 1);
-	struct unpack *u = unpack_new(fd, names[data[0] % 6]);
-	for (int i = 0; i < 1000 && unpack_read(u, out, sizeof out) > 0; i++)
+	struct fw_unpack *u = fw_unpack_new(fd, names[data[0] % 6]);
+	for (int i = 0; i < 1000 && fw_unpack_read(u, out, sizeof out) > 0; i++)
 		;
-	unpack_free(u);
+	fw_unpack_free(u);
 	fw_close(fd);
 	return 0;
 }
