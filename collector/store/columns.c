@@ -207,7 +207,7 @@ static bool read_cells(
 int columns_open(struct columns *c, const uint8_t *body, size_t length, uint32_t n_sweeps,
 	uint32_t n_columns)
 {
-	if (n_sweeps == 0 || n_sweeps > FW_SWEEPS_LIMIT || n_columns > FW_COLUMNS_LIMIT)
+	if (n_sweeps == 0 || n_sweeps > FW_SWEEPS_LIMIT || n_columns > COLUMNS_LIMIT)
 		return -EBADMSG;
 	*c = (struct columns){body, body + length, n_sweeps, n_columns};
 	return 0;

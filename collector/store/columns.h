@@ -17,6 +17,9 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/schema.h>
 
+/* Of a block: rows of a tier have five for one of the schema's, and two (rows.h). */
+#define COLUMNS_LIMIT (2 + 5 * FW_COLUMNS_LIMIT)
+
 /* Sweeps to pack, lying either way round: the cell of column c in sweep i is
  * cells[c * to_column + i * to_sweep]. */
 struct columns_cells {
