@@ -4,67 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <fenwatch/buf.h>
-
 #include "parse.h"
 
 #define INFO "var/lib/dpkg/info"
 #define NAME_LIMIT 256
-#define SERVICES_BYTES 512
 
 struct search {
 	const struct facts_libraries *replaced;
 	void (*each)(const struct aptrestart *restart, void *arg);
 	void *arg;
-	uint8_t services[FACTS_SERVICES_LIMIT / 8]; /* of the package that is looked at */
+	uint8_t services[RESTARTS_BITS]; /* of the package that is looked at */
 	bool any, in_init;
 };
-
-static bool is_same(const char *path, const struct fw_cursor *line)
-{
-	size_t length = (size_t)(line->end - line->at);
-	return strlen(path) == length && memcmp(path, line->at, length) == 0;
-}
-
-/* Where /lib is a link to /usr/lib dpkg has one name of a file, and processes the other. */
-static bool names(const char *path, const struct fw_cursor *line)
-{
-	return is_same(path, line) || (strncmp(path, "/usr/", 5) == 0 && is_same(path + 4, line));
-}
 
 static void take_line(struct search *s, const struct fw_cursor *line)
 {
 	for (size_t i = 0; i < s->replaced->n; i++) {
-		if (!names(s->replaced->library[i].path, line))
+		if (!restarts_names(s->replaced->library[i].path, line))
 			continue;
 		s->any = true;
 		s->in_init |= s->replaced->library[i].in_init;
-		for (size_t k = 0; k < sizeof s->services; k++)
+		for (size_t k = 0; k < RESTARTS_BITS; k++)
 			s->services[k] |= s->replaced->link[i][k];
 	}
-}
-
-static void name_services(const struct search *s, char out[SERVICES_BYTES])
-{
-	struct fw_buf text = {.limit = SERVICES_BYTES - 1};
-	for (size_t i = 0; i < s->replaced->n_services; i++) {
-		const char *name = s->replaced->service[i];
-		if (s->services[i / 8] >> i % 8 & 1)
-			fw_buf_printf(
-				&text, "%s%s", text.length ? " " : "", name[0] ? name : "sessions");
-	}
-	snprintf(out, SERVICES_BYTES, "%s", text.length ? (const char *)text.data : "");
-	fw_buf_done(&text);
 }
 
 /* "libssl3:amd64.list", "openssl.list" */
 static void give(struct machine *m, const struct search *s, const char *name)
 {
-	char path[NAME_LIMIT + sizeof INFO + 1], package[NAME_LIMIT], services[SERVICES_BYTES];
+	char path[NAME_LIMIT + sizeof INFO + 1], package[NAME_LIMIT], services[RESTARTS_SERVICES];
 	struct machine_file file;
 	snprintf(path, sizeof path, INFO "/%s", name);
 	snprintf(package, sizeof package, "%.*s", (int)(strrchr(name, '.') - name), name);
-	name_services(s, services);
+	restarts_name_services(s->replaced, s->services, services);
 	char *colon = strchr(package, ':');
 	if (colon)
 		*colon = '\0';

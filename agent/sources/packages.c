@@ -33,6 +33,7 @@ enum {
 	REBOOT,
 	REBOOT_SINCE,
 	PENDING,
+	ON_HOLD,
 	SOURCE_OK,
 };
 
@@ -52,6 +53,7 @@ static const struct metric metrics[] = {
 	[REBOOT] = PATCHES_REBOOT,
 	[REBOOT_SINCE] = PATCHES_REBOOT_SINCE,
 	[PENDING] = PATCHES_PENDING,
+	[ON_HOLD] = PATCHES_HELD,
 	[SOURCE_OK] = PATCHES_SOURCE_OK,
 };
 
@@ -381,6 +383,8 @@ static void add_all(const struct packages *p, struct machine *m, struct sweep *o
 	add_origins(p, proven, out);
 	add_unless_unproven(out, HELD, s->held, proven, NULL);
 	add_unless_unproven(out, SECURITY, s->security_upgrades, proven, NULL);
+	if (s->held || proven)
+		sweep_add(out, &metrics[ON_HOLD], s->held, SWEEP_LABELS("source", "apt"));
 	for (size_t i = 0; i < APT_CLASSES; i++)
 		add_unless_unproven(out, PENDING, s->pending[i], proven, apt_classes[i]);
 	if (whole)

@@ -81,6 +81,11 @@ struct patch_before {
 		"fenwatch_patch_pending", FW_GAUGE, "",                             \
 			"Updates that are not installed, held ones included.", 0, 1 \
 	}
+#define PATCHES_HELD                                                                    \
+	{                                                                               \
+		"fenwatch_patch_held", FW_GAUGE, "",                                    \
+			"Updates that are not installed, as somebody holds them.", 0, 1 \
+	}
 #define PATCHES_SOURCE_OK                                                                        \
 	{                                                                                        \
 		"fenwatch_patch_source_ok", FW_GAUGE, "",                                        \

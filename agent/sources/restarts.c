@@ -2,6 +2,7 @@
 #include "restarts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/file.h>
@@ -49,4 +50,29 @@ void restarts_load(struct machine *m, struct fw_buf *body, struct facts_librarie
 	}
 	if (rc < 0)
 		out->n = out->n_services = 0;
+}
+
+static bool is_same(const char *path, const struct fw_cursor *line)
+{
+	size_t length = (size_t)(line->end - line->at);
+	return strlen(path) == length && memcmp(path, line->at, length) == 0;
+}
+
+bool restarts_names(const char *path, const struct fw_cursor *line)
+{
+	return is_same(path, line) || (strncmp(path, "/usr/", 5) == 0 && is_same(path + 4, line));
+}
+
+void restarts_name_services(const struct facts_libraries *replaced,
+	const uint8_t services[RESTARTS_BITS], char out[RESTARTS_SERVICES])
+{
+	struct fw_buf text = {.limit = RESTARTS_SERVICES - 1};
+	for (size_t i = 0; i < replaced->n_services; i++) {
+		const char *name = replaced->service[i];
+		if (services[i / 8] >> i % 8 & 1)
+			fw_buf_printf(
+				&text, "%s%s", text.length ? " " : "", name[0] ? name : "sessions");
+	}
+	snprintf(out, RESTARTS_SERVICES, "%s", text.length ? (const char *)text.data : "");
+	fw_buf_done(&text);
 }

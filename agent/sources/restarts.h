@@ -11,3 +11,13 @@ int restarts_find(
 void restarts_keep(const struct machine *m, const struct fw_buf *body);
 /* What was kept last; of a recorded machine, what there is. Empty where nothing is known. */
 void restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out);
+
+/* Whether a line of a package's list of files is about this one. Where /lib is a link to
+ * /usr/lib packages have one name of a file, and processes the other. */
+bool restarts_names(const char *path, const struct fw_cursor *line);
+
+#define RESTARTS_BITS (FACTS_SERVICES_LIMIT / 8)
+#define RESTARTS_SERVICES 512
+/* "a.service b.service sessions" of those whose bit is set. */
+void restarts_name_services(const struct facts_libraries *replaced,
+	const uint8_t services[RESTARTS_BITS], char out[RESTARTS_SERVICES]);

@@ -16,13 +16,15 @@
 
 #include "patches.h"
 #include "rpmmd.h"
+#include "rpmrestarts.h"
 #include "rpmset.h"
 
-enum { UPGRADES, REBOOT, REBOOT_SINCE, PENDING, SOURCE_OK };
+enum { UPGRADES, HELD, REBOOT, REBOOT_SINCE, PENDING, SOURCE_OK };
 
 static const struct metric metrics[] = {
 	[UPGRADES] = {"yum_upgrades_pending", FW_GAUGE, "",
 		"Packages that yum, dnf or zypper would upgrade, by repository.", 0, 1},
+	[HELD] = PATCHES_HELD,
 	[REBOOT] = PATCHES_REBOOT,
 	[REBOOT_SINCE] = PATCHES_REBOOT_SINCE,
 	[PENDING] = PATCHES_PENDING,
@@ -42,6 +44,7 @@ struct tally {
 	uint32_t pending[RPM_CLASSES][COUNT(severities)];
 	struct origin origins[RPM_REPOS_LIMIT];
 	size_t n_origins;
+	uint32_t held;
 	bool kernel_waits, package_waits;
 	int64_t kernel_s, package_s; /* the earliest; 0: not known */
 	bool proven;
@@ -55,6 +58,9 @@ struct reading {
 	struct rpm_vendors *vendors; /* of zypper's; NULL */
 	struct rpm_set *set;
 	struct patches *patches;
+	struct fw_buf
+		restarts; /* files that were replaced and are still run, as restarts.h has it */
+	struct facts_libraries replaced;
 	const char *database;
 	char release[256];
 	int64_t booted_s;
@@ -95,9 +101,10 @@ static void count_waiting(struct tally *t, const char *name, int64_t at_s)
 	t->package_waits = t->package_waits || !kernel;
 }
 
-static void count_pending(
-	struct tally *t, const char *class, const char *severity, const char *origin, bool upgrade)
+static void count_pending(struct tally *t, const char *class, const char *severity,
+	const char *origin, bool held, bool upgrade)
 {
+	t->held += held;
 	t->pending[index_of(class, rpm_classes, RPM_CLASSES)]
 		  [index_of(severity, severities, COUNT(severities))]++;
 	if (upgrade)
@@ -118,11 +125,11 @@ static int on_item(const struct fw_item *item, void *arg)
 		return 0;
 	snprintf(name, sizeof name, "%.*s", (int)(colon - item->key), item->key);
 	bool unfinished = strcmp(state, "unfinished") == 0;
-	if (unfinished || waits[0])
+	if (strcmp(fw_item_value(item, "needs"), "restart") != 0 && (unfinished || waits[0]))
 		count_waiting(t, name, fw_parse_u64(waits, &at_s) == 0 ? (int64_t)at_s : 0);
 	if (!unfinished)
 		count_pending(t, fw_item_value(item, "class"), fw_item_value(item, "severity"),
-			fw_item_value(item, "origin"),
+			fw_item_value(item, "origin"), strcmp(state, "held") == 0,
 			strcmp(state, "pending") == 0 && !fw_item_value(item, "replaces")[0]);
 	return 0;
 }
@@ -142,7 +149,7 @@ static void on_fix(const struct rpm_fix *fix, void *arg)
 	struct reading *r = arg;
 	char origin[192];
 	snprintf(origin, sizeof origin, "rpm/%s", fix->repo->id);
-	count_pending(&r->tally, rpm_classes[fix->class], fix->severity, fix->repo->id,
+	count_pending(&r->tally, rpm_classes[fix->class], fix->severity, fix->repo->id, fix->held,
 		!fix->held && !fix->replaces);
 	if (fix->waits_s)
 		count_waiting(&r->tally, fix->name, fix->waits_s);
@@ -172,6 +179,20 @@ static void on_waiting(const struct rpm_waiting *waiting, void *arg)
 	count_waiting(&r->tally, waiting->name, waiting->at_s);
 	patches_add_unfinished(
 		r->patches, waiting->name, waiting->arch, waiting->evr, waiting->at_s);
+}
+
+/* What the first process runs waits for the next start. */
+static void on_restart(const struct rpmrestart *restart, void *arg)
+{
+	struct reading *r = arg;
+	struct rpm_waiting is;
+	if (!rpmset_untold(r->set, restart->package, restart->arch, &is))
+		return;
+	if (restart->in_init)
+		on_waiting(&is, r);
+	else
+		patches_add_unrestarted(
+			r->patches, is.name, is.arch, is.evr, is.at_s, restart->services);
 }
 
 static void read_repos(struct reading *r)
@@ -214,7 +235,7 @@ static void give_proof(struct reading *r)
 	r->tally.proven = why == NULL;
 }
 
-static void give_tables(struct reading *r)
+static int give_tables(struct reading *r, struct fw_err *err)
 {
 	struct document *inventory = document_begin(r->m, "packages");
 	document_made_from(inventory, r->fingerprint);
@@ -222,8 +243,10 @@ static void give_tables(struct reading *r)
 	r->patches = patches_begin(r->m, r->fingerprint);
 	rpmset_each_fix(r->set, on_fix, r);
 	rpmset_each_waiting(r->set, on_waiting, r);
+	int rc = rpmrestarts_each(r->m, r->database, &r->replaced, on_restart, r, err);
 	give_proof(r);
 	patches_end(r->patches, r->m);
+	return rc;
 }
 
 static int work_out(struct reading *r, struct fw_err *err)
@@ -236,7 +259,7 @@ static int work_out(struct reading *r, struct fw_err *err)
 	if (rc == 0) {
 		rpmset_index(r->set);
 		read_repos(r);
-		give_tables(r);
+		rc = give_tables(r, err);
 	}
 	rpmset_free(r->set);
 	return rc;
@@ -273,6 +296,8 @@ static int look_at_files(struct reading *r, struct fw_err *err)
 	if (r->repos->zypp)
 		r->vendors = rpmvendors_read(r->m, &r->fingerprint);
 	read_start(r);
+	restarts_load(r->m, &r->restarts, &r->replaced);
+	rpmrepos_mix(&r->fingerprint, r->restarts.data, r->restarts.length);
 	return 0;
 }
 
@@ -340,6 +365,8 @@ static void add_all(const struct tally *t, struct machine *m, struct sweep *out)
 	int64_t flag_ms = find_flag_ms(m);
 	add_upgrades(t, out);
 	add_pending(t, out);
+	if (t->held || t->proven)
+		sweep_add(out, &metrics[HELD], t->held, SWEEP_LABELS("source", "rpm"));
 	sweep_add_plain(out, &metrics[REBOOT], flag_ms != 0 || t->kernel_waits || t->package_waits);
 	add_since(out, "flag", flag_ms);
 	add_since(out, "kernel", t->kernel_s * 1000);
@@ -359,6 +386,7 @@ static int read_rpm(void *state, struct machine *m, struct sweep *out, struct fw
 	}
 	if (rc == 0)
 		add_all(&r->tally, m, out);
+	fw_buf_done(&r->restarts);
 	rpmvendors_free(r->vendors);
 	rpmmodules_free(r->modules);
 	rpmholds_free(r->holds);
@@ -375,8 +403,9 @@ const struct source source_rpm = {
 		"reboot.",
 	.purpose =
 		"Whether security updates are installed in time, which Cyber Essentials asks for.",
-	.reads = "rpm -qa, /etc/yum.repos.d, /etc/dnf, /etc/zypp, /var/cache/dnf, /var/cache/yum, "
-		 "/var/cache/zypp, /run/reboot-needed",
+	.reads =
+		"rpm -qa, rpm -qf, /etc/yum.repos.d, /etc/dnf, /etc/zypp, /var/cache/dnf, /var/cache/yum, "
+		"/var/cache/zypp, /run/reboot-needed",
 	.needs = "rpm, and yum, dnf or zypper",
 	.slow = true,
 	.every_s = 300,

@@ -14,6 +14,7 @@
 #include "rpmrepos.h"
 
 #define OUTPUT_LIMIT ((size_t)16 << 20)
+#define ARGUMENTS 272 /* a question about some hundred files */
 static const char format[] = "%{NAME}\\t%{EPOCH}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\t"
 			     "%{SOURCERPM}\\t%{INSTALLTIME}\\t%{VENDOR}\\n";
 
@@ -35,17 +36,25 @@ const char *rpmquery_database(struct machine *m, uint64_t *fingerprint)
 	return found;
 }
 
-static int run_rpm(const char *database, struct fw_buf *out, struct fw_err *err)
+int rpmquery_run(
+	const char *database, const char *const *arguments, struct fw_buf *out, struct fw_err *err)
 {
 	static const char *const paths[] = {"/usr/bin/rpm", "/bin/rpm"};
 	char path[64];
+	const char *argv[ARGUMENTS + 4] = {
+		access(paths[0], X_OK) == 0 ? paths[0] : paths[1], "--dbpath", path};
 	snprintf(path, sizeof path, "/%s", database);
-	const char *const argv[] = {access(paths[0], X_OK) == 0 ? paths[0] : paths[1], "--dbpath",
-		path, "-qa", "--qf", format, NULL};
+	for (size_t i = 0; i < ARGUMENTS && arguments[i]; i++)
+		argv[3 + i] = arguments[i];
 	int rc = process_output_as_nobody(argv, OUTPUT_LIMIT, out);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "%s", argv[0]);
-	return rc == 0 ? 0 : fw_fail(err, -EIO, "%s -qa: it ended with %d", argv[0], rc);
+	return rc < 0 ? fw_fail_sys(err, rc, "%s", argv[0]) : rc;
+}
+
+static int ask_all(const char *database, struct fw_buf *out, struct fw_err *err)
+{
+	static const char *const arguments[] = {"-qa", "--qf", format, NULL};
+	int rc = rpmquery_run(database, arguments, out, err);
+	return rc > 0 ? fw_fail(err, -EIO, "rpm -qa: it ended with %d", rc) : rc;
 }
 
 /* Cuts a line at its tabs; false where they are too few. */
@@ -112,7 +121,7 @@ int rpmquery_installed(struct machine *m, const char *database,
 	if (m->recorded) {
 		rc = read_facts(m, "recorded/rpm-qa", &c, err);
 	} else {
-		rc = run_rpm(database, &text, err);
+		rc = ask_all(database, &text, err);
 		c.at = text.data ? (const char *)text.data : "";
 		c.end = c.at + text.length;
 	}

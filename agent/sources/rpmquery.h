@@ -28,3 +28,6 @@ int rpmquery_installed(struct machine *m, const char *database,
 /* The same of an answer that is there already; how many packages. */
 unsigned rpmquery_parse(struct fw_cursor c,
 	void (*each)(const struct rpm_installed *package, void *arg), void *arg);
+/* rpm with these arguments, ended by NULL, and what it prints; its exit status. */
+int rpmquery_run(
+	const char *database, const char *const *arguments, struct fw_buf *out, struct fw_err *err);

@@ -426,6 +426,21 @@ void rpmset_each_waiting(const struct rpm_set *set,
 	}
 }
 
+bool rpmset_untold(
+	const struct rpm_set *set, const char *name, const char *arch, struct rpm_waiting *out)
+{
+	const struct family *family = find_family(set, name);
+	if (!family || family->candidates || waiting_of(set, family))
+		return false;
+	for (const struct package *p = family->packages; p; p = p->next) {
+		if (strcmp(p->arch, arch) != 0)
+			continue;
+		*out = (struct rpm_waiting){p->name, p->arch, p->evr, p->at_s};
+		return true;
+	}
+	return false;
+}
+
 /* ---- advisories ---- */
 
 static const struct rpm_advisory *keep_advisory(

@@ -93,6 +93,9 @@ void rpmset_each_fix(
 	const struct rpm_set *set, void (*each)(const struct rpm_fix *fix, void *arg), void *arg);
 void rpmset_each_waiting(const struct rpm_set *set,
 	void (*each)(const struct rpm_waiting *waiting, void *arg), void *arg);
+/* What is installed of it, unless it is told of anyway, as it has a fix or waits for a start. */
+bool rpmset_untold(
+	const struct rpm_set *set, const char *name, const char *arch, struct rpm_waiting *out);
 /* Items NAME:ARCHITECTURE with version, source and origin; of several versions the
  * newest, and `beside` with the others. */
 void rpmset_inventory(const struct rpm_set *set, struct document *out);

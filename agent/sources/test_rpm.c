@@ -302,6 +302,9 @@ static void test_held(void **state)
 		"+bash:x86_64\tinstalled=5-1\tcandidate=6-1\tsource=bash-src\torigin=base\tclass=unknown\tstate=pending\n");
 	has(place, "yum_upgrades_pending{origin=\"base\"} 1");
 	has(place, "fenwatch_patch_pending{class=\"unknown\",source=\"rpm\"} 2");
+	has(place, "fenwatch_patch_held{source=\"rpm\"} 1");
+	read_again(place); /* and counted from the table */
+	has(place, "fenwatch_patch_held{source=\"rpm\"} 1");
 	put(place, "etc/dnf/plugins/versionlock.conf", "[main]\nenabled = 0\n");
 	read_again(place);
 	has(place, "yum_upgrades_pending{origin=\"base\"} 2");
@@ -355,6 +358,42 @@ static void test_what_waits_for_a_start(void **state)
 	read_again(place);
 	has(place, "node_reboot_required 1");
 	has(place, "detector=\"flag\"");
+}
+
+#define OLD_CURL "1-2 r-xp 0 08:01 9 /usr/lib64/libcurl.so.4.7.0 (deleted)\n"
+
+/* A fix is not done before the services that run its old files were restarted, or the
+ * machine, where the first process does. */
+static void test_what_waits_for_a_restart_of_services(void **state)
+{
+	struct place *place = *state;
+	install(place, BASH CURL);
+	publish(place, "", "", 1000);
+	put(place, "recorded/rpm-qf",
+		"file /opt/own.so is not owned by any package\n"
+		"curl\tx86_64\t/usr/bin/curl\ncurl\tx86_64\t/lib64/libcurl.so.4.7.0\n");
+	put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
+	put(place, "proc/700/maps", OLD_CURL "3-4 r-xp 0 08:01 9 /opt/own.so (deleted)\n");
+	for (int i = 0; i < 2; i++) {
+		read_again(place);
+		has(place,
+			"+curl:x86_64\tinstalled=7-1\tcandidate=7-1\tclass=unknown\tneeds=restart\t"
+			"services=nginx.service\tstate=unfinished\twaits=1000\n");
+		has(place, "node_reboot_required 0");
+	}
+	put(place, "proc/1/cgroup", "0::/init.scope\n");
+	put(place, "proc/1/maps", OLD_CURL);
+	for (int i = 0; i < 2; i++) {
+		read_again(place);
+		has(place, "class=unknown\tneeds=reboot\tstate=unfinished\twaits=1000\n");
+		has(place, "node_reboot_required 1");
+		has(place, "since_timestamp_seconds{detector=\"package\"} 1000");
+	}
+	put(place, "proc/1/maps", "");
+	put(place, "proc/700/maps", "");
+	read_again(place);
+	has_not(place, "unfinished");
+	has(place, "node_reboot_required 0");
 }
 
 static void test_a_package_that_takes_anothers_place(void **state)
@@ -501,6 +540,7 @@ int main(void)
 		CASE(test_a_medium),
 		CASE(test_held),
 		CASE(test_what_waits_for_a_start),
+		CASE(test_what_waits_for_a_restart_of_services),
 		CASE(test_a_package_that_takes_anothers_place),
 		CASE(test_modules),
 		CASE(test_a_database_of_packages),

@@ -69,6 +69,7 @@ static const struct {
 	{{"fenwatch_filesystem_readonly_since_timestamp_seconds", ext4, 3, 0, FW_GAUGE, 1},
 		1000000000},
 	{{"fenwatch_md_disk_failed", sdb1, 2, 0, FW_GAUGE, 1}, 1},
+	{{"fenwatch_patch_held", apt, 1, 0, FW_GAUGE, 1}, 2},
 	{{"fenwatch_patch_pending", bugfix, 2, 0, FW_GAUGE, 1}, 4},
 	{{"fenwatch_patch_pending", security, 2, 0, FW_GAUGE, 1}, 3},
 	{{"fenwatch_patch_source_ok", apt, 1, 0, FW_GAUGE, 1}, 1},

@@ -27,8 +27,8 @@ struct page {
 /* ---- patches, and filesystems, also of the list ---- */
 
 /* Every metric that patches are told from, as a regular expression. */
-#define HOST_PATCH_METRICS                        \
-	"apt_upgrades_held|node_reboot_required|" \
+#define HOST_PATCH_METRICS                          \
+	"fenwatch_patch_held|node_reboot_required|" \
 	"apt_package_cache_timestamp_seconds|fenwatch_patch_pending|fenwatch_patch_source_ok"
 
 struct host_patches {
@@ -65,11 +65,11 @@ static bool find_patches(struct request *r, const struct facts *facts, struct ho
 }
 
 /* Of every source and class, or of one class; NaN where no source tells. */
-static double sum_pending(
-	const struct facts *facts, const struct query_series *like, const char *class)
+static double sum_updates(const struct facts *facts, const struct query_series *like,
+	const char *metric, const char *class)
 {
 	size_t n;
-	const struct query_series *series = facts_metric(facts, "fenwatch_patch_pending", &n);
+	const struct query_series *series = facts_metric(facts, metric, &n);
 	const char *instance = facts_label(like, "instance");
 	double sum = NAN;
 	for (size_t i = 0; i < n; i++) {
@@ -89,9 +89,10 @@ static void write_patch_members(
 	const struct query_series *like = host->like;
 	double lists_s = facts_beside(facts, like, "apt_package_cache_timestamp_seconds");
 	double reboot = facts_beside(facts, like, "node_reboot_required");
-	json_put_number(j, "pending", sum_pending(facts, like, NULL));
-	json_put_number(j, "security", sum_pending(facts, like, "security"));
-	json_put_number(j, "held", facts_beside(facts, like, "apt_upgrades_held"));
+	json_put_number(j, "pending", sum_updates(facts, like, "fenwatch_patch_pending", NULL));
+	json_put_number(
+		j, "security", sum_updates(facts, like, "fenwatch_patch_pending", "security"));
+	json_put_number(j, "held", sum_updates(facts, like, "fenwatch_patch_held", NULL));
 	json_key(j, "reboot_required");
 	json_raw(j, isnan(reboot) ? "null" : reboot > 0 ? "true" : "false");
 	json_put_number(j, "lists_age_s", floor((double)now_ms / 1000 - lists_s));

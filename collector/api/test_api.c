@@ -434,7 +434,7 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"{\"mountpoint\":\"/\",\"device\":\"/dev/sda1\",\"fstype\":\"ext4\",\"size\":1024000000,\"avail\":256000000,\"used_percent\":75,",
 		"\"disks\":[{\"device\":\"sda\",\"read_bytes_per_s\":51200,\"written_bytes_per_s\":null,\"busy_percent\":10}]",
 		"\"network\":[{\"device\":\"eth0\",\"up\":true,\"receive_bytes_per_s\":100,",
-		"\"patches\":{\"pending\":7,\"security\":3,\"held\":null,\"reboot_required\":true,",
+		"\"patches\":{\"pending\":7,\"security\":3,\"held\":2,\"reboot_required\":true,",
 		"\"source_ok\":true}",
 		"\"units_failed\":[\"cron.service\"]",
 		"\"inventory\":[{\"kind\":\"packages\",\"items\":912,\"since\":\"2023-11-14T22:13:20.000Z\",",
