@@ -46,19 +46,14 @@ static int64_t sweeps_of(const struct row *row)
 	return row->cells[1] < 0 ? -row->cells[1] : row->cells[1];
 }
 
-static int64_t bucket_of(int64_t time_ms, int64_t bucket_ms)
-{
-	return time_ms / bucket_ms - (time_ms % bucket_ms < 0);
-}
-
 /* Of the sweeps from `first` on, how many lie in the bucket of the first. */
 static uint32_t sweeps_in_bucket(
 	const struct rows *rows, const struct columns_cells *sweeps, uint32_t first)
 {
-	int64_t bucket = bucket_of(sweeps->times_ms[first], rows->bucket_ms);
+	int64_t bucket = rows_bucket(sweeps->times_ms[first], rows->bucket_ms);
 	uint32_t n = 1;
 	while (n < TOTALS_SLICE && first + n < sweeps->n_sweeps &&
-		bucket_of(sweeps->times_ms[first + n], rows->bucket_ms) == bucket)
+		rows_bucket(sweeps->times_ms[first + n], rows->bucket_ms) == bucket)
 		n++;
 	return n;
 }
@@ -132,8 +127,8 @@ static void swap(struct row *a, struct row *b)
 static bool continues(const struct rows *rows)
 {
 	return rows->is_open &&
-		bucket_of(rows->open.time_ms, rows->bucket_ms) ==
-		bucket_of(rows->fresh.time_ms, rows->bucket_ms);
+		rows_bucket(rows->open.time_ms, rows->bucket_ms) ==
+		rows_bucket(rows->fresh.time_ms, rows->bucket_ms);
 }
 
 /* The fresh row goes into the open one, if it can. */
@@ -242,7 +237,7 @@ static bool is_sound(const struct row *row, const struct fw_column *columns, uin
 	int64_t first, span = row->cells[0], n = row->cells[1];
 	if (span < 0 || n == 0 || n > UINT32_MAX || n < -(int64_t)UINT32_MAX ||
 		__builtin_sub_overflow(row->time_ms, span, &first) ||
-		bucket_of(first, bucket_ms) != bucket_of(row->time_ms, bucket_ms))
+		rows_bucket(first, bucket_ms) != rows_bucket(row->time_ms, bucket_ms))
 		return false;
 	for (uint32_t c = 0; c < n_columns; c++)
 		if (!totals_check(columns[c].type,

@@ -1,11 +1,12 @@
 /* Rows: what a tier keeps of the sweeps of one host under one schema.
  *
- * Time is cut into buckets, and a row stands for the sweeps of one bucket: it has the
- * time of its last sweep, two cells of its own and five of each column (totals.h). So
- * rows are to the store what sweeps are, of a schema with 2 + 5 n columns, and lie in
- * blocks as those do. A bucket has one row as a rule. It has more where its sweeps came
- * at different times, or where sums would not fit; rows are joined like sweeps, and
- * rows of an hour are made from rows of five minutes.
+ * Time is cut into buckets. Each begins just after a multiple of its length, as the
+ * ranges of PromQL do, so that these are whole buckets. A row stands for the sweeps of
+ * one bucket: it has the time of its last sweep, two cells of its own and five of each
+ * column (totals.h). So rows are to the store what sweeps are, of a schema with 2 + 5 n
+ * columns, and lie in blocks as those do. A bucket has one row as a rule. It has more
+ * where its sweeps came at different times, or where sums would not fit; rows are joined
+ * like sweeps, and rows of an hour are made from rows of five minutes.
  *
  *   cell 0       ms from the first sweep to the last
  *   cell 1       sweeps; negative: of rows that overlapped in time, and so not exact
@@ -36,6 +37,12 @@ void rows_columns(const struct fw_column *columns, uint32_t n_columns, struct fw
 /* The columns of rows that hold the `n` columns `chosen`, as body_read() wants them:
  * rows_width(n) of them. */
 void rows_wanted(const uint32_t *chosen, uint32_t n, uint32_t *out);
+
+/* The number of the bucket of a time: (number - 1) * bucket_ms < time <= number * bucket_ms. */
+static inline int64_t rows_bucket(int64_t time_ms, int64_t bucket_ms)
+{
+	return time_ms / bucket_ms + (time_ms % bucket_ms > 0);
+}
 
 struct row {
 	int64_t time_ms, *cells;

@@ -318,11 +318,11 @@ static void expect_answer(const struct rows_answer *answer, int64_t bucket_ms, b
 	for (size_t i = 0; i < answer->n; i++) {
 		int64_t from = answer->first_ms[i], to = answer->last_ms[i];
 		assert_false(answer->overlaps[i]);
-		assert_true(from / bucket_ms == to / bucket_ms);
+		assert_true(rows_bucket(from, bucket_ms) == rows_bucket(to, bucket_ms));
 		if (i > 0)
-			assert_true(one_a_bucket
-					? from / bucket_ms > answer->last_ms[i - 1] / bucket_ms
-					: from > answer->last_ms[i - 1]);
+			assert_true(one_a_bucket ? rows_bucket(from, bucket_ms) >
+						rows_bucket(answer->last_ms[i - 1], bucket_ms)
+						 : from > answer->last_ms[i - 1]);
 		for (uint32_t c = 0; c < ledger.n_columns; c++)
 			(ledger.columns[c].type & FW_DOUBLE ? expect_real : expect_integer)(
 				&answer->columns[c], i, c, from, to);
@@ -336,7 +336,8 @@ static uint32_t more_than_one_a_bucket(const struct rows_answer *answer, int64_t
 {
 	uint32_t n = 0;
 	for (size_t i = 1; i < answer->n; i++)
-		n += answer->last_ms[i] / bucket_ms == answer->last_ms[i - 1] / bucket_ms;
+		n += rows_bucket(answer->last_ms[i], bucket_ms) ==
+			rows_bucket(answer->last_ms[i - 1], bucket_ms);
 	return n;
 }
 
@@ -483,6 +484,19 @@ static void test_rows_say_what_the_sweeps_said(void **state)
 		add_all(reals, COUNT(reals), FW_DOUBLE);
 		expect_both_tiers(true);
 	}
+}
+
+static void test_buckets_begin_after_their_border(void **state)
+{
+	(void)state;
+	assert_int_equal(rows_bucket(0, HOUR), 0);
+	assert_int_equal(rows_bucket(1, HOUR), 1);
+	assert_int_equal(rows_bucket(HOUR, HOUR), 1);
+	assert_int_equal(rows_bucket(HOUR + 1, HOUR), 2);
+	assert_int_equal(rows_bucket(-1, HOUR), 0);
+	assert_int_equal(rows_bucket(-HOUR, HOUR), -1);
+	assert_int_equal(rows_bucket(INT64_MIN, 1), INT64_MIN);
+	assert_int_equal(rows_bucket(INT64_MAX, 1), INT64_MAX);
 }
 
 static void test_many_sweeps_a_bucket(void **state)
@@ -716,6 +730,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_say_what_the_sweeps_said),
+		cmocka_unit_test(test_buckets_begin_after_their_border),
 		cmocka_unit_test(test_many_sweeps_a_bucket),
 		cmocka_unit_test(test_sums_that_do_not_fit),
 		cmocka_unit_test(test_sweep_after_sweep_or_column_after_column),
