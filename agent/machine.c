@@ -125,8 +125,10 @@ int machine_stat(struct machine *m, const char *path, struct machine_file *out)
 		return -errno;
 	out->size = (int64_t)st.st_size;
 	out->mtime_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	out->touched_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
 	if (m->recorded)
-		find_recorded_mtime(m, path, &out->mtime_ms);
+		out->touched_ms =
+			find_recorded_mtime(m, path, &out->mtime_ms) == 0 ? out->mtime_ms : 0;
 	return 0;
 }
 

@@ -55,8 +55,9 @@ int machine_read_i64(struct machine *m, const char *path, int64_t *value);
 int machine_read_line(struct machine *m, const char *path, const char **line);
 struct machine_file {
 	int64_t size, mtime_ms;
+	int64_t touched_ms; /* contents, name or rights; 0: a recorded tree does not tell */
 };
-/* Size and time of last change. Reads, in a recorded tree. */
+/* Reads, in a recorded tree. */
 int machine_stat(struct machine *m, const char *path, struct machine_file *out);
 /* Makes a folder the root until machine_leave(): the way to it is longer than the
  * dozen small files in it. Returns the root before. */

@@ -22,8 +22,10 @@ struct package {
 	int16_t priority;      /* of `best` */
 	uint8_t from, is_from; /* index + 1 of an origin: of `best`, and of what is installed */
 	bool held, listed;
-	bool phased;   /* `best` waits for this machine's turn */
-	bool security; /* an archive for security has a version above the installed one */
+	bool phased;        /* `best` waits for this machine's turn */
+	bool security;      /* an archive for security has a version above the installed one */
+	const char *barred; /* by preferences for this package: such a version; NULL: none */
+	uint8_t barred_from;
 };
 
 struct apt {
@@ -37,6 +39,7 @@ struct apt {
 	struct aptpins pins;
 	char native[32]; /* dpkg's own architecture is the machine's */
 	char machine_id[40];
+	bool has_vendor, has_security; /* Debian's or Ubuntu's archives, and any for security */
 };
 
 struct apt *apt_new(void)
@@ -137,6 +140,12 @@ static bool is_there(const char *status)
 	return last && strcmp(last, " not-installed") != 0 && strcmp(last, " config-files") != 0;
 }
 
+/* Of what is not there any more little may be left. */
+static bool is_sound(const char *name, const char *status, const char *arch, const char *version)
+{
+	return name[0] && status[0] && (!is_there(status) || (arch[0] && version[0]));
+}
+
 int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 {
 	char name[APT_TEXT], status[APT_TEXT], arch[32], version[APT_TEXT], source[APT_TEXT];
@@ -148,8 +157,10 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 		{"Version", version, sizeof version},
 	};
 	struct deb822 *r = deb822_open(fd, "");
+	bool whole = true;
 	int rc;
 	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
+		whole = whole && is_sound(name, status, arch, version);
 		if (!name[0] || !arch[0] || !version[0] || !is_there(status))
 			continue;
 		if (a->n_packages == APT_PACKAGES_LIMIT) {
@@ -159,13 +170,14 @@ int apt_read_status(struct apt *a, int fd, struct fw_err *err)
 		set_source(a, add_package(a, name, arch, version, strncmp(status, "hold ", 5) == 0),
 			source);
 	}
+	whole = whole && !deb822_is_cut(r);
 	deb822_close(r);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "/var/lib/dpkg/status");
 	if (a->n_packages == 0)
 		return fw_fail(err, -EBADMSG, "/var/lib/dpkg/status: it names no package");
 	index_packages(a);
-	return 0;
+	return whole ? 0 : 1;
 }
 
 /* "Sat, 21 Nov 2026 00:53:02 UTC", as in mail (RFC 5322) and always in UTC. */
@@ -221,15 +233,18 @@ static int16_t usual_priority(const struct apt_archive *archive)
 	return archive->but_automatic_upgrades ? PRIORITY_INSTALLED : PRIORITY_NOT_AUTOMATIC;
 }
 
+void apt_name_archive(const struct apt_archive *archive, char out[APT_ORIGIN_TEXT])
+{
+	snprintf(out, APT_ORIGIN_TEXT, "%s:%s/%s", archive->origin, archive->codename,
+		archive->suite);
+}
+
 /* The origin's index + 1; those past the limit share the last one. */
 static uint8_t origin_of(struct apt *a, const struct apt_archive *archive, const char *arch)
 {
 	struct apt_origin origin = {
 		.date_s = archive->date_s, .security = is_for_security(archive)};
-	char *at = origin.text;
-	at = stpcpy(stpcpy(at, archive->origin), ":");
-	at = stpcpy(stpcpy(at, archive->codename), "/");
-	stpcpy(at, archive->suite);
+	apt_name_archive(archive, origin.text);
 	memcpy(origin.arch, arch, strlen(arch) + 1);
 	for (uint32_t i = 0; i < a->n_origins; i++)
 		if (strcmp(a->origins[i].text, origin.text) == 0 &&
@@ -260,6 +275,15 @@ static bool is_phased(const struct apt *a, const struct listed *l)
 		a->machine_id, (unsigned)percentage);
 }
 
+/* apt would take it from this archive, were it not for what is said of this very package. */
+static bool is_barred(const struct apt *a, const struct package *p, const char *version,
+	const struct apt_archive *archive)
+{
+	return fw_debversion_compare(version, p->barred ? p->barred : p->version) > 0 &&
+		aptpins_priority(&a->pins, "", version, archive, usual_priority(archive)) >=
+		PRIORITY_ARCHIVE;
+}
+
 static void consider(
 	struct apt *a, struct package *p, const struct listed *l, const struct apt_archive *archive)
 {
@@ -272,6 +296,10 @@ static void consider(
 		aptpins_priority(&a->pins, p->name, version, archive, usual_priority(archive));
 	if (above == 0 && !p->is_from)
 		p->is_from = origin_of(a, archive, arch);
+	if (is_for_security(archive) && is_barred(a, p, version, archive)) {
+		p->barred = fw_arena_strdup(&a->text, version);
+		p->barred_from = origin_of(a, archive, arch);
+	}
 	if (priority < 0 || (above > 0 && priority < PRIORITY_INSTALLED))
 		return;
 	if (above > 0 && is_for_security(archive))
@@ -300,6 +328,11 @@ int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt
 	};
 	struct deb822 *r = deb822_open(fd, packed_as);
 	int rc;
+	/* Its date counts also where nothing in it does. */
+	origin_of(a, archive, a->native);
+	a->has_security = a->has_security || is_for_security(archive);
+	a->has_vendor = a->has_vendor || strcmp(archive->origin, "Debian") == 0 ||
+		strcmp(archive->origin, "Ubuntu") == 0;
 	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
 		bool is_whole = l.name[0] && l.arch[0] && l.version[0];
 		struct package *p = is_whole ? find_package(a, l.name, l.arch) : NULL;
@@ -313,6 +346,12 @@ int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt
 static bool is_pending(const struct package *p)
 {
 	return fw_debversion_compare(p->best, p->version) > 0;
+}
+
+/* A fix for security that preferences keep away. */
+static bool is_withheld(const struct package *p)
+{
+	return p->barred && fw_debversion_compare(p->best, p->barred) < 0;
 }
 
 /* What is for security is for all at once. */
@@ -348,9 +387,10 @@ static void summarise_package(const struct apt *a, const struct package *p, stru
 		out->origins[p->is_from - 1].installed++;
 	if (!p->listed)
 		out->obsolete++;
+	out->pending[APT_SECURITY] += is_withheld(p);
 	if (!is_pending(p))
 		return;
-	out->pending[class_of(a, p)]++;
+	out->pending[class_of(a, p)] += !is_withheld(p);
 	out->held += p->held;
 	if (p->held || waits_its_turn(p))
 		return;
@@ -358,9 +398,16 @@ static void summarise_package(const struct apt *a, const struct package *p, stru
 	out->origins[p->from - 1].pending++;
 }
 
+/* Where the base system is Debian's or Ubuntu's own, or from no list at all. */
+static bool lacks_security(const struct apt *a)
+{
+	const struct package *base = find_package(a, "dpkg", a->native);
+	return !a->has_security && (a->has_vendor || !base || !base->listed);
+}
+
 void apt_summarise(const struct apt *a, struct apt_summary *out)
 {
-	*out = (struct apt_summary){.n_origins = a->n_origins};
+	*out = (struct apt_summary){.n_origins = a->n_origins, .lacks_security = lacks_security(a)};
 	memcpy(out->origins, a->origins, sizeof out->origins);
 	for (uint32_t i = 0; i < a->n_packages; i++)
 		summarise_package(a, &a->packages[i], out);
@@ -384,18 +431,19 @@ void apt_fixes(const struct apt *a, void (*each)(const struct apt_fix *fix, void
 {
 	for (uint32_t i = 0; i < a->n_packages; i++) {
 		const struct package *p = &a->packages[i];
-		if (!is_pending(p))
+		bool withheld = is_withheld(p);
+		if (!is_pending(p) && !withheld)
 			continue;
 		const struct apt_fix fix = {
 			.name = p->name,
 			.arch = p->arch,
 			.source = p->source ? p->source : p->name,
 			.installed = p->version,
-			.candidate = p->best,
-			.origin = &a->origins[p->from - 1],
-			.class = class_of(a, p),
-			.held = p->held,
-			.phased = waits_its_turn(p),
+			.candidate = withheld ? p->barred : p->best,
+			.origin = &a->origins[(withheld ? p->barred_from : p->from) - 1],
+			.class = withheld ? APT_SECURITY : class_of(a, p),
+			.held = p->held || withheld,
+			.phased = !withheld && waits_its_turn(p),
 		};
 		each(&fix, arg);
 	}

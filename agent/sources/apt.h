@@ -22,10 +22,11 @@
 #define APT_PACKAGES_LIMIT 65536
 #define APT_ORIGINS_LIMIT 64
 #define APT_TEXT 128
+#define APT_ORIGIN_TEXT (3 * APT_TEXT)
 
 /* One archive for one architecture, as far as it counts. */
 struct apt_origin {
-	char text[3 * APT_TEXT]; /* "Debian:bookworm-security/stable-security" */
+	char text[APT_ORIGIN_TEXT]; /* "Debian:bookworm-security/stable-security" */
 	char arch[32];
 	int64_t date_s;     /* of its Release file; 0: it has none */
 	bool security;      /* it is an archive for security */
@@ -44,6 +45,7 @@ struct apt_summary {
 	uint32_t security_upgrades;    /* without what is held */
 	uint32_t held;                 /* upgrades that are held back */
 	uint32_t obsolete;             /* installed, and in no list */
+	bool lacks_security;           /* no list is of an archive for security */
 	uint32_t n_origins;
 	struct apt_origin origins[APT_ORIGINS_LIMIT];
 };
@@ -60,7 +62,7 @@ struct apt_fix {
 	const char *name, *arch, *source, *installed, *candidate;
 	const struct apt_origin *origin;
 	enum apt_class class;
-	bool held;
+	bool held;   /* by dpkg, or preferences for this package keep a fix for security away */
 	bool phased; /* it waits for this machine's turn */
 };
 
@@ -70,8 +72,11 @@ struct apt *apt_new(void);
 void apt_free(struct apt *a);
 /* Whose turn it is in a phased update; before any list is read. */
 void apt_set_machine_id(struct apt *a, const char *id);
+/* 1: it is not whole; what could be read counts. */
 int apt_read_status(struct apt *a, int fd, struct fw_err *err);
 int apt_read_release(int fd, struct apt_archive *out);
+/* "Debian:bookworm-security/stable-security" */
+void apt_name_archive(const struct apt_archive *archive, char out[APT_ORIGIN_TEXT]);
 void apt_read_preferences(struct apt *a, int fd);
 /* `packed_as`: its name, which tells how it is packed (unpack.h). */
 int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt_archive *archive,

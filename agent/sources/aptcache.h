@@ -13,7 +13,7 @@
 
 struct apt_outcome {
 	struct apt_summary summary;
-	uint32_t n_unreadable; /* lists */
+	uint32_t n_unreadable; /* files */
 	bool newer_kernel;     /* than the running one is installed */
 	int64_t kernel_s;      /* since when; 0: there is none, or nothing tells */
 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aptfixes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/mem.h>
 #include <fenwatch/versions.h>
 
 #include "aptrestarts.h"
+#include "parse.h"
 #include "patches.h"
 
 struct giving {
@@ -23,8 +25,7 @@ static int64_t date_before(const struct giving *g, const struct apt_origin *orig
 {
 	const struct apt_summary *before = g->from->before;
 	for (uint32_t i = 0; before && i < before->n_origins; i++)
-		if (strcmp(before->origins[i].text, origin->text) == 0 &&
-			strcmp(before->origins[i].arch, origin->arch) == 0)
+		if (strcmp(before->origins[i].text, origin->text) == 0 && before->origins[i].date_s)
 			return before->origins[i].date_s;
 	return 0;
 }
@@ -56,8 +57,11 @@ static void on_fix(const struct apt_fix *fix, void *arg)
 
 /* ---- what is installed, and not at work ---- */
 
+/* A flag that names nothing may be meant for anything. */
 static bool asks_for_reboot(const struct giving *g, const char *name)
 {
+	if (!g->reboot_packages)
+		return true;
 	size_t length = strlen(name);
 	for (const char *at = g->reboot_packages; at && *at;) {
 		size_t line = strcspn(at, "\n");
@@ -88,6 +92,35 @@ static void carry_on(const struct patch_before *before, void *arg)
 	}
 }
 
+/* Updated before anybody saw it pending. dpkg writes its list of files when it installs. */
+static void add_named(struct giving *g, struct machine *m, const char *name)
+{
+	char path[512];
+	struct machine_file file;
+	const char *arch = apt_native(g->apt), *version = apt_installed(g->apt, name, arch);
+	if (!version || is_kernel(name))
+		return;
+	snprintf(path, sizeof path, "var/lib/dpkg/info/%s.list", name);
+	int rc = machine_stat(m, path, &file);
+	if (rc < 0) {
+		snprintf(path, sizeof path, "var/lib/dpkg/info/%s:%s.list", name, arch);
+		rc = machine_stat(m, path, &file);
+	}
+	patches_add_unfinished(g->out, name, arch, version, rc == 0 ? file.mtime_ms / 1000 : 0);
+}
+
+static void add_all_named(struct giving *g, struct machine *m)
+{
+	char name[APT_TEXT];
+	if (!g->from->reboot_flag || !g->reboot_packages)
+		return;
+	struct fw_cursor c = {g->reboot_packages, g->reboot_packages + strlen(g->reboot_packages)};
+	struct fw_cursor line;
+	while (fw_cut_line(&c, &line))
+		if (cut_name(&line, '\n', name, sizeof name))
+			add_named(g, m, name);
+}
+
 /* dpkg names the files of most packages without an architecture. */
 static void on_restart(const struct aptrestart *restart, void *arg)
 {
@@ -113,8 +146,11 @@ void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes
 	if (from->kernel && !g.has_kernel)
 		patches_add_unfinished(g.out, from->kernel->package, from->kernel->arch,
 			from->kernel->version, from->kernel_s);
+	add_all_named(&g, m);
 	aptrestarts_each(m, from->replaced, on_restart, &g);
 	patches_add_proof(g.out, "apt", from->why, from->fetched_s, 0);
+	if (from->oldest)
+		patches_add_proof(g.out, from->oldest, "old", from->fetched_s, 0);
 	patches_end(g.out, m);
 	fw_free(g.reboot_packages);
 }

@@ -1,7 +1,8 @@
 /* The inventory of kind "patches" (patches.h), from what apt has.
  *
- * What waits for a reboot is the kernel that is installed beside the running one, and on
- * Ubuntu what /run/reboot-required.pkgs names. Others of Debian's packages do not say
+ * What waits for a reboot is the kernel that is installed beside the running one, and what
+ * /run/reboot-required.pkgs names; where the flag is there without that file, every fix that
+ * was installed under our eyes. Others of Debian's packages do not say
  * so: they are done when they are installed and no process runs a file of theirs that
  * was replaced.
  */
@@ -17,6 +18,7 @@ struct aptfixes {
 	bool reboot_flag;                 /* /run/reboot-required is there */
 	const char *why;                  /* the lists prove nothing; NULL: they do */
 	int64_t fetched_s;
+	const char *oldest; /* "apt/ORIGIN" of the archive that makes them old; NULL: none */
 	const struct apt_kernel *kernel;        /* waits for a reboot; NULL: none */
 	int64_t kernel_s;                       /* since when; 0: nothing tells */
 	const struct facts_libraries *replaced; /* files that are still run */

@@ -13,6 +13,17 @@ struct aptpin {
 	int16_t priority;
 };
 
+static bool read_priority(const char *text, int16_t *priority)
+{
+	struct fw_cursor c = {text, text + strlen(text)};
+	int64_t number = INT16_MIN;
+	if (strcmp(text, "never") != 0 &&
+		(!fw_cut_i64(&c, &number) || number < INT16_MIN || number > INT16_MAX))
+		return false;
+	*priority = (int16_t)number;
+	return true;
+}
+
 void aptpins_read(struct aptpins *pins, int fd)
 {
 	struct aptpin pin;
@@ -24,12 +35,8 @@ void aptpins_read(struct aptpins *pins, int fd)
 	};
 	struct deb822 *r = deb822_open(fd, "");
 	while (pins->n < APTPINS_LIMIT && deb822_next(r, fields, 3) > 0) {
-		struct fw_cursor c = {priority, priority + strlen(priority)};
-		int64_t number;
-		if (!pin.packages[0] || !pin.pin[0] || !fw_cut_i64(&c, &number) ||
-			number < INT16_MIN || number > INT16_MAX)
+		if (!pin.packages[0] || !pin.pin[0] || !read_priority(priority, &pin.priority))
 			continue;
-		pin.priority = (int16_t)number;
 		pins->pins = fw_realloc(pins->pins, (pins->n + 1) * sizeof *pins->pins);
 		pins->pins[pins->n++] = pin;
 	}

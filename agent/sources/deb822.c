@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deb822.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include <fenwatch/mem.h>
@@ -11,7 +10,7 @@
 struct deb822 {
 	struct fw_unpack *from;
 	size_t begin, end; /* what is unread in `bytes` */
-	bool ended;
+	bool ended, cut;
 	char bytes[DEB822_BUFFER];
 };
 
@@ -101,6 +100,11 @@ static void keep_if_wanted(
 	}
 }
 
+bool deb822_is_cut(const struct deb822 *r)
+{
+	return r->cut;
+}
+
 int deb822_next(struct deb822 *r, const struct deb822_field *fields, size_t n)
 {
 	bool any = false;
@@ -113,6 +117,7 @@ int deb822_next(struct deb822 *r, const struct deb822_field *fields, size_t n)
 		if (rc < 0)
 			return rc;
 		if (rc == 0 || length == 0) {
+			r->cut = rc == 0 && any;
 			if (any || rc == 0)
 				return any;
 			continue;

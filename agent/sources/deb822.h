@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define DEB822_BUFFER 16384
@@ -23,3 +24,5 @@ struct deb822 *deb822_open(int fd, const char *name);
 void deb822_close(struct deb822 *r);
 /* The next paragraph: fills the fields, "" for those it lacks. 1, 0 at the end, or a negative errno. */
 int deb822_next(struct deb822 *r, const struct deb822_field *fields, size_t n);
+/* The last paragraph has no empty line behind it: dpkg writes one behind each. */
+bool deb822_is_cut(const struct deb822 *r);

@@ -59,16 +59,19 @@ static const struct metric metrics[] = {
 
 #define LISTS "var/lib/apt/lists"
 #define OLD_MS ((int64_t)3 * 24 * 3600 * 1000)
+#define AHEAD_MS ((int64_t)24 * 3600 * 1000)
 #define FILES_LIMIT 1024
 
 /* What the files say, and what it was read from. */
 struct packages {
 	struct fw_arena text;
 	const char *lists[FILES_LIMIT], *releases[FILES_LIMIT];
+	int64_t answered_ms[FILES_LIMIT]; /* the archive of a Release file; 0: nothing tells */
 	uint32_t n_lists, n_releases;
 	uint64_t fingerprint;
 	int64_t fetched_ms;
-	bool old; /* fetched too long ago */
+	bool status_whole;
+	bool old; /* fetched too long ago, or at a time that has not been yet */
 	struct apt_outcome outcome;
 	struct fw_buf
 		restarts; /* files that were replaced and are still run; as restarts.h has it */
@@ -100,6 +103,30 @@ static bool ends_in(const char *text, const char *end)
 	return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+static bool is_old(int64_t at_ms, int64_t now_ms)
+{
+	return now_ms - at_ms > OLD_MS || at_ms - now_ms > AHEAD_MS;
+}
+
+/* apt sets the rights of a signed Release file anew whenever the archive has answered, also
+ * that there is nothing new. Its other times are the server's, and looking in vain touches
+ * folders too. */
+static int64_t find_answer_ms(struct machine *m, const char *release)
+{
+	struct machine_file file, signature;
+	char path[512];
+	snprintf(path, sizeof path, LISTS "/%s.gpg", release);
+	bool is_signed = ends_in(release, "_InRelease") || machine_stat(m, path, &signature) == 0;
+	snprintf(path, sizeof path, LISTS "/%s", release);
+	return is_signed && machine_stat(m, path, &file) == 0 ? file.touched_ms : 0;
+}
+
+static void add_release(struct packages *p, struct machine *m, const char *name)
+{
+	p->answered_ms[p->n_releases] = find_answer_ms(m, name);
+	p->releases[p->n_releases++] = fw_arena_strdup(&p->text, name);
+}
+
 static int on_list(struct machine *m, const char *name, void *arg)
 {
 	struct packages *p = arg;
@@ -115,7 +142,7 @@ static int on_list(struct machine *m, const char *name, void *arg)
 	if (is_list)
 		p->lists[p->n_lists++] = fw_arena_strdup(&p->text, name);
 	else
-		p->releases[p->n_releases++] = fw_arena_strdup(&p->text, name);
+		add_release(p, m, name);
 	return 0;
 }
 
@@ -127,18 +154,20 @@ static int on_preferences(struct machine *m, const char *name, void *arg)
 	return 0;
 }
 
-/* The lists themselves bear the server's times. What apt touches when it has
- * fetched tells when that was. */
-static int64_t find_fetch_ms(struct machine *m)
+/* The archive that has not answered for the longest time tells how old all of it is. Where
+ * none tells, what apt touches when it has fetched something. */
+static int64_t find_fetch_ms(const struct packages *p, struct machine *m)
 {
-	static const char *const touched[] = {"var/lib/apt/periodic/update-success-stamp",
-		"var/lib/apt/periodic/update-stamp", LISTS, LISTS "/partial"};
-	int64_t latest_ms = 0;
+	static const char *const touched[] = {"var/lib/apt/periodic/update-success-stamp", LISTS};
+	int64_t oldest_ms = 0, latest_ms = 0;
 	struct machine_file file;
-	for (size_t i = 0; i < COUNT(touched); i++)
+	for (uint32_t i = 0; i < p->n_releases; i++)
+		if (p->answered_ms[i] && (!oldest_ms || p->answered_ms[i] < oldest_ms))
+			oldest_ms = p->answered_ms[i];
+	for (size_t i = 0; i < COUNT(touched) && !oldest_ms; i++)
 		if (machine_stat(m, touched[i], &file) == 0 && file.mtime_ms > latest_ms)
 			latest_ms = file.mtime_ms;
-	return latest_ms;
+	return oldest_ms ? oldest_ms : latest_ms;
 }
 
 static int look_at_files(struct packages *p, struct machine *m, struct fw_err *err)
@@ -151,6 +180,7 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	if (machine_stat(m, "var/lib/dpkg/status", &status) < 0 || status.size == 0)
 		return fw_fail(err, -ENODATA, "this machine has no /var/lib/dpkg/status");
 	mix_file(p, m, "var/lib/dpkg/status");
+	mix_file(p, m, "run/reboot-required");
 	mix_file(p, m, "run/reboot-required.pkgs");
 	mix_file(p, m, "etc/apt/preferences");
 	machine_list(m, "etc/apt/preferences.d", on_preferences, p);
@@ -160,12 +190,24 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	restarts_load(m, &p->restarts, &p->replaced);
 	mix(p, p->restarts.data, p->restarts.length);
 	int rc = machine_list(m, LISTS, on_list, p);
-	p->fetched_ms = find_fetch_ms(m);
-	p->old = m->now_ms - p->fetched_ms > OLD_MS;
+	p->fetched_ms = find_fetch_ms(p, m);
+	p->old = is_old(p->fetched_ms, m->now_ms);
 	/* Lists that are the same were still fetched: the table tells when. */
 	mix(p, &p->fetched_ms, sizeof p->fetched_ms);
 	mix(p, &p->old, sizeof p->old);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
+}
+
+static void read_archive(struct machine *m, const char *release, struct apt_archive *out)
+{
+	char path[512];
+	snprintf(path, sizeof path, LISTS "/%s", release);
+	*out = (struct apt_archive){.origin = ""};
+	int fd = fw_openat(m->root, path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	apt_read_release(fd, out);
+	fw_close(fd);
 }
 
 /* The Release file whose name, without its ending, the list's begins with. */
@@ -182,29 +224,40 @@ static void find_archive(
 			longest = base;
 		}
 	}
-	char path[512];
-	snprintf(path, sizeof path, LISTS "/%s", best ? best : "");
 	*out = (struct apt_archive){.origin = ""};
-	int fd = best ? fw_openat(m->root, path, O_RDONLY, 0) : -1;
-	if (fd < 0)
-		return;
-	apt_read_release(fd, out);
-	fw_close(fd);
+	if (best)
+		read_archive(m, best, out);
 }
 
-static int read_status(struct apt *apt, struct machine *m, struct fw_err *err)
+/* "apt/NAME" of the archive that has not answered for the longest time, where it is too long. */
+static void name_oldest(const struct packages *p, struct machine *m, struct fw_buf *out)
 {
-	int fd = fw_openat(m->root, "var/lib/dpkg/status", O_RDONLY, 0);
+	struct apt_archive archive;
+	char name[APT_ORIGIN_TEXT];
+	for (uint32_t i = 0; i < p->n_releases && p->old; i++) {
+		if (p->answered_ms[i] != p->fetched_ms || out->length)
+			continue;
+		read_archive(m, p->releases[i], &archive);
+		apt_name_archive(&archive, name);
+		fw_buf_printf(out, "apt/%s", name);
+	}
+}
+
+static int read_status(struct packages *p, struct apt *apt, struct machine *m, struct fw_err *err)
+{
+	int fd = fw_openat(m->root, "var/lib/dpkg/status", O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return fw_fail_sys(err, fd, "/var/lib/dpkg/status");
 	int rc = apt_read_status(apt, fd, err);
 	fw_close(fd);
-	return rc;
+	p->status_whole = rc == 0;
+	p->outcome.n_unreadable += rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 static void read_preferences_file(struct apt *apt, struct machine *m, const char *path)
 {
-	int fd = fw_openat(m->root, path, O_RDONLY, 0);
+	int fd = fw_openat(m->root, path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return;
 	apt_read_preferences(apt, fd);
@@ -227,7 +280,7 @@ static void read_list(struct packages *p, struct apt *apt, struct machine *m, co
 	char path[512];
 	find_archive(p, m, name, &archive);
 	snprintf(path, sizeof path, LISTS "/%s", name);
-	int fd = fw_openat(m->root, path, O_RDONLY, 0);
+	int fd = fw_openat(m->root, path, O_RDONLY | O_NONBLOCK, 0);
 	int rc = fd < 0 ? fd : apt_read_list(apt, fd, name, &archive, NULL);
 	p->outcome.n_unreadable += rc < 0;
 	if (fd >= 0)
@@ -241,6 +294,8 @@ static const char *why_unproven(const struct packages *p)
 		return "none";
 	if (p->outcome.n_unreadable)
 		return "unreadable";
+	if (p->outcome.summary.lacks_security)
+		return "security";
 	return p->old ? "old" : NULL;
 }
 
@@ -273,7 +328,9 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 {
 	struct apt_kernel kernel;
 	struct machine_file file;
+	struct fw_buf oldest = {0};
 	bool newer = find_kernel(p, apt, m, &kernel);
+	name_oldest(p, m, &oldest);
 	const struct aptfixes from = {
 		.before = p->has_before ? &p->before.summary : NULL,
 		.made_from = p->fingerprint,
@@ -282,19 +339,23 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 		.kernel_s = p->outcome.kernel_s,
 		.why = why_unproven(p),
 		.fetched_s = p->fetched_ms / 1000,
+		.oldest = oldest.length ? (const char *)oldest.data : NULL,
 		.replaced = &p->replaced,
 	};
-	struct document *inventory = document_begin(m, "packages");
-	document_made_from(inventory, p->fingerprint);
-	apt_inventory(apt, inventory);
+	if (p->status_whole) {
+		struct document *inventory = document_begin(m, "packages");
+		document_made_from(inventory, p->fingerprint);
+		apt_inventory(apt, inventory);
+	}
 	aptfixes_give(apt, m, &from);
+	fw_buf_done(&oldest);
 }
 
 static int work_out(struct packages *p, struct machine *m, struct fw_err *err)
 {
 	const char *id;
 	struct apt *apt = apt_new();
-	int rc = read_status(apt, m, err);
+	int rc = read_status(p, apt, m, err);
 	if (rc == 0) {
 		if (machine_read_line(m, "etc/machine-id", &id) == 0)
 			apt_set_machine_id(apt, id);

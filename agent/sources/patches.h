@@ -31,9 +31,11 @@
  *
  * And what tells how far this can be believed:
  *
- *   source/NAME            apt or rpm: state ok or unproven, why: old, unreadable, none
- *                          or modules; fetched, in Unix seconds
- *   source/NAME/ORIGIN     the same of one repository (rpm), with the date of its index
+ *   source/NAME            apt or rpm: state ok or unproven, why: old, unreadable, none,
+ *                          security (no list of an archive for it) or modules; fetched, in
+ *                          Unix seconds
+ *   source/NAME/ORIGIN     the same of one repository, with the date of its index (rpm: of
+ *                          each; apt: of the one that makes its lists old)
  *   os                     id and version of the operating system
  *
  * `listed` is kept from the table of the read before, and for what is new since then

@@ -298,7 +298,7 @@ struct opened {
 
 static int open_file(struct machine *m, const char *path, struct opened *out)
 {
-	out->fd = fw_openat(m->root, path, O_RDONLY, 0);
+	out->fd = fw_openat(m->root, path, O_RDONLY | O_NONBLOCK, 0);
 	if (out->fd < 0)
 		return out->fd;
 	out->unpack = fw_unpack_new(out->fd, path);

@@ -283,7 +283,7 @@ static int read_index(struct index *index, struct machine *m)
 	static const struct xml_reader reader = {on_index_start, on_index_end};
 	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/repomd.xml", index->repo->cache);
-	int fd = fw_openat(m->root, path, O_RDONLY, 0);
+	int fd = fw_openat(m->root, path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return fd;
 	struct fw_unpack *u = fw_unpack_new(fd, path);

@@ -45,7 +45,7 @@ static const char status[] =
 	"Version: 1.0-1\n"
 	"Description: first\n Version: 9.9\n\n"
 	"Package: kept\nStatus: hold ok installed\nArchitecture: all\nVersion: 2.0\n\n"
-	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 3.0\n";
+	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 3.0\n\n";
 
 static struct apt *open_apt(const char *preferences)
 {
@@ -284,6 +284,7 @@ static void test_cache(void **state)
 	struct apt_outcome saved = {.n_unreadable = 1, .newer_kernel = true}, loaded;
 	saved.summary = (struct apt_summary){.pending = {2, 0, 3},
 		.held = 7,
+		.lacks_security = true,
 		.n_origins = 2,
 		.origins = {{"A b:c/d", "amd64", 1795390000, false, 5, 6},
 			{":/", "all", 0, false, 0, 1}}};

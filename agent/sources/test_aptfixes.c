@@ -3,6 +3,7 @@
  * source is read, and what it gives becomes the table of the read before. */
 #include "aptfixes.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -356,6 +357,168 @@ static void test_what_proves_nothing(void **state)
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=unreadable"));
 }
 
+/* Times of a recorded tree; `days` before now. */
+static void put_times(struct place *place, const char *const *paths, const int *days)
+{
+	struct fw_buf text = {0};
+	for (size_t i = 0; paths[i]; i++)
+		fw_buf_printf(&text, "%s %" PRIi64 "\n", paths[i],
+			place->now_ms / 1000 - days[i] * INT64_C(86400));
+	put(place, "recorded/mtimes", (char *)text.data);
+	fw_buf_done(&text);
+}
+
+#define MAIN "var/lib/apt/lists/d_dists_stable_"
+
+/* apt runs every day; one archive's server is gone, and the attempts touch folders. */
+static void test_an_archive_that_does_not_answer(void **state)
+{
+	struct place *place = *state;
+	const char *const paths[] = {"var/lib/apt/lists", "var/lib/apt/lists/partial",
+		"var/lib/apt/periodic/update-stamp", LIST "InRelease", MAIN "InRelease", NULL};
+	install(place, PAIRS("dpkg", "1", "curl", "1"));
+	publish(place, FIRST, PAIRS("curl", "1"));
+	put(place, MAIN "main_binary-amd64_Packages",
+		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
+	put(place, MAIN "InRelease",
+		"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: " FIRST "\n");
+	put_times(place, paths, (const int[]){0, 0, 0, 0, 2});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+	put_times(place, paths, (const int[]){0, 0, 0, 0, 4});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old"));
+	assert_non_null(strstr(
+		place->proof, "+source/apt/Debian:bookworm/stable\tstate=unproven\twhy=old"));
+	put_times(place, paths, (const int[]){0, 0, 0, 4, 0});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old"));
+	/* Without a signature nothing tells when it answered. */
+	const char *const folders[] = {paths[0], paths[1], paths[2], NULL};
+	put_times(place, folders, (const int[]){4, 0, 0});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old"));
+	put_times(place, folders, (const int[]){1, 0, 0});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+}
+
+/* Fetched while the clock was years ahead. */
+static void test_lists_of_times_to_come(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1"));
+	publish(place, FIRST, PAIRS("dpkg", "1"));
+	put_times(place, PAIRS("var/lib/apt/lists"), (const int[]){-1000});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old"));
+	put_times(place, PAIRS("var/lib/apt/lists"), (const int[]){0});
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+}
+
+static void test_no_archive_for_security(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1"));
+	put(place, MAIN "main_binary-amd64_Packages",
+		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
+	put(place, MAIN "InRelease", "Origin: Debian\nSuite: stable\nCodename: bookworm\n");
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
+	/* A mirror that has made one of all archives. */
+	put(place, MAIN "InRelease", "Origin: Council\nSuite: stable\nCodename: bookworm\n");
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+	/* A supplier's list alone, and the base is in none. */
+	put(place, MAIN "main_binary-amd64_Packages",
+		"Package: docker\nArchitecture: amd64\nVersion: 1\n\n");
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
+}
+
+/* What is missing of it may be what is not up to date. */
+static void test_a_status_that_is_not_whole(void **state)
+{
+	static const char whole[] =
+		"Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
+		"Package: old\nStatus: purge ok not-installed\n\n";
+	struct place *place = *state;
+	publish(place, FIRST, PAIRS("dpkg", "1"));
+	put(place, "var/lib/dpkg/status", whole);
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+	const char *const spoilt[] = {"Package: curl\nStatus: install ok inst",
+		"Package: curl\nStatus: install ok installed\nArchitecture: amd64\n\n",
+		"\x01\x02\x03\n\n"};
+	for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+		char *text = fw_format("%s%s", whole, spoilt[i]);
+		put(place, "var/lib/dpkg/status", text);
+		fw_free(text);
+		read_again(place);
+		assert_non_null(
+			strstr(place->proof, "+source/apt\tstate=unproven\twhy=unreadable"));
+	}
+}
+
+/* apt update and apt upgrade in one go: nobody saw them pending. */
+static void test_a_reboot_for_what_nobody_saw(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "libc6", "2.36-2"));
+	publish(place, FIRST, PAIRS("dpkg", "1"));
+	put(place, "run/reboot-required", "");
+	put(place, "run/reboot-required.pkgs", "libc6\nlibc6\nnobody\n");
+	put(place, "var/lib/dpkg/info/libc6:amd64.list", "/.\n");
+	put_times(place, PAIRS("var/lib/dpkg/info/libc6:amd64.list"), (const int[]){5});
+	char *expected =
+		fw_format("+libc6:amd64\tinstalled=2.36-2\tcandidate=2.36-2\t"
+			  "class=unknown\tneeds=reboot\tstate=unfinished\twaits=%" PRIi64 "\n",
+			place->now_ms / 1000 - 5 * INT64_C(86400));
+	expect(place, expected);
+	take_away(place, "run/reboot-required");
+	expect(place, "");
+	fw_free(expected);
+}
+
+/* A flag that does not say for what may be meant for all that was installed since. */
+static void test_a_reboot_for_nobody_knows_what(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "curl", "1"));
+	publish(place, FIRST, PAIRS("curl", "1"));
+	read_again(place);
+	publish(place, SECOND, PAIRS("curl", "2"));
+	read_again(place);
+	put(place, "run/reboot-required", "");
+	install(place, PAIRS("dpkg", "1", "curl", "2"));
+	expect(place,
+		"+curl:amd64\tinstalled=2\tcandidate=2\tsource=curl\t" ORIGIN
+		"needs=reboot\tstate=unfinished\tlisted=1793606400\n");
+	take_away(place, "run/reboot-required");
+	expect(place, "");
+}
+
+/* apt does not offer it; the clock of the fix runs all the same. */
+static void test_a_fix_that_preferences_keep_away(void **state)
+{
+	static const char held[] =
+		"+curl:amd64\tinstalled=1\tcandidate=2\tsource=curl\t" ORIGIN "state=held\n";
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1", "curl", "1"));
+	publish(place, FIRST, PAIRS("curl", "2"));
+	put(place, "etc/apt/preferences", "Package: curl\nPin: version 1*\nPin-Priority: 1001\n");
+	put(place, MAIN "main_binary-amd64_Packages",
+		"Package: curl\nArchitecture: amd64\nVersion: 1\n\n");
+	expect(place, held);
+	put(place, "etc/apt/preferences",
+		"Package: curl\nPin: release a=stable\nPin-Priority: never\n");
+	expect(place, held);
+	/* An archive that is there for single packages only holds nothing back. */
+	put(place, "etc/apt/preferences", "Package: *\nPin: release a=stable\nPin-Priority: -1\n");
+	expect(place, "");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -369,6 +532,13 @@ int main(void)
 		CASE(test_a_library_that_a_service_still_runs),
 		CASE(test_the_first_process_runs_what_was_replaced),
 		CASE(test_what_proves_nothing),
+		CASE(test_an_archive_that_does_not_answer),
+		CASE(test_lists_of_times_to_come),
+		CASE(test_no_archive_for_security),
+		CASE(test_a_status_that_is_not_whole),
+		CASE(test_a_reboot_for_what_nobody_saw),
+		CASE(test_a_reboot_for_nobody_knows_what),
+		CASE(test_a_fix_that_preferences_keep_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
