@@ -49,10 +49,13 @@ static void take_row(struct advisories_match *m, sqlite3_stmt *row)
 		m->issued_s = issued_s;
 		m->advisory = fw_arena_strdup(m->arena, text_at(row, 0));
 	}
-	if (rules_compare_severity(text_at(row, 2), m->severity) > 0)
-		m->severity = fw_arena_strdup(m->arena, text_at(row, 2));
-	if (sqlite3_column_double(row, 3) > m->cvss)
-		m->cvss = sqlite3_column_double(row, 3);
+	const char *severity = text_at(row, 2);
+	double cvss = sqlite3_column_double(row, 3);
+	m->ungraded = m->ungraded || !rules_is_graded(severity, cvss);
+	if (rules_compare_severity(severity, m->severity) > 0)
+		m->severity = fw_arena_strdup(m->arena, severity);
+	if (cvss > m->cvss)
+		m->cvss = cvss;
 }
 
 int advisories_match(struct state *state, struct advisories_match *m, struct fw_err *err)
@@ -62,6 +65,7 @@ int advisories_match(struct state *state, struct advisories_match *m, struct fw_
 	m->issued_s = 0;
 	m->advisory = m->severity = "";
 	m->cvss = 0;
+	m->ungraded = false;
 	for (size_t i = 0; rc == 0 && i < 3 && m->packages[i]; i++) {
 		rc = state_query(state, &row, err,
 			"SELECT a.name, a.issued_s, a.severity, a.cvss, f.version FROM advisory_fix f"

@@ -21,5 +21,6 @@ struct advisories_match {
 	const char *advisory; /* its name */
 	const char *severity; /* the gravest */
 	double cvss;          /* the highest */
+	bool ungraded;        /* one of them has neither */
 };
 int advisories_match(struct state *state, struct advisories_match *match, struct fw_err *err);

@@ -19,6 +19,7 @@
 #define SOURCE_PREFIX "source/"
 #define SOURCE_APT "source/apt"
 #define OS_KEY "os"
+#define AHEAD_S 86400 /* clocks differ; by more than this they prove nothing */
 
 /* A fix, and what its host says of when it came. */
 struct found {
@@ -40,7 +41,7 @@ struct reading {
 	bool is_known; /* there is an item */
 	bool is_apt;
 	unsigned n_sources;
-	const char *why;
+	const char *why, *doubted; /* the first doubt, and the source of it */
 	int64_t fetched_s;
 	const char *os_id, *os_version;
 };
@@ -82,17 +83,30 @@ static enum patch_class class_of(const json_t *fields)
 	return text && strcmp(text, "feature") == 0 ? PATCH_BUGFIX : PATCH_UNKNOWN;
 }
 
+/* The first, but that one of the parts of a source tells more than the whole. */
+static void take_doubt(struct reading *r, const char *source, const char *why)
+{
+	if (r->why &&
+		(strncmp(source, r->doubted, strlen(r->doubted)) != 0 ||
+			source[strlen(r->doubted)] != '/'))
+		return;
+	r->doubted = fw_arena_strdup(r->judge->arena, source);
+	r->why = fw_arena_format(r->judge->arena, "%s: %s", source, why);
+}
+
 static void read_source(struct reading *r, const char *key, const json_t *fields)
 {
 	const char *state = json_string_value(json_object_get(fields, "state"));
+	const char *source = key + strlen(SOURCE_PREFIX), *why = field(r, fields, "why");
 	int64_t fetched_s = seconds(fields, "fetched");
 	r->n_sources++;
 	r->is_apt = r->is_apt || strcmp(key, SOURCE_APT) == 0;
 	if (fetched_s && (r->fetched_s == 0 || fetched_s < r->fetched_s))
 		r->fetched_s = fetched_s;
-	if (!r->why && (!state || strcmp(state, "ok") != 0))
-		r->why = fw_arena_format(r->judge->arena, "%s: %s", key + strlen(SOURCE_PREFIX),
-			*field(r, fields, "why") ? field(r, fields, "why") : "unproven");
+	if (!state || strcmp(state, "ok") != 0)
+		take_doubt(r, source, *why ? why : "unproven");
+	else if (fetched_s - r->judge->now_s > AHEAD_S)
+		take_doubt(r, source, "fetched at a time that has not been yet");
 }
 
 static struct found *add_found(struct reading *r)
@@ -230,11 +244,20 @@ static int match_advisories(const struct reading *r, const struct support_entry 
 	return rc < 0 ? rc : advisories_match(r->judge->state, m, err);
 }
 
-/* What an advisory says is believed where it is the graver. */
+/* The host's own metadata has an advisory that does not say how grave it is. */
+static bool is_ungraded(const struct patch_fix *fix)
+{
+	return *fix->advisory && fix->class != PATCH_BUGFIX &&
+		!rules_is_graded(fix->severity, fix->cvss);
+}
+
+/* What an advisory says is believed where it is the graver. A mild one is no word on
+ * another that says nothing: of such a bundle nobody has said that it can wait. */
 static void take_advisory(struct patch_fix *fix, const struct advisories_match *m)
 {
 	if (m->issued_s == 0)
 		return;
+	bool ungraded = m->ungraded || is_ungraded(fix);
 	fix->class = PATCH_SECURITY;
 	if (!*fix->advisory)
 		fix->advisory = m->advisory;
@@ -242,6 +265,10 @@ static void take_advisory(struct patch_fix *fix, const struct advisories_match *
 		fix->severity = m->severity;
 	if (m->cvss > fix->cvss)
 		fix->cvss = m->cvss;
+	if (ungraded && !rules_is_urgent(fix->severity, fix->cvss)) {
+		fix->severity = "";
+		fix->cvss = 0;
+	}
 }
 
 /* Lists say nothing of a version that was seen before they were made. */
@@ -307,7 +334,7 @@ static void judge_support(
 
 static bool is_stale(int64_t at_s, int64_t now_s)
 {
-	return now_s - at_s > JUDGE_STALE_S;
+	return now_s - at_s > JUDGE_STALE_S || at_s - now_s > AHEAD_S;
 }
 
 /* The first thing that keeps the answer from being proven; NULL: nothing does. */
@@ -324,7 +351,9 @@ static const char *find_doubt(const struct reading *r, const struct patch_host *
 		return "it does not say what its list rests on";
 	if (r->why)
 		return r->why;
-	if (r->fetched_s && is_stale(r->fetched_s, now_s))
+	if (!r->fetched_s)
+		return "it does not say how old its package lists are";
+	if (is_stale(r->fetched_s, now_s))
 		return "its package lists are over 3 days old";
 	return host->os_listed ? NULL : "the support of its system is not known";
 }

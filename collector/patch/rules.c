@@ -80,23 +80,31 @@ int64_t rules_start(const struct rules_evidence *e, enum patch_basis *basis)
 	take_earlier(&start_s, basis, e->vendor_s, PATCH_BY_VENDOR);
 	take_earlier(&start_s, basis, e->advisory_s, PATCH_BY_ADVISORY);
 	take_earlier(&start_s, basis, e->earlier_s, PATCH_BY_EARLIER);
-	/* The vendor's own date is exact; lists and sight only come near it. */
-	if (e->vendor_s > 0)
-		return start_s;
-	take_earlier(&start_s, basis, e->listed_s, PATCH_BY_LIST);
+	/* The vendor's own date is exact; lists only come near it. */
+	if (e->vendor_s <= 0)
+		take_earlier(&start_s, basis, e->listed_s, PATCH_BY_LIST);
+	/* What was seen was out, whatever date the metadata has. */
 	take_earlier(&start_s, basis, e->seen_s, PATCH_BY_SIGHT);
 	return start_s;
 }
 
 /* ---- the policies ---- */
 
+bool rules_is_graded(const char *severity, double cvss)
+{
+	return severity_of(severity) != NOT_SAID || cvss > 0;
+}
+
+bool rules_is_urgent(const char *severity, double cvss)
+{
+	return severity_of(severity) >= HIGH || cvss >= CVSS_HIGH;
+}
+
 /* What is no security fix is asked for only where its gravity says so. */
 static bool is_grave(const struct patch_fix *fix)
 {
-	enum severity severity = severity_of(fix->severity);
-	if (severity >= HIGH || fix->cvss >= CVSS_HIGH)
-		return true;
-	return severity == NOT_SAID && fix->cvss <= 0 && fix->class != PATCH_BUGFIX;
+	return rules_is_urgent(fix->severity, fix->cvss) ||
+		(!rules_is_graded(fix->severity, fix->cvss) && fix->class != PATCH_BUGFIX);
 }
 
 /* The vendor does not offer it to this host yet. */

@@ -14,5 +14,8 @@ bool rules_apply(enum patch_policy policy, const struct patch_fix *fix);
 /* Fills start, basis and due dates. */
 void rules_date(struct patch_fix *fix, const struct rules_evidence *evidence);
 bool rules_is_overdue(const struct patch_fix *fix, enum patch_policy policy, int64_t now_s);
+/* Something says how grave it is; and it is critical, high or of CVSS 7 or more. */
+bool rules_is_graded(const char *severity, double cvss);
+bool rules_is_urgent(const char *severity, double cvss);
 /* -1 where the first is the milder one, 1 where it is graver; what is not known is the mildest. */
 int rules_compare_severity(const char *a, const char *b);

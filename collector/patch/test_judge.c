@@ -343,7 +343,7 @@ static void rpm_versions_in_rpms_order(void **state)
 	put(stage, 1, T,
 		"+kernel:x86_64\tinstalled=5.14.0-7.el9\tcandidate=5.14.0-362.el9\tsource=kernel"
 		"\tstate=pending\tclass=security\n+os\tid=rocky\tversion=9.3\n"
-		"+source/rpm\tstate=ok\n");
+		"+source/rpm\tstate=ok\tfetched=1795380000\n");
 	struct patch_host host = judged(stage, 1, T);
 	assert_string_equal(host.fixes[0].advisory, "RHSA-1");
 	is_standing(&host, PATCH_OVERDUE);
@@ -379,10 +379,66 @@ static void doubt_is_no_compliance(void **state)
 	is_standing(&host, PATCH_UNPROVEN);
 }
 
+/* A host whose clock was years ahead when it fetched, and one that does not say when. */
+static void times_that_prove_nothing(void **state)
+{
+	struct stage *stage = *state;
+	struct patch_host host;
+	put(stage, 1, T, OS "+source/apt\tstate=ok\tfetched=1895390000\n");
+	host = judged(stage, 1, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	put(stage, 2, T, OS "+source/apt\tstate=ok\n");
+	host = judged(stage, 2, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	/* One of its parts is ahead, and the oldest is in order. */
+	put(stage, 3, T,
+		OS "+source/rpm\tstate=ok\tfetched=1795380000\n"
+		   "+source/rpm/epel\tstate=ok\tfetched=1895390000\n");
+	host = judged(stage, 3, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	assert_non_null(strstr(host.why, "rpm/epel: "));
+	/* The collector's own clock was ahead when it last heard of this one. */
+	again(stage, 4, T, "");
+	assert_true(ask(stage, 4, T + 100 * DAY_S, 0, T, &host));
+	is_standing(&host, PATCH_UNPROVEN);
+	assert_true(ask(stage, 4, T + HOUR_S, 0, T, &host)); /* the control */
+	is_standing(&host, PATCH_COMPLIANT);
+}
+
+/* The part that is in doubt is named, not only the whole. */
+static void the_part_in_doubt_is_named(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, 1, T,
+		OS "+source/apt\tstate=unproven\twhy=old\tfetched=1763850000\n"
+		   "+source/apt/Debian:bookworm/stable\tstate=unproven\twhy=old\n");
+	struct patch_host host = judged(stage, 1, T);
+	assert_string_equal(host.why, "apt/Debian:bookworm/stable: old");
+}
+
+/* One of them says low and the other nothing: so nobody said that the fix can wait. */
+static void a_mild_advisory_does_not_hide_one_that_says_nothing(void **state)
+{
+	struct stage *stage = *state;
+	import(stage, "DSA-1-1", T - 20 * DAY_S, "", "openssl", "bookworm", "3.0.12-1");
+	import(stage, "DSA-2-1", T - 19 * DAY_S, "low", "openssl", "bookworm", "3.0.13-1");
+	struct patch_host host = again(stage, 1, T, OPENSSL "\tstate=pending\tclass=security\n");
+	is_standing(&host, PATCH_OVERDUE);
+	/* Nor one of the host's own metadata. */
+	import(stage, "CVE-2", T - 19 * DAY_S, "low", "curl", "bookworm", "7.1-2");
+	host = again(stage, 2, T,
+		CURL "\tstate=pending\tclass=security\tadvisory=RHSA-1\treleased=1793000000\n");
+	is_standing(&host, PATCH_OVERDUE);
+	host = again(stage, 3, T, CURL "\tstate=pending\tclass=security\n"); /* the control */
+	is_standing(&host, PATCH_COMPLIANT);
+	assert_string_equal(host.fixes[0].severity, "low");
+}
+
 static void systems_past_their_support(void **state)
 {
 	struct stage *stage = *state;
-	static const char old[] = "+os\tid=ubuntu\tversion=18.04\n+source/apt\tstate=ok\n";
+	static const char old[] = "+os\tid=ubuntu\tversion=18.04\n"
+				  "+source/apt\tstate=ok\tfetched=1795380000\n";
 	const char *paid[] = {"db*", "web0?"};
 	const struct patch_options options = {.paid_support = {paid, 2}};
 	put(stage, 1, T, old);
@@ -527,6 +583,9 @@ int main(void)
 		STORY(a_feature_is_no_security_fix),
 		STORY(rpm_versions_in_rpms_order),
 		STORY(doubt_is_no_compliance),
+		STORY(times_that_prove_nothing),
+		STORY(the_part_in_doubt_is_named),
+		STORY(a_mild_advisory_does_not_hide_one_that_says_nothing),
 		STORY(systems_past_their_support),
 		STORY(any_date_in_the_past),
 		STORY(the_fleet_does_not_make_a_host_dearer),

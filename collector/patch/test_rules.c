@@ -80,6 +80,8 @@ static void where_the_clock_starts(void **state)
 	/* A list that is said to lack what was seen before it was made proves nothing. */
 	check_start((struct rules_evidence){0, 0, T + 5, 0, T}, T, PATCH_BY_SIGHT);
 	check_start((struct rules_evidence){0, 0, 0, 0, T}, T, PATCH_BY_SIGHT);
+	/* Nor does a date in the metadata that was not yet when it was seen. */
+	check_start((struct rules_evidence){T + 900 * DAY_S, 0, 0, 0, T}, T, PATCH_BY_SIGHT);
 }
 
 static void to_the_second(void **state)
