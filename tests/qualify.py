@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The long forms of what ./dev test does in short, and a dated report of them.
 
-usage: qualify.py SANITIZE-BUILD RACE-BUILD [NAME...]
+usage: qualify.py SANITIZE-BUILD RACE-BUILD RELEASE-BUILD [NAME...]
 
 Each row is one program with its own number of rounds (FENWATCH_KILLS and
 FENWATCH_CUTS change it); NAME chooses rows. The report goes to docs/qualify/DATE.md and is meant to be committed.
@@ -23,6 +23,11 @@ ROWS = [
      ["tests/system/powercut.py", "SANITIZE"], {"FENWATCH_CUTS": "1000"}),
     ("wire", "hostile bytes on the agents' port", ["tests/system/wirefaults.py", "SANITIZE"], {}),
     ("trust", "certificates, tokens, revocation, clones, proxies", ["tests/system/trust.py", "SANITIZE"], {}),
+    ("storm", "ten storms of 19,500 agents, and 5,000 clients without a pause",
+     ["tests/system/storm.py", "RELEASE"],
+     {"FENWATCH_FLEET": "19500", "FENWATCH_STORMS": "10", "FENWATCH_HOSTILE": "5000"}),
+    ("slow", "5,000 silent and slow connections, ten minutes of each kind",
+     ["tests/system/slow.py", "RELEASE"], {"FENWATCH_SLOW": "5000", "FENWATCH_SLOW_SECONDS": "600"}),
     ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
     ("races", "threads of the collector under load, by ThreadSanitizer",
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
@@ -42,7 +47,7 @@ ROWS = [
 
 
 def run(script, builds, env):
-    argv = [re.sub("^(SANITIZE|RACE)", lambda build: builds[build.group()], word) for word in script]
+    argv = [re.sub("^(SANITIZE|RACE|RELEASE)", lambda build: builds[build.group()], word) for word in script]
     if argv[0].endswith(".py"):
         argv.insert(0, sys.executable)
     start = time.time()
@@ -58,8 +63,8 @@ def write_report(path, lines):
 
 
 def main():
-    builds = {"SANITIZE": sys.argv[1], "RACE": sys.argv[2]}
-    wanted = sys.argv[3:]
+    builds = {"SANITIZE": sys.argv[1], "RACE": sys.argv[2], "RELEASE": sys.argv[3]}
+    wanted = sys.argv[4:]
     unknown = [w for w in wanted if w not in [r[0] for r in ROWS]]
     if unknown:
         print(f"qualify: no such row: {' '.join(unknown)}; there are {' '.join(r[0] for r in ROWS)}")
