@@ -9,7 +9,7 @@
  *               first difference          DELTA2
  *               divisor                   DIVIDED
  *               offset                    BASED
- *               code u8, shift u8, bits
+ *               numbers, as codes.h has them
  *             a bit for each sweep        HOLES
  */
 #include "columns.h"
@@ -91,32 +91,30 @@ static bool take_head(struct place *p, uint32_t n_sweeps, struct head *head)
 
 struct parts {
 	uint64_t divisor, base;
-	const uint64_t *numbers;
 };
 
-static inline uint64_t residual(const struct parts *parts, uint32_t i)
+static inline uint64_t residual(const struct parts *parts, int64_t number)
 {
-	return ((uint64_t)fw_unzigzag(parts->numbers[i]) + parts->base) * parts->divisor;
+	return ((uint64_t)fw_unzigzag((uint64_t)number) + parts->base) * parts->divisor;
 }
 
-/* From residuals to cells, of which the first one (DELTA2: two) are there. */
-static void sum_up(uint8_t shape, const struct parts *parts, int64_t *cells, uint32_t n)
+/* From numbers to cells, in their place; before them stands the first cell (DELTA2: two). */
+static void sum_up(uint8_t shape, const struct parts *parts, int64_t *at, uint32_t n)
 {
-	uint64_t cell = (uint64_t)cells[0], step;
+	uint64_t cell = (uint64_t)at[-1], step;
 	switch (shape) {
 	case PLAIN:
 		for (uint32_t i = 0; i < n; i++)
-			cells[1 + i] = (int64_t)(cell + residual(parts, i));
+			at[i] = (int64_t)(cell + residual(parts, at[i]));
 		break;
 	case DELTA:
 		for (uint32_t i = 0; i < n; i++)
-			cells[1 + i] = (int64_t)(cell += residual(parts, i));
+			at[i] = (int64_t)(cell += residual(parts, at[i]));
 		break;
 	default:
-		step = (uint64_t)cells[1] - cell;
-		cell = (uint64_t)cells[1];
+		step = cell - (uint64_t)at[-2];
 		for (uint32_t i = 0; i < n; i++)
-			cells[2 + i] = (int64_t)(cell += step += residual(parts, i));
+			at[i] = (int64_t)(cell += step += residual(parts, at[i]));
 	}
 }
 
@@ -124,61 +122,52 @@ static bool read_coded(
 	const struct head *head, const uint8_t *end, uint32_t n_sweeps, int64_t *cells)
 {
 	struct place p = head->coded;
-	uint64_t numbers[FW_SWEEPS_LIMIT];
-	struct parts parts = {1, 0, numbers};
+	struct parts parts = {1, 0};
 	int64_t base = 0, second = 0;
-	struct code code = {0};
 	uint8_t shape = head->kind & SHAPE;
 	uint32_t given = shape == DELTA2 ? 2 : 1;
 	if (n_sweeps <= given || (shape == DELTA2 && !take_signed(&p, &second)) ||
 		((head->kind & DIVIDED) && !take_unsigned(&p, &parts.divisor)) ||
-		((head->kind & BASED) && !take_signed(&p, &base)) || !take_byte(&p, &code.table) ||
-		!take_byte(&p, &code.shift))
+		((head->kind & BASED) && !take_signed(&p, &base)))
 		return false;
-	uint32_t n = n_sweeps - given;
-	if (codes_get(p.at, (size_t)(p.end - p.at), end, code, numbers, n) < 0)
-		return false;
-	cells[0] = head->first;
-	if (shape == DELTA2)
-		cells[1] = cells_plus(head->first, second);
 	parts.base = (uint64_t)base;
-	sum_up(shape, &parts, cells, n);
+	cells[0] = head->first;
+	cells[given - 1] = cells_plus(head->first, second);
+	if (codes_get(p.at, (size_t)(p.end - p.at), end, (uint64_t *)cells + given,
+		    n_sweeps - given) < 0)
+		return false;
+	sum_up(shape, &parts, cells + given, n_sweeps - given);
 	return true;
 }
 
-/* The first cell in all of them: copies of copies, as the loop is what constant columns cost. */
-static void repeat_first(int64_t *cells, uint32_t n_sweeps)
+/* What two columns of three cost. */
+static void read_constant(const struct head *head, uint32_t n_sweeps, int64_t *cells)
 {
-	for (uint32_t done = 1, more; done < n_sweeps; done += more) {
-		more = done < n_sweeps - done ? done : n_sweeps - done;
-		memcpy(cells + done, cells, more * sizeof *cells);
-	}
+	int64_t first = head->first;
+	if (head->kind & DECIMAL)
+		first = bits_of(decimal_double(first, head->decimals));
+	for (uint32_t i = 0; i < n_sweeps; i++)
+		cells[i] = first;
 }
 
 static void read_line(const struct head *head, uint32_t n_sweeps, int64_t *cells)
 {
-	cells[0] = head->first;
-	if (head->step == 0) {
-		repeat_first(cells, n_sweeps);
-		return;
-	}
-	for (uint32_t i = 1; i < n_sweeps; i++)
-		cells[i] = cells_plus(cells[i - 1], head->step);
+	uint64_t cell = (uint64_t)head->first;
+	for (uint32_t i = 0; i < n_sweeps; i++, cell += (uint64_t)head->step)
+		cells[i] = (int64_t)cell;
 }
 
-/* decimal_double() of each, with what is alike for all of them done once. */
-static void make_doubles(const struct head *head, uint32_t n_sweeps, int64_t *cells)
+static void make_doubles(uint8_t decimals, uint32_t n, int64_t *cells)
 {
-	double power = decimal_power(head->decimals);
-	if ((head->kind & SHAPE) <= CONSTANT) {
-		cells[0] = bits_of(decimal_double(head->first, head->decimals));
-		repeat_first(cells, n_sweeps);
-	} else if (head->decimals & TIMES_A_PART)
-		for (uint32_t i = 0; i < n_sweeps; i++)
-			cells[i] = bits_of((double)cells[i] * power);
+	if (decimals == 0)
+		for (uint32_t i = 0; i < n; i++)
+			cells[i] = bits_of(decimal_double(cells[i], 0));
+	else if (decimals & TIMES_A_PART)
+		for (uint32_t i = 0; i < n; i++)
+			cells[i] = bits_of(decimal_double(cells[i], decimals | TIMES_A_PART));
 	else
-		for (uint32_t i = 0; i < n_sweeps; i++)
-			cells[i] = bits_of((double)cells[i] / power);
+		for (uint32_t i = 0; i < n; i++)
+			cells[i] = bits_of(decimal_double(cells[i], decimals & DECIMALS_LIMIT));
 }
 
 static void make_holes(const struct head *head, uint32_t n_sweeps, int64_t *cells)
@@ -191,12 +180,15 @@ static void make_holes(const struct head *head, uint32_t n_sweeps, int64_t *cell
 static bool read_cells(
 	const struct head *head, const uint8_t *end, uint32_t n_sweeps, int64_t *cells)
 {
-	if (!is_coded(head->kind))
+	bool is_constant = (head->kind & SHAPE) <= CONSTANT;
+	if (is_constant)
+		read_constant(head, n_sweeps, cells);
+	else if ((head->kind & SHAPE) == LINE)
 		read_line(head, n_sweeps, cells);
 	else if (!read_coded(head, end, n_sweeps, cells))
 		return false;
-	if (head->kind & DECIMAL)
-		make_doubles(head, n_sweeps, cells);
+	if ((head->kind & DECIMAL) && !is_constant)
+		make_doubles(head->decimals, n_sweeps, cells);
 	if (head->kind & HOLES)
 		make_holes(head, n_sweeps, cells);
 	return true;

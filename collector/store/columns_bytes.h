@@ -36,18 +36,18 @@ static inline double decimal_power(unsigned decimals)
 	return (decimals & TIMES_A_PART ? parts : powers)[decimals & DECIMALS_LIMIT];
 }
 
-/* The double that such an integer stands for. */
-static inline double decimal_double(int64_t mantissa, unsigned decimals)
-{
-	double power = decimal_power(decimals);
-	return decimals & TIMES_A_PART ? (double)mantissa * power : (double)mantissa / power;
-}
-
 static inline int64_t bits_of(double value)
 {
 	int64_t bits;
 	memcpy(&bits, &value, sizeof bits);
 	return bits;
+}
+
+static inline double double_of(int64_t bits)
+{
+	double value;
+	memcpy(&value, &bits, sizeof value);
+	return value;
 }
 
 static inline int64_t cells_plus(int64_t a, int64_t b)
@@ -58,4 +58,21 @@ static inline int64_t cells_plus(int64_t a, int64_t b)
 static inline int64_t cells_minus(int64_t a, int64_t b)
 {
 	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+/* A double and its rounded integer, for integers of at most 51 bits: this sum has the
+ * integer in its low bits. Unlike a cast, compilers can do several at once. */
+#define ROUNDER 0x1.8p52
+
+static inline int64_t rounded(double value)
+{
+	return cells_minus(bits_of(value + ROUNDER), bits_of(ROUNDER));
+}
+
+/* The double that a mantissa of a DECIMAL column stands for. */
+static inline double decimal_double(int64_t mantissa, unsigned decimals)
+{
+	double whole = double_of(cells_plus(bits_of(ROUNDER), mantissa)) - ROUNDER;
+	double power = decimal_power(decimals);
+	return decimals & TIMES_A_PART ? whole * power : whole / power;
 }

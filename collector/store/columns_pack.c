@@ -2,85 +2,123 @@
 #include "columns.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
+
+#include <fenwatch/mem.h>
 
 #include "codes.h"
 #include "columns_bytes.h"
 
-/* One column on its way: its cells with holes closed, and what became of them. */
-struct column {
-	uint32_t n;
-	bool has_holes;
-	uint8_t decimals; /* and TIMES_A_PART */
-	bool is_decimal;
-	int64_t cells[FW_SWEEPS_LIMIT];
+enum {
+	TILE_COLUMNS = 8, /* taken at once: the cells of a sweep lie side by side */
+	CHUNK = 16,       /* doubles looked at before a number of decimals is given up */
+	STRETCHES = 7,
 };
+#define MANTISSA_LIMIT ((int64_t)1 << 50)
 
-/* A way to write it. */
+/* A way to write a column. */
 struct way {
 	uint8_t shape;
-	int64_t second; /* LINE: the step; DELTA2: the first difference */
-	uint64_t divisor;
 	int64_t base;
-	uint32_t n;
-	struct code code;
+	uint32_t n, estimate; /* numbers; about what they will take, in 1/16 bits */
+	struct codes_lengths lengths;
 	uint64_t numbers[FW_SWEEPS_LIMIT];
 };
 
-/* A hole repeats the cell before it, at the start the one after it, and so costs nothing. */
-static void gather(struct column *column, const struct columns_cells *from, uint32_t c)
+/* Memory for one column after the other. */
+struct work {
+	int64_t tile[TILE_COLUMNS][FW_SWEEPS_LIMIT];
+	int64_t mantissas[FW_SWEEPS_LIMIT], differences[FW_SWEEPS_LIMIT], parts[FW_SWEEPS_LIMIT];
+	struct way ways[2];
+};
+
+/* One column on its way: its cells with holes closed, and what became of them. One
+ * whose cells are all alike goes as if it had a single one. */
+struct column {
+	uint32_t n;
+	int64_t *cells;
+	bool has_holes, is_decimal;
+	uint8_t decimals; /* and TIMES_A_PART */
+};
+
+/* ---- cells ---- */
+
+static void load_tile(int64_t tile[][FW_SWEEPS_LIMIT], const struct columns_cells *from,
+	uint32_t first, uint32_t n_columns)
 {
-	size_t stride = from->to_sweep;
-	const int64_t *at = from->cells + c * from->to_column;
+	const int64_t *at = from->cells + first * from->to_column;
+	for (uint32_t i = 0; i < from->n_sweeps; i++, at += from->to_sweep)
+		for (uint32_t c = 0; c < n_columns; c++)
+			tile[c][i] = at[c * from->to_column];
+}
+
+static bool are_alike(const int64_t *cells, uint32_t n)
+{
+	uint64_t differ = 0;
+	for (uint32_t i = 1; i < n; i++)
+		differ |= (uint64_t)(cells[i] ^ cells[0]);
+	return differ == 0;
+}
+
+/* Fills a bit for each cell, and says whether there is any hole. */
+static bool find_holes(const int64_t *cells, uint32_t n, uint8_t *holes)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < n; i++)
+		found |= cells[i] == FW_ABSENT;
+	if (!found)
+		return false;
+	memset(holes, 0, HOLE_BYTES(n));
+	for (uint32_t i = 0; i < n; i++)
+		holes[i / 8] |= (uint8_t)((cells[i] == FW_ABSENT) << i % 8);
+	return true;
+}
+
+/* A hole repeats the cell before it, at the start the one after it, and so costs nothing. */
+static void close_holes(int64_t *cells, uint32_t n)
+{
 	uint32_t first = 0;
-	column->n = from->n_sweeps;
-	column->has_holes = false;
-	column->is_decimal = false;
-	while (first < column->n && at[first * stride] == FW_ABSENT)
+	while (first < n && cells[first] == FW_ABSENT)
 		first++;
-	int64_t value = first < column->n ? at[first * stride] : 0;
-	for (uint32_t i = 0; i < column->n; i++) {
-		int64_t cell = at[i * stride];
-		column->has_holes |= cell == FW_ABSENT;
-		value = cell == FW_ABSENT ? value : cell;
-		column->cells[i] = value;
+	int64_t value = first < n ? cells[first] : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		value = cells[i] == FW_ABSENT ? value : cells[i];
+		cells[i] = value;
 	}
 }
 
 /* ---- doubles that are decimals ---- */
 
-static double double_of(int64_t bits)
+/* 0 if the doubles are these mantissas with so many decimals. */
+static uint64_t take_mantissas(
+	const int64_t *cells, uint32_t n, unsigned decimals, int64_t *mantissas)
 {
-	double value;
-	memcpy(&value, &bits, sizeof value);
-	return value;
+	uint64_t wrong = 0;
+	double power = decimal_power(decimals & DECIMALS_LIMIT);
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t mantissa = rounded(double_of(cells[i]) * power);
+		wrong |= (uint64_t)cells_plus(mantissa, MANTISSA_LIMIT) / (2 * MANTISSA_LIMIT);
+		wrong |= (uint64_t)(bits_of(decimal_double(mantissa, decimals)) ^ cells[i]);
+		mantissas[i] = mantissa;
+	}
+	return wrong;
 }
 
-static bool is_decimal(int64_t cell, unsigned decimals, int64_t *mantissa)
+static bool are_decimals(const struct column *column, unsigned decimals, int64_t *mantissas)
 {
-	double scaled = rint(double_of(cell) * decimal_power(decimals & DECIMALS_LIMIT));
-	if (!(fabs(scaled) <= 1e15))
-		return false;
-	*mantissa = (int64_t)scaled;
-	return bits_of(decimal_double(*mantissa, decimals)) == cell;
+	for (uint32_t i = 0; i < column->n; i += CHUNK) {
+		uint32_t n = column->n - i < CHUNK ? column->n - i : CHUNK;
+		if (take_mantissas(column->cells + i, n, decimals, mantissas + i) != 0)
+			return false;
+	}
+	return true;
 }
 
-static uint32_t count_decimals(const struct column *column, unsigned decimals, int64_t *mantissas)
+static void find_decimals(struct column *column, int64_t *mantissas)
 {
-	uint32_t n = 0;
-	while (n < column->n && is_decimal(column->cells[n], decimals, &mantissas[n]))
-		n++;
-	return n;
-}
-
-/* More decimals only help from the first cell on that has too few. */
-static void find_decimals(struct column *column)
-{
-	int64_t mantissas[FW_SWEEPS_LIMIT];
 	for (unsigned part = 0; part <= TIMES_A_PART; part += TIMES_A_PART) {
 		for (unsigned decimals = 0; decimals <= DECIMALS_LIMIT; decimals++) {
-			if (count_decimals(column, decimals | part, mantissas) < column->n)
+			if (!are_decimals(column, decimals | part, mantissas))
 				continue;
 			memcpy(column->cells, mantissas, column->n * sizeof *mantissas);
 			column->is_decimal = true;
@@ -90,146 +128,146 @@ static void find_decimals(struct column *column)
 	}
 }
 
-/* ---- prediction ---- */
+/* ---- differences, and what they have in common ---- */
+
+static void subtract(const int64_t *cells, uint32_t n, int64_t *differences)
+{
+	for (uint32_t i = 0; i + 1 < n; i++)
+		differences[i] = cells_minus(cells[i + 1], cells[i]);
+}
 
 static uint64_t magnitude(int64_t v)
 {
 	return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 }
 
-static uint64_t common_divisor(const int64_t *residuals, uint32_t n)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
-	uint64_t a = 0;
-	for (uint32_t i = 0; i < n && a != 1; i++)
-		for (uint64_t b = magnitude(residuals[i]); b != 0;) {
-			uint64_t rest = a % b;
-			a = b;
-			b = rest;
-		}
+	while (b != 0) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
 	return a;
 }
 
-static int64_t divided(int64_t v, uint64_t divisor)
+/* Of numbers that are not all zero; the powers of two apart, as they are most of it. */
+static unsigned common_twos(const int64_t *differences, uint32_t n)
 {
-	uint64_t part = divisor == 1 ? magnitude(v) : magnitude(v) / divisor;
-	return (int64_t)(v < 0 ? 0 - part : part);
+	uint64_t any = 0;
+	for (uint32_t i = 0; i < n; i++)
+		any |= (uint64_t)differences[i];
+	return (unsigned)__builtin_ctzll(any);
 }
 
-/* Moves the cells around until the k-th smallest is in its place. */
-static int64_t nth(int64_t *v, int32_t n, int32_t k)
+static uint64_t common_rest(const int64_t *differences, uint32_t n, unsigned twos)
 {
-	for (int32_t low = 0, high = n - 1; low < high;) {
-		int64_t pivot = v[low + (high - low) / 2];
-		int32_t i = low, j = high;
-		while (i <= j) {
-			while (v[i] < pivot)
-				i++;
-			while (v[j] > pivot)
-				j--;
-			if (i <= j) {
-				int64_t t = v[i];
-				v[i++] = v[j];
-				v[j--] = t;
-			}
-		}
-		if (k > j)
-			low = i;
-		if (k < i)
-			high = j;
+	uint64_t divisor = 0;
+	for (uint32_t i = 0; i < n && divisor != 1; i++)
+		divisor = common_divisor(magnitude(differences[i]) >> twos, divisor);
+	return divisor;
+}
+
+/* Divides them by what they have in common. All arithmetic wraps: a multiple of the
+ * quotients is the differences again, and sums and differences of both keep to that. */
+static uint64_t divide(int64_t *differences, uint32_t n)
+{
+	unsigned twos = common_twos(differences, n);
+	uint64_t rest = common_rest(differences, n, twos);
+	for (uint32_t i = 0; twos != 0 && i < n; i++)
+		differences[i] >>= twos;
+	for (uint32_t i = 0; rest != 1 && i < n; i++) {
+		uint64_t quotient = magnitude(differences[i]) / rest;
+		differences[i] = (int64_t)(differences[i] < 0 ? 0 - quotient : quotient);
 	}
-	return v[k];
+	return rest << twos;
 }
 
-static int64_t median(const int64_t *v, uint32_t n)
+/* ---- prediction ---- */
+
+/* The way found so far, and room for the next try. */
+struct search {
+	struct way *best, *next;
+};
+
+static void try_way(
+	struct search *search, uint8_t shape, const int64_t *parts, uint32_t n, int64_t base)
 {
-	int64_t copy[FW_SWEEPS_LIMIT];
-	memcpy(copy, v, n * sizeof *v);
-	return nth(copy, (int32_t)n, (int32_t)n / 2);
+	struct way *way = search->next;
+	for (uint32_t i = 0; i < n; i++)
+		way->numbers[i] = fw_zigzag(cells_minus(parts[i], base));
+	codes_measure(&way->lengths, way->numbers, n);
+	way->shape = shape;
+	way->base = base;
+	way->n = n;
+	way->estimate = codes_estimate(&way->lengths);
+	if (shape == DELTA2 || base != 0)
+		way->estimate += 2 * 8 * 16;
+	if (way->estimate >= search->best->estimate)
+		return;
+	search->next = search->best;
+	search->best = way;
 }
 
-static size_t varint_bytes(uint64_t v)
+/* An offset can only help where nearly all are on one side of zero, or on zero. */
+static bool is_lopsided(const int64_t *parts, uint32_t n)
 {
-	size_t n = 1;
-	while (v >>= 7)
-		n++;
-	return n;
+	uint32_t below = 0;
+	for (uint32_t i = 0; i < n; i++)
+		below += parts[i] < 0;
+	return below < n / 8 || n - below < n / 8;
 }
 
-static size_t way_head_bytes(const struct way *way)
+static void sort(int64_t *v, uint32_t n)
 {
-	return (way->divisor > 1 ? varint_bytes(way->divisor) : 0) +
-		(way->base ? varint_bytes(fw_zigzag(way->base)) : 0) +
-		(way->shape == DELTA2 ? varint_bytes(fw_zigzag(way->second)) : 0);
+	for (uint32_t i = 1; i < n; i++)
+		for (uint32_t j = i; j > 0 && v[j] < v[j - 1]; j--) {
+			int64_t t = v[j];
+			v[j] = v[j - 1];
+			v[j - 1] = t;
+		}
 }
 
-static uint64_t way_bits(const struct way *way)
+/* Their middle, more or less: the median of the means of seven stretches. */
+static int64_t find_middle(const int64_t *parts, uint32_t n)
 {
-	return way->code.bits + 8 * way_head_bytes(way);
+	int64_t means[STRETCHES] = {0};
+	uint32_t log2 = 0, n_means = n < STRETCHES ? n : STRETCHES;
+	while ((uint32_t)STRETCHES << (log2 + 1) <= n)
+		log2++;
+	for (uint32_t k = 0; k < n_means; k++) {
+		uint64_t sum = 0;
+		for (uint32_t i = 0; i < 1u << log2; i++)
+			sum += (uint64_t)parts[(k << log2) + i];
+		means[k] = (int64_t)sum >> log2;
+	}
+	sort(means, n_means);
+	return means[n_means / 2];
 }
 
-/* Keeps the way if it is better. Numbers that are longer in sum are not coded to see:
- * a code cannot make good an eighth. */
-static void keep_better(struct way *best, struct way *way, const int64_t *parts)
+static void try_shape(struct search *search, uint8_t shape, const int64_t *parts, uint32_t n)
+{
+	try_way(search, shape, parts, n, 0);
+	if (shape == DELTA2 || !is_lopsided(parts, n))
+		return;
+	int64_t base = find_middle(parts, n);
+	if (base != 0)
+		try_way(search, shape, parts, n, base);
+}
+
+/* For differences that are not all alike. */
+static const struct way *find_way(struct work *work, uint32_t n)
 {
 	uint64_t sum = 0;
-	for (uint32_t i = 0; i < way->n; i++) {
-		way->numbers[i] = fw_zigzag(cells_minus(parts[i], way->base));
-		sum += 64 - (unsigned)__builtin_clzll(way->numbers[i] | 1);
-	}
-	if (best->n != 0 && sum > best->code.bits)
-		return;
-	way->code = codes_choose(way->numbers, way->n);
-	if (best->n == 0 || way_bits(way) < way_bits(best))
-		*best = *way;
-}
-
-/* Tries the residuals, which are divided here, as they are and, where it can help,
- * with their median taken off. */
-static void try_shape(
-	struct way *best, uint8_t shape, int64_t *residuals, uint32_t n, int64_t second)
-{
-	struct way way = {.shape = shape, .second = second, .n = n};
-	way.divisor = common_divisor(residuals, n);
-	if (way.divisor == 0)
-		way.divisor = 1;
+	struct search search = {&work->ways[0], &work->ways[1]};
+	search.best->estimate = UINT32_MAX;
+	try_shape(&search, DELTA, work->differences, n);
 	for (uint32_t i = 0; i < n; i++)
-		residuals[i] = divided(residuals[i], way.divisor);
-	keep_better(best, &way, residuals);
-	if (shape == DELTA2)
-		return;
-	way.base = median(residuals, n);
-	if (way.base != 0)
-		keep_better(best, &way, residuals);
-}
-
-/* At least three cells, and not on a line. */
-static void find_way(struct way *best, const struct column *column)
-{
-	const int64_t *cells = column->cells;
-	int64_t plain[FW_SWEEPS_LIMIT], once[FW_SWEEPS_LIMIT], twice[FW_SWEEPS_LIMIT];
-	uint32_t n = column->n;
-	for (uint32_t i = 0; i + 1 < n; i++) {
-		plain[i] = cells_minus(cells[i + 1], cells[0]);
-		once[i] = cells_minus(cells[i + 1], cells[i]);
-	}
-	for (uint32_t i = 0; i + 2 < n; i++)
-		twice[i] = cells_minus(once[i + 1], once[i]);
-	best->n = 0;
-	try_shape(best, DELTA, once, n - 1, 0);
-	try_shape(best, PLAIN, plain, n - 1, 0);
-	try_shape(best, DELTA2, twice, n - 2, cells_minus(cells[1], cells[0]));
-}
-
-static uint8_t find_line(const struct column *column, int64_t *step)
-{
-	const int64_t *cells = column->cells;
-	*step = column->n > 1 ? cells_minus(cells[1], cells[0]) : 0;
-	for (uint32_t i = 2; i < column->n; i++)
-		if (cells_minus(cells[i], cells[i - 1]) != *step)
-			return SHAPE;
-	if (*step != 0)
-		return LINE;
-	return cells[0] == 0 ? ZERO : CONSTANT;
+		work->parts[i] = (int64_t)(sum += (uint64_t)work->differences[i]);
+	try_shape(&search, PLAIN, work->parts, n);
+	subtract(work->differences, n, work->parts);
+	try_shape(&search, DELTA2, work->parts, n - 1);
+	return search.best;
 }
 
 /* ---- bytes ---- */
@@ -249,72 +287,87 @@ static void put_head(struct fw_buf *out, const struct column *column, uint8_t ki
 		put_signed(out, column->cells[0]);
 }
 
-static void put_way(struct fw_buf *out, const struct column *column, const struct way *way)
+static size_t varint_bytes(uint64_t v)
 {
-	size_t length = way_head_bytes(way) + 2 + (size_t)(way->code.bits + 7) / 8;
+	size_t n = 1;
+	while (v >>= 7)
+		n++;
+	return n;
+}
+
+static void put_way(
+	struct fw_buf *out, const struct column *column, const struct way *way, uint64_t divisor)
+{
+	struct code code = codes_choose(&way->lengths, way->numbers);
+	int64_t second = cells_minus(column->cells[1], column->cells[0]);
+	size_t length = codes_bytes(&code);
+	length += way->shape == DELTA2 ? varint_bytes(fw_zigzag(second)) : 0;
+	length += divisor > 1 ? varint_bytes(divisor) : 0;
+	length += way->base != 0 ? varint_bytes(fw_zigzag(way->base)) : 0;
 	put_head(out, column,
-		(uint8_t)(way->shape | (way->divisor > 1 ? DIVIDED : 0) | (way->base ? BASED : 0)));
+		(uint8_t)(way->shape | (divisor > 1 ? DIVIDED : 0) | (way->base ? BASED : 0)));
 	fw_buf_put_varint(out, length);
 	if (way->shape == DELTA2)
-		put_signed(out, way->second);
-	if (way->divisor > 1)
-		fw_buf_put_varint(out, way->divisor);
+		put_signed(out, second);
+	if (divisor > 1)
+		fw_buf_put_varint(out, divisor);
 	if (way->base)
 		put_signed(out, way->base);
-	fw_buf_append(out, (const uint8_t[]){way->code.table, way->code.shift}, 2);
-	codes_put(out, way->code, way->numbers, way->n);
+	codes_put(out, &code, way->numbers, way->n);
 }
 
-static void put_cells(struct fw_buf *out, const struct column *column)
+static void put_cells(struct fw_buf *out, const struct column *column, struct work *work)
 {
-	int64_t step;
-	uint8_t line = find_line(column, &step);
-	if (line == SHAPE) {
-		struct way way;
-		find_way(&way, column);
-		put_way(out, column, &way);
+	int64_t *differences = work->differences;
+	if (column->n == 1) {
+		put_head(out, column, column->cells[0] == 0 ? ZERO : CONSTANT);
 		return;
 	}
-	put_head(out, column, line);
-	if (line == LINE)
-		put_signed(out, step);
-}
-
-static void put_holes(struct fw_buf *out, const struct columns_cells *from, uint32_t c)
-{
-	uint8_t holes[HOLE_BYTES(FW_SWEEPS_LIMIT)] = {0};
-	const int64_t *at = from->cells + c * from->to_column;
-	for (uint32_t i = 0; i < from->n_sweeps; i++)
-		if (at[i * from->to_sweep] == FW_ABSENT)
-			holes[i / 8] |= (uint8_t)(1u << (i % 8));
-	fw_buf_append(out, holes, HOLE_BYTES(from->n_sweeps));
+	subtract(column->cells, column->n, differences);
+	if (are_alike(differences, column->n - 1)) {
+		put_head(out, column, LINE);
+		put_signed(out, differences[0]);
+		return;
+	}
+	uint64_t divisor = divide(differences, column->n - 1);
+	put_way(out, column, find_way(work, column->n - 1), divisor);
 }
 
 static void put_column(
-	struct fw_buf *out, const struct columns_cells *from, uint32_t c, bool is_double)
+	struct fw_buf *out, int64_t *cells, uint32_t n, bool is_double, struct work *work)
 {
-	struct column column;
-	gather(&column, from, c);
-	if (is_double)
-		find_decimals(&column);
-	put_cells(out, &column);
+	uint8_t holes[HOLE_BYTES(FW_SWEEPS_LIMIT)];
+	struct column column = {.cells = cells, .n = n};
+	column.has_holes = find_holes(cells, n, holes);
 	if (column.has_holes)
-		put_holes(out, from, c);
+		close_holes(cells, n);
+	if (are_alike(cells, n))
+		column.n = 1;
+	if (is_double && (column.n > 1 || cells[0] != 0))
+		find_decimals(&column, work->mantissas);
+	put_cells(out, &column, work);
+	if (column.has_holes)
+		fw_buf_append(out, holes, HOLE_BYTES(n));
 }
 
-static void put_times(struct fw_buf *out, const struct columns_cells *from)
+static void put_times(struct fw_buf *out, const struct columns_cells *from, struct work *work)
 {
-	struct column column = {.n = from->n_sweeps};
-	memcpy(column.cells, from->times_ms, column.n * sizeof *column.cells);
-	put_cells(out, &column);
+	int64_t *times = work->tile[0];
+	memcpy(times, from->times_ms, from->n_sweeps * sizeof *times);
+	put_column(out, times, from->n_sweeps, false, work);
 }
 
 static void put_group(struct fw_buf *out, const struct columns_cells *from,
-	const struct fw_column *columns, uint32_t first)
+	const struct fw_column *columns, uint32_t first, uint32_t end, struct work *work)
 {
 	struct fw_buf group = {0};
-	for (uint32_t c = first; c < from->n_columns && c < first + GROUP_COLUMNS; c++)
-		put_column(&group, from, c, columns[c].type & FW_DOUBLE);
+	for (uint32_t c = first; c < end; c += TILE_COLUMNS) {
+		uint32_t n = end - c < TILE_COLUMNS ? end - c : TILE_COLUMNS;
+		load_tile(work->tile, from, c, n);
+		for (uint32_t i = 0; i < n; i++)
+			put_column(&group, work->tile[i], from->n_sweeps,
+				columns[c + i].type & FW_DOUBLE, work);
+	}
 	fw_buf_put_varint(out, group.length);
 	fw_buf_append(out, group.data, group.length);
 	fw_buf_done(&group);
@@ -323,8 +376,13 @@ static void put_group(struct fw_buf *out, const struct columns_cells *from,
 void columns_pack(
 	const struct columns_cells *from, const struct fw_column *columns, struct fw_buf *out)
 {
+	struct work *work = fw_alloc(sizeof *work);
 	assert(from->n_sweeps > 0 && from->n_sweeps <= FW_SWEEPS_LIMIT);
-	put_times(out, from);
-	for (uint32_t c = 0; c < from->n_columns; c += GROUP_COLUMNS)
-		put_group(out, from, columns, c);
+	put_times(out, from, work);
+	for (uint32_t c = 0; c < from->n_columns; c += GROUP_COLUMNS) {
+		uint32_t left = from->n_columns - c;
+		put_group(out, from, columns, c, c + (left < GROUP_COLUMNS ? left : GROUP_COLUMNS),
+			work);
+	}
+	fw_free(work);
 }

@@ -365,29 +365,53 @@ static void test_damage_is_told_or_harmless(void **state)
 	block_done(&b);
 }
 
+static void expect_numbers(const uint64_t *numbers, uint32_t n)
+{
+	uint64_t got[CODES_NUMBERS_LIMIT];
+	struct codes_lengths lengths;
+	struct fw_buf out = {0};
+	codes_measure(&lengths, numbers, n);
+	struct code code = codes_choose(&lengths, numbers);
+	codes_put(&out, &code, numbers, n);
+	assert_int_equal(out.length, codes_bytes(&code));
+	assert_int_equal(codes_get(out.data, out.length, out.data + out.length, got, n), 0);
+	assert_memory_equal(numbers, got, n * sizeof *got);
+	assert_int_equal(
+		codes_get(out.data, out.length - 1, out.data + out.length, got, n), -EBADMSG);
+	if (n > 16)
+		assert_int_equal(codes_get(out.data, out.length, out.data + out.length, got, n / 2),
+			-EBADMSG);
+	fw_buf_done(&out);
+}
+
 /* Each code with each shift reads what it has written, and says what it takes. */
 static void test_codes(void **state)
 {
-	uint64_t numbers[CODES_NUMBERS_LIMIT], got[CODES_NUMBERS_LIMIT];
-	struct fw_buf out = {0};
+	uint64_t numbers[CODES_NUMBERS_LIMIT];
 	(void)state;
 	dice_state = 5;
 	for (unsigned width = 0; width <= 64; width++) {
-		for (uint32_t i = 0; i < CODES_NUMBERS_LIMIT; i++)
-			numbers[i] = width && dice() % 8 ? dice() >> (64 - width) >> dice() % 4 : 0;
-		struct code code = codes_choose(numbers, CODES_NUMBERS_LIMIT);
-		fw_buf_reset(&out);
-		codes_put(&out, code, numbers, CODES_NUMBERS_LIMIT);
-		assert_int_equal(out.length, (code.bits + 7) / 8);
-		assert_int_equal(codes_get(out.data, out.length, out.data + out.length, code, got,
-					 CODES_NUMBERS_LIMIT),
-			0);
-		assert_memory_equal(numbers, got, sizeof got);
-		assert_int_equal(codes_get(out.data, out.length, out.data + out.length, code, got,
-					 CODES_NUMBERS_LIMIT / 2),
-			-EBADMSG);
+		for (uint32_t n = 1; n <= CODES_NUMBERS_LIMIT; n += 1 + n / 3) {
+			for (uint32_t i = 0; i < n; i++)
+				numbers[i] = width && dice() % 8
+					? dice() >> (64 - width) >> dice() % 4
+					: 0;
+			expect_numbers(numbers, n);
+		}
 	}
-	fw_buf_done(&out);
+}
+
+/* Numbers of all lengths among each other, so that all symbols come. */
+static void test_codes_of_any_length(void **state)
+{
+	uint64_t numbers[CODES_NUMBERS_LIMIT];
+	(void)state;
+	dice_state = 9;
+	for (unsigned shortest = 0; shortest < 64; shortest++) {
+		for (uint32_t i = 0; i < CODES_NUMBERS_LIMIT; i++)
+			numbers[i] = dice() >> dice() % (64 - shortest);
+		expect_numbers(numbers, CODES_NUMBERS_LIMIT);
+	}
 }
 
 int main(void)
@@ -398,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_damage_is_told_or_harmless),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_codes_of_any_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,13 +214,6 @@ static bool get(uint8_t type, const struct totals_part *part, struct totals *out
 
 /* ---- doubles ---- */
 
-static double double_of(int64_t cell)
-{
-	double value;
-	memcpy(&value, &cell, sizeof value);
-	return value;
-}
-
 /* -0.0 is 0.0, as on the wire. */
 static int64_t cell_of(double value)
 {
