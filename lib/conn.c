@@ -206,7 +206,7 @@ static void read_alpn(struct fw_conn *conn)
 	const unsigned char *name;
 	unsigned length;
 	SSL_get0_alpn_selected(conn->ssl, &name, &length);
-	if (length < ALPN_BYTES)
+	if (length > 0 && length < ALPN_BYTES)
 		memcpy(conn->alpn, name, length);
 }
 

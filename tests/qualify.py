@@ -23,6 +23,8 @@ ROWS = [
      ["tests/system/powercut.py", "SANITIZE"], {"FENWATCH_CUTS": "1000"}),
     ("wire", "hostile bytes on the agents' port", ["tests/system/wirefaults.py", "SANITIZE"], {}),
     ("trust", "certificates, tokens, revocation, clones, proxies", ["tests/system/trust.py", "SANITIZE"], {}),
+    ("identity", "everybody who is not who they say, and 10,000 guesses at a token",
+     ["tests/system/identity.py", "SANITIZE"], {"FENWATCH_GUESSES": "10000"}),
     ("storm", "ten storms of 19,500 agents, and 5,000 clients without a pause",
      ["tests/system/storm.py", "RELEASE"],
      {"FENWATCH_FLEET": "19500", "FENWATCH_STORMS": "10", "FENWATCH_HOSTILE": "5000"}),

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""A fleet against one collector: what connections, storms, series and the council's mix cost.
+
+usage: fleet.py BUILD [AGENTS [SECONDS]]
+
+AGENTS is the size of the fleet (20,000, or what descriptors allow), SECONDS how
+long each row is measured (60); the mix and the series shrink with AGENTS. A
+short form: fleet.py BUILD 1000 15. Agents are simulated ones, in up to two
+processes: certificates, TLS, frames, numbers and back-off are the real ones'.
+They share the machine's cores with the collector.
+"""
+import os
+import resource
+import sys
+import threading
+import time
+
+from lab import Lab, memory_kib, precise_cpu_seconds, table
+from fleets import Fleet, arrivals, nothing_lost_or_doubled, peak
+
+FULL = 20000
+PROCESS = 10000  # agents in one process
+KEPT = 500       # descriptors that the collector keeps for other things
+COUNCIL = [  # what, connections, hosts of each, series, seconds between sweeps
+    ("server", 400, 1, 700, 15),
+    ("device", 6000, 1, 200, 60),
+    ("snmp", 10, 50, 1000, 60),
+]
+
+
+def descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def rss_mib(collector):
+    with open(f"/proc/{collector.child.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
+
+
+def anonymous_kib(collector):
+    return memory_kib(collector.child.pid)[0]
+
+
+class Meter:
+    """CPU of a collector in a stretch of time, and how long it took to answer meanwhile."""
+
+    def __init__(self, collector):
+        self.collector, self.answers, self.stop = collector, [], threading.Event()
+        self.thread = threading.Thread(target=self.ask, daemon=True)
+
+    def ask(self):
+        while not self.stop.wait(0.5):
+            start = time.monotonic()
+            self.collector.query('fleet_tick{instance="fleet0-00001"}')
+            self.answers.append((time.monotonic() - start) * 1000)
+
+    def __enter__(self):
+        self.cpu, self.wall = precise_cpu_seconds(self.collector.child.pid), time.monotonic()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.wall = time.monotonic() - self.wall
+        self.cores = (precise_cpu_seconds(self.collector.child.pid) - self.cpu) / self.wall
+        self.stop.set()
+        self.thread.join()
+        self.answer_p99 = sorted(self.answers)[int(len(self.answers) * 0.99)] if self.answers else 0
+
+
+def fleets_of(lab, collector, agents, **keys):
+    fleets = []
+    while agents > 0:
+        number = len(fleets)
+        fleets.append(Fleet(lab, collector, min(agents, PROCESS), name=f"fleet{number}",
+                            **{"from": f"127.{1 + number}.0.1"}, **keys))
+        agents -= PROCESS
+    return fleets
+
+
+def all_connected(fleets, seconds):
+    start = time.monotonic()
+    for fleet in fleets:
+        fleet.all_connected(max(1, seconds - (time.monotonic() - start)))
+    return time.monotonic() - start
+
+
+def busiest(collector, fleets, since):
+    return peak(sorted(t for fleet in fleets for t in arrivals(collector, since, fleet.name)))
+
+
+def settle_and_check(collector, fleets, seconds):
+    for fleet in fleets:
+        fleet.settle(120)
+    return sum(nothing_lost_or_doubled(collector, fleet, seconds) for fleet in fleets)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def row_of_connections(lab, rows, agents):
+    """Connections that say nothing but heartbeats: what TLS and a session take."""
+    collector = lab.collector(name="idle", store="{raw: 64MiB}").start()
+    time.sleep(1)
+    empty = anonymous_kib(collector)
+    fleet = Fleet(lab, collector, agents, interval=3600000, series=1, spread=agents * 3).begin()
+    fleet.all_connected(120)
+    time.sleep(2)
+    each = (anonymous_kib(collector) - empty) / agents
+    rows.append((f"a connection, of {agents}", f"{each:.1f} KiB", "45 kB"))
+    fleet.leave()
+    collector.stop()
+    return each
+
+
+def row_of_series(lab, rows, agents, seconds):
+    """Series by the thousand over four connections, above the empty process."""
+    hosts = max(1, 100 * agents // FULL)
+    collector = lab.collector(name="series", store="{raw: 1GiB}").start()
+    time.sleep(1)
+    empty = anonymous_kib(collector)
+    fleet = Fleet(lab, collector, 4, hosts=hosts, series=500, interval=10000, jitter=50).begin()
+    fleet.all_connected(30)
+    time.sleep(max(seconds, 25))
+    each = (anonymous_kib(collector) - empty) * 1024 / (4 * hosts * 500)
+    rows.append((f"a series, of {4 * hosts * 500}, after {max(seconds, 25)} s", f"{each:.0f} B", "80 B"))
+    settle_and_check(collector, [fleet], 3600)
+    fleet.leave()
+    collector.stop()
+
+
+def row_of_agents(lab, rows, agents, seconds):
+    collector = lab.collector(name="many", store="{raw: 1GiB}").start()
+    start = time.monotonic()
+    fleets = fleets_of(lab, collector, agents, interval=60000, jitter=20, series=200, spread=agents * 3)
+    say(f"{agents} agents are enrolled after {time.monotonic() - start:.0f} s")
+    since = time.time()
+    for fleet in fleets:
+        fleet.begin()
+    all_connected(fleets, 60 + agents * 0.006)
+    time.sleep(min(60, seconds))
+    for fleet in fleets:
+        fleet.ask("mark")
+    with Meter(collector) as meter:
+        time.sleep(seconds)
+    p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
+    rows.append((f"{agents} agents, 200 series / 60 s: cores", f"{meter.cores:.2f}", "0.5"))
+    rows.append(("  memory (RSS)", f"{rss_mib(collector):.0f} MiB", "1229 MiB"))
+    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.answer_p99:.0f} ms", ""))
+    collector.kill()
+    again = time.time()
+    collector.start()
+    took = all_connected(fleets, 240)
+    rows.append(("  all back after kill -9 and restart", f"{took:.1f} s", "60 s"))
+    rows.append(("  let in, in the busiest second", str(busiest(collector, fleets, again)), "700"))
+    total = settle_and_check(collector, fleets, int(time.time() - since) + 120)
+    rows.append(("  sweeps acknowledged; lost or doubled", f"{total}; 0", "0"))
+    for fleet in fleets:
+        fleet.leave()
+    collector.stop()
+
+
+def row_of_council(lab, rows, agents, seconds):
+    collector = lab.collector(name="council", store="{raw: 2GiB}").start()
+    share = agents / FULL
+    fleets, rate, since = [], 0, time.time()
+    for number, (what, count, hosts, series, interval) in enumerate(COUNCIL):
+        count = max(1, round(count * share))
+        rate += count * hosts * series / interval
+        fleets.append(Fleet(lab, collector, count, name=f"fleet{number}", hosts=hosts, series=series,
+                            interval=interval * 1000, jitter=20, spread=count * 3,
+                            **{"from": f"127.{1 + number}.0.1"}).begin())
+    all_connected(fleets, 120)
+    time.sleep(min(60, seconds))
+    for fleet in fleets:
+        fleet.ask("mark")
+    with Meter(collector) as meter:
+        time.sleep(seconds)
+    p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
+    rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
+    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.answer_p99:.0f} ms", "150 ms"))
+    rows.append(("  memory (RSS)", f"{rss_mib(collector):.0f} MiB", ""))
+    settle_and_check(collector, fleets, int(time.time() - since) + 120)
+    for fleet in fleets:
+        fleet.leave()
+    collector.stop()
+
+
+def main():
+    build = sys.argv[1]
+    room = descriptors() - KEPT
+    agents = int(sys.argv[2]) if len(sys.argv) > 2 else FULL
+    seconds = int(sys.argv[3]) if len(sys.argv) > 3 else 60
+    if agents > room:
+        say(f"{agents} agents do not fit into {room + KEPT} descriptors of one process: {room} it is")
+        agents = room
+    rows = [("what", "measured", "at most")]
+    for row in (lambda lab: row_of_connections(lab, rows, max(200, agents // 10)),
+                lambda lab: row_of_series(lab, rows, agents, seconds),
+                lambda lab: row_of_council(lab, rows, agents, seconds),
+                lambda lab: row_of_agents(lab, rows, agents, seconds)):
+        lab = Lab(build)
+        try:
+            row(lab)
+        finally:
+            lab.close()
+        table(rows[-1:])
+    print()
+    table(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
