@@ -14,11 +14,16 @@ import sys
 import tempfile
 
 # Exposure by `systemd-analyze security`, times ten.
-MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 23}
+MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13,
+                "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13}
 
-# What the helper hands to its children, of whom each keeps what its request needs. The
-# five capabilities and the machine's own network make up 1.7 of its exposure.
-HELPER_CAPABILITIES = {"CAP_SYS_RAWIO", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"}
+# What a helper hands to its children, of whom each keeps what its request needs; which
+# sockets it may open; and whether it sees the machine's own network.
+HELPERS = {
+    "fenwatch-facts": ("CAP_SYS_RAWIO CAP_SYS_ADMIN", "none", ["yes"]),
+    "fenwatch-facts-network": ("CAP_NET_ADMIN", "AF_NETLINK", None),
+    "fenwatch-facts-processes": ("CAP_SYS_PTRACE", "none", ["yes"]),
+}
 
 # Each of these would hide from the agent what it is there to see, or break it.
 BLINDING = {
@@ -52,7 +57,8 @@ class Units:
                 text = unit.read()
             self.texts[name] = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M)
             self.paths[name] = self.write(name, self.texts[name])
-        shutil.copy(f"{built}/fenwatch-facts.socket", folder)
+        for name in HELPERS:
+            shutil.copy(f"{built}/{name}.socket", folder)
 
     def write(self, name, text):
         path = f"{self.folder}/{name}.service"
@@ -109,17 +115,18 @@ def check_services_are_supervised(units):
         assert found["NoNewPrivileges"] == ["yes"] and found["CapabilityBoundingSet"] == [""]
 
 
-def check_helper_has_its_capabilities_alone(units):
-    found = settings(units.texts["fenwatch-facts"])
-    assert found["User"] == ["fenwatch-facts"] and found["NoNewPrivileges"] == ["yes"]
-    for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
-        assert [set(value.split()) for value in found[key]] == [HELPER_CAPABILITIES], found[key]
-    assert found["RestrictAddressFamilies"] == ["AF_NETLINK AF_UNIX"] and found["LimitCORE"] == ["0"]
+def check_helpers_have_their_capabilities_alone(units):
+    for name, (capabilities, families, private) in HELPERS.items():
+        found = settings(units.texts[name])
+        assert found["User"] == ["fenwatch-facts"] and found["NoNewPrivileges"] == ["yes"]
+        assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == [capabilities], found
+        assert found["RestrictAddressFamilies"] == [families] and found["LimitCORE"] == ["0"]
+        assert found.get("PrivateNetwork") == private, found
 
 
 CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
           check_agent_is_not_blind, check_services_are_supervised,
-          check_helper_has_its_capabilities_alone]
+          check_helpers_have_their_capabilities_alone]
 
 
 def main():

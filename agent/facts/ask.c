@@ -30,6 +30,17 @@ static int connect_to(const char *path)
 	return rc;
 }
 
+static int connect_for(enum facts_code code, const char *path)
+{
+	char own[sizeof((struct sockaddr_un *)NULL)->sun_path];
+	const char *dot = strrchr(path, '.');
+	int before = (int)(dot ? (size_t)(dot - path) : strlen(path));
+	int length = snprintf(
+		own, sizeof own, "%.*s-%s%s", before, path, facts_limits[code].part, path + before);
+	int fd = length < (int)sizeof own ? connect_to(own) : -ENOENT;
+	return fd == -ENOENT ? connect_to(path) : fd;
+}
+
 static int wait_for_answer(int fd)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -66,7 +77,7 @@ int facts_ask(struct machine *m, const struct facts_request *request, struct fw_
 		return facts_perform(m, NULL, request, body);
 	if (!m->facts)
 		return fw_fail(err, -ENOENT, "without the helper fenwatch-facts");
-	int fd = connect_to(m->facts);
+	int fd = connect_for(request->code, m->facts);
 	if (fd < 0)
 		return fw_fail_sys(err, fd, "the helper fenwatch-facts at '%s'", m->facts);
 	int rc = converse(fd, request, body);

@@ -92,7 +92,10 @@ struct facts_serials {
 	char serial[SERIALS][FACTS_SERIAL_BYTES];
 };
 
-/* Appends the answer's body. -ENOENT: there is no helper here; else what the helper
+/* A part may have a socket of its own beside facts.sock, like facts-network.sock; else one
+ * helper answers all.
+ *
+ * Appends the answer's body. -ENOENT: there is no helper here; else what the helper
  * said, or -ETIMEDOUT, -EBADMSG. */
 int facts_ask(struct machine *m, const struct facts_request *request, struct fw_buf *body,
 	struct fw_err *err);
@@ -112,7 +115,13 @@ struct facts_limits {
 	uint64_t capabilities; /* 1 << CAP_... */
 	unsigned timeout_s;
 	bool of_disk; /* and not more than one at a time for each */
+	const char *part;
 };
+
+/* systemd starts a helper for each, so that it has its own rights alone. */
+#define FACTS_HARDWARE "hardware"
+#define FACTS_PROCESSES "processes"
+#define FACTS_NETWORK "network"
 
 extern const struct facts_limits facts_limits[FACTS_CODES];
 

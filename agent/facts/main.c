@@ -27,12 +27,15 @@ enum { EXIT_USAGE = 2 };
 #define IDLE_MS 60000
 
 static const char help[] =
-	"Usage: fenwatch-facts [--socket PATH] [--agent USER] [--user USER] [--smartctl PATH]\n"
+	"Usage: fenwatch-facts [--part WORD] [--socket PATH] [--agent USER]\n"
+	"                      [--user USER] [--smartctl PATH] [--root DIR]\n"
 	"\n"
 	"Tells the Fenwatch agent of this machine what takes more rights than it has: SMART,\n"
 	"libraries that were replaced while they run, whether nftables refuses anything,\n"
 	"serial numbers. It answers six fixed questions and takes no text.\n"
 	"\n"
+	"  --part WORD       answers only what is of the hardware, of processes or of the\n"
+	"                    network; by default all\n"
 	"  --socket PATH     where it listens, by default " FACTS_SOCKET "; a socket that\n"
 	"                    systemd hands over goes first, and then it ends when nobody asks\n"
 	"  --agent USER      whose questions are answered, by default fenwatch; root's are too\n"
@@ -42,7 +45,7 @@ static const char help[] =
 	"  --version, --help\n";
 
 struct options {
-	const char *socket, *agent, *user, *smartctl, *root;
+	const char *part, *socket, *agent, *user, *smartctl, *root;
 };
 
 struct program {
@@ -159,12 +162,23 @@ static void watch_signals(struct program *p)
 	uv_signal_start(&p->interrupted, on_signal, SIGINT);
 }
 
+/* 0: there is no such part. */
+static uint32_t codes_of(const char *part)
+{
+	uint32_t codes = 0;
+	for (int code = FACTS_DISKS; code < FACTS_CODES; code++)
+		if (strcmp(part, "all") == 0 || strcmp(part, facts_limits[code].part) == 0)
+			codes |= UINT32_C(1) << code;
+	return codes;
+}
+
 static int serve(struct program *p, const struct options *o, const struct rights_user *agent,
 	int fd, bool handed_on, struct fw_err *err)
 {
 	const struct server_config config = {
 		.fd = fd,
 		.uid = agent->uid,
+		.codes = codes_of(o->part),
 		.smartctl = o->smartctl,
 		.machine = &p->machine,
 		.idle_ms = handed_on ? IDLE_MS : 0,
@@ -182,11 +196,12 @@ static int serve(struct program *p, const struct options *o, const struct rights
 	return rc;
 }
 
-static uint64_t all_capabilities(void)
+static uint64_t capabilities_for(uint32_t codes)
 {
 	uint64_t all = 0;
 	for (int code = FACTS_DISKS; code < FACTS_CODES; code++)
-		all |= facts_limits[code].capabilities;
+		if (codes >> code & 1)
+			all |= facts_limits[code].capabilities;
 	return all;
 }
 
@@ -206,13 +221,15 @@ static int run(struct program *p, const struct options *o, struct fw_err *err)
 	if (rc == 0 && !handed_on)
 		rc = fd = make_socket(o->socket, &agent, err);
 	if (rc >= 0)
-		rc = rights_settle(&here, geteuid() == 0 ? &user : NULL, all_capabilities(), err);
+		rc = rights_settle(&here, geteuid() == 0 ? &user : NULL,
+			capabilities_for(codes_of(o->part)), err);
 	machine_close(&here);
 	return rc < 0 ? rc : serve(p, o, &agent, fd, handed_on, err);
 }
 
 enum {
-	OPT_SOCKET = 256,
+	OPT_PART = 256,
+	OPT_SOCKET,
 	OPT_AGENT,
 	OPT_USER,
 	OPT_SMARTCTL,
@@ -222,6 +239,7 @@ enum {
 };
 
 static const struct option long_options[] = {
+	{"part", required_argument, NULL, OPT_PART},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"agent", required_argument, NULL, OPT_AGENT},
 	{"user", required_argument, NULL, OPT_USER},
@@ -235,12 +253,13 @@ static const struct option long_options[] = {
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	const char **const places[] = {&o->socket, &o->agent, &o->user, &o->smartctl, &o->root};
+	const char **const places[] = {
+		&o->part, &o->socket, &o->agent, &o->user, &o->smartctl, &o->root};
 	int option;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		if (option >= OPT_SOCKET && option <= OPT_ROOT) {
-			*places[option - OPT_SOCKET] = optarg;
+		if (option >= OPT_PART && option <= OPT_ROOT) {
+			*places[option - OPT_PART] = optarg;
 		} else if (option == OPT_VERSION) {
 			puts("fenwatch-facts " FW_VERSION);
 			return EXIT_SUCCESS;
@@ -251,13 +270,16 @@ static int parse(int argc, char **argv, struct options *o)
 			return usage(argv[optind - 1]);
 		}
 	}
+	if (codes_of(o->part) == 0)
+		return usage(o->part);
 	return optind < argc ? usage(argv[optind]) : -1;
 }
 
 int main(int argc, char **argv)
 {
 	static struct program program;
-	struct options options = {FACTS_SOCKET, "fenwatch", "fenwatch-facts", FACTS_SMARTCTL, "/"};
+	struct options options = {
+		"all", FACTS_SOCKET, "fenwatch", "fenwatch-facts", FACTS_SMARTCTL, "/"};
 	struct fw_err err;
 	fw_log_init("fenwatch-facts", FW_INFO);
 	int status = parse(argc, argv, &options);

@@ -14,12 +14,14 @@
 #define CAP(name) (UINT64_C(1) << (name))
 
 const struct facts_limits facts_limits[FACTS_CODES] = {
-	[FACTS_DISKS] = {"disks", 0, 5, false},
-	[FACTS_POWER] = {"power", CAP(CAP_SYS_RAWIO) | CAP(CAP_SYS_ADMIN), 10, true},
-	[FACTS_SMART] = {"smart", CAP(CAP_SYS_RAWIO) | CAP(CAP_SYS_ADMIN), 20, true},
-	[FACTS_LIBRARIES] = {"libraries", CAP(CAP_SYS_PTRACE), 30, false},
-	[FACTS_RULESET] = {"ruleset", CAP(CAP_NET_ADMIN), 10, false},
-	[FACTS_SERIALS] = {"serials", CAP(CAP_DAC_READ_SEARCH), 5, false},
+	[FACTS_DISKS] = {"disks", 0, 5, false, FACTS_HARDWARE},
+	[FACTS_POWER] = {"power", CAP(CAP_SYS_RAWIO) | CAP(CAP_SYS_ADMIN), 10, true,
+		FACTS_HARDWARE},
+	[FACTS_SMART] = {"smart", CAP(CAP_SYS_RAWIO) | CAP(CAP_SYS_ADMIN), 20, true,
+		FACTS_HARDWARE},
+	[FACTS_LIBRARIES] = {"libraries", CAP(CAP_SYS_PTRACE), 30, false, FACTS_PROCESSES},
+	[FACTS_RULESET] = {"ruleset", CAP(CAP_NET_ADMIN), 10, false, FACTS_NETWORK},
+	[FACTS_SERIALS] = {"serials", CAP(CAP_DAC_READ_SEARCH), 5, false, FACTS_HARDWARE},
 };
 
 static int list_disks(struct machine *m, struct fw_buf *body)

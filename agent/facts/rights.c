@@ -58,10 +58,31 @@ int rights_find_user(
 
 /* ---- capabilities ---- */
 
-static int set_capabilities(uint64_t kept, uint64_t handed_on)
+struct sets {
+	uint64_t effective, permitted, inheritable;
+};
+
+static int get_capabilities(struct sets *out)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -errno;
+	*out = (struct sets){
+		.effective = data[0].effective | (uint64_t)data[1].effective << 32,
+		.permitted = data[0].permitted | (uint64_t)data[1].permitted << 32,
+		.inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32,
+	};
+	return 0;
+}
+
+/* Where there is nothing to change the call need not be allowed. */
+static int set_capabilities(const struct sets *now, uint64_t kept, uint64_t handed_on)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	if (now->effective == kept && now->permitted == kept && now->inheritable == handed_on)
+		return 0;
 	for (int i = 0; i < 2; i++)
 		data[i] = (struct __user_cap_data_struct){
 			.effective = (uint32_t)(kept >> 32 * i),
@@ -69,16 +90,6 @@ static int set_capabilities(uint64_t kept, uint64_t handed_on)
 			.inheritable = (uint32_t)(handed_on >> 32 * i),
 		};
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
-}
-
-static int get_permitted(uint64_t *out)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-	if (syscall(SYS_capget, &head, data) < 0)
-		return -errno;
-	*out = data[0].permitted | (uint64_t)data[1].permitted << 32;
-	return 0;
 }
 
 static bool has_ambient(void)
@@ -96,14 +107,14 @@ static void bound(uint64_t capabilities)
 
 int rights_keep_only(uint64_t capabilities)
 {
-	uint64_t permitted;
-	int rc = get_permitted(&permitted);
+	struct sets now;
+	int rc = get_capabilities(&now);
 	if (rc < 0)
 		return rc;
-	capabilities &= permitted;
+	capabilities &= now.permitted;
 	bound(capabilities);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	rc = set_capabilities(capabilities, capabilities);
+	rc = set_capabilities(&now, capabilities, capabilities);
 	for (int i = 0; rc == 0 && i < MOST_CAPABILITIES; i++)
 		if (capabilities & BIT(i))
 			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
@@ -124,16 +135,17 @@ static int become(struct machine *m, const struct rights_user *user)
 int rights_settle(struct machine *m, const struct rights_user *user, uint64_t capabilities,
 	struct fw_err *err)
 {
-	uint64_t permitted, kept = capabilities;
+	struct sets now;
+	uint64_t kept = capabilities;
 	bool becomes = user && geteuid() == 0;
 	int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL ? -errno : 0;
-	if (rc == 0)
-		rc = get_permitted(&permitted);
 	if (rc == 0 && becomes && has_ambient())
 		rc = become(m, user);
 	else if (becomes)
 		kept |= BIT(CAP_SETPCAP);
 	if (rc == 0)
-		rc = set_capabilities(kept & permitted, capabilities & permitted);
+		rc = get_capabilities(&now);
+	if (rc == 0)
+		rc = set_capabilities(&now, kept & now.permitted, capabilities & now.permitted);
 	return rc < 0 ? fw_fail_sys(err, rc, "capabilities") : 0;
 }

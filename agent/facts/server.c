@@ -238,6 +238,8 @@ static void watch_job(struct server *s, struct job *job)
 static int start_job(struct peer *peer, const struct facts_request *request)
 {
 	struct server *s = peer->server;
+	if (!(s->config.codes >> request->code & 1))
+		return -EOPNOTSUPP;
 	if (is_busy(s, request))
 		return -EBUSY;
 	struct job *job = fw_alloc(sizeof *job);

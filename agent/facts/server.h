@@ -18,8 +18,9 @@
 #include "facts.h"
 
 struct server_config {
-	int fd;    /* listens; belongs to the server from now on */
-	uid_t uid; /* whose requests are done; root's are as well */
+	int fd;         /* listens; belongs to the server from now on */
+	uid_t uid;      /* whose requests are done; root's are as well */
+	uint32_t codes; /* 1 << code of the requests that are answered here */
 	const char *smartctl;
 	const struct machine *machine; /* outlives the server */
 	int64_t idle_ms;               /* on_idle after so long without a peer; 0: never */

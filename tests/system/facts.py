@@ -15,7 +15,7 @@ DISKS, POWER, SMART, LIBRARIES, RULESET, SERIALS = range(1, 7)
 AGENT, HELPER, STRANGER = "bin", "games", "daemon"
 RAWIO_AND_ADMIN = 1 << 17 | 1 << 21
 ALL_FIVE = RAWIO_AND_ADMIN | 1 << 19 | 1 << 12 | 1 << 2
-EBUSY, ETIMEDOUT, EHOSTDOWN, ENODEV = 16, 110, 112, 19
+EBUSY, ETIMEDOUT, EHOSTDOWN, ENODEV, EOPNOTSUPP = 16, 110, 112, 19, 95
 
 # One that every user may run.
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
@@ -81,6 +81,10 @@ class Helper(Process):
 def status(pid):
     with open(f"/proc/{pid}/status") as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def capabilities(pid):
+    return int(status(pid)["CapPrm"], 16)
 
 
 def running(word):
@@ -213,6 +217,22 @@ def test_a_library_that_was_replaced(lab):
     finally:
         user.kill()
         user.wait()
+
+
+def test_parts_have_helpers_of_their_own(lab):
+    """As systemd starts them: the agent asks each for what is its, and there are no other answers."""
+    hardware = Helper(lab, "--part", "hardware").start()
+    check(hardware.ask(LIBRARIES)[0] == -EOPNOTSUPP, "it answers nothing of processes")
+    check(capabilities(hardware.child.pid) == RAWIO_AND_ADMIN | 1 << 2, "it has no rights over processes")
+    alone = agent_prints(lab, "libraries", hardware.socket)
+    check('node_scrape_collector_success{collector="libraries"} 0' in alone, alone)
+    path = hardware.socket.replace(".sock", "-processes.sock")
+    processes = Helper(lab, "--part", "processes", "--socket", path)
+    Process.start(processes)
+    until(20, "it listens", lambda: os.path.exists(path))
+    check(capabilities(processes.child.pid) == 1 << 19, "it may look into processes, and nothing else")
+    both = agent_prints(lab, "libraries", hardware.socket)
+    check('node_scrape_collector_success{collector="libraries"} 1' in both, both)
 
 
 RULES = [
