@@ -444,11 +444,16 @@ static void on_new_series(uint32_t host, void *arg)
 		alert_look_again(c->alerts, host);
 }
 
-static void open_outlook(struct collector *c)
+static int open_outlook(struct collector *c, struct fw_err *err)
 {
 	const struct outlook_config config = {
-		.loop = &c->loop, .store = c->store, .on_new_series = on_new_series, .arg = c};
-	c->outlook = outlook_open(&config);
+		.loop = &c->loop,
+		.state = c->state,
+		.store = c->store,
+		.on_new_series = on_new_series,
+		.arg = c,
+	};
+	return outlook_open(&c->outlook, &config, err);
 }
 
 static int open_patch(struct collector *c, struct fw_err *err)
@@ -526,7 +531,7 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = open_patch(c, err);
 	if (rc == 0)
-		open_outlook(c);
+		rc = open_outlook(c, err);
 	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;

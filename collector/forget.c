@@ -34,12 +34,11 @@ static int forget_number(const struct forget *parts, uint32_t id, struct fw_err 
 	if (rc == 0)
 		rc = patch_forget(parts->patch, id, err);
 	if (rc == 0)
+		rc = outlook_forget(parts->outlook, id, err);
+	if (rc == 0)
 		rc = state_run(
 			parts->state, err, "DELETE FROM record WHERE host = ?", "i", (int64_t)id);
-	if (rc < 0)
-		return rc;
-	outlook_forget(parts->outlook, id);
-	return store_host_forget(parts->store, id, err);
+	return rc < 0 ? rc : store_host_forget(parts->store, id, err);
 }
 
 /* One name may speak for several jobs. */

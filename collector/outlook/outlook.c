@@ -16,6 +16,8 @@
 #include <fenwatch/mem.h>
 
 #include "history.h"
+#include "keep.h"
+#include "state.h"
 
 #define PACE_MS 500
 #define ROUND_MS (3600 * (int64_t)1000)
@@ -109,39 +111,74 @@ static void host_done(struct host *host)
 	*host = (struct host){0};
 }
 
-static struct told *find_told(const struct host *host, const struct usage *usage)
+static struct told *find_told(
+	const struct host *host, const char *mountpoint, enum resource resource)
 {
 	for (size_t i = 0; i < host->n_told; i++)
-		if (host->told[i].resource == usage->resource &&
-			strcmp(host->told[i].mountpoint, usage->mountpoint) == 0)
+		if (host->told[i].resource == resource &&
+			strcmp(host->told[i].mountpoint, mountpoint) == 0)
 			return &host->told[i];
 	return NULL;
 }
 
-static struct told *add_told(struct host *host, const struct usage *usage)
+static struct told *add_told(struct host *host, const char *mountpoint, enum resource resource)
 {
 	host->told = fw_realloc(host->told, (host->n_told + 1) * sizeof *host->told);
 	struct told *told = &host->told[host->n_told++];
-	*told = (struct told){
-		.mountpoint = fw_strdup(usage->mountpoint), .resource = usage->resource};
+	*told = (struct told){.mountpoint = fw_strdup(mountpoint), .resource = resource};
 	return told;
+}
+
+/* It is shown when the host's history has been looked at. */
+static void on_kept(uint32_t id, const char *mountpoint, enum resource resource,
+	const struct forecast *forecast, void *arg)
+{
+	struct outlook *outlook = arg;
+	if (store_host_is_known(outlook->config.store, id))
+		add_told(host_of(outlook, id), mountpoint, resource)->forecast = *forecast;
 }
 
 /* ---- what was found ---- */
 
-static void take_forecast(
-	struct host *host, const struct usage *usage, const struct forecast *made, int64_t now_ms)
+static int take_forecast(struct outlook *outlook, uint32_t id, const struct usage *usage,
+	const struct forecast *made, struct fw_err *err)
 {
-	struct told *told = find_told(host, usage);
+	struct host *host = host_of(outlook, id);
+	struct told *told = find_told(host, usage->mountpoint, usage->resource);
 	if (!told)
-		told = add_told(host, usage);
+		told = add_told(host, usage->mountpoint, usage->resource);
+	bool was_kept = told->forecast.likely_ms != 0;
 	told->used = usage->used;
-	forecast_renew(&told->forecast, made, usage->used, now_ms);
+	forecast_renew(&told->forecast, made, usage->used, outlook->round.now_ms);
 	told->known = told->forecast.likely_ms != 0;
 	host->is_shown |= told->known;
 	if (told->known && !told->shown) {
 		told->shown = true;
 		host->schema = UINT32_MAX;
+	}
+	if (!told->known && !was_kept)
+		return 0;
+	return keep_write(
+		outlook->config.state, id, told->mountpoint, told->resource, &told->forecast, err);
+}
+
+/* What cannot be kept is told all the same. */
+static void take_forecasts(struct outlook *outlook, uint32_t id)
+{
+	struct round *round = &outlook->round;
+	struct state *state = outlook->config.state;
+	struct fw_err err;
+	int rc = state_begin(state, &err);
+	for (size_t i = 0; i < round->history.n; i++) {
+		int one = take_forecast(
+			outlook, id, &round->history.usages[i], &round->forecasts[i], &err);
+		rc = rc < 0 ? rc : one;
+	}
+	if (rc == 0)
+		rc = state_commit(state, &err);
+	if (rc < 0) {
+		fw_log(FW_ERROR, "forecasts cannot be kept: %s", err.text);
+		state_rollback(state);
 	}
 }
 
@@ -154,8 +191,7 @@ static void take_history(struct outlook *outlook)
 		return;
 	host->read_ms = round->now_ms;
 	host->written_ms = 0;
-	for (size_t i = 0; i < round->history.n; i++)
-		take_forecast(host, &round->history.usages[i], &round->forecasts[i], round->now_ms);
+	take_forecasts(outlook, id);
 }
 
 /* ---- on the pool ---- */
@@ -220,7 +256,7 @@ static bool has_moved(const struct host *host, const struct history *newest)
 {
 	for (size_t i = 0; i < newest->n; i++) {
 		const struct usage *usage = &newest->usages[i];
-		const struct told *told = find_told(host, usage);
+		const struct told *told = find_told(host, usage->mountpoint, usage->resource);
 		if (usage->at_ms != 0 &&
 			(!told || fabs(usage->used - told->used) >= MOVED * usage->size))
 			return true;
@@ -430,36 +466,51 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- life ---- */
 
+static void outlook_free(struct outlook *outlook)
+{
+	for (size_t i = 0; i < outlook->n_hosts; i++)
+		host_done(&outlook->hosts[i]);
+	fw_free(outlook->hosts);
+	fw_free(outlook);
+}
+
 static void on_owner_done(struct fw_owner *owner)
 {
 	struct outlook *outlook = FW_CONTAINER(owner, struct outlook, owner);
 	void (*on_closed)(void *) = outlook->on_closed;
 	void *arg = outlook->closed_arg;
 	end_round(outlook);
-	for (size_t i = 0; i < outlook->n_hosts; i++)
-		host_done(&outlook->hosts[i]);
-	fw_free(outlook->hosts);
-	fw_free(outlook);
+	outlook_free(outlook);
 	if (on_closed)
 		on_closed(arg);
 }
 
-struct outlook *outlook_open(const struct outlook_config *config)
+int outlook_open(struct outlook **out, const struct outlook_config *config, struct fw_err *err)
 {
 	struct outlook *outlook = fw_alloc(sizeof *outlook);
 	outlook->config = *config;
 	outlook->round.outlook = outlook;
+	int rc = keep_open(config->state, err);
+	if (rc == 0)
+		rc = keep_each(config->state, on_kept, outlook, err);
+	if (rc < 0) {
+		outlook_free(outlook);
+		return rc;
+	}
 	uv_timer_init(config->loop, &outlook->timer);
 	fw_owner_init(&outlook->owner, on_owner_done);
 	fw_owner_adopt(&outlook->owner, &outlook->timer);
 	uv_timer_start(&outlook->timer, on_tick, PACE_MS, PACE_MS);
-	return outlook;
+	*out = outlook;
+	return 0;
 }
 
-void outlook_forget(struct outlook *outlook, uint32_t host)
+int outlook_forget(struct outlook *outlook, uint32_t host, struct fw_err *err)
 {
-	if (host < outlook->n_hosts)
+	int rc = keep_forget(outlook->config.state, host, err);
+	if (rc == 0 && host < outlook->n_hosts)
 		host_done(&outlook->hosts[host]);
+	return rc;
 }
 
 void outlook_close(struct outlook *outlook, void (*on_closed)(void *arg), void *arg)

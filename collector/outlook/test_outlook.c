@@ -13,7 +13,10 @@
 #include <fenwatch/mem.h>
 
 #include "disks.h"
+#include "keep.h"
 #include "outlook.h"
+#include "state.h"
+#include "test_tree.h"
 
 #define DAY_MS (24 * 3600 * (int64_t)1000)
 #define WAIT_MS 30000
@@ -27,6 +30,8 @@ static const struct disk disks[] = {
 struct place {
 	struct kit kit;
 	uv_loop_t loop;
+	char dir[64];
+	struct state *state;
 	struct outlook *outlook;
 	int64_t now_ms;
 	uint32_t new_series_of;
@@ -51,6 +56,9 @@ static int set_up(void **state)
 	place->now_ms = fw_wall_ms();
 	kit_init(&place->kit);
 	uv_loop_init(&place->loop);
+	snprintf(place->dir, sizeof place->dir, "/tmp/fenwatch-outlook-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	assert_int_equal(state_open(&place->state, place->dir, NULL), 0);
 	*state = place;
 	return 0;
 }
@@ -58,19 +66,30 @@ static int set_up(void **state)
 static void open_outlook(struct place *place)
 {
 	const struct outlook_config config = {.loop = &place->loop,
+		.state = place->state,
 		.store = place->kit.store,
 		.on_new_series = on_new_series,
 		.arg = place};
-	place->outlook = outlook_open(&config);
+	struct fw_err err;
+	place->closed = place->has_new_series = false;
+	if (outlook_open(&place->outlook, &config, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void close_outlook(struct place *place)
+{
+	outlook_close(place->outlook, on_closed, place);
+	uv_run(&place->loop, UV_RUN_DEFAULT);
+	assert_true(place->closed);
 }
 
 static int tear_down(void **state)
 {
 	struct place *place = *state;
-	outlook_close(place->outlook, on_closed, place);
-	uv_run(&place->loop, UV_RUN_DEFAULT);
-	assert_true(place->closed);
+	close_outlook(place);
 	assert_int_equal(uv_loop_close(&place->loop), 0);
+	state_close(place->state);
+	assert_int_equal(test_remove_tree(place->dir), 0);
 	kit_done(&place->kit);
 	free(place);
 	return 0;
@@ -147,6 +166,61 @@ static void test_a_host_of_which_nothing_can_be_said_gets_none(void **state)
 	assert_int_equal(place->new_series_of, last);
 }
 
+static void count_kept(uint32_t host, const char *mountpoint, enum resource resource,
+	const struct forecast *forecast, void *arg)
+{
+	(void)host;
+	(void)resource;
+	assert_string_equal(mountpoint, "/srv");
+	assert_true(forecast->likely_ms > forecast->made_ms);
+	++*(int *)arg;
+}
+
+/* What was told stands, though the data carry nothing now; until it is over. */
+static void test_what_was_told_outlives_a_restart(void **state)
+{
+	struct place *place = *state;
+	struct fw_err err;
+	const struct disk quiet = {"/srv", "/dev/sda1", disk_quiet, disk_quiet};
+	struct forecast told = {.earliest_ms = place->now_ms + DAY_MS,
+		.likely_ms = place->now_ms + 2 * DAY_MS,
+		.latest_ms = place->now_ms + 3 * DAY_MS,
+		.made_ms = place->now_ms - DAY_MS,
+		.full = DISK_SIZE,
+		.stands_until_ms = place->now_ms + DAY_MS};
+	disks_write(&place->kit, place->kit.host, &quiet, 1, place->now_ms, 28, 0);
+	open_outlook(place);
+	close_outlook(place);
+	assert_int_equal(keep_write(place->state, place->kit.host, "/srv", BYTES, &told, &err), 0);
+	open_outlook(place);
+	assert_true(wait_for_series(place));
+	assert_int_equal(newest(place, FILLS, "likely", "/srv"), told.likely_ms / 1000);
+	close_outlook(place);
+	told.stands_until_ms = place->now_ms - 1;
+	assert_int_equal(keep_write(place->state, place->kit.host, "/srv", BYTES, &told, &err), 0);
+	open_outlook(place);
+	int kept = 1;
+	for (int64_t end_ms = fw_mono_ms() + WAIT_MS; kept > 0 && fw_mono_ms() < end_ms;) {
+		uv_run(&place->loop, UV_RUN_ONCE);
+		kept = 0;
+		assert_int_equal(keep_each(place->state, count_kept, &kept, &err), 0);
+	}
+	assert_int_equal(kept, 0);
+	assert_false(place->has_new_series);
+}
+
+static void test_what_is_told_is_kept(void **state)
+{
+	struct place *place = *state;
+	struct fw_err err;
+	int kept = 0;
+	disks_write(&place->kit, place->kit.host, disks, 2, place->now_ms, 28, 0);
+	open_outlook(place);
+	assert_true(wait_for_series(place));
+	assert_int_equal(keep_each(place->state, count_kept, &kept, &err), 0);
+	assert_int_equal(kept, 1);
+}
+
 static void test_a_forgotten_host_gets_nothing_more(void **state)
 {
 	struct place *place = *state;
@@ -154,7 +228,10 @@ static void test_a_forgotten_host_gets_nothing_more(void **state)
 	disks_write(&place->kit, place->kit.host, disks, 2, place->now_ms, 28, 0);
 	open_outlook(place);
 	assert_true(wait_for_series(place));
-	outlook_forget(place->outlook, place->kit.host);
+	assert_int_equal(outlook_forget(place->outlook, place->kit.host, &err), 0);
+	int kept = 0;
+	assert_int_equal(keep_each(place->state, count_kept, &kept, &err), 0);
+	assert_int_equal(kept, 0);
 	assert_int_equal(store_host_forget(place->kit.store, place->kit.host, &err), 0);
 	place->has_new_series = false;
 	int64_t end_ms = fw_mono_ms() + 1500;
@@ -182,6 +259,9 @@ int main(void)
 			test_a_host_gets_series_of_what_fills, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_host_of_which_nothing_can_be_said_gets_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_told_outlives_a_restart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_told_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_forgotten_host_gets_nothing_more, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_it_closes_at_any_moment, set_up, tear_down),

@@ -128,7 +128,7 @@ def test_predict_linear_does_not_reach_that(program):
 
 def test_an_alarm_does_not_flap(program):
     """From a week before the cut to a week after it, every three hours: how often it opens."""
-    traces = made(FIRST)
+    traces = made(FIRST + SECOND)
     moments = [machines.HISTORY_D * 24 + h for h in range(-WITHIN_H, WITHIN_H + 1, 3)]
     for trace, answers in zip(traces, ask(program, [(t, moments) for t in traces])):
         opened, firing = 0, False
