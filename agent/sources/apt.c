@@ -40,6 +40,7 @@ struct apt {
 	char native[32]; /* dpkg's own architecture is the machine's */
 	char machine_id[40];
 	bool has_vendor, has_security; /* Debian's or Ubuntu's archives, and any for security */
+	int64_t dated_s;               /* of the newest archive for security, or of all */
 };
 
 struct apt *apt_new(void)
@@ -315,6 +316,14 @@ static void consider(
 	}
 }
 
+static void note_date(struct apt *a, const struct apt_archive *archive)
+{
+	bool security = is_for_security(archive);
+	if ((security && !a->has_security) ||
+		(security == a->has_security && archive->date_s > a->dated_s))
+		a->dated_s = archive->date_s;
+}
+
 int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt_archive *archive,
 	struct fw_err *err)
 {
@@ -330,6 +339,7 @@ int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt
 	int rc;
 	/* Its date counts also where nothing in it does. */
 	origin_of(a, archive, a->native);
+	note_date(a, archive);
 	a->has_security = a->has_security || is_for_security(archive);
 	a->has_vendor = a->has_vendor || strcmp(archive->origin, "Debian") == 0 ||
 		strcmp(archive->origin, "Ubuntu") == 0;
@@ -407,7 +417,9 @@ static bool lacks_security(const struct apt *a)
 
 void apt_summarise(const struct apt *a, struct apt_summary *out)
 {
-	*out = (struct apt_summary){.n_origins = a->n_origins, .lacks_security = lacks_security(a)};
+	*out = (struct apt_summary){.n_origins = a->n_origins,
+		.lacks_security = lacks_security(a),
+		.dated_s = a->dated_s};
 	memcpy(out->origins, a->origins, sizeof out->origins);
 	for (uint32_t i = 0; i < a->n_packages; i++)
 		summarise_package(a, &a->packages[i], out);

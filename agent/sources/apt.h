@@ -46,6 +46,7 @@ struct apt_summary {
 	uint32_t held;                 /* upgrades that are held back */
 	uint32_t obsolete;             /* installed, and in no list */
 	bool lacks_security;           /* no list is of an archive for security */
+	int64_t dated_s;               /* when the newest of them was made; 0: not known */
 	uint32_t n_origins;
 	struct apt_origin origins[APT_ORIGINS_LIMIT];
 };

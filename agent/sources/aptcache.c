@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "fenwatch-packages 4 FINGERPRINT", a line of counts, and a line for each origin:
+/* "fenwatch-packages 5 FINGERPRINT", a line of counts, and a line for each origin:
  * installed, pending, date of its Release file, architecture, name. The counts say how many origins follow. */
 #include "aptcache.h"
 
@@ -12,7 +12,7 @@
 
 #include "parse.h"
 
-#define MAGIC "fenwatch-packages 4 "
+#define MAGIC "fenwatch-packages 5 "
 #define FILE_LIMIT ((size_t)256 << 10)
 
 static char *path_in(const char *folder)
@@ -25,10 +25,11 @@ void aptcache_save(const char *folder, uint64_t fingerprint, const struct apt_ou
 	const struct apt_summary *s = &outcome->summary;
 	struct fw_buf text = {0};
 	fw_buf_printf(&text, MAGIC "%" PRIu64 "\n", fingerprint);
-	fw_buf_printf(&text, "%u %u %" PRIi64 " %u %u %u %u %u %u %u %u\n", outcome->n_unreadable,
-		outcome->newer_kernel, outcome->kernel_s, s->pending[APT_SECURITY],
-		s->pending[APT_BUGFIX], s->pending[APT_UNKNOWN], s->security_upgrades, s->held,
-		s->obsolete, s->lacks_security, s->n_origins);
+	fw_buf_printf(&text, "%u %u %" PRIi64 " %u %u %u %u %u %u %u %" PRIi64 " %u\n",
+		outcome->n_unreadable, outcome->newer_kernel, outcome->kernel_s,
+		s->pending[APT_SECURITY], s->pending[APT_BUGFIX], s->pending[APT_UNKNOWN],
+		s->security_upgrades, s->held, s->obsolete, s->lacks_security, s->dated_s,
+		s->n_origins);
 	for (uint32_t i = 0; i < s->n_origins; i++)
 		fw_buf_printf(&text, "%u %u %" PRIi64 " %s %s\n", s->origins[i].installed,
 			s->origins[i].pending, s->origins[i].date_s, s->origins[i].arch,
@@ -57,7 +58,7 @@ static bool cut_counts(struct fw_cursor *c, struct apt_outcome *out)
 		!cut_count(c, &s->pending[APT_BUGFIX]) || !cut_count(c, &s->pending[APT_UNKNOWN]) ||
 		!cut_count(c, &s->security_upgrades) || !cut_count(c, &s->held) ||
 		!cut_count(c, &s->obsolete) || !cut_count(c, &lacks_security) ||
-		!cut_count(c, &s->n_origins))
+		!fw_cut_i64(c, &s->dated_s) || !cut_count(c, &s->n_origins))
 		return false;
 	out->newer_kernel = newer_kernel != 0;
 	s->lacks_security = lacks_security != 0;

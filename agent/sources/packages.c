@@ -61,6 +61,7 @@ static const struct metric metrics[] = {
 #define OLD_MS ((int64_t)3 * 24 * 3600 * 1000)
 #define AHEAD_MS ((int64_t)24 * 3600 * 1000)
 #define FILES_LIMIT 1024
+#define DAY_S 86400
 
 /* What the files say, and what it was read from. */
 struct packages {
@@ -69,7 +70,7 @@ struct packages {
 	int64_t answered_ms[FILES_LIMIT]; /* the archive of a Release file; 0: nothing tells */
 	uint32_t n_lists, n_releases;
 	uint64_t fingerprint;
-	int64_t fetched_ms;
+	int64_t fetched_ms, now_s;
 	bool status_whole;
 	bool old; /* fetched too long ago, or at a time that has not been yet */
 	struct apt_outcome outcome;
@@ -195,6 +196,9 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	/* Lists that are the same were still fetched: the table tells when. */
 	mix(p, &p->fetched_ms, sizeof p->fetched_ms);
 	mix(p, &p->old, sizeof p->old);
+	/* What was made when grows older by the day. */
+	p->now_s = m->now_ms / 1000;
+	mix(p, &(int64_t){p->now_s / DAY_S}, sizeof(int64_t));
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
 }
 
@@ -296,7 +300,10 @@ static const char *why_unproven(const struct packages *p)
 		return "unreadable";
 	if (p->outcome.summary.lacks_security)
 		return "security";
-	return p->old ? "old" : NULL;
+	if (p->old)
+		return "old";
+	int64_t dated_s = p->outcome.summary.dated_s;
+	return dated_s && p->now_s - dated_s > PATCHES_FROZEN_S ? "frozen" : NULL;
 }
 
 /* dpkg writes a package's list of files when it installs it. */

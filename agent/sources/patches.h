@@ -32,8 +32,9 @@
  * And what tells how far this can be believed:
  *
  *   source/NAME            apt or rpm: state ok or unproven, why: old, unreadable, none,
- *                          security (no list of an archive for it) or modules; fetched, in
- *                          Unix seconds
+ *                          security (no list of an archive for it), base (no repository of
+ *                          the base system), frozen (made too long ago, however fresh the
+ *                          copy) or modules; fetched, in Unix seconds
  *   source/NAME/ORIGIN     the same of one repository, with the date of its index (rpm: of
  *                          each; apt: of the one that makes its lists old)
  *   os                     id and version of the operating system
@@ -94,6 +95,9 @@ struct patch_before {
 			"Whether what is known of updates is whole and at most three days old.", \
 			0, 1                                                                     \
 	}
+
+/* A list that was made so long ago cannot tell of a fix that may be overdue by now. */
+#define PATCHES_FROZEN_S (INT64_C(14) * 86400)
 
 struct patches;
 

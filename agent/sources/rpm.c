@@ -19,6 +19,10 @@
 #include "rpmrestarts.h"
 #include "rpmset.h"
 
+#define DAY_S INT64_C(86400)
+/* Vendors of rpm's systems may have nothing for weeks. */
+#define RPM_FROZEN_S (30 * DAY_S)
+
 enum { UPGRADES, HELD, REBOOT, REBOOT_SINCE, PENDING, SOURCE_OK };
 
 static const struct metric metrics[] = {
@@ -217,10 +221,38 @@ static void read_repos(struct reading *r)
 	}
 }
 
+/* zypper's repositories stay as they were released; fixes come in others, with advisories. */
+static bool has_updates(const struct reading *r, int64_t *dated_s)
+{
+	bool any = false;
+	for (size_t i = 0; i < r->repos->n; i++) {
+		const struct rpm_repo *repo = &r->repos->repos[i];
+		if (repo->medium || (!repo->files[RPM_UPDATEINFO] && !repo->lost[RPM_UPDATEINFO]))
+			continue;
+		any = true;
+		if (repo->date_s > *dated_s)
+			*dated_s = repo->date_s;
+	}
+	return any;
+}
+
+/* Why all of them together prove nothing; NULL: they may. */
+static const char *why_in_vain(const struct reading *r)
+{
+	int64_t dated_s = 0;
+	if (r->repos->n == 0)
+		return "none";
+	if (r->repos->too_many)
+		return "unreadable";
+	if (!rpmset_base(r->set, &dated_s) || (r->repos->zypp && !has_updates(r, &dated_s)))
+		return "base";
+	return dated_s && r->m->now_ms / 1000 - dated_s > RPM_FROZEN_S ? "frozen" : NULL;
+}
+
 /* The first reason there is, and the oldest look that anybody took. */
 static void give_proof(struct reading *r)
 {
-	const char *why = r->repos->n ? NULL : "none";
+	const char *why = why_in_vain(r);
 	int64_t fetched_s = 0;
 	for (size_t i = 0; i < r->repos->n; i++) {
 		const struct rpm_repo *repo = &r->repos->repos[i];
@@ -279,6 +311,8 @@ static void read_start(struct reading *r)
 				fw_cut_i64(&line, &r->booted_s);
 	rpmrepos_mix(&r->fingerprint, r->release, strlen(r->release));
 	rpmrepos_mix(&r->fingerprint, &r->booted_s, sizeof r->booted_s);
+	/* What was made when grows older by the day. */
+	rpmrepos_mix(&r->fingerprint, &(int64_t){r->m->now_ms / (1000 * DAY_S)}, sizeof(int64_t));
 }
 
 static int look_at_files(struct reading *r, struct fw_err *err)

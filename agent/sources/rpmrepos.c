@@ -14,7 +14,8 @@
 #include "xml.h"
 
 #define OLD_S ((int64_t)3 * 24 * 3600)
-#define HASH_LENGTH 16 /* of the address, behind dnf's folders: "baseos-1a2b..." */
+#define AHEAD_S ((int64_t)24 * 3600) /* a time that has not been yet */
+#define HASH_LENGTH 16               /* of the address, behind dnf's folders: "baseos-1a2b..." */
 #define PATH_BYTES 512
 #define YUM "var/cache/yum"
 
@@ -28,11 +29,27 @@ static struct rpm_repo *find_repo(struct rpm_repos *r, const char *id)
 	return NULL;
 }
 
+static void drop_disabled(struct rpm_repos *r)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->repos[i].enabled)
+			r->repos[n++] = r->repos[i];
+	r->n = n;
+}
+
+/* Red Hat's subscriptions define hundreds, of which few are enabled. */
 static struct rpm_repo *get_repo(struct rpm_repos *r, const char *id)
 {
 	struct rpm_repo *repo = find_repo(r, id);
-	if (repo || r->n == RPM_REPOS_LIMIT)
+	if (repo)
 		return repo;
+	if (r->n == RPM_REPOS_LIMIT)
+		drop_disabled(r);
+	if (r->n == RPM_REPOS_LIMIT) {
+		r->too_many = true;
+		return NULL;
+	}
 	repo = &r->repos[r->n++];
 	*repo = (struct rpm_repo){
 		.id = fw_arena_strdup(&r->text, id), .enabled = true, .priority = RPM_PRIORITY};
@@ -148,17 +165,10 @@ static void define(struct rpm_repos *r, struct machine *m)
 			read_settings(r, m, "etc/yum.conf");
 		read_definitions(r, m, "etc/yum.repos.d");
 	}
-	size_t n = 0;
+	drop_disabled(r);
 	bool follow = has_priorities(r, m, dnf);
-	for (size_t i = 0; i < r->n; i++) {
-		if (!r->repos[i].enabled)
-			continue;
-		r->repos[n] = r->repos[i];
-		if (!follow)
-			r->repos[n].priority = RPM_PRIORITY;
-		n++;
-	}
-	r->n = n;
+	for (size_t i = 0; i < r->n && !follow; i++)
+		r->repos[i].priority = RPM_PRIORITY;
 }
 
 /* ---- caches ---- */
@@ -333,6 +343,11 @@ static int64_t find_fetch_s(const struct rpm_repo *repo, struct machine *m)
 	return latest_ms / 1000;
 }
 
+static bool is_old(int64_t at_s, int64_t now_s)
+{
+	return now_s - at_s > OLD_S || at_s - now_s > AHEAD_S;
+}
+
 static void read_cache(struct rpm_repos *r, struct rpm_repo *repo, struct machine *m)
 {
 	struct index index = {.repos = r, .repo = repo, .type = -1};
@@ -350,7 +365,7 @@ static void read_cache(struct rpm_repos *r, struct rpm_repo *repo, struct machin
 		repo->why = "none";
 	else if (repo->lost[RPM_MODULES])
 		repo->why = "modules";
-	else if (m->now_ms / 1000 - repo->fetched_s > OLD_S && !repo->medium)
+	else if (!repo->medium && is_old(repo->fetched_s, m->now_ms / 1000))
 		repo->why = "old";
 }
 

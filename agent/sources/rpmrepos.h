@@ -15,8 +15,8 @@
 
 #include "../source.h"
 
-#define RPM_REPOS_LIMIT 256
-#define RPM_PRIORITY 99 /* of a repository that names none */
+#define RPM_REPOS_LIMIT 256 /* enabled ones */
+#define RPM_PRIORITY 99     /* of a repository that names none */
 
 enum rpm_file { RPM_PRIMARY, RPM_PRIMARY_DB, RPM_UPDATEINFO, RPM_MODULES, RPM_FILES };
 
@@ -39,6 +39,7 @@ struct rpm_repos {
 	struct rpm_repo repos[RPM_REPOS_LIMIT]; /* by priority, the first wins */
 	size_t n;
 	const char *excludes; /* of all of them; NULL */
+	bool too_many;        /* enabled ones: not all are here */
 	bool zypp;            /* zypper's rules: no other vendor's package */
 	uint64_t fingerprint; /* of every file that was looked at */
 };

@@ -62,6 +62,8 @@ struct rpm_set {
 	uint32_t *slots; /* by name: index + 1 */
 	uint32_t n_slots;
 	const char *native; /* the machine's architecture */
+	bool base_is_listed;
+	int64_t base_dated_s;
 };
 
 /* ---- what is installed ---- */
@@ -329,6 +331,21 @@ static void add_replacement(struct rpm_set *set, const struct rpm_repo *repo,
 	take_candidate(set, get_candidate(set, family, listed->arch, replaces), repo, listed, held);
 }
 
+#define BASE "glibc"
+
+static void note_base(struct rpm_set *set, const struct rpm_repo *repo)
+{
+	set->base_is_listed = true;
+	if (repo->date_s > set->base_dated_s)
+		set->base_dated_s = repo->date_s;
+}
+
+bool rpmset_base(const struct rpm_set *set, int64_t *dated_s)
+{
+	*dated_s = set->base_dated_s;
+	return set->base_is_listed || !rpmset_has(set, BASE);
+}
+
 void rpmset_add_listed(
 	struct rpm_set *set, const struct rpm_repo *repo, const struct rpm_listed *listed)
 {
@@ -336,6 +353,8 @@ void rpmset_add_listed(
 		rpmmodules_hides(set->modules, listed->name, listed->arch, listed->evr))
 		return;
 	struct family *family = find_family(set, listed->name);
+	if (!repo->medium && strcmp(listed->name, BASE) == 0)
+		note_base(set, repo);
 	if (family && family->packages)
 		add_upgrade(set, family, repo, listed);
 	for (size_t i = 0; i < listed->n_obsoletes; i++)

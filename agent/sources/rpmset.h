@@ -93,6 +93,9 @@ void rpmset_each_fix(
 	const struct rpm_set *set, void (*each)(const struct rpm_fix *fix, void *arg), void *arg);
 void rpmset_each_waiting(const struct rpm_set *set,
 	void (*each)(const struct rpm_waiting *waiting, void *arg), void *arg);
+/* Some repository, which is no medium, lists the base system; when the newest of those was
+ * made (0: not known). True also where the base system is not installed. */
+bool rpmset_base(const struct rpm_set *set, int64_t *dated_s);
 /* What is installed of it, unless it is told of anyway, as it has a fix or waits for a start. */
 bool rpmset_untold(
 	const struct rpm_set *set, const char *name, const char *arch, struct rpm_waiting *out);

@@ -285,6 +285,7 @@ static void test_cache(void **state)
 	saved.summary = (struct apt_summary){.pending = {2, 0, 3},
 		.held = 7,
 		.lacks_security = true,
+		.dated_s = 1795390001,
 		.n_origins = 2,
 		.origins = {{"A b:c/d", "amd64", 1795390000, false, 5, 6},
 			{":/", "all", 0, false, 0, 1}}};

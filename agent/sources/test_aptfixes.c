@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -83,6 +84,17 @@ static void publish(struct place *place, const char *date, const char *const *pa
 }
 
 #define PAIRS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* As a Release file says it. */
+static const char *days_ago(const struct place *place, int days)
+{
+	static char text[64];
+	time_t at_s = (time_t)(place->now_ms / 1000 - days * INT64_C(86400));
+	struct tm tm;
+	assert_non_null(gmtime_r(&at_s, &tm));
+	assert_true(strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S UTC", &tm) > 0);
+	return text;
+}
 
 static int set_up(void **state)
 {
@@ -344,7 +356,7 @@ static void test_what_proves_nothing(void **state)
 	install(place, PAIRS("dpkg", "1", "curl", "7.88-1"));
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=none"));
-	publish(place, FIRST, PAIRS("curl", "7.88-1"));
+	publish(place, days_ago(place, 1), PAIRS("curl", "7.88-1"));
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+os\tid=debian\tversion=12\n"));
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok\tfetched="));
@@ -377,7 +389,7 @@ static void test_an_archive_that_does_not_answer(void **state)
 	const char *const paths[] = {"var/lib/apt/lists", "var/lib/apt/lists/partial",
 		"var/lib/apt/periodic/update-stamp", LIST "InRelease", MAIN "InRelease", NULL};
 	install(place, PAIRS("dpkg", "1", "curl", "1"));
-	publish(place, FIRST, PAIRS("curl", "1"));
+	publish(place, days_ago(place, 1), PAIRS("curl", "1"));
 	put(place, MAIN "main_binary-amd64_Packages",
 		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
 	put(place, MAIN "InRelease",
@@ -408,7 +420,7 @@ static void test_lists_of_times_to_come(void **state)
 {
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1"));
-	publish(place, FIRST, PAIRS("dpkg", "1"));
+	publish(place, days_ago(place, 1), PAIRS("dpkg", "1"));
 	put_times(place, PAIRS("var/lib/apt/lists"), (const int[]){-1000});
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old"));
@@ -444,7 +456,7 @@ static void test_a_status_that_is_not_whole(void **state)
 		"Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
 		"Package: old\nStatus: purge ok not-installed\n\n";
 	struct place *place = *state;
-	publish(place, FIRST, PAIRS("dpkg", "1"));
+	publish(place, days_ago(place, 1), PAIRS("dpkg", "1"));
 	put(place, "var/lib/dpkg/status", whole);
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
@@ -459,6 +471,23 @@ static void test_a_status_that_is_not_whole(void **state)
 		assert_non_null(
 			strstr(place->proof, "+source/apt\tstate=unproven\twhy=unreadable"));
 	}
+}
+
+/* A mirror that is not kept up answers every day, with lists of long ago. */
+static void test_lists_that_were_made_long_ago(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1"));
+	put(place, MAIN "main_binary-amd64_Packages",
+		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
+	put(place, MAIN "InRelease",
+		"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: " FIRST "\n");
+	publish(place, days_ago(place, 13), PAIRS("dpkg", "1"));
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
+	publish(place, days_ago(place, 15), PAIRS("dpkg", "1"));
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=frozen"));
 }
 
 /* apt update and apt upgrade in one go: nobody saw them pending. */
@@ -535,6 +564,7 @@ int main(void)
 		CASE(test_an_archive_that_does_not_answer),
 		CASE(test_lists_of_times_to_come),
 		CASE(test_no_archive_for_security),
+		CASE(test_lists_that_were_made_long_ago),
 		CASE(test_a_status_that_is_not_whole),
 		CASE(test_a_reboot_for_what_nobody_saw),
 		CASE(test_a_reboot_for_nobody_knows_what),

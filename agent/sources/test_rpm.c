@@ -282,9 +282,65 @@ static void test_a_medium(void **state)
 	put(place, "etc/zypp/repos.d/base.repo", "[SLES/15]\nbaseurl=cd:/?devices=/dev/sr0\n");
 	put(place, "var/cache/zypp/raw/SLES_15/repodata/primary.xml", "<metadata/>");
 	write_index(place, "var/cache/zypp/raw/SLES_15/repodata/", "primary", 1000);
-	place->now_ms += INT64_C(30) * 86400000;
+	/* Alone it has no fixes, however long it lies there. */
+	read_again(place);
+	has(place, "+source/rpm\tstate=unproven\twhy=base");
+	put(place, "etc/zypp/repos.d/updates.repo", "[updates]\nenabled=1\n");
+	put(place, "var/cache/zypp/raw/updates/repodata/primary.xml", "<metadata/>");
+	put(place, "var/cache/zypp/raw/updates/repodata/updateinfo.xml", "<updates/>");
+	write_index(place, "var/cache/zypp/raw/updates/repodata/", "primary updateinfo",
+		place->now_ms / 1000);
 	read_again(place);
 	has(place, "+source/rpm\tstate=ok");
+	place->now_ms += INT64_C(30) * 86400000;
+	read_again(place);
+	has(place, "+source/rpm\tstate=unproven");
+	has(place, "+source/rpm/SLES/15\tstate=ok");
+	has(place, "+source/rpm/updates\tstate=unproven\twhy=old");
+}
+
+/* Two thousand of which one is enabled, and then more than anybody has. */
+static void test_very_many_repositories(void **state)
+{
+	struct place *place = *state;
+	struct fw_buf text = {0};
+	install(place, CURL);
+	take_away(place, "etc/yum.repos.d/base.repo");
+	for (int i = 0; i < 2000; i++)
+		fw_buf_printf(&text, "[repo-%d]\nname=x\nenabled = 0\n\n", i);
+	fw_buf_puts(&text, "[base]\nenabled = 1\n");
+	put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
+	publish(place, PACKAGE("curl", EVR("8", "1"), ""), "", 1000);
+	read_again(place);
+	has(place, "+curl:x86_64\tinstalled=7-1\tcandidate=8-1");
+	has(place, "+source/rpm\tstate=ok");
+	fw_buf_reset(&text);
+	for (int i = 0; i < 400; i++)
+		fw_buf_printf(&text, "[repo-%d]\nenabled = 1\n\n", i);
+	put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
+	read_again(place);
+	has(place, "+source/rpm\tstate=unproven\twhy=unreadable");
+	fw_buf_done(&text);
+}
+
+#define GLIBC "glibc\t(none)\t2\t1\tx86_64\tglibc-2-1.src.rpm" INSTALLED
+
+/* A subscription that has lapsed takes its repositories with it; a supplier's stay fresh. */
+static void test_no_repository_of_the_base(void **state)
+{
+	struct place *place = *state;
+	int64_t now_s = place->now_ms / 1000;
+	install(place, GLIBC CURL);
+	publish(place, PACKAGE("curl", EVR("7", "1"), ""), "", now_s);
+	read_again(place);
+	has(place, "+source/rpm\tstate=unproven\twhy=base");
+	publish(place, PACKAGE("glibc", EVR("2", "1"), ""), "", now_s - 29 * 86400);
+	read_again(place);
+	has(place, "+source/rpm\tstate=ok");
+	/* It is looked at every day, and nothing has come for a month. */
+	publish(place, PACKAGE("glibc", EVR("2", "1"), ""), "", now_s - 31 * 86400);
+	read_again(place);
+	has(place, "+source/rpm\tstate=unproven\twhy=frozen");
 }
 
 static void test_held(void **state)
@@ -538,6 +594,8 @@ int main(void)
 		CASE(test_no_severity),
 		CASE(test_what_proves_nothing),
 		CASE(test_a_medium),
+		CASE(test_no_repository_of_the_base),
+		CASE(test_very_many_repositories),
 		CASE(test_held),
 		CASE(test_what_waits_for_a_start),
 		CASE(test_what_waits_for_a_restart_of_services),

@@ -83,6 +83,23 @@ static enum patch_class class_of(const json_t *fields)
 	return text && strcmp(text, "feature") == 0 ? PATCH_BUGFIX : PATCH_UNKNOWN;
 }
 
+static const struct {
+	const char *word, *says;
+} reasons[] = {
+	{"base", "no repository of the base system, or of its updates"},
+	{"frozen", "its lists were made too long ago"},
+	{"modules", "its modules cannot be read"},
+	{"security", "no list of an archive for security"},
+};
+
+static const char *reason_of(const char *why)
+{
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (strcmp(reasons[i].word, why) == 0)
+			return reasons[i].says;
+	return *why ? why : "unproven";
+}
+
 /* The first, but that one of the parts of a source tells more than the whole. */
 static void take_doubt(struct reading *r, const char *source, const char *why)
 {
@@ -104,7 +121,7 @@ static void read_source(struct reading *r, const char *key, const json_t *fields
 	if (fetched_s && (r->fetched_s == 0 || fetched_s < r->fetched_s))
 		r->fetched_s = fetched_s;
 	if (!state || strcmp(state, "ok") != 0)
-		take_doubt(r, source, *why ? why : "unproven");
+		take_doubt(r, source, reason_of(why));
 	else if (fetched_s - r->judge->now_s > AHEAD_S)
 		take_doubt(r, source, "fetched at a time that has not been yet");
 }

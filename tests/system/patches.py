@@ -2,7 +2,9 @@
 import bz2
 import gzip
 import lzma
+import glob
 import os
+import re
 import shutil
 import time
 from datetime import datetime, timedelta, timezone
@@ -26,6 +28,12 @@ def fetch_lists(root, shift_ms=0):
     with open(path + ".new", "w") as f:
         f.write("".join(lines) + f"var/lib/apt/lists {time.time() + shift_ms / 1000:.0f}\n")
     os.rename(path + ".new", path)
+    made = datetime.fromtimestamp(time.time() + shift_ms / 1000 - 3600, timezone.utc)
+    for release in glob.glob(os.path.join(root, "var/lib/apt/lists/*InRelease")):
+        with open(release) as f:
+            text = f.read()
+        with open(release, "w") as f:
+            f.write(re.sub("^Date: .*", f"Date: {made:%a, %d %b %Y %H:%M:%S} UTC", text, flags=re.M))
 
 
 def stage_host(lab, name="agent", shift=None, collector=None, os_release=None):
