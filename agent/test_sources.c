@@ -328,7 +328,7 @@ static void test_every_source_has_a_switch(void **state)
  * its access point, his files, the address that he came from. */
 static const char *const canaries[] = {"alicesmith", "Alice", "TurnipNest", "02:c0:ff:ee",
 	"02:C0:FF:EE", "Plum-Jam", "Recipe", "198.51.100.77", "10.20.31.7", "gnome-shell",
-	"Web Content", "gdm"};
+	"Web Content", "gdm", "ALICESMITH", "nas.example", "bastion.example"};
 
 static bool has_bytes(const struct fw_buf *text, const char *word)
 {

@@ -59,12 +59,25 @@ static bool is_date(const char *text)
 	return true;
 }
 
+/* The end of a day, or of today so far. */
+static const char *end_of_day(struct cli *cli, const char *day)
+{
+	int64_t now_ms = cli->screen.now_ms, begin_ms, end_ms;
+	char time[32];
+	const char *begin = fw_arena_format(&cli->screen.arena, "%sT00:00:00Z", day);
+	const char *end = fw_arena_format(&cli->screen.arena, "%sT23:59:59Z", day);
+	if (fw_time_parse(begin, &begin_ms) < 0 || fw_time_parse(end, &end_ms) < 0 ||
+		begin_ms > now_ms || end_ms <= now_ms)
+		return end;
+	return fw_arena_strdup(&cli->screen.arena, fw_time_format(now_ms, time, sizeof time));
+}
+
 const char *cli_time(struct cli *cli, const char *text)
 {
 	int64_t back_ms;
 	char time[32];
 	if (text && is_date(text))
-		return fw_arena_format(&cli->screen.arena, "%sT23:59:59Z", text);
+		return end_of_day(cli, text);
 	if (!text || *text != '-' || fw_parse_duration(text + 1, &back_ms) < 0)
 		return text;
 	return fw_arena_strdup(&cli->screen.arena,

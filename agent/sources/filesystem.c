@@ -344,9 +344,11 @@ static void add_mount(
 	int rc = read_space(fs, m, &mount, &space);
 	if (rc == -EAGAIN)
 		return;
-	char path[PATH_BYTES];
-	if (people_free_path(m, mount.mountpoint, path, sizeof path) == path)
-		snprintf(mount.mountpoint, sizeof mount.mountpoint, "%s", path);
+	char text[PATH_BYTES];
+	if (people_free_path(m, mount.mountpoint, text, sizeof text) == text)
+		snprintf(mount.mountpoint, sizeof mount.mountpoint, "%s", text);
+	if (people_free_device(m, mount.device, text, sizeof text) == text)
+		snprintf(mount.device, sizeof mount.device, "%s", text);
 	add_space(out, &mount, rc, &space);
 	add_readonly(fs, entry, &mount, out, m->now_ms);
 	add_info(out, &mount);

@@ -198,7 +198,8 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	mix(p, &p->old, sizeof p->old);
 	/* What was made when grows older by the day. */
 	p->now_s = m->now_ms / 1000;
-	mix(p, &(int64_t){p->now_s / DAY_S}, sizeof(int64_t));
+	int64_t day = p->now_s / DAY_S;
+	mix(p, &day, sizeof day);
 	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "/" LISTS) : 0;
 }
 

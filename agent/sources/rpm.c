@@ -312,7 +312,8 @@ static void read_start(struct reading *r)
 	rpmrepos_mix(&r->fingerprint, r->release, strlen(r->release));
 	rpmrepos_mix(&r->fingerprint, &r->booted_s, sizeof r->booted_s);
 	/* What was made when grows older by the day. */
-	rpmrepos_mix(&r->fingerprint, &(int64_t){r->m->now_ms / (1000 * DAY_S)}, sizeof(int64_t));
+	int64_t day = r->m->now_ms / (1000 * DAY_S);
+	rpmrepos_mix(&r->fingerprint, &day, sizeof day);
 }
 
 static int look_at_files(struct reading *r, struct fw_err *err)

@@ -94,14 +94,18 @@ static void write_patches(struct screen *s, const json_t *host)
 	}
 	bool security = json_number_value(json_object_get(patches, "security")) > 0;
 	screen_put(s, security ? TONE_WARNING : TONE_PLAIN, screen_number(s, patches, "security"));
-	screen_printf(s, " security, %s in all\n", screen_number(s, patches, "pending"));
+	bool proven = !json_is_false(json_object_get(patches, "source_ok"));
+	screen_printf(s, " security, %s in all%s\n", screen_number(s, patches, "pending"),
+		proven ? "" : " at least");
 	if (json_is_true(json_object_get(patches, "reboot_required"))) {
 		screen_put(s, TONE_WARNING, "reboot required");
 		fw_buf_putc(&s->out, '\n');
 	}
-	screen_printf(s, "lists are %s old\n", screen_seconds(s, patches, "lists_age_s"));
-	if (json_is_false(json_object_get(patches, "source_ok")))
-		fw_buf_puts(&s->out, "the last reading failed\n");
+	if (json_is_number(json_object_get(patches, "lists_age_s")))
+		screen_printf(s, "lists are %s old\n", screen_seconds(s, patches, "lists_age_s"));
+	if (!proven)
+		screen_printf(
+			s, "not proven: fenwatch patches %s\n", screen_member(s, host, "name"));
 }
 
 static void write_filesystems(struct screen *s, const json_t *host)

@@ -24,13 +24,29 @@ static int64_t oldest_of(const struct patch_host *host)
 	return oldest_s;
 }
 
+/* Where a list proves nothing, what it has is the least there is, and 0 says nothing. */
+static void write_count(
+	struct json *j, const char *name, const struct patch_host *host, uint32_t count)
+{
+	bool proven = patch_standing(host, PATCH_CE14) < PATCH_UNPROVEN;
+	json_put_number(j, name, count > 0 || proven ? (double)count : (double)NAN);
+}
+
 static void write_overdue(struct json *j, const struct patch_host *host)
 {
 	json_key(j, "overdue");
 	json_open(j, '{');
 	for (size_t p = 0; p < PATCH_POLICIES; p++)
-		json_put_int(j, patch_policy_names[p], host->overdue[p]);
+		write_count(j, patch_policy_names[p], host, host->overdue[p]);
 	json_close(j, '}');
+}
+
+static void write_counts(struct json *j, const struct patch_host *host)
+{
+	write_count(j, "pending", host, host->pending);
+	write_count(j, "security", host, host->security);
+	write_count(j, "held", host, host->held);
+	write_count(j, "unfinished", host, host->unfinished);
 }
 
 static void write_support(struct json *j, const struct patch_host *host)
@@ -49,10 +65,7 @@ static void write_sums(struct json *j, const struct patch_host *host)
 	json_put_text(j, "os", host->os);
 	json_put_text(j, "state", patch_standing_names[patch_standing(host, PATCH_CE14)]);
 	json_put_text(j, "why", host->why ? host->why : "");
-	json_put_int(j, "pending", host->pending);
-	json_put_int(j, "security", host->security);
-	json_put_int(j, "held", host->held);
-	json_put_int(j, "unfinished", host->unfinished);
+	write_counts(j, host);
 	write_overdue(j, host);
 	write_time(j, "oldest", oldest_of(host));
 	write_time(j, "heard", host->heard_s);
@@ -218,7 +231,7 @@ static void write_standing(struct json *j, const struct patch_host *host, size_t
 	json_key(j, patch_policy_names[policy]);
 	json_open(j, '{');
 	json_put_text(j, "state", patch_standing_names[standing]);
-	json_put_int(j, "overdue", host->overdue[policy]);
+	write_count(j, "overdue", host, host->overdue[policy]);
 	json_close(j, '}');
 }
 
@@ -228,9 +241,7 @@ static void write_row(struct json *j, const struct patch_host *host, unsigned po
 	json_put_text(j, "host", host->name);
 	json_put_text(j, "os", host->os);
 	json_put_text(j, "why", host->why ? host->why : "");
-	json_put_int(j, "pending", host->pending);
-	json_put_int(j, "security", host->security);
-	json_put_int(j, "unfinished", host->unfinished);
+	write_counts(j, host);
 	write_time(j, "oldest", oldest_of(host));
 	write_time(j, "heard", host->heard_s);
 	json_key(j, "policies");

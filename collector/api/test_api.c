@@ -470,7 +470,9 @@ static void client_that_looks_at_hosts(struct scene *s)
 static void ask_patches(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/patches", 200,
-		"{\"host\":\"db01\",\"os\":\"\",\"state\":\"unproven\",");
+		"{\"host\":\"db01\",\"os\":\"\",\"state\":\"unproven\","
+		"\"why\":\"it has sent no list of fixes\",\"pending\":null,\"security\":null,"
+		"\"held\":null,\"unfinished\":null,\"overdue\":{\"ce14\":null,");
 	expect_get(s, "/api/fenwatch/v1/patches", 200,
 		"\"overdue\":{\"ce14\":1,\"ncsc5\":1,\"ncsc7\":0},\"oldest\":\"2023-11-14T22:13:20.000Z\"");
 	expect_get(s, "/api/fenwatch/v1/patches/web01", 200,
@@ -490,6 +492,7 @@ static void ask_compliance(struct scene *s)
 	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=ncsc7&at=1701000000", 200,
 		"\"summary\":{\"ncsc7\":{\"compliant\":1,\"overdue\":0,\"unproven\":1,"
 		"\"unsupported\":0}},\"hosts\":[{\"host\":\"db01\",");
+	expect_get(s, path, 200, "\"ce14\":{\"state\":\"unproven\",\"overdue\":null}");
 	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=best", 400,
 		"it is ce14, ncsc5 or ncsc7");
 }

@@ -89,6 +89,8 @@ def test_an_advisory_makes_a_fix_overdue(lab):
     until(60, "it is judged", lambda: row(c).get("state") == "compliant")
     check(row(c)["pending"] > 5 and row(c)["os"] == "Debian 12", f"{row(c)}")
     until(60, "its series", lambda: c.value('fenwatch_patch_overdue{policy="ce14"}') == 0)
+    today = c.cli("report", "patch-compliance", "--at", f"{datetime.now(timezone.utc):%Y-%m-%d}", "--csv")
+    check(today.returncode == 0 and '"agent","ce14","compliant"' in today.stdout, f"today as far as it has come: {today}")
     check(c.value("fenwatch_patch_proven") == 1 and c.value("fenwatch_os_supported") == 1, "proven")
     path = advisories(lab, f"[{days_ago(20)}] DSA-1-1 openssl - security update\n"
                            "\t[bookworm] - openssl 3.0.13-1~deb12u1\n")
@@ -117,6 +119,7 @@ def test_old_lists_and_silence_prove_nothing(lab):
     until(60, "its lists are old", lambda: row(c)["state"] == "unproven" and "old" in row(c)["why"])
     check("old" in until(90, "the alert", lambda: alert(c, "PatchSourceUnproven")), "it says why")
     check(not c.query('fenwatch_patch_overdue{policy="ce14"}', at=time.time() + 4 * 86400), "not 0 overdue")
+    check(row(c)["overdue"]["ce14"] is None and row(c)["pending"] > 5, f"no 0 where nothing is proven: {row(c)}")
     fetch_lists(root, 4 * DAY_MS)
     until(90, "its lists are new", lambda: row(c)["state"] == "compliant" or check(False, str(row(c))))
     until(90, "the alert is over", lambda: not alert(c, "PatchSourceUnproven"))
