@@ -25,6 +25,8 @@ ROWS = [
     ("trust", "certificates, tokens, revocation, clones, proxies", ["tests/system/trust.py", "SANITIZE"], {}),
     ("identity", "everybody who is not who they say, and 10,000 guesses at a token",
      ["tests/system/identity.py", "SANITIZE"], {"FENWATCH_GUESSES": "10000"}),
+    ("network", "nine networks that fail for two minutes", ["tests/system/network.py", "SANITIZE"],
+     {"FENWATCH_HARM_SECONDS": "120"}),
     ("storm", "ten storms of 19,500 agents, and 5,000 clients without a pause",
      ["tests/system/storm.py", "RELEASE"],
      {"FENWATCH_FLEET": "19500", "FENWATCH_STORMS": "10", "FENWATCH_HOSTILE": "5000"}),

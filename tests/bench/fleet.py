@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A fleet against one collector: what connections, storms, series and the council's mix cost.
 
-usage: fleet.py BUILD [AGENTS [SECONDS]]
+usage: fleet.py BUILD [AGENTS [SECONDS [ROW...]]]
 
 AGENTS is the size of the fleet (20,000, or what descriptors allow), SECONDS how
-long each row is measured (60); the mix and the series shrink with AGENTS. A
-short form: fleet.py BUILD 1000 15. Agents are simulated ones, in up to two
+long each row is measured (60), ROW which ones: connections, series, council,
+agents. The council's mix and the series shrink with AGENTS. A short form:
+fleet.py BUILD 1000 5. Agents are simulated ones, in up to two
 processes: certificates, TLS, frames, numbers and back-off are the real ones'.
 They share the machine's cores with the collector.
 """
@@ -100,8 +101,9 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def row_of_connections(lab, rows, agents):
+def row_of_connections(lab, rows, agents, _):
     """Connections that say nothing but heartbeats: what TLS and a session take."""
+    agents = max(200, agents // 10)
     collector = lab.collector(name="idle", store="{raw: 64MiB}").start()
     time.sleep(1)
     empty = anonymous_kib(collector)
@@ -111,8 +113,7 @@ def row_of_connections(lab, rows, agents):
     each = (anonymous_kib(collector) - empty) / agents
     rows.append((f"a connection, of {agents}", f"{each:.1f} KiB", "45 kB"))
     fleet.leave()
-    collector.stop()
-    return each
+    collector.stop(60)
 
 
 def row_of_series(lab, rows, agents, seconds):
@@ -128,7 +129,7 @@ def row_of_series(lab, rows, agents, seconds):
     rows.append((f"a series, of {4 * hosts * 500}, after {max(seconds, 25)} s", f"{each:.0f} B", "80 B"))
     settle_and_check(collector, [fleet], 3600)
     fleet.leave()
-    collector.stop()
+    collector.stop(60)
 
 
 def row_of_agents(lab, rows, agents, seconds):
@@ -159,7 +160,7 @@ def row_of_agents(lab, rows, agents, seconds):
     rows.append(("  sweeps acknowledged; lost or doubled", f"{total}; 0", "0"))
     for fleet in fleets:
         fleet.leave()
-    collector.stop()
+    collector.stop(60)
 
 
 def row_of_council(lab, rows, agents, seconds):
@@ -185,7 +186,11 @@ def row_of_council(lab, rows, agents, seconds):
     settle_and_check(collector, fleets, int(time.time() - since) + 120)
     for fleet in fleets:
         fleet.leave()
-    collector.stop()
+    collector.stop(60)
+
+
+ROWS = {"connections": row_of_connections, "series": row_of_series, "council": row_of_council,
+        "agents": row_of_agents}
 
 
 def main():
@@ -196,17 +201,15 @@ def main():
     if agents > room:
         say(f"{agents} agents do not fit into {room + KEPT} descriptors of one process: {room} it is")
         agents = room
+    wanted = sys.argv[4:] or list(ROWS)
     rows = [("what", "measured", "at most")]
-    for row in (lambda lab: row_of_connections(lab, rows, max(200, agents // 10)),
-                lambda lab: row_of_series(lab, rows, agents, seconds),
-                lambda lab: row_of_council(lab, rows, agents, seconds),
-                lambda lab: row_of_agents(lab, rows, agents, seconds)):
+    for name in wanted:
         lab = Lab(build)
         try:
-            row(lab)
+            ROWS[name](lab, rows, agents, seconds)
         finally:
             lab.close()
-        table(rows[-1:])
+        say("; ".join(" ".join(row) for row in rows[1:]))
     print()
     table(rows)
     return 0
