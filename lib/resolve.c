@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <ares.h>
 
@@ -140,6 +141,27 @@ static void arm(struct fw_resolve *resolve)
 	uv_timer_start(&resolve->timer, on_timer, ms, 0);
 }
 
+/* c-ares would ask a name server where there is no /etc/hosts. */
+static void answer_localhost(struct fw_resolve *resolve, unsigned port)
+{
+	struct fw_resolved *to = &resolve->resolved;
+	uv_ip4_addr("127.0.0.1", (int)port, (struct sockaddr_in *)&to->addresses[0]);
+	uv_ip6_addr("::1", (int)port, (struct sockaddr_in6 *)&to->addresses[1]);
+	to->n_addresses = 2;
+	to->why = "";
+	resolve->answered = true;
+}
+
+static void ask(struct fw_resolve *resolve, const char *host, unsigned port)
+{
+	char service[8];
+	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NUMERICSERV,
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM};
+	snprintf(service, sizeof service, "%u", port);
+	ares_getaddrinfo(resolve->channel, host, service, &hints, on_answer, resolve);
+}
+
 int fw_resolve_start(struct fw_resolve **out, uv_loop_t *loop, const char *host, unsigned port,
 	void (*on_resolved)(const struct fw_resolved *resolved, void *arg), void *arg,
 	struct fw_err *err)
@@ -163,13 +185,10 @@ int fw_resolve_start(struct fw_resolve **out, uv_loop_t *loop, const char *host,
 	fw_owner_init(&resolve->owner, on_done);
 	uv_timer_init(loop, &resolve->timer);
 	fw_owner_adopt(&resolve->owner, &resolve->timer);
-
-	char service[8];
-	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NUMERICSERV,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM};
-	snprintf(service, sizeof service, "%u", port);
-	ares_getaddrinfo(resolve->channel, host, service, &hints, on_answer, resolve);
+	if (strcasecmp(host, "localhost") == 0)
+		answer_localhost(resolve, port);
+	else
+		ask(resolve, host, port);
 	arm(resolve);
 	*out = resolve;
 	return 0;

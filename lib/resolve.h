@@ -3,7 +3,8 @@
  * c-ares asks, not the C library: that would take a thread, and a static program
  * would have to load modules of whatever C library the machine has. It reads
  * /etc/hosts and /etc/resolv.conf, anew for each name, because a laptop's change
- * as it moves.
+ * as it moves. "localhost" is this machine wherever it is asked for (RFC 6761), also
+ * on one that has neither file.
  */
 #pragma once
 

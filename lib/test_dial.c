@@ -4,7 +4,6 @@
 #include "link.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -170,31 +169,20 @@ static void a_silent_proxy_is_given_up(void **state)
 	proxy_done(&proxy);
 }
 
-/* A bare container may have neither /etc/hosts nor a resolver. */
-static bool knows_localhost(void)
-{
-	struct addrinfo *found = NULL;
-	bool known = getaddrinfo("localhost", NULL, NULL, &found) == 0;
-	if (known)
-		freeaddrinfo(found);
-	return known;
-}
-
+/* Names for which nobody is asked: a bare machine has neither /etc/hosts nor a name server. */
 static void a_name_is_resolved_and_a_wrong_one_told(void **state)
 {
 	struct proxy proxy;
 	char by_name[32];
 	(void)state;
-	if (!knows_localhost())
-		skip();
 	proxy_open(&proxy, NULL);
 	snprintf(by_name, sizeof by_name, "localhost%s", strchr(proxy.address, ':'));
 	dial(&proxy, by_name, NULL, 5000);
 	assert_non_null(proxy.dialled);
 	proxy_done(&proxy);
 	proxy_open(&proxy, NULL);
-	dial(&proxy, "no-such-name.invalid:1", NULL, 5000);
-	assert_non_null(strstr(proxy.why, "cannot resolve no-such-name.invalid"));
+	dial(&proxy, "no-such-name.onion:1", NULL, 5000);
+	assert_non_null(strstr(proxy.why, "cannot resolve no-such-name.onion"));
 	proxy_done(&proxy);
 }
 

@@ -66,6 +66,7 @@ static int make_network(void **state)
 	if (mount(conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
 		skipped = "no resolv.conf";
 	unlink(conf);
+	mount("/dev/null", "/etc/hosts", NULL, MS_BIND, NULL); /* fails where there is none */
 	return 0;
 }
 
@@ -172,6 +173,22 @@ static void a_name_becomes_addresses(void **state)
 	assert_int_equal(place->asked, 2); /* A and AAAA */
 }
 
+static void localhost_is_known_without_asking(void **state)
+{
+	struct place *place = *state;
+	if (!resolve(place, "localhost", NO_SUCH_NAME))
+		return;
+	const struct sockaddr_storage *found = place->resolved.addresses;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&found[0];
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&found[1];
+	assert_int_equal(place->asked, 0);
+	assert_int_equal(place->resolved.n_addresses, 2);
+	assert_int_equal(ntohl(v4->sin_addr.s_addr), INADDR_LOOPBACK);
+	assert_int_equal(ntohs(v4->sin_port), 7443);
+	assert_memory_equal(&v6->sin6_addr, &in6addr_loopback, sizeof in6addr_loopback);
+	assert_int_equal(ntohs(v6->sin6_port), 7443);
+}
+
 static void a_name_that_is_none_is_told(void **state)
 {
 	struct place *place = *state;
@@ -212,6 +229,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
 	const struct CMUnitTest tests[] = {
 		CASE(a_name_becomes_addresses),
+		CASE(localhost_is_known_without_asking),
 		CASE(a_name_that_is_none_is_told),
 		CASE(a_silent_server_is_given_up),
 		CASE(a_cancelled_question_tells_nothing),
