@@ -60,8 +60,6 @@ static void test_by_table(void **state)
 static void test_by_instruction(void **state)
 {
 	(void)state;
-	if (!fw_crc32c_has_sse42())
-		skip();
 #ifdef __x86_64__
 	check_vectors(fw_crc32c_by_sse42);
 	check_pieces(fw_crc32c_by_sse42);
@@ -78,8 +76,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_table),
-		cmocka_unit_test(test_by_instruction),
 		cmocka_unit_test(test_as_chosen),
+		cmocka_unit_test(test_by_instruction),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	size_t n = sizeof tests / sizeof *tests;
+	if (!fw_crc32c_has_sse42()) {
+		print_message("# by instruction is left out: this processor has no SSE 4.2\n");
+		n--;
+	}
+	return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }

@@ -170,12 +170,10 @@ static int ask(const char *const *argv, char *out, size_t size)
 	return WEXITSTATUS(status);
 }
 
-/* The judge is dpkg, where there is one. */
+/* The judge is dpkg. */
 static void test_as_dpkg(void **state)
 {
 	(void)state;
-	if (access("/usr/bin/dpkg", X_OK) < 0)
-		skip();
 	unsigned seed = 20240203;
 	for (int i = 0; i < 150; i++) {
 		char a[32], b[32], none[2];
@@ -193,8 +191,6 @@ static void test_as_dpkg(void **state)
 static void test_as_rpm(void **state)
 {
 	(void)state;
-	if (access("/usr/bin/rpm", X_OK) < 0)
-		skip();
 	unsigned seed = 20240203;
 	for (int i = 0; i < 150; i++) {
 		char a[32], b[32], question[128], answer[8];
