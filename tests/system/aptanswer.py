@@ -60,7 +60,7 @@ class Tree:
     def apt(self, program, *argv):
         done = subprocess.run([program, "-o", f"Dir={self.root}", "-o", f"Dir::State::status={self.root}/var/lib/dpkg/status",
                                "-o", "Dir::Bin::Methods=/usr/lib/apt/methods", "-o", f"APT::Machine-ID={MACHINE_ID}",
-                               "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1", *argv],
+                               "-o", "APT::Sandbox::User=root", "-o", "Dir::Bin::ischroot=/bin/false", "-o", "Debug::NoLocking=1", *argv],
                               capture_output=True, text=True, env=dict(os.environ, LC_ALL="C"))
         check(done.returncode == 0, f"{program} {argv}: {done.stdout[-500:]}{done.stderr[-2000:]}")
         return done.stdout

@@ -15,7 +15,7 @@ import threading
 import time
 
 import stage
-from stage import check, skip, until
+from stage import check, skip, succeeds, until
 
 NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
 DURATION = int(os.environ.get("FENWATCH_HUNG_SECONDS", "60"))
@@ -235,14 +235,7 @@ def test_two_thousand_mounts(lab):
     check(1600 <= int(left_out[0]) < 1700, f"{left_out} are left out")
 
 
-def has_namespace():
-    try:
-        return subprocess.run(NAMESPACE + ["true"], capture_output=True, timeout=30).returncode == 0
-    except OSError:
-        return False
-
-
-if os.environ.get("FENWATCH_OWN_MOUNTS") != "yes" and has_namespace():
+if os.environ.get("FENWATCH_OWN_MOUNTS") != "yes" and succeeds(*NAMESPACE, "true"):
     os.environ["FENWATCH_OWN_MOUNTS"] = "yes"
     os.execvp(NAMESPACE[0], NAMESPACE + [sys.executable] + sys.argv)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the first process of a namespace has no default

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from stage import check, main, skip, until
+from stage import check, main, skip, skip_where_unseen, until
 
 
 def test_facts_of_this_machine_can_be_asked_for(lab):
@@ -27,7 +27,10 @@ def test_a_series_has_a_point_for_every_sweep(lab):
     c, a = lab.pair()
     until(15, "ten sweeps", lambda: len(c.query("node_load1[1m]")[0]["values"]) >= 10)
     times = [round(t * 1000) for t, _ in c.query("node_load1[1m]")[0]["values"]]
-    check(all(b - a == 1000 for a, b in zip(times, times[1:])), f"the grid is a second: {times}")
+    seconds = [at // 1000 for at in times]
+    check(seconds == list(range(seconds[0], seconds[0] + len(times))), f"one in every second: {times}")
+    # One that a busy machine has made late carries the time it was taken.
+    check(sum(at % 1000 == 0 for at in times) >= len(times) // 2, f"the grid is a second: {times}")
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(lab):
@@ -50,6 +53,7 @@ def filling_disk(lab):
     if done.returncode:
         skip("mounting a tmpfs needs root: " + done.stderr.strip())
     lab.closers.append(lambda: subprocess.run(["umount", "-l", mount]))
+    skip_where_unseen(mount)
     return mount
 
 

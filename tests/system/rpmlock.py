@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from stage import check, main, skip, until
+from stage import check, main, skip, succeeds, until
 
 PACKAGES = 40
 
@@ -23,15 +23,18 @@ class Machine:
     def __init__(self, lab):
         if os.geteuid() != 0 or not shutil.which("rpmbuild"):
             skip("this needs root, and rpm")
+        if not succeeds("unshare", "--mount", "true"):
+            skip("no mount namespace of its own can be had here")
         self.lab, self.db = lab, os.path.join(lab.dir, "db")
         self.build()
         self.keeper = subprocess.Popen(["unshare", "--mount", "sleep", "600"])
         until(10, "a mount namespace of its own", self.is_apart)
         open(f"{lab.dir}/nothing", "w").close()
         for what, where in ((self.db, "/var/lib/rpm"), (f"{lab.dir}/nothing", "/var/lib/dpkg/status")):
-            if self.inside("mount", "--bind", what, where).returncode != 0:
+            done = self.inside("mount", "--bind", what, where)
+            if done.returncode != 0:
                 self.close()
-                skip("no mount namespaces here")
+                skip(f"nothing can be mounted here: {done.stderr.strip()}")
 
     def is_apart(self):
         check(self.keeper.poll() is None, "unshare has ended")

@@ -51,6 +51,21 @@ def until(seconds, what, question, pause=0.1):
         time.sleep(pause)
 
 
+def succeeds(*argv):
+    """Whether this machine lets us do it."""
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=30).returncode == 0
+    except OSError:
+        return False
+
+
+def skip_where_unseen(mount):
+    """Who watches a machine reads the mounts of process 1, which in a chroot have other paths."""
+    with open("/proc/1/mounts") as f:
+        if mount not in [line.split()[1] for line in f]:
+            skip("process 1 does not see what is mounted here: a chroot, or a mount namespace of our own")
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
