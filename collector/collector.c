@@ -38,6 +38,7 @@
 #include "store.h"
 
 #define COMMIT_MS 50
+#define TIER_LEAST (8u << 20)
 #define TELL_EVERY_MS 3000
 #define HOUSEKEEPING_MS 60000
 #define EXTEND_TIMEOUT_US (10LL * 60 * 1000000)
@@ -361,13 +362,22 @@ static int open_inventory(struct collector *c, struct fw_err *err)
 	return inventory_open(&c->inventory, &config, err);
 }
 
+/* So that each tier reaches at least three times as far back as the one below. */
+static uint64_t tier_bytes(uint64_t set, uint64_t raw, uint64_t fifths)
+{
+	uint64_t bytes = set ? set : raw / 5 * fifths;
+	return bytes < TIER_LEAST ? TIER_LEAST : bytes;
+}
+
 static int open_store(struct collector *c, struct fw_err *err)
 {
 	char dir[4096];
 	snprintf(dir, sizeof dir, "%s/store", c->config->data);
+	const uint64_t *set = c->config->store.tier_bytes, raw = set[STORE_RAW];
 	const struct store_config config = {
 		.dir = dir,
-		.raw_bytes = c->config->store.raw_bytes,
+		.tier_bytes = {raw, tier_bytes(set[STORE_FIVE_MINUTE], raw, 8),
+			tier_bytes(set[STORE_HOUR], raw, 3)},
 		.late_ms = c->config->store.late_ms,
 		.any_age = c->config->store.any_age,
 		.columns_per_host = (uint32_t)c->config->store.columns_per_host,

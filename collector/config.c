@@ -102,7 +102,6 @@ static const struct fw_option api_table[] = {
 };
 
 #define STORE(member) (AT(store.member) - AT(store))
-#define STORE_UNREAD(member) (AT(unread.member) - AT(store))
 /* A key that is known and has no effect yet, so that one file can serve this
  * version and a newer one. Each that is set is told at start. */
 #define UNREAD(key, at)                                                                           \
@@ -127,8 +126,6 @@ const char *config_unread(const struct config *config, size_t i)
 		bool set;
 		const char *name;
 	} keys[] = {
-		{config->unread.five_minute, "store.five_minute"},
-		{config->unread.hour, "store.hour"},
 		{config->unread.rules, "rules"},
 		{config->unread.remote_write, "remote_write"},
 	};
@@ -141,10 +138,26 @@ const char *config_unread(const struct config *config, size_t i)
 static const struct fw_option store_table[] = {
 	{
 		.name = "raw",
-		.help = "size of the ring on disk; allocated at the first start, it never grows",
+		.help = "size of the ring of sweeps on disk; allocated at the first start, it never grows",
 		.type = FW_OPT_SIZE,
-		.offset = STORE(raw_bytes),
+		.offset = STORE(tier_bytes[STORE_RAW]),
 		.fallback = "5GiB",
+		.min = 8 << 20,
+		.max = INT64_C(1) << 50,
+	},
+	{
+		.name = "five_minute",
+		.help = "size of the ring of five-minute rows; unset, 8/5 of raw",
+		.type = FW_OPT_SIZE,
+		.offset = STORE(tier_bytes[STORE_FIVE_MINUTE]),
+		.min = 8 << 20,
+		.max = INT64_C(1) << 50,
+	},
+	{
+		.name = "hour",
+		.help = "size of the ring of hourly rows; unset, 3/5 of raw",
+		.type = FW_OPT_SIZE,
+		.offset = STORE(tier_bytes[STORE_HOUR]),
 		.min = 8 << 20,
 		.max = INT64_C(1) << 50,
 	},
@@ -173,8 +186,6 @@ static const struct fw_option store_table[] = {
 		.min = 1,
 		.max = 1000000,
 	},
-	UNREAD("five_minute", STORE_UNREAD(five_minute)),
-	UNREAD("hour", STORE_UNREAD(hour)),
 	{0},
 };
 

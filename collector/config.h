@@ -15,6 +15,7 @@
 #include "ingest.h"
 #include "patch.h"
 #include "register.h"
+#include "store.h"
 
 #define CONFIG_PATH "/etc/fenwatch/collector.yml"
 
@@ -44,7 +45,7 @@ struct config {
 		} tls;
 	} api;
 	struct {
-		uint64_t raw_bytes;
+		uint64_t tier_bytes[STORE_TIERS]; /* 0: by the budget of the raw tier */
 		int64_t late_ms, columns_per_host;
 		bool any_age;
 	} store;
@@ -54,7 +55,7 @@ struct config {
 	const char *register_folder; /* or NULL */
 	struct registry registry;
 	struct {
-		bool five_minute, hour, rules, remote_write;
+		bool rules, remote_write;
 	} unread;
 };
 

@@ -120,19 +120,28 @@ static void on_tally(const struct store_tally *tally, void *arg)
 		(unsigned long long)tally->sweeps, tally->schema->n_columns);
 }
 
+static void print_tier(const char *name, const struct store_tier_stat *tier)
+{
+	char from[32], to[32], all[32], used[32];
+	printf("%-10s %s, %s used, %llu blocks\n", name,
+		fw_format_size(tier->bytes, all, sizeof all),
+		fw_format_size(tier->used_bytes, used, sizeof used),
+		(unsigned long long)tier->blocks);
+	if (tier->blocks > 0)
+		printf("%-10s reaches %s to %s\n", "",
+			fw_time_format(tier->oldest_ms, from, sizeof from),
+			fw_time_format(tier->newest_ms, to, sizeof to));
+}
+
 static void print_stat(const struct store_stat *stat)
 {
-	char from[32], to[32], raw[32], used[32];
-	printf("ring       %s, %s used\n", fw_format_size(stat->raw_bytes, raw, sizeof raw),
-		fw_format_size(stat->used_bytes, used, sizeof used));
+	print_tier("raw", &stat->tiers[STORE_RAW]);
+	print_tier("5 minutes", &stat->tiers[STORE_FIVE_MINUTE]);
+	print_tier("hour", &stat->tiers[STORE_HOUR]);
 	printf("hosts      %llu\n", (unsigned long long)stat->hosts);
 	printf("series     %llu\n", (unsigned long long)stat->series);
-	printf("blocks     %llu\n", (unsigned long long)stat->blocks);
 	printf("sweeps     %llu\n", (unsigned long long)stat->sweeps);
 	printf("samples    %llu\n", (unsigned long long)stat->samples);
-	if (stat->newest_ms > 0)
-		printf("reaches    %s to %s\n", fw_time_format(stat->oldest_ms, from, sizeof from),
-			fw_time_format(stat->newest_ms, to, sizeof to));
 }
 
 static int look_at_store(const struct config *config, bool check)

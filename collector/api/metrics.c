@@ -24,10 +24,6 @@ static const struct {
 	const char *name, *type, *help;
 	size_t offset; /* of a uint64_t */
 } rows[] = {
-	{"fenwatch_store_budget_bytes", "gauge", "Size of the raw tier.", STORE(raw_bytes)},
-	{"fenwatch_store_used_bytes", "gauge", "Bytes of the raw tier that hold data.",
-		STORE(used_bytes)},
-	{"fenwatch_store_blocks", "gauge", "Blocks in the raw tier.", STORE(blocks)},
 	{"fenwatch_store_sweeps_total", "counter", "Sweeps stored since the start.", STORE(sweeps)},
 	{"fenwatch_store_samples_total", "counter", "Samples stored since the start.",
 		STORE(samples)},
@@ -62,6 +58,30 @@ static void head(struct fw_buf *out, const char *name, const char *type, const c
 	fw_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+static const struct {
+	const char *name, *help;
+	size_t offset;
+} tier_rows[] = {
+	{"fenwatch_store_budget_bytes", "Size of a tier's ring.",
+		offsetof(struct store_tier_stat, bytes)},
+	{"fenwatch_store_used_bytes", "Bytes of it that hold data.",
+		offsetof(struct store_tier_stat, used_bytes)},
+	{"fenwatch_store_blocks", "Blocks in it.", offsetof(struct store_tier_stat, blocks)},
+};
+
+static void write_tiers(struct request *r, const struct store_stat *stat)
+{
+	static const char *const names[STORE_TIERS] = {"raw", "five_minute", "hour"};
+	for (size_t i = 0; i < sizeof tier_rows / sizeof *tier_rows; i++) {
+		head(&r->out, tier_rows[i].name, "gauge", tier_rows[i].help);
+		for (int t = 0; t < STORE_TIERS; t++) {
+			const char *at = (const char *)&stat->tiers[t] + tier_rows[i].offset;
+			fw_buf_printf(&r->out, "%s{tier=\"%s\"} %" PRIu64 "\n", tier_rows[i].name,
+				names[t], *(const uint64_t *)(const void *)at);
+		}
+	}
+}
+
 static void write_counters(struct request *r)
 {
 	struct counters counters = {0};
@@ -73,6 +93,7 @@ static void write_counters(struct request *r)
 		fw_buf_printf(&r->out, "%s %" PRIu64 "\n", rows[i].name,
 			*(const uint64_t *)(const void *)at);
 	}
+	write_tiers(r, &counters.store);
 	head(&r->out, "fenwatch_store_oldest_timestamp_seconds", "gauge",
 		"Time of the oldest sweep stored.");
 	fw_buf_printf(&r->out, "fenwatch_store_oldest_timestamp_seconds %.3f\n",

@@ -161,7 +161,7 @@ static int setup(void **state)
 	assert_int_equal(state_open(&stage->state, stage->dir, &err), 0);
 	snprintf(dir, sizeof dir, "%s/store", stage->dir);
 	const struct store_config store = {.dir = dir,
-		.raw_bytes = 8u << 20,
+		.tier_bytes = {8u << 20, 8u << 20, 8u << 20},
 		.late_ms = 35 * DAY_MS,
 		.columns_per_host = 5000,
 		.commit_ms = 5,

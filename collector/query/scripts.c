@@ -400,7 +400,7 @@ static void run_lines(struct script *s, char *text)
 static struct store *open_store(const char *dir)
 {
 	struct store_config config = {.dir = dir,
-		.raw_bytes = 16u << 20,
+		.tier_bytes = {16u << 20, 8u << 20, 8u << 20},
 		.any_age = true,
 		.columns_per_host = 5000,
 		.commit_ms = 1};

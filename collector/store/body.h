@@ -11,7 +11,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/mem.h>
 
-#include "ring.h"
+#include "block.h"
 
 /* Room for decoded sweeps, kept from one use to the next. */
 struct scratch {

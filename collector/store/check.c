@@ -8,10 +8,12 @@
 #include <fenwatch/mem.h>
 
 #include "internal.h"
+#include "rows.h"
 
 struct check {
 	struct names names;
-	struct ring ring;
+	struct rings rings;
+	struct fw_buf block;
 	struct log log;
 	struct store_stat *stat;
 	struct fw_arena arena;
@@ -81,51 +83,59 @@ static void tell_tallies(struct check *check)
 	map_done(&check->tallies);
 }
 
-static void count_block(struct store_stat *stat, const struct block_ref *ref, uint32_t n_columns)
+static void count_block(struct store_stat *stat, const struct ring_place *place, uint32_t n_columns)
 {
-	int64_t last_ms = ref->t0_ms + ref->span_ms;
-	if (stat->blocks == 0 || ref->t0_ms < stat->oldest_ms)
-		stat->oldest_ms = ref->t0_ms;
-	if (stat->blocks == 0 || last_ms > stat->newest_ms)
-		stat->newest_ms = last_ms;
-	stat->blocks++;
+	const struct block_ref *ref = &place->ref;
+	struct store_tier_stat *tier = &stat->tiers[place->tier];
+	if (tier->blocks == 0 || ref->t0_ms < tier->oldest_ms)
+		tier->oldest_ms = ref->t0_ms;
+	if (tier->blocks == 0 || block_end_ms(ref) > tier->newest_ms)
+		tier->newest_ms = block_end_ms(ref);
+	tier->blocks++;
+	if (place->tier != STORE_RAW)
+		return;
 	stat->sweeps += ref->n_sweeps;
 	stat->samples += (uint64_t)ref->n_sweeps * n_columns;
 }
 
-static void check_block(struct check *check, const struct ring_place *place, struct fw_buf *buf)
+static void check_block(const struct ring_place *place, void *arg)
 {
+	struct check *check = arg;
 	const struct block_ref *ref = &place->ref;
 	const struct named_schema *schema = names_schema(&check->names, ref->schema);
+	uint32_t n_columns = schema ? schema->schema.n_columns : 0;
+	const char *folder = ring_folder(place->tier);
 	const uint8_t *body;
 	size_t length;
-	int rc = ring_read(&check->ring, place, buf, &body, &length);
+	int rc = ring_read(&check->rings.tiers[place->tier], place, &check->block, &body, &length);
 	if (rc >= 0 && schema)
-		rc = body_read(&check->body, ref, body, length, schema->schema.n_columns, NULL, 0);
+		rc = body_read(&check->body, ref, body, length,
+			place->tier == STORE_RAW ? n_columns : rows_width(n_columns), NULL, 0);
 	if (rc < 0)
-		found(check, "raw/%04x: the block at %u is damaged", place->segment, ref->offset);
+		found(check, "%s/%04x: the block at %u is damaged", folder, place->segment,
+			ref->offset);
 	else if (!schema || !names_host(&check->names, ref->host))
-		found(check, "raw/%04x: the block at %u is of an unknown %s", place->segment,
+		found(check, "%s/%04x: the block at %u is of an unknown %s", folder, place->segment,
 			ref->offset, schema ? "host" : "schema");
 	else {
-		count_block(check->stat, ref, schema->schema.n_columns);
-		tally_of(check, ref->host, ref->schema)->sweeps += ref->n_sweeps;
+		count_block(check->stat, place, n_columns);
+		if (place->tier == STORE_RAW)
+			tally_of(check, ref->host, ref->schema)->sweeps += ref->n_sweeps;
 	}
 	check->stat->damaged_blocks += rc < 0;
 }
 
-static void check_ring(struct check *check)
+static void check_ring(struct check *check, struct ring *ring)
 {
-	struct fw_buf buf = {0};
-	for (uint32_t i = 0; i < check->ring.n_segments; i++) {
-		const struct ring_segment *segment = &check->ring.segments[i];
-		for (size_t k = 0; segment->number && k < segment->n_blocks; k++) {
-			struct ring_place place = {segment->blocks[k], i, segment->number};
-			check_block(check, &place, &buf);
-		}
-		check->stat->used_bytes += segment->number ? segment->used : 0;
-	}
-	fw_buf_done(&buf);
+	struct store_tier_stat *stat = &check->stat->tiers[ring->tier];
+	stat->bytes = ring->n_segments * ring->segment_bytes;
+	if (ring_walk(ring, check_block, check) < 0)
+		found(check, "%s: a damaged index", ring_folder(ring->tier));
+	for (uint32_t i = 0; i < ring->n_segments; i++)
+		stat->used_bytes += ring->segments[i].number ? ring->segments[i].used : 0;
+	if (ring->damaged > 0)
+		found(check, "%llu damaged places in headers and indices of %s",
+			(unsigned long long)ring->damaged, ring_folder(ring->tier));
 }
 
 static void check_record(const struct log_record *record, void *arg)
@@ -162,24 +172,23 @@ static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 }
 
 static int check_files(
-	struct check *check, const char *dir, const struct super *super, struct fw_err *err)
+	struct check *check, const char *dir, struct super *super, struct fw_err *err)
 {
 	int rc = names_open(&check->names, dir, super, true, err);
 	if (rc >= 0)
-		rc = ring_open(&check->ring, dir, super, NULL, err);
+		rc = rings_open(&check->rings, dir, super, NULL, err);
 	if (rc >= 0)
 		rc = log_open(&check->log, dir, super, true, err);
 	if (rc < 0)
 		return rc;
 	if (check->names.damaged > 0)
 		found(check, "%u damaged names of hosts or schemas", check->names.damaged);
-	if (check->ring.damaged > 0)
-		found(check, "%llu damaged places in headers and indices of raw segments",
-			(unsigned long long)check->ring.damaged);
-	check->stat->raw_bytes = super->raw_segments * super->raw_segment_bytes;
 	check->stat->hosts = check->names.host_map.count;
 	check->stat->schemas = check->names.schema_map.count;
-	check_ring(check);
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		check_ring(check, &check->rings.tiers[tier]);
+	check->stat->oldest_ms = check->stat->tiers[STORE_RAW].oldest_ms;
+	check->stat->newest_ms = check->stat->tiers[STORE_RAW].newest_ms;
 	return check_log(check, super->log_first, err);
 }
 
@@ -195,7 +204,8 @@ int store_check(const char *dir, const struct store_inspector *inspector, struct
 	rc = check_files(&check, dir, &super, err);
 	tell_tallies(&check);
 	log_close(&check.log);
-	ring_close(&check.ring);
+	rings_close(&check.rings);
+	fw_buf_done(&check.block);
 	names_close(&check.names);
 	fw_arena_done(&check.arena);
 	body_done(&check.body);

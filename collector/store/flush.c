@@ -12,6 +12,11 @@
 
 enum { SYNC_EVERY_BYTES = 4 << 20 };
 
+int sync_some(struct ring *ring)
+{
+	return ring->dirty_bytes >= SYNC_EVERY_BYTES ? ring_sync(ring) : 0;
+}
+
 void queue_closed(struct store *store, struct table *table)
 {
 	for (struct run *run = table->first; run; run = run->next) {
@@ -66,46 +71,43 @@ int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *are
 	return (int)n;
 }
 
-static int write_part(
-	struct store *store, const struct run *run, const struct fw_sweeps *part, bool more)
+static int write_block(struct store *store, struct ring *ring, const struct block_ref *about,
+	const struct columns_cells *cells, bool more)
 {
-	const struct columns_cells cells = {
-		.times_ms = part->times_ms,
-		.cells = part->cells,
-		.to_column = 1,
-		.to_sweep = part->n_columns,
-		.n_sweeps = part->n_sweeps,
-		.n_columns = part->n_columns,
-	};
+	const int64_t *times_ms = cells->times_ms;
+	struct block_ref ref = *about;
+	ref.t0_ms = times_ms[0];
+	ref.span_ms = (uint32_t)(times_ms[cells->n_sweeps - 1] - times_ms[0]);
+	ref.n_sweeps = (uint16_t)cells->n_sweeps;
+	ref.flags |= BLOCK_COLUMNS | (more ? BLOCK_PARTIAL : 0);
+	return ring_write(ring, &ref, store->encoded.data, store->encoded.length);
+}
+
+static int write_part(struct store *store, struct ring *ring, const struct block_ref *about,
+	const struct columns_cells *cells, const struct fw_column *columns, bool more)
+{
 	fw_buf_reset(&store->encoded);
-	columns_pack(&cells, run->table->schema->schema.columns, &store->encoded);
-	bool fits = store->encoded.length <= ring_body_limit(&store->ring);
-	if (!fits && part->n_sweeps > 1) {
-		struct fw_sweeps half = *part;
-		half.n_sweeps = part->n_sweeps / 2;
-		int rc = write_part(store, run, &half, true);
-		half.times_ms += half.n_sweeps;
-		half.cells += (size_t)half.n_sweeps * part->n_columns;
-		half.n_sweeps = part->n_sweeps - half.n_sweeps;
-		/* The last part says that all are there, so the others are synced first. */
-		if (rc >= 0)
-			rc = ring_sync(&store->ring);
-		return rc < 0 ? rc : write_part(store, run, &half, more);
-	}
-	if (!fits)
+	columns_pack(cells, columns, &store->encoded);
+	if (store->encoded.length <= ring_body_limit(ring))
+		return write_block(store, ring, about, cells, more);
+	if (cells->n_sweeps == 1)
 		return -EFBIG;
-	struct block_ref ref = {
-		.host = run->table->host->id,
-		.schema = run->table->schema->id,
-		.t0_ms = part->times_ms[0],
-		.span_ms = (uint32_t)(part->times_ms[part->n_sweeps - 1] - part->times_ms[0]),
-		.n_sweeps = (uint16_t)part->n_sweeps,
-		.flags = (uint16_t)(BLOCK_COLUMNS | (run->late ? BLOCK_LATE : 0) |
-			(more ? BLOCK_PARTIAL : 0)),
-		.logged_from = run->logged_from,
-		.logged_to = run->logged_to,
-	};
-	return ring_write(&store->ring, &ref, store->encoded.data, store->encoded.length);
+	struct columns_cells half = *cells;
+	half.n_sweeps = cells->n_sweeps / 2;
+	int rc = write_part(store, ring, about, &half, columns, true);
+	half.times_ms += half.n_sweeps;
+	half.cells += half.n_sweeps * cells->to_sweep;
+	half.n_sweeps = cells->n_sweeps - half.n_sweeps;
+	/* The last part says that all are there, so the others are synced first. */
+	if (rc >= 0)
+		rc = ring_sync(ring);
+	return rc < 0 ? rc : write_part(store, ring, about, &half, columns, more);
+}
+
+int write_sweeps(struct store *store, struct ring *ring, const struct block_ref *about,
+	const struct columns_cells *cells, const struct fw_column *columns)
+{
+	return write_part(store, ring, about, cells, columns, false);
 }
 
 static int write_run(struct store *store, const struct run *run)
@@ -119,13 +121,23 @@ static int write_run(struct store *store, const struct run *run)
 	int n = run_decode(run->first, n_columns, &store->arena, times, cells, run->n_sweeps);
 	if (n < 0)
 		return n;
-	struct fw_sweeps all = {
-		.n_sweeps = (uint32_t)n,
-		.n_columns = n_columns,
+	const struct columns_cells all = {
 		.times_ms = times,
 		.cells = cells,
+		.to_column = 1,
+		.to_sweep = n_columns,
+		.n_sweeps = (uint32_t)n,
+		.n_columns = n_columns,
 	};
-	return write_part(store, run, &all, false);
+	const struct block_ref about = {
+		.host = run->table->host->id,
+		.schema = run->table->schema->id,
+		.flags = run->late ? BLOCK_LATE : 0,
+		.logged_from = run->logged_from,
+		.logged_to = run->logged_to,
+	};
+	return write_sweeps(
+		store, raw_ring(store), &about, &all, run->table->schema->schema.columns);
 }
 
 /* The run leaves memory after its block is in the index, so that a reader who
@@ -154,5 +166,5 @@ int flush_closed(struct store *store)
 			store->closed_last = NULL;
 		forget_run(store, run);
 	}
-	return store->ring.dirty_bytes >= SYNC_EVERY_BYTES ? ring_sync(&store->ring) : 0;
+	return sync_some(raw_ring(store));
 }

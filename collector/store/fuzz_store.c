@@ -28,9 +28,11 @@ static void try_block(const uint8_t *at, size_t length)
 	struct block_ref ref;
 	struct block_home home;
 	struct body_reader reader = {.arena = {.limit = 64 << 20}};
-	if (block_open(at, length, &ref, &home))
-		body_read(&reader, &ref, at + BLOCK_BYTES, length - (BLOCK_BYTES - ENVELOPE_BYTES),
-			COLUMNS, NULL, 0);
+	if (block_open(at, length, &ref, &home)) {
+		size_t head = block_head_bytes(&ref);
+		body_read(
+			&reader, &ref, at + head, length + ENVELOPE_BYTES - head, COLUMNS, NULL, 0);
+	}
 	body_done(&reader);
 }
 

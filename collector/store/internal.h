@@ -1,7 +1,7 @@
 /* The store from inside: who owns what.
  *
  *   entries -> queue -> writer: apply -> log buffer -> commit -> on_done
- *                                  \-> tables' runs -> blocks in the ring
+ *                                  \-> tables' runs -> blocks in the raw ring -> digests
  *
  * The writer's thread owns agents, log, runs and everything else up to the
  * line; what others may touch has its own lock. Opening and recovery run before
@@ -14,6 +14,8 @@
 
 #include "agents.h"
 #include "body.h"
+#include "columns.h"
+#include "digest.h"
 #include "host.h"
 #include "log.h"
 #include "names.h"
@@ -45,7 +47,8 @@ struct covered {
 };
 
 struct counters {
-	_Atomic uint64_t sweeps, samples, commits, damaged, refused, duplicates, gaps, late, ahead;
+	_Atomic uint64_t sweeps, samples, commits, damaged, refused, duplicates, gaps, late, ahead,
+		digests;
 };
 
 struct store {
@@ -64,13 +67,14 @@ struct store {
 	struct fw_buf key;     /* an arrival, encoded as a key */
 	struct fw_buf made;    /* sweeps made here */
 	struct fw_buf encoded; /* a block */
+	struct digest digest;
 	struct fw_arena arena;
 	struct covered *covered; /* while replaying: what is in blocks already */
 	size_t n_covered;
 
 	/* ---- any thread ---- */
 	struct names names;
-	struct ring ring;
+	struct rings rings;
 	struct hosts hosts;
 	struct counters counters;
 	atomic_bool failed;
@@ -126,6 +130,15 @@ int writer_finish(struct store *store);
 
 /* flush.c: runs into blocks. */
 int flush_closed(struct store *store);
+/* Packs sweeps and writes them as a block, or as several where they are too long for a
+ * segment. `about` says host, schema, flags, positions and source. */
+int write_sweeps(struct store *store, struct ring *ring, const struct block_ref *about,
+	const struct columns_cells *cells, const struct fw_column *columns);
+int sync_some(struct ring *ring); /* once much has been written */
+static inline struct ring *raw_ring(struct store *store)
+{
+	return &store->rings.tiers[STORE_RAW];
+}
 /* Closes every run, or those that pin `slot`, or those older than `before_ms`. */
 void close_runs(struct store *store, bool (*wanted)(const struct run *run, const void *arg),
 	const void *arg);

@@ -14,6 +14,8 @@
 
 #include "internal.h"
 
+enum { LOOKS = 4 };
+
 /* Some sweeps of the group, column after column. */
 struct piece {
 	struct piece *next;
@@ -22,7 +24,7 @@ struct piece {
 	int64_t *times_ms, *cells;
 };
 
-struct row {
+struct joined_row {
 	int64_t at_ms;
 	uint64_t logged;
 	const struct piece *piece;
@@ -152,13 +154,11 @@ static int read_block(struct reading *r, const struct ring_place *place, struct 
 {
 	const uint8_t *body;
 	size_t length;
-	int rc = ring_read(&r->store->ring, place, buf, &body, &length);
+	int rc = ring_read(&r->store->rings.tiers[place->tier], place, buf, &body, &length);
 	if (rc >= 0)
 		rc = body_read(&r->body, &place->ref, body, length, r->group->schema->n_columns,
 			r->group->columns, r->group->n_columns);
-	if (rc == -ESTALE)
-		return 0;
-	if (rc == -ENOMEM)
+	if (rc == -ESTALE || rc == -ENOMEM)
 		return rc;
 	if (rc < 0) {
 		r->damaged++;
@@ -170,43 +170,58 @@ static int read_block(struct reading *r, const struct ring_place *place, struct 
 	return keep_piece(r, &decoded, place->ref.logged_to);
 }
 
+static int read_raw(struct reading *r)
+{
+	const struct ring_question question = {
+		r->group->host, r->group->schema_id, r->from_ms, r->to_ms, false};
+	struct ring_places places = {0};
+	struct fw_buf buf = {0};
+	int rc = ring_find(raw_ring(r->store), &question, &places);
+	if (rc == -EBADMSG) {
+		r->damaged++;
+		rc = 0;
+	}
+	for (size_t i = 0; i < places.n && rc >= 0; i++)
+		rc = read_block(r, &places.at[i], &buf);
+	fw_buf_done(&buf);
+	fw_free(places.at);
+	return rc;
+}
+
+/* What is written over meanwhile lies elsewhere now, or is gone for good: the writer
+ * moves on by a segment a look at most. */
 static int read_ring(struct reading *r)
 {
-	const struct store_group *group = r->group;
-	size_t most = 0, n = 64;
-	struct ring_place *places = NULL;
-	/* The writer may add blocks between counting and copying. */
-	while (n > most) {
-		most = n + n / 4 + 8;
-		places = fw_realloc(places, most * sizeof *places);
-		n = ring_find(&r->store->ring, group->host, group->schema_id, r->from_ms, r->to_ms,
-			places, most);
+	struct piece *pieces = r->pieces;
+	size_t n_pieces = r->n_pieces, n_rows = r->n_rows, damaged = r->damaged;
+	int rc = -ESTALE;
+	for (int look = 0; look < LOOKS && rc == -ESTALE; look++) {
+		r->pieces = pieces;
+		r->n_pieces = n_pieces;
+		r->n_rows = n_rows;
+		r->damaged = damaged;
+		rc = read_raw(r);
 	}
-	struct fw_buf buf = {0};
-	int rc = 0;
-	for (size_t i = 0; i < n && rc >= 0; i++)
-		rc = read_block(r, &places[i], &buf);
-	fw_buf_done(&buf);
-	fw_free(places);
-	return rc;
+	return rc == -ESTALE ? 0 : rc;
 }
 
 /* ---- putting together ---- */
 
 static int by_time(const void *a, const void *b)
 {
-	const struct row *x = a, *y = b;
+	const struct joined_row *x = a, *y = b;
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
 	return x->logged < y->logged ? 1 : x->logged > y->logged ? -1 : 0;
 }
 
-static size_t list_rows(const struct reading *r, struct row *rows)
+static size_t list_rows(const struct reading *r, struct joined_row *rows)
 {
 	size_t n = 0;
 	for (const struct piece *piece = r->pieces; piece; piece = piece->next) {
 		for (size_t i = 0; i < piece->n_sweeps; i++)
-			rows[n++] = (struct row){piece->times_ms[i], piece->logged, piece, i};
+			rows[n++] =
+				(struct joined_row){piece->times_ms[i], piece->logged, piece, i};
 	}
 	qsort(rows, n, sizeof *rows, by_time);
 	size_t kept = 0;
@@ -239,7 +254,7 @@ static int64_t *make_room(struct reading *r, size_t n, struct store_columns *out
 /* Pieces that cover the same times: row by row. */
 static int join_rows(struct reading *r, struct store_columns *out)
 {
-	struct row *rows = fw_try_alloc((r->n_rows + 1) * sizeof *rows);
+	struct joined_row *rows = fw_try_alloc((r->n_rows + 1) * sizeof *rows);
 	if (!rows)
 		return -ENOMEM;
 	size_t n = list_rows(r, rows);

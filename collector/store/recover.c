@@ -54,14 +54,24 @@ bool is_covered(const struct store *store, const struct arrival *arrival, uint64
 		position <= at->to;
 }
 
-static void note_block(struct store *store, const struct block_ref *ref, size_t *capacity)
+/* Blocks as they are walked through. */
+struct noting {
+	struct store *store;
+	size_t capacity;
+	uint64_t newest; /* position */
+	uint32_t host, schema;
+};
+
+static void note_block(struct noting *noting, const struct block_ref *ref)
 {
+	struct store *store = noting->store;
 	uint64_t oldest = store->super.log_first * store->super.log_segment_bytes;
 	if (ref->logged_to < oldest || ref->flags & BLOCK_PARTIAL)
 		return;
-	if (store->n_covered == *capacity) {
-		*capacity = 2 * *capacity + 256;
-		store->covered = fw_realloc(store->covered, *capacity * sizeof *store->covered);
+	if (store->n_covered == noting->capacity) {
+		noting->capacity = 2 * noting->capacity + 256;
+		store->covered =
+			fw_realloc(store->covered, noting->capacity * sizeof *store->covered);
 	}
 	store->covered[store->n_covered++] = (struct covered){ref->host, ref->schema,
 		(ref->flags & BLOCK_LATE) != 0, ref->logged_from, ref->logged_to};
@@ -78,27 +88,31 @@ static void note_table(struct store *store, const struct block_ref *ref)
 		host_make_table(host, schema);
 }
 
+static void note_place(const struct ring_place *place, void *arg)
+{
+	struct noting *noting = arg;
+	const struct block_ref *ref = &place->ref;
+	if (ref->host != noting->host || ref->schema != noting->schema)
+		note_table(noting->store, ref);
+	noting->host = ref->host;
+	noting->schema = ref->schema;
+	if (place->tier != STORE_RAW)
+		return;
+	note_block(noting, ref);
+	if (ref->logged_to > noting->newest)
+		noting->newest = ref->logged_to;
+}
+
 static void note_blocks(struct store *store)
 {
-	size_t capacity = 0;
-	uint64_t newest = 0;
-	for (uint32_t s = 0; s < store->ring.n_segments; s++) {
-		const struct ring_segment *segment = &store->ring.segments[s];
-		for (size_t i = 0; i < segment->n_blocks; i++) {
-			const struct block_ref *ref = &segment->blocks[i];
-			bool known = i > 0 && segment->blocks[i - 1].host == ref->host &&
-				segment->blocks[i - 1].schema == ref->schema;
-			if (!known)
-				note_table(store, ref);
-			note_block(store, ref, &capacity);
-			if (ref->logged_to > newest)
-				newest = ref->logged_to;
-		}
-	}
+	struct noting noting = {.store = store};
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		if (ring_walk(&store->rings.tiers[tier], note_place, &noting) < 0)
+			store->counters.damaged++;
 	if (store->n_covered)
 		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
 	/* Positions only grow, even where the log itself was lost. */
-	uint64_t number = newest / store->super.log_segment_bytes + 1;
+	uint64_t number = noting.newest / store->super.log_segment_bytes + 1;
 	if (number > store->log.next_number)
 		store->log.next_number = number;
 }
@@ -329,7 +343,9 @@ int store_recover(struct store *store, struct fw_err *err)
 	store->covered = NULL;
 	store->n_covered = 0;
 	store->has_news = false;
-	store->counters.damaged += store->ring.damaged + store->names.damaged;
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		store->counters.damaged += store->rings.tiers[tier].damaged;
+	store->counters.damaged += store->names.damaged;
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir);
 	rc = flush_closed(store);

@@ -1,13 +1,17 @@
-/* The ring of raw segments: blocks of sweeps on a fixed budget.
+/* The rings: blocks on a fixed budget, a ring for each tier.
  *
- * Every segment is preallocated when the store is made. Blocks are appended to
- * an open segment; late ones to another, so that the times of a segment stay
- * together. A full segment gets an index behind its blocks and is sealed. When
- * none is free the sealed one that ends earliest is marked free, synced,
- * forgotten and written over.
+ *                 digest              digest
+ *   raw: sweeps --------> five minutes -----> hour: rows (rows.h)
  *
- * What is in the ring is known from indices in memory, sorted by host, schema
- * and time. The writer changes them under the lock, readers copy from them.
+ * Every segment is preallocated when the store is made. Blocks are appended to an
+ * open segment: live ones, late ones and joined ones each to their own, so that the
+ * times of a segment stay together. A full segment gets its index behind its blocks
+ * and is sealed. When none is free the sealed one that ends earliest is marked free,
+ * synced, forgotten and written over; what a digest (digest.c) has not seen stays as
+ * long as there is another.
+ *
+ * The writer alone changes rings. It holds the lock for as long as it changes numbers
+ * and indices, readers for as long as they copy from them.
  */
 #pragma once
 
@@ -18,90 +22,123 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
 
+#include "block.h"
+#include "index.h"
 #include "store.h"
 #include "super.h"
 
-#define RING_LEAST_SEGMENTS 8
 #define RING_HEADER_BYTES 128
-#define BLOCK_BYTES 64 /* before the body */
 
-enum {
-	BLOCK_LATE = 1,    /* not part of the live run */
-	BLOCK_PARTIAL = 2, /* more blocks of the same run follow */
-	BLOCK_VOID = 4,    /* no sweeps: fills a hole that a power cut left */
-	BLOCK_COLUMNS = 8, /* the body is as columns.h has it; without, a backlog batch */
-};
-
-/* A block as the index knows it. */
-struct block_ref {
-	uint32_t host, schema;
-	int64_t t0_ms;
-	uint32_t span_ms;
-	uint32_t offset, length; /* of the whole envelope */
-	uint16_t n_sweeps, flags;
-	uint64_t logged_from, logged_to; /* positions of its first and newest record */
-};
+/* Live and late as the lanes of what lies in them; joined by a digest. */
+enum segment_kind { SEGMENT_LIVE, SEGMENT_LATE, SEGMENT_JOINED, SEGMENT_KINDS };
 
 struct ring_segment {
 	int fd;
 	uint64_t number; /* of its life; 0: free */
-	bool sealed, late;
+	uint64_t before; /* free: the number that it had */
+	enum segment_kind kind;
+	bool sealed;
 	bool torn;             /* found at open: a hole where blocks were never synced */
 	uint64_t used, synced; /* offsets: the end of its blocks, and of those that were synced */
 	int64_t min_ms, max_ms;
-	struct block_ref *blocks;
-	size_t n_blocks, capacity;
+	struct index index;
 };
 
 struct ring {
-	const struct super *super;
-	pthread_rwlock_t lock; /* indices and numbers */
+	struct rings *all;
+	enum store_tier tier;
+	uint64_t segment_bytes;
 	struct ring_segment *segments;
 	uint32_t n_segments;
-	int32_t open[2]; /* for blocks in order, for late ones; -1: none */
+	int32_t open[SEGMENT_KINDS]; /* -1: none */
 	uint64_t next_number;
-	uint64_t dirty_bytes; /* written since the last sync */
-	uint64_t damaged;     /* places that could not be read at open */
+	uint64_t dirty_bytes;          /* written since the last sync */
+	uint64_t damaged;              /* places that could not be read at open */
+	uint64_t undigested;           /* segments written over before their digest */
+	uint64_t seals;                /* since the ring was opened */
+	uint64_t held[LANES_DIGESTED]; /* lives up to which a digest is at work on */
+};
+
+struct rings {
+	struct super *super;
+	pthread_rwlock_t lock; /* indices, numbers, and super's digested */
+	struct ring tiers[STORE_TIERS];
 	struct fw_buf scratch;
 };
 
 /* Makes what is not there yet, and tells config->on_allocated; `config` NULL: reads only. */
-int ring_open(struct ring *ring, const char *dir, const struct super *super,
+int rings_open(struct rings *rings, const char *dir, struct super *super,
 	const struct store_config *config, struct fw_err *err);
-void ring_close(struct ring *ring);
+void rings_close(struct rings *rings);
+/* Puts an index behind the blocks of open segments, so that they need no scan. */
+int rings_finish(struct rings *rings);
+const char *ring_folder(enum store_tier tier);
+
+/* ---- writing ---- */
+
 /* The longest body that a block can have. */
 size_t ring_body_limit(const struct ring *ring);
-/* Writes a block; `ref` says everything but offset and length. Writer only. */
+/* Writes a block; `ref` says everything but offset and length. */
 int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_t length);
 int ring_sync(struct ring *ring);
-/* Puts an index behind the blocks of open segments, so that they need no scan. */
-int ring_finish(struct ring *ring);
+
+/* ---- digests ---- */
+
+/* Sealed segments of the lane that no digest has seen, in the order of their lives, `most`
+ * of them at most; returns how many. */
+size_t ring_undigested(
+	const struct ring *ring, enum segment_kind lane, uint32_t *segments, size_t most);
+/* What was made from segments up to life `upto` counts from now on, in their place. It
+ * must have been synced. */
+int rings_commit_digest(struct rings *rings, const char *dir, enum store_tier tier,
+	enum segment_kind lane, uint64_t upto);
+
+/* ---- reading; any thread ---- */
 
 struct ring_place {
 	struct block_ref ref;
+	enum store_tier tier;
 	uint32_t segment;
 	uint64_t number;
+	bool digested; /* the tier above has rows of it */
 };
 
-/* Copies the places of blocks with sweeps in [from, to] into `places` (at most
- * `most`) and returns how many there are. */
-size_t ring_find(struct ring *ring, uint32_t host, uint32_t schema, int64_t from_ms, int64_t to_ms,
-	struct ring_place *places, size_t most);
+struct ring_places {
+	struct ring_place *at;
+	size_t n, capacity;
+};
+
+struct ring_question {
+	uint32_t host, schema;
+	int64_t from_ms, to_ms;
+	bool late; /* only what lies in late segments */
+};
+
+/* Adds the places of blocks with sweeps within the times. -ESTALE: one went while it was
+ * looked for; -EBADMSG: an index is damaged. Places found before stay. */
+int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out);
+/* False when there is none; may be true although there is none. */
+bool ring_may_have(struct ring *ring, const struct ring_question *question);
 /* Reads a block's body into `buf` and checks it. -ESTALE: written over meanwhile;
  * -EBADMSG: damaged. */
 int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,
 	const uint8_t **body, size_t *length);
+/* Calls back with every block that counts, segment by segment, sorted within one. The
+ * writer's, or of a store that nobody writes. */
+int ring_walk(
+	struct ring *ring, void (*each)(const struct ring_place *place, void *arg), void *arg);
 
-/* Walks the blocks that lie in a segment, whatever its index says; returns the
- * number of damaged places, or why not all could be read. */
-int ring_scan(const struct ring *ring, struct ring_segment *segment,
-	void (*on_block)(
-		const struct block_ref *ref, const uint8_t *body, size_t length, void *arg),
-	void *arg);
-/* Which life of which segment a block was written into. */
-struct block_home {
-	uint64_t number;
-	uint32_t synced; /* what lay before this offset had been synced */
-};
-/* The head of a block; false: malformed. */
-bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, struct block_home *home);
+/* ---- ring_open.c and ring.c ---- */
+
+enum segment_state { STATE_FREE, STATE_OPEN, STATE_SEALED };
+
+/* `index` is the offset of the segment's index, 0 where it has none. */
+int segment_write_head(const struct ring *ring, const struct ring_segment *segment,
+	enum segment_state state, uint64_t index);
+int segment_write_index(const struct ring *ring, struct ring_segment *segment);
+/* Forgets what was joined elsewhere, and leaves indices to the disk that change no more. */
+void ring_settle(struct ring *ring);
+void segment_note_times(struct ring_segment *segment, const struct block_ref *ref);
+/* Does the block count? Not before the digest that made it is committed. */
+bool ring_shows(const struct ring *ring, const struct block_ref *ref);
+bool segment_is_digested(const struct ring *ring, const struct ring_segment *segment);

@@ -131,9 +131,11 @@ static bool has_sweeps(const struct selection *s, const struct table *table)
 	for (const struct run *run = table->first; run && !found; run = run->next)
 		found = run->t0_ms <= s->to_ms && run->t1_ms >= s->from_ms;
 	pthread_mutex_unlock(&table->host->lock);
-	return found ||
-		ring_find(&s->store->ring, table->host->id, table->schema->id, s->from_ms, s->to_ms,
-			NULL, 0) > 0;
+	const struct ring_question question = {
+		table->host->id, table->schema->id, s->from_ms, s->to_ms, false};
+	for (int tier = 0; tier < STORE_TIERS && !found; tier++)
+		found = ring_may_have(&s->store->rings.tiers[tier], &question);
+	return found;
 }
 
 static void add_group(struct selection *s, const struct store_group *group)

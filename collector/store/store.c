@@ -16,8 +16,8 @@ enum {
 	LOG_SEGMENT_BYTES = 64 << 20,
 	LOG_SEGMENT_LEAST = 4 << 20,     /* by default: four of the largest entries */
 	LOG_SEGMENT_SMALLEST = 64 << 10, /* by choice */
-	RAW_LEAST = 8 << 20,
-	RAW_DIVISOR = 16,
+	TIER_LEAST = 8 << 20,
+	SEGMENTS_LEAST = 16,
 	SEGMENTS_LIMIT = 4096, /* each is an open file */
 };
 
@@ -32,57 +32,83 @@ static uint64_t log_segment_bytes(const struct store_config *config)
 {
 	if (config->log_segment_bytes)
 		return page_up(config->log_segment_bytes);
-	uint64_t eighth = config->raw_bytes / 8;
+	uint64_t eighth = config->tier_bytes[STORE_RAW] / 8;
 	uint64_t bytes = eighth < LOG_SEGMENT_BYTES ? eighth : LOG_SEGMENT_BYTES;
 	return page_up(bytes > LOG_SEGMENT_LEAST ? bytes : LOG_SEGMENT_LEAST);
 }
 
+/* A ring of its own for a tier that the store does not have yet. */
+static void make_tier(
+	struct super_tier *tier, const struct store_config *config, uint64_t bytes, uint64_t most)
+{
+	if (config->segment_bytes)
+		most = config->segment_bytes;
+	uint64_t part = bytes / SEGMENTS_LEAST / 4096 * 4096;
+	tier->segment_bytes = part < most ? part : most;
+	tier->segments = (uint32_t)(bytes / tier->segment_bytes);
+}
+
 static int make_super(struct store *store, struct fw_err *err)
 {
-	const struct store_config *config = &store->config;
-	uint64_t part = config->raw_bytes / RAW_DIVISOR / 4096 * 4096;
 	uint8_t uuid[16];
 	if (RAND_bytes(uuid, sizeof uuid) != 1)
 		return fw_fail(err, -EIO, "the system gives no random numbers");
 	store->super = (struct super){
-		.raw_segment_bytes = part < STORE_SEGMENT_BYTES ? part : STORE_SEGMENT_BYTES,
-		.log_segment_bytes = log_segment_bytes(config),
+		.log_segment_bytes = log_segment_bytes(&store->config),
 		.log_segments = LOG_SLOTS,
 	};
-	store->super.raw_segments = (uint32_t)(config->raw_bytes / store->super.raw_segment_bytes);
 	super_set_uuid(&store->super, uuid);
-	return super_save(store->dir, &store->super, err);
+	return 0;
 }
 
+static const char *const tier_keys[STORE_TIERS] = {"store.raw", "store.five_minute", "store.hour"};
+
 /* Segments keep the size that they were made with; a larger budget adds some. */
-static int fit_budget(struct store *store, struct fw_err *err)
+static int fit_tier(struct store *store, enum store_tier t, struct fw_err *err)
 {
-	struct super *super = &store->super;
-	uint64_t wanted = store->config.raw_bytes / super->raw_segment_bytes;
-	if (wanted < super->raw_segments)
+	struct super_tier *tier = &store->super.tiers[t];
+	uint64_t bytes = store->config.tier_bytes[t];
+	if (tier->segments == 0)
+		make_tier(tier, &store->config, bytes,
+			t == STORE_RAW ? STORE_SEGMENT_BYTES : STORE_TIER_SEGMENT_BYTES);
+	uint64_t wanted = bytes / tier->segment_bytes;
+	if (wanted < tier->segments)
 		return fw_fail(err, -EINVAL,
 			"the store in %s was made with %llu bytes and cannot shrink to %llu: set "
-			"store.raw to at least what it was, or move the store away to begin anew",
-			store->dir,
-			(unsigned long long)super->raw_segments * super->raw_segment_bytes,
-			(unsigned long long)store->config.raw_bytes);
-	if (wanted == super->raw_segments)
-		return 0;
+			"%s to at least what it was, or move the store away to begin anew",
+			store->dir, (unsigned long long)tier->segments * tier->segment_bytes,
+			(unsigned long long)bytes, tier_keys[t]);
 	if (wanted > SEGMENTS_LIMIT)
 		return fw_fail(err, -EINVAL,
 			"the store in %s was made with segments of %llu bytes, and %llu bytes would "
 			"be more than %d of them: move the store away to begin anew",
-			store->dir, (unsigned long long)super->raw_segment_bytes,
-			(unsigned long long)store->config.raw_bytes, SEGMENTS_LIMIT);
-	super->raw_segments = (uint32_t)wanted;
-	return super_save(store->dir, super, err);
+			store->dir, (unsigned long long)tier->segment_bytes,
+			(unsigned long long)bytes, SEGMENTS_LIMIT);
+	tier->segments = (uint32_t)wanted;
+	return 0;
+}
+
+static int fit_budgets(struct store *store, struct fw_err *err)
+{
+	bool grown = false;
+	for (int t = 0; t < STORE_TIERS; t++) {
+		uint32_t before = store->super.tiers[t].segments;
+		int rc = fit_tier(store, (enum store_tier)t, err);
+		if (rc < 0)
+			return rc;
+		grown |= store->super.tiers[t].segments != before;
+	}
+	return grown ? super_save(store->dir, &store->super, err) : 0;
 }
 
 static int check_config(const struct store_config *config, struct fw_err *err)
 {
-	if (config->raw_bytes < RAW_LEAST)
-		return fw_fail(err, -EINVAL, "store.raw is %llu bytes, the least is 8 MiB",
-			(unsigned long long)config->raw_bytes);
+	uint64_t least =
+		config->segment_bytes ? SEGMENTS_LEAST * config->segment_bytes : TIER_LEAST;
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		if (config->tier_bytes[tier] < least)
+			return fw_fail(err, -EINVAL, "%s is %llu bytes, the least is 8 MiB",
+				tier_keys[tier], (unsigned long long)config->tier_bytes[tier]);
 	if (config->log_segment_bytes && config->log_segment_bytes < LOG_SEGMENT_SMALLEST)
 		return fw_fail(err, -EINVAL, "a log segment has at least 64 KiB");
 	return 0;
@@ -97,11 +123,11 @@ static int open_files(struct store *store, struct fw_err *err)
 	if (rc == -ENOENT)
 		rc = make_super(store, err);
 	if (rc >= 0)
-		rc = fit_budget(store, err);
+		rc = fit_budgets(store, err);
 	if (rc >= 0)
 		rc = names_open(&store->names, store->dir, &store->super, false, err);
 	if (rc >= 0)
-		rc = ring_open(&store->ring, store->dir, &store->super, &store->config, err);
+		rc = rings_open(&store->rings, store->dir, &store->super, &store->config, err);
 	return rc < 0 ? rc : log_open(&store->log, store->dir, &store->super, false, err);
 }
 
@@ -110,7 +136,8 @@ static void free_store(struct store *store)
 	hosts_done(&store->hosts);
 	agents_done(&store->agents);
 	log_close(&store->log);
-	ring_close(&store->ring);
+	digest_done(&store->digest);
+	rings_close(&store->rings);
 	names_close(&store->names);
 	while (store->records)
 		records_release(store, store->records->origin);
@@ -291,21 +318,31 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 	return n;
 }
 
-static void add_ring(struct store *store, struct store_stat *out)
+static void stat_ring(struct ring *ring, struct store_tier_stat *out)
 {
-	pthread_rwlock_rdlock(&store->ring.lock);
-	for (uint32_t i = 0; i < store->ring.n_segments; i++) {
-		const struct ring_segment *segment = &store->ring.segments[i];
-		if (!segment->number || segment->n_blocks == 0)
+	*out = (struct store_tier_stat){.bytes = ring->n_segments * ring->segment_bytes};
+	pthread_rwlock_rdlock(&ring->all->lock);
+	out->undigested = ring->undigested;
+	for (uint32_t i = 0; i < ring->n_segments; i++) {
+		const struct ring_segment *segment = &ring->segments[i];
+		if (!segment->number || segment->index.n == 0)
 			continue;
 		if (out->blocks == 0 || segment->min_ms < out->oldest_ms)
 			out->oldest_ms = segment->min_ms;
 		if (out->blocks == 0 || segment->max_ms > out->newest_ms)
 			out->newest_ms = segment->max_ms;
 		out->used_bytes += segment->used;
-		out->blocks += segment->n_blocks;
+		out->blocks += segment->index.n;
 	}
-	pthread_rwlock_unlock(&store->ring.lock);
+	pthread_rwlock_unlock(&ring->all->lock);
+}
+
+static void stat_rings(struct store *store, struct store_stat *out)
+{
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		stat_ring(&store->rings.tiers[tier], &out->tiers[tier]);
+	out->oldest_ms = out->tiers[STORE_RAW].oldest_ms;
+	out->newest_ms = out->tiers[STORE_RAW].newest_ms;
 }
 
 static void add_host(struct host *host, struct store_stat *out)
@@ -329,7 +366,6 @@ void store_stat(struct store *store, struct store_stat *out)
 {
 	const struct counters *counters = &store->counters;
 	*out = (struct store_stat){
-		.raw_bytes = (uint64_t)store->super.raw_segments * store->super.raw_segment_bytes,
 		.sweeps = counters->sweeps,
 		.samples = counters->samples,
 		.commits = counters->commits,
@@ -339,8 +375,9 @@ void store_stat(struct store *store, struct store_stat *out)
 		.gaps = counters->gaps,
 		.late = counters->late,
 		.ahead = counters->ahead,
+		.digests = counters->digests,
 	};
-	add_ring(store, out);
+	stat_rings(store, out);
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count; id++) {
 		struct host *host = hosts_known(&store->hosts, id);

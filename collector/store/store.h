@@ -25,16 +25,26 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/schema.h>
 
-#define STORE_BLOCK_SWEEPS 60
-#define STORE_SEGMENT_BYTES (256u << 20) /* or a sixteenth of the budget, where that is less */
+#define STORE_BLOCK_SWEEPS 60   /* of a block made from the log */
+#define STORE_JOINED_SWEEPS 240 /* of one that a digest made */
+/* Or a sixteenth of the tier's budget, where that is less. */
+#define STORE_SEGMENT_BYTES (256u << 20)
+#define STORE_TIER_SEGMENT_BYTES (64u << 20)
+
+/* What a query may be answered from: sweeps as they came, or rows of a bucket of them. */
+enum store_tier { STORE_RAW, STORE_FIVE_MINUTE, STORE_HOUR, STORE_TIERS };
+
+#define STORE_FIVE_MINUTE_MS (5 * 60 * 1000)
+#define STORE_HOUR_MS (60 * 60 * 1000)
 
 struct store;
 struct store_record;
 
 struct store_config {
 	const char *dir;
-	uint64_t raw_bytes;         /* budget of the raw tier, at least 8 MiB */
-	uint64_t log_segment_bytes; /* 0: 64 MiB, or an eighth of raw_bytes where that is less */
+	uint64_t tier_bytes[STORE_TIERS]; /* budgets: at least 16 segments, 8 MiB by default */
+	uint64_t segment_bytes;           /* of a ring; 0: STORE_SEGMENT_BYTES and so on */
+	uint64_t log_segment_bytes; /* 0: 64 MiB, or an eighth of raw's budget where that is less */
 	int64_t late_ms;            /* samples older than this are refused by number (35 d) */
 	bool any_age;               /* accept every age */
 	uint32_t columns_per_host;  /* 5,000 */
@@ -190,8 +200,16 @@ struct store_host {
 };
 size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts);
 
+struct store_tier_stat {
+	uint64_t bytes, used_bytes, blocks;
+	uint64_t undigested; /* segments written over before their rows were made, since start */
+	int64_t oldest_ms, newest_ms;
+};
+
 struct store_stat {
-	uint64_t raw_bytes, used_bytes, blocks, sweeps, samples; /* since start: sweeps, samples */
+	struct store_tier_stat tiers[STORE_TIERS];
+	uint64_t sweeps, samples; /* since start */
+	uint64_t digests;         /* of sealed segments, since start */
 	uint64_t hosts, schemas, series;
 	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
 	uint64_t ahead; /* sweeps from the future, stored at the time they came */

@@ -11,12 +11,32 @@
 
 #include "bytes.h"
 
-enum { COPY_BYTES = 4096, SUPER_LENGTH = 64 };
+enum {
+	COPY_BYTES = 4096,
+	SUPER_LENGTH_2 = 64, /* formats 1 and 2: the raw tier alone */
+	SUPER_LENGTH = SUPER_LENGTH_2 + STORE_TIERS * 32,
+};
 
 void super_set_uuid(struct super *super, const uint8_t uuid[16])
 {
 	memcpy(super->uuid, uuid, sizeof super->uuid);
 	super->salt = fw_crc32c(0, uuid, sizeof super->uuid);
+}
+
+static void put_tier(uint8_t *at, const struct super_tier *tier)
+{
+	put_u64(at, tier->segment_bytes);
+	put_u32(at + 8, tier->segments);
+	for (int lane = 0; lane < LANES_DIGESTED; lane++)
+		put_u64(at + 16 + lane * 8, tier->digested[lane]);
+}
+
+static void get_tier(const uint8_t *at, struct super_tier *tier)
+{
+	tier->segment_bytes = get_u64(at);
+	tier->segments = get_u32(at + 8);
+	for (int lane = 0; lane < LANES_DIGESTED; lane++)
+		tier->digested[lane] = get_u64(at + 16 + lane * 8);
 }
 
 static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
@@ -26,30 +46,37 @@ static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
 	put_u16(at, STORE_FORMAT);
 	memcpy(at + 4, super->uuid, 16);
 	put_u64(at + 20, super->generation);
-	put_u64(at + 28, super->raw_segment_bytes);
+	put_u64(at + 28, super->tiers[STORE_RAW].segment_bytes);
 	put_u64(at + 36, super->log_segment_bytes);
-	put_u32(at + 44, super->raw_segments);
+	put_u32(at + 44, super->tiers[STORE_RAW].segments);
 	put_u32(at + 48, super->log_segments);
 	put_u64(at + 52, super->log_first);
+	for (int t = 0; t < STORE_TIERS; t++)
+		put_tier(at + SUPER_LENGTH_2 + (size_t)t * 32, &super->tiers[t]);
 	envelope_seal(copy, MAGIC_SUPER, SUPER_LENGTH, 0);
 }
 
 /* 0, -EBADMSG or -ENOTSUP. */
 static int decode(const uint8_t *copy, size_t available, struct super *super)
 {
-	if (envelope_open(copy, available, MAGIC_SUPER, 0) < SUPER_LENGTH)
+	int64_t length = envelope_open(copy, available, MAGIC_SUPER, 0);
+	if (length < SUPER_LENGTH_2)
 		return -EBADMSG;
 	const uint8_t *at = copy + ENVELOPE_BYTES;
-	if (get_u16(at) > STORE_FORMAT)
+	uint16_t format = get_u16(at);
+	if (format > STORE_FORMAT)
 		return -ENOTSUP;
 	*super = (struct super){
 		.generation = get_u64(at + 20),
-		.raw_segment_bytes = get_u64(at + 28),
+		.tiers[STORE_RAW] = {get_u64(at + 28), get_u32(at + 44), {0}},
 		.log_segment_bytes = get_u64(at + 36),
-		.raw_segments = get_u32(at + 44),
 		.log_segments = get_u32(at + 48),
 		.log_first = get_u64(at + 52),
 	};
+	if (format > 2 && length < SUPER_LENGTH)
+		return -EBADMSG;
+	for (int t = 0; t < STORE_TIERS && format > 2; t++)
+		get_tier(at + SUPER_LENGTH_2 + (size_t)t * 32, &super->tiers[t]);
 	super_set_uuid(super, at + 4);
 	return 0;
 }

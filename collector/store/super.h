@@ -10,7 +10,9 @@
 
 #include <fenwatch/err.h>
 
-#define STORE_FORMAT 2
+#include "store.h"
+
+#define STORE_FORMAT 3
 
 #define FILE_HEADER_BYTES 32
 #define MAGIC_SUPER 0x50535746u  /* "FWSP" */
@@ -20,14 +22,24 @@
 #define MAGIC_BLOCK 0x4b425746u  /* "FWBK" */
 #define MAGIC_INDEX 0x58495746u  /* "FWIX" */
 
-enum file_kind { FILE_SCHEMAS = 1, FILE_HOSTS, FILE_LOG, FILE_RAW };
+enum file_kind { FILE_SCHEMAS = 1, FILE_HOSTS, FILE_LOG, FILE_RAW, FILE_FIVE_MINUTE, FILE_HOUR };
+
+enum { LANES_DIGESTED = 2 }; /* live segments, late ones */
+
+/* The ring of a tier: segments of one size, and up to which life they were digested. */
+struct super_tier {
+	uint64_t segment_bytes;
+	uint32_t segments; /* 0: made by a format that had no such tier */
+	uint64_t digested[LANES_DIGESTED];
+};
 
 struct super {
 	uint8_t uuid[16];
 	uint32_t salt; /* from the uuid; where every other checksum starts */
 	uint64_t generation;
-	uint64_t raw_segment_bytes, log_segment_bytes;
-	uint32_t raw_segments, log_segments;
+	struct super_tier tiers[STORE_TIERS];
+	uint64_t log_segment_bytes;
+	uint32_t log_segments;
 	uint64_t log_first; /* the oldest log segment that may hold what is nowhere else */
 };
 

@@ -397,13 +397,15 @@ static void move_into_cut(struct kit *kit)
 static size_t cut_often(unsigned rounds, bool lying)
 {
 	struct kit kit;
+	struct store_stat stat;
 	size_t wrong = 0;
+	uint64_t digests = 0;
 	memset(machines, 0, sizeof machines);
 	memset(disk.acked, 0, sizeof disk.acked);
 	memset(disk.acked_at_cut, 0, sizeof disk.acked_at_cut);
 	disk.random = 11;
 	disk.lying = lying;
-	kit_init(&kit);
+	kit_init_of(&kit, 4 << 10, 64); /* small segments: they are sealed and digested, too */
 	kit.config.log_segment_bytes = 0;
 	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit.dir);
 	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit.dir);
@@ -412,6 +414,8 @@ static size_t cut_often(unsigned rounds, bool lying)
 		begin_watching(&kit, 1 + (int)chance(60));
 		for (int burst = 0; burst < 12; burst++)
 			send_burst(&kit);
+		store_stat(kit.store, &stat);
+		digests += stat.digests;
 		if (chance(3) == 0)
 			kit_reopen(&kit);
 		move_into_cut(&kit);
@@ -424,6 +428,7 @@ static size_t cut_often(unsigned rounds, bool lying)
 		if (wrong > 0 && !lying)
 			printf("# round %u: %zu wrong\n", round, wrong);
 	}
+	assert_true(lying || digests > 0);
 	kit_done(&kit);
 	kit_remove(disk.synced);
 	kit_remove(disk.cut);

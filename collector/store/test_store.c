@@ -188,7 +188,7 @@ static void test_forgets(void **state)
 	kit_done(&kit);
 }
 
-enum { WIDE = 2000 };
+enum { WIDE = 250, SMALL_SEGMENT = 64 << 10, SMALL_SEGMENTS = 16 };
 
 static uint32_t wide_schema(struct kit *kit)
 {
@@ -231,7 +231,7 @@ static void test_ring_wraps(void **state)
 	(void)state;
 	struct kit kit;
 	struct sender sender = {0};
-	kit_init(&kit);
+	kit_init_of(&kit, SMALL_SEGMENT, SMALL_SEGMENTS);
 	struct store_stat stat;
 	int64_t at_ms = 1700000000000;
 	kit.config.any_age = true;
@@ -239,7 +239,7 @@ static void test_ring_wraps(void **state)
 	sender_begin(&sender, &kit, 1, 7);
 	fill_ring(&kit, wide_schema(&kit), 2 * RING_BLOCKS, &at_ms);
 	store_stat(kit.store, &stat);
-	assert_true(stat.used_bytes <= 8 << 20);
+	assert_true(stat.tiers[STORE_RAW].used_bytes <= SMALL_SEGMENT * SMALL_SEGMENTS);
 	assert_true(stat.oldest_ms > 1700000000000 + 60 * STEP);
 	assert_int_equal(stat.newest_ms, at_ms);
 	assert_int_equal(stat.damaged_blocks, 0);
@@ -260,7 +260,7 @@ static void test_damaged_heads_do_not_stop_the_ring(void **state)
 	struct kit kit;
 	struct store_stat before, stat;
 	int64_t at_ms = 1700000000000;
-	kit_init(&kit);
+	kit_init_of(&kit, SMALL_SEGMENT, SMALL_SEGMENTS);
 	kit.config.any_age = true;
 	kit_reopen(&kit);
 	fill_ring(&kit, wide_schema(&kit), RING_BLOCKS, &at_ms);
@@ -294,13 +294,14 @@ static void test_refuses(void **state)
 	struct fw_err err;
 	kit_init(&kit);
 	store_close(kit.store);
-	kit.config.raw_bytes = 1 << 20;
+	kit.config.segment_bytes = 0;
+	kit.config.tier_bytes[STORE_RAW] = 1 << 20;
 	assert_int_equal(kit_open(&kit, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "8 MiB"));
-	kit.config.raw_bytes = 16 << 20;
+	kit.config.tier_bytes[STORE_RAW] = 16 << 20;
 	assert_int_equal(kit_open(&kit, &err), 0);
 	store_close(kit.store);
-	kit.config.raw_bytes = 8 << 20;
+	kit.config.tier_bytes[STORE_RAW] = 8 << 20;
 	assert_int_equal(kit_open(&kit, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "cannot shrink"));
 	kit_remove(kit.dir);
@@ -385,7 +386,7 @@ static void test_tells_how_far_the_first_start_is(void **state)
 		store_close(store);
 		assert_true(told.times > 1 && told.bytes == told.of_bytes);
 	}
-	assert_true(told.of_bytes <= config.raw_bytes);
+	assert_true(told.of_bytes <= 3 * config.tier_bytes[STORE_RAW]);
 	kit_done(&kit);
 }
 

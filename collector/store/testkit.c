@@ -30,12 +30,19 @@ static void on_fatal(const char *why, void *arg)
 
 void kit_init(struct kit *kit)
 {
+	kit_init_of(kit, 512 << 10, 16);
+}
+
+void kit_init_of(struct kit *kit, uint64_t segment_bytes, uint64_t segments)
+{
+	const uint64_t bytes = segment_bytes * segments;
 	*kit = (struct kit){0};
 	snprintf(kit->dir, sizeof kit->dir, "/tmp/fenwatch-store-XXXXXX");
 	assert_non_null(mkdtemp(kit->dir));
 	kit->config = (struct store_config){
 		.dir = kit->dir,
-		.raw_bytes = 8 << 20,
+		.tier_bytes = {bytes, bytes, bytes},
+		.segment_bytes = segment_bytes,
 		.log_segment_bytes = 64 << 10, /* so that the log goes round in a test */
 		.late_ms = INT64_C(35) * 24 * 3600 * 1000,
 		.columns_per_host = 5000,

@@ -19,6 +19,8 @@ struct kit {
 
 /* A new folder and the smallest store in it. Asserts that it opens. */
 void kit_init(struct kit *kit);
+/* The same with rings of so many segments of that size. */
+void kit_init_of(struct kit *kit, uint64_t segment_bytes, uint64_t segments);
 void kit_done(struct kit *kit); /* closes, and removes the folder */
 int kit_open(struct kit *kit, struct fw_err *err);
 void kit_reopen(struct kit *kit);

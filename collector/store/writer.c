@@ -21,6 +21,7 @@ enum {
 	COMMIT_BYTES = 1 << 20,
 	TICK_MS = 60 * 1000,
 	RUN_AGE_MS = 3600 * 1000,
+	SLICE_MS = 5,
 	HEAD_PIECE_BYTES = 32 * 1024,
 	HOST_ENTRY_BYTES = 36,
 };
@@ -170,7 +171,7 @@ static int unpin_runs(struct store *store, unsigned slot)
 {
 	close_runs(store, run_pins, &slot);
 	int rc = flush_closed(store);
-	return rc < 0 ? rc : ring_sync(&store->ring);
+	return rc < 0 ? rc : ring_sync(raw_ring(store));
 }
 
 static int begin_segment(struct store *store, unsigned slot, int given_up, bool closing)
@@ -200,7 +201,7 @@ int writer_switch_log(struct store *store, bool closing)
 	struct log *log = &store->log;
 	int rc = log_commit(log);
 	if (rc >= 0)
-		rc = ring_sync(&store->ring);
+		rc = ring_sync(raw_ring(store));
 	if (rc < 0)
 		return rc;
 	int slot = oldest_slot(log, false, -1), given_up = -1;
@@ -370,6 +371,19 @@ static void tick(struct store *store, int64_t now_ms)
 	flush(store);
 }
 
+/* A slice of what is to be digested, so that nobody's commit waits for more than that;
+ * false when there is no more. */
+static bool digest(struct store *store)
+{
+	int64_t until_ms = fw_mono_ms() + SLICE_MS;
+	int rc = store->failed ? 0 : 1;
+	while (rc > 0 && fw_mono_ms() < until_ms)
+		rc = digest_step(store);
+	if (rc < 0)
+		store_fail(store, "cannot digest a segment", rc);
+	return rc > 0;
+}
+
 static bool has_pending(const struct store *store)
 {
 	for (unsigned i = 0; i < LOG_SLOTS; i++) {
@@ -382,10 +396,12 @@ static bool has_pending(const struct store *store)
 static void serve(struct store *store)
 {
 	int64_t deadline_ms = 0, tick_ms = fw_mono_ms() + TICK_MS;
-	bool others = false;
+	bool others = false, digesting = true;
 	for (;;) {
 		int64_t until_ms = deadline_ms ? deadline_ms : has_pending(store) ? tick_ms : 0;
 		tell_failure(store);
+		if (digesting)
+			until_ms = fw_mono_ms();
 		struct intake in = take_in(store, until_ms);
 		take_releases(store, &in);
 		others |= take_entries(store, in.entries);
@@ -403,6 +419,7 @@ static void serve(struct store *store)
 			tick(store, now_ms);
 			tick_ms = now_ms + TICK_MS;
 		}
+		digesting = digest(store);
 		if (in.stopping && !in.entries)
 			return;
 	}
@@ -423,7 +440,7 @@ int writer_finish(struct store *store)
 		rc = flush_closed(store);
 	if (rc >= 0)
 		rc = writer_switch_log(store, true);
-	return rc < 0 ? rc : ring_finish(&store->ring);
+	return rc < 0 ? rc : rings_finish(&store->rings);
 }
 
 void *writer_main(void *arg)

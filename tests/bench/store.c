@@ -471,7 +471,7 @@ static void open_store(struct feed *feed, const char *folder)
 	struct fw_err err;
 	const struct store_config config = {
 		.dir = folder,
-		.raw_bytes = RING_BYTES,
+		.tier_bytes = {RING_BYTES, RING_BYTES, RING_BYTES},
 		.late_ms = INT64_C(35) * 24 * 3600 * 1000,
 		.columns_per_host = 5000,
 		.commit_ms = 50,
@@ -566,7 +566,7 @@ static double bytes_on_disk(struct feed *feed, const char *folder)
 	store_close(feed->store);
 	open_store(feed, folder);
 	store_stat(feed->store, &stat);
-	return (double)(stat.used_bytes + file_bytes(folder, "schema.log") +
+	return (double)(stat.tiers[STORE_RAW].used_bytes + file_bytes(folder, "schema.log") +
 		file_bytes(folder, "host.log"));
 }
 
