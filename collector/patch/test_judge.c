@@ -10,15 +10,14 @@
 
 #include <cmocka.h>
 
-#include <fenwatch/buf.h>
-#include <fenwatch/items.h>
-#include <fenwatch/wire.h>
+#include <fenwatch/mem.h>
 
 #include "advisories.h"
 #include "evidence.h"
 #include "internal.h"
 #include "inventory.h"
 #include "judge.h"
+#include "sent.h"
 #include "store.h"
 #include "test_tree.h"
 
@@ -72,24 +71,6 @@ static int teardown(void **state)
 
 /* ---- what a host has sent ---- */
 
-static void pack(struct stage *stage, int64_t at_s, const char *text, struct fw_buf *out)
-{
-	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
-	struct fw_buf body = {0};
-	assert_int_equal(fw_items_pack(&body, (const uint8_t *)text, strlen(text), NULL), 0);
-	document.seq = ++stage->seq;
-	document.kind = (char *)(uintptr_t) "patches";
-	document.revision = stage->seq;
-	document.whole = true;
-	document.at_ms = at_s * 1000;
-	document.body.data = body.data;
-	document.body.len = body.length;
-	document.raw_length = (uint32_t)strlen(text);
-	size_t size = fenwatch__wire__document__get_packed_size(&document);
-	out->length += fenwatch__wire__document__pack(&document, fw_buf_reserve(out, size));
-	fw_buf_done(&body);
-}
-
 /* A fix, seen at a time, is evidence for all who have it. */
 static int note(const struct judge_fix *fix, void *arg, struct fw_err *err)
 {
@@ -102,37 +83,20 @@ static int note(const struct judge_fix *fix, void *arg, struct fw_err *err)
 static void put(struct stage *stage, uint32_t host, int64_t at_s, const char *text)
 {
 	struct patch_config *config = &stage->patch.config;
-	struct fw_buf message = {0};
 	struct fw_err err;
-	pack(stage, at_s, text, &message);
-	const struct store_record record = {.kind = STORE_DOCUMENT,
-		.agent = {(uint8_t)host},
-		.stream = host,
-		.seq = stage->seq,
-		.host = host,
-		.received_ms = at_s * 1000,
-		.payload = message.data,
-		.length = message.length};
+	sent_take(config->inventory, host, ++stage->seq, at_s, text);
 	struct judge judge = {.state = config->state,
 		.inventory = config->inventory,
 		.arena = &stage->arena,
 		.now_s = at_s};
-	if (inventory_take(config->inventory, &record, &err) < 0 ||
-		judge_each_fix(&judge, host, note, &judge, &err) < 0 ||
+	if (judge_each_fix(&judge, host, note, &judge, &err) < 0 ||
 		evidence_heard(config->state, host, at_s, &err) < 0)
 		fail_msg("%s", err.text);
-	fw_buf_done(&message);
 }
 
-#define OS "+os\tid=debian\tversion=12\n"
-#define OPENSSL "+openssl:amd64\tinstalled=3.0.11-1\tcandidate=3.0.15-1\tsource=openssl"
-#define CURL "+curl:amd64\tinstalled=7.1-1\tcandidate=7.1-2\tsource=curl"
-
-/* With lists fetched an hour before `at_s`. */
 static const char *table(struct stage *stage, int64_t at_s, const char *fixes)
 {
-	return fw_arena_format(&stage->arena, "%s" OS "+source/apt\tstate=ok\tfetched=%lld\n",
-		fixes, (long long)(at_s - HOUR_S));
+	return sent_table(&stage->arena, at_s, fixes);
 }
 
 /* ---- how it stands ---- */
