@@ -110,10 +110,10 @@ static void make_books(void)
 	for (unsigned i = 0; i < CODES_TABLES; i++) {
 		make_book(&all.runs[i], runs[i]);
 		make_book(&all.shifted[i], shifted[i]);
-		for (unsigned s = 0; s < SYMBOLS; s++) {
+		for (unsigned s = 0; s < SYMBOLS; s++)
 			all.costs_runs[s][i] = runs[i][s];
+		for (unsigned s = 0; s < RUN; s++)
 			all.costs_shifted[s][i] = shifted[i][s];
-		}
 	}
 	for (unsigned n = 1; n <= CODES_NUMBERS_LIMIT; n++)
 		all.spread[n] = (uint16_t)lrint(16 * n * log2(n));
@@ -155,6 +155,15 @@ static uint64_t look_long(const struct bits *bits, size_t at)
 	return (look(bits, at) & UINT32_MAX) | look(bits, at + 32) << 32;
 }
 
+/* In one store: memcpy() would be checked, and called, each time. */
+static inline void store_entry(uint8_t *to, uint32_t entry)
+{
+	to[0] = (uint8_t)entry;
+	to[1] = (uint8_t)(entry >> 8);
+	to[2] = (uint8_t)(entry >> 16);
+	to[3] = (uint8_t)(entry >> 24);
+}
+
 /* Codes are complete, so any bits are some symbols. Returns where they end. */
 static size_t get_symbols(
 	const struct bits *bits, const struct book *book, uint8_t *symbols, uint32_t n)
@@ -165,11 +174,11 @@ static size_t get_symbols(
 		uint64_t window = look(bits, at);
 		for (unsigned i = 0; i < LOOKS; i++) {
 			uint32_t entry = book->entries[window & ((1u << LONGEST) - 1)];
-			uint32_t three = htole32(entry);
-			memcpy(symbols + done, &three, sizeof three);
+			unsigned length = entry >> 24 & 15;
+			store_entry(symbols + done, entry);
 			done += entry >> 28;
-			at += entry >> 24 & 15;
-			window >>= entry >> 24 & 15;
+			at += length;
+			window >>= length;
 		}
 	}
 	while (done > n)

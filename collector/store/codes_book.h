@@ -32,12 +32,14 @@ struct numbering {
 	uint64_t mask[SYMBOLS], top[SYMBOLS];
 };
 
+/* One number for each of the eight tables; they are added and multiplied at once. */
+typedef uint16_t eight __attribute__((vector_size(16)));
+
 struct books {
 	struct book runs[CODES_TABLES], shifted[CODES_TABLES];
-	struct numbering numberings[SHIFT_LIMIT + 1]; /* by shift */
-	/* Lengths once more, of a symbol in all tables: so eight sums grow at once. */
-	uint16_t costs_runs[SYMBOLS][CODES_TABLES], costs_shifted[SYMBOLS][CODES_TABLES];
-	uint16_t spread[CODES_NUMBERS_LIMIT + 1]; /* n * log2 n, in 1/16 bits */
+	struct numbering numberings[SHIFT_LIMIT + 1];  /* by shift */
+	eight costs_runs[SYMBOLS], costs_shifted[RUN]; /* lengths of a symbol in all tables */
+	uint16_t spread[CODES_NUMBERS_LIMIT + 1];      /* n * log2 n, in 1/16 bits */
 };
 
 const struct books *codes_books(void);

@@ -32,13 +32,15 @@ static uint32_t zeros_from(const uint64_t *numbers, uint32_t n)
 
 void codes_measure(struct codes_lengths *of, const uint64_t *numbers, uint32_t n)
 {
+	uint64_t any = 0;
 	*of = (struct codes_lengths){.n = n};
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		of->counts[bit_length(numbers[i])]++;
-	for (uint32_t length = 1; length <= 64; length++) {
-		of->sum += of->counts[length] * length;
-		of->longest = of->counts[length] ? length : of->longest;
+		any |= numbers[i];
 	}
+	of->longest = bit_length(any);
+	for (uint32_t length = 1; length <= of->longest; length++)
+		of->sum += of->counts[length] * length;
 }
 
 /* The highest bit of a number goes with its length; lengths cost their entropy. */
@@ -54,13 +56,13 @@ uint32_t codes_estimate(const struct codes_lengths *of)
 /* How often each symbol would come, and the bits that follow the codes. */
 struct tally {
 	uint16_t counts[SYMBOLS];
-	uint32_t raw;
+	uint32_t n, raw;
 };
 
 static struct tally tally_runs(const uint64_t *numbers, uint32_t n)
 {
-	struct tally tally = {{0}, 0};
-	for (uint32_t i = 0; i < n;) {
+	struct tally tally = {.n = 0};
+	for (uint32_t i = 0; i < n; tally.n++) {
 		uint32_t run = zeros_from(numbers + i, n - i);
 		unsigned symbol = symbol_of(numbers[i], 0), log2 = bit_length(run);
 		tally.counts[run ? RUN + log2 - 1 : symbol]++;
@@ -72,40 +74,33 @@ static struct tally tally_runs(const uint64_t *numbers, uint32_t n)
 
 static struct tally tally_shifted(const struct codes_lengths *of, unsigned shift)
 {
-	struct tally tally = {{0}, 0};
-	for (unsigned length = 0; length <= of->longest; length++) {
-		unsigned symbol = length <= shift ? SMALL : length - shift;
-		unsigned raw = length <= shift ? shift : length - 1;
-		if (symbol >= ESCAPE) {
-			symbol = ESCAPE;
-			raw = 64;
-		}
-		tally.counts[symbol] = (uint16_t)(tally.counts[symbol] + of->counts[length]);
-		tally.raw += of->counts[length] * raw;
+	struct tally tally = {.n = of->n};
+	uint32_t length = 0;
+	for (; length <= shift && length <= of->longest; length++)
+		tally.counts[SMALL] = (uint16_t)(tally.counts[SMALL] + of->counts[length]);
+	tally.raw = tally.counts[SMALL] * shift;
+	for (; length < shift + ESCAPE && length <= of->longest; length++) {
+		tally.counts[length - shift] = of->counts[length];
+		tally.raw += of->counts[length] * (length - 1);
+	}
+	for (; length <= of->longest; length++) {
+		tally.counts[ESCAPE] = (uint16_t)(tally.counts[ESCAPE] + of->counts[length]);
+		tally.raw += of->counts[length] * 64u;
 	}
 	return tally;
-}
-
-static uint32_t count_symbols(const struct tally *tally)
-{
-	uint32_t n = 0;
-	for (unsigned s = 0; s < SYMBOLS; s++)
-		n += tally->counts[s];
-	return n;
 }
 
 static void consider(struct code *best, const struct tally *tally, unsigned shift)
 {
 	const struct books *books = codes_books();
-	const uint16_t(*costs)[CODES_TABLES] = shift ? books->costs_shifted : books->costs_runs;
-	uint16_t bits[CODES_TABLES] = {0};
-	for (unsigned s = 0; s < SYMBOLS; s++)
-		for (unsigned table = 0; table < CODES_TABLES; table++)
-			bits[table] = (uint16_t)(bits[table] + tally->counts[s] * costs[s][table]);
+	const eight *costs = shift ? books->costs_shifted : books->costs_runs;
+	eight bits = {0};
+	for (unsigned s = 0; s < (shift ? RUN : SYMBOLS); s++)
+		bits += tally->counts[s] * costs[s];
 	for (unsigned table = 0; table < CODES_TABLES; table++)
 		if (tally->raw + bits[table] < best->bits)
-			*best = (struct code){(uint8_t)table, (uint8_t)shift, count_symbols(tally),
-				tally->raw + bits[table]};
+			*best = (struct code){
+				(uint8_t)table, (uint8_t)shift, tally->n, tally->raw + bits[table]};
 }
 
 /* Shifts from two bits under the mean length to one above it: others hardly ever win. */
@@ -154,51 +149,39 @@ static inline void put_bits(struct writer *w, uint64_t bits, unsigned n)
 	w->filled += n - 64;
 }
 
-/* What goes behind the symbols. */
-struct raws {
-	uint64_t bits[CODES_NUMBERS_LIMIT];
-	uint8_t lengths[CODES_NUMBERS_LIMIT];
-	uint32_t n;
+/* Symbols, and what each stands for: a number or the length of a run. */
+struct text {
+	uint8_t symbols[CODES_NUMBERS_LIMIT];
+	uint64_t values[CODES_NUMBERS_LIMIT];
 };
 
-static void put_symbol(struct writer *w, const struct book *book, unsigned symbol,
-	struct raws *raws, uint64_t bits, unsigned length)
+static void find_symbols(struct text *text, unsigned shift, const uint64_t *numbers, uint32_t n)
 {
-	put_bits(w, book->words[symbol], book->lengths[symbol]);
-	raws->bits[raws->n] = bits;
-	raws->lengths[raws->n++] = (uint8_t)length;
+	for (uint32_t i = 0; i < n; i++)
+		text->symbols[i] = (uint8_t)symbol_of(numbers[i], shift);
+	memcpy(text->values, numbers, n * sizeof *numbers);
 }
 
-static void put_number(struct writer *w, const struct book *book, unsigned shift, uint64_t number,
-	struct raws *raws)
+static void find_runs(struct text *text, const uint64_t *numbers, uint32_t n)
 {
-	unsigned symbol = symbol_of(number, shift), length = shift + symbol - 1;
-	if (symbol == SMALL)
-		put_symbol(w, book, symbol, raws, number, shift);
-	else if (symbol == ESCAPE)
-		put_symbol(w, book, symbol, raws, number, 64);
-	else
-		put_symbol(w, book, symbol, raws, number ^ 1ull << length, length);
-}
-
-static void put_run(struct writer *w, const struct book *book, uint32_t run, struct raws *raws)
-{
-	unsigned log2 = bit_length(run) - 1;
-	put_symbol(w, book, RUN + log2, raws, run ^ 1u << log2, log2);
-}
-
-static void put_symbols(struct writer *w, const struct code *code, const uint64_t *numbers,
-	uint32_t n, struct raws *raws)
-{
-	const struct book *book = find_book(code);
-	for (uint32_t i = 0; i < n;) {
-		uint32_t run = code->shift ? 0 : zeros_from(numbers + i, n - i);
-		if (run)
-			put_run(w, book, run, raws);
-		else
-			put_number(w, book, code->shift, numbers[i], raws);
+	for (uint32_t i = 0, k = 0; i < n; k++) {
+		uint32_t run = zeros_from(numbers + i, n - i);
+		text->values[k] = run ? run : numbers[i];
+		text->symbols[k] =
+			(uint8_t)(run ? RUN + bit_length(run) - 1 : symbol_of(numbers[i], 0));
 		i += run ? run : 1;
 	}
+}
+
+static void put_text(struct writer *w, const struct code *code, const struct text *text)
+{
+	const struct book *book = find_book(code);
+	const struct numbering *of = &codes_books()->numberings[code->shift];
+	for (uint32_t i = 0; i < code->n_symbols; i++)
+		put_bits(w, book->words[text->symbols[i]], book->lengths[text->symbols[i]]);
+	for (uint32_t i = 0; i < code->n_symbols; i++)
+		put_bits(
+			w, text->values[i] & of->mask[text->symbols[i]], of->raw[text->symbols[i]]);
 }
 
 static void put_head(struct fw_buf *out, const struct code *code)
@@ -211,14 +194,15 @@ static void put_head(struct fw_buf *out, const struct code *code)
 
 void codes_put(struct fw_buf *out, const struct code *code, const uint64_t *numbers, uint32_t n)
 {
-	struct raws raws;
+	struct text text;
 	put_head(out, code);
 	size_t length = (code->bits + 7) / 8, before = out->length;
 	struct writer w = {fw_buf_reserve(out, length + 16), 0, 0};
-	raws.n = 0;
-	put_symbols(&w, code, numbers, n, &raws);
-	for (uint32_t i = 0; i < raws.n; i++)
-		put_bits(&w, raws.bits[i], raws.lengths[i]);
+	if (code->shift)
+		find_symbols(&text, code->shift, numbers, n);
+	else
+		find_runs(&text, numbers, n);
+	put_text(&w, code, &text);
 	uint64_t last = htole64(w.window);
 	memcpy(w.at, &last, sizeof last);
 	out->length = before + length;

@@ -11,8 +11,8 @@
 
 enum {
 	TILE_COLUMNS = 8, /* taken at once: the cells of a sweep lie side by side */
-	CHUNK = 16,       /* doubles looked at before a number of decimals is given up */
 	STRETCHES = 7,
+	PROBES = 16,
 };
 #define MANTISSA_LIMIT ((int64_t)1 << 50)
 
@@ -60,18 +60,19 @@ static bool are_alike(const int64_t *cells, uint32_t n)
 	return differ == 0;
 }
 
-/* Fills a bit for each cell, and says whether there is any hole. */
-static bool find_holes(const int64_t *cells, uint32_t n, uint8_t *holes)
+static bool has_holes(const int64_t *cells, uint32_t n)
 {
 	bool found = false;
 	for (uint32_t i = 0; i < n; i++)
 		found |= cells[i] == FW_ABSENT;
-	if (!found)
-		return false;
+	return found;
+}
+
+static void mark_holes(const int64_t *cells, uint32_t n, uint8_t *holes)
+{
 	memset(holes, 0, HOLE_BYTES(n));
 	for (uint32_t i = 0; i < n; i++)
 		holes[i / 8] |= (uint8_t)((cells[i] == FW_ABSENT) << i % 8);
-	return true;
 }
 
 /* A hole repeats the cell before it, at the start the one after it, and so costs nothing. */
@@ -104,10 +105,11 @@ static uint64_t take_mantissas(
 	return wrong;
 }
 
+/* Most numbers of decimals fail at the first cell, so the first looks are short. */
 static bool are_decimals(const struct column *column, unsigned decimals, int64_t *mantissas)
 {
-	for (uint32_t i = 0; i < column->n; i += CHUNK) {
-		uint32_t n = column->n - i < CHUNK ? column->n - i : CHUNK;
+	for (uint32_t i = 0, n = 1; i < column->n; i += n, n = 2 * n) {
+		n = column->n - i < n ? column->n - i : n;
 		if (take_mantissas(column->cells + i, n, decimals, mantissas + i) != 0)
 			return false;
 	}
@@ -245,13 +247,32 @@ static int64_t find_middle(const int64_t *parts, uint32_t n)
 	return means[n_means / 2];
 }
 
+/* The lengths of some of the numbers, in sum, which is enough to see what is hopeless. */
+static uint32_t probe(const int64_t *parts, uint32_t n, int64_t base)
+{
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i < PROBES; i++) {
+		int64_t part = cells_minus(parts[i * n / PROBES], base);
+		sum += 64 - (unsigned)__builtin_clzll(fw_zigzag(part) | 1);
+	}
+	return sum;
+}
+
+/* 0 where an offset would not help. It may cost half a bit: lengths come closer together. */
+static int64_t find_base(const int64_t *parts, uint32_t n)
+{
+	if (!is_lopsided(parts, n))
+		return 0;
+	int64_t middle = find_middle(parts, n);
+	return probe(parts, n, middle) < probe(parts, n, 0) + PROBES / 2 ? middle : 0;
+}
+
+/* A bit more than the best has so far is too much. */
 static void try_shape(struct search *search, uint8_t shape, const int64_t *parts, uint32_t n)
 {
-	try_way(search, shape, parts, n, 0);
-	if (shape == DELTA2 || !is_lopsided(parts, n))
-		return;
-	int64_t base = find_middle(parts, n);
-	if (base != 0)
+	const struct codes_lengths *best = &search->best->lengths;
+	int64_t base = shape == DELTA2 ? 0 : find_base(parts, n);
+	if (best->n == 0 || probe(parts, n, base) * best->n <= (best->sum + best->n) * PROBES)
 		try_way(search, shape, parts, n, base);
 }
 
@@ -261,6 +282,7 @@ static const struct way *find_way(struct work *work, uint32_t n)
 	uint64_t sum = 0;
 	struct search search = {&work->ways[0], &work->ways[1]};
 	search.best->estimate = UINT32_MAX;
+	search.best->lengths.n = 0;
 	try_shape(&search, DELTA, work->differences, n);
 	for (uint32_t i = 0; i < n; i++)
 		work->parts[i] = (int64_t)(sum += (uint64_t)work->differences[i]);
@@ -337,12 +359,13 @@ static void put_column(
 	struct fw_buf *out, int64_t *cells, uint32_t n, bool is_double, struct work *work)
 {
 	uint8_t holes[HOLE_BYTES(FW_SWEEPS_LIMIT)];
-	struct column column = {.cells = cells, .n = n};
-	column.has_holes = find_holes(cells, n, holes);
-	if (column.has_holes)
+	struct column column = {.cells = cells, .n = are_alike(cells, n) ? 1 : n};
+	column.has_holes = has_holes(cells, column.n);
+	if (column.has_holes) {
+		mark_holes(cells, n, holes);
 		close_holes(cells, n);
-	if (are_alike(cells, n))
-		column.n = 1;
+		column.n = are_alike(cells, n) ? 1 : n;
+	}
 	if (is_double && (column.n > 1 || cells[0] != 0))
 		find_decimals(&column, work->mantissas);
 	put_cells(out, &column, work);

@@ -320,6 +320,10 @@ static void test_sizes(void **state)
 	}
 	pack(&b);
 	assert_in_range(b.body.length, 240 * 64 * 60 / 80, 240 * 64 * 72 / 80);
+	for (uint32_t c = 0; c < 64; c++)
+		*cell(&b, 0, c) = 0; /* 0.0 is a decimal, too */
+	pack(&b);
+	assert_in_range(b.body.length, 240 * 64 * 60 / 80, 240 * 64 * 72 / 80);
 	block_done(&b);
 }
 
