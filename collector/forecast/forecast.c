@@ -33,7 +33,7 @@
 #define WIDEST 4.0        /* latest over likely */
 #define ONE_OFF_DAYS 14   /* a rise of that length is no tooth of a saw */
 #define ONE_OFF_SHARE 0.7 /* of the rise that a tooth gives back at least */
-#define STANDS_MS (4 * DAY_MS)
+#define STANDS_MS (5 * DAY_MS)
 #define RECEDES 3 /* times as fast as time goes on */
 #define FULL 0.98 /* of the size: whoever says so is not wrong any more */
 #define SURGE_PARTS 12
@@ -395,7 +395,7 @@ static void tell(const struct work *w, const struct guess *g, struct forecast *o
 		out->samples += w->samples[i].at_ms >= from_ms;
 	out->span_ms = w->now_ms - from_ms;
 	out->made_ms = w->now_ms;
-	out->stands_until_ms = w->now_ms + (int64_t)fmin((double)out->span_ms / 4, STANDS_MS);
+	out->stands_until_ms = w->now_ms + (int64_t)fmin((double)out->span_ms / 3, STANDS_MS);
 	out->full = FULL * w->size;
 	out->stands_above = w->samples[w->n - 1].used - w->swing - TURN * w->size;
 }

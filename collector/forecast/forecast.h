@@ -23,8 +23,9 @@
  *      Where each week was faster than the one before it, that goes on.
  *   5. No span is believed for more than a few times its own length.
  *
- * Where this fails, nothing is said; what was said before stands for a quarter of
- * its span, four days at most, unless room was made. No libuv, no store, no clock.
+ * Where this fails, nothing is said; what was said before stands for a third of its
+ * span, five days at most, unless room was made: so a habit of weeks does not make an
+ * alarm flap (tests/forecast/, with numbers turned by a quarter). No libuv, no store, no clock.
  *
  * Records as a test of trend: F. G. Foster, A. Stuart, "Distribution-free tests
  * in time-series based on the breaking of records", J. R. Stat. Soc. B 16 (1954).

@@ -18,6 +18,7 @@ WITHIN_H = 7 * 24
 PRECISION, RECALL, INSIDE = 0.9, 0.8, 0.7
 FIRST = [(1, 0.0)]
 SECOND = [(2, 0.25), (3, 0.25), (4, 0.25)]  # seed, and how far each number is turned
+WEEKLY = [(7, 0.25)]  # among them one whose habit of weeks once made its alarm flap
 OPENS_BELOW_D, CLOSES_ABOVE_D = 7, 10  # as the alert FilesystemFullSoon has them
 
 Told = collections.namedtuple("Told", "earliest_h likely_h latest_h")
@@ -128,7 +129,7 @@ def test_predict_linear_does_not_reach_that(program):
 
 def test_an_alarm_does_not_flap(program):
     """From a week before the cut to a week after it, every three hours: how often it opens."""
-    traces = made(FIRST + SECOND)
+    traces = made(FIRST + SECOND + WEEKLY)
     moments = [machines.HISTORY_D * 24 + h for h in range(-WITHIN_H, WITHIN_H + 1, 3)]
     for trace, answers in zip(traces, ask(program, [(t, moments) for t in traces])):
         opened, firing = 0, False
