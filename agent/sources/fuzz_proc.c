@@ -4,7 +4,6 @@
  * The first byte chooses the file; the source that reads it runs twice, since
  * some remember what they read.
  */
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "documents.h"
@@ -135,14 +133,8 @@ static struct machine machine;
 
 static void write_file(const char *path, const void *data, size_t size)
 {
-	char *folder = fw_format("%s/%s", root, path);
-	*strrchr(folder, '/') = '\0';
-	int rc = fw_mkdir_all(folder, 0700);
-	fw_free(folder);
-	int fd = rc < 0 ? rc : fw_openat(machine.root, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || fw_write(fd, data, size) < 0)
+	if (test_put(root, path, data, size) < 0)
 		abort();
-	fw_close(fd);
 }
 
 static void write_surroundings(void)

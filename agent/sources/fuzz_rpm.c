@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is read of rpm, yum, dnf and zypper, on a machine where one file has the fuzzer's
  * contents: the first byte chooses the file. */
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "documents.h"
@@ -71,14 +69,8 @@ static struct machine machine;
 
 static void write_file(const char *path, const void *data, size_t size)
 {
-	char *folder = fw_format("%s/%s", root, path);
-	*strrchr(folder, '/') = '\0';
-	int rc = fw_mkdir_all(folder, 0700);
-	fw_free(folder);
-	int fd = rc < 0 ? rc : fw_openat(machine.root, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || fw_write(fd, data, size) < 0)
+	if (test_put(root, path, data, size) < 0)
 		abort();
-	fw_close(fd);
 }
 
 static void remove_machine(void)

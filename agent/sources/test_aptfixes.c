@@ -19,40 +19,12 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
-#include "../documents.h"
 #include "../sweep.h"
-#include "test_tree.h"
+#include "test_place.h"
 
-#define NOW_MS 1795390000000 /* of documents */
 #define LIST "var/lib/apt/lists/d_dists_stable-security_"
 
 extern const struct source source_packages;
-
-struct place {
-	char root[64], var[64];
-	struct machine m;
-	struct sweep *sweep;
-	int64_t now_ms;
-	char *table; /* of the read before, without its first line and the proof */
-	char *proof; /* what it says of its sources */
-};
-
-static void put(struct place *place, const char *path, const char *text)
-{
-	char *whole = fw_format("%s/%s", place->root, path);
-	char *folder = fw_strndup(whole, (size_t)(strrchr(whole, '/') - whole));
-	assert_int_equal(fw_mkdir_all(folder, 0700), 0);
-	assert_int_equal(fw_file_replace(whole, text, strlen(text), 0600, NULL), 0);
-	fw_free(folder);
-	fw_free(whole);
-}
-
-static void take_away(struct place *place, const char *path)
-{
-	char *whole = fw_format("%s/%s", place->root, path);
-	assert_int_equal(fw_unlink(whole), 0);
-	fw_free(whole);
-}
 
 /* Package, version; package, version; ... */
 static void install(struct place *place, const char *const *pairs)
@@ -63,7 +35,7 @@ static void install(struct place *place, const char *const *pairs)
 			"Package: %s\nStatus: install ok installed\nArchitecture: amd64\n"
 			"Version: %s\n\n",
 			pairs[0], pairs[1]);
-	put(place, "var/lib/dpkg/status", (char *)text.data);
+	place_put(place, "var/lib/dpkg/status", (char *)text.data);
 	fw_buf_done(&text);
 }
 
@@ -74,12 +46,12 @@ static void publish(struct place *place, const char *date, const char *const *pa
 		fw_buf_printf(&text, "Package: %s\nArchitecture: amd64\nVersion: %s\n%s\n",
 			pairs[0], pairs[1],
 			strstr(pairs[1], "phased") ? "Phased-Update-Percentage: 0\n" : "");
-	put(place, LIST "main_binary-amd64_Packages", (char *)text.data);
+	place_put(place, LIST "main_binary-amd64_Packages", (char *)text.data);
 	fw_buf_reset(&text);
 	fw_buf_printf(&text,
 		"Origin: Debian\nLabel: %s\nSuite: stable\nCodename: bookworm\nDate: %s\n",
 		"Debian-Security", date);
-	put(place, LIST "InRelease", (char *)text.data);
+	place_put(place, LIST "InRelease", (char *)text.data);
 	fw_buf_done(&text);
 }
 
@@ -98,78 +70,24 @@ static const char *days_ago(const struct place *place, int days)
 
 static int set_up(void **state)
 {
-	struct place *place = fw_alloc(sizeof *place);
-	snprintf(place->root, sizeof place->root, "/tmp/fenwatch-fixes-XXXXXX");
-	assert_non_null(mkdtemp(place->root));
-	snprintf(place->var, sizeof place->var, "%s/data", place->root);
-	put(place, "data/agent", "");
-	put(place, "proc/sys/kernel/osrelease", "6.1.0-9-amd64\n");
-	put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.27-1 (2023-05-08)\n");
-	put(place, "etc/machine-id", "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d\n");
-	assert_int_equal(machine_open(&place->m, place->root, NULL), 0);
-	place->sweep = sweep_new();
-	place->now_ms = fw_wall_ms(); /* files are of now */
-	*state = place;
+	struct place *place = *state = fw_alloc(sizeof *place);
+	place_init(place);
+	place_put(place, "proc/sys/kernel/osrelease", "6.1.0-9-amd64\n");
+	place_put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.27-1 (2023-05-08)\n");
+	place_put(place, "etc/machine-id", "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d\n");
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct place *place = *state;
-	machine_close(&place->m);
-	sweep_free(place->sweep);
-	assert_int_equal(test_remove_tree(place->root), 0);
-	fw_free(place->table);
-	fw_free(place->proof);
-	fw_free(place);
+	place_done(*state);
+	fw_free(*state);
 	return 0;
-}
-
-static void on_document(const struct document_news *news, void *arg)
-{
-	struct place *place = arg;
-	assert_int_equal(documents_keep(place->var, news, NULL), 0);
-}
-
-static void load_table(struct place *place)
-{
-	struct fw_buf file = {0};
-	char *path = fw_format("%s/documents/patches", place->var);
-	assert_true(fw_file_read(path, 1 << 20, &file, NULL) >= 0);
-	fw_free(path);
-	fw_free(place->table);
-	fw_free(place->proof);
-	struct fw_buf table = {0}, proof = {0};
-	char *line = strchr((char *)file.data, '\n') + 1;
-	for (char *end; (end = strchr(line, '\n')); line = end + 1) {
-		bool proves = strncmp(line, "+source/", 8) == 0 || strncmp(line, "+os\t", 4) == 0;
-		fw_buf_append(proves ? &proof : &table, line, (size_t)(end + 1 - line));
-	}
-	place->table = fw_strndup(table.data ? (char *)table.data : "", table.length);
-	place->proof = fw_strndup(proof.data ? (char *)proof.data : "", proof.length);
-	fw_buf_done(&table);
-	fw_buf_done(&proof);
-	fw_buf_done(&file);
 }
 
 static void read_again(struct place *place)
 {
-	struct fw_buf answer = {0};
-	struct fw_err err;
-	place->m.var = place->var;
-	place->m.now_ms = place->now_ms;
-	place->m.documents = documents_new(place->var, &source_packages);
-	sweep_begin(place->sweep, NOW_MS);
-	if (source_packages.read(NULL, &place->m, place->sweep, &err) < 0)
-		fail_msg("%s", err.text);
-	sweep_end(place->sweep);
-	documents_finish(place->m.documents, NOW_MS, &answer);
-	assert_int_equal(documents_check(&source_packages, answer.data, answer.length, &err), 0);
-	documents_each(&source_packages, answer.data, answer.length, on_document, place);
-	fw_buf_done(&answer);
-	documents_free(place->m.documents);
-	place->m.documents = NULL;
-	load_table(place);
+	place_read(place, &source_packages);
 }
 
 static void expect(struct place *place, const char *table)
@@ -219,13 +137,13 @@ static void test_nothing_is_known_before_the_first_list(void **state)
 static void test_held_and_phased(void **state)
 {
 	struct place *place = *state;
-	put(place, "var/lib/dpkg/status",
+	place_put(place, "var/lib/dpkg/status",
 		"Package: curl\nStatus: hold ok installed\nArchitecture: amd64\nVersion: 1\n\n"
 		"Package: wget\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n");
-	put(place, "var/lib/apt/lists/u_dists_jammy-updates_main_binary-amd64_Packages",
+	place_put(place, "var/lib/apt/lists/u_dists_jammy-updates_main_binary-amd64_Packages",
 		"Package: curl\nArchitecture: amd64\nVersion: 2\n\n"
 		"Package: wget\nArchitecture: amd64\nVersion: 2\nPhased-Update-Percentage: 0\n\n");
-	put(place, "var/lib/apt/lists/u_dists_jammy-updates_InRelease",
+	place_put(place, "var/lib/apt/lists/u_dists_jammy-updates_InRelease",
 		"Origin: Ubuntu\nSuite: jammy-updates\nCodename: jammy\nDate: " FIRST "\n");
 	expect(place,
 		"+curl:amd64\tinstalled=1\tcandidate=2\tsource=curl\torigin=Ubuntu:jammy/"
@@ -256,8 +174,8 @@ static void test_a_kernel_is_done_when_it_runs(void **state)
 	publish(place, THIRD, PAIRS(META, "6.1.38"));
 	read_again(place);
 	assert_non_null(strstr(place->table, "state=unfinished\tlisted=1793606400"));
-	put(place, "proc/sys/kernel/osrelease", "6.1.0-10-amd64\n");
-	put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.38-1 (2023-07-14)\n");
+	place_put(place, "proc/sys/kernel/osrelease", "6.1.0-10-amd64\n");
+	place_put(place, "proc/sys/kernel/version", "#1 SMP Debian 6.1.38-1 (2023-07-14)\n");
 	expect(place, "");
 }
 
@@ -281,13 +199,13 @@ static void test_a_library_that_asks_for_a_reboot(void **state)
 	publish(place, SECOND, PAIRS("libc6", "2.36-2", "curl", "2"));
 	read_again(place);
 	install(place, PAIRS("dpkg", "1", "libc6", "2.36-2", "curl", "2"));
-	put(place, "run/reboot-required", "*** System restart required ***\n");
-	put(place, "run/reboot-required.pkgs", "libc6\nlibssl3\n");
+	place_put(place, "run/reboot-required", "*** System restart required ***\n");
+	place_put(place, "run/reboot-required.pkgs", "libc6\nlibssl3\n");
 	expect(place,
 		"+libc6:amd64\tinstalled=2.36-2\tcandidate=2.36-2\tsource=libc6\t" ORIGIN
 		"needs=reboot\tstate=unfinished\tlisted=1793606400\n");
-	take_away(place, "run/reboot-required");
-	take_away(place, "run/reboot-required.pkgs");
+	place_take_away(place, "run/reboot-required");
+	place_take_away(place, "run/reboot-required.pkgs");
 	expect(place, "");
 }
 
@@ -303,16 +221,16 @@ static void test_a_library_that_a_service_still_runs(void **state)
 	publish(place, SECOND, PAIRS("libssl3", "3.0.2"));
 	read_again(place);
 	install(place, PAIRS("dpkg", "1.21", "libssl3", "3.0.2", "nginx", "1.22"));
-	put(place, "var/lib/dpkg/info/libssl3:amd64.list", "/.\n/" SSL "\n");
-	put(place, "var/lib/dpkg/info/nginx.list", "/.\n/usr/sbin/nginx\n");
-	put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL " (deleted)\n");
-	put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
+	place_put(place, "var/lib/dpkg/info/libssl3:amd64.list", "/.\n/" SSL "\n");
+	place_put(place, "var/lib/dpkg/info/nginx.list", "/.\n/usr/sbin/nginx\n");
+	place_put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL " (deleted)\n");
+	place_put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
 	read_again(place);
 	assert_non_null(strstr(place->table,
 		"+libssl3:amd64\tinstalled=3.0.2\tcandidate=3.0.2\tsource=libssl3\t" ORIGIN
 		"needs=restart\tservices=nginx.service\tstate=unfinished\t"
 		"listed="));
-	put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL "\n");
+	place_put(place, "proc/700/maps", "1-2 r-xp 0 08:01 9 /" SSL "\n");
 	read_again(place);
 	assert_null(strstr(place->table, "unfinished"));
 }
@@ -336,15 +254,15 @@ static void test_the_first_process_runs_what_was_replaced(void **state)
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1.21", "libc6", "2.36-9+deb12u9"));
 	publish(place, FIRST, PAIRS("libc6", "2.36-9+deb12u9"));
-	put(place, "var/lib/dpkg/info/libc6.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
-	put(place, "proc/1/maps",
+	place_put(place, "var/lib/dpkg/info/libc6.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
+	place_put(place, "proc/1/maps",
 		"1-2 r-xp 0 08:01 9 /usr/lib/x86_64-linux-gnu/libc.so.6 (deleted)\n");
-	put(place, "proc/1/cgroup", "0::/init.scope\n");
+	place_put(place, "proc/1/cgroup", "0::/init.scope\n");
 	read_again(place);
 	assert_non_null(
 		strstr(place->table, "needs=restart\tservices=init.scope\tstate=unfinished"));
 	assert_true(waits_for(place, "libraries"));
-	put(place, "proc/1/maps", "1-2 r-xp 0 08:01 9 /usr/lib/x86_64-linux-gnu/libc.so.6\n");
+	place_put(place, "proc/1/maps", "1-2 r-xp 0 08:01 9 /usr/lib/x86_64-linux-gnu/libc.so.6\n");
 	read_again(place);
 	assert_false(waits_for(place, "libraries"));
 }
@@ -352,7 +270,7 @@ static void test_the_first_process_runs_what_was_replaced(void **state)
 static void test_what_proves_nothing(void **state)
 {
 	struct place *place = *state;
-	put(place, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+	place_put(place, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
 	install(place, PAIRS("dpkg", "1", "curl", "7.88-1"));
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=none"));
@@ -364,7 +282,7 @@ static void test_what_proves_nothing(void **state)
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=old\tfetched="));
 	place->now_ms = fw_wall_ms();
-	put(place, LIST "contrib_binary-amd64_Packages.xz", "this is no xz");
+	place_put(place, LIST "contrib_binary-amd64_Packages.xz", "this is no xz");
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=unreadable"));
 }
@@ -376,7 +294,7 @@ static void put_times(struct place *place, const char *const *paths, const int *
 	for (size_t i = 0; paths[i]; i++)
 		fw_buf_printf(&text, "%s %" PRIi64 "\n", paths[i],
 			place->now_ms / 1000 - days[i] * INT64_C(86400));
-	put(place, "recorded/mtimes", (char *)text.data);
+	place_put(place, "recorded/mtimes", (char *)text.data);
 	fw_buf_done(&text);
 }
 
@@ -390,9 +308,9 @@ static void test_an_archive_that_does_not_answer(void **state)
 		"var/lib/apt/periodic/update-stamp", LIST "InRelease", MAIN "InRelease", NULL};
 	install(place, PAIRS("dpkg", "1", "curl", "1"));
 	publish(place, days_ago(place, 1), PAIRS("curl", "1"));
-	put(place, MAIN "main_binary-amd64_Packages",
+	place_put(place, MAIN "main_binary-amd64_Packages",
 		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
-	put(place, MAIN "InRelease",
+	place_put(place, MAIN "InRelease",
 		"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: " FIRST "\n");
 	put_times(place, paths, (const int[]){0, 0, 0, 0, 2});
 	read_again(place);
@@ -433,17 +351,17 @@ static void test_no_archive_for_security(void **state)
 {
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1"));
-	put(place, MAIN "main_binary-amd64_Packages",
+	place_put(place, MAIN "main_binary-amd64_Packages",
 		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
-	put(place, MAIN "InRelease", "Origin: Debian\nSuite: stable\nCodename: bookworm\n");
+	place_put(place, MAIN "InRelease", "Origin: Debian\nSuite: stable\nCodename: bookworm\n");
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
 	/* A mirror that has made one of all archives. */
-	put(place, MAIN "InRelease", "Origin: Council\nSuite: stable\nCodename: bookworm\n");
+	place_put(place, MAIN "InRelease", "Origin: Council\nSuite: stable\nCodename: bookworm\n");
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
 	/* A supplier's list alone, and the base is in none. */
-	put(place, MAIN "main_binary-amd64_Packages",
+	place_put(place, MAIN "main_binary-amd64_Packages",
 		"Package: docker\nArchitecture: amd64\nVersion: 1\n\n");
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
@@ -457,7 +375,7 @@ static void test_a_status_that_is_not_whole(void **state)
 		"Package: old\nStatus: purge ok not-installed\n\n";
 	struct place *place = *state;
 	publish(place, days_ago(place, 1), PAIRS("dpkg", "1"));
-	put(place, "var/lib/dpkg/status", whole);
+	place_put(place, "var/lib/dpkg/status", whole);
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
 	const char *const spoilt[] = {"Package: curl\nStatus: install ok inst",
@@ -465,7 +383,7 @@ static void test_a_status_that_is_not_whole(void **state)
 		"\x01\x02\x03\n\n"};
 	for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
 		char *text = fw_format("%s%s", whole, spoilt[i]);
-		put(place, "var/lib/dpkg/status", text);
+		place_put(place, "var/lib/dpkg/status", text);
 		fw_free(text);
 		read_again(place);
 		assert_non_null(
@@ -478,9 +396,9 @@ static void test_lists_that_were_made_long_ago(void **state)
 {
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1"));
-	put(place, MAIN "main_binary-amd64_Packages",
+	place_put(place, MAIN "main_binary-amd64_Packages",
 		"Package: dpkg\nArchitecture: amd64\nVersion: 1\n\n");
-	put(place, MAIN "InRelease",
+	place_put(place, MAIN "InRelease",
 		"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: " FIRST "\n");
 	publish(place, days_ago(place, 13), PAIRS("dpkg", "1"));
 	read_again(place);
@@ -496,16 +414,16 @@ static void test_a_reboot_for_what_nobody_saw(void **state)
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1", "libc6", "2.36-2"));
 	publish(place, FIRST, PAIRS("dpkg", "1"));
-	put(place, "run/reboot-required", "");
-	put(place, "run/reboot-required.pkgs", "libc6\nlibc6\nnobody\n");
-	put(place, "var/lib/dpkg/info/libc6:amd64.list", "/.\n");
+	place_put(place, "run/reboot-required", "");
+	place_put(place, "run/reboot-required.pkgs", "libc6\nlibc6\nnobody\n");
+	place_put(place, "var/lib/dpkg/info/libc6:amd64.list", "/.\n");
 	put_times(place, PAIRS("var/lib/dpkg/info/libc6:amd64.list"), (const int[]){5});
 	char *expected =
 		fw_format("+libc6:amd64\tinstalled=2.36-2\tcandidate=2.36-2\t"
 			  "class=unknown\tneeds=reboot\tstate=unfinished\twaits=%" PRIi64 "\n",
 			place->now_ms / 1000 - 5 * INT64_C(86400));
 	expect(place, expected);
-	take_away(place, "run/reboot-required");
+	place_take_away(place, "run/reboot-required");
 	expect(place, "");
 	fw_free(expected);
 }
@@ -519,12 +437,12 @@ static void test_a_reboot_for_nobody_knows_what(void **state)
 	read_again(place);
 	publish(place, SECOND, PAIRS("curl", "2"));
 	read_again(place);
-	put(place, "run/reboot-required", "");
+	place_put(place, "run/reboot-required", "");
 	install(place, PAIRS("dpkg", "1", "curl", "2"));
 	expect(place,
 		"+curl:amd64\tinstalled=2\tcandidate=2\tsource=curl\t" ORIGIN
 		"needs=reboot\tstate=unfinished\tlisted=1793606400\n");
-	take_away(place, "run/reboot-required");
+	place_take_away(place, "run/reboot-required");
 	expect(place, "");
 }
 
@@ -536,15 +454,17 @@ static void test_a_fix_that_preferences_keep_away(void **state)
 	struct place *place = *state;
 	install(place, PAIRS("dpkg", "1", "curl", "1"));
 	publish(place, FIRST, PAIRS("curl", "2"));
-	put(place, "etc/apt/preferences", "Package: curl\nPin: version 1*\nPin-Priority: 1001\n");
-	put(place, MAIN "main_binary-amd64_Packages",
+	place_put(place, "etc/apt/preferences",
+		"Package: curl\nPin: version 1*\nPin-Priority: 1001\n");
+	place_put(place, MAIN "main_binary-amd64_Packages",
 		"Package: curl\nArchitecture: amd64\nVersion: 1\n\n");
 	expect(place, held);
-	put(place, "etc/apt/preferences",
+	place_put(place, "etc/apt/preferences",
 		"Package: curl\nPin: release a=stable\nPin-Priority: never\n");
 	expect(place, held);
 	/* An archive that is there for single packages only holds nothing back. */
-	put(place, "etc/apt/preferences", "Package: *\nPin: release a=stable\nPin-Priority: -1\n");
+	place_put(place, "etc/apt/preferences",
+		"Package: *\nPin: release a=stable\nPin-Priority: -1\n");
 	expect(place, "");
 }
 

@@ -18,18 +18,6 @@
 
 extern const struct source source_posture, source_logins, source_whereabouts, source_wifi;
 
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
 /* ---- posture ---- */
 
 static int posture(void **state)
@@ -52,7 +40,7 @@ static void test_a_plain_partition(void **state)
 	mount_root("/dev/sda2", "8:2");
 	test_file("sys/dev/block/8:2/partition", "2\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_disk_encrypted{volume=\"/\"}", "0");
+	test_expect("fenwatch_disk_encrypted{volume=\"/\"}", "0");
 }
 
 static void test_volume_on_luks(void **state)
@@ -63,11 +51,11 @@ static void test_volume_on_luks(void **state)
 	test_file("sys/dev/block/253:1/slaves/dm-0/dm/uuid", "CRYPT-LUKS2-abc-x\n");
 	test_file("sys/dev/block/253:1/slaves/dm-0/slaves/sda2/partition", "2\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_disk_encrypted{volume=\"/\"}", "1");
+	test_expect("fenwatch_disk_encrypted{volume=\"/\"}", "1");
 	/* A second disk in the group that is not encrypted makes it none. */
 	test_file("sys/dev/block/253:1/slaves/sdb/size", "8\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_disk_encrypted{volume=\"/\"}", "0");
+	test_expect("fenwatch_disk_encrypted{volume=\"/\"}", "0");
 }
 
 static void test_btrfs_is_found_by_name(void **state)
@@ -77,7 +65,7 @@ static void test_btrfs_is_found_by_name(void **state)
 	test_file("sys/class/block/dm-3/dm/name", "luks-root\n");
 	test_file("sys/class/block/dm-3/dm/uuid", "CRYPT-LUKS1-abc-x\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_disk_encrypted{volume=\"/\"}", "1");
+	test_expect("fenwatch_disk_encrypted{volume=\"/\"}", "1");
 }
 
 static void test_firmware(void **state)
@@ -86,12 +74,12 @@ static void test_firmware(void **state)
 	test_file("sys/firmware/acpi/x", "");
 	test_file("sys/class/block/x", "");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_secure_boot_enabled", "0");
-	expect("fenwatch_tpm_version", "0");
+	test_expect("fenwatch_secure_boot_enabled", "0");
+	test_expect("fenwatch_tpm_version", "0");
 	test_file("sys/class/tpm/tpm0/device/caps", "TCG version: 1.2\n");
 	test_file("sys/firmware/efi/runtime", "");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_tpm_version", "1");
+	test_expect("fenwatch_tpm_version", "1");
 	assert_int_equal(test_count("fenwatch_secure_boot_enabled"), 0);
 }
 
@@ -102,9 +90,9 @@ static void test_screen_lock(void **state)
 	assert_false(test_has("fenwatch_screen_lock_enabled"));
 	test_file("etc/xdg/kscreenlockerrc", "[Daemon][$i]\nAutolock=true\nTimeout=5\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_screen_lock_enabled", "1");
-	expect("fenwatch_screen_lock_enforced", "1");
-	expect("fenwatch_screen_lock_idle_seconds", "300");
+	test_expect("fenwatch_screen_lock_enabled", "1");
+	test_expect("fenwatch_screen_lock_enforced", "1");
+	test_expect("fenwatch_screen_lock_idle_seconds", "300");
 }
 
 /* ---- logins ---- */
@@ -126,9 +114,9 @@ static void test_one_person_counts_once_a_kind(void **state)
 	test_file("run/systemd/sessions/3", "UID=8\nSTATE=closing\nTYPE=x11\nCLASS=user\n");
 	test_file("run/systemd/sessions/4.ref", "");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_users{kind=\"remote\"}", "1");
-	expect("fenwatch_users{kind=\"graphical\"}", "0");
-	expect("node_logind_sessions{class=\"user\",remote=\"true\",type=\"tty\"}", "2");
+	test_expect("fenwatch_users{kind=\"remote\"}", "1");
+	test_expect("fenwatch_users{kind=\"graphical\"}", "0");
+	test_expect("node_logind_sessions{class=\"user\",remote=\"true\",type=\"tty\"}", "2");
 }
 
 static void add_entry(struct utmp *entry, const char *user, const char *line, const char *host)
@@ -151,9 +139,9 @@ static void test_utmp_where_there_is_no_logind(void **state)
 	add_entry(&entries[4], "a", "tty2", "");
 	test_bytes("run/utmp", entries, sizeof entries - 1);
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_users{kind=\"console\"}", "1");
-	expect("fenwatch_users{kind=\"remote\"}", "2");
-	expect("fenwatch_users{kind=\"graphical\"}", "1");
+	test_expect("fenwatch_users{kind=\"console\"}", "1");
+	test_expect("fenwatch_users{kind=\"remote\"}", "2");
+	test_expect("fenwatch_users{kind=\"graphical\"}", "1");
 }
 
 /* ---- Wi-Fi ---- */
@@ -172,7 +160,7 @@ static void test_signal(void **state)
 	test_file("proc/net/wireless",
 		"head\nhead\n wlan0: 0000   56.  -54.  -256        0\n wlan1: 0000 0 0 0\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("node_wifi_station_signal_dbm{device=\"wlan0\"}", "-54");
+	test_expect("node_wifi_station_signal_dbm{device=\"wlan0\"}", "-54");
 	assert_int_equal(test_count("node_wifi_station_signal_dbm"), 1);
 }
 
@@ -244,8 +232,8 @@ static void have_address(const char *address)
 static void expect_class(const char *council, const char *other)
 {
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_network_class{class=\"council\"}", council);
-	expect("fenwatch_network_class{class=\"other\"}", other);
+	test_expect("fenwatch_network_class{class=\"council\"}", council);
+	test_expect("fenwatch_network_class{class=\"other\"}", other);
 }
 
 static void test_networks(void **state)
@@ -297,7 +285,7 @@ static void test_how_networks_are_written(void **state)
 	assert_true(domain_is_valid("example.gov.uk"));
 }
 
-#define CASE(test, setup) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test, setup) cmocka_unit_test_setup_teardown(test, setup, test_close)
 
 int main(void)
 {

@@ -25,18 +25,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
 static void write_mounts(const struct fw_buf *lines)
 {
 	test_file("proc/1/mountinfo", (const char *)lines->data);
@@ -73,7 +61,7 @@ static void test_two_thousand(void **state)
 	write_mounts(&lines);
 	assert_int_equal(test_read(T0_MS), 0);
 	assert_int_equal(test_count("node_filesystem_mount_info"), 400);
-	expect("fenwatch_filesystem_mounts_left_out", "1600");
+	test_expect("fenwatch_filesystem_mounts_left_out", "1600");
 	assert_true(test_has("node_filesystem_readonly{device=\"tmpfs\",fstype=\"tmpfs\","
 			     "mountpoint=\"/srv/scratch\"}"));
 	assert_true(test_has("node_filesystem_readonly{device=\"/dev/sdb\",fstype=\"xfs\","
@@ -105,7 +93,7 @@ static void test_the_same_ones_stay(void **state)
 	test_read(T0_MS + 15000);
 	assert_true(test_has("node_filesystem_readonly{device=\"/dev/sdb\",fstype=\"xfs\","
 			     "mountpoint=\"/srv/disk400\"}"));
-	expect("fenwatch_filesystem_mounts_left_out", "0");
+	test_expect("fenwatch_filesystem_mounts_left_out", "0");
 	fw_buf_done(&lines);
 }
 
@@ -133,13 +121,13 @@ static void test_missing_mounts(void **state)
 		"23 20 8:4 / /home rw shared:1 - xfs /dev/sda4 rw\n"
 		"24 20 0:41 / /run/app rw shared:1 - tmpfs tmpfs rw\n");
 	test_read(T0_MS);
-	expect("node_fstab_mount_status{mountpoint=\"/\"}", "1");
-	expect("node_fstab_mount_status{mountpoint=\"/net/lazy\"}", "1");
-	expect("node_fstab_mount_status{mountpoint=\"/net/unarmed\"}", "0");
-	expect("node_fstab_mount_status{mountpoint=\"/export/my data\"}", "1");
-	expect("node_fstab_mount_status{mountpoint=\"/export/gone\"}", "0");
-	expect("node_fstab_mount_status{mountpoint=\"/home\"}", "1");
-	expect("node_fstab_mount_status{mountpoint=\"/run/app\"}", "1");
+	test_expect("node_fstab_mount_status{mountpoint=\"/\"}", "1");
+	test_expect("node_fstab_mount_status{mountpoint=\"/net/lazy\"}", "1");
+	test_expect("node_fstab_mount_status{mountpoint=\"/net/unarmed\"}", "0");
+	test_expect("node_fstab_mount_status{mountpoint=\"/export/my data\"}", "1");
+	test_expect("node_fstab_mount_status{mountpoint=\"/export/gone\"}", "0");
+	test_expect("node_fstab_mount_status{mountpoint=\"/home\"}", "1");
+	test_expect("node_fstab_mount_status{mountpoint=\"/run/app\"}", "1");
 	assert_int_equal(test_count("node_fstab_mount_status"), 7);
 }
 
@@ -162,10 +150,10 @@ static void test_read_only(void **state)
 		"22 1 8:49 / /mnt/ro ro - vfat /dev/sdd1 ro\n"
 		"23 1 0:30 / /run rw - tmpfs tmpfs rw\n");
 	test_read(T0_MS);
-	expect(SINCE ROOT, "0");
-	expect(SINCE SRV, "0");
-	expect(SINCE DVD, "0");
-	expect("node_filesystem_readonly" DVD, "1");
+	test_expect(SINCE ROOT, "0");
+	test_expect(SINCE SRV, "0");
+	test_expect(SINCE DVD, "0");
+	test_expect("node_filesystem_readonly" DVD, "1");
 	assert_int_equal(test_count(SINCE), 3); /* not of what is in memory */
 
 	test_file("proc/1/mountinfo",
@@ -174,16 +162,16 @@ static void test_read_only(void **state)
 		"22 1 8:49 / /mnt/ro ro - vfat /dev/sdd1 ro\n");
 	test_read(T0_MS + 15000);
 	test_read(T0_MS + 30000);
-	expect(SINCE ROOT, "1795390015");
-	expect(SINCE SRV, "1795390015");
-	expect(SINCE DVD, "0");
+	test_expect(SINCE ROOT, "1795390015");
+	test_expect(SINCE SRV, "1795390015");
+	test_expect(SINCE DVD, "0");
 
 	test_file("proc/1/mountinfo",
 		"20 1 8:1 / / rw - ext4 /dev/sda1 rw,errors=remount-ro\n"
 		"21 1 8:17 / /srv rw - xfs /dev/sdb1 ro\n");
 	test_read(T0_MS + 45000);
-	expect(SINCE ROOT, "0");
-	expect(SINCE SRV, "1795390015");
+	test_expect(SINCE ROOT, "0");
+	test_expect(SINCE SRV, "1795390015");
 }
 
 static void expect_fstab(const char *text, const char *mountpoint)
@@ -217,10 +205,10 @@ static void test_lines_of_fstab(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_two_thousand, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_same_ones_stay, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_missing_mounts, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_thousand, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_the_same_ones_stay, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_missing_mounts, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_read_only, setup, test_close),
 		cmocka_unit_test(test_lines_of_fstab),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,18 +18,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
 static void test_none(void **state)
 {
 	(void)state;
@@ -62,23 +50,23 @@ static void test_healthy(void **state)
 	test_file("sys/block/md0/md/dev-sda1/state", "in_sync\n");
 	test_file("run/udev/data/b9:0", "I:1\nE:MD_LEVEL=raid1\nE:MD_DEVNAME=boot\n");
 	test_read(0);
-	expect("node_md_state{device=\"md0\",state=\"active\"}", "1");
-	expect("node_md_state{device=\"md0\",state=\"recovering\"}", "0");
-	expect("node_md_disks{device=\"md0\",state=\"active\"}", "2");
-	expect("node_md_disks{device=\"md0\",state=\"failed\"}", "0");
-	expect("node_md_disks_required{device=\"md0\"}", "2");
-	expect("node_md_blocks{device=\"md0\"}", "1047552");
-	expect("node_md_blocks_synced{device=\"md0\"}", "1047552");
-	expect("node_md_raid_disks{device=\"md0\"}", "2");
-	expect("node_md_degraded{device=\"md0\"}", "0");
-	expect("node_md_info{md_device=\"md0\",md_metadata_version=\"1.2\",md_name=\"boot\","
-	       "raid_level=\"1\"}",
+	test_expect("node_md_state{device=\"md0\",state=\"active\"}", "1");
+	test_expect("node_md_state{device=\"md0\",state=\"recovering\"}", "0");
+	test_expect("node_md_disks{device=\"md0\",state=\"active\"}", "2");
+	test_expect("node_md_disks{device=\"md0\",state=\"failed\"}", "0");
+	test_expect("node_md_disks_required{device=\"md0\"}", "2");
+	test_expect("node_md_blocks{device=\"md0\"}", "1047552");
+	test_expect("node_md_blocks_synced{device=\"md0\"}", "1047552");
+	test_expect("node_md_raid_disks{device=\"md0\"}", "2");
+	test_expect("node_md_degraded{device=\"md0\"}", "0");
+	test_expect("node_md_info{md_device=\"md0\",md_metadata_version=\"1.2\",md_name=\"boot\","
+		    "raid_level=\"1\"}",
 		"1");
-	expect("node_md_disk_info{disk_device=\"sda1\",md_device=\"md0\"}", "1");
-	expect("node_md_state{device=\"md127\",state=\"active\"}", "1");
-	expect("node_md_disks{device=\"md127\",state=\"active\"}", "2");
-	expect("node_md_disks_required{device=\"md127\"}", "2");
-	expect("node_md_blocks{device=\"md127\"}", "314159265");
+	test_expect("node_md_disk_info{disk_device=\"sda1\",md_device=\"md0\"}", "1");
+	test_expect("node_md_state{device=\"md127\",state=\"active\"}", "1");
+	test_expect("node_md_disks{device=\"md127\",state=\"active\"}", "2");
+	test_expect("node_md_disks_required{device=\"md127\"}", "2");
+	test_expect("node_md_blocks{device=\"md127\"}", "314159265");
 }
 
 static void test_rebuilding(void **state)
@@ -108,25 +96,25 @@ static void test_rebuilding(void **state)
 		"\n"
 		"unused devices: <none>\n");
 	test_read(0);
-	expect("node_md_state{device=\"md2\",state=\"recovering\"}", "1");
-	expect("node_md_state{device=\"md2\",state=\"active\"}", "0");
-	expect("node_md_disks{device=\"md2\",state=\"active\"}", "2");
-	expect("node_md_disks{device=\"md2\",state=\"failed\"}", "1");
-	expect("node_md_disks{device=\"md2\",state=\"spare\"}", "1");
-	expect("node_md_disks_required{device=\"md2\"}", "3");
-	expect("node_md_blocks_synced{device=\"md2\"}", "37043392");
-	expect("fenwatch_md_disk_failed{device=\"md2\",disk=\"sdd1\"}", "1");
-	expect("fenwatch_md_disk_failed{device=\"md2\",disk=\"sdc1\"}", "0");
-	expect("node_md_state{device=\"md3\",state=\"resync\"}", "1");
-	expect("node_md_blocks_synced{device=\"md3\"}", "0");
-	expect("node_md_state{device=\"md4\",state=\"check\"}", "1");
-	expect("node_md_blocks_synced{device=\"md4\"}", "5");
-	expect("node_md_state{device=\"md5\",state=\"inactive\"}", "1");
-	expect("node_md_disks{device=\"md5\",state=\"active\"}", "0");
-	expect("node_md_disks_required{device=\"md5\"}", "0");
-	expect("node_md_disks{device=\"md5\",state=\"spare\"}", "2");
-	expect("node_md_state{device=\"md6\",state=\"active\"}", "0");
-	expect("node_md_state{device=\"md6\",state=\"inactive\"}", "0");
+	test_expect("node_md_state{device=\"md2\",state=\"recovering\"}", "1");
+	test_expect("node_md_state{device=\"md2\",state=\"active\"}", "0");
+	test_expect("node_md_disks{device=\"md2\",state=\"active\"}", "2");
+	test_expect("node_md_disks{device=\"md2\",state=\"failed\"}", "1");
+	test_expect("node_md_disks{device=\"md2\",state=\"spare\"}", "1");
+	test_expect("node_md_disks_required{device=\"md2\"}", "3");
+	test_expect("node_md_blocks_synced{device=\"md2\"}", "37043392");
+	test_expect("fenwatch_md_disk_failed{device=\"md2\",disk=\"sdd1\"}", "1");
+	test_expect("fenwatch_md_disk_failed{device=\"md2\",disk=\"sdc1\"}", "0");
+	test_expect("node_md_state{device=\"md3\",state=\"resync\"}", "1");
+	test_expect("node_md_blocks_synced{device=\"md3\"}", "0");
+	test_expect("node_md_state{device=\"md4\",state=\"check\"}", "1");
+	test_expect("node_md_blocks_synced{device=\"md4\"}", "5");
+	test_expect("node_md_state{device=\"md5\",state=\"inactive\"}", "1");
+	test_expect("node_md_disks{device=\"md5\",state=\"active\"}", "0");
+	test_expect("node_md_disks_required{device=\"md5\"}", "0");
+	test_expect("node_md_disks{device=\"md5\",state=\"spare\"}", "2");
+	test_expect("node_md_state{device=\"md6\",state=\"active\"}", "0");
+	test_expect("node_md_state{device=\"md6\",state=\"inactive\"}", "0");
 }
 
 /* Copies of a raid10 with two sets; a disk that is not in sync belongs to neither. */
@@ -144,18 +132,18 @@ static void test_sets(void **state)
 	test_file("sys/block/md0/md/dev-sdc/slot", "none\n");
 	test_file("sys/block/md0/md/dev-sdc/state", "spare\n");
 	test_read(0);
-	expect("node_md_disk_info{disk_device=\"sda\",md_device=\"md0\",md_set=\"A\"}", "1");
-	expect("node_md_disk_info{disk_device=\"sdb\",md_device=\"md0\",md_set=\"B\"}", "1");
+	test_expect("node_md_disk_info{disk_device=\"sda\",md_device=\"md0\",md_set=\"A\"}", "1");
+	test_expect("node_md_disk_info{disk_device=\"sdb\",md_device=\"md0\",md_set=\"B\"}", "1");
 	assert_int_equal(test_count("node_md_disk_info"), 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_healthy, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rebuilding, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_none, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_healthy, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_rebuilding, setup, test_close),
+		cmocka_unit_test_setup_teardown(test_sets, setup, test_close),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,39 +16,13 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
-#include "../documents.h"
-#include "../print.h"
 #include "../sweep.h"
-#include "test_tree.h"
+#include "test_place.h"
 
 extern const struct source source_rpm;
 
 #define CACHE "var/cache/dnf/base-0123456789abcdef/repodata/"
 #define INSTALLED "\t1000\tVendor\n"
-
-struct place {
-	char root[64], var[72];
-	struct machine m;
-	struct sweep *sweep;
-	int64_t now_ms;
-	char *table, *series;
-	int rc;
-};
-
-static void put(struct place *place, const char *path, const char *text)
-{
-	char *whole = fw_format("%s/%s", place->root, path);
-	char *folder = fw_strndup(whole, (size_t)(strrchr(whole, '/') - whole));
-	assert_int_equal(fw_mkdir_all(folder, 0700), 0);
-	assert_int_equal(fw_file_replace(whole, text, strlen(text), 0600, NULL), 0);
-	fw_free(folder);
-	fw_free(whole);
-}
-
-static void take_away(struct place *place, const char *path)
-{
-	assert_int_equal(unlinkat(place->m.root, path, 0), 0);
-}
 
 /* "name\tepoch\tversion\trelease\tarch", and so on. The database is written with it. */
 static void install(struct place *place, const char *packages)
@@ -56,11 +30,11 @@ static void install(struct place *place, const char *packages)
 	static unsigned changes;
 	char mark[16];
 	snprintf(mark, sizeof mark, "%u", ++changes);
-	put(place, "recorded/rpm-qa", packages);
-	put(place, "var/lib/rpm/rpmdb.sqlite", mark);
+	place_put(place, "recorded/rpm-qa", packages);
+	place_put(place, "var/lib/rpm/rpmdb.sqlite", mark);
 	/* Its time may be the same as before: its size is another. */
 	char *bytes = fw_format("%0*u", (int)changes, 0);
-	put(place, "var/lib/rpm/rpmdb.sqlite", bytes);
+	place_put(place, "var/lib/rpm/rpmdb.sqlite", bytes);
 	fw_free(bytes);
 }
 
@@ -88,7 +62,7 @@ static void write_index(struct place *place, const char *folder, const char *typ
 		at += length + (at[length] == ' ');
 	}
 	fw_buf_puts(&text, "</repomd>");
-	put(place, path, (char *)text.data);
+	place_put(place, path, (char *)text.data);
 	fw_buf_done(&text);
 	fw_free(path);
 }
@@ -97,10 +71,10 @@ static void publish(
 	struct place *place, const char *packages, const char *advisories, int64_t date_s)
 {
 	char *text = fw_format("<metadata>%s</metadata>", packages);
-	put(place, CACHE "primary.xml", text);
+	place_put(place, CACHE "primary.xml", text);
 	fw_free(text);
 	text = fw_format("<updates>%s</updates>", advisories);
-	put(place, CACHE "updateinfo.xml", text);
+	place_put(place, CACHE "updateinfo.xml", text);
 	fw_free(text);
 	write_index(place, CACHE, "primary updateinfo", date_s);
 }
@@ -113,86 +87,44 @@ static void publish(
 
 static int set_up(void **state)
 {
-	struct place *place = fw_alloc(sizeof *place);
-	snprintf(place->root, sizeof place->root, "/tmp/fenwatch-rpm-XXXXXX");
-	assert_non_null(mkdtemp(place->root));
-	snprintf(place->var, sizeof place->var, "%s/data", place->root);
-	put(place, "data/agent", "");
-	put(place, "proc/sys/kernel/osrelease", "5.14.0-1.el9.x86_64\n");
-	put(place, "proc/stat", "cpu  1 2 3 4\nbtime 5000\n");
-	put(place, "etc/dnf/dnf.conf", "[main]\ngpgcheck=1\n");
-	put(place, "etc/yum.repos.d/base.repo", "[base]\nname=Base\nenabled=1\n[off]\nenabled=0\n");
-	assert_int_equal(machine_open(&place->m, place->root, NULL), 0);
-	place->sweep = sweep_new();
-	place->now_ms = fw_wall_ms(); /* files are of now */
-	*state = place;
+	struct place *place = *state = fw_alloc(sizeof *place);
+	place_init(place);
+	place_put(place, "proc/sys/kernel/osrelease", "5.14.0-1.el9.x86_64\n");
+	place_put(place, "proc/stat", "cpu  1 2 3 4\nbtime 5000\n");
+	place_put(place, "etc/dnf/dnf.conf", "[main]\ngpgcheck=1\n");
+	place_put(place, "etc/yum.repos.d/base.repo",
+		"[base]\nname=Base\nenabled=1\n[off]\nenabled=0\n");
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct place *place = *state;
-	machine_close(&place->m);
-	sweep_free(place->sweep);
-	assert_int_equal(test_remove_tree(place->root), 0);
-	fw_free(place->table);
-	fw_free(place->series);
-	fw_free(place);
+	place_done(*state);
+	fw_free(*state);
 	return 0;
-}
-
-static void on_document(const struct document_news *news, void *arg)
-{
-	struct place *place = arg;
-	assert_int_equal(documents_keep(place->var, news, NULL), 0);
-}
-
-static char *load(struct place *place, const char *kind)
-{
-	struct fw_buf file = {0};
-	char *path = fw_format("%s/documents/%s", place->var, kind);
-	assert_true(fw_file_read(path, 1 << 20, &file, NULL) >= 0);
-	char *text = fw_strdup((char *)file.data);
-	fw_free(path);
-	fw_buf_done(&file);
-	return text;
 }
 
 static void read_again(struct place *place)
 {
-	struct fw_buf answer = {0}, series = {0};
-	struct fw_err err;
-	place->m.var = place->var;
-	place->m.now_ms = place->now_ms;
-	place->m.documents = documents_new(place->var, &source_rpm);
-	sweep_begin(place->sweep, place->now_ms);
-	if (source_rpm.read(NULL, &place->m, place->sweep, &err) < 0)
-		fail_msg("%s", err.text);
-	sweep_end(place->sweep);
-	documents_finish(place->m.documents, place->now_ms, &answer);
-	assert_int_equal(documents_check(&source_rpm, answer.data, answer.length, &err), 0);
-	documents_each(&source_rpm, answer.data, answer.length, on_document, place);
-	documents_free(place->m.documents);
-	place->m.documents = NULL;
-	print_sweep(place->sweep, &series);
-	fw_free(place->table);
-	fw_free(place->series);
-	place->table = load(place, "patches");
-	place->series = fw_strdup((char *)series.data);
-	fw_buf_done(&answer);
-	fw_buf_done(&series);
+	place_read(place, &source_rpm);
+}
+
+static bool says(const struct place *place, const char *text)
+{
+	return strstr(place->table, text) || strstr(place->proof, text) ||
+		strstr(place->series, text);
 }
 
 static void has(struct place *place, const char *text)
 {
-	if (!strstr(place->table, text) && !strstr(place->series, text))
-		fail_msg("no %s in %s%s", text, place->table, place->series);
+	if (!says(place, text))
+		fail_msg("no %s in %s%s%s", text, place->table, place->proof, place->series);
 }
 
 static void has_not(struct place *place, const char *text)
 {
-	if (strstr(place->table, text) || strstr(place->series, text))
-		fail_msg("%s in %s%s", text, place->table, place->series);
+	if (says(place, text))
+		fail_msg("%s in %s%s%s", text, place->table, place->proof, place->series);
 }
 
 #define CURL "curl\t(none)\t7\t1\tx86_64\tcurl-7-1.src.rpm" INSTALLED
@@ -261,14 +193,14 @@ static void test_what_proves_nothing(void **state)
 	has(place, "fenwatch_patch_source_ok{source=\"rpm\"} 0");
 	has_not(place, "\nfenwatch_patch_pending{");
 	place->now_ms = fw_wall_ms();
-	put(place, CACHE "primary.xml", "<metadata><package><name>cu");
+	place_put(place, CACHE "primary.xml", "<metadata><package><name>cu");
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=unreadable");
-	put(place, CACHE "primary.xml",
+	place_put(place, CACHE "primary.xml",
 		"<!DOCTYPE x [<!ENTITY a \"aaaa\">]><metadata>&a;</metadata>");
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=unreadable");
-	take_away(place, CACHE "primary.xml");
+	place_take_away(place, CACHE "primary.xml");
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=none");
 }
@@ -278,16 +210,17 @@ static void test_a_medium(void **state)
 {
 	struct place *place = *state;
 	install(place, BASH CURL);
-	take_away(place, "etc/yum.repos.d/base.repo");
-	put(place, "etc/zypp/repos.d/base.repo", "[SLES/15]\nbaseurl=cd:/?devices=/dev/sr0\n");
-	put(place, "var/cache/zypp/raw/SLES_15/repodata/primary.xml", "<metadata/>");
+	place_take_away(place, "etc/yum.repos.d/base.repo");
+	place_put(
+		place, "etc/zypp/repos.d/base.repo", "[SLES/15]\nbaseurl=cd:/?devices=/dev/sr0\n");
+	place_put(place, "var/cache/zypp/raw/SLES_15/repodata/primary.xml", "<metadata/>");
 	write_index(place, "var/cache/zypp/raw/SLES_15/repodata/", "primary", 1000);
 	/* Alone it has no fixes, however long it lies there. */
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=base");
-	put(place, "etc/zypp/repos.d/updates.repo", "[updates]\nenabled=1\n");
-	put(place, "var/cache/zypp/raw/updates/repodata/primary.xml", "<metadata/>");
-	put(place, "var/cache/zypp/raw/updates/repodata/updateinfo.xml", "<updates/>");
+	place_put(place, "etc/zypp/repos.d/updates.repo", "[updates]\nenabled=1\n");
+	place_put(place, "var/cache/zypp/raw/updates/repodata/primary.xml", "<metadata/>");
+	place_put(place, "var/cache/zypp/raw/updates/repodata/updateinfo.xml", "<updates/>");
 	write_index(place, "var/cache/zypp/raw/updates/repodata/", "primary updateinfo",
 		place->now_ms / 1000);
 	read_again(place);
@@ -305,11 +238,11 @@ static void test_very_many_repositories(void **state)
 	struct place *place = *state;
 	struct fw_buf text = {0};
 	install(place, CURL);
-	take_away(place, "etc/yum.repos.d/base.repo");
+	place_take_away(place, "etc/yum.repos.d/base.repo");
 	for (int i = 0; i < 2000; i++)
 		fw_buf_printf(&text, "[repo-%d]\nname=x\nenabled = 0\n\n", i);
 	fw_buf_puts(&text, "[base]\nenabled = 1\n");
-	put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
+	place_put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
 	publish(place, PACKAGE("curl", EVR("8", "1"), ""), "", 1000);
 	read_again(place);
 	has(place, "+curl:x86_64\tinstalled=7-1\tcandidate=8-1");
@@ -317,7 +250,7 @@ static void test_very_many_repositories(void **state)
 	fw_buf_reset(&text);
 	for (int i = 0; i < 400; i++)
 		fw_buf_printf(&text, "[repo-%d]\nenabled = 1\n\n", i);
-	put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
+	place_put(place, "etc/yum.repos.d/redhat.repo", (char *)text.data);
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=unreadable");
 	fw_buf_done(&text);
@@ -349,8 +282,8 @@ static void test_held(void **state)
 	install(place, BASH CURL);
 	publish(place, PACKAGE("curl", EVR("8", "1"), "") PACKAGE("bash", EVR("6", "1"), ""), "",
 		1000);
-	put(place, "etc/dnf/plugins/versionlock.conf", "[main]\nenabled=1\n");
-	put(place, "etc/dnf/plugins/versionlock.list", "# kept\ncurl-0:7-1.*\n");
+	place_put(place, "etc/dnf/plugins/versionlock.conf", "[main]\nenabled=1\n");
+	place_put(place, "etc/dnf/plugins/versionlock.list", "# kept\ncurl-0:7-1.*\n");
 	read_again(place);
 	has(place,
 		"+curl:x86_64\tinstalled=7-1\tcandidate=8-1\tsource=curl-src\torigin=base\tclass=unknown\tstate=held\n");
@@ -361,13 +294,13 @@ static void test_held(void **state)
 	has(place, "fenwatch_patch_held{source=\"rpm\"} 1");
 	read_again(place); /* and counted from the table */
 	has(place, "fenwatch_patch_held{source=\"rpm\"} 1");
-	put(place, "etc/dnf/plugins/versionlock.conf", "[main]\nenabled = 0\n");
+	place_put(place, "etc/dnf/plugins/versionlock.conf", "[main]\nenabled = 0\n");
 	read_again(place);
 	has(place, "yum_upgrades_pending{origin=\"base\"} 2");
 	/* As yum writes it, and an exclude of one repository, over several lines. */
-	put(place, "etc/yum/pluginconf.d/versionlock.conf", "[main]\nenabled=1\n");
-	put(place, "etc/yum/pluginconf.d/versionlock.list", "0:curl-7-1.*\n");
-	put(place, "etc/yum.repos.d/base.repo", "[base]\nexcludepkgs = foo\n  ba?h\n");
+	place_put(place, "etc/yum/pluginconf.d/versionlock.conf", "[main]\nenabled=1\n");
+	place_put(place, "etc/yum/pluginconf.d/versionlock.list", "0:curl-7-1.*\n");
+	place_put(place, "etc/yum.repos.d/base.repo", "[base]\nexcludepkgs = foo\n  ba?h\n");
 	read_again(place);
 	has_not(place, "state=pending");
 }
@@ -405,12 +338,12 @@ static void test_what_waits_for_a_start(void **state)
 		has(place, "node_reboot_required 1");
 		has(place, "since_timestamp_seconds{detector=\"kernel\"} 6000");
 	}
-	put(place, "proc/sys/kernel/osrelease", "5.14.0-2.el9.x86_64\n");
-	put(place, "proc/stat", "cpu  1 2 3 4\nbtime 8000\n");
+	place_put(place, "proc/sys/kernel/osrelease", "5.14.0-2.el9.x86_64\n");
+	place_put(place, "proc/stat", "cpu  1 2 3 4\nbtime 8000\n");
 	read_again(place);
 	has(place, "node_reboot_required 0");
 	has_not(place, "unfinished");
-	put(place, "run/reboot-needed", "");
+	place_put(place, "run/reboot-needed", "");
 	read_again(place);
 	has(place, "node_reboot_required 1");
 	has(place, "detector=\"flag\"");
@@ -425,11 +358,11 @@ static void test_what_waits_for_a_restart_of_services(void **state)
 	struct place *place = *state;
 	install(place, BASH CURL);
 	publish(place, "", "", 1000);
-	put(place, "recorded/rpm-qf",
+	place_put(place, "recorded/rpm-qf",
 		"file /opt/own.so is not owned by any package\n"
 		"curl\tx86_64\t/usr/bin/curl\ncurl\tx86_64\t/lib64/libcurl.so.4.7.0\n");
-	put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
-	put(place, "proc/700/maps", OLD_CURL "3-4 r-xp 0 08:01 9 /opt/own.so (deleted)\n");
+	place_put(place, "proc/700/cgroup", "0::/system.slice/nginx.service\n");
+	place_put(place, "proc/700/maps", OLD_CURL "3-4 r-xp 0 08:01 9 /opt/own.so (deleted)\n");
 	for (int i = 0; i < 2; i++) {
 		read_again(place);
 		has(place,
@@ -437,16 +370,16 @@ static void test_what_waits_for_a_restart_of_services(void **state)
 			"services=nginx.service\tstate=unfinished\twaits=1000\n");
 		has(place, "node_reboot_required 0");
 	}
-	put(place, "proc/1/cgroup", "0::/init.scope\n");
-	put(place, "proc/1/maps", OLD_CURL);
+	place_put(place, "proc/1/cgroup", "0::/init.scope\n");
+	place_put(place, "proc/1/maps", OLD_CURL);
 	for (int i = 0; i < 2; i++) {
 		read_again(place);
 		has(place, "class=unknown\tneeds=reboot\tstate=unfinished\twaits=1000\n");
 		has(place, "node_reboot_required 1");
 		has(place, "since_timestamp_seconds{detector=\"package\"} 1000");
 	}
-	put(place, "proc/1/maps", "");
-	put(place, "proc/700/maps", "");
+	place_put(place, "proc/1/maps", "");
+	place_put(place, "proc/700/maps", "");
 	read_again(place);
 	has_not(place, "unfinished");
 	has(place, "node_reboot_required 0");
@@ -482,16 +415,18 @@ static void test_modules(void **state)
 	write_index(place, CACHE, "primary modules", 1000);
 	read_again(place);
 	has(place, "+source/rpm\tstate=unproven\twhy=modules");
-	put(place, CACHE "modules.yaml",
+	place_put(place, CACHE "modules.yaml",
 		STREAM("\"8\"", "curl-0:8-1.x86_64") STREAM("\"9\"",
 			"curl-0:9-1.x86_64") "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: curl\n  stream: \"8\"\n...\n");
 	read_again(place);
 	has(place, "+source/rpm\tstate=ok");
 	has(place, "candidate=8-1");
-	put(place, "etc/dnf/modules.d/curl.module", "[curl]\nname=curl\nstream=9\nstate=enabled\n");
+	place_put(place, "etc/dnf/modules.d/curl.module",
+		"[curl]\nname=curl\nstream=9\nstate=enabled\n");
 	read_again(place);
 	has(place, "candidate=9-1");
-	put(place, "etc/dnf/modules.d/curl.module", "[curl]\nname=curl\nstream=\nstate=disabled\n");
+	place_put(place, "etc/dnf/modules.d/curl.module",
+		"[curl]\nname=curl\nstream=\nstate=disabled\n");
 	read_again(place);
 	has(place, "candidate=99-1");
 }
@@ -501,10 +436,10 @@ static void test_a_database_of_packages(void **state)
 {
 	struct place *place = *state;
 	const char *folder = "var/cache/yum/x86_64/7/base/";
-	take_away(place, "etc/dnf/dnf.conf");
+	place_take_away(place, "etc/dnf/dnf.conf");
 	install(place, BASH CURL);
 	write_index(place, folder, "primary_db", 1000);
-	put(place, "var/cache/yum/x86_64/7/base/gen/x", "");
+	place_put(place, "var/cache/yum/x86_64/7/base/gen/x", "");
 	char *path = fw_format("%s/%sgen/primary_db.sqlite", place->root, folder);
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -523,7 +458,7 @@ static void test_a_database_of_packages(void **state)
 	has(place, "+source/rpm\tstate=ok");
 	has(place, "+curl:x86_64\tinstalled=7-1\tcandidate=8-1\tsource=curl\torigin=base");
 	has(place, "+ash:x86_64\tinstalled=5-1\tcandidate=8-1");
-	put(place, "var/cache/yum/x86_64/7/base/gen/primary_db.sqlite",
+	place_put(place, "var/cache/yum/x86_64/7/base/gen/primary_db.sqlite",
 		"SQLite format 3, but not really");
 	read_again(place);
 	has(place, "why=unreadable");
@@ -535,12 +470,13 @@ static void test_zypper(void **state)
 	struct place *place = *state;
 	const char *folder = "var/cache/zypp/raw/SLE/repodata/";
 	install(place, BASH CURL "vim\t(none)\t7\t1\tx86_64\tvim-7-1.src.rpm\t1\tStranger\n");
-	put(place, "etc/zypp/repos.d/SLE.repo", "[SLE]\nenabled=1\n");
-	put(place, "etc/zypp/locks", "type: package\nmatch_type: glob\nsolvable_name: ba*\n\n");
-	put(place, "var/cache/zypp/raw/SLE/repodata/primary.xml",
+	place_put(place, "etc/zypp/repos.d/SLE.repo", "[SLE]\nenabled=1\n");
+	place_put(
+		place, "etc/zypp/locks", "type: package\nmatch_type: glob\nsolvable_name: ba*\n\n");
+	place_put(place, "var/cache/zypp/raw/SLE/repodata/primary.xml",
 		"<metadata>" PACKAGE("bash", EVR("6", "1"), "") PACKAGE("curl", EVR("8", "1"), "")
 			PACKAGE("vim", EVR("8", "1"), "") "</metadata>");
-	put(place, "var/cache/zypp/raw/SLE/repodata/updateinfo.xml",
+	place_put(place, "var/cache/zypp/raw/SLE/repodata/updateinfo.xml",
 		"<updates><update type=\"security\"><id>SLE-1</id><severity>moderate</severity>"
 		"<issued date=\"1705316400\"/><reboot_suggested/><references><reference type=\"self\" "
 		"id=\"SUSE-SU-2024:0101-1\"/><reference type=\"bugzilla\" id=\"1\"/></references><pkglist>"
@@ -553,7 +489,7 @@ static void test_zypper(void **state)
 	has(place,
 		"class=security\tneeds=reboot\tstate=pending\tseverity=moderate\tadvisory=SUSE-SU-2024:0101-1\treleased=1705316400\n");
 	has_not(place, "+vim");
-	put(place, "etc/zypp/vendors.d/both", "[main]\nvendors = strange , vendor\n");
+	place_put(place, "etc/zypp/vendors.d/both", "[main]\nvendors = strange , vendor\n");
 	read_again(place);
 	has(place, "+vim:x86_64\tinstalled=7-1\tcandidate=8-1");
 }
@@ -564,9 +500,9 @@ static void test_other_machines(void **state)
 	struct fw_err err;
 	assert_int_equal(source_rpm.read(NULL, &place->m, place->sweep, &err), -61);
 	install(place, BASH CURL);
-	put(place, "var/lib/dpkg/status", "Package: dpkg\n");
+	place_put(place, "var/lib/dpkg/status", "Package: dpkg\n");
 	assert_int_equal(source_rpm.read(NULL, &place->m, place->sweep, &err), -61);
-	put(place, "var/lib/dpkg/status", "");
+	place_put(place, "var/lib/dpkg/status", "");
 	read_again(place);
 }
 
@@ -578,7 +514,7 @@ static void test_what_is_installed(void **state)
 			"3000") "gpg-pubkey\t(none)\tabc\t1\t(none)\t(none)\t1\t(none)\ntoo\tfew\n");
 	publish(place, PACKAGE("bash", EVR("5", "1"), ""), "", 1000);
 	read_again(place);
-	char *packages = load(place, "packages");
+	char *packages = place_load(place, "packages");
 	assert_non_null(strstr(packages, "+bash:x86_64\tversion=5-1\torigin=base\n"));
 	assert_non_null(strstr(packages,
 		"+kernel-core:x86_64\tversion=5.14.0-10.el9\tsource=kernel\tbeside=5.14.0-9.el9 5.14.0-1.el9\n"));

@@ -24,18 +24,6 @@ extern const struct source source_textfile, source_jobs, source_certificates;
 
 static const struct choices choices = {.textfile = "/text", .jobs = "/jobs"};
 
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
 /* ---- text files ---- */
 
 static int textfile(void **state)
@@ -54,16 +42,16 @@ static void test_a_file_as_scripts_write_it(void **state)
 		"site_jobs{queue=\"a b\",host=\"x\\\"\\\\\\n\"} 3\nsite_jobs 1.5e3\n"
 		"site_size_bucket{le=\"+Inf\"} 0\nbad_value NaN\nsite_low -Inf\nsite_zero -0\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("site_jobs{host=\"x\\\"\\\\\\n\",queue=\"a b\"}", "3");
-	expect("site_jobs", "1500");
-	expect("site_zero", "0");
-	expect("node_textfile_scrape_error", "0");
+	test_expect("site_jobs{host=\"x\\\"\\\\\\n\",queue=\"a b\"}", "3");
+	test_expect("site_jobs", "1500");
+	test_expect("site_zero", "0");
+	test_expect("node_textfile_scrape_error", "0");
 	assert_int_equal(test_count("node_textfile_mtime_seconds"), 1);
 	/* The same again, and then without one: the metrics outlive a new schema. */
 	assert_int_equal(test_read(T0_MS + 15000), 0);
 	test_file("text/a.prom", "site_jobs 4\nsite_more 1\n");
 	assert_int_equal(test_read(T0_MS + 30000), 0);
-	expect("site_jobs", "4");
+	test_expect("site_jobs", "4");
 }
 
 static void test_a_mistake_is_told_and_touches_no_other_file(void **state)
@@ -73,8 +61,8 @@ static void test_a_mistake_is_told_and_touches_no_other_file(void **state)
 	test_file("text/b.prom", "also_good 1\nbad{x=1} 2\n");
 	assert_int_equal(test_read(T0_MS), -EINVAL);
 	assert_non_null(strstr(test_sentence(), "/text/b.prom: line 2: "));
-	expect("node_textfile_scrape_error", "1");
-	expect("good", "1");
+	test_expect("node_textfile_scrape_error", "1");
+	test_expect("good", "1");
 	assert_false(test_has("also_good"));
 }
 
@@ -85,9 +73,10 @@ static void test_what_is_ours_is_refused(void **state)
 		"node_load1 7\nfenwatch_spool_depth 1\nmine{instance=\"other\"} 1\nfine 1\n");
 	assert_int_equal(test_read(T0_MS), 0);
 	assert_false(test_has("node_load1"));
-	expect("fine", "1");
-	expect("fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"ours\"}", "2");
-	expect("fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"label\"}", "1");
+	test_expect("fine", "1");
+	test_expect("fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"ours\"}", "2");
+	test_expect(
+		"fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"label\"}", "1");
 }
 
 static void test_series_have_a_limit(void **state)
@@ -100,7 +89,8 @@ static void test_series_have_a_limit(void **state)
 	fw_buf_done(&many);
 	assert_int_equal(test_read(T0_MS), 0);
 	assert_int_equal(test_count("many"), 2000);
-	expect("fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"limit\"}", "100");
+	test_expect(
+		"fenwatch_textfile_refused_series{file=\"/text/a.prom\",reason=\"limit\"}", "100");
 }
 
 static void test_no_folder(void **state)
@@ -109,7 +99,7 @@ static void test_no_folder(void **state)
 	assert_int_equal(test_read(T0_MS), -ENODATA);
 	test_file("text/README", "no metrics at all\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("node_textfile_scrape_error", "0");
+	test_expect("node_textfile_scrape_error", "0");
 }
 
 static int count(const struct exposition_sample *sample, void *arg)
@@ -158,11 +148,11 @@ static void test_stamps(void **state)
 	test_file("jobs/odd", "0 often\n");
 	test_file("recorded/mtimes", "jobs/daily 1795380000\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_job_ok{kind=\"stamp\",name=\"backup\"}", "0");
-	expect("fenwatch_job_exit_status{kind=\"stamp\",name=\"backup\"}", "23");
-	expect("fenwatch_job_ok{kind=\"stamp\",name=\"other\"}", "1");
-	expect(DUE "{kind=\"stamp\",name=\"daily\"}", "1795473600");
-	expect("fenwatch_job_ok{kind=\"stamp\",name=\"odd\"}", "1");
+	test_expect("fenwatch_job_ok{kind=\"stamp\",name=\"backup\"}", "0");
+	test_expect("fenwatch_job_exit_status{kind=\"stamp\",name=\"backup\"}", "23");
+	test_expect("fenwatch_job_ok{kind=\"stamp\",name=\"other\"}", "1");
+	test_expect(DUE "{kind=\"stamp\",name=\"daily\"}", "1795473600");
+	test_expect("fenwatch_job_ok{kind=\"stamp\",name=\"odd\"}", "1");
 	assert_int_equal(test_count(DUE), 1);
 	assert_int_equal(test_count("fenwatch_job_ok"), 4);
 }
@@ -186,8 +176,8 @@ static void test_timers_are_due(void **state)
 	test_bytes("recorded/systemctl-jobs", text.data, text.length);
 	fw_buf_done(&text);
 	assert_int_equal(test_read(T0_MS), 0);
-	expect(DUE "{kind=\"timer\",name=\"a.service\"}", "1795500840");
-	expect(DUE "{kind=\"timer\",name=\"b.service\"}", "1795414440");
+	test_expect(DUE "{kind=\"timer\",name=\"a.service\"}", "1795500840");
+	test_expect(DUE "{kind=\"timer\",name=\"b.service\"}", "1795414440");
 	assert_int_equal(test_count(DUE), 2);
 }
 
@@ -202,8 +192,8 @@ static void test_timers(void **state)
 		"Id=never.service\nResult=success\nExecMainStatus=0\nExecMainExitTimestamp=\n\n"
 		"Id=a.timer\nUnit=a.service\n\nId=never.timer\nUnit=never.service\n");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_job_ok{kind=\"timer\",name=\"a.service\"}", "0");
-	expect("fenwatch_job_finished_timestamp_seconds{kind=\"timer\",name=\"a.service\"}",
+	test_expect("fenwatch_job_ok{kind=\"timer\",name=\"a.service\"}", "0");
+	test_expect("fenwatch_job_finished_timestamp_seconds{kind=\"timer\",name=\"a.service\"}",
 		"1795328049");
 	assert_int_equal(test_count("fenwatch_job_ok"), 1);
 }
@@ -265,11 +255,12 @@ static void test_the_first_of_a_chain_to_end(void **state)
 	put_file("certs/cert.key", ends_s, 1, true, "");
 	put_file("one.pem", ends_s, 1, true, "");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect(NOT_AFTER "{path=\"/certs/live/site/cert.pem\",valid_for=\"years\"}", "1900000000");
-	expect(NOT_AFTER "{path=\"/certs/a.der\",valid_for=\"years\"}", "2000000000");
-	expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"years\"}", "2000000000");
+	test_expect(
+		NOT_AFTER "{path=\"/certs/live/site/cert.pem\",valid_for=\"years\"}", "1900000000");
+	test_expect(NOT_AFTER "{path=\"/certs/a.der\",valid_for=\"years\"}", "2000000000");
+	test_expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"years\"}", "2000000000");
 	assert_int_equal(test_count(NOT_AFTER), 3);
-	expect("fenwatch_certificates_unread", "0");
+	test_expect("fenwatch_certificates_unread", "0");
 }
 
 static void test_for_how_long_it_was_made(void **state)
@@ -282,8 +273,8 @@ static void test_for_how_long_it_was_made(void **state)
 	put_file("one.pem", &end_s, 1, true, "");
 	made_s = 0;
 	assert_int_equal(test_read(T0_MS), 0);
-	expect(NOT_AFTER "{path=\"/certs/site.pem\",valid_for=\"months\"}", "2000000000");
-	expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"days\"}", "2000000000");
+	test_expect(NOT_AFTER "{path=\"/certs/site.pem\",valid_for=\"months\"}", "2000000000");
+	test_expect(NOT_AFTER "{path=\"/one.pem\",valid_for=\"days\"}", "2000000000");
 }
 
 static void test_a_key_is_passed_over_and_rubbish_is_told(void **state)
@@ -294,7 +285,7 @@ static void test_a_key_is_passed_over_and_rubbish_is_told(void **state)
 	test_file("certs/rubbish.pem", "hello\n");
 	assert_int_equal(test_read(T0_MS), 0);
 	assert_int_equal(test_count(NOT_AFTER), 0);
-	expect("fenwatch_certificates_unread", "1");
+	test_expect("fenwatch_certificates_unread", "1");
 }
 
 static void test_no_certificates(void **state)
@@ -303,7 +294,7 @@ static void test_no_certificates(void **state)
 	assert_int_equal(test_read(T0_MS), -ENODATA);
 }
 
-#define CASE(test, setup) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test, setup) cmocka_unit_test_setup_teardown(test, setup, test_close)
 
 int main(void)
 {

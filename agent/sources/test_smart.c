@@ -33,18 +33,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
 static void write_healthy(const char *disk, const char *time)
 {
 	char path[64];
@@ -64,20 +52,20 @@ static void test_asleep(void **state)
 	write_healthy("sda", "1795389000");
 	write_healthy("sdb", "1795389000");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "1");
+	test_expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "1");
 	test_file(SUSPENDED, "suspended\n");
 	write_healthy("sdb", "1795392600");
 	assert_int_equal(test_read(T0_MS + 3600000), 0);
-	expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "0");
-	expect("smartmon_device_smart_healthy{disk=\"/dev/sda\",type=\"sat\"}", "1");
-	expect("fenwatch_smart_ok{device=\"sda\"}", "1");
-	expect("fenwatch_smart_read_timestamp_seconds{device=\"sda\"}", "1795389000");
-	expect("fenwatch_smart_read_timestamp_seconds{device=\"sdb\"}", "1795392600");
+	test_expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "0");
+	test_expect("smartmon_device_smart_healthy{disk=\"/dev/sda\",type=\"sat\"}", "1");
+	test_expect("fenwatch_smart_ok{device=\"sda\"}", "1");
+	test_expect("fenwatch_smart_read_timestamp_seconds{device=\"sda\"}", "1795389000");
+	test_expect("fenwatch_smart_read_timestamp_seconds{device=\"sdb\"}", "1795392600");
 	test_no_file(SUSPENDED);
 	write_healthy("sda", "1795396200");
 	assert_int_equal(test_read(T0_MS + 7200000), 0);
-	expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "1");
-	expect("fenwatch_smart_read_timestamp_seconds{device=\"sda\"}", "1795396200");
+	test_expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "1");
+	test_expect("fenwatch_smart_read_timestamp_seconds{device=\"sda\"}", "1795396200");
 }
 
 /* By smartctl's own word, before which there was nothing to keep. */
@@ -89,9 +77,9 @@ static void test_smartctl_finds_it_asleep(void **state)
 		"{\"smartctl\":{\"messages\":[{\"string\":\"Device is in IDLE_A mode, exit(2)\","
 		"\"severity\":\"information\"}],\"exit_status\":2}}");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "0");
+	test_expect("smartmon_device_active{disk=\"/dev/sda\",type=\"sat\"}", "0");
 	assert_false(test_has("smartmon_device_smart_available{disk=\"/dev/sda\",type=\"sat\"}"));
-	expect("fenwatch_smart_ok{device=\"sda\"}", "1");
+	test_expect("fenwatch_smart_ok{device=\"sda\"}", "1");
 }
 
 static void test_one_does_not_answer(void **state)
@@ -102,9 +90,9 @@ static void test_one_does_not_answer(void **state)
 		"Input/output error\",\"severity\":\"error\"}],\"exit_status\":2}}");
 	write_healthy("sdb", "1795389000");
 	assert_int_equal(test_read(T0_MS), 0);
-	expect("fenwatch_smart_ok{device=\"sda\"}", "0");
-	expect("fenwatch_smart_ok{device=\"sdb\"}", "1");
-	expect("smartmon_device_smart_healthy{disk=\"/dev/sdb\",type=\"sat\"}", "1");
+	test_expect("fenwatch_smart_ok{device=\"sda\"}", "0");
+	test_expect("fenwatch_smart_ok{device=\"sdb\"}", "1");
+	test_expect("smartmon_device_smart_healthy{disk=\"/dev/sdb\",type=\"sat\"}", "1");
 }
 
 static void test_no_smartctl(void **state)
@@ -143,7 +131,7 @@ static void test_numbers(void **state)
 	fw_buf_done(&text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, test_close)
 
 int main(void)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <fenwatch/file.h>
+#include <fenwatch/err.h>
 #include <fenwatch/mem.h>
 
 #include "../print.h"
@@ -34,15 +34,16 @@ void test_open(const struct source *opened)
 	sweep = sweep_new();
 }
 
-void test_close(void)
+int test_close(void **state)
 {
+	(void)state;
 	if (source->close)
 		source->close(source_state);
 	fw_free(source_state);
 	sweep_free(sweep);
 	machine_close(&machine);
 	fw_buf_done(&text);
-	assert_int_equal(test_remove_tree(folder), 0);
+	return test_remove_tree(folder);
 }
 
 void test_keep_data(void)
@@ -57,14 +58,9 @@ void test_file(const char *name, const char *content)
 
 void test_bytes(const char *name, const void *data, size_t size)
 {
-	char *path = fw_format("%s/%s", folder, name);
-	char *slash = strrchr(path, '/');
-	*slash = '\0';
-	assert_int_equal(fw_mkdir_all(path, 0700), 0);
-	*slash = '/';
-	if (fw_file_replace(path, data, size, 0600, &err) < 0)
-		fail_msg("%s", err.text);
-	fw_free(path);
+	int rc = test_put(folder, name, data, size);
+	if (rc < 0)
+		fail_msg("%s: %s", name, fw_strerror(rc));
 }
 
 void test_no_file(const char *name)
@@ -129,4 +125,9 @@ unsigned test_count(const char *name)
 		n++;
 	fw_free(line);
 	return n;
+}
+
+void test_expect(const char *series, const char *value)
+{
+	assert_string_equal(test_value(series), value);
 }

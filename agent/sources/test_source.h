@@ -5,8 +5,8 @@
 #include "source.h"
 
 void test_open(const struct source *source);
-void test_close(void);
-void test_keep_data(void); /* from now on the machine has a folder for what the agent keeps */
+int test_close(void **state); /* as cmocka calls it after a test */
+void test_keep_data(void);    /* from now on the machine has a folder for what the agent keeps */
 
 void test_file(const char *path, const char *text);
 void test_bytes(const char *path, const void *data, size_t size);
@@ -20,6 +20,7 @@ int test_read(int64_t now_ms);
 const char *test_sentence(void);
 /* The value behind "NAME{LABELS}" in what was read last, as text; fails without the series. */
 const char *test_value(const char *series);
+void test_expect(const char *series, const char *value);
 bool test_has(const char *series);
 /* How many series the name has. */
 unsigned test_count(const char *name);

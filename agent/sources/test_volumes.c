@@ -19,18 +19,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	test_close();
-	return 0;
-}
-
-static void expect(const char *series, const char *value)
-{
-	assert_string_equal(test_value(series), value);
-}
-
 /* ---- LVM ---- */
 
 static const char backup[] =
@@ -161,18 +149,22 @@ static void test_lvm(void **state)
 	test_file("sys/block/dm-3/dm/name", "home\n");
 	test_file("etc/lvm/backup/vg0", backup);
 	assert_int_equal(test_read(0), 0);
-	expect("fenwatch_lvm_volume_faulty{device=\"vg0-my--data\",lv_name=\"my-data\",vg_name=\"vg0\"}",
+	test_expect(
+		"fenwatch_lvm_volume_faulty{device=\"vg0-my--data\",lv_name=\"my-data\",vg_name=\"vg0\"}",
 		"0");
-	expect("fenwatch_lvm_volume_faulty{device=\"vg0-root-missing_0_0\",lv_name=\"root\",vg_name=\"vg0\"}",
+	test_expect(
+		"fenwatch_lvm_volume_faulty{device=\"vg0-root-missing_0_0\",lv_name=\"root\",vg_name=\"vg0\"}",
 		"1");
-	expect("fenwatch_lvm_volume_faulty{device=\"vg1-pulled\",lv_name=\"pulled\",vg_name=\"vg1\"}",
+	test_expect(
+		"fenwatch_lvm_volume_faulty{device=\"vg1-pulled\",lv_name=\"pulled\",vg_name=\"vg1\"}",
 		"1");
-	expect("fenwatch_lvm_volume_suspended{device=\"vg1-pulled\",lv_name=\"pulled\",vg_name=\"vg1\"}",
+	test_expect(
+		"fenwatch_lvm_volume_suspended{device=\"vg1-pulled\",lv_name=\"pulled\",vg_name=\"vg1\"}",
 		"1");
 	assert_int_equal(test_count("fenwatch_lvm_volume_faulty"), 3);
-	expect("node_volume_group_size{name=\"vg0\"}", "62914560000");
-	expect("node_volume_group_free{name=\"vg0\"}", "48234496000");
-	expect("fenwatch_lvm_devices_missing{name=\"vg0\"}", "1");
+	test_expect("node_volume_group_size{name=\"vg0\"}", "62914560000");
+	test_expect("node_volume_group_free{name=\"vg0\"}", "48234496000");
+	test_expect("fenwatch_lvm_devices_missing{name=\"vg0\"}", "1");
 }
 
 /* ---- multipath, NVMe ---- */
@@ -191,17 +183,19 @@ static void test_multipath(void **state)
 	test_file("sys/block/sdj/device/state", "offline\n");
 	test_file("sys/block/dm-6/dm/uuid", "LVM-abc\n");
 	test_read(0);
-	expect("node_dmmultipath_device_info{device=\"mpatha\",sysfs_name=\"dm-5\","
-	       "uuid=\"mpath-3600508b1001c1\"}",
+	test_expect("node_dmmultipath_device_info{device=\"mpatha\",sysfs_name=\"dm-5\","
+		    "uuid=\"mpath-3600508b1001c1\"}",
 		"1");
-	expect("node_dmmultipath_device_size_bytes{device=\"mpatha\",sysfs_name=\"dm-5\"}",
+	test_expect("node_dmmultipath_device_size_bytes{device=\"mpatha\",sysfs_name=\"dm-5\"}",
 		"53687091200");
-	expect("node_dmmultipath_device_paths{device=\"mpatha\",sysfs_name=\"dm-5\"}", "3");
-	expect("node_dmmultipath_device_paths_active{device=\"mpatha\",sysfs_name=\"dm-5\"}", "1");
-	expect("node_dmmultipath_device_paths_failed{device=\"mpatha\",sysfs_name=\"dm-5\"}", "2");
-	expect("node_dmmultipath_path_state{device=\"mpatha\",path=\"sdj\",state=\"offline\"}",
+	test_expect("node_dmmultipath_device_paths{device=\"mpatha\",sysfs_name=\"dm-5\"}", "3");
+	test_expect(
+		"node_dmmultipath_device_paths_active{device=\"mpatha\",sysfs_name=\"dm-5\"}", "1");
+	test_expect(
+		"node_dmmultipath_device_paths_failed{device=\"mpatha\",sysfs_name=\"dm-5\"}", "2");
+	test_expect("node_dmmultipath_path_state{device=\"mpatha\",path=\"sdj\",state=\"offline\"}",
 		"1");
-	expect("node_dmmultipath_path_state{device=\"mpatha\",path=\"sdk\",state=\"unknown\"}",
+	test_expect("node_dmmultipath_path_state{device=\"mpatha\",path=\"sdk\",state=\"unknown\"}",
 		"1");
 	assert_int_equal(test_count("node_dmmultipath_device_info"), 1);
 }
@@ -216,8 +210,9 @@ static void test_nvme(void **state)
 	test_file("sys/class/nvme/nvme0/serial", "S680HF8N190894I     \n");
 	test_file("sys/class/nvme/nvme0/state", "live\n");
 	test_read(0);
-	expect("node_nvme_info{cntlid=\"1997\",device=\"nvme0\",firmware_revision=\"1B2QEXP7\","
-	       "model=\"Samsung SSD 970 PRO 512GB\",serial=\"S680HF8N190894I\",state=\"live\"}",
+	test_expect(
+		"node_nvme_info{cntlid=\"1997\",device=\"nvme0\",firmware_revision=\"1B2QEXP7\","
+		"model=\"Samsung SSD 970 PRO 512GB\",serial=\"S680HF8N190894I\",state=\"live\"}",
 		"1");
 }
 
@@ -253,30 +248,36 @@ static void test_btrfs(void **state)
 	write_btrfs();
 	test_file("recorded/btrfs", FS " loop25 abc 10737418240 10000000000 0 1 2 3 4\n");
 	test_read(0);
-	expect("node_btrfs_info{label=\"fixture\",uuid=\"" FS "\"}", "1");
-	expect("node_btrfs_global_rsv_size_bytes{uuid=\"" FS "\"}", "16777216");
-	expect("node_btrfs_reserved_bytes{block_group_type=\"data\",uuid=\"" FS "\"}", "4096");
-	expect("node_btrfs_size_bytes{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS "\"}",
+	test_expect("node_btrfs_info{label=\"fixture\",uuid=\"" FS "\"}", "1");
+	test_expect("node_btrfs_global_rsv_size_bytes{uuid=\"" FS "\"}", "16777216");
+	test_expect("node_btrfs_reserved_bytes{block_group_type=\"data\",uuid=\"" FS "\"}", "4096");
+	test_expect("node_btrfs_size_bytes{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS
+		    "\"}",
 		"644087808");
-	expect("node_btrfs_used_bytes{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS "\"}",
+	test_expect("node_btrfs_used_bytes{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS
+		    "\"}",
 		"811991040");
-	expect("node_btrfs_allocation_ratio{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS
-	       "\"}",
+	test_expect(
+		"node_btrfs_allocation_ratio{block_group_type=\"data\",mode=\"raid5\",uuid=\"" FS
+		"\"}",
 		"1.5");
-	expect("node_btrfs_allocation_ratio{block_group_type=\"metadata\",mode=\"raid1\",uuid=\"" FS
-	       "\"}",
+	test_expect(
+		"node_btrfs_allocation_ratio{block_group_type=\"metadata\",mode=\"raid1\",uuid=\"" FS
+		"\"}",
 		"2");
-	expect("node_btrfs_commits_total{uuid=\"" FS "\"}", "258051");
-	expect("node_btrfs_max_commit_seconds{uuid=\"" FS "\"}", "51.462");
-	expect("fenwatch_btrfs_devices_missing{uuid=\"" FS "\"}", "1");
-	expect("node_btrfs_device_size_bytes{btrfs_dev_uuid=\"abc\",device=\"loop25\",uuid=\"" FS
-	       "\"}",
+	test_expect("node_btrfs_commits_total{uuid=\"" FS "\"}", "258051");
+	test_expect("node_btrfs_max_commit_seconds{uuid=\"" FS "\"}", "51.462");
+	test_expect("fenwatch_btrfs_devices_missing{uuid=\"" FS "\"}", "1");
+	test_expect(
+		"node_btrfs_device_size_bytes{btrfs_dev_uuid=\"abc\",device=\"loop25\",uuid=\"" FS
+		"\"}",
 		"10737418240");
-	expect("node_btrfs_device_unused_bytes{btrfs_dev_uuid=\"abc\",device=\"loop25\",uuid=\"" FS
-	       "\"}",
+	test_expect(
+		"node_btrfs_device_unused_bytes{btrfs_dev_uuid=\"abc\",device=\"loop25\",uuid=\"" FS
+		"\"}",
 		"737418240");
-	expect("node_btrfs_device_errors_total{btrfs_dev_uuid=\"abc\",device=\"loop25\","
-	       "type=\"corruption\",uuid=\"" FS "\"}",
+	test_expect("node_btrfs_device_errors_total{btrfs_dev_uuid=\"abc\",device=\"loop25\","
+		    "type=\"corruption\",uuid=\"" FS "\"}",
 		"3");
 }
 
@@ -286,7 +287,8 @@ static void test_btrfs_without_answer(void **state)
 	(void)state;
 	write_btrfs();
 	test_read(0);
-	expect("node_btrfs_device_size_bytes{device=\"loop25\",uuid=\"" FS "\"}", "10737418240");
+	test_expect(
+		"node_btrfs_device_size_bytes{device=\"loop25\",uuid=\"" FS "\"}", "10737418240");
 	assert_int_equal(test_count("node_btrfs_device_errors_total"), 0);
 }
 
@@ -317,21 +319,22 @@ static void test_zfs(void **state)
 		"nunlinked                       4    0\n");
 	test_file("proc/spl/kstat/zfs/rpool/state", "ONLINE\n");
 	test_read(0);
-	expect("node_zfs_arc_hits", "8772612");
-	expect("node_zfs_arc_c", "1643208777");
-	expect("node_zfs_arc_memory_available_bytes", "-922337203");
-	expect("node_zfs_zpool_state{state=\"degraded\",zpool=\"tank\"}", "1");
-	expect("node_zfs_zpool_state{state=\"online\",zpool=\"tank\"}", "0");
-	expect("node_zfs_zpool_state{state=\"online\",zpool=\"rpool\"}", "1");
-	expect("node_zfs_zpool_dataset_nwritten{dataset=\"tank/home dir\",zpool=\"tank\"}",
+	test_expect("node_zfs_arc_hits", "8772612");
+	test_expect("node_zfs_arc_c", "1643208777");
+	test_expect("node_zfs_arc_memory_available_bytes", "-922337203");
+	test_expect("node_zfs_zpool_state{state=\"degraded\",zpool=\"tank\"}", "1");
+	test_expect("node_zfs_zpool_state{state=\"online\",zpool=\"tank\"}", "0");
+	test_expect("node_zfs_zpool_state{state=\"online\",zpool=\"rpool\"}", "1");
+	test_expect("node_zfs_zpool_dataset_nwritten{dataset=\"tank/home dir\",zpool=\"tank\"}",
 		"61440");
-	expect("node_zfs_zpool_dataset_nunlinked{dataset=\"tank/home dir\",zpool=\"tank\"}", "0");
-	expect("fenwatch_zfs_datasets_left_out{zpool=\"tank\"}", "0");
+	test_expect(
+		"node_zfs_zpool_dataset_nunlinked{dataset=\"tank/home dir\",zpool=\"tank\"}", "0");
+	test_expect("fenwatch_zfs_datasets_left_out{zpool=\"tank\"}", "0");
 }
 
-#define TEST(name, source)                                                         \
-	{                                                                          \
-#name, name, setup, teardown, (void *)(uintptr_t)&source_##source, \
+#define TEST(name, source)                                                           \
+	{                                                                            \
+#name, name, setup, test_close, (void *)(uintptr_t)&source_##source, \
 	}
 
 int main(void)
