@@ -115,6 +115,12 @@ def check_services_are_supervised(units):
         assert found["NoNewPrivileges"] == ["yes"] and found["CapabilityBoundingSet"] == [""]
 
 
+def check_agent_and_helpers_give_way(units):
+    for name in ["fenwatch-agent", *HELPERS]:
+        found = settings(units.texts[name])
+        assert found["Nice"] == ["10"] and found["IOSchedulingClass"][0] in ("idle", "best-effort"), name
+
+
 def check_helpers_have_their_capabilities_alone(units):
     for name, (capabilities, families, private) in HELPERS.items():
         found = settings(units.texts[name])
@@ -125,7 +131,7 @@ def check_helpers_have_their_capabilities_alone(units):
 
 
 CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
-          check_agent_is_not_blind, check_services_are_supervised,
+          check_agent_is_not_blind, check_agent_and_helpers_give_way, check_services_are_supervised,
           check_helpers_have_their_capabilities_alone]
 
 
