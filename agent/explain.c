@@ -95,7 +95,7 @@ static const char privacy_head[] =
 	"\n"
 	"Never sent: names of users, command lines, what is in files, names of wireless networks\n"
 	"(SSID), addresses of access points (BSSID), the public address, private keys. Where the\n"
-	"class is `laptop`, the names of people are taken out of paths and units, too.\n"
+	"class is `laptop`, the names of people are taken out of paths, shares and units, too.\n"
 	"\n"
 	"## How long it is kept\n"
 	"\n"

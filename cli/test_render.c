@@ -49,6 +49,7 @@ static const struct recording recordings[] = {
 	{"advisories-none", "advisories-none", render_advisories, STATUS_WELL, 0},
 	{"disks", "disks", render_disks, STATUS_WELL, 0},
 	{"disks-host", "disks", render_host_disks, STATUS_WELL, 0},
+	{"disks-nobody", "alerts-none", render_host_disks, STATUS_BAD_NEWS, 0},
 	{"capacity", "capacity", render_capacity, STATUS_WELL, 0},
 	{"capacity-none", "alerts-none", render_capacity, STATUS_WELL, 0},
 	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0},

@@ -122,6 +122,10 @@ enum status render_host_disks(struct screen *s, const json_t *data)
 {
 	size_t i;
 	const json_t *disk;
+	if (json_array_size(data) == 0) {
+		fw_buf_puts(&s->out, "no disks are known of such a host; see 'fenwatch hosts'\n");
+		return STATUS_BAD_NEWS;
+	}
 	write_table(s, data);
 	json_array_foreach(data, i, disk)
 	{

@@ -2,8 +2,10 @@
 /* What hosts have not got, and by when they must have it. The list is what was judged
  * last; one host and reports are judged for the question, on the pool. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "enrol.h"
 #include "facts.h"
 #include "parts.h"
 #include "patch.h"
@@ -87,11 +89,50 @@ static int64_t reboot_since(const struct facts *facts, const char *name)
 	return since > 0 && since < 1e11 ? (int64_t)since : 0;
 }
 
+/* ---- who has never been heard ---- */
+
+static void read_agents(struct request *r)
+{
+	struct fw_err err;
+	if (enrol_agents(api_config(r->api)->enrol, &r->arena, &r->agents, &r->n_agents, &err) < 0)
+		request_fail(r, 500, "internal", "%s", err.text);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct patch_host *)a)->name, ((const struct patch_host *)b)->name);
+}
+
+/* Enrolled at that moment, and nothing is known of it then. `hosts` stay by name. */
+static void add_unheard(struct request *r, int64_t when_ms, struct patch_host **hosts, size_t *n)
+{
+	size_t known = *n, all = known, unique = 0;
+	struct patch_host *list =
+		fw_arena_alloc(&r->arena, (known + r->n_agents + 1) * sizeof *list);
+	memcpy(list, *hosts, known * sizeof *list);
+	for (size_t i = 0; i < r->n_agents; i++) {
+		const struct enrol_agent *agent = &r->agents[i];
+		const struct patch_host unheard = {
+			.name = agent->name, .os = "", .why = "it has not been heard yet"};
+		if (agent->enrolled_ms <= when_ms &&
+			(!agent->revoked_ms || agent->revoked_ms > when_ms) &&
+			!bsearch(&unheard, *hosts, known, sizeof unheard, by_name))
+			list[all++] = unheard;
+	}
+	qsort(list, all, sizeof *list, by_name);
+	for (size_t i = 0; i < all; i++)
+		if (unique == 0 || by_name(&list[i], &list[unique - 1]) != 0)
+			list[unique++] = list[i];
+	*hosts = list;
+	*n = unique;
+}
+
 /* ---- the fleet ---- */
 
 void patches_prepare(struct request *r)
 {
 	patch_list(api_config(r->api)->patch, &r->arena, &r->patches, &r->n_patches);
+	read_agents(r);
 }
 
 void patches_list(struct request *r)
@@ -99,6 +140,7 @@ void patches_list(struct request *r)
 	struct facts facts;
 	if (facts_read(r, facts_selector(r, REBOOT_SINCE, NULL), r->now_ms, &facts) < 0)
 		return;
+	add_unheard(r, r->now_ms, &r->patches, &r->n_patches);
 	struct json *j = request_begin(r);
 	json_open(j, '[');
 	for (size_t i = 0; i < r->n_patches; i++) {
@@ -209,6 +251,8 @@ void patches_prepare_report(struct request *r)
 	r->evidence = fw_arena_alloc(&r->arena, sizeof *r->evidence);
 	if (patch_evidence_stat(api_config(r->api)->patch, r->evidence, &err) < 0)
 		request_fail(r, 500, "internal", "%s", err.text);
+	else
+		read_agents(r);
 }
 
 /* Which policies are asked for, as bits; 0: the request is answered. */
@@ -296,5 +340,6 @@ void patches_report(struct request *r)
 	unsigned policies = read_policies(r);
 	if (!policies || read_at(r, &at_ms) < 0 || judge(r, NULL, at_ms, &hosts, &n) < 0)
 		return;
+	add_unheard(r, at_ms ? at_ms : r->now_ms, &hosts, &n);
 	write_report(r, at_ms ? at_ms : r->now_ms, policies, hosts, n);
 }

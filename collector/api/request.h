@@ -32,6 +32,7 @@
 
 struct alert_view;
 struct inventory_document;
+struct enrol_agent;
 struct patch_evidence_stat;
 struct patch_host;
 struct request;
@@ -77,6 +78,8 @@ struct request {
 	struct patch_host *patches;
 	size_t n_patches;
 	struct patch_evidence_stat *evidence;
+	struct enrol_agent *agents;
+	size_t n_agents;
 	uv_work_t work;
 	STAILQ_ENTRY(request) next;
 };

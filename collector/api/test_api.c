@@ -474,6 +474,9 @@ static void ask_patches(struct scene *s)
 		"\"why\":\"it has sent no list of fixes\",\"pending\":null,\"security\":null,"
 		"\"held\":null,\"unfinished\":null,\"overdue\":{\"ce14\":null,");
 	expect_get(s, "/api/fenwatch/v1/patches", 200,
+		"{\"host\":\"lap01\",\"os\":\"\",\"state\":\"unproven\","
+		"\"why\":\"it has not been heard yet\",\"pending\":null,");
+	expect_get(s, "/api/fenwatch/v1/patches", 200,
 		"\"overdue\":{\"ce14\":1,\"ncsc5\":1,\"ncsc7\":0},\"oldest\":\"2023-11-14T22:13:20.000Z\"");
 	expect_get(s, "/api/fenwatch/v1/patches/web01", 200,
 		"\"state\":\"overdue\",\"why\":\"\",\"pending\":1,");
@@ -493,6 +496,9 @@ static void ask_compliance(struct scene *s)
 		"\"summary\":{\"ncsc7\":{\"compliant\":1,\"overdue\":0,\"unproven\":1,"
 		"\"unsupported\":0}},\"hosts\":[{\"host\":\"db01\",");
 	expect_get(s, path, 200, "\"ce14\":{\"state\":\"unproven\",\"overdue\":null}");
+	/* Enrolled an hour ago, and never heard. */
+	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=ce14", 200,
+		"\"summary\":{\"ce14\":{\"compliant\":0,\"overdue\":1,\"unproven\":2,");
 	expect_get(s, "/api/fenwatch/v1/reports/patch-compliance?policy=best", 400,
 		"it is ce14, ncsc5 or ncsc7");
 }
