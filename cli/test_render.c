@@ -53,6 +53,7 @@ static const struct recording recordings[] = {
 	{"capacity", "capacity", render_capacity, STATUS_WELL, 0},
 	{"capacity-none", "alerts-none", render_capacity, STATUS_WELL, 0},
 	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0},
+	{"alerts-info", "alerts-info", render_alerts, STATUS_WELL, 0},
 	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0},
 	{"vector", "vector", render_result, STATUS_WELL, 0},
 	{"matrix", "matrix", render_result, STATUS_WELL, 0},

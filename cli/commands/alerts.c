@@ -17,10 +17,11 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		const char *state = screen_member(s, alert, "state");
 		const char *severity = screen_member(s, alert, "severity");
 		bool fires = strcmp(state, "firing") == 0;
+		bool is_news = strcmp(severity, "info") != 0;
 		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD
-			: strcmp(severity, "info") == 0            ? TONE_PLAIN
-								   : TONE_WARNING;
-		if (fires)
+			: is_news                                  ? TONE_WARNING
+								   : TONE_PLAIN;
+		if (fires && is_news)
 			status = STATUS_BAD_NEWS;
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
 		table_put(&t, fires ? tone : TONE_PLAIN, severity);

@@ -17,6 +17,8 @@ static enum tone tone_of(const char *state)
 {
 	if (strcmp(state, "ok") == 0)
 		return TONE_GOOD;
+	if (strcmp(state, "info") == 0)
+		return TONE_PLAIN;
 	return strcmp(state, "warning") == 0 || strcmp(state, "pending") == 0 ? TONE_WARNING
 									      : TONE_BAD;
 }
@@ -49,7 +51,7 @@ static bool write_alerts(struct screen *s, const json_t *host)
 		const json_t *annotations = json_object_get(alert, "annotations");
 		const char *severity = screen_member(s, alert, "severity");
 		bool fires = strcmp(state, "firing") == 0;
-		firing = firing || fires;
+		firing = firing || (fires && strcmp(severity, "info") != 0);
 		screen_put(s, fires ? tone_of(severity) : TONE_PLAIN, fires ? severity : state);
 		screen_printf(s, " %s for %s\n", screen_member(s, alert, "rule"),
 			screen_age(s, alert, "since"));
