@@ -127,12 +127,14 @@ static void check_block(const struct ring_place *place, void *arg)
 
 static void check_ring(struct check *check, struct ring *ring)
 {
-	struct store_tier_stat *stat = &check->stat->tiers[ring->tier];
-	stat->bytes = ring->n_segments * ring->segment_bytes;
+	struct store_tier_stat *stat = &check->stat->tiers[ring->tier], whole;
+	ring_stat(ring, &whole);
+	stat->bytes = whole.bytes;
+	stat->used_bytes = whole.used_bytes;
+	stat->day_bytes = whole.day_bytes;
+	stat->day_ms = whole.day_ms;
 	if (ring_walk(ring, check_block, check) < 0)
 		found(check, "%s: a damaged index", ring_folder(ring->tier));
-	for (uint32_t i = 0; i < ring->n_segments; i++)
-		stat->used_bytes += ring->segments[i].number ? ring->segments[i].used : 0;
 	if (ring->damaged > 0)
 		found(check, "%llu damaged places in headers and indices of %s",
 			(unsigned long long)ring->damaged, ring_folder(ring->tier));
@@ -189,6 +191,8 @@ static int check_files(
 		check_ring(check, &check->rings.tiers[tier]);
 	check->stat->oldest_ms = check->stat->tiers[STORE_RAW].oldest_ms;
 	check->stat->newest_ms = check->stat->tiers[STORE_RAW].newest_ms;
+	check->stat->packed_samples = check->stat->samples;
+	check->stat->packed_bytes = check->stat->tiers[STORE_RAW].used_bytes;
 	return check_log(check, super->log_first, err);
 }
 

@@ -80,7 +80,14 @@ static int write_block(struct store *store, struct ring *ring, const struct bloc
 	ref.span_ms = (uint32_t)(times_ms[cells->n_sweeps - 1] - times_ms[0]);
 	ref.n_sweeps = (uint16_t)cells->n_sweeps;
 	ref.flags |= BLOCK_COLUMNS | (more ? BLOCK_PARTIAL : 0);
-	return ring_write(ring, &ref, store->encoded.data, store->encoded.length);
+	int rc = ring_write(ring, &ref, store->encoded.data, store->encoded.length);
+	if (rc >= 0 && ring->tier == STORE_RAW) {
+		bool joined = ref.flags & BLOCK_JOINED;
+		store->counters.packed[joined].bytes += ref.length;
+		store->counters.packed[joined].samples +=
+			(uint64_t)cells->n_sweeps * cells->n_columns;
+	}
+	return rc;
 }
 
 static int write_part(struct store *store, struct ring *ring, const struct block_ref *about,

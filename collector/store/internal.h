@@ -20,6 +20,7 @@
 #include "log.h"
 #include "names.h"
 #include "ring.h"
+#include "snapshot.h"
 #include "store.h"
 #include "super.h"
 
@@ -49,6 +50,9 @@ struct covered {
 struct counters {
 	_Atomic uint64_t sweeps, samples, commits, damaged, refused, duplicates, gaps, late, ahead,
 		digests;
+	struct {
+		_Atomic uint64_t samples, bytes;
+	} packed[2]; /* raw blocks made from the log, and joined ones */
 };
 
 struct store {
@@ -86,6 +90,7 @@ struct store {
 	struct store_entry *queue_first, *queue_last;
 	uint64_t *releases;
 	size_t n_releases, releases_capacity;
+	struct frozen *wanted; /* by a snapshot, until that is done */
 	bool stopping;
 };
 

@@ -42,18 +42,25 @@ void segment_note_times(struct ring_segment *segment, const struct block_ref *re
 
 enum { HEADER_MORE = 96 - FILE_HEADER_BYTES };
 
-int segment_write_head(const struct ring *ring, const struct ring_segment *segment,
-	enum segment_state state, uint64_t index)
+void segment_head(const struct ring *ring, const struct ring_segment *segment,
+	enum segment_state state, uint64_t index, uint8_t head[RING_HEADER_BYTES])
 {
-	uint8_t header[RING_HEADER_BYTES] = {0};
-	uint8_t *at = header + FILE_HEADER_BYTES;
+	uint8_t *at = head + FILE_HEADER_BYTES;
+	memset(head, 0, RING_HEADER_BYTES);
 	put_u64(at, segment->number ? segment->number : segment->before);
 	put_u32(at + 8, state);
 	put_u32(at + 12, segment->kind);
 	put_u64(at + 16, index);
 	file_header_seal(
-		header, ring->all->super, (enum file_kind)(FILE_RAW + ring->tier), HEADER_MORE);
-	int rc = fw_pwrite(segment->fd, header, sizeof header, 0);
+		head, ring->all->super, (enum file_kind)(FILE_RAW + ring->tier), HEADER_MORE);
+}
+
+int segment_write_head(const struct ring *ring, const struct ring_segment *segment,
+	enum segment_state state, uint64_t index)
+{
+	uint8_t head[RING_HEADER_BYTES];
+	segment_head(ring, segment, state, index, head);
+	int rc = fw_pwrite(segment->fd, head, sizeof head, 0);
 	return rc < 0 ? rc : fw_fdatasync(segment->fd);
 }
 
@@ -119,13 +126,15 @@ static bool is_held(const struct ring *ring, const struct ring_segment *segment)
 }
 
 /* A free segment, the one that is free for longest; or the digested one that ends
- * earliest; or the oldest. */
-static struct ring_segment *choose_segment(const struct ring *ring)
+ * earliest; or the oldest. With `spare` free ones that are pinned do not count. */
+static struct ring_segment *choose_segment(const struct ring *ring, bool spare)
 {
 	struct ring_segment *best = NULL;
 	for (uint32_t i = 0; i < ring->n_segments; i++) {
 		struct ring_segment *segment = &ring->segments[i];
 		if (segment->number && (!segment->sealed || is_held(ring, segment)))
+			continue;
+		if (spare && !segment->number && atomic_load(&segment->pinned))
 			continue;
 		if (!best || goes_before(ring, segment, best))
 			best = segment;
@@ -133,11 +142,21 @@ static struct ring_segment *choose_segment(const struct ring *ring)
 	return best;
 }
 
+/* Where a pinned one comes next, the snapshot ends and not what is newer. */
+static struct ring_segment *next_segment(const struct ring *ring)
+{
+	struct ring_segment *segment = choose_segment(ring, true);
+	if (!segment || atomic_load(&segment->pinned))
+		segment = choose_segment(ring, false);
+	return segment;
+}
+
 static int open_next(struct ring *ring, enum segment_kind kind)
 {
-	struct ring_segment *segment = choose_segment(ring);
+	struct ring_segment *segment = next_segment(ring);
 	if (!segment)
 		return -ENOSPC;
+	atomic_store(&segment->pinned, false);
 	if (segment->number) {
 		ring->undigested += !segment_is_digested(ring, segment);
 		int rc = segment_write_head(ring, segment, STATE_FREE, 0);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct ring_segment {
 	bool torn;             /* found at open: a hole where blocks were never synced */
 	uint64_t used, synced; /* offsets: the end of its blocks, and of those that were synced */
 	int64_t min_ms, max_ms;
+	atomic_bool pinned; /* a snapshot has it to copy yet */
 	struct index index;
 };
 
@@ -128,11 +130,34 @@ int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *
 int ring_walk(
 	struct ring *ring, void (*each)(const struct ring_place *place, void *arg), void *arg);
 
+void ring_stat(struct ring *ring, struct store_tier_stat *out); /* any thread */
+
+/* ---- snapshots: ring_pin.c ---- */
+
+/* A segment as it was at one moment. */
+struct ring_pin {
+	enum store_tier tier;
+	uint32_t segment;
+	uint64_t bytes; /* from its start, that count; 0: it was free */
+	bool digested;
+	int64_t rank;  /* among such in its ring */
+	uint32_t turn; /* how soon it would be written over, of all */
+	uint8_t head[RING_HEADER_BYTES];
+};
+
+/* The writer: pins all that hold something and gives all, the one to be copied first in
+ * front. */
+void rings_pin(struct rings *rings, struct ring_pin **pins, size_t *n);
+/* Any thread. False: the segment was not pinned any more, for the ring had come to it. */
+bool ring_unpin(struct rings *rings, const struct ring_pin *pin);
+
 /* ---- ring_open.c and ring.c ---- */
 
 enum segment_state { STATE_FREE, STATE_OPEN, STATE_SEALED };
 
 /* `index` is the offset of the segment's index, 0 where it has none. */
+void segment_head(const struct ring *ring, const struct ring_segment *segment,
+	enum segment_state state, uint64_t index, uint8_t head[RING_HEADER_BYTES]);
 int segment_write_head(const struct ring *ring, const struct ring_segment *segment,
 	enum segment_state state, uint64_t index);
 int segment_write_index(const struct ring *ring, struct ring_segment *segment);

@@ -318,29 +318,10 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 	return n;
 }
 
-static void stat_ring(struct ring *ring, struct store_tier_stat *out)
-{
-	*out = (struct store_tier_stat){.bytes = ring->n_segments * ring->segment_bytes};
-	pthread_rwlock_rdlock(&ring->all->lock);
-	out->undigested = ring->undigested;
-	for (uint32_t i = 0; i < ring->n_segments; i++) {
-		const struct ring_segment *segment = &ring->segments[i];
-		if (!segment->number || segment->index.n == 0)
-			continue;
-		if (out->blocks == 0 || segment->min_ms < out->oldest_ms)
-			out->oldest_ms = segment->min_ms;
-		if (out->blocks == 0 || segment->max_ms > out->newest_ms)
-			out->newest_ms = segment->max_ms;
-		out->used_bytes += segment->used;
-		out->blocks += segment->index.n;
-	}
-	pthread_rwlock_unlock(&ring->all->lock);
-}
-
 static void stat_rings(struct store *store, struct store_stat *out)
 {
 	for (int tier = 0; tier < STORE_TIERS; tier++)
-		stat_ring(&store->rings.tiers[tier], &out->tiers[tier]);
+		ring_stat(&store->rings.tiers[tier], &out->tiers[tier]);
 	out->oldest_ms = out->tiers[STORE_RAW].oldest_ms;
 	out->newest_ms = out->tiers[STORE_RAW].newest_ms;
 }
@@ -377,6 +358,9 @@ void store_stat(struct store *store, struct store_stat *out)
 		.ahead = counters->ahead,
 		.digests = counters->digests,
 	};
+	bool joined = counters->packed[true].samples > 0;
+	out->packed_samples = counters->packed[joined].samples;
+	out->packed_bytes = counters->packed[joined].bytes;
 	stat_rings(store, out);
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count; id++) {

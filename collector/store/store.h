@@ -204,18 +204,40 @@ struct store_tier_stat {
 	uint64_t bytes, used_bytes, blocks;
 	uint64_t undigested; /* segments written over before their rows were made, since start */
 	int64_t oldest_ms, newest_ms;
+	/* Of the newest day in it, or of all there is where that is less. */
+	uint64_t day_bytes;
+	int64_t day_ms;
 };
 
 struct store_stat {
 	struct store_tier_stat tiers[STORE_TIERS];
 	uint64_t sweeps, samples; /* since start */
 	uint64_t digests;         /* of sealed segments, since start */
+	/* Raw blocks written since start: joined ones, or others while there are none. */
+	uint64_t packed_samples, packed_bytes;
 	uint64_t hosts, schemas, series;
 	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
 	uint64_t ahead; /* sweeps from the future, stored at the time they came */
 	int64_t oldest_ms, newest_ms;
 };
 void store_stat(struct store *store, struct store_stat *out);
+
+/* How far a tier reaches, and how far it will when it is full: each should reach its
+ * target, and at least STORE_REACH_TIMES as far as the one below. */
+#define STORE_REACH_TIMES 3
+
+struct store_reach {
+	const char *name;   /* "raw", "five_minute", "hour" */
+	double held_days;   /* from its oldest sweep to its newest */
+	double bytes_a_day; /* at the load of its newest day */
+	double days;        /* that it holds at that load; 0: too young to say */
+	double target_days;
+	bool is_short, is_near; /* under its target; not so much further than the one below */
+};
+void store_reach(const struct store_stat *stat, struct store_reach reach[STORE_TIERS]);
+/* A sentence about a tier that does not reach far enough; false: there is none. */
+bool store_reach_warning(
+	const struct store_reach reach[STORE_TIERS], enum store_tier tier, char *text, size_t size);
 
 /* How many sweeps of one schema a host has in the ring's blocks, as often as
  * they lie there: readers would show equal times once. */
@@ -231,6 +253,24 @@ struct store_inspector {
 	void (*on_tally)(const struct store_tally *tally, void *arg); /* may be NULL */
 	void *arg;
 };
+
+/* ---- snapshots ---- */
+
+struct store_progress {
+	bool (*on_copied)(uint64_t bytes, uint64_t of_bytes, void *arg); /* false: break it off */
+	void *arg;
+};
+
+/* Copies the store as it is now into `dir`, an empty folder, on the caller's thread and
+ * synced, while everything goes on. -EBUSY: one is being made. -ECANCELED. -ESTALE: the
+ * ring came round meanwhile. Must have returned before store_close() is called. */
+int store_snapshot(struct store *store, const char *dir, const struct store_progress *progress,
+	struct fw_err *err);
+uint64_t store_snapshot_bytes(struct store *store); /* how much that is, about */
+/* Without a running collector: copies a snapshot into `dir`, an empty folder, synced. It is
+ * a store then. */
+int store_restore(const char *from, const char *dir, const struct store_progress *progress,
+	struct fw_err *err);
 
 /* Without a running collector: reads every block and record of the store in
  * `dir` and changes nothing. Returns the number of faults, or a negative errno. */

@@ -287,6 +287,7 @@ struct intake {
 	struct store_entry *entries;
 	uint64_t *releases;
 	size_t n_releases;
+	struct frozen *frozen; /* what a snapshot wants to know */
 	bool stopping;
 };
 
@@ -296,11 +297,17 @@ static void wait_until(struct store *store, int64_t until_ms)
 	pthread_cond_timedwait(&store->wake, &store->lock, &at);
 }
 
+static struct frozen *wanted(const struct store *store)
+{
+	return store->wanted && !store->wanted->done ? store->wanted : NULL;
+}
+
 /* Sleeps until there is something to do, or `until_ms` (0: for ever). */
 static struct intake take_in(struct store *store, int64_t until_ms)
 {
 	pthread_mutex_lock(&store->lock);
-	while (!store->queue_first && !store->stopping && store->failed == store->told_failure &&
+	while (!store->queue_first && !store->stopping && !wanted(store) &&
+		store->failed == store->told_failure &&
 		(until_ms == 0 || fw_mono_ms() < until_ms)) {
 		if (until_ms)
 			wait_until(store, until_ms);
@@ -311,6 +318,7 @@ static struct intake take_in(struct store *store, int64_t until_ms)
 		.entries = store->queue_first,
 		.releases = store->releases,
 		.n_releases = store->n_releases,
+		.frozen = wanted(store),
 		.stopping = store->stopping,
 	};
 	store->queue_first = store->queue_last = NULL;
@@ -408,9 +416,12 @@ static void serve(struct store *store)
 		int64_t now_ms = fw_mono_ms();
 		if (!deadline_ms && store->applied_first)
 			deadline_ms = now_ms + store->config.commit_ms;
-		if (store->applied_first &&
-			(!others || now_ms >= deadline_ms || in.stopping || store->failed))
+		if (in.frozen ||
+			(store->applied_first &&
+				(!others || now_ms >= deadline_ms || in.stopping || store->failed)))
 			commit(store);
+		if (in.frozen)
+			snapshot_freeze(store, in.frozen);
 		if (!store->applied_first) {
 			deadline_ms = 0;
 			others = false;
