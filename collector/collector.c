@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence,
- * patch, outlook, API.
- * Closing, each when the one before has ended: API, ingest, outlook, presence, patch, alerts;
+ * patch, outlook, snapshots, API.
+ * Closing, each when the one before has ended: API, snapshots, ingest, outlook, presence, patch, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
  * The store's writer reaches the main thread through `news`: it only sets flags
@@ -33,7 +33,9 @@
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
+#include "reach.h"
 #include "records.h"
+#include "snapshots.h"
 #include "state.h"
 #include "store.h"
 
@@ -61,6 +63,7 @@ struct collector {
 	_Atomic bool failed;
 	int lock;
 	int64_t told_ms; /* how far the ring is */
+	struct reach_watch reach;
 	bool stopping;
 	struct state *state;
 	struct inventory *inventory;
@@ -73,6 +76,7 @@ struct collector {
 	struct outlook *outlook;
 	struct patch *patch;
 	struct api *api;
+	struct snapshots *snapshots;
 };
 
 /* ---- closing ---- */
@@ -84,6 +88,10 @@ static void close_next(void *arg)
 		struct api *api = c->api;
 		c->api = NULL;
 		api_close(api, close_next, c);
+	} else if (c->snapshots) {
+		snapshots_close(c->snapshots);
+		c->snapshots = NULL;
+		close_next(c);
 	} else if (c->ingest) {
 		struct ingest *ingest = c->ingest;
 		c->ingest = NULL;
@@ -311,6 +319,8 @@ static void on_housekeeping(uv_timer_t *timer)
 	struct fw_err err;
 	if (c->inventory && inventory_prune(c->inventory, fw_wall_ms(), &err) < 0)
 		fw_log(FW_ERROR, "inventory: what is too old cannot go: %s", err.text);
+	if (c->store)
+		reach_look(&c->reach, c->store);
 }
 
 /* ---- opening ---- */
@@ -497,6 +507,18 @@ static int on_forget(const char *name, struct fw_err *err, void *arg)
 	return forget_host(&parts, name, err);
 }
 
+static int on_snapshot(const char *name, struct fw_err *err, void *arg)
+{
+	const struct collector *c = arg;
+	return snapshots_begin(c->snapshots, name, err);
+}
+
+static void on_snapshot_look(struct api_snapshot *out, void *arg)
+{
+	const struct collector *c = arg;
+	snapshots_look(c->snapshots, out);
+}
+
 static int open_api(struct collector *c, struct fw_err *err)
 {
 	const struct api_config config = {
@@ -513,6 +535,8 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.patch = c->patch,
 		.registry = &c->config->registry,
 		.on_forget = on_forget,
+		.on_snapshot = on_snapshot,
+		.on_snapshot_look = on_snapshot_look,
 		.arg = c,
 	};
 	return api_open(&c->api, &config, err);
@@ -542,6 +566,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 		rc = open_patch(c, err);
 	if (rc == 0)
 		rc = open_outlook(c, err);
+	if (rc == 0)
+		rc = snapshots_open(&c->snapshots, c->config->data, c->store, err);
 	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <fenwatch/buf.h>
 #include <fenwatch/clock.h>
@@ -12,6 +14,7 @@
 
 #include "collector.h"
 #include "config.h"
+#include "snapshots.h"
 #include "store.h"
 
 enum { EXIT_USAGE = 2 };
@@ -20,6 +23,7 @@ static const char help[] =
 	"Usage: fenwatch-collector [--config FILE]\n"
 	"       fenwatch-collector --check-config [--config FILE]\n"
 	"       fenwatch-collector store check|stat [--config FILE]\n"
+	"       fenwatch-collector store restore [--config FILE] SNAPSHOT\n"
 	"\n"
 	"Keeps what agents send, answers questions, raises alerts.\n"
 	"\n"
@@ -30,7 +34,9 @@ static const char help[] =
 	"\n"
 	"Without a running collector:\n"
 	"  store check        read every block and record, and say what is damaged\n"
-	"  store stat         how much is stored, and from when to when\n";
+	"  store stat         how much is stored, from when to when, and how far it reaches\n"
+	"  store restore      check the snapshot in that folder and go on from it, where no\n"
+	"                     collector was; the next start makes the rings whole\n";
 
 struct options {
 	const char *config;
@@ -114,34 +120,45 @@ static void on_tally(const struct store_tally *tally, void *arg)
 {
 	char host[300], job[300];
 	(void)arg;
-	printf("host       %s (%s): %llu sweeps of %u series\n",
+	printf("host        %s (%s): %llu sweeps of %u series\n",
 		fw_escape(label_of(tally, "instance"), host, sizeof host),
 		fw_escape(label_of(tally, "job"), job, sizeof job),
 		(unsigned long long)tally->sweeps, tally->schema->n_columns);
 }
 
-static void print_tier(const char *name, const struct store_tier_stat *tier)
+static void print_tier(const struct store_stat *stat, const struct store_reach reach[STORE_TIERS],
+	enum store_tier t)
 {
-	char from[32], to[32], all[32], used[32];
-	printf("%-10s %s, %s used, %llu blocks\n", name,
+	const struct store_tier_stat *tier = &stat->tiers[t];
+	char from[32], to[32], all[32], used[32], warning[256];
+	printf("%-11s %s, %s used, %llu blocks\n", reach[t].name,
 		fw_format_size(tier->bytes, all, sizeof all),
 		fw_format_size(tier->used_bytes, used, sizeof used),
 		(unsigned long long)tier->blocks);
 	if (tier->blocks > 0)
-		printf("%-10s reaches %s to %s\n", "",
+		printf("%-11s reaches %s to %s\n", "",
 			fw_time_format(tier->oldest_ms, from, sizeof from),
 			fw_time_format(tier->newest_ms, to, sizeof to));
+	if (reach[t].days > 0)
+		printf("%-11s holds %.1f days at the load of the last; %.0f are meant\n", "",
+			reach[t].days, reach[t].target_days);
+	if (store_reach_warning(reach, t, warning, sizeof warning))
+		printf("%-11s %s\n", "", warning);
 }
 
 static void print_stat(const struct store_stat *stat)
 {
-	print_tier("raw", &stat->tiers[STORE_RAW]);
-	print_tier("5 minutes", &stat->tiers[STORE_FIVE_MINUTE]);
-	print_tier("hour", &stat->tiers[STORE_HOUR]);
-	printf("hosts      %llu\n", (unsigned long long)stat->hosts);
-	printf("series     %llu\n", (unsigned long long)stat->series);
-	printf("sweeps     %llu\n", (unsigned long long)stat->sweeps);
-	printf("samples    %llu\n", (unsigned long long)stat->samples);
+	struct store_reach reach[STORE_TIERS];
+	store_reach(stat, reach);
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		print_tier(stat, reach, (enum store_tier)tier);
+	printf("hosts       %llu\n", (unsigned long long)stat->hosts);
+	printf("schemas     %llu\n", (unsigned long long)stat->schemas);
+	printf("sweeps      %llu\n", (unsigned long long)stat->sweeps);
+	printf("samples     %llu\n", (unsigned long long)stat->samples);
+	if (stat->packed_samples > 0)
+		printf("            %.2f bytes each\n",
+			(double)stat->packed_bytes / (double)stat->packed_samples);
 }
 
 static int look_at_store(const struct config *config, bool check)
@@ -164,8 +181,41 @@ static int look_at_store(const struct config *config, bool check)
 		return complain(err.text, EXIT_FAILURE);
 	print_stat(&stat);
 	if (check)
-		printf("faults     %d\n", faults);
+		printf("faults      %d\n", faults);
 	return check && faults > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
+{
+	(void)arg;
+	if (isatty(STDERR_FILENO) && of_bytes > 0)
+		fprintf(stderr, "\r%3.0f %%%s", fmin(100 * (double)bytes / (double)of_bytes, 100),
+			bytes >= of_bytes ? "\n" : "");
+	return true;
+}
+
+static int restore(const struct config *config, const char *snapshot)
+{
+	char lock[4096];
+	struct store_stat stat = {0};
+	struct fw_err err;
+	int rc = fw_mkdir_all(config->data, 0700);
+	if (rc < 0) {
+		fw_fail_sys(&err, rc, "cannot make the folder '%s'", config->data);
+		return complain(err.text, EXIT_FAILURE);
+	}
+	snprintf(lock, sizeof lock, "%s/lock", config->data);
+	int fd = fw_file_lock(lock, &err);
+	if (fd < 0)
+		return complain(err.text, EXIT_FAILURE);
+	const struct store_inspector inspector = {.on_fault = on_fault};
+	const struct store_progress progress = {.on_copied = on_copied};
+	rc = snapshots_restore(snapshot, config->data, &inspector, &progress, &stat, &err);
+	fw_close(fd);
+	if (rc < 0)
+		return complain(err.text, EXIT_FAILURE);
+	print_stat(&stat);
+	return EXIT_SUCCESS;
 }
 
 static int command(const struct options *options, const struct config *config)
@@ -177,6 +227,8 @@ static int command(const struct options *options, const struct config *config)
 	if (strcmp(first, "store") == 0 && options->n_words == 2 &&
 		(check || strcmp(second, "stat") == 0))
 		return look_at_store(config, check);
+	if (strcmp(first, "store") == 0 && options->n_words == 3 && strcmp(second, "restore") == 0)
+		return restore(config, options->words[2]);
 	snprintf(sentence, sizeof sentence, "no command '%s%s%s'; see fenwatch-collector --help",
 		first, *second ? " " : "", second);
 	return complain(sentence, EXIT_USAGE);

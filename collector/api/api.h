@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -22,6 +23,15 @@ struct patch;
 struct registry;
 struct store;
 
+/* The snapshot that is being made, or was made last. */
+struct api_snapshot {
+	char name[80]; /* empty: none since the start */
+	uint64_t bytes, of_bytes;
+	int64_t began_ms, ended_ms; /* 0: it goes on */
+	bool failed;
+	char why[256];
+};
+
 struct api_config {
 	uv_loop_t *loop;
 	const char *listen;             /* "127.0.0.1:7480"; port 0 chooses one */
@@ -36,6 +46,8 @@ struct api_config {
 	const struct registry *registry;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
+	int (*on_snapshot)(const char *name, struct fw_err *err, void *arg);
+	void (*on_snapshot_look)(struct api_snapshot *out, void *arg);
 	void *arg;
 };
 

@@ -192,7 +192,19 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 void store_stat(struct store *store, struct store_stat *out)
 {
 	(void)store;
-	*out = (struct store_stat){.hosts = 2, .samples = 42, .oldest_ms = 1500};
+	const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+	*out = (struct store_stat){.hosts = 2,
+		.samples = 42,
+		.oldest_ms = 1500,
+		.packed_samples = 200,
+		.packed_bytes = 90};
+	out->tiers[STORE_RAW] = (struct store_tier_stat){.bytes = 1200,
+		.used_bytes = 200,
+		.blocks = 7,
+		.oldest_ms = 1500,
+		.newest_ms = 1500 + 2 * day_ms,
+		.day_bytes = 100,
+		.day_ms = day_ms};
 }
 
 /* ---- enrolment ---- */
@@ -493,4 +505,25 @@ int fakes_forget(const char *name, struct fw_err *err, void *arg)
 		return fw_fail(err, -ENOENT, "there is no host '%s'", name);
 	snprintf(fakes_asked, sizeof fakes_asked, "forget host %s", name);
 	return 0;
+}
+
+int fakes_snapshot(const char *name, struct fw_err *err, void *arg)
+{
+	(void)arg;
+	if (!*name)
+		return fw_fail(err, -EINVAL, "'' is no name for a snapshot");
+	if (strcmp(name, "old") == 0)
+		return fw_fail(err, -EEXIST, "there is a snapshot 'old' already");
+	if (strcmp(name, "big") == 0)
+		return fw_fail(err, -ENOSPC, "the disk has 1 MiB left");
+	snprintf(fakes_asked, sizeof fakes_asked, "snapshot %s", name);
+	return 0;
+}
+
+void fakes_snapshot_look(struct api_snapshot *out, void *arg)
+{
+	(void)arg;
+	*out = (struct api_snapshot){.bytes = 10, .of_bytes = 40, .began_ms = 1500};
+	if (strncmp(fakes_asked, "snapshot ", 9) == 0)
+		snprintf(out->name, sizeof out->name, "%.60s", fakes_asked + 9);
 }

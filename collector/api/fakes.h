@@ -11,7 +11,11 @@
 
 #include <fenwatch/err.h>
 
+#include "api.h"
+
 /* What the API asked for, as "VERB ARGUMENT"; empty when it asked for no change. */
 extern char fakes_asked[256];
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
+int fakes_snapshot(const char *name, struct fw_err *err, void *arg);
+void fakes_snapshot_look(struct api_snapshot *out, void *arg);

@@ -78,6 +78,10 @@ void admin_tokens(struct request *r);
 void admin_token_new(struct request *r);
 void admin_token_revoke(struct request *r);
 void admin_feeds(struct request *r);
+/* store.c */
+void store_page(struct request *r);
+void store_snapshots(struct request *r);
+void store_snapshot_new(struct request *r);
 /* metrics.c */
 void metrics_page(struct request *r);
 /* routes.c */

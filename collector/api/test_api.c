@@ -82,7 +82,9 @@ static void play(int auth, void (*client)(struct scene *))
 		.listen = "127.0.0.1:0",
 		.auth = auth,
 		.registry = registry,
-		.on_forget = fakes_forget};
+		.on_forget = fakes_forget,
+		.on_snapshot = fakes_snapshot,
+		.on_snapshot_look = fakes_snapshot_look};
 	fakes_reset();
 	assert_int_equal(uv_loop_init(&s.loop), 0);
 	if (api_open(&s.api, &config, &err) < 0)
@@ -657,6 +659,32 @@ static void test_licences_of_other_registers(void **state)
 	registry = &full;
 }
 
+static void client_that_looks_at_the_store(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/store/snapshots";
+	expect_get(s, "/api/fenwatch/v1/store", 200,
+		"{\"tier\":\"raw\",\"bytes\":1200,\"used\":200,\"blocks\":7,\"oldest\":\"1970-01-01T00:00:01.500Z\","
+		"\"newest\":\"1970-01-03T00:00:01.500Z\",\"held_days\":2,\"target_days\":30,\"bytes_a_day\":100,\"days\":12,"
+		"\"undigested\":0,\"warning\":\"the raw tier holds 12.0 days at today's load, less than its 30: raise "
+		"store.raw\"},{\"tier\":\"five_minute\",\"bytes\":0,\"used\":0,\"blocks\":0,\"oldest\":null");
+	expect_get(s, "/api/fenwatch/v1/store", 200, "\"bytes_a_sample\":0.45");
+	expect_get(s, path, 200, "\"data\":null");
+	expect(s, "a viewer's snapshot", ask(s, "POST", path, "viewer", FORM_HEADER, "name=monday"),
+		403, "");
+	expect(s, "no name", ask(s, "POST", path, "admin", FORM_HEADER, ""), 400, "is no name");
+	expect(s, "known", ask(s, "POST", path, "admin", FORM_HEADER, "name=old"), 409, "already");
+	expect(s, "no room", ask(s, "POST", path, "admin", FORM_HEADER, "name=big"), 507,
+		"1 MiB left");
+	expect(s, "snapshot", ask(s, "POST", path, "admin", FORM_HEADER, "name=monday"), 200,
+		"{\"name\":\"monday\",\"state\":\"running\",\"bytes\":10,\"of_bytes\":40,\"began\":");
+}
+
+static void test_store(void **state)
+{
+	(void)state;
+	play(1, client_that_looks_at_the_store);
+}
+
 static void client_that_manages(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/agents", 200,
@@ -747,6 +775,7 @@ int main(void)
 		cmocka_unit_test(test_licences_of_other_registers),
 		cmocka_unit_test(test_patches),
 		cmocka_unit_test(test_advisories),
+		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 	};

@@ -434,6 +434,50 @@ int state_open_reader(struct state **out, const char *dir, struct fw_err *err)
 	return rc;
 }
 
+/* All pages in one step: a reader of the log stops nobody who writes. The copy is one file,
+ * without a log of its own. */
+static int copy_pages(struct state *from, struct state *to, struct fw_err *err)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+	if (!backup)
+		return fail(to, sqlite3_errcode(to->db), err);
+	int code = sqlite3_backup_step(backup, -1);
+	int end = sqlite3_backup_finish(backup);
+	if (code == SQLITE_DONE && end == SQLITE_OK)
+		end = sqlite3_exec(to->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+	return code == SQLITE_DONE && end == SQLITE_OK
+		? 0
+		: fw_fail(err, errno_of(end ? end : code), "state.db cannot be copied: %s",
+			  sqlite3_errstr(end ? end : code));
+}
+
+static int sync_file(const char *path, struct fw_err *err)
+{
+	int fd = fw_open(path, O_RDWR, 0);
+	int rc = fd < 0 ? fd : fw_fsync(fd);
+	if (fd >= 0)
+		fw_close(fd);
+	return rc < 0 ? fw_fail_sys(err, rc, "'%s'", path) : 0;
+}
+
+int state_backup(const char *dir, const char *to, struct fw_err *err)
+{
+	struct state *from, *copy = fw_alloc(sizeof *copy);
+	char *path = fw_format("%s/state.db", to);
+	int rc = state_open_reader(&from, dir, err);
+	if (rc == 0) {
+		rc = open_file(copy, path, err);
+		if (rc == 0)
+			rc = copy_pages(from, copy, err);
+		state_close(from);
+	}
+	state_close(copy);
+	if (rc == 0)
+		rc = sync_file(path, err);
+	fw_free(path);
+	return rc;
+}
+
 void state_close(struct state *state)
 {
 	if (!state)

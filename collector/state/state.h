@@ -21,6 +21,9 @@ int state_open(struct state **out, const char *dir, struct fw_err *err);
  * opened it, and sees what was committed when each of its questions began. */
 int state_open_reader(struct state **out, const char *dir, struct fw_err *err);
 void state_close(struct state *state);
+/* Any thread: what `dir` holds as it is now, as a folder of its own, `to`, while its owner
+ * goes on. Synced. */
+int state_backup(const char *dir, const char *to, struct fw_err *err);
 sqlite3 *state_db(struct state *state);
 
 /* Runs steps[version..] of `module` in one transaction and remembers the count. */

@@ -20,6 +20,8 @@
 #include <fenwatch/fault.h>
 #include <fenwatch/mem.h>
 
+#include "test_tree.h"
+
 struct place {
 	char dir[64];
 	struct state *state;
@@ -94,6 +96,32 @@ static void test_values_stay(void **arg)
 	assert_int_equal(state_get(place->state, "estate", value, sizeof value), 0);
 	assert_string_equal(value, "one");
 	assert_int_equal(state_get(place->state, "estate", value, 3), -ENOBUFS);
+}
+
+/* As it was when it was asked for, whatever its owner does in between. */
+static void test_backup(void **arg)
+{
+	struct place *place = *arg;
+	char to[128], path[160], value[16];
+	struct state *copy;
+	struct stat st;
+	struct fw_err err;
+	snprintf(to, sizeof to, "%s/backup", place->dir);
+	assert_int_equal(mkdir(to, 0700), 0);
+	assert_int_equal(state_set(place->state, "estate", "one", NULL), 0);
+	assert_int_equal(state_begin(place->state, NULL), 0);
+	assert_int_equal(state_set(place->state, "estate", "two", NULL), 0);
+	assert_int_equal(state_backup(place->dir, to, &err), 0);
+	assert_int_equal(state_commit(place->state, NULL), 0);
+	snprintf(path, sizeof path, "%s/state.db", to);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(state_open(&copy, to, &err), 0);
+	assert_int_equal(state_get(copy, "estate", value, sizeof value), 0);
+	assert_string_equal(value, "one");
+	state_close(copy);
+	assert_int_equal(test_remove_tree(to), 0);
+	assert_true(state_backup(place->dir, to, &err) < 0);
 }
 
 static void test_only_the_owner_reads_it(void **arg)
@@ -321,6 +349,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_values_stay),
+		CASE(test_backup),
 		CASE(test_only_the_owner_reads_it),
 		CASE(test_migrations_go_on_where_they_were),
 		CASE(test_a_failed_migration_leaves_nothing),
