@@ -91,4 +91,6 @@ enum status command_token_list(struct cli *cli, char **args, int n_args);
 enum status command_token_revoke(struct cli *cli, char **args, int n_args);
 enum status command_agent_list(struct cli *cli, char **args, int n_args);
 enum status command_agent_revoke(struct cli *cli, char **args, int n_args);
+enum status command_store_stat(struct cli *cli, char **args, int n_args);
+enum status command_store_snapshot(struct cli *cli, char **args, int n_args);
 enum status command_feed_list(struct cli *cli, char **args, int n_args);

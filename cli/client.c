@@ -84,7 +84,7 @@ static CURLcode transfer(CURL *curl, struct cli *cli, const char *method, const 
 /* What a refusal means for the exit status. */
 static enum status status_of(long http)
 {
-	if (http == 404)
+	if (http == 404 || http == 409 || http == 507)
 		return STATUS_BAD_NEWS;
 	return http == 400 || http == 415 || http == 422 ? STATUS_USAGE : STATUS_NO_ANSWER;
 }

@@ -42,6 +42,8 @@ const struct command commands[] = {
 	{"token", "revoke", "ID", "ends a token", "", 1, 1, command_token_revoke},
 	{"agent", "list", "", "enrolled agents", "", 0, 0, command_agent_list},
 	{"agent", "revoke", "NAME", "ends an agent's trust and its connection", "", 1, 1, command_agent_revoke},
+	{"store", "stat", "", "how full the store is, how far back it reaches and will; exit status 1 where that is not far enough", "", 0, 0, command_store_stat},
+	{"store", "snapshot", "NAME", "a snapshot on the collector's disk, while it runs; waits for its end", "", 1, 1, command_store_snapshot},
 	{"feed", "list", "", "where notices go, and how that is going", "", 0, 0, command_feed_list},
 	{0},
 };

@@ -62,6 +62,10 @@ static const struct recording recordings[] = {
 	{"tokens", "tokens", render_tokens, STATUS_WELL, 0},
 	{"new-token", "new-token", render_new_token, STATUS_WELL, 0},
 	{"agents", "agents", render_agents, STATUS_WELL, 0},
+	{"store", "store", render_store, STATUS_BAD_NEWS, 0},
+	{"store-well", "store-well", render_store, STATUS_WELL, 0},
+	{"snapshot", "snapshot", render_snapshot, STATUS_WELL, 0},
+	{"snapshot-failed", "snapshot-failed", render_snapshot, STATUS_BAD_NEWS, 0},
 	{"feeds", "feeds", render_feeds, STATUS_WELL, 0},
 };
 #define N_RECORDINGS (sizeof recordings / sizeof *recordings)
