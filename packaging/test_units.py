@@ -115,6 +115,11 @@ def check_services_are_supervised(units):
         assert found["NoNewPrivileges"] == ["yes"] and found["CapabilityBoundingSet"] == [""]
 
 
+def check_helper_sees_modules(units):
+    """Without /proc/modules it would ask a kernel that has no nf_tables, and so load it."""
+    assert "ProcSubset" not in settings(units.texts["fenwatch-facts-network"])
+
+
 def check_agent_and_helpers_give_way(units):
     for name in ["fenwatch-agent", *HELPERS]:
         found = settings(units.texts[name])
@@ -131,7 +136,8 @@ def check_helpers_have_their_capabilities_alone(units):
 
 
 CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
-          check_agent_is_not_blind, check_agent_and_helpers_give_way, check_services_are_supervised,
+          check_agent_is_not_blind, check_helper_sees_modules,
+          check_agent_and_helpers_give_way, check_services_are_supervised,
           check_helpers_have_their_capabilities_alone]
 
 
