@@ -39,8 +39,8 @@ struct apt {
 	struct aptpins pins;
 	char native[32]; /* dpkg's own architecture is the machine's */
 	char machine_id[40];
-	bool has_vendor, has_security; /* Debian's or Ubuntu's archives, and any for security */
-	int64_t dated_s;               /* of the newest archive for security, or of all */
+	bool has_vendor, has_security; /* Debian's or Ubuntu's archives, and theirs for security */
+	int64_t dated_s;               /* of the newest of theirs for security, or of all */
 };
 
 struct apt *apt_new(void)
@@ -316,12 +316,28 @@ static void consider(
 	}
 }
 
-static void note_date(struct apt *a, const struct apt_archive *archive)
+static bool is_vendors(const struct apt_archive *archive)
 {
-	bool security = is_for_security(archive);
+	return strcmp(archive->origin, "Debian") == 0 || strcmp(archive->origin, "Ubuntu") == 0;
+}
+
+/* "buster-lts": what is paid for after the vendor's own has ended. */
+static bool is_extended(const struct apt_archive *archive)
+{
+	const char *dash = strrchr(archive->codename, '-');
+	return dash && strcmp(dash, "-lts") == 0;
+}
+
+/* Whether the vendor's fixes for security are among the lists, and of when. Others call
+ * an archive of theirs by that name, too. */
+static void note_vendor(struct apt *a, const struct apt_archive *archive)
+{
+	bool security = is_extended(archive) || (is_vendors(archive) && is_for_security(archive));
 	if ((security && !a->has_security) ||
 		(security == a->has_security && archive->date_s > a->dated_s))
 		a->dated_s = archive->date_s;
+	a->has_security = a->has_security || security;
+	a->has_vendor = a->has_vendor || is_vendors(archive);
 }
 
 int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt_archive *archive,
@@ -339,10 +355,7 @@ int apt_read_list(struct apt *a, int fd, const char *packed_as, const struct apt
 	int rc;
 	/* Its date counts also where nothing in it does. */
 	origin_of(a, archive, a->native);
-	note_date(a, archive);
-	a->has_security = a->has_security || is_for_security(archive);
-	a->has_vendor = a->has_vendor || strcmp(archive->origin, "Debian") == 0 ||
-		strcmp(archive->origin, "Ubuntu") == 0;
+	note_vendor(a, archive);
 	while ((rc = deb822_next(r, fields, sizeof fields / sizeof fields[0])) > 0) {
 		bool is_whole = l.name[0] && l.arch[0] && l.version[0];
 		struct package *p = is_whole ? find_package(a, l.name, l.arch) : NULL;

@@ -356,6 +356,13 @@ static void test_no_archive_for_security(void **state)
 	place_put(place, MAIN "InRelease", "Origin: Debian\nSuite: stable\nCodename: bookworm\n");
 	read_again(place);
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
+	/* Somebody else's, that is called so. */
+	place_put(place, "var/lib/apt/lists/o_security:_tools_Packages",
+		"Package: tool\nArchitecture: amd64\nVersion: 1\n\n");
+	place_put(place, "var/lib/apt/lists/o_security:_tools_InRelease",
+		"Origin: obs://example/security:tools\nLabel: security:tools\n");
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/apt\tstate=unproven\twhy=security"));
 	/* A mirror that has made one of all archives. */
 	place_put(place, MAIN "InRelease", "Origin: Council\nSuite: stable\nCodename: bookworm\n");
 	read_again(place);

@@ -370,7 +370,8 @@ static int settle(struct state *state, struct fw_err *err)
 	sqlite3_file_control(state->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth);
 	int rc = execute(state,
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+		/* Of what is forgotten nothing stays in free pages. */
+		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON",
 		err);
 	/* A log that stays as large as it once was needs no room when the disk is full. */
 	sqlite3_file_control(state->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);

@@ -17,7 +17,9 @@
 
 #include <cmocka.h>
 
+#include <fenwatch/buf.h>
 #include <fenwatch/fault.h>
+#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "test_tree.h"
@@ -218,6 +220,28 @@ static void test_damage_and_strangers_are_refused(void **arg)
 	expect_refusal(place, -EBADMSG, "not a database");
 }
 
+static bool is_in_file(struct place *place, const char *word)
+{
+	struct fw_buf bytes = {0};
+	sqlite3_exec(state_db(place->state), "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	assert_true(fw_file_read(path_in(place, "state.db"), 16 << 20, &bytes, NULL) >= 0);
+	bool found = memmem(bytes.data, bytes.length, word, strlen(word)) != NULL;
+	fw_buf_done(&bytes);
+	return found;
+}
+
+/* What a forgotten host was called is not left in pages that are free. */
+static void test_what_is_deleted_is_overwritten(void **arg)
+{
+	struct place *place = *arg;
+	static const char insert[] = "INSERT INTO pair VALUES (1, 'turnip')";
+	state_migrate(place->state, "test", steps, 2, NULL);
+	assert_int_equal(state_run(place->state, NULL, insert, ""), 0);
+	assert_true(is_in_file(place, "turnip"));
+	assert_int_equal(state_run(place->state, NULL, "DELETE FROM pair", ""), 0);
+	assert_false(is_in_file(place, "turnip"));
+}
+
 static void test_a_full_disk_takes_the_reserve_once(void **arg)
 {
 	struct place *place = *arg;
@@ -355,6 +379,7 @@ int main(void)
 		CASE(test_a_failed_migration_leaves_nothing),
 		CASE(test_one_statement_used_twice_at_once),
 		CASE(test_damage_and_strangers_are_refused),
+		CASE(test_what_is_deleted_is_overwritten),
 		CASE(test_a_full_disk_takes_the_reserve_once),
 		CASE(test_every_fault_once_and_for_ever),
 		CASE(test_every_allocation_once_and_for_ever),
