@@ -302,6 +302,8 @@ static const struct alert_view views[] = {
 		NULL, 2, 0},
 	{"fw1-b", "SecurityUpdatesPending", "web01", "warning", ALERT_PENDING, 1700000000500, 0, 3,
 		labels, NULL, 2, 0},
+	{"fw1-c", "CertificateRenewalDue", "web01", "info", ALERT_FIRING, 1600000000000, 0, 1,
+		labels, NULL, 2, 0},
 };
 
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
