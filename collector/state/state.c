@@ -384,6 +384,7 @@ static int settle(struct state *state, struct fw_err *err)
 
 static int connect_to(struct state *state, const char *path, int mode, struct fw_err *err)
 {
+	fault_vfs_install();
 	int code = sqlite3_open_v2(path, &state->db, mode | SQLITE_OPEN_NOMUTEX, FAULT_VFS);
 	if (code != SQLITE_OK)
 		return fw_fail(err, errno_of(code), "'%s': %s", path,
@@ -405,7 +406,6 @@ static int open_file(struct state *state, const char *path, struct fw_err *err)
 
 int state_open(struct state **out, const char *dir, struct fw_err *err)
 {
-	fault_vfs_install();
 	struct state *state = fw_alloc(sizeof *state);
 	state->reserve_path = fw_format("%s/state.reserve", dir);
 	char *path = fw_format("%s/state.db", dir);
