@@ -61,7 +61,10 @@ class Fleet:
         return self.stat()["connected"] >= (self.count if count is None else count)
 
     def all_connected(self, seconds):
-        until(seconds, f"all {self.count} of {self.name} are connected", self.connected)
+        try:
+            until(seconds, f"all {self.count} of {self.name} are connected", self.connected)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.stat()}")
 
     def settle(self, seconds=60):
         """No more sweeps; then everything made has been acknowledged."""

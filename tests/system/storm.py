@@ -5,6 +5,7 @@ the collector is killed, FENWATCH_HOSTILE how many come without any pause.
 """
 import os
 import shutil
+import threading
 import time
 
 from fleets import Fleet, arrivals, differences, nothing_lost_or_doubled, peak, stored
@@ -41,6 +42,29 @@ def all_back(fleets, seconds):
     return time.monotonic() - start
 
 
+class Asking:
+    """Somebody who looks at one host all the time, and how long the answers take."""
+
+    def __init__(self, collector):
+        self.collector, self.took_ms, self.stop = collector, [], threading.Event()
+        self.thread = threading.Thread(target=self.ask, daemon=True)
+
+    def ask(self):
+        while not self.stop.wait(0.2):
+            start = time.monotonic()
+            self.collector.query('fleet_tick{instance="fleet0-00000"}')
+            self.took_ms.append((time.monotonic() - start) * 1000)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+        self.p99 = sorted(self.took_ms)[int(len(self.took_ms) * 0.99)] if self.took_ms else 0
+
+
 def admitted(collector, fleets, since):
     times = sorted(t for fleet in fleets for t in arrivals(collector, since, fleet.name))
     return peak(times)
@@ -58,11 +82,16 @@ def test_after_each_kill_all_are_back_and_nothing_is_lost(lab):
         c.kill()
         since = time.time()
         c.start()
-        took = all_back(fleets, 60 * SLACK)
+        with Asking(c) as asking:
+            took = all_back(fleets, 60 * SLACK)
         most = admitted(c, fleets, since)
         print(f"# {took:.1f} s until {AGENTS} were back, storm {number + 1}; {most} in the busiest second; "
-              f"{memory_mib(c):.0f} MiB", flush=True)
+              f"answers p99 {asking.p99:.0f} ms; {memory_mib(c):.0f} MiB", flush=True)
         check(most <= 700, f"{most} in one second")
+        check(asking.p99 <= 500 * SLACK, f"answers take {asking.p99:.0f} ms")
+        check(memory_mib(c) <= 1229 or not LARGE, f"{memory_mib(c):.0f} MiB")
+    missed = [a for a in c.get("/api/fenwatch/v1/alerts") if "Silent" in a["rule"]]
+    check(not missed, f"nobody is missed who came back: {missed[:3]}")
     for fleet in fleets:
         fleet.settle(60 * SLACK + interval / 1000)
     total = sum(nothing_lost_or_doubled(c, fleet) for fleet in fleets)
