@@ -3,6 +3,7 @@
 FENWATCH_SLOW is how many of each kind there are, FENWATCH_SLOW_SECONDS for how long.
 """
 import os
+import socket
 import time
 
 from fleets import Fleet, nothing_lost_or_doubled
@@ -85,6 +86,47 @@ def test_one_address_and_a_byte_every_ten_seconds(lab):
                              {"conduct": "trickle", "from": "127.2.0.1", "agents": CROWD // 5}])
     check(most <= POOL / 2 + CROWD // 5 + 60, f"one address has no more than its share: {most}")
     check("too many from one address" in c.log(), "it is said why it is turned away")
+
+
+def hung_up(s):
+    """Whether the other side has ended a connection."""
+    try:
+        return s.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def tickle(s):
+    """One byte more."""
+    try:
+        s.send(b"x")
+    except OSError:
+        pass  # it was cut in between
+
+
+def test_questions_that_never_end_hold_no_other_up(lab):
+    c = lab.collector().start()
+    slow = []
+    start = time.monotonic()
+    for _ in range(400):
+        s = socket.create_connection(("127.0.0.1", c.api), 5, source_address=("127.8.0.1", 0))
+        s.setblocking(False)
+        s.send(b"GET /api/v1/query?query=up HTTP/1.1\r\nX: ")
+        slow.append(s)
+    until(5, "one address has its share, and no more", lambda: sum(map(hung_up, slow)) == 400 - 256)
+    while not all(map(hung_up, slow)) and time.monotonic() - start < 30:
+        check(c.request("/api/v1/query?query=up")[0] == 200, "others are answered")
+        for s in slow:
+            if not hung_up(s):
+                tickle(s)
+        time.sleep(1)
+    took = time.monotonic() - start
+    check(all(map(hung_up, slow)), f"who never ends is cut: {sum(map(hung_up, slow))} of 400 after {took:.0f} s")
+    print(f"# {took:.0f} s until 400 slow questions were cut", flush=True)
+    for s in slow:
+        s.close()
 
 
 def test_agents_that_read_nothing_hold_nobody_up(lab):
