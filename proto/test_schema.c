@@ -411,6 +411,23 @@ static void test_values(void **unused)
 	assert_true(isnan(stale) && stale_bits == FW_STALE_NAN_BITS);
 }
 
+/* Every double has a cell of its own, and only the stale NaN has that of no value. */
+static void test_cells_of_doubles(void **state)
+{
+	static const uint64_t values[] = {0, 0x8000000000000000, 1, 0x8000000000000001,
+		0x3ff0000000000000, 0x7ff0000000000000, 0xfff0000000000000, FW_STALE_NAN_BITS,
+		0x7ff0000000000001, 0x7ff8000000000000, 0xffffffffffffffff};
+	(void)state;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		double value, back;
+		memcpy(&value, &values[i], sizeof value);
+		int64_t cell = fw_double_cell(value);
+		assert_int_equal(cell == INT64_MIN, values[i] == FW_STALE_NAN_BITS);
+		back = fw_cell_double(cell);
+		assert_memory_equal(&back, &value, sizeof back);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_columns_with_base),
 		cmocka_unit_test(test_every_prefix_and_bit),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cells_of_doubles),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

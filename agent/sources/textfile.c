@@ -70,15 +70,6 @@ static bool has_host_label(const struct exposition_sample *sample)
 	return false;
 }
 
-static int64_t bits_of(double value)
-{
-	int64_t bits;
-	if (value == 0)
-		value = 0; /* the bits of -0 mean that there is no value */
-	memcpy(&bits, &value, sizeof bits);
-	return bits;
-}
-
 static int on_sample(const struct exposition_sample *sample, void *arg)
 {
 	struct scrape *s = arg;
@@ -100,7 +91,7 @@ static int on_sample(const struct exposition_sample *sample, void *arg)
 		return 0;
 	}
 	s->n_series++;
-	sweep_add(s->out, metric, bits_of(sample->value), sample->labels);
+	sweep_add(s->out, metric, fw_double_cell(sample->value), sample->labels);
 	return 0;
 }
 

@@ -117,10 +117,7 @@ static int64_t read_cell(const char *word)
 {
 	if (strcmp(word, "_") == 0)
 		return FW_ABSENT;
-	double value = strtod(word, NULL);
-	int64_t cell;
-	memcpy(&cell, &value, sizeof cell);
-	return cell;
+	return fw_double_cell(strtod(word, NULL));
 }
 
 static void read_series(struct script *s, const char *line, struct loaded *out)

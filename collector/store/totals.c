@@ -214,13 +214,6 @@ static bool get(uint8_t type, const struct totals_part *part, struct totals *out
 
 /* ---- doubles ---- */
 
-/* -0.0 is 0.0, as on the wire. */
-static int64_t cell_of(double value)
-{
-	int64_t cell = bits_of(value);
-	return cell == FW_ABSENT ? 0 : cell;
-}
-
 /* A sum whose lost digits are kept beside it (Neumaier). */
 struct exact {
 	double sum, rest;
@@ -252,7 +245,7 @@ static void take_real(const int64_t *cells, uint32_t n, struct real_totals *out)
 	struct real_totals t = {0};
 	struct exact sum = {0};
 	for (uint32_t i = 0; i < n; i++) {
-		double v = double_of(cells[i]);
+		double v = fw_cell_double(cells[i]);
 		if (cells[i] == FW_ABSENT)
 			continue;
 		if (t.n++ == 0)
@@ -296,10 +289,10 @@ static void put_real(
 		return;
 	}
 	cells[0] = n_sweeps - totals->n;
-	cells[1] = cell_of(totals->last);
-	cells[2] = cell_of(totals_keep_resets(type) ? totals->first : totals->min);
-	cells[3] = cell_of(totals_keep_resets(type) ? totals->resets : totals->max);
-	cells[4] = totals_keep_sum(type) ? cell_of(totals->sum) : 0;
+	cells[1] = fw_double_cell(totals->last);
+	cells[2] = fw_double_cell(totals_keep_resets(type) ? totals->first : totals->min);
+	cells[3] = fw_double_cell(totals_keep_resets(type) ? totals->resets : totals->max);
+	cells[4] = totals_keep_sum(type) ? fw_double_cell(totals->sum) : 0;
 }
 
 static bool get_real(uint8_t type, const struct totals_part *part, struct real_totals *out)
@@ -309,15 +302,15 @@ static bool get_real(uint8_t type, const struct totals_part *part, struct real_t
 	*out = t;
 	if (t.n <= 0)
 		return t.n == 0;
-	t.last = double_of(cells[1]);
+	t.last = fw_cell_double(cells[1]);
 	if (totals_keep_resets(type)) {
-		t.first = double_of(cells[2]);
-		t.resets = double_of(cells[3]);
+		t.first = fw_cell_double(cells[2]);
+		t.resets = fw_cell_double(cells[3]);
 	} else {
-		t.min = double_of(cells[2]);
-		t.max = double_of(cells[3]);
+		t.min = fw_cell_double(cells[2]);
+		t.max = fw_cell_double(cells[3]);
 	}
-	t.sum = totals_keep_sum(type) ? double_of(cells[4]) : 0;
+	t.sum = totals_keep_sum(type) ? fw_cell_double(cells[4]) : 0;
 	*out = t;
 	return true;
 }
@@ -386,10 +379,11 @@ static void tell_real(uint8_t type, const struct totals_part *part, struct total
 	out->n = t.n;
 	if (t.n == 0)
 		return;
-	out->last = cell_of(t.last);
-	out->lowest = cell_of(totals_keep_resets(type) ? t.first : t.min);
-	out->highest = cell_of(totals_keep_resets(type) ? t.last - t.first + t.resets : t.max);
-	out->sum = cell_of(t.sum);
+	out->last = fw_double_cell(t.last);
+	out->lowest = fw_double_cell(totals_keep_resets(type) ? t.first : t.min);
+	out->highest =
+		fw_double_cell(totals_keep_resets(type) ? t.last - t.first + t.resets : t.max);
+	out->sum = fw_double_cell(t.sum);
 }
 
 void totals_tell(uint8_t type, const struct totals_part *part, struct totals_told *out)

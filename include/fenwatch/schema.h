@@ -50,6 +50,11 @@ double fw_column_value(
 	const struct fw_column *column, int64_t mantissa); /* absent: the stale NaN */
 #define FW_STALE_NAN_BITS 0x7ff0000000000002ull
 
+/* A cell of an FW_DOUBLE column: the double's bits. Those of -0.0 mean in a cell that there
+ * is no value, and the stale NaN says just that: so the two stand for each other. */
+int64_t fw_double_cell(double value);
+double fw_cell_double(int64_t cell);
+
 /* The Schema message with short name `id`. With `base`, only what differs goes,
  * where that is shorter. */
 void fw_schema_encode(const struct fw_schema *schema, uint32_t id, const struct fw_schema *base,
