@@ -52,18 +52,18 @@ static bool accepts(
 	return true;
 }
 
-int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
-	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
+int store_select_host(struct store *store, uint32_t host, const struct store_matcher *matchers,
+	size_t n_matchers, int64_t from_ms, struct fw_arena *arena, struct store_group **groups,
 	size_t *n_groups, struct fw_err *err)
 {
 	(void)from_ms;
-	(void)to_ms;
 	(void)err;
 	*groups = fw_arena_alloc(arena, MOST_HOSTS * sizeof **groups);
 	*n_groups = 0;
 	store->n_selects++;
 	for (size_t h = 0; h < store->n_hosts; h++) {
-		if (!accepts(matchers, n_matchers, "instance", store->labels[h][0].value))
+		if (store->hosts[h].id != host ||
+			!accepts(matchers, n_matchers, "instance", store->labels[h][0].value))
 			continue;
 		uint32_t *columns = fw_arena_alloc(arena, MOST_COLUMNS * sizeof *columns), n = 0;
 		for (uint32_t c = 0; c < store->schemas[h].n_columns; c++)

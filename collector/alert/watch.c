@@ -256,8 +256,8 @@ static void select_groups(struct watch *watch, struct host *host)
 	host->groups = NULL;
 	host->n_groups = host->n_items = 0;
 	watch->selections++;
-	int rc = store_select(watch->alerts->config.store, matchers, 3,
-		host->newest_ms - LOOKBACK_MS, INT64_MAX, &host->arena, &found, &n, &err);
+	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 3,
+		host->newest_ms - LOOKBACK_MS, &host->arena, &found, &n, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
 			err.text);

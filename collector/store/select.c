@@ -192,15 +192,27 @@ static void select_host(struct selection *s, struct host *host)
 		select_table(s, table, by_host);
 }
 
+/* Of the hosts from `first` to before `end`. */
+static int select_hosts(struct selection *s, uint32_t first, uint32_t end, struct fw_err *err)
+{
+	if (s->n_matchers > MATCHERS_LIMIT)
+		return fw_fail(err, -EINVAL, "a selector has at most %d matchers", MATCHERS_LIMIT);
+	pthread_rwlock_rdlock(&s->store->names.lock);
+	s->n_memos = s->store->names.n_schemas + 1;
+	pthread_rwlock_unlock(&s->store->names.lock);
+	s->memos = fw_arena_alloc(s->arena, s->n_memos * sizeof(struct memo *));
+	for (uint32_t id = first; id < end; id++) {
+		struct host *host = hosts_known(&s->store->hosts, id);
+		if (host)
+			select_host(s, host);
+	}
+	return 0;
+}
+
 int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
 	size_t *n_groups, struct fw_err *err)
 {
-	if (n_matchers > MATCHERS_LIMIT)
-		return fw_fail(err, -EINVAL, "a selector has at most %d matchers", MATCHERS_LIMIT);
-	pthread_rwlock_rdlock(&store->names.lock);
-	uint32_t n_schemas = store->names.n_schemas;
-	pthread_rwlock_unlock(&store->names.lock);
 	struct selection s = {
 		.store = store,
 		.matchers = matchers,
@@ -208,15 +220,30 @@ int store_select(struct store *store, const struct store_matcher *matchers, size
 		.from_ms = from_ms,
 		.to_ms = to_ms,
 		.arena = arena,
-		.n_memos = n_schemas + 1,
 	};
-	s.memos = fw_arena_alloc(arena, s.n_memos * sizeof(struct memo *));
-	uint32_t count = hosts_count(&store->hosts);
-	for (uint32_t id = 0; id < count; id++) {
-		struct host *host = hosts_known(&store->hosts, id);
-		if (host)
-			select_host(&s, host);
-	}
+	int rc = select_hosts(&s, 0, hosts_count(&store->hosts), err);
+	if (rc < 0)
+		return rc;
+	*groups = s.groups;
+	*n_groups = s.n_groups;
+	return 0;
+}
+
+int store_select_host(struct store *store, uint32_t host, const struct store_matcher *matchers,
+	size_t n_matchers, int64_t from_ms, struct fw_arena *arena, struct store_group **groups,
+	size_t *n_groups, struct fw_err *err)
+{
+	struct selection s = {
+		.store = store,
+		.matchers = matchers,
+		.n_matchers = n_matchers,
+		.from_ms = from_ms,
+		.to_ms = INT64_MAX,
+		.arena = arena,
+	};
+	int rc = select_hosts(&s, host, host + 1, err);
+	if (rc < 0)
+		return rc;
 	*groups = s.groups;
 	*n_groups = s.n_groups;
 	return 0;

@@ -175,6 +175,10 @@ struct store_group {
 int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
 	size_t *n_groups, struct fw_err *err);
+/* The same of one host, from a moment on, at a cost that does not grow with the fleet. */
+int store_select_host(struct store *store, uint32_t host, const struct store_matcher *matchers,
+	size_t n_matchers, int64_t from_ms, struct fw_arena *arena, struct store_group **groups,
+	size_t *n_groups, struct fw_err *err);
 
 struct store_columns {
 	size_t n;                    /* sweeps */

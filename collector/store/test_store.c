@@ -102,6 +102,24 @@ static size_t count_columns(struct kit *kit, const struct store_matcher *matcher
 	return columns;
 }
 
+static size_t columns_of(
+	struct kit *kit, const char *host, const struct store_matcher *matchers, size_t n)
+{
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	size_t n_groups, columns = 0;
+	uint32_t id = kit_host(kit, host);
+	assert_int_equal(
+		store_select_host(kit->store, id, matchers, n, 0, &arena, &groups, &n_groups, NULL),
+		0);
+	for (size_t i = 0; i < n_groups; i++) {
+		assert_int_equal(groups[i].host, id);
+		columns += groups[i].n_columns;
+	}
+	fw_arena_done(&arena);
+	return columns;
+}
+
 static void test_matchers(void **state)
 {
 	(void)state;
@@ -123,6 +141,9 @@ static void test_matchers(void **state)
 	assert_int_equal(count_columns(&kit, &by_host, 1), KIT_COLUMNS);
 	assert_int_equal(count_columns(&kit, &nobody, 1), 0);
 	assert_int_equal(count_columns(&kit, &lacking, 1), 3 * KIT_COLUMNS);
+	assert_int_equal(columns_of(&kit, "beta", NULL, 0), KIT_COLUMNS);
+	assert_int_equal(columns_of(&kit, "gamma", &by_name, 1), 1);
+	assert_int_equal(columns_of(&kit, "gamma", &by_host, 1), 0);
 	assert_int_equal(count_columns(&kit, both, 3), 1);
 	kit_done(&kit);
 }
