@@ -34,6 +34,7 @@ struct evaluation {
 	struct fw_arena *arena, scratch;
 	struct query_point *points; /* of the series at hand */
 	size_t n_samples, n_damaged;
+	enum store_tier coarsest; /* that something was answered from */
 	struct query_result *result;
 	struct fw_err *err;
 };
@@ -154,6 +155,8 @@ static int read_group(
 	}
 	e->n_samples += out->n * group->n_columns;
 	e->n_damaged += out->damaged_blocks;
+	if (out->tier > e->coarsest)
+		e->coarsest = out->tier;
 	return check_limits(e);
 }
 
@@ -207,15 +210,25 @@ static int add_groups(struct evaluation *e, const struct store_group *groups, si
 	return 0;
 }
 
-static void warn_of_damage(struct evaluation *e)
+static void warn(struct evaluation *e, const char *text)
 {
-	if (e->n_damaged == 0)
-		return;
-	e->result->warnings = fw_arena_alloc(e->arena, sizeof *e->result->warnings);
-	e->result->warnings[0] = fw_arena_format(e->arena,
-		"%zu damaged blocks of the store were left out; run fenwatch-collector store check",
-		e->n_damaged);
-	e->result->n_warnings = 1;
+	e->result->warnings[e->result->n_warnings++] = text;
+}
+
+static void add_warnings(struct evaluation *e)
+{
+	static const char *const from_tier[STORE_TIERS] = {
+		[STORE_FIVE_MINUTE] = "older samples were answered from the five-minute tier",
+		[STORE_HOUR] = "older samples were answered from the one-hour tier"};
+	e->result->warnings = fw_arena_alloc(e->arena, 2 * sizeof *e->result->warnings);
+	if (e->n_damaged > 0)
+		warn(e,
+			fw_arena_format(e->arena,
+				"%zu damaged blocks of the store were left out; run "
+				"fenwatch-collector store check",
+				e->n_damaged));
+	if (from_tier[e->coarsest])
+		warn(e, from_tier[e->coarsest]);
 }
 
 static int evaluate_series(struct evaluation *e, const struct selector *selector)
@@ -242,7 +255,7 @@ static int evaluate_series(struct evaluation *e, const struct selector *selector
 		rc = add_groups(e, groups, n_groups);
 	if (rc < 0 && !e->result->fault)
 		e->result->fault = QUERY_INTERNAL;
-	warn_of_damage(e);
+	add_warnings(e);
 	matching_done(&matching);
 	fw_arena_done(&e->scratch);
 	return rc < 0 ? rc : 0;

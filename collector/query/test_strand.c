@@ -42,8 +42,8 @@ static void test_a_series_in_two_schemas_is_one(void **state)
 	static const int64_t load_old[] = {1, 2, FW_ABSENT}, gone[] = {7, 7, 7};
 	static const int64_t fresh[] = {5, 5}, load_new[] = {3, 4};
 	const int64_t *old_cells[] = {load_old, gone}, *new_cells[] = {fresh, load_new};
-	const struct store_columns columns[] = {
-		{3, old_times, old_cells, 0}, {2, new_times, new_cells, 0}};
+	const struct store_columns columns[] = {{.n = 3, .times_ms = old_times, .cells = old_cells},
+		{.n = 2, .times_ms = new_times, .cells = new_cells}};
 	struct fw_arena arena = {0};
 	size_t n;
 	struct strand *strands = strands_new(groups, columns, 2, &arena, &n);
@@ -71,7 +71,7 @@ static void test_an_absent_cell_ends_the_series(void **state)
 	(void)state;
 	static const int64_t times[] = {0, 10}, load[] = {1, FW_ABSENT}, gone[] = {7, 7};
 	const int64_t *cells[] = {load, gone};
-	const struct store_columns columns = {2, times, cells, 0};
+	const struct store_columns columns = {.n = 2, .times_ms = times, .cells = cells};
 	struct fw_arena arena = {0};
 	size_t n;
 	struct strand *strands = strands_new(groups, &columns, 1, &arena, &n);

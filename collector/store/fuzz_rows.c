@@ -35,7 +35,7 @@ static void read_rows(
 	const struct columns_cells *cells, const struct fw_column *columns, uint32_t n_columns)
 {
 	struct fw_arena arena = {0};
-	struct rows_answer answer;
+	struct store_rows answer;
 	struct rows_reader reader = {.columns = columns,
 		.n_columns = n_columns,
 		.bucket_ms = BUCKET_MS,

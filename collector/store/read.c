@@ -12,35 +12,15 @@
 #include <fenwatch/batch.h>
 #include <fenwatch/mem.h>
 
-#include "internal.h"
+#include "reading.h"
 
 enum { LOOKS = 4 };
-
-/* Some sweeps of the group, column after column. */
-struct piece {
-	struct piece *next;
-	uint64_t logged;
-	size_t n_sweeps;
-	int64_t *times_ms, *cells;
-};
 
 struct joined_row {
 	int64_t at_ms;
 	uint64_t logged;
 	const struct piece *piece;
 	size_t index;
-};
-
-struct reading {
-	struct store *store;
-	const struct store_group *group;
-	int64_t from_ms, to_ms;
-	struct fw_arena *arena;  /* the caller's: for what is returned, and pieces */
-	struct fw_arena scratch; /* for one batch */
-	struct scratch cells;
-	struct body_reader body;
-	struct piece *pieces;
-	size_t n_pieces, n_rows, damaged;
 };
 
 /* Sweeps as they were decoded: the cell of column c in sweep i is
@@ -129,7 +109,7 @@ static struct copied_run *copy_runs(struct reading *r, const struct table *table
 	return copies;
 }
 
-static int read_memory(struct reading *r, const struct table *table)
+int reading_memory(struct reading *r, const struct table *table)
 {
 	int rc = 0;
 	uint32_t width = r->group->schema->n_columns;
@@ -150,11 +130,11 @@ static int read_memory(struct reading *r, const struct table *table)
 
 /* ---- blocks ---- */
 
-static int read_block(struct reading *r, const struct ring_place *place, struct fw_buf *buf)
+static int read_block(struct reading *r, const struct ring_place *place)
 {
 	const uint8_t *body;
 	size_t length;
-	int rc = ring_read(&r->store->rings.tiers[place->tier], place, buf, &body, &length);
+	int rc = ring_read(raw_ring(r->store), place, &r->block, &body, &length);
 	if (rc >= 0)
 		rc = body_read(&r->body, &place->ref, body, length, r->group->schema->n_columns,
 			r->group->columns, r->group->n_columns);
@@ -170,39 +150,20 @@ static int read_block(struct reading *r, const struct ring_place *place, struct 
 	return keep_piece(r, &decoded, place->ref.logged_to);
 }
 
-static int read_raw(struct reading *r)
+int reading_raw(struct reading *r)
 {
 	const struct ring_question question = {
 		r->group->host, r->group->schema_id, r->from_ms, r->to_ms, false};
-	struct ring_places places = {0};
-	struct fw_buf buf = {0};
-	int rc = ring_find(raw_ring(r->store), &question, &places);
+	r->places.n = 0;
+	int rc = ring_find(raw_ring(r->store), &question, &r->places);
 	if (rc == -EBADMSG) {
 		r->damaged++;
 		rc = 0;
 	}
-	for (size_t i = 0; i < places.n && rc >= 0; i++)
-		rc = read_block(r, &places.at[i], &buf);
-	fw_buf_done(&buf);
-	fw_free(places.at);
+	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
+		if (!r->undigested || !r->places.at[i].digested)
+			rc = read_block(r, &r->places.at[i]);
 	return rc;
-}
-
-/* What is written over meanwhile lies elsewhere now, or is gone for good: the writer
- * moves on by a segment a look at most. */
-static int read_ring(struct reading *r)
-{
-	struct piece *pieces = r->pieces;
-	size_t n_pieces = r->n_pieces, n_rows = r->n_rows, damaged = r->damaged;
-	int rc = -ESTALE;
-	for (int look = 0; look < LOOKS && rc == -ESTALE; look++) {
-		r->pieces = pieces;
-		r->n_pieces = n_pieces;
-		r->n_rows = n_rows;
-		r->damaged = damaged;
-		rc = read_raw(r);
-	}
-	return rc == -ESTALE ? 0 : rc;
 }
 
 /* ---- putting together ---- */
@@ -307,13 +268,48 @@ static int join_runs(
 	return room ? 0 : -ENOMEM;
 }
 
-static int join_pieces(struct reading *r, struct store_columns *out)
+int reading_join(struct reading *r, struct store_columns *out)
 {
 	const struct piece **pieces = fw_try_alloc((r->n_pieces + 1) * sizeof(struct piece *));
 	if (!pieces)
 		return -ENOMEM;
 	int rc = sort_pieces(r, pieces) ? join_runs(r, pieces, out) : join_rows(r, out);
 	fw_free(pieces);
+	return rc;
+}
+
+void reading_clear(struct reading *r)
+{
+	r->pieces = NULL;
+	r->n_pieces = r->n_rows = r->damaged = 0;
+}
+
+void reading_done(struct reading *r)
+{
+	fw_arena_done(&r->scratch);
+	fw_free(r->cells.cells);
+	fw_buf_done(&r->block);
+	fw_free(r->places.at);
+	body_done(&r->body);
+}
+
+/* Memory first, so that a run that becomes a block meanwhile is seen twice at worst. What
+ * a digest moves while it is looked at lies elsewhere at the next look. */
+static int read_all(struct reading *r, const struct table *table, struct store_columns *out)
+{
+	enum store_tier tier = STORE_RAW;
+	int rc = -ESTALE;
+	for (int look = 0; look < LOOKS && rc == -ESTALE; look++) {
+		reading_clear(r);
+		rc = reading_memory(r, table);
+		if (rc >= 0)
+			rc = reading_raw(r);
+		if (rc >= 0)
+			rc = reading_tiers(r, &tier);
+	}
+	if (rc >= 0 || rc == -ESTALE)
+		rc = reading_join(r, out);
+	out->tier = tier;
 	return rc;
 }
 
@@ -334,14 +330,8 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		.to_ms = to_ms,
 		.arena = arena,
 	};
-	int rc = read_memory(&r, table);
-	if (rc >= 0)
-		rc = read_ring(&r);
-	if (rc >= 0)
-		rc = join_pieces(&r, out);
-	fw_arena_done(&r.scratch);
-	fw_free(r.cells.cells);
-	body_done(&r.body);
+	int rc = read_all(&r, table, out);
+	reading_done(&r);
 	if (rc == -ENOMEM)
 		return fw_fail(err, rc, "the question needs more memory than it may have");
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;

@@ -327,6 +327,7 @@ int rings_commit_digest(struct rings *rings, const char *dir, enum store_tier ti
 	pthread_rwlock_wrlock(&rings->lock);
 	rings->super->generation = next.generation;
 	rings->super->tiers[tier].digested[lane] = upto;
+	rings->digests++;
 	for (int t = 0; t < STORE_TIERS; t++)
 		ring_settle(&rings->tiers[t]);
 	pthread_rwlock_unlock(&rings->lock);

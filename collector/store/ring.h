@@ -65,6 +65,7 @@ struct rings {
 	struct super *super;
 	pthread_rwlock_t lock; /* indices, numbers, and super's digested */
 	struct ring tiers[STORE_TIERS];
+	uint64_t digests; /* committed since the rings were opened */
 	struct fw_buf scratch;
 };
 

@@ -23,6 +23,7 @@
 
 #include "body.h"
 #include "columns.h"
+#include "store.h"
 #include "totals.h"
 
 #define ROWS_SHARED 2
@@ -84,22 +85,6 @@ int rows_check(const struct columns_cells *cells, const struct fw_column *column
 
 /* ---- reading ---- */
 
-/* What rows say of a column: numbers of samples, and cells of that column or, where the
- * row has no sample, FW_ABSENT. NULL is what such a column does not keep. */
-struct rows_column {
-	const int64_t *count, *last;
-	const int64_t *min, *max;        /* gauges */
-	const int64_t *sum;              /* gauges and untyped columns */
-	const int64_t *first, *increase; /* counters and untyped columns; resets made good */
-};
-
-struct rows_answer {
-	size_t n;
-	const int64_t *first_ms, *last_ms; /* of a row's sweeps; last_ms ascends */
-	const bool *overlaps;              /* made of rows that overlapped: not exact */
-	const struct rows_column *columns; /* in the order of the question */
-};
-
 /* Rows from many blocks, put together: one a bucket, but where sums do not fit. */
 struct rows_reader {
 	const struct fw_column *columns; /* those asked for */
@@ -114,4 +99,4 @@ struct rows_reader {
  * what was given last counts as the last. -EBADMSG: damaged, nothing was kept. -ENOMEM. */
 int rows_reader_add(struct rows_reader *reader, const struct columns_cells *rows, int64_t from_ms,
 	int64_t to_ms);
-int rows_reader_answer(const struct rows_reader *reader, struct rows_answer *out);
+int rows_reader_answer(const struct rows_reader *reader, struct store_rows *out);

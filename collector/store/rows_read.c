@@ -121,9 +121,9 @@ static void tell_column(const struct rows *rows, uint32_t c, int64_t *to)
 	}
 }
 
-static struct rows_column name_arrays(uint8_t type, const int64_t *at, size_t n)
+static struct store_rows_column name_arrays(uint8_t type, const int64_t *at, size_t n)
 {
-	struct rows_column column = {.count = at, .last = at + n};
+	struct store_rows_column column = {.count = at, .last = at + n};
 	if (totals_keep_resets(type)) {
 		column.first = at + 2 * n;
 		column.increase = at + 3 * n;
@@ -145,17 +145,18 @@ static void tell_rows(const struct rows *rows, int64_t *first_ms, int64_t *last_
 	}
 }
 
-static int tell(const struct rows_reader *reader, const struct rows *rows, struct rows_answer *out)
+static int tell(const struct rows_reader *reader, const struct rows *rows, struct store_rows *out)
 {
 	size_t n = rows->n, n_columns = rows->n_columns;
-	struct rows_column *columns = fw_arena_try(reader->arena, n_columns * sizeof *columns + 1);
+	struct store_rows_column *columns =
+		fw_arena_try(reader->arena, n_columns * sizeof *columns + 1);
 	bool *overlaps = fw_arena_try(reader->arena, n + 1);
 	size_t n_cells = n * (2 + TOTALS_CELLS * n_columns);
 	int64_t *room = fw_arena_try(reader->arena, n_cells * sizeof *room + 1);
 	if (!columns || !overlaps || !room)
 		return -ENOMEM;
 	tell_rows(rows, room, room + n, overlaps);
-	*out = (struct rows_answer){n, room, room + n, overlaps, columns};
+	*out = (struct store_rows){n, room, room + n, overlaps, columns, 0};
 	room += 2 * n;
 	for (uint32_t c = 0; c < n_columns; c++, room += TOTALS_CELLS * n) {
 		tell_column(rows, c, room);
@@ -164,7 +165,7 @@ static int tell(const struct rows_reader *reader, const struct rows *rows, struc
 	return 0;
 }
 
-int rows_reader_answer(const struct rows_reader *reader, struct rows_answer *out)
+int rows_reader_answer(const struct rows_reader *reader, struct store_rows *out)
 {
 	struct rows rows = {0};
 	int rc = reader->n < UINT32_MAX ? rows_begin(&rows, reader->columns, reader->n_columns,

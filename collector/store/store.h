@@ -185,10 +185,37 @@ struct store_columns {
 	const int64_t *times_ms;     /* strictly ascending, shared by all columns */
 	const int64_t *const *cells; /* a column each, in the group's order; FW_ABSENT: no sample */
 	size_t damaged_blocks;       /* skipped because their checksum was wrong */
+	/* The coarsest tier that had to answer: where raw does not reach, there is the last
+	 * sample of each row. */
+	enum store_tier tier;
 };
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
 	struct fw_arena *arena, struct store_columns *out, struct fw_err *err);
+
+/* What rows say of a column: numbers of samples, and cells of that column or, where the
+ * row has no sample, FW_ABSENT. NULL is what such a column does not keep. */
+struct store_rows_column {
+	const int64_t *count, *last;
+	const int64_t *min, *max;        /* gauges */
+	const int64_t *sum;              /* gauges and untyped columns */
+	const int64_t *first, *increase; /* counters and untyped columns; resets made good */
+};
+
+struct store_rows {
+	size_t n;
+	const int64_t *first_ms, *last_ms;       /* of a row's sweeps; last_ms ascends */
+	const bool *overlaps;                    /* made of rows that overlapped: not exact */
+	const struct store_rows_column *columns; /* in the group's order */
+	size_t damaged_blocks;
+};
+
+/* The rows of a tier whose last sweep lies within the times. What no digest has seen yet
+ * is rolled up for the answer, so that it reaches to now. */
+int store_read_rows(struct store *store, const struct store_group *group, enum store_tier tier,
+	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
+	struct fw_err *err);
+
 /* The newest sweep, without the disk. -ENODATA when there is none. */
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
 	int64_t *at_ms, int64_t **cells);

@@ -254,8 +254,8 @@ static struct naive_real recompute_real(uint32_t c, int64_t from_ms, int64_t to_
 	return t;
 }
 
-static void expect_integer(
-	const struct rows_column *column, size_t i, uint32_t c, int64_t from_ms, int64_t to_ms)
+static void expect_integer(const struct store_rows_column *column, size_t i, uint32_t c,
+	int64_t from_ms, int64_t to_ms)
 {
 	struct naive t = recompute(c, from_ms, to_ms);
 	uint8_t type = ledger.columns[c].type;
@@ -291,8 +291,8 @@ static void expect_bits(int64_t cell, int64_t n, double want)
 	assert_int_equal(cell, n == 0 ? FW_ABSENT : cell_of(want));
 }
 
-static void expect_real(
-	const struct rows_column *column, size_t i, uint32_t c, int64_t from_ms, int64_t to_ms)
+static void expect_real(const struct store_rows_column *column, size_t i, uint32_t c,
+	int64_t from_ms, int64_t to_ms)
 {
 	struct naive_real t = recompute_real(c, from_ms, to_ms);
 	uint8_t type = ledger.columns[c].type & FW_TYPE_MASK;
@@ -312,7 +312,7 @@ static void expect_real(
 }
 
 /* Every row says what its times say; rows do not overlap; nothing is missing. */
-static void expect_answer(const struct rows_answer *answer, int64_t bucket_ms, bool one_a_bucket)
+static void expect_answer(const struct store_rows *answer, int64_t bucket_ms, bool one_a_bucket)
 {
 	int64_t n = 0;
 	for (size_t i = 0; i < answer->n; i++) {
@@ -332,7 +332,7 @@ static void expect_answer(const struct rows_answer *answer, int64_t bucket_ms, b
 	assert_int_equal(n, ledger.n);
 }
 
-static uint32_t more_than_one_a_bucket(const struct rows_answer *answer, int64_t bucket_ms)
+static uint32_t more_than_one_a_bucket(const struct store_rows *answer, int64_t bucket_ms)
 {
 	uint32_t n = 0;
 	for (size_t i = 1; i < answer->n; i++)
@@ -435,7 +435,7 @@ static void roll_up(const struct tier *from, struct tier *to)
 	rows_done(&rows);
 }
 
-static void read_tier(const struct tier *tier, struct fw_arena *arena, struct rows_answer *answer)
+static void read_tier(const struct tier *tier, struct fw_arena *arena, struct store_rows *answer)
 {
 	struct rows_reader reader = {.columns = ledger.columns,
 		.n_columns = ledger.n_columns,
@@ -453,7 +453,7 @@ static uint32_t split_buckets; /* met so far */
 static void expect_tier(const struct tier *tier, bool one_a_bucket)
 {
 	struct fw_arena arena = {0};
-	struct rows_answer answer;
+	struct store_rows answer;
 	read_tier(tier, &arena, &answer);
 	expect_answer(&answer, tier->bucket_ms, one_a_bucket);
 	split_buckets += more_than_one_a_bucket(&answer, tier->bucket_ms);
@@ -591,7 +591,7 @@ static void test_overlapping_rows(void **state)
 		{{3, 1, 4}, {0, 11, 2}},
 	};
 	struct fw_arena arena = {0};
-	struct rows_answer answer;
+	struct store_rows answer;
 	(void)state;
 	dice_state = 11;
 	for (size_t i = 0; i < COUNT(parts); i++) {
@@ -625,7 +625,7 @@ static void test_overlapping_rows(void **state)
 static void test_overlap_goes_up(void **state)
 {
 	struct fw_arena arena = {0};
-	struct rows_answer answer;
+	struct store_rows answer;
 	(void)state;
 	dice_state = 13;
 	begin_ledger(12, 100, 0);
@@ -648,7 +648,7 @@ static void test_equal_times_that_do_not_fit(void **state)
 {
 	struct fw_arena arena = {0};
 	struct rows rows = {0};
-	struct rows_answer answer;
+	struct store_rows answer;
 	(void)state;
 	begin_ledger(1, 100, 0);
 	add_column(FW_GAUGE, huge);

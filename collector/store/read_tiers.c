@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of one group: of the blocks of a tier, and of what no digest has seen yet, which
+ * is rolled up here as a digest would.
+ *
+ *   hour:         rows of an hour | undigested rows of five minutes | undigested sweeps
+ *   five minutes:                   all rows of five minutes        | undigested sweeps
+ *
+ * Each sweep is in one of these at any time; where a digest ends while they are found
+ * they are found again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+
+#include "reading.h"
+
+enum { LOOKS = 4 };
+
+static const int64_t bucket_ms[STORE_TIERS] = {0, STORE_FIVE_MINUTE_MS, STORE_HOUR_MS};
+
+/* The group's columns one after the other, and their cells in rows. */
+struct row_reading {
+	struct reading *r;
+	struct rows_reader reader;
+	struct fw_column *columns;
+	uint32_t *wanted;
+};
+
+static int begin(struct row_reading *rr, struct reading *r, int64_t bucket)
+{
+	const struct store_group *group = r->group;
+	uint32_t n = (uint32_t)group->n_columns;
+	struct fw_column *columns = fw_arena_try(r->arena, n * sizeof *columns + 1);
+	uint32_t *wanted = fw_arena_try(r->arena, rows_width(n) * sizeof *wanted);
+	if (!columns || !wanted)
+		return -ENOMEM;
+	for (uint32_t c = 0; c < n; c++)
+		columns[c] = group->schema->columns[group->columns[c]];
+	rows_wanted(group->columns, n, wanted);
+	*rr = (struct row_reading){
+		.r = r,
+		.reader = {.columns = columns,
+			.n_columns = n,
+			.bucket_ms = bucket,
+			.arena = r->arena},
+		.columns = columns,
+		.wanted = wanted,
+	};
+	return 0;
+}
+
+/* ---- rows of blocks ---- */
+
+static int read_block(
+	struct row_reading *rr, const struct ring_place *place, int64_t from_ms, int64_t to_ms)
+{
+	struct reading *r = rr->r;
+	const uint8_t *body;
+	size_t length;
+	uint32_t width = rows_width(rr->reader.n_columns);
+	int rc = ring_read(&r->store->rings.tiers[place->tier], place, &r->block, &body, &length);
+	if (rc >= 0)
+		rc = body_read(&r->body, &place->ref, body, length,
+			rows_width(r->group->schema->n_columns), rr->wanted, width);
+	const struct columns_cells rows = {
+		.times_ms = r->body.times_ms,
+		.cells = r->body.cells,
+		.to_column = place->ref.n_sweeps,
+		.to_sweep = 1,
+		.n_sweeps = place->ref.n_sweeps,
+		.n_columns = width,
+	};
+	if (rc >= 0)
+		rc = rows_reader_add(&rr->reader, &rows, from_ms, to_ms);
+	if (rc != -EBADMSG)
+		return rc;
+	r->damaged++;
+	r->store->counters.damaged++;
+	return 0;
+}
+
+static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigested, int64_t from_ms,
+	int64_t to_ms)
+{
+	struct reading *r = rr->r;
+	const struct ring_question question = {
+		r->group->host, r->group->schema_id, from_ms, to_ms, false};
+	r->places.n = 0;
+	int rc = ring_find(&r->store->rings.tiers[tier], &question, &r->places);
+	if (rc == -EBADMSG) {
+		r->damaged++;
+		rc = 0;
+	}
+	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
+		if (!undigested || !r->places.at[i].digested)
+			rc = read_block(rr, &r->places.at[i], from_ms, to_ms);
+	return rc;
+}
+
+/* ---- last cells, where raw does not reach ---- */
+
+static int64_t first_time(const struct reading *r)
+{
+	int64_t first_ms = r->to_ms;
+	for (const struct piece *piece = r->pieces; piece; piece = piece->next)
+		if (piece->times_ms[0] <= first_ms)
+			first_ms = piece->times_ms[0] - 1;
+	return first_ms;
+}
+
+static int keep_last(struct reading *r, const struct store_rows *rows)
+{
+	size_t n = rows->n, n_columns = r->group->n_columns;
+	struct piece *piece = fw_arena_try(r->arena, sizeof *piece);
+	int64_t *room = piece ? fw_arena_try(r->arena, n * (n_columns + 1) * sizeof *room) : NULL;
+	if (!room)
+		return -ENOMEM;
+	*piece = (struct piece){r->pieces, 0, n, room, room + n};
+	memcpy(room, rows->last_ms, n * sizeof *room);
+	for (size_t c = 0; c < n_columns; c++)
+		memcpy(room + (c + 1) * n, rows->columns[c].last, n * sizeof *room);
+	r->pieces = piece;
+	r->n_pieces++;
+	r->n_rows += n;
+	return 0;
+}
+
+static bool tier_may_have(const struct reading *r, int tier, int64_t to_ms)
+{
+	const struct ring_question question = {
+		r->group->host, r->group->schema_id, r->from_ms, to_ms, false};
+	return ring_may_have(&r->store->rings.tiers[tier], &question);
+}
+
+int reading_tiers(struct reading *r, enum store_tier *coarsest)
+{
+	int rc = 0;
+	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS && rc >= 0; tier++) {
+		struct row_reading rr;
+		struct store_rows rows;
+		int64_t to_ms = first_time(r);
+		if (to_ms < r->from_ms || !tier_may_have(r, tier, to_ms))
+			continue;
+		rc = begin(&rr, r, bucket_ms[tier]);
+		if (rc >= 0)
+			rc = read_tier(&rr, (enum store_tier)tier, false, r->from_ms, to_ms);
+		if (rc >= 0)
+			rc = rows_reader_answer(&rr.reader, &rows);
+		if (rc < 0 || rows.n == 0)
+			continue;
+		rc = keep_last(r, &rows);
+		*coarsest = (enum store_tier)tier;
+	}
+	return rc;
+}
+
+/* ---- rows ---- */
+
+/* Sweeps that no digest has seen, rolled up. */
+static int roll_up(struct row_reading *rr, const struct store_columns *sweeps)
+{
+	struct rows rows = {0};
+	size_t done = 0;
+	int rc = rows_begin(&rows, rr->columns, rr->reader.n_columns, rr->reader.bucket_ms,
+		STORE_JOINED_SWEEPS);
+	while (rc >= 0 && done < sweeps->n) {
+		const struct columns_cells rest = {
+			.times_ms = sweeps->times_ms + done,
+			.cells = sweeps->cells[0] + done,
+			.to_column = sweeps->n,
+			.to_sweep = 1,
+			.n_sweeps = (uint32_t)(sweeps->n - done),
+			.n_columns = rr->reader.n_columns,
+		};
+		done += rows_add_sweeps(&rows, &rest);
+		rows_close(&rows);
+		const struct columns_cells made = rows_cells(&rows);
+		if (made.n_sweeps > 0)
+			rc = rows_reader_add(&rr->reader, &made, rr->r->from_ms, rr->r->to_ms);
+		rows_clear(&rows);
+	}
+	rows_done(&rows);
+	return rc;
+}
+
+/* Sweeps of the bucket that the first row began in are older than the row's last. */
+static int read_undigested(struct row_reading *rr, const struct table *table)
+{
+	struct reading *r = rr->r;
+	struct store_columns sweeps;
+	int64_t from_ms = r->from_ms;
+	reading_clear(r);
+	if (r->from_ms > INT64_MIN + rr->reader.bucket_ms)
+		r->from_ms -= rr->reader.bucket_ms;
+	int rc = reading_memory(r, table);
+	if (rc >= 0)
+		rc = reading_raw(r);
+	if (rc >= 0)
+		rc = reading_join(r, &sweeps);
+	r->from_ms = from_ms;
+	return rc >= 0 && sweeps.n > 0 ? roll_up(rr, &sweeps) : rc;
+}
+
+static uint64_t digests_now(struct store *store)
+{
+	pthread_rwlock_rdlock(&store->rings.lock);
+	uint64_t digests = store->rings.digests;
+	pthread_rwlock_unlock(&store->rings.lock);
+	return digests;
+}
+
+static int read_rows(
+	struct reading *r, const struct table *table, enum store_tier tier, struct store_rows *out)
+{
+	uint64_t before = digests_now(r->store);
+	struct row_reading rr;
+	int rc = begin(&rr, r, bucket_ms[tier]);
+	if (rc >= 0)
+		rc = read_undigested(&rr, table);
+	for (int t = STORE_FIVE_MINUTE; t <= (int)tier && rc >= 0; t++)
+		rc = read_tier(&rr, (enum store_tier)t, t < (int)tier, r->from_ms, r->to_ms);
+	if (rc >= 0 && digests_now(r->store) != before)
+		return -ESTALE;
+	return rc < 0 ? rc : rows_reader_answer(&rr.reader, out);
+}
+
+int store_read_rows(struct store *store, const struct store_group *group, enum store_tier tier,
+	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
+	struct fw_err *err)
+{
+	struct host *host = hosts_known(&store->hosts, group->host);
+	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
+	*out = (struct store_rows){0};
+	if (!table || group->n_columns == 0)
+		return 0;
+	struct reading r = {
+		.store = store,
+		.group = group,
+		.from_ms = from_ms,
+		.to_ms = to_ms,
+		.undigested = true,
+		.arena = arena,
+	};
+	int rc = -ESTALE;
+	for (int look = 0; look < LOOKS && rc == -ESTALE; look++)
+		rc = read_rows(&r, table, tier, out);
+	out->damaged_blocks = r.damaged;
+	reading_done(&r);
+	if (rc == -ENOMEM)
+		return fw_fail(err, rc, "the question needs more memory than it may have");
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;
+}
