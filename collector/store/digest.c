@@ -305,7 +305,8 @@ static int roll_up(struct store *store, struct work *work, const struct block_re
 
 /* ---- a table ---- */
 
-/* A damaged block is lost, alone. */
+/* A damaged block is lost, alone. One that the disk refuses to read may be there: then
+ * nothing is digested. */
 static int read_member(struct store *store, const struct work *work, const struct ring_place *place)
 {
 	struct digest *digest = &store->digest;
@@ -319,7 +320,7 @@ static int read_member(struct store *store, const struct work *work, const struc
 		rc = rows_check(&rows, work->schema->columns, work->schema->n_columns,
 			bucket_ms[digest->tier]);
 	}
-	if (rc == -EBADMSG || rc == -ESTALE) {
+	if (rc == -EBADMSG) {
 		store->counters.damaged++;
 		return 0;
 	}

@@ -73,7 +73,7 @@ static int read_block(
 	};
 	if (rc >= 0)
 		rc = rows_reader_add(&rr->reader, &rows, from_ms, to_ms);
-	if (rc != -EBADMSG)
+	if (rc >= 0 || rc == -ESTALE || rc == -ENOMEM)
 		return rc;
 	r->damaged++;
 	r->store->counters.damaged++;
@@ -138,7 +138,7 @@ int reading_tiers(struct reading *r, enum store_tier *coarsest)
 	int rc = 0;
 	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS && rc >= 0; tier++) {
 		struct row_reading rr;
-		struct store_rows rows;
+		struct store_rows rows = {0};
 		int64_t to_ms = first_time(r);
 		if (to_ms < r->from_ms || !tier_may_have(r, tier, to_ms))
 			continue;
@@ -188,7 +188,7 @@ static int roll_up(struct row_reading *rr, const struct store_columns *sweeps)
 static int read_undigested(struct row_reading *rr, const struct table *table)
 {
 	struct reading *r = rr->r;
-	struct store_columns sweeps;
+	struct store_columns sweeps = {0};
 	int64_t from_ms = r->from_ms;
 	reading_clear(r);
 	if (r->from_ms > INT64_MIN + rr->reader.bucket_ms)

@@ -103,18 +103,22 @@ static void note_place(const struct ring_place *place, void *arg)
 		noting->newest = ref->logged_to;
 }
 
-static void note_blocks(struct store *store)
+static int note_blocks(struct store *store)
 {
 	struct noting noting = {.store = store};
-	for (int tier = 0; tier < STORE_TIERS; tier++)
-		if (ring_walk(&store->rings.tiers[tier], note_place, &noting) < 0)
-			store->counters.damaged++;
+	for (int tier = 0; tier < STORE_TIERS; tier++) {
+		int rc = ring_walk(&store->rings.tiers[tier], note_place, &noting);
+		if (rc < 0 && rc != -EBADMSG)
+			return rc;
+		store->counters.damaged += rc < 0;
+	}
 	if (store->n_covered)
 		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
 	/* Positions only grow, even where the log itself was lost. */
 	uint64_t number = noting.newest / store->super.log_segment_bytes + 1;
 	if (number > store->log.next_number)
 		store->log.next_number = number;
+	return 0;
 }
 
 /* ---- records ---- */
@@ -337,8 +341,10 @@ static void add_hosts(struct store *store)
 int store_recover(struct store *store, struct fw_err *err)
 {
 	add_hosts(store);
-	note_blocks(store);
-	int rc = replay_log(store);
+	int rc = note_blocks(store);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot read the store's indices in %s", store->dir);
+	rc = replay_log(store);
 	fw_free(store->covered);
 	store->covered = NULL;
 	store->n_covered = 0;

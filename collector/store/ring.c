@@ -484,8 +484,9 @@ int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *
 		return -ENOMEM;
 	ssize_t got = fw_pread(
 		ring->segments[place->segment].fd, at, place->ref.length, place->ref.offset);
-	int64_t inside =
-		got < 0 ? -1 : envelope_open(at, (size_t)got, MAGIC_BLOCK, ring->all->super->salt);
+	if (got < 0)
+		return (int)got;
+	int64_t inside = envelope_open(at, (size_t)got, MAGIC_BLOCK, ring->all->super->salt);
 	struct block_ref ref;
 	struct block_home home;
 	bool sound = inside >= 0 && block_open(at, (size_t)inside, &ref, &home) &&
@@ -535,7 +536,7 @@ int ring_walk(struct ring *ring, void (*each)(const struct ring_place *place, vo
 	for (uint32_t i = 0; i < ring->n_segments; i++) {
 		const struct ring_segment *segment = &ring->segments[i];
 		int one = segment->number ? walk_segment(ring, segment, &walking) : 0;
-		if (one < 0)
+		if (one < 0 && (rc == 0 || rc == -EBADMSG))
 			rc = one;
 	}
 	return rc;

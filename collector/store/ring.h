@@ -123,7 +123,7 @@ int ring_find(struct ring *ring, const struct ring_question *question, struct ri
 /* False when there is none; may be true although there is none. */
 bool ring_may_have(struct ring *ring, const struct ring_question *question);
 /* Reads a block's body into `buf` and checks it. -ESTALE: written over meanwhile;
- * -EBADMSG: damaged. */
+ * -EBADMSG: damaged. Others: the disk does not give it now. */
 int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,
 	const uint8_t **body, size_t *length);
 /* Calls back with every block that counts, segment by segment, sorted within one. The
