@@ -391,8 +391,7 @@ static int finish(struct store *store)
 	if (rc >= 0 && digest->tier != STORE_HOUR)
 		rc = ring_sync(&store->rings.tiers[digest->tier + 1]);
 	if (rc >= 0)
-		rc = rings_commit_digest(
-			&store->rings, store->dir, digest->tier, digest->lane, digest->upto);
+		rc = rings_commit_digest(&store->rings, digest->tier, digest->lane, digest->upto);
 	if (rc < 0)
 		return rc;
 	digest->running = false;

@@ -19,7 +19,8 @@ enum {
 	ENTRY_BYTES_2 = 48,
 	HEAD_BYTES = ENVELOPE_BYTES + 16,
 	HEAD_BYTES_2 = ENVELOPE_BYTES + 12,
-	CHUNK = 64, /* entries */
+	NEWEST = 256, /* entries that may lie unsorted */
+	CHUNK = 64,   /* entries */
 	CHUNK_BYTES = CHUNK * ENTRY_BYTES + 8,
 	FILTER_PER_TABLE = 12, /* bits */
 	PROBES = 4,
@@ -53,6 +54,31 @@ void index_sort(struct index *index)
 {
 	if (index->n)
 		qsort(index->refs, index->n, sizeof *index->refs, block_compare);
+	index->n_sorted = index->n;
+}
+
+bool index_is_full(const struct index *index)
+{
+	return index->n == index->capacity || index->n - index->n_sorted >= NEWEST;
+}
+
+struct index index_merged(const struct index *index)
+{
+	struct index out = {.n = index->n, .n_sorted = index->n, .capacity = index->n + NEWEST};
+	const struct block_ref *old = index->refs, *old_end = old + index->n_sorted;
+	size_t n_new = index->n - index->n_sorted;
+	struct block_ref *copy = fw_alloc_array(n_new + 1, sizeof *copy);
+	if (n_new > 0) {
+		memcpy(copy, old_end, n_new * sizeof *copy);
+		qsort(copy, n_new, sizeof *copy, block_compare);
+	}
+	out.refs = fw_alloc_array(out.capacity, sizeof *out.refs);
+	for (size_t i = 0, k = 0; i < out.n; i++) {
+		bool take_old = k == n_new || (old < old_end && block_compare(old, &copy[k]) <= 0);
+		out.refs[i] = take_old ? *old++ : copy[k++];
+	}
+	fw_free(copy);
+	return out;
 }
 
 static int compare_key(const struct block_ref *ref, uint32_t host, uint32_t schema, int64_t t0_ms)
@@ -66,7 +92,7 @@ static int compare_key(const struct block_ref *ref, uint32_t host, uint32_t sche
 
 size_t index_find(const struct index *index, uint32_t host, uint32_t schema, int64_t t0_ms)
 {
-	size_t low = 0, high = index->n;
+	size_t low = 0, high = index->n_sorted;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (compare_key(&index->refs[middle], host, schema, t0_ms) < 0)
@@ -75,18 +101,6 @@ size_t index_find(const struct index *index, uint32_t host, uint32_t schema, int
 			high = middle;
 	}
 	return low;
-}
-
-void index_insert(struct index *index, const struct block_ref *ref)
-{
-	grow(index, index->n + 1);
-	size_t at = index_find(index, ref->host, ref->schema, ref->t0_ms);
-	while (at < index->n && block_compare(&index->refs[at], ref) < 0)
-		at++;
-	memmove(&index->refs[at + 1], &index->refs[at], (index->n - at) * sizeof *index->refs);
-	index->refs[at] = *ref;
-	index->n++;
-	index->stored = false;
 }
 
 /* ---- bytes ---- */
@@ -178,6 +192,7 @@ static bool take_all(struct index *index, const uint8_t *at, size_t n, size_t en
 			return false;
 		}
 	}
+	index->n_sorted = n;
 	return true;
 }
 
@@ -265,7 +280,7 @@ void index_to_disk(struct index *index, int fd, uint64_t offset)
 	}
 	fill_filter(disk, index);
 	fw_free(index->refs);
-	*index = (struct index){.n = disk->n, .disk = disk};
+	*index = (struct index){.n = disk->n, .n_sorted = disk->n, .stored = true, .disk = disk};
 }
 
 struct index_disk *index_hold(struct index_disk *disk)

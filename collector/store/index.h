@@ -1,6 +1,7 @@
 /* What lies in a segment: its blocks by host, schema and time.
  *
- * While a segment is written its index is an array in memory. Behind the blocks of a
+ * While a segment is written its index is an array in memory, sorted but for the newest
+ * few. Behind the blocks of a
  * sealed one the same lies on disk in chunks of 64 entries, each with a checksum; then
  * memory keeps the first entry of every chunk and a filter that says of nearly every
  * host and schema without blocks here that it has none. A query costs one read of a
@@ -35,19 +36,21 @@ struct index_disk {
 };
 
 struct index {
-	struct block_ref *refs; /* sorted; NULL when the index is left to the disk */
-	size_t n, capacity;
+	struct block_ref *refs; /* NULL when the index is left to the disk */
+	size_t n, n_sorted, capacity;
 	bool stored; /* the disk has it as it is */
 	struct index_disk *disk;
 };
 
 void index_done(struct index *index);
-/* To the end: index_sort() follows. */
+/* To the newest, which are looked through one by one. */
 void index_append(struct index *index, const struct block_ref *ref);
 void index_sort(struct index *index);
-void index_insert(struct index *index, const struct block_ref *ref);
+/* Then a merged copy takes its place, so that readers wait for no more than the swap. */
+bool index_is_full(const struct index *index);
+struct index index_merged(const struct index *index);
 
-/* In memory: the first entry that does not stand before it. */
+/* In memory: the first of the sorted entries that does not stand before it. */
 size_t index_find(const struct index *index, uint32_t host, uint32_t schema, int64_t t0_ms);
 
 /* Bytes on disk of so many entries, and the index written there. */

@@ -100,13 +100,11 @@ static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigest
 
 /* ---- last cells, where raw does not reach ---- */
 
-static int64_t first_time(const struct reading *r)
+/* Up to when the tier below may have lost what this one has. */
+static int64_t lost_to(const struct reading *r, int tier)
 {
-	int64_t first_ms = r->to_ms;
-	for (const struct piece *piece = r->pieces; piece; piece = piece->next)
-		if (piece->times_ms[0] <= first_ms)
-			first_ms = piece->times_ms[0] - 1;
-	return first_ms;
+	int64_t forgotten_ms = ring_forgotten_ms(&r->store->rings.tiers[tier - 1]);
+	return forgotten_ms < r->to_ms ? forgotten_ms : r->to_ms;
 }
 
 static int keep_last(struct reading *r, const struct store_rows *rows)
@@ -139,7 +137,7 @@ int reading_tiers(struct reading *r, enum store_tier *coarsest)
 	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS && rc >= 0; tier++) {
 		struct row_reading rr;
 		struct store_rows rows = {0};
-		int64_t to_ms = first_time(r);
+		int64_t to_ms = lost_to(r, tier);
 		if (to_ms < r->from_ms || !tier_may_have(r, tier, to_ms))
 			continue;
 		rc = begin(&rr, r, bucket_ms[tier]);

@@ -30,6 +30,16 @@ bool segment_is_digested(const struct ring *ring, const struct ring_segment *seg
 		segment->number <= ring->all->super->tiers[ring->tier].digested[segment->kind];
 }
 
+void segment_note_end(struct ring *ring, struct ring_segment *segment)
+{
+	segment->end_ms = segment->max_ms;
+	if (segment->kind != SEGMENT_JOINED)
+		return;
+	if (segment->end_ms < ring->joined_end_ms)
+		segment->end_ms = ring->joined_end_ms;
+	ring->joined_end_ms = segment->end_ms;
+}
+
 void segment_note_times(struct ring_segment *segment, const struct block_ref *ref)
 {
 	if (segment->index.n == 0 || ref->t0_ms < segment->min_ms)
@@ -64,9 +74,19 @@ int segment_write_head(const struct ring *ring, const struct ring_segment *segme
 	return rc < 0 ? rc : fw_fdatasync(segment->fd);
 }
 
+static void merge_index(const struct ring *ring, struct ring_segment *segment)
+{
+	struct index before = segment->index, merged = index_merged(&before);
+	pthread_rwlock_wrlock(&ring->all->lock);
+	segment->index = merged;
+	pthread_rwlock_unlock(&ring->all->lock);
+	index_done(&before);
+}
+
 int segment_write_index(const struct ring *ring, struct ring_segment *segment)
 {
 	struct fw_buf *out = &ring->all->scratch;
+	merge_index(ring, segment);
 	index_put(&segment->index, segment->number, ring->all->super->salt, out);
 	int rc = fw_pwrite(segment->fd, out->data, out->length, segment->used);
 	if (rc >= 0)
@@ -101,6 +121,7 @@ static int seal(struct ring *ring, struct ring_segment *segment)
 		return rc;
 	pthread_rwlock_wrlock(&ring->all->lock);
 	segment->sealed = true;
+	segment_note_end(ring, segment);
 	settle(ring, segment);
 	pthread_rwlock_unlock(&ring->all->lock);
 	ring->open[segment->kind] = -1;
@@ -116,7 +137,9 @@ static bool goes_before(
 		return a->number ? false : b->number || a->before < b->before;
 	if (a_digested != b_digested)
 		return a_digested;
-	return a_digested ? a->max_ms < b->max_ms : a->number < b->number;
+	if (!a_digested || a->end_ms == b->end_ms)
+		return a->number < b->number;
+	return a->end_ms < b->end_ms;
 }
 
 static bool is_held(const struct ring *ring, const struct ring_segment *segment)
@@ -151,18 +174,34 @@ static struct ring_segment *next_segment(const struct ring *ring)
 	return segment;
 }
 
+/* It is told before anything goes, so that it is never said too late. */
+static int forget(struct ring *ring, struct ring_segment *segment)
+{
+	struct super next = *ring->all->super;
+	struct super_tier *tier = &next.tiers[ring->tier];
+	ring->undigested += !segment_is_digested(ring, segment);
+	if (segment->max_ms > tier->forgotten_ms) {
+		tier->forgotten_ms = segment->max_ms;
+		int rc = super_save(ring->all->dir, &next, NULL);
+		if (rc < 0)
+			return rc;
+		pthread_rwlock_wrlock(&ring->all->lock);
+		ring->all->super->generation = next.generation;
+		ring->all->super->tiers[ring->tier].forgotten_ms = tier->forgotten_ms;
+		pthread_rwlock_unlock(&ring->all->lock);
+	}
+	return segment_write_head(ring, segment, STATE_FREE, 0);
+}
+
 static int open_next(struct ring *ring, enum segment_kind kind)
 {
 	struct ring_segment *segment = next_segment(ring);
 	if (!segment)
 		return -ENOSPC;
 	atomic_store(&segment->pinned, false);
-	if (segment->number) {
-		ring->undigested += !segment_is_digested(ring, segment);
-		int rc = segment_write_head(ring, segment, STATE_FREE, 0);
-		if (rc < 0)
-			return rc;
-	}
+	int rc = segment->number ? forget(ring, segment) : 0;
+	if (rc < 0)
+		return rc;
 	pthread_rwlock_wrlock(&ring->all->lock);
 	index_done(&segment->index);
 	segment->number = ring->next_number++;
@@ -224,9 +263,11 @@ int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_
 		return rc;
 	ref->offset = (uint32_t)segment->used;
 	ref->length = (uint32_t)whole;
+	if (index_is_full(&segment->index))
+		merge_index(ring, segment);
 	pthread_rwlock_wrlock(&ring->all->lock);
 	segment_note_times(segment, ref);
-	index_insert(&segment->index, ref);
+	index_append(&segment->index, ref);
 	segment->used += padded;
 	pthread_rwlock_unlock(&ring->all->lock);
 	ring->dirty_bytes += padded;
@@ -316,12 +357,12 @@ void ring_settle(struct ring *ring)
 	}
 }
 
-int rings_commit_digest(struct rings *rings, const char *dir, enum store_tier tier,
-	enum segment_kind lane, uint64_t upto)
+int rings_commit_digest(
+	struct rings *rings, enum store_tier tier, enum segment_kind lane, uint64_t upto)
 {
 	struct super next = *rings->super;
 	next.tiers[tier].digested[lane] = upto;
-	int rc = super_save(dir, &next, NULL);
+	int rc = super_save(rings->dir, &next, NULL);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&rings->lock);
@@ -380,10 +421,13 @@ static void find_in_memory(const struct ring *ring, const struct ring_segment *s
 	const struct index *index = &segment->index;
 	struct ring_place place = place_in(ring, segment);
 	size_t i = index_find(index, question->host, question->schema, INT64_MIN);
-	for (; i < index->n && is_of(&index->refs[i], question); i++) {
+	while (i < index->n) {
 		place.ref = index->refs[i];
-		if (block_end_ms(&place.ref) >= question->from_ms && ring_shows(ring, &place.ref))
+		bool wanted = is_of(&place.ref, question);
+		if (wanted && block_end_ms(&place.ref) >= question->from_ms &&
+			ring_shows(ring, &place.ref))
 			add_place(out, &place);
+		i = wanted || i >= index->n_sorted ? i + 1 : index->n_sorted;
 	}
 }
 
@@ -455,6 +499,14 @@ int ring_find(struct ring *ring, const struct ring_question *question, struct ri
 	}
 	fw_free(held);
 	return rc;
+}
+
+int64_t ring_forgotten_ms(const struct ring *ring)
+{
+	pthread_rwlock_rdlock(&ring->all->lock);
+	int64_t forgotten_ms = ring->all->super->tiers[ring->tier].forgotten_ms;
+	pthread_rwlock_unlock(&ring->all->lock);
+	return forgotten_ms;
 }
 
 bool ring_may_have(struct ring *ring, const struct ring_question *question)

@@ -43,6 +43,7 @@ struct ring_segment {
 	uint64_t used, synced; /* offsets: the end of its blocks, and of those that were synced */
 	int64_t min_ms, max_ms;
 	atomic_bool pinned; /* a snapshot has it to copy yet */
+	int64_t end_ms;     /* sealed: max_ms, and where it is joined, of those before it, too */
 	struct index index;
 };
 
@@ -54,6 +55,7 @@ struct ring {
 	uint32_t n_segments;
 	int32_t open[SEGMENT_KINDS]; /* -1: none */
 	uint64_t next_number;
+	int64_t joined_end_ms;         /* of all that was joined and sealed */
 	uint64_t dirty_bytes;          /* written since the last sync */
 	uint64_t damaged;              /* places that could not be read at open */
 	uint64_t undigested;           /* segments written over before their digest */
@@ -63,6 +65,7 @@ struct ring {
 
 struct rings {
 	struct super *super;
+	char *dir;
 	pthread_rwlock_t lock; /* indices, numbers, and super's digested */
 	struct ring tiers[STORE_TIERS];
 	uint64_t digests; /* committed since the rings were opened */
@@ -93,8 +96,8 @@ size_t ring_undigested(
 	const struct ring *ring, enum segment_kind lane, uint32_t *segments, size_t most);
 /* What was made from segments up to life `upto` counts from now on, in their place. It
  * must have been synced. */
-int rings_commit_digest(struct rings *rings, const char *dir, enum store_tier tier,
-	enum segment_kind lane, uint64_t upto);
+int rings_commit_digest(
+	struct rings *rings, enum store_tier tier, enum segment_kind lane, uint64_t upto);
 
 /* ---- reading; any thread ---- */
 
@@ -120,6 +123,8 @@ struct ring_question {
 /* Adds the places of blocks with sweeps within the times. -ESTALE: one went while it was
  * looked for; -EBADMSG: an index is damaged. Places found before stay. */
 int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out);
+/* Sweeps up to this time may have been written over. */
+int64_t ring_forgotten_ms(const struct ring *ring);
 /* False when there is none; may be true although there is none. */
 bool ring_may_have(struct ring *ring, const struct ring_question *question);
 /* Reads a block's body into `buf` and checks it. -ESTALE: written over meanwhile;
@@ -164,6 +169,8 @@ int segment_write_head(const struct ring *ring, const struct ring_segment *segme
 int segment_write_index(const struct ring *ring, struct ring_segment *segment);
 /* Forgets what was joined elsewhere, and leaves indices to the disk that change no more. */
 void ring_settle(struct ring *ring);
+/* It is sealed: where does it stand in the order in which segments are written over? */
+void segment_note_end(struct ring *ring, struct ring_segment *segment);
 void segment_note_times(struct ring_segment *segment, const struct block_ref *ref);
 /* Does the block count? Not before the digest that made it is committed. */
 bool ring_shows(const struct ring *ring, const struct block_ref *ref);

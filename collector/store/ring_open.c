@@ -194,6 +194,7 @@ static int fill_holes(const struct ring *ring, struct ring_segment *segment)
 	int rc = 0;
 	if (index->n)
 		qsort(index->refs, index->n, sizeof *index->refs, by_offset);
+	index->n_sorted = 0;
 	for (size_t i = 0; i < index->n && rc >= 0; i++) {
 		const struct block_ref *ref = &index->refs[i];
 		if (ref->offset >= sound + BLOCK_BYTES)
@@ -233,7 +234,7 @@ static int drop_unfinished(const struct ring *ring, struct ring_segment *segment
 		else if (writable)
 			rc = make_void(ring, segment, &index->refs[i]);
 	}
-	index->n = kept;
+	index->n = index->n_sorted = kept;
 	if (rc < 0 || kept == n)
 		return rc;
 	index->stored = false;
@@ -338,6 +339,25 @@ static int open_ring(
 	return rc;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct ring_segment *x = *(struct ring_segment *const *)a,
+				  *y = *(struct ring_segment *const *)b;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void note_ends(struct ring *ring)
+{
+	struct ring_segment **order = fw_alloc_array(ring->n_segments + 1, sizeof *order);
+	for (uint32_t i = 0; i < ring->n_segments; i++)
+		order[i] = &ring->segments[i];
+	qsort(order, ring->n_segments, sizeof *order, by_number);
+	for (uint32_t i = 0; i < ring->n_segments; i++)
+		if (order[i]->number && order[i]->sealed)
+			segment_note_end(ring, order[i]);
+	fw_free(order);
+}
+
 static void init_ring(struct rings *rings, enum store_tier tier)
 {
 	const struct super_tier *super = &rings->super->tiers[tier];
@@ -362,7 +382,7 @@ int rings_open(struct rings *rings, const char *dir, struct super *super,
 	const struct store_config *config, struct fw_err *err)
 {
 	struct opening opening = {.config = config};
-	*rings = (struct rings){.super = super};
+	*rings = (struct rings){.super = super, .dir = fw_strdup(dir)};
 	pthread_rwlock_init(&rings->lock, NULL);
 	for (int tier = 0; tier < STORE_TIERS; tier++) {
 		init_ring(rings, (enum store_tier)tier);
@@ -371,8 +391,10 @@ int rings_open(struct rings *rings, const char *dir, struct super *super,
 	int rc = 0;
 	for (int tier = 0; tier < STORE_TIERS && rc >= 0; tier++)
 		rc = open_ring(&rings->tiers[tier], dir, &opening, err);
-	for (int tier = 0; tier < STORE_TIERS; tier++)
+	for (int tier = 0; tier < STORE_TIERS; tier++) {
+		note_ends(&rings->tiers[tier]);
 		ring_settle(&rings->tiers[tier]);
+	}
 	return rc;
 }
 
@@ -393,5 +415,6 @@ void rings_close(struct rings *rings)
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		close_ring(&rings->tiers[tier]);
 	fw_buf_done(&rings->scratch);
+	fw_free(rings->dir);
 	pthread_rwlock_destroy(&rings->lock);
 }

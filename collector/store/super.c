@@ -14,7 +14,8 @@
 enum {
 	COPY_BYTES = 4096,
 	SUPER_LENGTH_2 = 64, /* formats 1 and 2: the raw tier alone */
-	SUPER_LENGTH = SUPER_LENGTH_2 + STORE_TIERS * 32,
+	TIER_BYTES = 40,
+	SUPER_LENGTH = SUPER_LENGTH_2 + STORE_TIERS * TIER_BYTES,
 };
 
 void super_set_uuid(struct super *super, const uint8_t uuid[16])
@@ -29,6 +30,7 @@ static void put_tier(uint8_t *at, const struct super_tier *tier)
 	put_u32(at + 8, tier->segments);
 	for (int lane = 0; lane < LANES_DIGESTED; lane++)
 		put_u64(at + 16 + lane * 8, tier->digested[lane]);
+	put_u64(at + 32, (uint64_t)tier->forgotten_ms);
 }
 
 static void get_tier(const uint8_t *at, struct super_tier *tier)
@@ -37,6 +39,7 @@ static void get_tier(const uint8_t *at, struct super_tier *tier)
 	tier->segments = get_u32(at + 8);
 	for (int lane = 0; lane < LANES_DIGESTED; lane++)
 		tier->digested[lane] = get_u64(at + 16 + lane * 8);
+	tier->forgotten_ms = (int64_t)get_u64(at + 32);
 }
 
 static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
@@ -52,7 +55,7 @@ static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
 	put_u32(at + 48, super->log_segments);
 	put_u64(at + 52, super->log_first);
 	for (int t = 0; t < STORE_TIERS; t++)
-		put_tier(at + SUPER_LENGTH_2 + (size_t)t * 32, &super->tiers[t]);
+		put_tier(at + SUPER_LENGTH_2 + (size_t)t * TIER_BYTES, &super->tiers[t]);
 	envelope_seal(copy, MAGIC_SUPER, SUPER_LENGTH, 0);
 }
 
@@ -76,7 +79,7 @@ static int decode(const uint8_t *copy, size_t available, struct super *super)
 	if (format > 2 && length < SUPER_LENGTH)
 		return -EBADMSG;
 	for (int t = 0; t < STORE_TIERS && format > 2; t++)
-		get_tier(at + SUPER_LENGTH_2 + (size_t)t * 32, &super->tiers[t]);
+		get_tier(at + SUPER_LENGTH_2 + (size_t)t * TIER_BYTES, &super->tiers[t]);
 	super_set_uuid(super, at + 4);
 	return 0;
 }

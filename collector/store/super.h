@@ -31,6 +31,7 @@ struct super_tier {
 	uint64_t segment_bytes;
 	uint32_t segments; /* 0: made by a format that had no such tier */
 	uint64_t digested[LANES_DIGESTED];
+	int64_t forgotten_ms; /* what ended later was not written over yet */
 };
 
 struct super {

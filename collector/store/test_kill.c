@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kills. A child opens the store and sends without a pause, so that segments are sealed,
+ * digested and written over all the time; it is killed, opens again, and every answer is
+ * worked out anew from what was acknowledged. KILLS=1000 makes it the long form.
+ *
+ * The control forgets a number now and then, and must be found out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <fenwatch/mem.h>
+
+#include "testkit.h"
+
+enum { STEP = 15000, HOSTS = 3, SWEEPS = 20, SEGMENT = 4 << 10, SEGMENTS = 16, SHORT = 60 };
+
+/* Shared with the children. */
+static struct {
+	uint64_t acked[HOSTS];
+	uint64_t digests, lives;
+	bool lying;
+} * shared;
+
+static struct kit kit;
+static struct sender senders[HOSTS];
+static uint32_t hosts[HOSTS];
+static int64_t start_ms;
+static uint64_t random_state = 3;
+
+static uint32_t chance(uint32_t below)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(random_state >> 33) % below;
+}
+
+static int64_t time_of(uint64_t number)
+{
+	return start_ms + (int64_t)(number - 1) * SWEEPS * STEP;
+}
+
+static void open_and_greet(void)
+{
+	static const char *const names[HOSTS] = {"alpha", "beta", "gamma"};
+	struct fw_err err = {""};
+	if (kit_open(&kit, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		_exit(2);
+	}
+	kit.schema = kit_schema(&kit, "m");
+	for (int h = 0; h < HOSTS; h++) {
+		hosts[h] = kit_host(&kit, names[h]);
+		senders[h] = (struct sender){0};
+		kit.session = shared->lives * HOSTS + (uint64_t)h;
+		sender_begin(&senders[h], &kit, (uint8_t)(h + 1), 7);
+	}
+	shared->lives++;
+}
+
+/* Is the host's whole past there, up to its last number? Raw has the newest sweeps, rows
+ * the last sweep of each bucket before, and the ring has turned over the rest. */
+static bool is_whole(int h)
+{
+	struct fw_arena arena = {0};
+	struct store_columns all;
+	int64_t end_ms = time_of(senders[h].next[STORE_LIVE]), gap_ms = 0;
+	bool whole = senders[h].next[STORE_LIVE] > shared->acked[h];
+	size_t n = kit_read(&kit, hosts[h], 0, INT64_MAX, &arena, &all);
+	whole = whole && n > 0 && all.damaged_blocks == 0 && all.times_ms[n - 1] == end_ms - STEP;
+	for (size_t i = 0; i < n && whole; i++) {
+		for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+			whole = whole && all.cells[c][i] == kit_cell(all.times_ms[i], c);
+		int64_t step_ms = i > 0 ? all.times_ms[i] - all.times_ms[i - 1] : STEP;
+		/* From coarse to fine, never back, and nothing left out. */
+		whole = whole && step_ms <= (i > 1 && gap_ms < 2 * STEP ? STEP : STORE_HOUR_MS);
+		gap_ms = step_ms;
+	}
+	fw_arena_done(&arena);
+	return whole;
+}
+
+static _Noreturn void live(void)
+{
+	open_and_greet();
+	for (int h = 0; h < HOSTS; h++)
+		if (shared->acked[h] > 0 && !is_whole(h))
+			_exit(3);
+	for (uint64_t i = 0;; i++) {
+		int h = (int)(i % HOSTS);
+		uint64_t number = senders[h].next[STORE_LIVE];
+		kit_now_ms = time_of(number + 1);
+		if (sender_send(&senders[h], STORE_LIVE, hosts[h], kit.schema, time_of(number),
+			    SWEEPS, STEP, i < HOSTS) != STORE_DURABLE)
+			_exit(4);
+		shared->acked[h] = shared->lying && i == 5 ? number + 1 : number;
+		struct store_stat stat;
+		store_stat(kit.store, &stat);
+		shared->digests += stat.digests > 0 && i % 64 == 0;
+	}
+}
+
+static void pause_ms(uint32_t ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
+}
+
+/* Returns the child's end, where it did not wait to be killed. */
+static int one_life(void)
+{
+	fflush(stdout);
+	uint64_t before = shared->acked[0];
+	pid_t child = fork();
+	if (child == 0)
+		live();
+	for (int i = 0; i < 3000 && shared->acked[0] < before + 2 + chance(30); i++)
+		pause_ms(2);
+	pause_ms(chance(20));
+	kill(child, SIGKILL);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : WEXITSTATUS(status);
+}
+
+static int kill_often(int kills, bool lying)
+{
+	const char *wanted = getenv("KILLS");
+	int end = 0;
+	shared = mmap(
+		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	kit_init_of(&kit, SEGMENT, SEGMENTS);
+	store_close(kit.store);
+	start_ms = (kit_now_ms - INT64_C(34) * 24 * 3600 * 1000) / STORE_HOUR_MS * STORE_HOUR_MS;
+	kit.config.any_age = true;
+	shared->lives = 1;
+	shared->lying = lying;
+	kills = wanted ? (int)strtol(wanted, NULL, 10) : kills;
+	for (int i = 0; i < kills && end == 0; i++)
+		end = one_life();
+	if (!lying) {
+		print_message("# %llu sweeps of each host, %llu looks at a digest\n",
+			(unsigned long long)shared->acked[0] * SWEEPS,
+			(unsigned long long)shared->digests);
+		assert_true(shared->digests > 0);
+		assert_int_equal(kit_check(kit.dir), 0);
+	}
+	kit_remove(kit.dir);
+	munmap(shared, sizeof *shared);
+	return end;
+}
+
+static void test_nothing_is_lost_or_doubled(void **state)
+{
+	(void)state;
+	assert_int_equal(kill_often(SHORT, false), 0);
+}
+
+static void test_control_who_forgets_is_found_out(void **state)
+{
+	(void)state;
+	assert_int_equal(kill_often(SHORT, true), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_is_lost_or_doubled),
+		cmocka_unit_test(test_control_who_forgets_is_found_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
