@@ -438,7 +438,9 @@ static size_t cut_often(unsigned rounds, bool lying)
 static void test_nothing_acknowledged_is_lost(void **state)
 {
 	(void)state;
-	assert_int_equal(cut_often(ROUNDS, false), 0);
+	const char *wanted = getenv("FENWATCH_CUTS");
+	assert_int_equal(
+		cut_often(wanted ? (unsigned)strtoul(wanted, NULL, 10) : ROUNDS, false), 0);
 }
 
 static void test_control_without_syncs_loses(void **state)

@@ -47,6 +47,13 @@ static void fill_store(bool clean)
 		store_close(kit.store);
 }
 
+/* How often a test does its harm: FENWATCH_DAMAGE says, in the long form. */
+static int rounds(int brief)
+{
+	const char *wanted = getenv("FENWATCH_DAMAGE");
+	return wanted ? (int)strtol(wanted, NULL, 10) : brief;
+}
+
 static void path_in(char path[160], const char *name)
 {
 	snprintf(path, 160, "%s/%s", kit.dir, name);
@@ -116,7 +123,7 @@ static void test_flips_in_blocks(void **state)
 	fill_store(true);
 	assert_int_equal(open_and_count(&noticed), SWEEPS);
 	assert_false(noticed);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip("raw/0000");
 		int faults = kit_check(kit.dir);
@@ -135,7 +142,7 @@ static void test_flips_in_the_log(void **state)
 	bool noticed;
 	unsigned losses = 0;
 	fill_store(false);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip("wal/00000000");
 		size_t n = open_and_count(&noticed);
@@ -152,7 +159,7 @@ static void test_flips_elsewhere(void **state)
 	static const char *const files[] = {"super", "schema.log", "host.log"};
 	bool noticed;
 	fill_store(true);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip(files[i % 3]);
 		size_t n = open_and_count(&noticed);
@@ -172,7 +179,11 @@ static void test_log_cut_short(void **state)
 	fill_store(false);
 	path_in(path, "wal/00000000");
 	long used = used_bytes(path);
-	for (long at = used - 2000; at <= used; at += at < used - 200 ? 61 : 7) {
+	bool brief = rounds(0) == 0;
+	long from = brief ? used - 2000 : used - (64 << 10);
+	for (long at = from < 0 ? 0 : from; at <= used; at += !brief ? 1
+			: at < used - 200                            ? 61
+								     : 7) {
 		restore_image();
 		assert_int_equal(truncate(path, at), 0);
 		size_t n = open_and_count(&noticed);
@@ -184,6 +195,54 @@ static void test_log_cut_short(void **state)
 	done();
 }
 
+enum { DIGEST_SWEEPS = 4800, DIGEST_BATCH = 120, DIGEST_SEGMENT = 8 << 10 };
+
+/* Blocks that were joined, and rows. */
+static void fill_digested(void)
+{
+	struct sender sender = {0};
+	struct store_stat stat;
+	kit_init_of(&kit, DIGEST_SEGMENT, 16);
+	kit.config.log_segment_bytes = 0;
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < DIGEST_SWEEPS; i += DIGEST_BATCH)
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
+					 kit_now_ms - INT64_C(86400000) + (int64_t)i * STEP,
+					 DIGEST_BATCH, STEP, i == 0),
+			STORE_DURABLE);
+	store_stat(kit.store, &stat);
+	assert_true(stat.digests > 0 && stat.tiers[STORE_FIVE_MINUTE].blocks > 0);
+	store_close(kit.store);
+	snprintf(image, sizeof image, "%s-image", kit.dir);
+	kit_copy(kit.dir, image);
+}
+
+static void test_flips_after_digests(void **state)
+{
+	(void)state;
+	static const char *const folders[] = {"raw", "raw", "five_minute", "hour"};
+	bool noticed;
+	unsigned losses = 0;
+	fill_digested();
+	assert_int_equal(open_and_count(&noticed), DIGEST_SWEEPS);
+	for (int i = 0; i < rounds(60); i++) {
+		char name[32], path[160];
+		snprintf(name, sizeof name, "%s/%04x", folders[chance(4)], chance(16));
+		restore_image();
+		path_in(path, name);
+		if (used_bytes(path) == 0)
+			continue;
+		flip(name);
+		int faults = kit_check(kit.dir);
+		size_t n = open_and_count(&noticed);
+		assert_true(n >= DIGEST_SWEEPS - STORE_JOINED_SWEEPS);
+		assert_true(n == DIGEST_SWEEPS || (noticed && faults > 0));
+		losses += n < DIGEST_SWEEPS;
+	}
+	assert_true(losses > 0);
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_flips_in_the_log),
 		cmocka_unit_test(test_flips_elsewhere),
 		cmocka_unit_test(test_log_cut_short),
+		cmocka_unit_test(test_flips_after_digests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,16 @@
 #include "internal.h"
 #include "testkit.h"
 
-enum { STEP = 15000, HOSTS = 3, SEGMENT = 8 << 10, SEGMENTS = 64, FEW = 16, MANY = 12000 };
+enum {
+	STEP = 15000,
+	HOSTS = 3,
+	SEGMENT = 8 << 10,
+	SEGMENTS = 64,
+	FEW = 16,
+	MANY = 12000,
+	TURNS = 20,
+	TURN_SWEEPS = 8640
+};
 
 static struct kit kit;
 static struct sender senders[HOSTS];
@@ -205,6 +214,37 @@ static void test_late_sweeps_are_rolled_up(void **state)
 	fw_arena_done(&arena);
 }
 
+/* Twenty times round; after each turn every answer is worked out anew. */
+static void test_ring_turns_twenty_times(void **state)
+{
+	(void)state;
+	const int64_t start_ms = next_ms;
+	for (int turn = 0; turn < TURNS; turn++) {
+		struct fw_arena arena = {0};
+		struct store_columns all;
+		kit_now_ms = next_ms + TURN_SWEEPS * STEP;
+		for (int i = 0; i < TURN_SWEEPS; i += 240, next_ms += 240 * STEP)
+			for (int h = 0; h < HOSTS; h++)
+				assert_int_equal(sender_send(&senders[h], STORE_LIVE, hosts[h],
+							 kit.schema, next_ms, 240, STEP, false),
+					STORE_DURABLE);
+		kit_read(&kit, hosts[turn % HOSTS], start_ms, INT64_MAX, &arena, &all);
+		assert_int_equal(all.damaged_blocks, 0);
+		assert_int_equal(all.times_ms[all.n - 1], next_ms - STEP);
+		for (size_t i = 0; i < all.n; i++) {
+			assert_true(
+				i == 0 || all.times_ms[i] - all.times_ms[i - 1] <= STORE_HOUR_MS);
+			for (uint32_t c = 0; c < KIT_COLUMNS; c++)
+				assert_int_equal(all.cells[c][i], kit_cell(all.times_ms[i], c));
+		}
+		fw_arena_done(&arena);
+	}
+	uint64_t lives = kit.store->rings.tiers[STORE_RAW].next_number;
+	assert_true(lives > TURNS * FEW);
+	assert_true(stat_now().tiers[STORE_RAW].oldest_ms > start_ms);
+	assert_int_equal(stat_now().tiers[STORE_RAW].undigested, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_rows_are_what_their_sweeps_were, setup_few, teardown),
 		cmocka_unit_test_setup_teardown(test_late_sweeps_are_rolled_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ring_turns_twenty_times, setup_few, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kills. A child opens the store and sends without a pause, so that segments are sealed,
  * digested and written over all the time; it is killed, opens again, and every answer is
- * worked out anew from what was acknowledged. KILLS=1000 makes it the long form.
+ * worked out anew from what was acknowledged. FENWATCH_KILLS=1000 makes it the long form.
  *
  * The control forgets a number now and then, and must be found out.
  */
@@ -135,7 +135,7 @@ static int one_life(void)
 
 static int kill_often(int kills, bool lying)
 {
-	const char *wanted = getenv("KILLS");
+	const char *wanted = getenv("FENWATCH_KILLS");
 	int end = 0;
 	shared = mmap(
 		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -84,7 +84,8 @@ static void settle(struct ledger *ledger, int lane_number, uint64_t to)
 		gone + 1 < lane->n_runs)
 		gone++;
 	lane->n_runs -= gone;
-	memmove(lane->runs, lane->runs + gone, lane->n_runs * sizeof *lane->runs);
+	if (gone > 0)
+		memmove(lane->runs, lane->runs + gone, lane->n_runs * sizeof *lane->runs);
 }
 
 int ledger_ack(struct ledger *ledger, int lane, uint64_t to)
