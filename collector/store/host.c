@@ -13,8 +13,7 @@ enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000 };
 
 void hosts_init(struct hosts *hosts)
 {
-	*hosts = (struct hosts){0};
-	pthread_rwlock_init(&hosts->lock, NULL);
+	pthread_mutex_init(&hosts->growing, NULL);
 }
 
 static void free_table(struct table *table)
@@ -38,48 +37,56 @@ static void free_host(struct host *host)
 
 void hosts_done(struct hosts *hosts)
 {
-	for (uint32_t id = 0; id < hosts->count; id++) {
-		if (hosts->by_id[id])
-			free_host(hosts->by_id[id]);
+	uint32_t count = hosts_count(hosts);
+	for (uint32_t id = 0; id < count; id++) {
+		struct host *host = hosts_get(hosts, id);
+		if (host)
+			free_host(host);
 	}
-	fw_free(hosts->by_id);
-	pthread_rwlock_destroy(&hosts->lock);
+	for (size_t i = 0; i < sizeof hosts->pages / sizeof *hosts->pages; i++)
+		fw_free(hosts->pages[i]);
+	pthread_mutex_destroy(&hosts->growing);
 }
 
-static void grow(struct hosts *hosts, uint32_t id)
+static struct hosts_page *make_page(struct hosts *hosts, uint32_t id)
 {
-	size_t capacity = 2 * (size_t)id + 64;
-	hosts->by_id = fw_realloc(hosts->by_id, capacity * sizeof(struct host *));
-	memset(hosts->by_id + hosts->capacity, 0,
-		(capacity - hosts->capacity) * sizeof(struct host *));
-	hosts->capacity = capacity;
+	_Atomic(struct hosts_page *) *at = &hosts->pages[id / HOSTS_OF_PAGE];
+	if (!atomic_load(at))
+		atomic_store(at, (struct hosts_page *)fw_alloc(sizeof(struct hosts_page)));
+	return atomic_load(at);
+}
+
+static struct host *make_host(const struct named_host *name)
+{
+	struct host *host = fw_alloc(sizeof *host);
+	host->id = name->id;
+	host->name = name;
+	pthread_mutex_init(&host->lock, NULL);
+	return host;
 }
 
 struct host *hosts_add(struct hosts *hosts, const struct named_host *name)
 {
-	pthread_rwlock_wrlock(&hosts->lock);
-	if (name->id >= hosts->capacity)
-		grow(hosts, name->id);
-	struct host *host = hosts->by_id[name->id];
-	if (!host) {
-		host = fw_alloc(sizeof *host);
-		host->id = name->id;
-		host->name = name;
-		pthread_mutex_init(&host->lock, NULL);
-		hosts->by_id[name->id] = host;
-	}
-	if (name->id >= hosts->count)
-		hosts->count = name->id + 1;
-	pthread_rwlock_unlock(&hosts->lock);
+	assert(name->id < NAME_ID_LIMIT);
+	pthread_mutex_lock(&hosts->growing);
+	_Atomic(struct host *) *at = &make_page(hosts, name->id)->by_id[name->id % HOSTS_OF_PAGE];
+	if (!atomic_load(at))
+		atomic_store(at, make_host(name));
+	if (name->id >= atomic_load(&hosts->count))
+		atomic_store(&hosts->count, name->id + 1);
+	struct host *host = atomic_load(at);
+	pthread_mutex_unlock(&hosts->growing);
 	return host;
 }
 
 struct host *hosts_get(struct hosts *hosts, uint32_t id)
 {
-	pthread_rwlock_rdlock(&hosts->lock);
-	struct host *host = id < hosts->count ? hosts->by_id[id] : NULL;
-	pthread_rwlock_unlock(&hosts->lock);
-	return host;
+	if (id >= hosts_count(hosts))
+		return NULL;
+	struct hosts_page *page =
+		atomic_load_explicit(&hosts->pages[id / HOSTS_OF_PAGE], memory_order_acquire);
+	return page ? atomic_load_explicit(&page->by_id[id % HOSTS_OF_PAGE], memory_order_acquire)
+		    : NULL;
 }
 
 struct host *hosts_known(struct hosts *hosts, uint32_t id)
@@ -90,10 +97,7 @@ struct host *hosts_known(struct hosts *hosts, uint32_t id)
 
 uint32_t hosts_count(struct hosts *hosts)
 {
-	pthread_rwlock_rdlock(&hosts->lock);
-	uint32_t count = hosts->count;
-	pthread_rwlock_unlock(&hosts->lock);
-	return count;
+	return atomic_load_explicit(&hosts->count, memory_order_acquire);
 }
 
 struct table *host_table(struct host *host, uint32_t schema)

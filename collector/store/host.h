@@ -11,6 +11,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -66,11 +67,16 @@ struct host {
 	uint8_t agent[16];
 };
 
+/* By id, in pages that never move: looking one up takes no lock. */
+#define HOSTS_OF_PAGE 1024
+struct hosts_page {
+	_Atomic(struct host *) by_id[HOSTS_OF_PAGE];
+};
+
 struct hosts {
-	pthread_rwlock_t lock; /* the array */
-	struct host **by_id;
-	size_t capacity;
-	uint32_t count; /* highest id + 1 */
+	pthread_mutex_t growing;
+	_Atomic(struct hosts_page *) pages[NAME_ID_LIMIT / HOSTS_OF_PAGE];
+	atomic_uint count; /* highest id + 1 */
 };
 
 void hosts_init(struct hosts *hosts);
