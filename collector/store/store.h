@@ -170,7 +170,8 @@ struct store_group {
 	size_t n_columns;
 };
 
-/* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema. One
+/* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema. Of what lies on disk
+ * alone a few may have none after all. One
  * series may be in several schemas of its host: the reader joins them by time. */
 int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,

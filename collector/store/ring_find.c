@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where blocks lie, and what is in them: for any thread. */
+#include <errno.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/mem.h>
+
+#include "bytes.h"
+#include "ring.h"
+
+static void add_place(struct ring_places *out, const struct ring_place *place)
+{
+	if (out->n == out->capacity) {
+		out->capacity = 2 * out->capacity + 32;
+		out->at = fw_realloc(out->at, out->capacity * sizeof *out->at);
+	}
+	out->at[out->n++] = *place;
+}
+
+/* A place in the segment, but for its block. */
+static struct ring_place place_in(const struct ring *ring, const struct ring_segment *segment)
+{
+	return (struct ring_place){
+		.tier = ring->tier,
+		.segment = (uint32_t)(segment - ring->segments),
+		.number = segment->number,
+		.digested = segment_is_digested(ring, segment),
+	};
+}
+
+static bool segment_may_have(
+	const struct ring_segment *segment, const struct ring_question *question)
+{
+	const struct index *index = &segment->index;
+	if (question->late && segment->kind != SEGMENT_LATE)
+		return false;
+	if (!segment->number || index->n == 0 || segment->min_ms > question->to_ms ||
+		segment->max_ms < question->from_ms)
+		return false;
+	return !index->disk || index_may_have(index->disk, question->host, question->schema);
+}
+
+static bool is_of(const struct block_ref *ref, const struct ring_question *question)
+{
+	return ref->host == question->host && ref->schema == question->schema &&
+		ref->t0_ms <= question->to_ms;
+}
+
+static void find_in_memory(const struct ring *ring, const struct ring_segment *segment,
+	const struct ring_question *question, struct ring_places *out)
+{
+	const struct index *index = &segment->index;
+	struct ring_place place = place_in(ring, segment);
+	size_t i = index_find(index, question->host, question->schema, INT64_MIN);
+	while (i < index->n) {
+		place.ref = index->refs[i];
+		bool wanted = is_of(&place.ref, question);
+		if (wanted && block_end_ms(&place.ref) >= question->from_ms &&
+			ring_shows(ring, &place.ref))
+			add_place(out, &place);
+		i = wanted || i >= index->n_sorted ? i + 1 : index->n_sorted;
+	}
+}
+
+/* Indices on disk are read when the lock is gone. */
+struct held {
+	struct index_disk *disk;
+	struct ring_place place;
+};
+
+static struct held *find_held(
+	struct ring *ring, const struct ring_question *question, struct ring_places *out, size_t *n)
+{
+	struct held *held = fw_alloc_array(ring->n_segments + 1, sizeof *held);
+	pthread_rwlock_rdlock(&ring->all->lock);
+	for (uint32_t i = 0; i < ring->n_segments; i++) {
+		const struct ring_segment *segment = &ring->segments[i];
+		if (!segment_may_have(segment, question))
+			continue;
+		if (segment->index.disk)
+			held[(*n)++] = (struct held){
+				index_hold(segment->index.disk), place_in(ring, segment)};
+		else
+			find_in_memory(ring, segment, question, out);
+	}
+	pthread_rwlock_unlock(&ring->all->lock);
+	return held;
+}
+
+static bool is_current(struct ring *ring, const struct ring_place *place)
+{
+	pthread_rwlock_rdlock(&ring->all->lock);
+	bool current = ring->segments[place->segment].number == place->number;
+	pthread_rwlock_unlock(&ring->all->lock);
+	return current;
+}
+
+struct finding {
+	const struct ring_question *question;
+	struct ring_places *out;
+	struct ring_place place;
+};
+
+static bool take_found(const struct block_ref *ref, void *arg)
+{
+	struct finding *finding = arg;
+	finding->place.ref = *ref;
+	if (!is_of(ref, finding->question))
+		return false;
+	if (block_end_ms(ref) >= finding->question->from_ms)
+		add_place(finding->out, &finding->place);
+	return true;
+}
+
+int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out)
+{
+	size_t n = 0;
+	struct held *held = find_held(ring, question, out, &n);
+	const struct index_key from = {question->host, question->schema, INT64_MIN};
+	int rc = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct finding finding = {question, out, held[i].place};
+		int one = index_walk(
+			held[i].disk, ring->all->super->salt, &from, take_found, &finding);
+		if (one < 0 && !is_current(ring, &held[i].place))
+			one = -ESTALE;
+		if (one < 0 && rc != -ESTALE)
+			rc = one;
+		index_drop(held[i].disk);
+	}
+	fw_free(held);
+	return rc;
+}
+
+int64_t ring_forgotten_ms(const struct ring *ring)
+{
+	pthread_rwlock_rdlock(&ring->all->lock);
+	int64_t forgotten_ms = ring->all->super->tiers[ring->tier].forgotten_ms;
+	pthread_rwlock_unlock(&ring->all->lock);
+	return forgotten_ms;
+}
+
+bool ring_may_have(struct ring *ring, const struct ring_question *question)
+{
+	struct ring_places none = {0};
+	bool found = false;
+	pthread_rwlock_rdlock(&ring->all->lock);
+	for (uint32_t i = 0; i < ring->n_segments && !found; i++) {
+		const struct ring_segment *segment = &ring->segments[i];
+		found = segment_may_have(segment, question);
+		if (!found || segment->index.disk)
+			continue;
+		find_in_memory(ring, segment, question, &none);
+		found = none.n > 0;
+	}
+	pthread_rwlock_unlock(&ring->all->lock);
+	fw_free(none.at);
+	return found;
+}
+
+int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,
+	const uint8_t **body, size_t *length)
+{
+	fw_buf_reset(buf);
+	uint8_t *at = fw_buf_reserve(buf, place->ref.length);
+	if (!at)
+		return -ENOMEM;
+	ssize_t got = fw_pread(
+		ring->segments[place->segment].fd, at, place->ref.length, place->ref.offset);
+	if (got < 0)
+		return (int)got;
+	int64_t inside = envelope_open(at, (size_t)got, MAGIC_BLOCK, ring->all->super->salt);
+	struct block_ref ref;
+	struct block_home home;
+	bool sound = inside >= 0 && block_open(at, (size_t)inside, &ref, &home) &&
+		home.number == place->number && ref.host == place->ref.host &&
+		ref.schema == place->ref.schema && ref.flags == place->ref.flags;
+	if (!sound)
+		return is_current(ring, place) ? -EBADMSG : -ESTALE;
+	*body = at + block_head_bytes(&ref);
+	*length = (size_t)inside + ENVELOPE_BYTES - block_head_bytes(&ref);
+	return 0;
+}
+
+/* ---- walking ---- */
+
+struct walking {
+	void (*each)(const struct ring_place *place, void *arg);
+	void *arg;
+	struct ring_place place;
+};
+
+static bool walk_one(const struct block_ref *ref, void *arg)
+{
+	struct walking *walking = arg;
+	walking->place.ref = *ref;
+	walking->each(&walking->place, walking->arg);
+	return true;
+}
+
+static int walk_segment(
+	const struct ring *ring, const struct ring_segment *segment, struct walking *walking)
+{
+	const struct index *index = &segment->index;
+	walking->place = place_in(ring, segment);
+	for (size_t i = 0; index->refs && i < index->n; i++)
+		if (ring_shows(ring, &index->refs[i]))
+			walk_one(&index->refs[i], walking);
+	const struct index_key from = {0, 0, INT64_MIN};
+	return index->disk
+		? index_walk(index->disk, ring->all->super->salt, &from, walk_one, walking)
+		: 0;
+}
+
+int ring_walk(struct ring *ring, void (*each)(const struct ring_place *place, void *arg), void *arg)
+{
+	struct walking walking = {.each = each, .arg = arg};
+	int rc = 0;
+	for (uint32_t i = 0; i < ring->n_segments; i++) {
+		const struct ring_segment *segment = &ring->segments[i];
+		int one = segment->number ? walk_segment(ring, segment, &walking) : 0;
+		if (one < 0 && (rc == 0 || rc == -EBADMSG))
+			rc = one;
+	}
+	return rc;
+}
