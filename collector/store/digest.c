@@ -8,7 +8,10 @@
 #include "internal.h"
 #include "rows.h"
 
-enum { SOURCES_PART = 4 }; /* of a ring's segments are digested at most at once */
+enum {
+	SOURCES_PART = 4,  /* of a ring's segments are digested at most at once */
+	ROWS_A_BLOCK = 60, /* before they are joined */
+};
 
 static const int64_t bucket_ms[STORE_TIERS] = {0, STORE_FIVE_MINUTE_MS, STORE_HOUR_MS};
 
@@ -36,6 +39,7 @@ void digest_done(struct digest *digest)
 	fw_buf_done(&digest->block);
 	body_done(&digest->body);
 	rows_done(&digest->rows);
+	*digest = (struct digest){.seals = digest->seals};
 }
 
 /* ---- what there is to do ---- */
@@ -362,7 +366,7 @@ static int prepare_work(struct store *store, const struct block_ref *table, stru
 		return 0;
 	work->above = &store->rings.tiers[tier + 1];
 	return rows_begin(&store->digest.rows, schema->columns, schema->n_columns,
-		bucket_ms[tier + 1], STORE_JOINED_SWEEPS);
+		bucket_ms[tier + 1], ROWS_A_BLOCK);
 }
 
 /* What a forgotten host has left ends here. */
@@ -394,7 +398,7 @@ static int finish(struct store *store)
 		rc = rings_commit_digest(&store->rings, digest->tier, digest->lane, digest->upto);
 	if (rc < 0)
 		return rc;
-	digest->running = false;
+	digest_done(digest); /* megabytes, and the next one may be hours away */
 	store->counters.digests++;
 	return 1;
 }
