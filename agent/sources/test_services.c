@@ -44,7 +44,7 @@ static void test_a_file_as_scripts_write_it(void **state)
 	assert_int_equal(test_read(T0_MS), 0);
 	test_expect("site_jobs{host=\"x\\\"\\\\\\n\",queue=\"a b\"}", "3");
 	test_expect("site_jobs", "1500");
-	test_expect("site_zero", "0");
+	test_expect("site_zero", "-0");
 	test_expect("node_textfile_scrape_error", "0");
 	assert_int_equal(test_count("node_textfile_mtime_seconds"), 1);
 	/* The same again, and then without one: the metrics outlive a new schema. */

@@ -3,7 +3,7 @@
  * digested and written over all the time; it is killed, opens again, and every answer is
  * worked out anew from what was acknowledged. FENWATCH_KILLS=1000 makes it the long form.
  *
- * The control forgets a number now and then, and must be found out.
+ * The control says that it has been told of more than it sent, and must be found out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,7 +104,7 @@ static _Noreturn void live(void)
 		if (sender_send(&senders[h], STORE_LIVE, hosts[h], kit.schema, time_of(number),
 			    SWEEPS, STEP, i < HOSTS) != STORE_DURABLE)
 			_exit(4);
-		shared->acked[h] = shared->lying && i == 5 ? number + 1 : number;
+		shared->acked[h] = shared->lying ? number + 2 : number;
 		struct store_stat stat;
 		store_stat(kit.store, &stat);
 		shared->digests += stat.digests > 0 && i % 64 == 0;
@@ -166,7 +166,7 @@ static void test_nothing_is_lost_or_doubled(void **state)
 	assert_int_equal(kill_often(SHORT, false), 0);
 }
 
-static void test_control_who_forgets_is_found_out(void **state)
+static void test_control_a_wrong_ledger_is_found_out(void **state)
 {
 	(void)state;
 	assert_int_equal(kill_often(SHORT, true), 3);
@@ -176,7 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_or_doubled),
-		cmocka_unit_test(test_control_who_forgets_is_found_out),
+		cmocka_unit_test(test_control_a_wrong_ledger_is_found_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
