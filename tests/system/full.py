@@ -48,7 +48,7 @@ def test_a_ring_that_does_not_fit_is_refused_at_start(lab):
 
 
 def test_ingest_and_alerts_go_on_when_the_collectors_disk_is_full(lab):
-    mount, hook = small_disk(lab, 64), lab.webhook()
+    mount, hook = small_disk(lab, 128), lab.webhook()
     c = lab.collector(data=os.path.join(mount, "data"),
                       extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\", live: true}}]\n"
                             "builtin_rules: {HostSilent: {hold: 0s}}\n")
