@@ -36,7 +36,10 @@ enum {
 	BLOCK_HEAD = 64 + INDEX_ENTRY, /* bytes of a block around its body */
 	SEGMENT_BYTES = 96 << 10,      /* for each host: about twice what a digest joins */
 	SEGMENTS = 64,
+	AGE_SEGMENTS = 160,   /* thirty days of AGE_HOSTS */
 	SETTLED_NS = 1000000, /* CPU in a quarter of a second */
+	AGE_HOSTS = 2,
+	AGE_DAYS = 30,
 	HOSTS_LIMIT = 1000,
 };
 
@@ -369,7 +372,7 @@ struct feed {
 	struct store *store;
 	uint32_t schema;
 	struct sender *senders;
-	unsigned n_senders;
+	unsigned n_senders, segments;
 	pthread_mutex_t lock;
 	pthread_cond_t given_back;
 	struct parcel parcels[PARCELS], *idle;
@@ -474,11 +477,11 @@ static void open_store(struct feed *feed, const char *folder)
 {
 	struct fw_err err;
 	uint64_t segment_bytes = (uint64_t)feed->n_senders * SEGMENT_BYTES + (512 << 10);
+	uint64_t bytes = segment_bytes * feed->segments;
 	const struct store_config config = {
 		.dir = folder,
 		.segment_bytes = segment_bytes,
-		.tier_bytes = {SEGMENTS * segment_bytes, SEGMENTS * segment_bytes,
-			SEGMENTS * segment_bytes},
+		.tier_bytes = {bytes, bytes, bytes},
 		.late_ms = INT64_C(35) * 24 * 3600 * 1000,
 		.columns_per_host = 5000,
 		.commit_ms = 50,
@@ -500,13 +503,14 @@ static void introduce(struct feed *feed, struct sender *sender, unsigned number)
 	begin(feed, sender);
 }
 
-static struct feed *feed_new(const char *folder, unsigned n_hosts)
+static struct feed *feed_new(const char *folder, unsigned n_hosts, unsigned segments)
 {
 	struct feed *feed = fw_alloc(sizeof *feed);
 	struct fw_arena arena = {0};
 	struct fw_schema schema;
 	struct fw_err err;
 	*feed = (struct feed){.n_senders = n_hosts,
+		.segments = segments,
 		.senders = fw_alloc_array(n_hosts, sizeof *feed->senders),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.given_back = PTHREAD_COND_INITIALIZER};
@@ -555,10 +559,10 @@ static void settle(void)
 		usleep(250000);
 }
 
-static double write_day(struct feed *feed)
+static double write_day(struct feed *feed, uint32_t day)
 {
 	double start_ns = others_ns();
-	for (uint32_t at = 0; at + BATCH_SWEEPS <= DAY; at += BATCH_SWEEPS)
+	for (uint32_t at = day * DAY; at + BATCH_SWEEPS <= (day + 1) * DAY; at += BATCH_SWEEPS)
 		for (unsigned i = 0; i < feed->n_senders; i++)
 			send(feed, &feed->senders[i], at);
 	wait_for_all(feed);
@@ -595,8 +599,11 @@ static bool accepts(const struct store_matcher *matcher, const char *value)
 	return strcmp(matcher->value, value) == 0;
 }
 
-static void read_series(struct feed *feed, unsigned number)
+/* A day's sweeps of one series of one host. */
+static void read_series(struct feed *feed, unsigned number, uint32_t day)
 {
+	int64_t from_ms = START_MS + (int64_t)day * DAY * GEN_INTERVAL_MS;
+	int64_t to_ms = from_ms + (int64_t)DAY * GEN_INTERVAL_MS - 1;
 	char instance[32];
 	const struct store_matcher matchers[] = {
 		{.name = "__name__", .value = "node_load1", .accepts = accepts},
@@ -607,22 +614,23 @@ static void read_series(struct feed *feed, unsigned number)
 	size_t n;
 	struct fw_err err;
 	snprintf(instance, sizeof instance, "host-%04u", number);
-	if (store_select(feed->store, matchers, 2, 0, INT64_MAX, &arena, &groups, &n, &err) < 0)
+	if (store_select(feed->store, matchers, 2, from_ms, to_ms, &arena, &groups, &n, &err) < 0)
 		die("a series", &err);
-	if (n != 1 || store_read(feed->store, groups, 0, INT64_MAX, &arena, &columns, &err) < 0 ||
+	if (n != 1 || store_read(feed->store, groups, from_ms, to_ms, &arena, &columns, &err) < 0 ||
 		columns.n != DAY)
 		die("a series", &(struct fw_err){"is not there for the whole day"});
 	fw_arena_done(&arena);
 }
 
-static double read_us(struct feed *feed)
+static double read_us(struct feed *feed, uint32_t day)
 {
 	for (unsigned i = 0; i < feed->n_senders; i++)
-		read_series(feed, i);
+		read_series(feed, i, day);
 	double start_ns = (double)fw_cpu_ns();
-	for (unsigned i = 0; i < feed->n_senders; i++)
-		read_series(feed, i);
-	return ((double)fw_cpu_ns() - start_ns) / 1000 / feed->n_senders;
+	for (int round = 0; round < ROUNDS; round++)
+		for (unsigned i = 0; i < feed->n_senders; i++)
+			read_series(feed, i, day);
+	return ((double)fw_cpu_ns() - start_ns) / 1000 / feed->n_senders / ROUNDS;
 }
 
 static void print_value(const char *what, double value, int decimals)
@@ -632,9 +640,9 @@ static void print_value(const char *what, double value, int decimals)
 
 static bool measure_store(const char *folder, unsigned n_hosts)
 {
-	struct feed *feed = feed_new(folder, n_hosts);
+	struct feed *feed = feed_new(folder, n_hosts, SEGMENTS);
 	double n = (double)n_hosts * DAY * GEN_SERIES;
-	double write_ns = write_day(feed);
+	double write_ns = write_day(feed, 0);
 	reopen(feed, folder);
 	double names = (double)(file_bytes(folder, "schema.log") + file_bytes(folder, "host.log"));
 	double raw = tier_bytes(feed, STORE_RAW);
@@ -644,10 +652,26 @@ static bool measure_store(const char *folder, unsigned n_hosts)
 		3);
 	print_value("  of five minutes and hours beside it, of what is digested", above / n, 3);
 	print_value("  written, CPU of the store's threads, ns a sample", write_ns / n, 1);
-	print_value("  one series of one host over 24 h, us of CPU", read_us(feed), 0);
+	print_value("  one series of one host over 24 h, us of CPU", read_us(feed, 0), 0);
 	store_close(feed->store);
 	feed_free(feed);
 	return missed;
+}
+
+/* Nothing costs more when the ring holds thirty days. */
+static void measure_age(const char *folder)
+{
+	struct feed *feed = feed_new(folder, AGE_HOSTS, AGE_SEGMENTS);
+	double first_ns = write_day(feed, 0), first_us = read_us(feed, 0), last_ns = 0;
+	for (uint32_t day = 1; day < AGE_DAYS; day++)
+		last_ns = write_day(feed, day);
+	double last_us = read_us(feed, AGE_DAYS - 1);
+	print_value("a store of thirty days: its last day written, over its first",
+		last_ns / first_ns, 2);
+	print_value("  a series over the last day, over the same after the first",
+		last_us / first_us, 2);
+	store_close(feed->store);
+	feed_free(feed);
 }
 
 int main(int argc, char **argv)
@@ -665,5 +689,8 @@ int main(int argc, char **argv)
 	missed |= measure_capture(argv[1], true, .36);
 	missed |= measure_made((unsigned)n_hosts);
 	missed |= measure_store(argv[2], (unsigned)n_hosts);
+	char *aged = fw_format("%s/aged", argv[2]);
+	measure_age(aged);
+	fw_free(aged);
 	return missed;
 }
