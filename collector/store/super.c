@@ -71,7 +71,8 @@ static int decode(const uint8_t *copy, size_t available, struct super *super)
 		return -ENOTSUP;
 	*super = (struct super){
 		.generation = get_u64(at + 20),
-		.tiers[STORE_RAW] = {get_u64(at + 28), get_u32(at + 44), {0}},
+		.tiers[STORE_RAW] = {.segment_bytes = get_u64(at + 28),
+			.segments = get_u32(at + 44)},
 		.log_segment_bytes = get_u64(at + 36),
 		.log_segments = get_u32(at + 48),
 		.log_first = get_u64(at + 52),
