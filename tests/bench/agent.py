@@ -128,11 +128,17 @@ def beside_peers(lab, collector, seconds):
     return bytes_a_sample
 
 
+def points(collector, instance):
+    result = collector.query(f'node_load1{{instance="{instance}"}}[10m]')
+    return len(result[0]["values"]) if result else 0
+
+
 def two_of_six(lab, collector):
     """Bytes a sample with 6 sweeps a batch, over two whole batches (180 s), and from the spool meanwhile."""
     six = Ours(lab, collector, "six", "batch: 6\n")
     spooled = Ours(lab, collector, "spooled", interval="1s")
-    until(150, "the first batch of six", lambda: collector.query('node_load1{instance="six"}'))
+    # The second: by then slow sources have told their series, too, and no schema is on its way.
+    until(300, "the second batch of six", lambda: points(collector, "six") >= 12)
     values, before = six.values, six.relay.bytes()
     spool_values = spooled.values
     spooled.relay.cut()
