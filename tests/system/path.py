@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import time
 
 from stage import check, main, skip, skip_where_unseen, until
 
@@ -37,10 +38,12 @@ def test_what_was_acknowledged_is_there_after_a_restart(lab):
     c, a = lab.pair()
     until(10, "five sweeps", lambda: len(c.query("node_load1[1m]")[0]["values"]) >= 5)
     a.stop()
+    time.sleep(0.5)  # what can be read may wait 50 ms for its commit
     before = c.query("node_load1[1h]")[0]["values"]
     c.kill()
     c.start()
-    check(c.query("node_load1[1h]")[0]["values"] == before, "the same points after kill -9")
+    after = c.query("node_load1[1h]")[0]["values"]
+    check(after == before, f"the same points after kill -9: {before} became {after}")
     a.start()
     until(10, "new points", lambda: len(c.query("node_load1[1h]")[0]["values"]) > len(before))
 
