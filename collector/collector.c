@@ -40,7 +40,6 @@
 #include "store.h"
 
 #define COMMIT_MS 50
-#define TIER_LEAST (8u << 20)
 #define TELL_EVERY_MS 3000
 #define HOUSEKEEPING_MS 60000
 #define EXTEND_TIMEOUT_US (10LL * 60 * 1000000)
@@ -376,7 +375,7 @@ static int open_inventory(struct collector *c, struct fw_err *err)
 static uint64_t tier_bytes(uint64_t set, uint64_t raw, uint64_t fifths)
 {
 	uint64_t bytes = set ? set : raw / 5 * fifths;
-	return bytes < TIER_LEAST ? TIER_LEAST : bytes;
+	return bytes < STORE_TIER_LEAST ? STORE_TIER_LEAST : bytes;
 }
 
 static int open_store(struct collector *c, struct fw_err *err)

@@ -142,7 +142,7 @@ static const struct fw_option store_table[] = {
 		.type = FW_OPT_SIZE,
 		.offset = STORE(tier_bytes[STORE_RAW]),
 		.fallback = "5GiB",
-		.min = 8 << 20,
+		.min = STORE_TIER_LEAST,
 		.max = INT64_C(1) << 50,
 	},
 	{
@@ -150,7 +150,7 @@ static const struct fw_option store_table[] = {
 		.help = "size of the ring of five-minute rows; unset, 8/5 of raw",
 		.type = FW_OPT_SIZE,
 		.offset = STORE(tier_bytes[STORE_FIVE_MINUTE]),
-		.min = 8 << 20,
+		.min = STORE_TIER_LEAST,
 		.max = INT64_C(1) << 50,
 	},
 	{
@@ -158,7 +158,7 @@ static const struct fw_option store_table[] = {
 		.help = "size of the ring of hourly rows; unset, 3/5 of raw",
 		.type = FW_OPT_SIZE,
 		.offset = STORE(tier_bytes[STORE_HOUR]),
-		.min = 8 << 20,
+		.min = STORE_TIER_LEAST,
 		.max = INT64_C(1) << 50,
 	},
 	{

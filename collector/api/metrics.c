@@ -71,13 +71,13 @@ static const struct {
 
 static void write_tiers(struct request *r, const struct store_stat *stat)
 {
-	static const char *const names[STORE_TIERS] = {"raw", "five_minute", "hour"};
 	for (size_t i = 0; i < sizeof tier_rows / sizeof *tier_rows; i++) {
 		head(&r->out, tier_rows[i].name, "gauge", tier_rows[i].help);
 		for (int t = 0; t < STORE_TIERS; t++) {
 			const char *at = (const char *)&stat->tiers[t] + tier_rows[i].offset;
 			fw_buf_printf(&r->out, "%s{tier=\"%s\"} %" PRIu64 "\n", tier_rows[i].name,
-				names[t], *(const uint64_t *)(const void *)at);
+				store_tier_name((enum store_tier)t),
+				*(const uint64_t *)(const void *)at);
 		}
 	}
 }

@@ -50,6 +50,12 @@ static inline int64_t block_end_ms(const struct block_ref *ref)
 	return ref->t0_ms + ref->span_ms;
 }
 
+/* A table is a host under a schema. */
+static inline bool block_same_table(const struct block_ref *a, const struct block_ref *b)
+{
+	return a->host == b->host && a->schema == b->schema;
+}
+
 /* The head, without its envelope. */
 void block_put(uint8_t *at, const struct block_ref *ref, const struct block_home *home);
 /* `length` is what the envelope holds. False: malformed. */

@@ -5,8 +5,6 @@
 
 #include <fenwatch/batch.h>
 
-#include "columns.h"
-
 enum { SCRATCH_LIMIT = 256 << 20 };
 
 int64_t *scratch_take(struct scratch *scratch, size_t n_cells)
@@ -90,4 +88,17 @@ int body_read(struct body_reader *reader, const struct block_ref *ref, const uin
 	return ref->flags & BLOCK_COLUMNS
 		? read_columns(ref, body, length, n_columns, wanted, n_wanted, room)
 		: read_batch(reader, ref, body, length, n_columns, wanted, n_wanted, room);
+}
+
+struct columns_cells body_cells(
+	const struct body_reader *reader, const struct block_ref *ref, uint32_t n_columns)
+{
+	return (struct columns_cells){
+		.times_ms = reader->times_ms,
+		.cells = reader->cells,
+		.to_column = ref->n_sweeps,
+		.to_sweep = 1,
+		.n_sweeps = ref->n_sweeps,
+		.n_columns = n_columns,
+	};
 }

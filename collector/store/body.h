@@ -12,6 +12,7 @@
 #include <fenwatch/mem.h>
 
 #include "block.h"
+#include "columns.h"
 
 /* Room for decoded sweeps, kept from one use to the next. */
 struct scratch {
@@ -31,3 +32,6 @@ void body_done(struct body_reader *reader);
 /* `wanted` ascending; NULL: all. -EBADMSG: damaged. -ENOMEM. */
 int body_read(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
 	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted);
+/* What was read last, of so many columns. */
+struct columns_cells body_cells(
+	const struct body_reader *reader, const struct block_ref *ref, uint32_t n_columns);

@@ -104,7 +104,7 @@ static void check_block(const struct ring_place *place, void *arg)
 	const struct block_ref *ref = &place->ref;
 	const struct named_schema *schema = names_schema(&check->names, ref->schema);
 	uint32_t n_columns = schema ? schema->schema.n_columns : 0;
-	const char *folder = ring_folder(place->tier);
+	const char *folder = store_tier_name(place->tier);
 	const uint8_t *body;
 	size_t length;
 	int rc = ring_read(&check->rings.tiers[place->tier], place, &check->block, &body, &length);
@@ -134,10 +134,10 @@ static void check_ring(struct check *check, struct ring *ring)
 	stat->day_bytes = whole.day_bytes;
 	stat->day_ms = whole.day_ms;
 	if (ring_walk(ring, check_block, check) < 0)
-		found(check, "%s: a damaged index", ring_folder(ring->tier));
+		found(check, "%s: a damaged index", store_tier_name(ring->tier));
 	if (ring->damaged > 0)
 		found(check, "%llu damaged places in headers and indices of %s",
-			(unsigned long long)ring->damaged, ring_folder(ring->tier));
+			(unsigned long long)ring->damaged, store_tier_name(ring->tier));
 }
 
 static void check_record(const struct log_record *record, void *arg)

@@ -13,8 +13,6 @@ enum {
 	ROWS_A_BLOCK = 60, /* before they are joined */
 };
 
-static const int64_t bucket_ms[STORE_TIERS] = {0, STORE_FIVE_MINUTE_MS, STORE_HOUR_MS};
-
 /* One host and schema on its way. */
 struct work {
 	const struct block_ref *table;
@@ -45,43 +43,42 @@ void digest_done(struct digest *digest)
 /* ---- what there is to do ---- */
 
 /* Do the sources have so many sweeps of a host that joining them pays in full? */
-static bool fills_blocks(const struct ring *ring, const uint32_t *segments, size_t n)
+static bool fills_blocks(struct ring_segment *const *sources, size_t n)
 {
 	uint64_t sweeps = 0, tables = 0;
 	for (size_t s = 0; s < n; s++) {
-		const struct index *index = &ring->segments[segments[s]].index;
-		uint64_t begins = 0;
-		for (size_t i = 0; i < index->n; i++) {
+		const struct index *index = &sources[s]->index;
+		uint64_t here = index_tables(index);
+		for (size_t i = 0; i < index->n; i++)
 			sweeps += index->refs[i].n_sweeps;
-			begins += i == 0 || index->refs[i].host != index->refs[i - 1].host ||
-				index->refs[i].schema != index->refs[i - 1].schema;
-		}
-		tables = begins > tables ? begins : tables;
+		tables = here > tables ? here : tables;
 	}
 	return sweeps >= tables * STORE_JOINED_SWEEPS;
 }
 
-static bool find_sources(struct store *store, enum store_tier tier, enum segment_kind lane)
+static void begin(struct digest *digest, struct ring *ring, enum segment_kind lane,
+	struct ring_segment *const *sources, size_t n)
 {
-	struct digest *digest = &store->digest;
-	struct ring *ring = &store->rings.tiers[tier];
-	size_t most = ring->n_segments / SOURCES_PART;
-	uint32_t *segments = fw_alloc_array(most, sizeof *segments);
-	size_t n = ring_undigested(ring, lane, segments, most);
-	bool due = n > 0 && (n == most || lane == SEGMENT_LATE || fills_blocks(ring, segments, n));
-	if (due) {
-		fw_free(digest->sources);
-		digest->sources = fw_alloc_array(n, sizeof *digest->sources);
-		digest->n_sources = n;
-		for (size_t i = 0; i < n; i++)
-			digest->sources[i] = (struct digest_source){segments[i], 0};
-		digest->upto = ring->segments[segments[n - 1]].number;
-		digest->tier = tier;
-		digest->lane = lane;
-		ring->held[lane] = digest->upto;
-	}
-	fw_free(segments);
-	return due;
+	digest->sources = fw_alloc_array(n, sizeof *digest->sources);
+	digest->n_sources = n;
+	for (size_t i = 0; i < n; i++)
+		digest->sources[i] = (struct digest_source){sources[i], 0};
+	digest->upto = sources[n - 1]->number;
+	digest->tier = ring->tier;
+	digest->lane = lane;
+	digest->running = true;
+	ring->held[lane] = digest->upto;
+}
+
+static bool begin_where_due(struct digest *digest, struct ring *ring, enum segment_kind lane)
+{
+	struct ring_segment **sources = fw_alloc_array(ring->n_segments + 1, sizeof *sources);
+	size_t n = ring_undigested(ring, lane, sources), most = ring->n_segments / SOURCES_PART;
+	n = n < most ? n : most;
+	if (n > 0 && (n == most || lane == SEGMENT_LATE || fills_blocks(sources, n)))
+		begin(digest, ring, lane, sources, n);
+	fw_free(sources);
+	return digest->running;
 }
 
 static bool find_work(struct store *store)
@@ -93,7 +90,8 @@ static bool find_work(struct store *store)
 		return false;
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		for (int lane = 0; lane < LANES_DIGESTED; lane++)
-			if (find_sources(store, (enum store_tier)tier, (enum segment_kind)lane))
+			if (begin_where_due(&store->digest, &store->rings.tiers[tier],
+				    (enum segment_kind)lane))
 				return true;
 	store->digest.seals = seals;
 	return false;
@@ -101,15 +99,10 @@ static bool find_work(struct store *store)
 
 /* ---- one host and schema ---- */
 
-static const struct block_ref *peek(const struct ring *ring, const struct digest_source *source)
+static const struct block_ref *peek(const struct digest_source *source)
 {
-	const struct index *index = &ring->segments[source->segment].index;
+	const struct index *index = &source->segment->index;
 	return source->next < index->n ? &index->refs[source->next] : NULL;
-}
-
-static bool same_table(const struct block_ref *a, const struct block_ref *b)
-{
-	return a->host == b->host && a->schema == b->schema;
 }
 
 /* The first table that is left in any source; NULL: none. */
@@ -117,7 +110,7 @@ static const struct block_ref *next_table(struct store *store)
 {
 	const struct block_ref *first = NULL;
 	for (size_t i = 0; i < store->digest.n_sources; i++) {
-		const struct block_ref *ref = peek(ring_of(store), &store->digest.sources[i]);
+		const struct block_ref *ref = peek(&store->digest.sources[i]);
 		if (ref && (!first || block_compare(ref, first) < 0))
 			first = ref;
 	}
@@ -132,22 +125,6 @@ static int by_time(const void *a, const void *b)
 	return x->ref.logged_to < y->ref.logged_to ? -1 : x->ref.logged_to > y->ref.logged_to;
 }
 
-static void add_member(struct digest *digest, const struct ring *ring, uint32_t segment,
-	const struct block_ref *ref)
-{
-	struct ring_places *members = &digest->members;
-	if (members->n == members->capacity) {
-		members->capacity = 2 * members->capacity + 64;
-		members->at = fw_realloc(members->at, members->capacity * sizeof *members->at);
-	}
-	members->at[members->n++] = (struct ring_place){
-		.ref = *ref,
-		.tier = ring->tier,
-		.segment = segment,
-		.number = ring->segments[segment].number,
-	};
-}
-
 /* Takes all blocks of the table from the sources, in the order of their times. */
 static void take_members(struct store *store, const struct block_ref *table)
 {
@@ -157,8 +134,8 @@ static void take_members(struct store *store, const struct block_ref *table)
 	for (size_t i = 0; i < digest->n_sources; i++) {
 		struct digest_source *source = &digest->sources[i];
 		const struct block_ref *ref;
-		for (; (ref = peek(ring, source)) && same_table(ref, table); source->next++)
-			add_member(digest, ring, source->segment, ref);
+		for (; (ref = peek(source)) && block_same_table(ref, table); source->next++)
+			ring_add_place(&digest->members, ring, source->segment, ref);
 	}
 	if (digest->members.n)
 		qsort(digest->members.at, digest->members.n, sizeof *digest->members.at, by_time);
@@ -277,23 +254,10 @@ static int write_rows(struct store *store, struct work *work)
 	return rc;
 }
 
-static struct columns_cells cells_read(
-	const struct digest *digest, const struct work *work, const struct block_ref *ref)
-{
-	return (struct columns_cells){
-		.times_ms = digest->body.times_ms,
-		.cells = digest->body.cells,
-		.to_column = ref->n_sweeps,
-		.to_sweep = 1,
-		.n_sweeps = ref->n_sweeps,
-		.n_columns = work->n_columns,
-	};
-}
-
 static int roll_up(struct store *store, struct work *work, const struct block_ref *ref)
 {
 	struct rows *rows = &store->digest.rows;
-	struct columns_cells from = cells_read(&store->digest, work, ref);
+	struct columns_cells from = body_cells(&store->digest.body, ref, work->n_columns);
 	int rc = ref->t0_ms > work->last_ms ? 0 : write_rows(store, work);
 	work->last_ms = block_end_ms(ref);
 	while (rc >= 0 && from.n_sweeps > 0) {
@@ -320,9 +284,10 @@ static int read_member(struct store *store, const struct work *work, const struc
 	if (rc >= 0)
 		rc = body_read(&digest->body, &place->ref, body, length, work->n_columns, NULL, 0);
 	if (rc >= 0 && digest->tier != STORE_RAW) {
-		const struct columns_cells rows = cells_read(digest, work, &place->ref);
+		const struct columns_cells rows =
+			body_cells(&digest->body, &place->ref, work->n_columns);
 		rc = rows_check(&rows, work->schema->columns, work->schema->n_columns,
-			bucket_ms[digest->tier]);
+			store_bucket_ms(digest->tier));
 	}
 	if (rc == -EBADMSG) {
 		store->counters.damaged++;
@@ -366,7 +331,7 @@ static int prepare_work(struct store *store, const struct block_ref *table, stru
 		return 0;
 	work->above = &store->rings.tiers[tier + 1];
 	return rows_begin(&store->digest.rows, schema->columns, schema->n_columns,
-		bucket_ms[tier + 1], ROWS_A_BLOCK);
+		store_bucket_ms((enum store_tier)(tier + 1)), ROWS_A_BLOCK);
 }
 
 /* What a forgotten host has left ends here. */
@@ -406,9 +371,7 @@ static int finish(struct store *store)
 int digest_step(struct store *store)
 {
 	struct digest *digest = &store->digest;
-	if (!digest->running)
-		digest->running = find_work(store);
-	if (!digest->running)
+	if (!digest->running && !find_work(store))
 		return 0;
 	const struct block_ref *table = next_table(store);
 	if (!table)

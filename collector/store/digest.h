@@ -20,7 +20,7 @@ struct store;
 
 /* A sealed segment that is digested, and how far. */
 struct digest_source {
-	uint32_t segment;
+	struct ring_segment *segment;
 	size_t next; /* of its index */
 };
 

@@ -247,15 +247,20 @@ static void add_to_filter(struct index_disk *disk, uint32_t host, uint32_t schem
 
 static bool begins_table(const struct index *index, size_t i)
 {
-	return i == 0 || index->refs[i].host != index->refs[i - 1].host ||
-		index->refs[i].schema != index->refs[i - 1].schema;
+	return i == 0 || !block_same_table(&index->refs[i], &index->refs[i - 1]);
 }
 
-static void fill_filter(struct index_disk *disk, const struct index *index)
+size_t index_tables(const struct index *index)
 {
 	size_t tables = 0;
 	for (size_t i = 0; i < index->n; i++)
 		tables += begins_table(index, i);
+	return tables;
+}
+
+static void fill_filter(struct index_disk *disk, const struct index *index)
+{
+	size_t tables = index_tables(index);
 	disk->filter_bits = 64;
 	while (disk->filter_bits < tables * FILTER_PER_TABLE)
 		disk->filter_bits *= 2;

@@ -53,6 +53,9 @@ struct index index_merged(const struct index *index);
 /* In memory: the first of the sorted entries that does not stand before it. */
 size_t index_find(const struct index *index, uint32_t host, uint32_t schema, int64_t t0_ms);
 
+/* How many hosts under a schema there are in a sorted one in memory. */
+size_t index_tables(const struct index *index);
+
 /* Bytes on disk of so many entries, and the index written there. */
 size_t index_bytes(size_t n);
 void index_put(const struct index *index, uint64_t number, uint32_t salt, struct fw_buf *out);

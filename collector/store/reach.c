@@ -7,20 +7,19 @@
 #define HOUR_MS (3600 * 1000)
 
 static const struct {
-	const char *name;
 	double target_days;
 	int64_t least_ms; /* with less of it nothing can be said */
 } tiers[STORE_TIERS] = {
-	[STORE_RAW] = {"raw", 30, HOUR_MS},
-	[STORE_FIVE_MINUTE] = {"five_minute", 100, HOUR_MS},
-	[STORE_HOUR] = {"hour", 400, 12 * HOUR_MS},
+	[STORE_RAW] = {30, HOUR_MS},
+	[STORE_FIVE_MINUTE] = {100, HOUR_MS},
+	[STORE_HOUR] = {400, 12 * HOUR_MS},
 };
 
 static struct store_reach reach_of(const struct store_stat *stat, int tier)
 {
 	const struct store_tier_stat *at = &stat->tiers[tier];
-	struct store_reach reach = {
-		.name = tiers[tier].name, .target_days = tiers[tier].target_days};
+	struct store_reach reach = {.name = store_tier_name((enum store_tier)tier),
+		.target_days = tiers[tier].target_days};
 	if (at->blocks > 0)
 		reach.held_days = (double)(at->newest_ms - at->oldest_ms) / DAY_MS;
 	if (at->day_ms < tiers[tier].least_ms || at->day_bytes == 0)

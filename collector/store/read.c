@@ -14,8 +14,6 @@
 
 #include "reading.h"
 
-enum { LOOKS = 4 };
-
 struct joined_row {
 	int64_t at_ms;
 	uint64_t logged;
@@ -130,6 +128,31 @@ int reading_memory(struct reading *r, const struct table *table)
 
 /* ---- blocks ---- */
 
+int reading_find(
+	struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms, int64_t to_ms)
+{
+	const struct ring_question question = {
+		r->group->host, r->group->schema_id, from_ms, to_ms, false};
+	size_t kept = 0;
+	r->places.n = 0;
+	int rc = ring_find(&r->store->rings.tiers[tier], &question, &r->places);
+	for (size_t i = 0; i < r->places.n; i++)
+		if (!undigested || !r->places.at[i].digested)
+			r->places.at[kept++] = r->places.at[i];
+	r->places.n = kept;
+	r->damaged += rc == -EBADMSG;
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+int reading_pass_over(struct reading *r, int rc)
+{
+	if (rc >= 0 || rc == -ESTALE || rc == -ENOMEM)
+		return rc;
+	r->damaged++;
+	r->store->counters.damaged++;
+	return 0;
+}
+
 static int read_block(struct reading *r, const struct ring_place *place)
 {
 	const uint8_t *body;
@@ -138,13 +161,8 @@ static int read_block(struct reading *r, const struct ring_place *place)
 	if (rc >= 0)
 		rc = body_read(&r->body, &place->ref, body, length, r->group->schema->n_columns,
 			r->group->columns, r->group->n_columns);
-	if (rc == -ESTALE || rc == -ENOMEM)
-		return rc;
-	if (rc < 0) {
-		r->damaged++;
-		r->store->counters.damaged++;
-		return 0;
-	}
+	if (rc < 0)
+		return reading_pass_over(r, rc);
 	const size_t n = place->ref.n_sweeps;
 	const struct decoded decoded = {r->body.times_ms, r->body.cells, NULL, n, 1, n};
 	return keep_piece(r, &decoded, place->ref.logged_to);
@@ -152,17 +170,9 @@ static int read_block(struct reading *r, const struct ring_place *place)
 
 int reading_raw(struct reading *r)
 {
-	const struct ring_question question = {
-		r->group->host, r->group->schema_id, r->from_ms, r->to_ms, false};
-	r->places.n = 0;
-	int rc = ring_find(raw_ring(r->store), &question, &r->places);
-	if (rc == -EBADMSG) {
-		r->damaged++;
-		rc = 0;
-	}
+	int rc = reading_find(r, STORE_RAW, r->undigested, r->from_ms, r->to_ms);
 	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
-		if (!r->undigested || !r->places.at[i].digested)
-			rc = read_block(r, &r->places.at[i]);
+		rc = read_block(r, &r->places.at[i]);
 	return rc;
 }
 
@@ -299,7 +309,7 @@ static int read_all(struct reading *r, const struct table *table, struct store_c
 {
 	enum store_tier tier = STORE_RAW;
 	int rc = -ESTALE;
-	for (int look = 0; look < LOOKS && rc == -ESTALE; look++) {
+	for (int look = 0; look < READING_LOOKS && rc == -ESTALE; look++) {
 		reading_clear(r);
 		rc = reading_memory(r, table);
 		if (rc >= 0)

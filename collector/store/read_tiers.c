@@ -15,10 +15,6 @@
 
 #include "reading.h"
 
-enum { LOOKS = 4 };
-
-static const int64_t bucket_ms[STORE_TIERS] = {0, STORE_FIVE_MINUTE_MS, STORE_HOUR_MS};
-
 /* The group's columns one after the other, and their cells in rows. */
 struct row_reading {
 	struct reading *r;
@@ -63,38 +59,19 @@ static int read_block(
 	if (rc >= 0)
 		rc = body_read(&r->body, &place->ref, body, length,
 			rows_width(r->group->schema->n_columns), rr->wanted, width);
-	const struct columns_cells rows = {
-		.times_ms = r->body.times_ms,
-		.cells = r->body.cells,
-		.to_column = place->ref.n_sweeps,
-		.to_sweep = 1,
-		.n_sweeps = place->ref.n_sweeps,
-		.n_columns = width,
-	};
+	const struct columns_cells rows = body_cells(&r->body, &place->ref, width);
 	if (rc >= 0)
 		rc = rows_reader_add(&rr->reader, &rows, from_ms, to_ms);
-	if (rc >= 0 || rc == -ESTALE || rc == -ENOMEM)
-		return rc;
-	r->damaged++;
-	r->store->counters.damaged++;
-	return 0;
+	return reading_pass_over(r, rc);
 }
 
 static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigested, int64_t from_ms,
 	int64_t to_ms)
 {
 	struct reading *r = rr->r;
-	const struct ring_question question = {
-		r->group->host, r->group->schema_id, from_ms, to_ms, false};
-	r->places.n = 0;
-	int rc = ring_find(&r->store->rings.tiers[tier], &question, &r->places);
-	if (rc == -EBADMSG) {
-		r->damaged++;
-		rc = 0;
-	}
+	int rc = reading_find(r, tier, undigested, from_ms, to_ms);
 	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
-		if (!undigested || !r->places.at[i].digested)
-			rc = read_block(rr, &r->places.at[i], from_ms, to_ms);
+		rc = read_block(rr, &r->places.at[i], from_ms, to_ms);
 	return rc;
 }
 
@@ -140,7 +117,7 @@ int reading_tiers(struct reading *r, enum store_tier *coarsest)
 		int64_t to_ms = lost_to(r, tier);
 		if (to_ms < r->from_ms || !tier_may_have(r, tier, to_ms))
 			continue;
-		rc = begin(&rr, r, bucket_ms[tier]);
+		rc = begin(&rr, r, store_bucket_ms((enum store_tier)tier));
 		if (rc >= 0)
 			rc = read_tier(&rr, (enum store_tier)tier, false, r->from_ms, to_ms);
 		if (rc >= 0)
@@ -213,7 +190,7 @@ static int read_rows(
 {
 	uint64_t before = digests_now(r->store);
 	struct row_reading rr;
-	int rc = begin(&rr, r, bucket_ms[tier]);
+	int rc = begin(&rr, r, store_bucket_ms((enum store_tier)tier));
 	if (rc >= 0)
 		rc = read_undigested(&rr, table);
 	for (int t = STORE_FIVE_MINUTE; t <= (int)tier && rc >= 0; t++)
@@ -241,7 +218,7 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 		.arena = arena,
 	};
 	int rc = -ESTALE;
-	for (int look = 0; look < LOOKS && rc == -ESTALE; look++)
+	for (int look = 0; look < READING_LOOKS && rc == -ESTALE; look++)
 		rc = read_rows(&r, table, tier, out);
 	out->damaged_blocks = r.damaged;
 	reading_done(&r);

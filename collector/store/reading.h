@@ -26,9 +26,17 @@ struct reading {
 	size_t n_pieces, n_rows, damaged;
 };
 
+#define READING_LOOKS 4 /* as a digest may move what is looked at */
+
 void reading_done(struct reading *r);
 /* Forgets its pieces, to begin again. */
 void reading_clear(struct reading *r);
+/* Places of blocks in a tier, into r->places; a damaged index is counted and passed over. */
+int reading_find(
+	struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms, int64_t to_ms);
+/* What to do after a block could not be read: one that is damaged is counted and passed
+ * over. */
+int reading_pass_over(struct reading *r, int rc);
 /* Sweeps still in memory. */
 int reading_memory(struct reading *r, const struct table *table);
 /* Sweeps of the blocks in the raw ring. -ESTALE: something was written over meanwhile. */

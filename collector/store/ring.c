@@ -2,18 +2,13 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "bytes.h"
-
-const char *ring_folder(enum store_tier tier)
-{
-	static const char *const folders[STORE_TIERS] = {"raw", "five_minute", "hour"};
-	return folders[tier];
-}
 
 bool ring_shows(const struct ring *ring, const struct block_ref *ref)
 {
@@ -46,6 +41,21 @@ void segment_note_times(struct ring_segment *segment, const struct block_ref *re
 		segment->min_ms = ref->t0_ms;
 	if (segment->index.n == 0 || block_end_ms(ref) > segment->max_ms)
 		segment->max_ms = block_end_ms(ref);
+}
+
+void segment_free(struct ring_segment *segment)
+{
+	segment->before = segment->number;
+	segment->number = 0;
+	segment->sealed = false;
+	index_done(&segment->index);
+}
+
+int segment_by_number(const void *a, const void *b)
+{
+	const struct ring_segment *x = *(struct ring_segment *const *)a,
+				  *y = *(struct ring_segment *const *)b;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 /* ---- segments ---- */
@@ -317,30 +327,17 @@ int rings_finish(struct rings *rings)
 /* ---- digests ---- */
 
 size_t ring_undigested(
-	const struct ring *ring, enum segment_kind lane, uint32_t *segments, size_t most)
+	const struct ring *ring, enum segment_kind lane, struct ring_segment **segments)
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < ring->n_segments; i++) {
-		const struct ring_segment *segment = &ring->segments[i];
-		if (!segment->number || !segment->sealed || segment->kind != lane ||
-			segment_is_digested(ring, segment))
-			continue;
-		size_t at = n < most ? n : most - 1;
-		if (n >= most && ring->segments[segments[at]].number < segment->number)
-			continue;
-		n += n < most;
-		for (; at > 0 && ring->segments[segments[at - 1]].number > segment->number; at--)
-			segments[at] = segments[at - 1];
-		segments[at] = i;
+		struct ring_segment *segment = &ring->segments[i];
+		if (segment->number && segment->sealed && segment->kind == lane &&
+			!segment_is_digested(ring, segment))
+			segments[n++] = segment;
 	}
+	qsort(segments, n, sizeof *segments, segment_by_number);
 	return n;
-}
-
-static void forget_segment(struct ring_segment *segment)
-{
-	segment->before = segment->number;
-	segment->number = 0;
-	index_done(&segment->index);
 }
 
 /* What a committed digest leaves: live segments were joined, late ones stay as they are. */
@@ -351,7 +348,7 @@ void ring_settle(struct ring *ring)
 		if (!segment->number || !segment->sealed || !segment_is_digested(ring, segment))
 			continue;
 		if (segment->kind == SEGMENT_LIVE)
-			forget_segment(segment);
+			segment_free(segment);
 		else
 			settle(ring, segment);
 	}

@@ -78,7 +78,6 @@ int rings_open(struct rings *rings, const char *dir, struct super *super,
 void rings_close(struct rings *rings);
 /* Puts an index behind the blocks of open segments, so that they need no scan. */
 int rings_finish(struct rings *rings);
-const char *ring_folder(enum store_tier tier);
 
 /* ---- writing ---- */
 
@@ -90,10 +89,10 @@ int ring_sync(struct ring *ring);
 
 /* ---- digests ---- */
 
-/* Sealed segments of the lane that no digest has seen, in the order of their lives, `most`
- * of them at most; returns how many. */
+/* Sealed segments of the lane that no digest has seen, in the order of their lives; there
+ * is room for all of the ring's. Returns how many. */
 size_t ring_undigested(
-	const struct ring *ring, enum segment_kind lane, uint32_t *segments, size_t most);
+	const struct ring *ring, enum segment_kind lane, struct ring_segment **segments);
 /* What was made from segments up to life `upto` counts from now on, in their place. It
  * must have been synced. */
 int rings_commit_digest(
@@ -120,6 +119,8 @@ struct ring_question {
 	bool late; /* only what lies in late segments */
 };
 
+void ring_add_place(struct ring_places *out, const struct ring *ring,
+	const struct ring_segment *segment, const struct block_ref *ref);
 /* Adds the places of blocks with sweeps within the times. -ESTALE: one went while it was
  * looked for; -EBADMSG: an index is damaged. Places found before stay. */
 int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out);
@@ -172,6 +173,9 @@ void ring_settle(struct ring *ring);
 /* It is sealed: where does it stand in the order in which segments are written over? */
 void segment_note_end(struct ring *ring, struct ring_segment *segment);
 void segment_note_times(struct ring_segment *segment, const struct block_ref *ref);
+void segment_free(struct ring_segment *segment);
+/* For qsort(), of pointers to segments. */
+int segment_by_number(const void *a, const void *b);
 /* Does the block count? Not before the digest that made it is committed. */
 bool ring_shows(const struct ring *ring, const struct block_ref *ref);
 bool segment_is_digested(const struct ring *ring, const struct ring_segment *segment);

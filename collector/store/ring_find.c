@@ -28,6 +28,14 @@ static struct ring_place place_in(const struct ring *ring, const struct ring_seg
 	};
 }
 
+void ring_add_place(struct ring_places *out, const struct ring *ring,
+	const struct ring_segment *segment, const struct block_ref *ref)
+{
+	struct ring_place place = place_in(ring, segment);
+	place.ref = *ref;
+	add_place(out, &place);
+}
+
 static bool segment_may_have(
 	const struct ring_segment *segment, const struct ring_question *question)
 {
@@ -62,29 +70,29 @@ static void find_in_memory(const struct ring *ring, const struct ring_segment *s
 	}
 }
 
-/* Indices on disk are read when the lock is gone. */
-struct held {
+/* An index on disk, to be read when the lock is gone. */
+struct unread {
 	struct index_disk *disk;
 	struct ring_place place;
 };
 
-static struct held *find_held(
+static struct unread *find_unread(
 	struct ring *ring, const struct ring_question *question, struct ring_places *out, size_t *n)
 {
-	struct held *held = fw_alloc_array(ring->n_segments + 1, sizeof *held);
+	struct unread *unread = fw_alloc_array(ring->n_segments + 1, sizeof *unread);
 	pthread_rwlock_rdlock(&ring->all->lock);
 	for (uint32_t i = 0; i < ring->n_segments; i++) {
 		const struct ring_segment *segment = &ring->segments[i];
 		if (!segment_may_have(segment, question))
 			continue;
 		if (segment->index.disk)
-			held[(*n)++] = (struct held){
+			unread[(*n)++] = (struct unread){
 				index_hold(segment->index.disk), place_in(ring, segment)};
 		else
 			find_in_memory(ring, segment, question, out);
 	}
 	pthread_rwlock_unlock(&ring->all->lock);
-	return held;
+	return unread;
 }
 
 static bool is_current(struct ring *ring, const struct ring_place *place)
@@ -115,20 +123,20 @@ static bool take_found(const struct block_ref *ref, void *arg)
 int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out)
 {
 	size_t n = 0;
-	struct held *held = find_held(ring, question, out, &n);
+	struct unread *unread = find_unread(ring, question, out, &n);
 	const struct index_key from = {question->host, question->schema, INT64_MIN};
 	int rc = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct finding finding = {question, out, held[i].place};
+		struct finding finding = {question, out, unread[i].place};
 		int one = index_walk(
-			held[i].disk, ring->all->super->salt, &from, take_found, &finding);
-		if (one < 0 && !is_current(ring, &held[i].place))
+			unread[i].disk, ring->all->super->salt, &from, take_found, &finding);
+		if (one < 0 && !is_current(ring, &unread[i].place))
 			one = -ESTALE;
 		if (one < 0 && rc != -ESTALE)
 			rc = one;
-		index_drop(held[i].disk);
+		index_drop(unread[i].disk);
 	}
-	fw_free(held);
+	fw_free(unread);
 	return rc;
 }
 

@@ -129,25 +129,18 @@ static int read_head(struct ring *ring, struct ring_segment *segment, uint64_t *
 	return state != STATE_FREE;
 }
 
-static void free_segment(struct ring_segment *segment)
-{
-	segment->before = segment->number;
-	segment->number = 0;
-	segment->sealed = false;
-}
-
 static int load_segment(struct ring *ring, struct ring_segment *segment)
 {
 	uint64_t index;
 	int rc = read_head(ring, segment, &index);
 	note_number(ring, segment);
 	if (rc <= 0) {
-		free_segment(segment);
+		segment_free(segment);
 		return rc;
 	}
 	if (segment->sealed && segment->kind == SEGMENT_LIVE &&
 		segment_is_digested(ring, segment)) {
-		free_segment(segment);
+		segment_free(segment);
 		return 0;
 	}
 	rc = index < RING_HEADER_BYTES ? 0 : read_index(ring, segment, index);
@@ -322,7 +315,7 @@ static int open_ring(
 	struct ring *ring, const char *dir, struct opening *opening, struct fw_err *err)
 {
 	bool writable = opening->config;
-	char *folder = fw_format("%s/%s", dir, ring_folder(ring->tier));
+	char *folder = fw_format("%s/%s", dir, store_tier_name(ring->tier));
 	int rc = writable ? fw_mkdir_all(folder, 0700) : 0;
 	for (uint32_t i = 0; i < ring->n_segments && rc >= 0; i++) {
 		char *path = fw_format("%s/%04x", folder, i);
@@ -339,19 +332,12 @@ static int open_ring(
 	return rc;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	const struct ring_segment *x = *(struct ring_segment *const *)a,
-				  *y = *(struct ring_segment *const *)b;
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
 static void note_ends(struct ring *ring)
 {
 	struct ring_segment **order = fw_alloc_array(ring->n_segments + 1, sizeof *order);
 	for (uint32_t i = 0; i < ring->n_segments; i++)
 		order[i] = &ring->segments[i];
-	qsort(order, ring->n_segments, sizeof *order, by_number);
+	qsort(order, ring->n_segments, sizeof *order, segment_by_number);
 	for (uint32_t i = 0; i < ring->n_segments; i++)
 		if (order[i]->number && order[i]->sealed)
 			segment_note_end(ring, order[i]);

@@ -76,8 +76,8 @@ static int copy_bytes(struct copying *copying, int source, const char *name, uin
 
 static int make_folders(const char *dir, bool sync)
 {
-	const char *const folders[] = {"wal", ring_folder(STORE_RAW),
-		ring_folder(STORE_FIVE_MINUTE), ring_folder(STORE_HOUR)};
+	const char *const folders[] = {"wal", store_tier_name(STORE_RAW),
+		store_tier_name(STORE_FIVE_MINUTE), store_tier_name(STORE_HOUR)};
 	int rc = 0;
 	for (size_t i = 0; i < sizeof folders / sizeof *folders && rc >= 0; i++) {
 		char *path = fw_format("%s/%s", dir, folders[i]);
@@ -159,7 +159,7 @@ static int copy_log(struct copying *copying, struct store *store, const struct f
 
 static int copy_pin(struct copying *copying, struct rings *rings, const struct ring_pin *pin)
 {
-	char *name = fw_format("%s/%04x", ring_folder(pin->tier), pin->segment);
+	char *name = fw_format("%s/%04x", store_tier_name(pin->tier), pin->segment);
 	int source = rings->tiers[pin->tier].segments[pin->segment].fd;
 	int fd = create(copying, name);
 	fw_free(name);
@@ -295,8 +295,8 @@ static int restore_rings(struct restoring *restoring, const struct super *super)
 {
 	int rc = 0;
 	for (int tier = 0; tier < STORE_TIERS && rc >= 0; tier++)
-		rc = restore_many(
-			restoring, ring_folder((enum store_tier)tier), super->tiers[tier].segments);
+		rc = restore_many(restoring, store_tier_name((enum store_tier)tier),
+			super->tiers[tier].segments);
 	return rc;
 }
 
@@ -306,8 +306,8 @@ static uint64_t folder_bytes(const char *dir, const struct super *super)
 	struct stat st;
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		for (uint32_t i = 0; i < super->tiers[tier].segments; i++) {
-			char *path =
-				fw_format("%s/%s/%04x", dir, ring_folder((enum store_tier)tier), i);
+			char *path = fw_format(
+				"%s/%s/%04x", dir, store_tier_name((enum store_tier)tier), i);
 			bytes += stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 			fw_free(path);
 		}

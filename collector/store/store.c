@@ -16,7 +16,6 @@ enum {
 	LOG_SEGMENT_BYTES = 64 << 20,
 	LOG_SEGMENT_LEAST = 4 << 20,     /* by default: four of the largest entries */
 	LOG_SEGMENT_SMALLEST = 64 << 10, /* by choice */
-	TIER_LEAST = 8 << 20,
 	SEGMENTS_LEAST = 16,
 	SEGMENTS_LIMIT = 4096, /* each is an open file */
 };
@@ -61,8 +60,6 @@ static int make_super(struct store *store, struct fw_err *err)
 	return 0;
 }
 
-static const char *const tier_keys[STORE_TIERS] = {"store.raw", "store.five_minute", "store.hour"};
-
 /* Segments keep the size that they were made with; a larger budget adds some. */
 static int fit_tier(struct store *store, enum store_tier t, struct fw_err *err)
 {
@@ -75,9 +72,9 @@ static int fit_tier(struct store *store, enum store_tier t, struct fw_err *err)
 	if (wanted < tier->segments)
 		return fw_fail(err, -EINVAL,
 			"the store in %s was made with %llu bytes and cannot shrink to %llu: set "
-			"%s to at least what it was, or move the store away to begin anew",
+			"store.%s to at least what it was, or move the store away to begin anew",
 			store->dir, (unsigned long long)tier->segments * tier->segment_bytes,
-			(unsigned long long)bytes, tier_keys[t]);
+			(unsigned long long)bytes, store_tier_name(t));
 	if (wanted > SEGMENTS_LIMIT)
 		return fw_fail(err, -EINVAL,
 			"the store in %s was made with segments of %llu bytes, and %llu bytes would "
@@ -104,11 +101,12 @@ static int fit_budgets(struct store *store, struct fw_err *err)
 static int check_config(const struct store_config *config, struct fw_err *err)
 {
 	uint64_t least =
-		config->segment_bytes ? SEGMENTS_LEAST * config->segment_bytes : TIER_LEAST;
+		config->segment_bytes ? SEGMENTS_LEAST * config->segment_bytes : STORE_TIER_LEAST;
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		if (config->tier_bytes[tier] < least)
-			return fw_fail(err, -EINVAL, "%s is %llu bytes, the least is 8 MiB",
-				tier_keys[tier], (unsigned long long)config->tier_bytes[tier]);
+			return fw_fail(err, -EINVAL, "store.%s is %llu bytes, the least is 8 MiB",
+				store_tier_name((enum store_tier)tier),
+				(unsigned long long)config->tier_bytes[tier]);
 	if (config->log_segment_bytes && config->log_segment_bytes < LOG_SEGMENT_SMALLEST)
 		return fw_fail(err, -EINVAL, "a log segment has at least 64 KiB");
 	return 0;

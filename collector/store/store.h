@@ -36,6 +36,20 @@ enum store_tier { STORE_RAW, STORE_FIVE_MINUTE, STORE_HOUR, STORE_TIERS };
 
 #define STORE_FIVE_MINUTE_MS (5 * 60 * 1000)
 #define STORE_HOUR_MS (60 * 60 * 1000)
+#define STORE_TIER_LEAST (8u << 20) /* bytes of a tier's ring */
+
+/* The word for it in the configuration, in the API and on disk. */
+static inline const char *store_tier_name(enum store_tier tier)
+{
+	static const char *const names[STORE_TIERS] = {"raw", "five_minute", "hour"};
+	return names[tier];
+}
+
+/* How long a bucket of a tier of rows is. */
+static inline int64_t store_bucket_ms(enum store_tier tier)
+{
+	return tier == STORE_HOUR ? STORE_HOUR_MS : STORE_FIVE_MINUTE_MS;
+}
 
 struct store;
 struct store_record;
