@@ -147,8 +147,9 @@ struct ring_pin {
 	uint32_t segment;
 	uint64_t bytes; /* from its start, that count; 0: it was free */
 	bool digested;
-	int64_t rank;  /* among such in its ring */
-	uint32_t turn; /* how soon it would be written over, of all */
+	int64_t rank;    /* among such in its ring */
+	uint64_t number; /* of its life; of those of equal rank the lower goes first */
+	uint32_t turn;   /* how soon it would be written over, of all */
 	uint8_t head[RING_HEADER_BYTES];
 };
 

@@ -20,7 +20,8 @@ static void pin_segment(struct ring *ring, uint32_t i, struct ring_pin *pin)
 	if (pin->bytes > ring->segment_bytes)
 		pin->bytes = ring->segment_bytes;
 	pin->digested = segment_is_digested(ring, segment);
-	pin->rank = pin->digested ? segment->max_ms : (int64_t)segment->number;
+	pin->number = segment->number;
+	pin->rank = !pin->digested ? 0 : segment->sealed ? segment->end_ms : INT64_MAX;
 	segment_head(ring, segment, segment->sealed ? STATE_SEALED : STATE_OPEN,
 		has_index ? segment->used : 0, pin->head);
 	atomic_store(&segment->pinned, true);
@@ -34,7 +35,9 @@ static int by_rank(const void *a, const void *b)
 		return !x->bytes - !y->bytes;
 	if (x->digested != y->digested)
 		return y->digested - x->digested;
-	return x->rank < y->rank ? -1 : x->rank > y->rank;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static int by_turn(const void *a, const void *b)
