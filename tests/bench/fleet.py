@@ -13,14 +13,12 @@ They share the machine's cores with the collector.
 import os
 import resource
 import sys
-import threading
 import time
 
 from lab import Lab, memory_kib, precise_cpu_seconds, table
-from fleets import Fleet, arrivals, nothing_lost_or_doubled, peak
+from fleets import Asking, Fleet, all_connected, busiest, fleets_of, memory_mib, nothing_lost_or_doubled
 
 FULL = 20000
-PROCESS = 10000  # agents in one process
 PATIENCE = 600   # seconds for what is measured, not judged
 KEPT = 500       # descriptors that the collector keeps for other things
 COUNCIL = [  # what, connections, hosts of each, series, seconds between sweeps
@@ -36,60 +34,24 @@ def descriptors():
     return hard
 
 
-def rss_mib(collector):
-    with open(f"/proc/{collector.child.pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
-
-
 def anonymous_kib(collector):
     return memory_kib(collector.child.pid)[0]
 
 
-class Meter:
+class Meter(Asking):
     """CPU of a collector in a stretch of time, and how long it took to answer meanwhile."""
 
     def __init__(self, collector):
-        self.collector, self.answers, self.stop = collector, [], threading.Event()
-        self.thread = threading.Thread(target=self.ask, daemon=True)
-
-    def ask(self):
-        while not self.stop.wait(0.5):
-            start = time.monotonic()
-            self.collector.query('fleet_tick{instance="fleet0-00001"}')
-            self.answers.append((time.monotonic() - start) * 1000)
+        super().__init__(collector, host="fleet0-00001", pause=0.5)
 
     def __enter__(self):
         self.cpu, self.wall = precise_cpu_seconds(self.collector.child.pid), time.monotonic()
-        self.thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_):
         self.wall = time.monotonic() - self.wall
         self.cores = (precise_cpu_seconds(self.collector.child.pid) - self.cpu) / self.wall
-        self.stop.set()
-        self.thread.join()
-        self.answer_p99 = sorted(self.answers)[int(len(self.answers) * 0.99)] if self.answers else 0
-
-
-def fleets_of(lab, collector, agents, **keys):
-    fleets = []
-    while agents > 0:
-        number = len(fleets)
-        fleets.append(Fleet(lab, collector, min(agents, PROCESS), name=f"fleet{number}",
-                            **{"from": f"127.{1 + number}.0.1"}, **keys))
-        agents -= PROCESS
-    return fleets
-
-
-def all_connected(fleets, seconds):
-    start = time.monotonic()
-    for fleet in fleets:
-        fleet.all_connected(max(1, seconds - (time.monotonic() - start)))
-    return time.monotonic() - start
-
-
-def busiest(collector, fleets, since):
-    return peak(sorted(t for fleet in fleets for t in arrivals(collector, since, fleet.name)))
+        super().__exit__()
 
 
 def settle_and_check(collector, fleets, seconds):
@@ -149,8 +111,8 @@ def row_of_agents(lab, rows, agents, seconds):
         time.sleep(seconds)
     p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
     rows.append((f"{agents} agents, 200 series / 60 s: cores", f"{meter.cores:.2f}", "0.5"))
-    rows.append(("  memory (RSS)", f"{rss_mib(collector):.0f} MiB", "1229 MiB"))
-    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.answer_p99:.0f} ms", ""))
+    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", "1229 MiB"))
+    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", ""))
     collector.kill()
     again = time.time()
     collector.start()
@@ -184,8 +146,8 @@ def row_of_council(lab, rows, agents, seconds):
         time.sleep(seconds)
     p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
     rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
-    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.answer_p99:.0f} ms", "150 ms"))
-    rows.append(("  memory (RSS)", f"{rss_mib(collector):.0f} MiB", ""))
+    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", "150 ms"))
+    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", ""))
     settle_and_check(collector, fleets, int(time.time() - since) + 120)
     for fleet in fleets:
         fleet.leave()

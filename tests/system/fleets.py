@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 from datetime import datetime
 
@@ -114,6 +115,63 @@ def nothing_lost_or_doubled(collector, fleet, seconds=3600):
     check(not wrong, f"{len(wrong)} hosts of {len(ledger)} differ (host, made, acked, (stored, their ticks)): "
                      f"{wrong[:5]}")
     return sum(acked for _, acked in ledger.values())
+
+
+PROCESS = 10000  # agents in one process
+
+
+def fleets_of(lab, collector, agents, **keys):
+    """As many processes as so many agents need."""
+    fleets = []
+    while agents > 0:
+        number = len(fleets)
+        fleets.append(Fleet(lab, collector, min(agents, PROCESS), name=f"fleet{number}",
+                            **{"from": f"127.{1 + number}.0.1"}, **keys))
+        agents -= PROCESS
+    return fleets
+
+
+def memory_mib(process):
+    """What it has in memory."""
+    with open(f"/proc/{process.child.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
+
+
+def busiest(collector, fleets, since):
+    """The most that were let in within a second."""
+    return peak(sorted(t for fleet in fleets for t in arrivals(collector, since, fleet.name)))
+
+
+def all_connected(fleets, seconds):
+    """Waits for them, and returns how long it took."""
+    start = time.monotonic()
+    for fleet in fleets:
+        fleet.all_connected(max(1, seconds - (time.monotonic() - start)))
+    return time.monotonic() - start
+
+
+class Asking:
+    """Somebody who looks at one host all the time, and how long the answers take."""
+
+    def __init__(self, collector, host="fleet0-00000", pause=0.2):
+        self.collector, self.host, self.pause = collector, host, pause
+        self.took_ms, self.stop = [], threading.Event()
+        self.thread = threading.Thread(target=self.ask, daemon=True)
+
+    def ask(self):
+        while not self.stop.wait(self.pause):
+            start = time.monotonic()
+            self.collector.query(f'fleet_tick{{instance="{self.host}"}}')
+            self.took_ms.append((time.monotonic() - start) * 1000)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+        self.p99 = sorted(self.took_ms)[int(len(self.took_ms) * 0.99)] if self.took_ms else 0
 
 
 def arrivals(collector, since=0.0, name="fleet"):

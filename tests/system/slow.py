@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from fleets import Fleet, nothing_lost_or_doubled
+from fleets import Fleet, memory_mib, nothing_lost_or_doubled
 from stage import check, main, until
 
 CROWD = int(os.environ.get("FENWATCH_SLOW", "1500"))
@@ -26,11 +26,6 @@ def metric(collector, name):
 
 def connections(collector):
     return metric(collector, "fenwatch_ingest_connections")
-
-
-def memory_mib(process):
-    with open(f"/proc/{process.child.pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
 
 
 def besieged(lab, crowd):
