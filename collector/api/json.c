@@ -98,7 +98,7 @@ void json_number(struct json *j, double value)
 {
 	char text[400];
 	if (isfinite(value))
-		json_raw(j, query_number(value, text, sizeof text));
+		json_raw(j, promql_number(value, text, sizeof text));
 	else
 		json_none(j);
 }

@@ -72,7 +72,7 @@ int params_duration(const struct params *params, const char *name, int required,
 	if (!required && (!text || !*text))
 		return 0;
 	int negative = text && *text == '-';
-	if (!text || query_duration(text + negative, strlen(text + negative), &value) < 0)
+	if (!text || promql_duration(text + negative, strlen(text + negative), &value) < 0)
 		return fail(name, text ? text : "", "duration", err);
 	*ms = negative ? -value : value;
 	return 0;

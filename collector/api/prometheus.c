@@ -55,7 +55,7 @@ static void write_point(struct json *j, const struct query_point *point)
 	char number[400];
 	json_open(j, '[');
 	json_seconds(j, point->at_ms);
-	json_text(j, query_number(point->value, number, sizeof number));
+	json_text(j, promql_number(point->value, number, sizeof number));
 	json_close(j, ']');
 }
 
@@ -82,7 +82,7 @@ static void write_single(struct json *j, int64_t at_ms, const char *text)
 {
 	char seconds[400];
 	json_open(j, '[');
-	json_raw(j, query_scalar((double)at_ms / 1000, seconds, sizeof seconds));
+	json_raw(j, promql_plain((double)at_ms / 1000, seconds, sizeof seconds));
 	json_text(j, text);
 	json_close(j, ']');
 }
@@ -102,7 +102,7 @@ static void write_result(struct request *r, const struct query_result *result)
 	json_key(j, "result");
 	if (result->type == QUERY_SCALAR) {
 		write_single(j, result->scalar.at_ms,
-			query_scalar(result->scalar.value, number, sizeof number));
+			promql_plain(result->scalar.value, number, sizeof number));
 	} else if (result->type == QUERY_STRING) {
 		write_single(j, result->scalar.at_ms, result->string);
 	} else {
@@ -306,7 +306,7 @@ static void write_alert(struct json *j, const struct alert_view *alert)
 	admin_write_pairs(j, "annotations", alert->annotations, alert->n_annotations);
 	json_put_text(j, "state", alert->state == ALERT_PENDING ? "pending" : "firing");
 	json_put_time(j, "activeAt", alert->since_ms);
-	json_put_text(j, "value", query_exponent(alert->value, value, sizeof value));
+	json_put_text(j, "value", promql_exponent(alert->value, value, sizeof value));
 	json_close(j, '}');
 }
 

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(selector.range_ms >= 0);
 		try_matchers(&selector, &arena);
 	}
-	if (query_duration(text, strlen(text), &ms) == 0)
+	if (promql_duration(text, strlen(text), &ms) == 0)
 		assert(ms >= 0);
 	fw_arena_done(&arena);
 	return 0;

@@ -16,6 +16,8 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/schema.h>
 
+#include "number.h"
+
 struct store;
 
 #define QUERY_LOOKBACK_MS (5 * 60 * 1000)
@@ -82,13 +84,3 @@ int query_label_names(struct store *store, const char *const *selectors, size_t 
 int query_label_values(struct store *store, const char *label, const char *const *selectors,
 	size_t n_selectors, int64_t start_ms, int64_t end_ms, struct fw_arena *arena,
 	struct query_names *out, struct fw_err *err);
-
-/* A number as Prometheus writes it in vectors and matrices: shortest digits that
- * read back the same, "1e-07", "+Inf", "NaN". `text` holds 400 bytes. */
-const char *query_number(double value, char *text, size_t size);
-/* The same as Prometheus writes it in scalars: never with an exponent. */
-const char *query_scalar(double value, char *text, size_t size);
-/* And as it writes the values of alerts: always with one, "1e+00". */
-const char *query_exponent(double value, char *text, size_t size);
-/* "1h30m", "15s", or seconds as a number, "0.5"; 0 or -EINVAL. */
-int query_duration(const char *text, size_t length, int64_t *ms);

@@ -69,7 +69,7 @@ static int64_t cut_duration(const struct script *s, char **at)
 {
 	const char *word = cut_word(at);
 	int64_t ms;
-	if (query_duration(word, strlen(word), &ms) < 0)
+	if (promql_duration(word, strlen(word), &ms) < 0)
 		give_up(s, "not a duration");
 	return ms;
 }
@@ -246,10 +246,10 @@ static void print_series(
 	print_labels(series, out);
 	for (size_t i = 0; i < series->n_points; i++) {
 		const struct query_point *p = &series->points[i];
-		fw_buf_printf(out, " %s", query_number(p->value, number, sizeof number));
+		fw_buf_printf(out, " %s", promql_number(p->value, number, sizeof number));
 		if (type == QUERY_MATRIX)
 			fw_buf_printf(out, "@%s",
-				query_number((double)p->at_ms / 1000, seconds, sizeof seconds));
+				promql_number((double)p->at_ms / 1000, seconds, sizeof seconds));
 	}
 	fw_buf_putc(out, '\n');
 }
@@ -265,7 +265,7 @@ static void print_result(const struct query_result *result, struct fw_buf *out)
 		break;
 	case QUERY_SCALAR:
 		fw_buf_printf(
-			out, "%s\n", query_scalar(result->scalar.value, number, sizeof number));
+			out, "%s\n", promql_plain(result->scalar.value, number, sizeof number));
 		break;
 	case QUERY_STRING:
 		fw_buf_printf(out, "%s\n", result->string);

@@ -255,7 +255,7 @@ static int take_duration(struct parser *p, bool may_be_negative, int64_t *ms)
 		p->at++;
 	if (p->at == digits)
 		return unexpected(p, "", "duration");
-	if (query_duration(digits, (size_t)(p->at - digits), ms) < 0)
+	if (promql_duration(digits, (size_t)(p->at - digits), ms) < 0)
 		return fail_at(p, start, "bad number or duration syntax: \"%.*s\"",
 			(int)(p->at - digits), digits);
 	if (negative)

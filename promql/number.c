@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "query.h"
+#include "number.h"
 
 #include <errno.h>
 #include <math.h>
@@ -58,17 +58,17 @@ static const char *format(double value, enum form form, char *text, size_t size)
 	return text;
 }
 
-const char *query_number(double value, char *text, size_t size)
+const char *promql_number(double value, char *text, size_t size)
 {
 	return format(value, EITHER, text, size);
 }
 
-const char *query_scalar(double value, char *text, size_t size)
+const char *promql_plain(double value, char *text, size_t size)
 {
 	return format(value, PLAIN, text, size);
 }
 
-const char *query_exponent(double value, char *text, size_t size)
+const char *promql_exponent(double value, char *text, size_t size)
 {
 	return format(value, EXPONENT, text, size);
 }
@@ -149,7 +149,7 @@ static int take_seconds(const char *text, size_t length, int64_t *ms)
 	return any ? 0 : -EINVAL;
 }
 
-int query_duration(const char *text, size_t length, int64_t *ms)
+int promql_duration(const char *text, size_t length, int64_t *ms)
 {
 	int64_t sum = 0;
 	if (take_seconds(text, length, &sum) == 0) {

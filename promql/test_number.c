@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "query.h"
+#include "number.h"
 
 static void test_numbers_in_vectors(void **state)
 {
@@ -38,21 +38,21 @@ static void test_numbers_in_vectors(void **state)
 	};
 	char text[400];
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_string_equal(query_number(rows[i].value, text, sizeof text), rows[i].text);
+		assert_string_equal(promql_number(rows[i].value, text, sizeof text), rows[i].text);
 }
 
 static void test_exponents_where_they_belong(void **state)
 {
 	(void)state;
 	char text[400];
-	assert_string_equal(query_scalar(1e-7, text, sizeof text), "0.0000001");
-	assert_string_equal(query_scalar(1e21, text, sizeof text), "1000000000000000000000");
-	assert_string_equal(query_exponent(1, text, sizeof text), "1e+00");
-	assert_string_equal(query_exponent(0, text, sizeof text), "0e+00");
-	assert_string_equal(query_exponent(-97.25, text, sizeof text), "-9.725e+01");
-	assert_string_equal(query_scalar(-1.25, text, sizeof text), "-1.25");
-	assert_int_equal(strlen(query_scalar(-1.7976931348623157e308, text, sizeof text)), 310);
-	assert_int_equal(strlen(query_scalar(-5e-324, text, sizeof text)), 327);
+	assert_string_equal(promql_plain(1e-7, text, sizeof text), "0.0000001");
+	assert_string_equal(promql_plain(1e21, text, sizeof text), "1000000000000000000000");
+	assert_string_equal(promql_exponent(1, text, sizeof text), "1e+00");
+	assert_string_equal(promql_exponent(0, text, sizeof text), "0e+00");
+	assert_string_equal(promql_exponent(-97.25, text, sizeof text), "-9.725e+01");
+	assert_string_equal(promql_plain(-1.25, text, sizeof text), "-1.25");
+	assert_int_equal(strlen(promql_plain(-1.7976931348623157e308, text, sizeof text)), 310);
+	assert_int_equal(strlen(promql_plain(-5e-324, text, sizeof text)), 327);
 }
 
 static void test_durations(void **state)
@@ -89,7 +89,7 @@ static void test_durations(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		int64_t ms = -1;
-		int rc = query_duration(rows[i].text, strlen(rows[i].text), &ms);
+		int rc = promql_duration(rows[i].text, strlen(rows[i].text), &ms);
 		assert_int_equal(rc < 0 ? -1 : ms, rows[i].ms);
 	}
 }

@@ -1,0 +1,16 @@
+/* Numbers and durations as Prometheus reads and writes them. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROMQL_NUMBER_SIZE 400 /* holds every number below */
+
+/* As in vectors and matrices: the shortest digits that read back the same, "1e-07", "+Inf", "NaN". */
+const char *promql_number(double value, char *text, size_t size);
+/* As in scalars: never with an exponent. */
+const char *promql_plain(double value, char *text, size_t size);
+/* As in the values of alerts: always with one, "1e+00". */
+const char *promql_exponent(double value, char *text, size_t size);
+/* "1h30m", "15s", or seconds as a number, "0.5"; 0 or -EINVAL. */
+int promql_duration(const char *text, size_t length, int64_t *ms);
