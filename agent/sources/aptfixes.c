@@ -149,6 +149,7 @@ void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes
 	add_all_named(&g, m);
 	aptrestarts_each(m, from->replaced, on_restart, &g);
 	patches_add_proof(g.out, "apt", from->why, from->fetched_s, 0);
+	patches_add_proof(g.out, "restarts", from->restarts_why, 0, 0);
 	if (from->oldest)
 		patches_add_proof(g.out, from->oldest, "old", from->fetched_s, 0);
 	patches_end(g.out, m);

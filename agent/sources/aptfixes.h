@@ -22,6 +22,7 @@ struct aptfixes {
 	const struct apt_kernel *kernel;        /* waits for a reboot; NULL: none */
 	int64_t kernel_s;                       /* since when; 0: nothing tells */
 	const struct facts_libraries *replaced; /* files that are still run */
+	const char *restarts_why;               /* those prove nothing; NULL: they do */
 };
 
 void aptfixes_give(const struct apt *a, struct machine *m, const struct aptfixes *from);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mounts.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool is_octal(const char *text, const char *end)
@@ -71,6 +72,41 @@ bool mount_cut(struct fw_cursor *line, struct mount *out)
 	out->readonly = mount || filesystem;
 	out->forced = filesystem && !mount;
 	return true;
+}
+
+bool mount_is_distant(const struct mount *mount)
+{
+	static const char *const types[] = {"9p", "afs", "autofs", "ceph", "cifs", "coda", "fuse",
+		"gfs2", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"};
+	for (size_t i = 0; i < COUNT(types); i++)
+		if (strcmp(types[i], mount->type) == 0)
+			return true;
+	return strncmp(mount->type, "fuse.", strlen("fuse.")) == 0;
+}
+
+static bool lies_on(const char *path, const char *mountpoint)
+{
+	size_t length = strlen(mountpoint);
+	while (length > 0 && mountpoint[length - 1] == '/')
+		length--;
+	return strncmp(path, mountpoint, length) == 0 &&
+		(path[length] == '/' || path[length] == '\0');
+}
+
+int mount_find(struct machine *m, const char *path, struct mount *out)
+{
+	struct fw_cursor c, line;
+	struct mount mount;
+	size_t longest = 0;
+	int rc = machine_read(m, "proc/self/mountinfo", &c);
+	while (rc == 0 && fw_cut_line(&c, &line)) {
+		if (!mount_cut(&line, &mount) || !lies_on(path, mount.mountpoint) ||
+			strlen(mount.mountpoint) < longest)
+			continue;
+		longest = strlen(mount.mountpoint);
+		*out = mount; /* of two at one place the later one is seen */
+	}
+	return rc < 0 ? rc : longest ? 0 : -ENOENT;
 }
 
 static bool is_word(const char *word, size_t length, const char *text)

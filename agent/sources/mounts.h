@@ -22,6 +22,11 @@ bool mount_cut(struct fw_cursor *line, struct mount *out);
 /* A path in which blanks and backslashes are written as \040 and the like. */
 bool mount_cut_path(struct fw_cursor *line, char *out, size_t size);
 
+/* Whether it may stop to answer, as its server or the program behind it may. */
+bool mount_is_distant(const struct mount *mount);
+/* The mount that `path` (absolute) lies on, by the kernel's list. -ENOENT. */
+int mount_find(struct machine *m, const char *path, struct mount *out);
+
 struct fstab_line {
 	char mountpoint[PATH_BYTES];
 	bool readonly;

@@ -77,6 +77,7 @@ struct packages {
 	struct fw_buf
 		restarts; /* files that were replaced and are still run; as restarts.h has it */
 	struct facts_libraries replaced;
+	const char *restarts_why;  /* that proves nothing; NULL: it does */
 	struct apt_outcome before; /* of the read before, and of which files */
 	uint64_t before_fingerprint;
 	bool has_before;
@@ -188,7 +189,7 @@ static int look_at_files(struct packages *p, struct machine *m, struct fw_err *e
 	for (size_t i = 0; i < COUNT(running); i++)
 		if (machine_read_line(m, running[i], &line) == 0)
 			mix(p, line, strlen(line));
-	restarts_load(m, &p->restarts, &p->replaced);
+	p->restarts_why = restarts_load(m, &p->restarts, &p->replaced);
 	mix(p, p->restarts.data, p->restarts.length);
 	int rc = machine_list(m, LISTS, on_list, p);
 	p->fetched_ms = find_fetch_ms(p, m);
@@ -349,6 +350,7 @@ static void give_inventory(struct packages *p, const struct apt *apt, struct mac
 		.fetched_s = p->fetched_ms / 1000,
 		.oldest = oldest.length ? (const char *)oldest.data : NULL,
 		.replaced = &p->replaced,
+		.restarts_why = p->restarts_why,
 	};
 	if (p->status_whole) {
 		struct document *inventory = document_begin(m, "packages");

@@ -35,6 +35,8 @@
  *                          security (no list of an archive for it), base (no repository of
  *                          the base system), frozen (made too long ago, however fresh the
  *                          copy) or modules; fetched, in Unix seconds
+ *   source/restarts        whether it is known which replaced files are still run; why:
+ *                          partial (processes of other users could not be looked into)
  *   source/NAME/ORIGIN     the same of one repository, with the date of its index (rpm: of
  *                          each; apt: of the one that makes its lists old)
  *   os                     id and version of the operating system

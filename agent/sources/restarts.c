@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
+
+#define KEPT_S (2 * 3600)
 
 int restarts_find(
 	struct machine *m, struct fw_buf *body, struct facts_libraries *out, struct fw_err *err)
@@ -36,20 +40,32 @@ void restarts_keep(const struct machine *m, const struct fw_buf *body)
 	fw_free(path);
 }
 
-void restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out)
+/* The source libraries writes it every quarter of an hour, unless it is off or fails. */
+static int read_kept(struct machine *m, struct fw_buf *body, struct facts_libraries *out)
 {
+	struct stat file;
+	char *path = path_of(m);
 	int rc = -ENOENT;
-	if (m->recorded) {
-		rc = restarts_find(m, body, out, NULL);
-	} else if (m->var) {
-		char *path = path_of(m);
+	if (stat(path, &file) == 0 && llabs(m->now_ms / 1000 - (int64_t)file.st_mtime) < KEPT_S)
 		rc = fw_file_read(path, FACTS_ANSWER_LIMIT, body, NULL);
-		fw_free(path);
-		if (rc >= 0)
-			rc = facts_get_libraries(body, out);
+	fw_free(path);
+	return rc < 0 ? rc : facts_get_libraries(body, out);
+}
+
+const char *restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out)
+{
+	int rc = m->recorded || !m->var ? -ENOENT : read_kept(m, body, out);
+	if (rc < 0) {
+		fw_buf_reset(body);
+		rc = restarts_find(m, body, out, NULL);
+		if (rc == 0 && !m->recorded)
+			restarts_keep(m, body);
 	}
-	if (rc < 0)
+	if (rc < 0) {
 		out->n = out->n_services = 0;
+		return "unreadable";
+	}
+	return out->partial ? "partial" : NULL;
 }
 
 static bool is_same(const char *path, const struct fw_cursor *line)

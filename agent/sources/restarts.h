@@ -9,8 +9,10 @@
 int restarts_find(
 	struct machine *m, struct fw_buf *body, struct facts_libraries *out, struct fw_err *err);
 void restarts_keep(const struct machine *m, const struct fw_buf *body);
-/* What was kept last; of a recorded machine, what there is. Empty where nothing is known. */
-void restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out);
+/* What was kept last, or is found now where that is no longer of use; of a recorded machine,
+ * what there is. Why it proves nothing: "partial", or "unreadable", and then it is empty; or
+ * NULL. */
+const char *restarts_load(struct machine *m, struct fw_buf *body, struct facts_libraries *out);
 
 /* Whether a line of a package's list of files is about this one. Where /lib is a link to
  * /usr/lib packages have one name of a file, and processes the other. */

@@ -65,6 +65,7 @@ struct reading {
 	struct fw_buf
 		restarts; /* files that were replaced and are still run, as restarts.h has it */
 	struct facts_libraries replaced;
+	const char *restarts_why; /* that proves nothing; NULL: it does */
 	const char *database;
 	char release[256];
 	int64_t booted_s;
@@ -264,6 +265,7 @@ static void give_proof(struct reading *r)
 			fetched_s = repo->fetched_s;
 	}
 	patches_add_proof(r->patches, "rpm", why, fetched_s, 0);
+	patches_add_proof(r->patches, "restarts", r->restarts_why, 0, 0);
 	r->tally.proven = why == NULL;
 }
 
@@ -331,7 +333,7 @@ static int look_at_files(struct reading *r, struct fw_err *err)
 	if (r->repos->zypp)
 		r->vendors = rpmvendors_read(r->m, &r->fingerprint);
 	read_start(r);
-	restarts_load(r->m, &r->restarts, &r->replaced);
+	r->restarts_why = restarts_load(r->m, &r->restarts, &r->replaced);
 	rpmrepos_mix(&r->fingerprint, r->restarts.data, r->restarts.length);
 	return 0;
 }

@@ -3,6 +3,7 @@
  * source is read, and what it gives becomes the table of the read before. */
 #include "aptfixes.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include <fenwatch/mem.h>
 
 #include "../sweep.h"
+#include "restarts.h"
 #include "test_place.h"
 
 #define LIST "var/lib/apt/lists/d_dists_stable-security_"
@@ -333,6 +336,40 @@ static void test_an_archive_that_does_not_answer(void **state)
 	assert_non_null(strstr(place->proof, "+source/apt\tstate=ok"));
 }
 
+static void keep_restarts(struct place *place, bool partial, int hours_ago)
+{
+	struct fw_buf body = {0};
+	struct facts_libraries *all = fw_alloc(sizeof *all);
+	char path[128];
+	all->partial = partial;
+	facts_put_libraries(all, &body);
+	restarts_keep(&place->m, &body);
+	snprintf(path, sizeof path, "%s/restarts", place->var);
+	const struct timespec at = {.tv_sec = place->now_ms / 1000 - hours_ago * 3600};
+	assert_int_equal(utimensat(AT_FDCWD, path, (const struct timespec[]){at, at}, 0), 0);
+	fw_buf_done(&body);
+	fw_free(all);
+}
+
+/* What others run that was replaced could not be seen: a fix may wait for their restart. */
+static void test_processes_of_others(void **state)
+{
+	struct place *place = *state;
+	install(place, PAIRS("dpkg", "1"));
+	publish(place, days_ago(place, 1), PAIRS("dpkg", "1"));
+	place->m.recorded = false;
+	keep_restarts(place, true, 0);
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/restarts\tstate=unproven\twhy=partial"));
+	keep_restarts(place, false, 0); /* the control */
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/restarts\tstate=ok"));
+	/* Nobody has looked for hours: the source looks itself. */
+	keep_restarts(place, true, 5);
+	read_again(place);
+	assert_non_null(strstr(place->proof, "+source/restarts\tstate=ok"));
+}
+
 /* Fetched while the clock was years ahead. */
 static void test_lists_of_times_to_come(void **state)
 {
@@ -489,6 +526,7 @@ int main(void)
 		CASE(test_the_first_process_runs_what_was_replaced),
 		CASE(test_what_proves_nothing),
 		CASE(test_an_archive_that_does_not_answer),
+		CASE(test_processes_of_others),
 		CASE(test_lists_of_times_to_come),
 		CASE(test_no_archive_for_security),
 		CASE(test_lists_that_were_made_long_ago),

@@ -102,6 +102,24 @@ static void test_no_folder(void **state)
 	test_expect("node_textfile_scrape_error", "0");
 }
 
+/* It may stop to answer, and with it every source. */
+static void test_nothing_is_read_from_a_server(void **state)
+{
+	(void)state;
+	test_file("text/a.prom", "fine 1\n");
+	test_file("proc/self/mountinfo",
+		"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n31 20 0:40 / /text rw - nfs4 nas:/text rw\n");
+	assert_int_equal(test_read(T0_MS), -EOPNOTSUPP);
+	assert_non_null(strstr(test_sentence(), "/text lies on /text (nfs4), which may stop"));
+	assert_false(test_has("fine"));
+	/* The control: the same beside it, and a local disk mounted over it. */
+	test_file("proc/self/mountinfo",
+		"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n31 20 0:40 / /tex rw - nfs4 nas:/text rw\n"
+		"32 20 0:41 / /text rw - fuse.sshfs far:/ rw\n33 32 8:2 / /text rw - xfs /dev/sdb rw\n");
+	assert_int_equal(test_read(T0_MS + 15000), 0);
+	test_expect("fine", "1");
+}
+
 static int count(const struct exposition_sample *sample, void *arg)
 {
 	(void)sample;
@@ -304,6 +322,7 @@ int main(void)
 		CASE(test_what_is_ours_is_refused, textfile),
 		CASE(test_series_have_a_limit, textfile),
 		CASE(test_no_folder, textfile),
+		CASE(test_nothing_is_read_from_a_server, textfile),
 		cmocka_unit_test(test_what_is_not_of_the_format),
 		CASE(test_stamps, jobs),
 		CASE(test_timers, jobs),

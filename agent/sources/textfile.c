@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "exposition.h"
+#include "mounts.h"
 
-#define PATH_BYTES 512
+#define NAME_LIMIT 512
 #define FILES_LIMIT 200
 #define SERIES_LIMIT 2000
 #define FILE_LIMIT ((ptrdiff_t)1 << 20) /* what machine_read gives at most */
@@ -136,7 +137,7 @@ static int on_file(struct machine *m, const char *name, void *arg)
 {
 	(void)m;
 	struct scrape *s = arg;
-	char path[PATH_BYTES];
+	char path[NAME_LIMIT];
 	size_t length = strlen(name);
 	if (length < 6 || strcmp(name + length - 5, ".prom") != 0)
 		return 0;
@@ -148,12 +149,27 @@ static int on_file(struct machine *m, const char *name, void *arg)
 	return 0;
 }
 
+/* A server that does not answer would stop every source, so nothing is read from one. */
+static int check_place(struct machine *m, const char *folder, struct fw_err *err)
+{
+	struct mount mount;
+	if (mount_find(m, folder, &mount) < 0 || !mount_is_distant(&mount))
+		return 0;
+	return fw_fail(err, -EOPNOTSUPP,
+		"%s lies on %s (%s), which may stop to answer: text files are read from local disks",
+		folder, mount.mountpoint, mount.type);
+}
+
 static int read_textfile(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	(void)state;
 	const char *folder = m->choices->textfile;
 	struct scrape s = {.m = m, .out = out, .folder = folder ? machine_path(folder) : ""};
-	int rc = folder ? machine_list(m, s.folder, on_file, &s) : -ENOENT;
+	int rc = folder ? check_place(m, folder, err) : -ENOENT;
+	if (rc == -EOPNOTSUPP)
+		return rc;
+	if (rc == 0)
+		rc = machine_list(m, s.folder, on_file, &s);
 	if (rc == -ENOENT)
 		return fw_fail(err, -ENODATA, "this machine has no %s",
 			folder ? folder : "folder of text files");

@@ -89,6 +89,7 @@ static const struct {
 	{"base", "no repository of the base system, or of its updates"},
 	{"frozen", "its lists were made too long ago"},
 	{"modules", "its modules cannot be read"},
+	{"partial", "processes of other users cannot be looked into; fenwatch-facts would"},
 	{"security", "no list of an archive for security"},
 };
 

@@ -380,6 +380,23 @@ static void the_part_in_doubt_is_named(void **state)
 	assert_string_equal(host.why, "apt/Debian:bookworm/stable: old");
 }
 
+/* Installed fixes may wait for restarts that nobody could see. */
+static void unseen_restarts_prove_nothing(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, 1, T,
+		OS "+source/apt\tstate=ok\tfetched=1795380000\n"
+		   "+source/restarts\tstate=unproven\twhy=partial\n");
+	struct patch_host host = judged(stage, 1, T);
+	is_standing(&host, PATCH_UNPROVEN);
+	assert_non_null(strstr(host.why, "restarts: processes of other users"));
+	put(stage, 2, T,
+		OS "+source/apt\tstate=ok\tfetched=1795380000\n"
+		   "+source/restarts\tstate=ok\n");
+	host = judged(stage, 2, T);
+	is_standing(&host, PATCH_COMPLIANT);
+}
+
 /* One of them says low and the other nothing: so nobody said that the fix can wait. */
 static void a_mild_advisory_does_not_hide_one_that_says_nothing(void **state)
 {
@@ -544,6 +561,7 @@ int main(void)
 		STORY(an_import_moves_the_clock),
 		STORY(a_signed_kernel_is_the_kernel),
 		STORY(what_waits_for_a_restart),
+		STORY(unseen_restarts_prove_nothing),
 		STORY(a_feature_is_no_security_fix),
 		STORY(rpm_versions_in_rpms_order),
 		STORY(doubt_is_no_compliance),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kills. A child opens the store and sends without a pause, so that segments are sealed,
  * digested and written over all the time; it is killed, opens again, and every answer is
- * worked out anew from what was acknowledged. FENWATCH_KILLS=1000 makes it the long form.
+ * worked out anew from what was acknowledged. Meanwhile snapshots are made: one that was done
+ * has all that was acknowledged before it, one that was broken off is refused or whole.
+ * FENWATCH_KILLS=1000 makes it the long form.
  *
  * The control says that it has been told of more than it sent, and must be found out.
  */
@@ -12,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "testkit.h"
@@ -30,7 +37,9 @@ enum { STEP = 15000, HOSTS = 3, SWEEPS = 20, SEGMENT = 4 << 10, SEGMENTS = 16, S
 /* Shared with the children. */
 static struct {
 	uint64_t acked[HOSTS];
-	uint64_t digests, lives;
+	uint64_t digests, lives, snapshots, broken_off;
+	uint64_t kept[HOSTS]; /* acknowledged before the snapshot was begun */
+	bool is_kept;         /* it was done */
 	bool lying;
 } * shared;
 
@@ -91,12 +100,89 @@ static bool is_whole(int h)
 	return whole;
 }
 
+/* ---- snapshots ---- */
+
+/* Two at a time. */
+static const char *path_of(const char *ending)
+{
+	static char paths[2][96];
+	static unsigned turn;
+	char *path = paths[turn++ % 2];
+	snprintf(path, sizeof paths[0], "%s%s", kit.dir, ending);
+	return path;
+}
+
+static void *make_snapshots(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		shared->is_kept = false;
+		rename(path_of("-kept"), path_of(".gone")); /* half removed it is no snapshot */
+		kit_remove(path_of(".gone"));
+		memcpy(shared->kept, shared->acked, sizeof shared->kept);
+		/* -ESTALE: a ring so small may come round meanwhile. */
+		int rc = mkdir(path_of("-kept"), 0700) == 0
+			? store_snapshot(kit.store, path_of("-kept"), NULL, NULL)
+			: -errno;
+		if (rc < 0 && rc != -ESTALE)
+			_exit(5);
+		shared->is_kept = rc == 0;
+		shared->snapshots += rc == 0;
+	}
+	return NULL;
+}
+
+static bool has_kept(struct kit *copy)
+{
+	bool has = true;
+	for (int h = 0; h < HOSTS; h++) {
+		struct fw_arena arena = {0};
+		struct store_columns all;
+		size_t n = kit_read(copy, hosts[h], 0, INT64_MAX, &arena, &all);
+		has = has &&
+			(shared->kept[h] == 0 ||
+				(n > 0 &&
+					all.times_ms[n - 1] >=
+						time_of(shared->kept[h] + 1) - STEP));
+		fw_arena_done(&arena);
+	}
+	return has;
+}
+
+/* What the life before has left behind. */
+static bool snapshot_is_good(void)
+{
+	struct kit copy = kit;
+	snprintf(copy.dir, sizeof copy.dir, "%s.again", kit.dir);
+	copy.config.dir = copy.dir;
+	kit_remove(copy.dir);
+	if (mkdir(copy.dir, 0700) < 0)
+		return false;
+	if (store_restore(path_of("-kept"), copy.dir, NULL, NULL) < 0) {
+		shared->broken_off++;
+		return !shared->is_kept;
+	}
+	if (kit_check(copy.dir) != 0 || kit_open(&copy, NULL) < 0)
+		return false;
+	copy.schema = kit_schema(&copy, "m");
+	bool good = !shared->is_kept || has_kept(&copy);
+	store_close(copy.store);
+	return good;
+}
+
+/* ---- a life ---- */
+
 static _Noreturn void live(void)
 {
+	pthread_t snapshots;
 	open_and_greet();
 	for (int h = 0; h < HOSTS; h++)
 		if (shared->acked[h] > 0 && !is_whole(h))
 			_exit(3);
+	if (shared->lives > 2 && !snapshot_is_good())
+		_exit(6);
+	if (pthread_create(&snapshots, NULL, make_snapshots, NULL) != 0)
+		_exit(7);
 	for (uint64_t i = 0;; i++) {
 		int h = (int)(i % HOSTS);
 		uint64_t number = senders[h].next[STORE_LIVE];
@@ -149,12 +235,17 @@ static int kill_often(int kills, bool lying)
 	for (int i = 0; i < kills && end == 0; i++)
 		end = one_life();
 	if (!lying) {
-		print_message("# %llu sweeps of each host, %llu looks at a digest\n",
+		print_message(
+			"# %llu sweeps of each host, %llu looks at a digest, %llu snapshots, %llu broken off\n",
 			(unsigned long long)shared->acked[0] * SWEEPS,
-			(unsigned long long)shared->digests);
-		assert_true(shared->digests > 0);
+			(unsigned long long)shared->digests, (unsigned long long)shared->snapshots,
+			(unsigned long long)shared->broken_off);
+		assert_true(shared->digests > 0 && shared->snapshots > 0);
 		assert_int_equal(kit_check(kit.dir), 0);
 	}
+	kit_remove(path_of("-kept"));
+	kit_remove(path_of(".again"));
+	kit_remove(path_of(".gone"));
 	kit_remove(kit.dir);
 	munmap(shared, sizeof *shared);
 	return end;

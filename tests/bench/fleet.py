@@ -54,6 +54,12 @@ class Meter(Asking):
         super().__exit__()
 
 
+def seconds_of(deed):
+    start = time.monotonic()
+    deed()
+    return time.monotonic() - start
+
+
 def settle_and_check(collector, fleets, seconds):
     for fleet in fleets:
         fleet.settle(120)
@@ -115,14 +121,17 @@ def row_of_agents(lab, rows, agents, seconds):
     rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", ""))
     collector.kill()
     again = time.time()
-    collector.start()
+    ready = seconds_of(collector.start)
     took = all_connected(fleets, PATIENCE)
     cpu = precise_cpu_seconds(collector.child.pid)
+    rows.append(("  ready after kill -9", f"{ready:.1f} s", "5 s"))
     rows.append(("  all back after kill -9 and restart", f"{took:.1f} s", "60 s"))
     rows.append(("  CPU seconds of the collector for that", f"{cpu:.1f}", ""))
     rows.append(("  let in, in the busiest second", str(busiest(collector, fleets, again)), "700"))
     total = settle_and_check(collector, fleets, int(time.time() - since) + 120)
     rows.append(("  sweeps acknowledged; lost or doubled", f"{total}; 0", "0"))
+    rows.append(("  SIGTERM to its end, all connected", f"{seconds_of(lambda: collector.stop(60)):.1f} s", "5 s"))
+    rows.append(("  ready after that", f"{seconds_of(collector.start):.1f} s", "1 s"))
     for fleet in fleets:
         fleet.leave()
     collector.stop(60)
