@@ -22,10 +22,10 @@ static const struct {
 static const char *const bounds[CAPACITY_BOUNDS] = {"earliest", "likely", "latest"};
 
 /* The labels of the filesystem's forecast: its host's and its mountpoint, with a bound. */
-static const struct query_series *as_forecast(
-	struct request *r, const struct query_series *size, const char *bound)
+static const struct promql_row *as_forecast(
+	struct request *r, const struct promql_row *size, const char *bound)
 {
-	struct query_series *out = fw_arena_alloc(&r->arena, sizeof *out);
+	struct promql_row *out = fw_arena_alloc(&r->arena, sizeof *out);
 	struct fw_label *labels = fw_arena_alloc(&r->arena, (size->n_labels + 1) * sizeof *labels);
 	size_t n = 0;
 	bool put = !bound;
@@ -40,16 +40,16 @@ static const struct query_series *as_forecast(
 			strcmp(name, "fstype") != 0)
 			labels[n++] = size->labels[i];
 	}
-	*out = (struct query_series){.labels = labels, .n_labels = n};
+	*out = (struct promql_row){.labels = labels, .n_labels = n};
 	return out;
 }
 
-bool capacity_of(struct request *r, const struct facts *facts, const struct query_series *size,
+bool capacity_of(struct request *r, const struct facts *facts, const struct promql_row *size,
 	enum capacity_resource resource, struct capacity *out)
 {
 	const char *prefix = resources[resource].prefix;
 	const char *moment = fw_arena_format(&r->arena, "%s_timestamp_seconds", prefix);
-	const struct query_series *like = as_forecast(r, size, NULL);
+	const struct promql_row *like = as_forecast(r, size, NULL);
 	for (size_t i = 0; i < CAPACITY_BOUNDS; i++)
 		out->seconds[i] = facts_beside(facts, as_forecast(r, size, bounds[i]), moment);
 	out->samples = facts_beside(facts, like, fw_arena_format(&r->arena, "%s_samples", prefix));
@@ -67,7 +67,7 @@ static void write_members(struct json *j, const struct capacity *capacity)
 }
 
 void capacity_write(struct request *r, struct json *j, const char *name, const struct facts *facts,
-	const struct query_series *size, enum capacity_resource resource)
+	const struct promql_row *size, enum capacity_resource resource)
 {
 	struct capacity capacity;
 	json_key(j, name);
@@ -83,7 +83,7 @@ void capacity_write(struct request *r, struct json *j, const char *name, const s
 /* ---- the report ---- */
 
 struct row {
-	const struct query_series *size;
+	const struct promql_row *size;
 	enum capacity_resource resource;
 	struct capacity capacity;
 };
@@ -118,7 +118,7 @@ void capacity_report(struct request *r)
 	size_t n, n_rows = 0;
 	if (facts_read(r, facts_selector(r, HOST_DISK_METRICS, NULL), r->now_ms, &facts) < 0)
 		return;
-	const struct query_series *sizes = facts_metric(&facts, "node_filesystem_size_bytes", &n);
+	const struct promql_row *sizes = facts_metric(&facts, "node_filesystem_size_bytes", &n);
 	struct row *rows = fw_arena_alloc(&r->arena, (n * CAPACITY_RESOURCES + 1) * sizeof *rows);
 	for (size_t i = 0; i < n * CAPACITY_RESOURCES; i++) {
 		struct row *row = &rows[n_rows];

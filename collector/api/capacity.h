@@ -15,8 +15,8 @@ struct capacity {
 };
 
 /* The forecast of the filesystem whose size that is; false where there is none. */
-bool capacity_of(struct request *r, const struct facts *facts, const struct query_series *size,
+bool capacity_of(struct request *r, const struct facts *facts, const struct promql_row *size,
 	enum capacity_resource resource, struct capacity *out);
 /* The same as the member `name`, null where there is none. */
 void capacity_write(struct request *r, struct json *j, const char *name, const struct facts *facts,
-	const struct query_series *size, enum capacity_resource resource);
+	const struct promql_row *size, enum capacity_resource resource);

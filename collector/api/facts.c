@@ -2,22 +2,59 @@
 #include "facts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "parts.h"
 
+/* Order of two series by their labels without the name. */
+static int compare_rest(const struct promql_row *a, const struct promql_row *b)
+{
+	for (size_t i = 1; i < a->n_labels && i < b->n_labels; i++) {
+		int order = strcmp(a->labels[i].name, b->labels[i].name);
+		if (order == 0)
+			order = strcmp(a->labels[i].value, b->labels[i].value);
+		if (order != 0)
+			return order;
+	}
+	return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+}
+
+static int by_labels(const void *a, const void *b)
+{
+	const struct promql_row *x = a, *y = b;
+	int order = strcmp(x->labels[0].value, y->labels[0].value);
+	return order ? order : compare_rest(x, y);
+}
+
+/* Of a vector each value is a row of one point. */
+static struct facts as_rows(struct request *r, const struct promql_result *result)
+{
+	size_t n = result->value.n_series;
+	struct promql_row *rows = fw_arena_alloc(&r->arena, (n + 1) * sizeof *rows);
+	struct promql_point *points = fw_arena_alloc(&r->arena, (n + 1) * sizeof *points);
+	for (size_t i = 0; i < n; i++) {
+		const struct series *s = &result->value.series[i];
+		points[i] = (struct promql_point){result->axis.start_ms, s->values[0]};
+		rows[i] = (struct promql_row){s->labels, s->n_labels, &points[i], 1};
+	}
+	qsort(rows, n, sizeof *rows, by_labels);
+	return (struct facts){rows, n};
+}
+
 int facts_read(struct request *r, const char *selector, int64_t at_ms, struct facts *out)
 {
-	struct query_limits limits = prometheus_limits(r);
-	struct query_result result;
+	struct promql_limits limits = prometheus_limits(r);
+	struct promql_result result;
 	struct fw_err err;
-	int rc = query_instant(
-		api_config(r->api)->store, selector, at_ms, &limits, &r->arena, &result, &err);
+	int rc = query_instant(api_config(r->api)->store, NULL, selector, at_ms, &limits, &r->arena,
+		&result, &err);
 	if (rc < 0) {
 		prometheus_fail(r, result.fault, NULL, &err);
 		return rc;
 	}
-	*out = (struct facts){result.series, result.n_series};
+	*out = result.type == PROMQL_VECTOR ? as_rows(r, &result)
+					    : (struct facts){result.rows, result.n_rows};
 	return 0;
 }
 
@@ -39,7 +76,7 @@ const char *facts_selector(struct request *r, const char *name, const char *host
 		    : fw_arena_format(&r->arena, "{__name__=~\"%s\"}", name);
 }
 
-static const char *name_of(const struct query_series *series)
+static const char *name_of(const struct promql_row *series)
 {
 	return series->labels[0].value;
 }
@@ -58,7 +95,7 @@ static size_t lower_bound(const struct facts *facts, const char *name)
 	return low;
 }
 
-const struct query_series *facts_metric(const struct facts *facts, const char *name, size_t *n)
+const struct promql_row *facts_metric(const struct facts *facts, const char *name, size_t *n)
 {
 	size_t first = lower_bound(facts, name), end = first;
 	while (end < facts->n_series && strcmp(name_of(&facts->series[end]), name) == 0)
@@ -67,7 +104,7 @@ const struct query_series *facts_metric(const struct facts *facts, const char *n
 	return facts->series + first;
 }
 
-double facts_newest(const struct query_series *series)
+double facts_newest(const struct promql_row *series)
 {
 	return series->points[series->n_points - 1].value;
 }
@@ -75,27 +112,14 @@ double facts_newest(const struct query_series *series)
 double facts_value(const struct facts *facts, const char *name)
 {
 	size_t n;
-	const struct query_series *series = facts_metric(facts, name, &n);
+	const struct promql_row *series = facts_metric(facts, name, &n);
 	return n ? facts_newest(series) : NAN;
 }
 
-/* Order of two series by their labels without the name. */
-static int compare_rest(const struct query_series *a, const struct query_series *b)
-{
-	for (size_t i = 1; i < a->n_labels && i < b->n_labels; i++) {
-		int order = strcmp(a->labels[i].name, b->labels[i].name);
-		if (order == 0)
-			order = strcmp(a->labels[i].value, b->labels[i].value);
-		if (order != 0)
-			return order;
-	}
-	return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
-}
-
-double facts_beside(const struct facts *facts, const struct query_series *like, const char *name)
+double facts_beside(const struct facts *facts, const struct promql_row *like, const char *name)
 {
 	size_t n, low = 0;
-	const struct query_series *series = facts_metric(facts, name, &n);
+	const struct promql_row *series = facts_metric(facts, name, &n);
 	for (size_t high = n; low < high;) {
 		size_t middle = low + (high - low) / 2;
 		int order = compare_rest(&series[middle], like);
@@ -109,7 +133,7 @@ double facts_beside(const struct facts *facts, const struct query_series *like, 
 	return NAN;
 }
 
-const char *facts_label(const struct query_series *series, const char *name)
+const char *facts_label(const struct promql_row *series, const char *name)
 {
 	for (size_t i = 0; i < series->n_labels; i++)
 		if (strcmp(series->labels[i].name, name) == 0)
@@ -117,10 +141,10 @@ const char *facts_label(const struct query_series *series, const char *name)
 	return NULL;
 }
 
-double facts_rate(const struct query_series *series)
+double facts_rate(const struct promql_row *series)
 {
-	const struct query_point *first = &series->points[0],
-				 *last = &series->points[series->n_points - 1];
+	const struct promql_point *first = &series->points[0],
+				  *last = &series->points[series->n_points - 1];
 	double grown = 0;
 	for (size_t i = 1; i < series->n_points; i++) {
 		double step = series->points[i].value - series->points[i - 1].value;

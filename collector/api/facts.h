@@ -15,7 +15,7 @@
 struct request;
 
 struct facts {
-	const struct query_series *series;
+	const struct promql_row *series;
 	size_t n_series;
 };
 
@@ -24,11 +24,11 @@ int facts_read(struct request *r, const char *selector, int64_t at_ms, struct fa
 /* `name{instance="host"}`, or all hosts where `host` is NULL; `name` is a regular expression. */
 const char *facts_selector(struct request *r, const char *name, const char *host);
 
-const struct query_series *facts_metric(const struct facts *facts, const char *name, size_t *n);
+const struct promql_row *facts_metric(const struct facts *facts, const char *name, size_t *n);
 double facts_value(const struct facts *facts, const char *name); /* of its first series; NaN */
 /* The value of `name` where its labels are those of `like`; NaN where there is none. */
-double facts_beside(const struct facts *facts, const struct query_series *like, const char *name);
-const char *facts_label(const struct query_series *series, const char *name); /* or NULL */
+double facts_beside(const struct facts *facts, const struct promql_row *like, const char *name);
+const char *facts_label(const struct promql_row *series, const char *name); /* or NULL */
 /* Newest value of a series; of a counter over a range, its growth a second. */
-double facts_newest(const struct query_series *series);
-double facts_rate(const struct query_series *series);
+double facts_newest(const struct promql_row *series);
+double facts_rate(const struct promql_row *series);

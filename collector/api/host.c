@@ -32,16 +32,16 @@ struct page {
 	"apt_package_cache_timestamp_seconds|fenwatch_patch_pending|fenwatch_patch_source_ok"
 
 struct host_patches {
-	const struct query_series *like; /* the host's labels alone */
-	bool source_ok;                  /* every source could be read */
+	const struct promql_row *like; /* the host's labels alone */
+	bool source_ok;                /* every source could be read */
 };
 
 /* The series without its label `name`. */
-static const struct query_series *without(
-	struct request *r, const struct query_series *series, const char *name)
+static const struct promql_row *without(
+	struct request *r, const struct promql_row *series, const char *name)
 {
 	struct fw_label *labels = fw_arena_alloc(&r->arena, series->n_labels * sizeof *labels);
-	struct query_series *out = fw_arena_alloc(&r->arena, sizeof *out);
+	struct promql_row *out = fw_arena_alloc(&r->arena, sizeof *out);
 	*out = *series;
 	out->labels = labels;
 	out->n_labels = 0;
@@ -55,7 +55,7 @@ static const struct query_series *without(
 static bool find_patches(struct request *r, const struct facts *facts, struct host_patches *out)
 {
 	size_t n;
-	const struct query_series *ok = facts_metric(facts, "fenwatch_patch_source_ok", &n);
+	const struct promql_row *ok = facts_metric(facts, "fenwatch_patch_source_ok", &n);
 	if (n == 0)
 		return false;
 	*out = (struct host_patches){without(r, &ok[0], "source"), true};
@@ -65,11 +65,11 @@ static bool find_patches(struct request *r, const struct facts *facts, struct ho
 }
 
 /* Of every source and class, or of one class; NaN where no source tells. */
-static double sum_updates(const struct facts *facts, const struct query_series *like,
+static double sum_updates(const struct facts *facts, const struct promql_row *like,
 	const char *metric, const char *class)
 {
 	size_t n;
-	const struct query_series *series = facts_metric(facts, metric, &n);
+	const struct promql_row *series = facts_metric(facts, metric, &n);
 	const char *instance = facts_label(like, "instance");
 	double sum = NAN;
 	for (size_t i = 0; i < n; i++) {
@@ -86,7 +86,7 @@ static double sum_updates(const struct facts *facts, const struct query_series *
 static void write_patch_members(
 	struct json *j, const struct facts *facts, const struct host_patches *host, int64_t now_ms)
 {
-	const struct query_series *like = host->like;
+	const struct promql_row *like = host->like;
 	double lists_s = facts_beside(facts, like, "apt_package_cache_timestamp_seconds");
 	double reboot = facts_beside(facts, like, "node_reboot_required");
 	json_put_number(j, "pending", sum_updates(facts, like, "fenwatch_patch_pending", NULL));
@@ -99,15 +99,15 @@ static void write_patch_members(
 	json_put_bool(j, "source_ok", host->source_ok);
 }
 
-double host_used_percent(const struct facts *facts, const struct query_series *size)
+double host_used_percent(const struct facts *facts, const struct promql_row *size)
 {
 	double bytes = facts_newest(size);
 	double avail = facts_beside(facts, size, "node_filesystem_avail_bytes");
 	return bytes > 0 ? round((1 - avail / bytes) * 1000) / 10 : NAN;
 }
 
-void host_write_filesystem(struct request *r, struct json *j, const struct facts *facts,
-	const struct query_series *size)
+void host_write_filesystem(
+	struct request *r, struct json *j, const struct facts *facts, const struct promql_row *size)
 {
 	double files = facts_beside(facts, size, "node_filesystem_files");
 	double files_free = facts_beside(facts, size, "node_filesystem_files_free");
@@ -152,7 +152,7 @@ static void write_identity(const struct page *p)
 static const char *info(const struct page *p, const char *metric, const char *label)
 {
 	size_t n;
-	const struct query_series *series = facts_metric(&p->now, metric, &n);
+	const struct promql_row *series = facts_metric(&p->now, metric, &n);
 	return n ? facts_label(&series[0], label) : NULL;
 }
 
@@ -175,7 +175,7 @@ static void write_cpu(const struct page *p)
 {
 	size_t n, n_cpus = 0, n_measured = 0;
 	double idle = 0;
-	const struct query_series *cpu = facts_metric(&p->now, "node_cpu_seconds_total", &n);
+	const struct promql_row *cpu = facts_metric(&p->now, "node_cpu_seconds_total", &n);
 	for (size_t i = 0; i < n; i++) {
 		const char *mode = facts_label(&cpu[i], "mode");
 		n_cpus += mode && strcmp(mode, "idle") == 0;
@@ -214,7 +214,7 @@ static void write_memory(const struct page *p)
 static void write_filesystems(const struct page *p)
 {
 	size_t n;
-	const struct query_series *size = facts_metric(&p->now, "node_filesystem_size_bytes", &n);
+	const struct promql_row *size = facts_metric(&p->now, "node_filesystem_size_bytes", &n);
 	json_key(p->j, "filesystems");
 	json_open(p->j, '[');
 	for (size_t i = 0; i < n; i++) {
@@ -226,11 +226,11 @@ static void write_filesystems(const struct page *p)
 }
 
 /* The rate of `name` for the device of `like`. */
-static double rate_beside(const struct page *p, const struct query_series *like, const char *name)
+static double rate_beside(const struct page *p, const struct promql_row *like, const char *name)
 {
 	size_t n;
 	const char *device = facts_label(like, "device");
-	const struct query_series *series = facts_metric(&p->rates, name, &n);
+	const struct promql_row *series = facts_metric(&p->rates, name, &n);
 	for (size_t i = 0; i < n; i++) {
 		const char *its = facts_label(&series[i], "device");
 		if (device && its && strcmp(device, its) == 0)
@@ -242,7 +242,7 @@ static double rate_beside(const struct page *p, const struct query_series *like,
 static void write_disks(const struct page *p)
 {
 	size_t n;
-	const struct query_series *disk =
+	const struct promql_row *disk =
 		facts_metric(&p->now, "node_disk_io_time_seconds_total", &n);
 	json_key(p->j, "disks");
 	json_open(p->j, '[');
@@ -264,7 +264,7 @@ static void write_disks(const struct page *p)
 static void write_network(const struct page *p)
 {
 	size_t n;
-	const struct query_series *net =
+	const struct promql_row *net =
 		facts_metric(&p->now, "node_network_receive_bytes_total", &n);
 	json_key(p->j, "network");
 	json_open(p->j, '[');
@@ -303,7 +303,7 @@ static void write_patches(const struct page *p)
 static void write_failed_units(const struct page *p)
 {
 	size_t n;
-	const struct query_series *unit = facts_metric(&p->now, "node_systemd_unit_state", &n);
+	const struct promql_row *unit = facts_metric(&p->now, "node_systemd_unit_state", &n);
 	json_key(p->j, "units_failed");
 	json_open(p->j, '[');
 	for (size_t i = 0; i < n; i++) {
@@ -352,7 +352,7 @@ static int read_page(struct page *p)
 {
 	/* Of a silent host, what it said last. */
 	int64_t newest_ms = p->host->store->newest_ms;
-	p->at_ms = newest_ms + QUERY_LOOKBACK_MS <= p->r->now_ms ? newest_ms : p->r->now_ms;
+	p->at_ms = newest_ms + PROMQL_LOOKBACK_MS <= p->r->now_ms ? newest_ms : p->r->now_ms;
 	int rc = facts_read(p->r, facts_selector(p->r, ".+", p->host->name), p->at_ms, &p->now);
 	if (rc < 0)
 		return rc;

@@ -13,5 +13,5 @@
 
 /* The members of a filesystem, from its size. */
 void host_write_filesystem(struct request *r, struct json *j, const struct facts *facts,
-	const struct query_series *size);
-double host_used_percent(const struct facts *facts, const struct query_series *size);
+	const struct promql_row *size);
+double host_used_percent(const struct facts *facts, const struct promql_row *size);

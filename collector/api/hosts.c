@@ -11,7 +11,7 @@
 
 /* Silence is a rule's to judge, by the host's own interval. Where that rule is
  * off, values that a query no longer finds are as old as this. */
-#define SILENT_MS QUERY_LOOKBACK_MS
+#define SILENT_MS PROMQL_LOOKBACK_MS
 #define SILENCE_RULE "HostSilent"
 
 const char *const host_state_names[] = {
@@ -101,7 +101,7 @@ static void note_away(struct host *host)
 static void add_away(const struct facts *facts, struct host *hosts, size_t n)
 {
 	size_t n_series;
-	const struct query_series *series = facts_metric(facts, "fenwatch_host_away", &n_series);
+	const struct promql_row *series = facts_metric(facts, "fenwatch_host_away", &n_series);
 	for (size_t i = 0; i < n_series; i++) {
 		struct host *host = find_host(hosts, n, facts_label(&series[i], "instance"));
 		if (host && facts_newest(&series[i]) == 1)
@@ -117,7 +117,7 @@ static int add_register(struct request *r, struct host *hosts, size_t n)
 	int rc = facts_read(r, "{__name__=~\"fenwatch_host_(info|away)\"}", r->now_ms, &facts);
 	if (rc < 0)
 		return rc;
-	const struct query_series *series = facts_metric(&facts, "fenwatch_host_info", &n_series);
+	const struct promql_row *series = facts_metric(&facts, "fenwatch_host_info", &n_series);
 	for (size_t i = 0; i < n_series; i++) {
 		struct host *host = find_host(hosts, n, facts_label(&series[i], "instance"));
 		if (!host)

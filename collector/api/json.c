@@ -9,6 +9,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/text.h>
 
+#include "number.h"
 #include "query.h"
 
 static void begin_value(struct json *j)

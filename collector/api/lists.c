@@ -17,7 +17,7 @@ static int read_list(struct request *r, const char *metrics, struct facts *facts
 }
 
 struct disk {
-	const struct query_series *size;
+	const struct promql_row *size;
 	double used_percent;
 };
 
@@ -37,7 +37,7 @@ void hosts_disks(struct request *r)
 	size_t n;
 	if (read_list(r, HOST_DISK_METRICS "|" STORAGE_METRICS, &facts) < 0)
 		return;
-	const struct query_series *series = facts_metric(&facts, "node_filesystem_size_bytes", &n);
+	const struct promql_row *series = facts_metric(&facts, "node_filesystem_size_bytes", &n);
 	struct disk *disks = fw_arena_alloc(&r->arena, (n + 1) * sizeof *disks);
 	for (size_t i = 0; i < n; i++)
 		disks[i] = (struct disk){&series[i], host_used_percent(&facts, &series[i])};

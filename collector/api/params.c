@@ -7,6 +7,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/text.h>
 
+#include "number.h"
 #include "query.h"
 
 int params_add(struct params *params, const char *name, const char *value, size_t length,

@@ -34,10 +34,10 @@ void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting
 int auth_check(struct request *r);
 
 /* prometheus.c */
-struct query_limits prometheus_limits(const struct request *r);
+struct promql_limits prometheus_limits(const struct request *r);
 /* `param`: whose value was wrong, where one was; may be NULL. */
 void prometheus_fail(
-	struct request *r, enum query_fault fault, const char *param, const struct fw_err *err);
+	struct request *r, enum promql_fault fault, const char *param, const struct fw_err *err);
 void prometheus_query(struct request *r);
 void prometheus_query_range(struct request *r);
 void prometheus_series(struct request *r);

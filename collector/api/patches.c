@@ -79,7 +79,7 @@ static void write_sums(struct json *j, const struct patch_host *host)
 static int64_t reboot_since(const struct facts *facts, const char *name)
 {
 	size_t n;
-	const struct query_series *series = facts_metric(facts, REBOOT_SINCE, &n);
+	const struct promql_row *series = facts_metric(facts, REBOOT_SINCE, &n);
 	double since = NAN;
 	for (size_t i = 0; i < n; i++) {
 		const char *instance = facts_label(&series[i], "instance");

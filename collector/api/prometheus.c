@@ -3,15 +3,16 @@
 #include <errno.h>
 
 #include "alert.h"
+#include "number.h"
 #include "parts.h"
 
 #define TIMEOUT_MS 30000
 #define MAX_SAMPLES 10000000
 #define MAX_BYTES ((size_t)256 << 20)
 
-struct query_limits prometheus_limits(const struct request *r)
+struct promql_limits prometheus_limits(const struct request *r)
 {
-	return (struct query_limits){
+	return (struct promql_limits){
 		.max_samples = MAX_SAMPLES,
 		.max_bytes = MAX_BYTES,
 		.timeout_ms = TIMEOUT_MS,
@@ -24,17 +25,17 @@ static const struct {
 	const char *type;
 } faults[] = {
 	[0] = {500, "internal"},
-	[QUERY_BAD_DATA] = {400, "bad_data"},
-	[QUERY_EXECUTION] = {422, "execution"},
-	[QUERY_TIMEOUT] = {503, "timeout"},
-	[QUERY_CANCELED] = {499, "canceled"},
-	[QUERY_INTERNAL] = {500, "internal"},
+	[PROMQL_BAD_DATA] = {400, "bad_data"},
+	[PROMQL_EXECUTION] = {422, "execution"},
+	[PROMQL_TIMEOUT] = {503, "timeout"},
+	[PROMQL_CANCELED] = {499, "canceled"},
+	[PROMQL_INTERNAL] = {500, "internal"},
 };
 
 void prometheus_fail(
-	struct request *r, enum query_fault fault, const char *param, const struct fw_err *err)
+	struct request *r, enum promql_fault fault, const char *param, const struct fw_err *err)
 {
-	if (fault == QUERY_BAD_DATA && param)
+	if (fault == PROMQL_BAD_DATA && param)
 		request_fail(r, 400, "bad_data", "invalid parameter \"%s\": %s", param, err->text);
 	else
 		request_fail(r, faults[fault].status, faults[fault].type, "%s", err->text);
@@ -42,38 +43,58 @@ void prometheus_fail(
 
 /* ---- results ---- */
 
-static void write_labels(struct json *j, const struct query_series *series)
+static void write_labels(struct json *j, const struct fw_label *labels, size_t n_labels)
 {
 	json_open(j, '{');
-	for (size_t i = 0; i < series->n_labels; i++)
-		json_put_text(j, series->labels[i].name, series->labels[i].value);
+	for (size_t i = 0; i < n_labels; i++)
+		json_put_text(j, labels[i].name, labels[i].value);
 	json_close(j, '}');
 }
 
-static void write_point(struct json *j, const struct query_point *point)
+static void write_point(struct json *j, int64_t at_ms, double value)
 {
-	char number[400];
+	char number[PROMQL_NUMBER_SIZE];
 	json_open(j, '[');
-	json_seconds(j, point->at_ms);
-	json_text(j, promql_number(point->value, number, sizeof number));
+	json_seconds(j, at_ms);
+	json_text(j, promql_number(value, number, sizeof number));
 	json_close(j, ']');
 }
 
-static void write_series(struct json *j, const struct query_series *series, enum query_type type)
+static void write_values(struct json *j, const struct axis *axis, const double *values)
+{
+	json_key(j, "values");
+	json_open(j, '[');
+	for (size_t i = 0; i < axis->n; i++)
+		if (!promql_is_absent(values[i]))
+			write_point(j, axis_at(axis, i), values[i]);
+	json_close(j, ']');
+}
+
+static void write_series(
+	struct json *j, const struct series *series, const struct promql_result *result)
 {
 	json_open(j, '{');
 	json_key(j, "metric");
-	write_labels(j, series);
-	if (type == QUERY_VECTOR) {
+	write_labels(j, series->labels, series->n_labels);
+	if (result->type == PROMQL_VECTOR) {
 		json_key(j, "value");
-		write_point(j, &series->points[0]);
+		write_point(j, result->axis.start_ms, series->values[0]);
 	} else {
-		json_key(j, "values");
-		json_open(j, '[');
-		for (size_t i = 0; i < series->n_points; i++)
-			write_point(j, &series->points[i]);
-		json_close(j, ']');
+		write_values(j, &result->axis, series->values);
 	}
+	json_close(j, '}');
+}
+
+static void write_row(struct json *j, const struct promql_row *row)
+{
+	json_open(j, '{');
+	json_key(j, "metric");
+	write_labels(j, row->labels, row->n_labels);
+	json_key(j, "values");
+	json_open(j, '[');
+	for (size_t i = 0; i < row->n_points; i++)
+		write_point(j, row->points[i].at_ms, row->points[i].value);
+	json_close(j, ']');
 	json_close(j, '}');
 }
 
@@ -87,32 +108,35 @@ static void write_single(struct json *j, int64_t at_ms, const char *text)
 	json_close(j, ']');
 }
 
-static void write_result(struct request *r, const struct query_result *result)
+static void write_result(struct request *r, const struct promql_result *result)
 {
 	static const char *const types[] = {
-		[QUERY_VECTOR] = "vector",
-		[QUERY_MATRIX] = "matrix",
-		[QUERY_SCALAR] = "scalar",
-		[QUERY_STRING] = "string",
+		[PROMQL_VECTOR] = "vector",
+		[PROMQL_MATRIX] = "matrix",
+		[PROMQL_SCALAR] = "scalar",
+		[PROMQL_STRING] = "string",
 	};
-	char number[400];
+	char number[PROMQL_NUMBER_SIZE];
+	const struct value *value = &result->value;
 	struct json *j = request_begin(r);
 	json_open(j, '{');
 	json_put_text(j, "resultType", types[result->type]);
 	json_key(j, "result");
-	if (result->type == QUERY_SCALAR) {
-		write_single(j, result->scalar.at_ms,
-			promql_plain(result->scalar.value, number, sizeof number));
-	} else if (result->type == QUERY_STRING) {
-		write_single(j, result->scalar.at_ms, result->string);
+	if (result->type == PROMQL_SCALAR) {
+		write_single(j, result->axis.start_ms,
+			promql_plain(*value->scalar, number, sizeof number));
+	} else if (result->type == PROMQL_STRING) {
+		write_single(j, result->axis.start_ms, value->string);
 	} else {
 		json_open(j, '[');
-		for (size_t i = 0; i < result->n_series && !r->out.overflowed; i++)
-			write_series(j, &result->series[i], result->type);
+		for (size_t i = 0; i < value->n_series && !r->out.overflowed; i++)
+			write_series(j, &value->series[i], result);
+		for (size_t i = 0; i < result->n_rows && !r->out.overflowed; i++)
+			write_row(j, &result->rows[i]);
 		json_close(j, ']');
 	}
 	json_close(j, '}');
-	request_end(r, result->warnings, result->n_warnings);
+	request_end(r, result->notes.texts[NOTE_WARNING], result->notes.n[NOTE_WARNING]);
 }
 
 /* ---- queries ---- */
@@ -123,7 +147,7 @@ static const char *text_of(const struct request *r, const char *name)
 	return text ? text : "";
 }
 
-static int read_limits(struct request *r, struct query_limits *limits, struct fw_err *err)
+static int read_limits(struct request *r, struct promql_limits *limits, struct fw_err *err)
 {
 	*limits = prometheus_limits(r);
 	int64_t timeout_ms = limits->timeout_ms;
@@ -135,8 +159,8 @@ static int read_limits(struct request *r, struct query_limits *limits, struct fw
 
 void prometheus_query(struct request *r)
 {
-	struct query_limits limits;
-	struct query_result result;
+	struct promql_limits limits;
+	struct promql_result result;
 	struct fw_err err;
 	int64_t at_ms = r->now_ms;
 	if (params_time(&r->params, "time", 0, &at_ms, &err) < 0 ||
@@ -144,8 +168,8 @@ void prometheus_query(struct request *r)
 		request_fail_bad(r, &err);
 		return;
 	}
-	if (query_instant(api_config(r->api)->store, text_of(r, "query"), at_ms, &limits, &r->arena,
-		    &result, &err) < 0)
+	if (query_instant(api_config(r->api)->store, NULL, text_of(r, "query"), at_ms, &limits,
+		    &r->arena, &result, &err) < 0)
 		prometheus_fail(r, result.fault, "query", &err);
 	else
 		write_result(r, &result);
@@ -168,7 +192,7 @@ static int read_span(struct request *r, struct span *span, struct fw_err *err)
 	if (rc == 0 && span->step_ms <= 0)
 		rc = fw_fail(err, -EINVAL,
 			"invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer");
-	if (rc == 0 && (span->end_ms - span->start_ms) / span->step_ms > QUERY_STEPS_LIMIT)
+	if (rc == 0 && (span->end_ms - span->start_ms) / span->step_ms > PROMQL_STEPS_LIMIT)
 		rc = fw_fail(err, -EINVAL,
 			"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
 	return rc;
@@ -176,16 +200,16 @@ static int read_span(struct request *r, struct span *span, struct fw_err *err)
 
 void prometheus_query_range(struct request *r)
 {
-	struct query_limits limits;
-	struct query_result result;
+	struct promql_limits limits;
+	struct promql_result result;
 	struct span span = {0};
 	struct fw_err err;
 	if (read_span(r, &span, &err) < 0 || read_limits(r, &limits, &err) < 0) {
 		request_fail_bad(r, &err);
 		return;
 	}
-	if (query_range(api_config(r->api)->store, text_of(r, "query"), span.start_ms, span.end_ms,
-		    span.step_ms, &limits, &r->arena, &result, &err) < 0)
+	if (query_range(api_config(r->api)->store, NULL, text_of(r, "query"), span.start_ms,
+		    span.end_ms, span.step_ms, &limits, &r->arena, &result, &err) < 0)
 		prometheus_fail(r, result.fault, "query", &err);
 	else
 		write_result(r, &result);
@@ -230,7 +254,7 @@ static size_t limited(size_t count, uint64_t limit)
 void prometheus_series(struct request *r)
 {
 	struct looking looking;
-	struct query_result found;
+	struct query_found found;
 	struct fw_err err;
 	if (read_looking(r, &looking, &err) < 0) {
 		request_fail_bad(r, &err);
@@ -240,16 +264,17 @@ void prometheus_series(struct request *r)
 		request_fail(r, 400, "bad_data", "no match[] parameter provided");
 		return;
 	}
-	if (query_find_series(api_config(r->api)->store, looking.selectors, looking.n_selectors,
-		    looking.start_ms, looking.end_ms, &r->arena, &found, &err) < 0) {
-		prometheus_fail(r, QUERY_BAD_DATA, "match[]", &err);
+	if (query_find_series(api_config(r->api)->store, NULL, looking.selectors,
+		    looking.n_selectors, looking.start_ms, looking.end_ms, &r->arena, &found,
+		    &err) < 0) {
+		prometheus_fail(r, PROMQL_BAD_DATA, "match[]", &err);
 		return;
 	}
 	size_t n = limited(found.n_series, looking.limit);
 	struct json *j = request_begin(r);
 	json_open(j, '[');
 	for (size_t i = 0; i < n && !r->out.overflowed; i++)
-		write_labels(j, &found.series[i]);
+		write_labels(j, found.series[i].labels, found.series[i].n_labels);
 	end_list(r, n < found.n_series);
 }
 
@@ -257,7 +282,7 @@ static void write_names(struct request *r, int rc, const struct query_names *nam
 	const struct looking *looking, const struct fw_err *err)
 {
 	if (rc < 0) {
-		prometheus_fail(r, QUERY_BAD_DATA, "match[]", err);
+		prometheus_fail(r, PROMQL_BAD_DATA, "match[]", err);
 		return;
 	}
 	size_t n = limited(names->count, looking->limit);
@@ -277,7 +302,7 @@ void prometheus_labels(struct request *r)
 		request_fail_bad(r, &err);
 		return;
 	}
-	int rc = query_label_names(api_config(r->api)->store, looking.selectors,
+	int rc = query_label_names(api_config(r->api)->store, NULL, looking.selectors,
 		looking.n_selectors, looking.start_ms, looking.end_ms, &r->arena, &names, &err);
 	write_names(r, rc, &names, &looking, &err);
 }
@@ -291,8 +316,9 @@ void prometheus_label_values(struct request *r)
 		request_fail_bad(r, &err);
 		return;
 	}
-	int rc = query_label_values(api_config(r->api)->store, r->path_value, looking.selectors,
-		looking.n_selectors, looking.start_ms, looking.end_ms, &r->arena, &names, &err);
+	int rc = query_label_values(api_config(r->api)->store, NULL, r->path_value,
+		looking.selectors, looking.n_selectors, looking.start_ms, looking.end_ms, &r->arena,
+		&names, &err);
 	write_names(r, rc, &names, &looking, &err);
 }
 

@@ -75,7 +75,7 @@ static bool is_word_of(const char *words, const char *word)
 	return false;
 }
 
-static void write_row(struct json *j, const struct part *part, const struct query_series *series)
+static void write_row(struct json *j, const struct part *part, const struct promql_row *series)
 {
 	double value = facts_newest(series);
 	const char *state = part->state_label ? facts_label(series, part->state_label)
@@ -99,7 +99,7 @@ void storage_write_rows(struct json *j, const struct facts *facts)
 {
 	for (size_t i = 0; i < PARTS; i++) {
 		size_t n;
-		const struct query_series *series = facts_metric(facts, parts[i].metric, &n);
+		const struct promql_row *series = facts_metric(facts, parts[i].metric, &n);
 		for (size_t k = 0; k < n; k++)
 			write_row(j, &parts[i], &series[k]);
 	}

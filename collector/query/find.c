@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "matching.h"
+#include "scope.h"
 #include "selector.h"
 #include "store.h"
 #include "strand.h"
@@ -18,6 +19,7 @@
 
 struct finding {
 	struct store *store;
+	const struct query_scope *scope;
 	int64_t from_ms, to_ms;
 	struct fw_arena *arena;
 	int (*on_groups)(void *arg, const struct store_group *groups, size_t n);
@@ -42,7 +44,7 @@ static int find_one(const struct finding *f, const char *text, struct fw_err *er
 	rc = store_select(f->store, matching.matchers, matching.n_matchers, f->from_ms, f->to_ms,
 		f->arena, &groups, &n, err);
 	if (rc >= 0)
-		rc = f->on_groups(f->arg, groups, n);
+		rc = f->on_groups(f->arg, groups, scope_keep(f->scope, groups, n));
 	matching_done(&matching);
 	return rc;
 }
@@ -60,14 +62,14 @@ static int find(const struct finding *f, const char *const *selectors, size_t n_
 	struct store_group *groups;
 	size_t n;
 	int rc = store_select(f->store, NULL, 0, f->from_ms, f->to_ms, f->arena, &groups, &n, err);
-	return rc < 0 ? rc : f->on_groups(f->arg, groups, n);
+	return rc < 0 ? rc : f->on_groups(f->arg, groups, scope_keep(f->scope, groups, n));
 }
 
 /* ---- series ---- */
 
 struct series_list {
 	struct fw_arena *arena;
-	struct query_series *items;
+	struct series *items;
 	size_t count, capacity;
 };
 
@@ -77,8 +79,7 @@ static int add_series(void *arg, const struct store_group *groups, size_t n)
 	size_t more = 0;
 	for (size_t g = 0; g < n; g++)
 		more += groups[g].n_columns;
-	struct query_series *items =
-		fw_arena_try(list->arena, (list->count + more + 1) * sizeof *items);
+	struct series *items = fw_arena_try(list->arena, (list->count + more + 1) * sizeof *items);
 	if (!items)
 		return -E2BIG;
 	for (size_t i = 0; i < list->count; i++)
@@ -86,7 +87,7 @@ static int add_series(void *arg, const struct store_group *groups, size_t n)
 	list->items = items;
 	for (size_t g = 0; g < n; g++) {
 		for (size_t c = 0; c < groups[g].n_columns; c++) {
-			struct query_series *s = &items[list->count++];
+			struct series *s = &items[list->count++];
 			const struct fw_column *column =
 				&groups[g].schema->columns[groups[g].columns[c]];
 			s->labels = strand_labels(&groups[g], column, list->arena, &s->n_labels);
@@ -97,17 +98,17 @@ static int add_series(void *arg, const struct store_group *groups, size_t n)
 
 static int by_labels(const void *a, const void *b)
 {
-	const struct query_series *x = a, *y = b;
+	const struct series *x = a, *y = b;
 	return strand_compare_labels(x->labels, x->n_labels, y->labels, y->n_labels);
 }
 
-int query_find_series(struct store *store, const char *const *selectors, size_t n_selectors,
-	int64_t start_ms, int64_t end_ms, struct fw_arena *arena, struct query_result *out,
-	struct fw_err *err)
+int query_find_series(struct store *store, const struct query_scope *scope,
+	const char *const *selectors, size_t n_selectors, int64_t start_ms, int64_t end_ms,
+	struct fw_arena *arena, struct query_found *out, struct fw_err *err)
 {
 	struct series_list list = {.arena = arena};
-	struct finding f = {store, start_ms, end_ms, arena, add_series, &list};
-	*out = (struct query_result){.type = QUERY_VECTOR, .fault = QUERY_BAD_DATA};
+	struct finding f = {store, scope, start_ms, end_ms, arena, add_series, &list};
+	*out = (struct query_found){0};
 	int rc = find(&f, selectors, n_selectors, err);
 	if (rc == -E2BIG)
 		return fw_fail(err, rc, "too many series: ask for fewer");
@@ -118,7 +119,7 @@ int query_find_series(struct store *store, const char *const *selectors, size_t 
 	for (size_t i = 0; i < list.count; i++)
 		if (kept == 0 || by_labels(&list.items[kept - 1], &list.items[i]) != 0)
 			list.items[kept++] = list.items[i];
-	*out = (struct query_result){.type = QUERY_VECTOR, .series = list.items, .n_series = kept};
+	*out = (struct query_found){list.items, kept};
 	return 0;
 }
 
@@ -192,20 +193,20 @@ static int find_names(struct names *names, const struct finding *f, const char *
 	return 0;
 }
 
-int query_label_names(struct store *store, const char *const *selectors, size_t n_selectors,
-	int64_t start_ms, int64_t end_ms, struct fw_arena *arena, struct query_names *out,
-	struct fw_err *err)
+int query_label_names(struct store *store, const struct query_scope *scope,
+	const char *const *selectors, size_t n_selectors, int64_t start_ms, int64_t end_ms,
+	struct fw_arena *arena, struct query_names *out, struct fw_err *err)
 {
 	struct names names = {.texts = {.arena = arena}};
-	struct finding f = {store, start_ms, end_ms, arena, add_names, &names};
+	struct finding f = {store, scope, start_ms, end_ms, arena, add_names, &names};
 	return find_names(&names, &f, selectors, n_selectors, out, err);
 }
 
-int query_label_values(struct store *store, const char *label, const char *const *selectors,
-	size_t n_selectors, int64_t start_ms, int64_t end_ms, struct fw_arena *arena,
-	struct query_names *out, struct fw_err *err)
+int query_label_values(struct store *store, const struct query_scope *scope, const char *label,
+	const char *const *selectors, size_t n_selectors, int64_t start_ms, int64_t end_ms,
+	struct fw_arena *arena, struct query_names *out, struct fw_err *err)
 {
 	struct names names = {.texts = {.arena = arena}, .label = label};
-	struct finding f = {store, start_ms, end_ms, arena, add_names, &names};
+	struct finding f = {store, scope, start_ms, end_ms, arena, add_names, &names};
 	return find_names(&names, &f, selectors, n_selectors, out, err);
 }

@@ -7,6 +7,7 @@
 #include <fenwatch/text.h>
 
 #include "matching.h"
+#include "number.h"
 #include "query.h"
 #include "selector.h"
 

@@ -53,8 +53,8 @@ static bool (*const accepters[])(const struct store_matcher *, const char *) = {
 	[MATCHER_NOT_REGEX] = accepts_not_regex,
 };
 
-static int compile(const struct matcher *m, struct fw_arena *arena, struct expression **out,
-	struct fw_err *err)
+static int compile(const struct selector_matcher *m, struct fw_arena *arena,
+	struct expression **out, struct fw_err *err)
 {
 	char why[128];
 	struct shim_regex *regex = shim_regex_new(m->value, why, sizeof why);
@@ -91,7 +91,7 @@ int matching_init(struct matching *out, const struct selector *selector, struct 
 	};
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		const struct matcher *m = &selector->matchers[i];
+		const struct selector_matcher *m = &selector->matchers[i];
 		out->matchers[i] = (struct store_matcher){
 			m->name, accepters[m->kind], m->value, &out->expressions[i]};
 		if (m->kind == MATCHER_REGEX || m->kind == MATCHER_NOT_REGEX)

@@ -13,6 +13,7 @@
 #include <fenwatch/clock.h>
 
 #include "matching.h"
+#include "scope.h"
 #include "selector.h"
 #include "store.h"
 #include "strand.h"
@@ -27,19 +28,20 @@ struct steps {
 
 struct evaluation {
 	struct store *store;
-	const struct query_limits *limits;
+	const struct query_scope *scope;
+	const struct promql_limits *limits;
 	struct steps steps;
 	int64_t from_ms, to_ms; /* what is read, both included */
 	int64_t deadline_ms;
 	struct fw_arena *arena, scratch;
-	struct query_point *points; /* of the series at hand */
+	struct promql_point *points; /* of the series at hand */
 	size_t n_samples, n_damaged;
 	enum store_tier coarsest; /* that something was answered from */
-	struct query_result *result;
+	struct promql_result *result;
 	struct fw_err *err;
 };
 
-static int fail(struct evaluation *e, enum query_fault fault, int rc, const char *sentence)
+static int fail(struct evaluation *e, enum promql_fault fault, int rc, const char *sentence)
 {
 	e->result->fault = fault;
 	return fw_fail(e->err, rc, "%s", sentence);
@@ -47,18 +49,18 @@ static int fail(struct evaluation *e, enum query_fault fault, int rc, const char
 
 static int fail_too_many(struct evaluation *e)
 {
-	return fail(e, QUERY_EXECUTION, -E2BIG,
+	return fail(e, PROMQL_EXECUTION, -E2BIG,
 		"query processing would load too many samples into memory in query execution");
 }
 
 static int check_limits(struct evaluation *e)
 {
 	if (e->limits->canceled && *e->limits->canceled)
-		return fail(e, QUERY_CANCELED, -ECANCELED,
+		return fail(e, PROMQL_CANCELED, -ECANCELED,
 			"query was canceled in expression evaluation");
 	if (fw_mono_ms() > e->deadline_ms)
 		return fail(
-			e, QUERY_TIMEOUT, -ETIMEDOUT, "query timed out in expression evaluation");
+			e, PROMQL_TIMEOUT, -ETIMEDOUT, "query timed out in expression evaluation");
 	return e->n_samples > e->limits->max_samples ? fail_too_many(e) : 0;
 }
 
@@ -70,7 +72,7 @@ static size_t take_range(struct evaluation *e, struct strand *run, size_t n)
 	struct sample sample;
 	while (strands_next(run, n, &sample))
 		if (!sample.stale)
-			e->points[count++] = (struct query_point){sample.at_ms, sample.value};
+			e->points[count++] = (struct promql_point){sample.at_ms, sample.value};
 	return count;
 }
 
@@ -86,8 +88,8 @@ static size_t take_steps(struct evaluation *e, struct strand *run, size_t n)
 			newest = next;
 			more = strands_next(run, n, &next);
 		}
-		if (!newest.stale && newest.at_ms > seen_ms - QUERY_LOOKBACK_MS)
-			e->points[count++] = (struct query_point){at_ms, newest.value};
+		if (!newest.stale && newest.at_ms > seen_ms - PROMQL_LOOKBACK_MS)
+			e->points[count++] = (struct promql_point){at_ms, newest.value};
 	}
 	return count;
 }
@@ -96,12 +98,12 @@ static int add_series(struct evaluation *e, const struct strand *strand, size_t 
 {
 	if (n_points == 0)
 		return 0;
-	struct query_point *points = fw_arena_try(e->arena, n_points * sizeof *points);
+	struct promql_point *points = fw_arena_try(e->arena, n_points * sizeof *points);
 	if (!points)
 		return fail_too_many(e);
 	for (size_t i = 0; i < n_points; i++)
 		points[i] = e->points[i];
-	struct query_series *series = &e->result->series[e->result->n_series++];
+	struct promql_row *series = &e->result->rows[e->result->n_rows++];
 	series->labels = strand_labels(strand->group, strand->column, e->arena, &series->n_labels);
 	series->points = points;
 	series->n_points = n_points;
@@ -185,7 +187,7 @@ static int add_host(struct evaluation *e, const struct store_group *groups, size
 
 static int by_labels(const void *a, const void *b)
 {
-	const struct query_series *x = a, *y = b;
+	const struct promql_row *x = a, *y = b;
 	return strand_compare_labels(x->labels, x->n_labels, y->labels, y->n_labels);
 }
 
@@ -194,8 +196,8 @@ static int add_groups(struct evaluation *e, const struct store_group *groups, si
 	size_t most = 0;
 	for (size_t i = 0; i < n_groups; i++)
 		most += groups[i].n_columns;
-	e->result->series = fw_arena_try(e->arena, (most + !most) * sizeof *e->result->series);
-	if (!e->result->series)
+	e->result->rows = fw_arena_try(e->arena, (most + !most) * sizeof *e->result->rows);
+	if (!e->result->rows)
 		return fail_too_many(e);
 	for (size_t i = 0; i < n_groups;) {
 		size_t n = 1;
@@ -206,13 +208,14 @@ static int add_groups(struct evaluation *e, const struct store_group *groups, si
 			return rc;
 		i += n;
 	}
-	qsort(e->result->series, e->result->n_series, sizeof *e->result->series, by_labels);
+	qsort(e->result->rows, e->result->n_rows, sizeof *e->result->rows, by_labels);
 	return 0;
 }
 
 static void warn(struct evaluation *e, const char *text)
 {
-	e->result->warnings[e->result->n_warnings++] = text;
+	struct promql_notes *notes = &e->result->notes;
+	notes->texts[NOTE_WARNING][notes->n[NOTE_WARNING]++] = text;
 }
 
 static void add_warnings(struct evaluation *e)
@@ -220,7 +223,7 @@ static void add_warnings(struct evaluation *e)
 	static const char *const from_tier[STORE_TIERS] = {
 		[STORE_FIVE_MINUTE] = "older samples were answered from the five-minute tier",
 		[STORE_HOUR] = "older samples were answered from the one-hour tier"};
-	e->result->warnings = fw_arena_alloc(e->arena, 2 * sizeof *e->result->warnings);
+	e->result->notes.texts[NOTE_WARNING] = fw_arena_alloc(e->arena, 2 * sizeof(char *));
 	if (e->n_damaged > 0)
 		warn(e,
 			fw_arena_format(e->arena,
@@ -236,10 +239,10 @@ static int evaluate_series(struct evaluation *e, const struct selector *selector
 	struct matching matching;
 	int rc = matching_init(&matching, selector, e->arena, e->err);
 	if (rc < 0) {
-		e->result->fault = QUERY_BAD_DATA;
+		e->result->fault = PROMQL_BAD_DATA;
 		return rc;
 	}
-	int64_t back_ms = selector->range_ms ? selector->range_ms : QUERY_LOOKBACK_MS;
+	int64_t back_ms = selector->range_ms ? selector->range_ms : PROMQL_LOOKBACK_MS;
 	int64_t last_ms = e->steps.start_ms + (int64_t)(e->steps.count - 1) * e->steps.step_ms;
 	e->steps.range_ms = selector->range_ms;
 	e->steps.offset_ms = selector->offset_ms;
@@ -252,9 +255,9 @@ static int evaluate_series(struct evaluation *e, const struct selector *selector
 	rc = store_select(e->store, matching.matchers, matching.n_matchers, e->from_ms, e->to_ms,
 		e->arena, &groups, &n_groups, e->err);
 	if (rc >= 0)
-		rc = add_groups(e, groups, n_groups);
+		rc = add_groups(e, groups, scope_keep(e->scope, groups, n_groups));
 	if (rc < 0 && !e->result->fault)
-		e->result->fault = QUERY_INTERNAL;
+		e->result->fault = PROMQL_INTERNAL;
 	add_warnings(e);
 	matching_done(&matching);
 	fw_arena_done(&e->scratch);
@@ -263,23 +266,48 @@ static int evaluate_series(struct evaluation *e, const struct selector *selector
 
 static void repeat_number(struct evaluation *e, double number)
 {
-	struct query_point *points = fw_arena_alloc(e->arena, e->steps.count * sizeof *points);
+	struct promql_point *points = fw_arena_alloc(e->arena, e->steps.count * sizeof *points);
 	for (size_t i = 0; i < e->steps.count; i++)
-		points[i] = (struct query_point){
+		points[i] = (struct promql_point){
 			e->steps.start_ms + (int64_t)i * e->steps.step_ms, number};
-	e->result->series = fw_arena_alloc(e->arena, sizeof *e->result->series);
-	*e->result->series = (struct query_series){.points = points, .n_points = e->steps.count};
-	e->result->n_series = 1;
+	e->result->rows = fw_arena_alloc(e->arena, sizeof *e->result->rows);
+	*e->result->rows = (struct promql_row){.points = points, .n_points = e->steps.count};
+	e->result->n_rows = 1;
+}
+
+/* Points at their steps. */
+static void as_values(struct evaluation *e)
+{
+	struct promql_result *r = e->result;
+	r->value = (struct value){.type = PROMQL_VECTOR, .n_series = r->n_rows};
+	r->value.series = fw_arena_alloc(e->arena, (r->n_rows + 1) * sizeof *r->value.series);
+	for (size_t i = 0; i < r->n_rows; i++) {
+		const struct promql_row *row = &r->rows[i];
+		double *values = fw_arena_alloc(e->arena, r->axis.n * sizeof *values);
+		for (size_t s = 0, p = 0; s < r->axis.n; s++) {
+			bool is_here =
+				p < row->n_points && row->points[p].at_ms == axis_at(&r->axis, s);
+			values[s] = is_here ? row->points[p++].value : promql_absent();
+		}
+		r->value.series[i] = (struct series){row->labels, row->n_labels, values};
+	}
+	r->rows = NULL;
+	r->n_rows = 0;
 }
 
 /* ---- the door ---- */
 
-static void begin(struct evaluation *e, struct store *store, const struct query_limits *limits,
-	struct fw_arena *arena, struct query_result *out, struct fw_err *err)
+static void begin(struct evaluation *e, struct store *store, const struct query_scope *scope,
+	const struct promql_limits *limits, struct fw_arena *arena, struct promql_result *out,
+	struct fw_err *err)
 {
-	*out = (struct query_result){0};
-	*e = (struct evaluation){
-		.store = store, .limits = limits, .arena = arena, .result = out, .err = err};
+	*out = (struct promql_result){0};
+	*e = (struct evaluation){.store = store,
+		.scope = scope,
+		.limits = limits,
+		.arena = arena,
+		.result = out,
+		.err = err};
 	if (arena->limit == 0)
 		arena->limit = limits->max_bytes;
 }
@@ -288,47 +316,51 @@ static int parse(struct evaluation *e, const char *text, struct selector *select
 {
 	int rc = selector_parse(text, e->arena, selector, e->err);
 	if (rc < 0)
-		e->result->fault = QUERY_BAD_DATA;
+		e->result->fault = PROMQL_BAD_DATA;
 	return rc;
 }
 
-int query_instant(struct store *store, const char *text, int64_t at_ms,
-	const struct query_limits *limits, struct fw_arena *arena, struct query_result *out,
-	struct fw_err *err)
+int query_instant(struct store *store, const struct query_scope *scope, const char *text,
+	int64_t at_ms, const struct promql_limits *limits, struct fw_arena *arena,
+	struct promql_result *out, struct fw_err *err)
 {
 	struct evaluation e;
-	begin(&e, store, limits, arena, out, err);
+	begin(&e, store, scope, limits, arena, out, err);
 	struct selector selector;
 	int rc = parse(&e, text, &selector);
 	if (rc < 0)
 		return rc;
 	e.steps = (struct steps){.start_ms = at_ms, .count = 1};
+	out->axis = (struct axis){at_ms, 0, 1};
 	switch (selector.kind) {
 	case SELECTOR_NUMBER:
-		out->type = QUERY_SCALAR;
-		out->scalar = (struct query_point){at_ms, selector.number};
+		out->type = PROMQL_SCALAR;
+		out->value.scalar = fw_arena_alloc(arena, sizeof(double));
+		*out->value.scalar = selector.number;
 		return 0;
 	case SELECTOR_STRING:
-		out->type = QUERY_STRING;
-		out->string = selector.string;
-		out->scalar.at_ms = at_ms;
+		out->type = PROMQL_STRING;
+		out->value.string = selector.string;
 		return 0;
 	case SELECTOR_SERIES:
 		break;
 	}
-	out->type = selector.range_ms ? QUERY_MATRIX : QUERY_VECTOR;
-	return evaluate_series(&e, &selector);
+	out->type = selector.range_ms ? PROMQL_MATRIX : PROMQL_VECTOR;
+	rc = evaluate_series(&e, &selector);
+	if (rc == 0 && !selector.range_ms)
+		as_values(&e);
+	return rc;
 }
 
 static int check_steps(struct evaluation *e, int64_t start_ms, int64_t end_ms, int64_t step_ms)
 {
-	e->result->fault = QUERY_BAD_DATA;
+	e->result->fault = PROMQL_BAD_DATA;
 	if (step_ms <= 0)
 		return fw_fail(e->err, -EINVAL,
 			"zero or negative query resolution step widths are not accepted. Try a positive integer");
 	if (end_ms < start_ms)
 		return fw_fail(e->err, -EINVAL, "end timestamp must not be before start time");
-	if ((end_ms - start_ms) / step_ms > QUERY_STEPS_LIMIT)
+	if ((end_ms - start_ms) / step_ms > PROMQL_STEPS_LIMIT)
 		return fw_fail(e->err, -EINVAL,
 			"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
 	e->result->fault = 0;
@@ -340,12 +372,12 @@ static int check_steps(struct evaluation *e, int64_t start_ms, int64_t end_ms, i
 	return 0;
 }
 
-int query_range(struct store *store, const char *text, int64_t start_ms, int64_t end_ms,
-	int64_t step_ms, const struct query_limits *limits, struct fw_arena *arena,
-	struct query_result *out, struct fw_err *err)
+int query_range(struct store *store, const struct query_scope *scope, const char *text,
+	int64_t start_ms, int64_t end_ms, int64_t step_ms, const struct promql_limits *limits,
+	struct fw_arena *arena, struct promql_result *out, struct fw_err *err)
 {
 	struct evaluation e;
-	begin(&e, store, limits, arena, out, err);
+	begin(&e, store, scope, limits, arena, out, err);
 	struct selector selector;
 	int rc = check_steps(&e, start_ms, end_ms, step_ms);
 	if (rc == 0)
@@ -353,14 +385,18 @@ int query_range(struct store *store, const char *text, int64_t start_ms, int64_t
 	if (rc < 0)
 		return rc;
 	if (selector.kind == SELECTOR_STRING || selector.range_ms) {
-		out->fault = QUERY_BAD_DATA;
+		out->fault = PROMQL_BAD_DATA;
 		return fw_fail(err, -EINVAL,
 			"invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
 			selector.range_ms ? "range vector" : "string");
 	}
-	out->type = QUERY_MATRIX;
+	out->type = PROMQL_MATRIX;
+	out->axis = (struct axis){start_ms, step_ms, e.steps.count};
 	if (selector.kind == SELECTOR_SERIES)
-		return evaluate_series(&e, &selector);
-	repeat_number(&e, selector.number);
-	return 0;
+		rc = evaluate_series(&e, &selector);
+	else
+		repeat_number(&e, selector.number);
+	if (rc == 0)
+		as_values(&e);
+	return rc;
 }

@@ -31,6 +31,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/text.h>
 
+#include "number.h"
 #include "query.h"
 #include "selector.h"
 #include "store.h"
@@ -95,7 +96,7 @@ static void read_labels(struct script *s, const struct selector *selector, struc
 	out->host[0].name = "instance";
 	out->host[1].name = "job";
 	for (size_t i = 0; i < selector->n_matchers; i++) {
-		const struct matcher *m = &selector->matchers[i];
+		const struct selector_matcher *m = &selector->matchers[i];
 		if (strcmp(m->name, "__name__") == 0)
 			out->column.name = m->value;
 		else if (strcmp(m->name, "instance") == 0)
@@ -227,49 +228,71 @@ static void run_load(struct script *s, char *rest)
 
 /* ---- questions ---- */
 
-static void print_labels(const struct query_series *series, struct fw_buf *out)
+static void print_labels(const struct fw_label *labels, size_t n, struct fw_buf *out)
 {
-	size_t i = 0;
-	if (series->n_labels && strcmp(series->labels[0].name, "__name__") == 0)
-		fw_buf_puts(out, series->labels[i++].value);
+	const char *comma = "";
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, "__name__") == 0)
+			fw_buf_puts(out, labels[i].value);
 	fw_buf_putc(out, '{');
-	for (const char *comma = ""; i < series->n_labels; i++, comma = ",")
-		fw_buf_printf(
-			out, "%s%s=\"%s\"", comma, series->labels[i].name, series->labels[i].value);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(labels[i].name, "__name__") == 0)
+			continue;
+		fw_buf_printf(out, "%s%s=\"%s\"", comma, labels[i].name, labels[i].value);
+		comma = ",";
+	}
 	fw_buf_putc(out, '}');
 }
 
-static void print_series(
-	const struct query_series *series, enum query_type type, struct fw_buf *out)
+static void print_point(double value, int64_t at_ms, struct fw_buf *out)
 {
-	char number[400], seconds[400];
-	print_labels(series, out);
-	for (size_t i = 0; i < series->n_points; i++) {
-		const struct query_point *p = &series->points[i];
-		fw_buf_printf(out, " %s", promql_number(p->value, number, sizeof number));
-		if (type == QUERY_MATRIX)
-			fw_buf_printf(out, "@%s",
-				promql_number((double)p->at_ms / 1000, seconds, sizeof seconds));
+	char number[PROMQL_NUMBER_SIZE], seconds[PROMQL_NUMBER_SIZE];
+	fw_buf_printf(out, " %s@%s", promql_number(value, number, sizeof number),
+		promql_number((double)at_ms / 1000, seconds, sizeof seconds));
+}
+
+static void print_series(
+	const struct series *series, const struct promql_result *result, struct fw_buf *out)
+{
+	char number[PROMQL_NUMBER_SIZE];
+	print_labels(series->labels, series->n_labels, out);
+	for (size_t i = 0; i < result->axis.n; i++) {
+		if (result->type == PROMQL_VECTOR)
+			fw_buf_printf(out, " %s",
+				promql_number(series->values[i], number, sizeof number));
+		else if (!promql_is_absent(series->values[i]))
+			print_point(series->values[i], axis_at(&result->axis, i), out);
 	}
 	fw_buf_putc(out, '\n');
 }
 
-static void print_result(const struct query_result *result, struct fw_buf *out)
+static void print_row(const struct promql_row *row, struct fw_buf *out)
 {
-	char number[400];
-	switch (result->type) {
-	case QUERY_VECTOR:
-	case QUERY_MATRIX:
-		for (size_t i = 0; i < result->n_series; i++)
-			print_series(&result->series[i], result->type, out);
-		break;
-	case QUERY_SCALAR:
-		fw_buf_printf(
-			out, "%s\n", promql_plain(result->scalar.value, number, sizeof number));
-		break;
-	case QUERY_STRING:
-		fw_buf_printf(out, "%s\n", result->string);
-		break;
+	print_labels(row->labels, row->n_labels, out);
+	for (size_t i = 0; i < row->n_points; i++)
+		print_point(row->points[i].value, row->points[i].at_ms, out);
+	fw_buf_putc(out, '\n');
+}
+
+static void print_result(const struct promql_result *result, struct fw_buf *out)
+{
+	char number[PROMQL_NUMBER_SIZE];
+	const struct value *value = &result->value;
+	if (result->type == PROMQL_SCALAR)
+		fw_buf_printf(out, "%s\n", promql_plain(*value->scalar, number, sizeof number));
+	else if (result->type == PROMQL_STRING)
+		fw_buf_printf(out, "%s\n", value->string);
+	for (size_t i = 0; i < value->n_series; i++)
+		print_series(&value->series[i], result, out);
+	for (size_t i = 0; i < result->n_rows && value->n_series == 0; i++)
+		print_row(&result->rows[i], out);
+}
+
+static void print_found(const struct query_found *found, struct fw_buf *out)
+{
+	for (size_t i = 0; i < found->n_series; i++) {
+		print_labels(found->series[i].labels, found->series[i].n_labels, out);
+		fw_buf_putc(out, '\n');
 	}
 }
 
@@ -279,10 +302,10 @@ static void print_names(const struct query_names *names, struct fw_buf *out)
 		fw_buf_printf(out, "%s\n", names->items[i]);
 }
 
-static const struct query_limits limits = {
+static const struct promql_limits limits = {
 	.max_samples = 1000000, .max_bytes = 64u << 20, .timeout_ms = 60000};
 
-static int ask_range(struct script *s, char *rest, struct query_result *result, struct fw_err *err)
+static int ask_range(struct script *s, char *rest, struct promql_result *result, struct fw_err *err)
 {
 	int64_t start_ms = cut_duration(s, &rest);
 	bool is_whole = strcmp(cut_word(&rest), "to") == 0;
@@ -292,7 +315,7 @@ static int ask_range(struct script *s, char *rest, struct query_result *result, 
 	if (!is_whole)
 		give_up(s, "it is: from START to END by STEP QUESTION");
 	return query_range(
-		s->store, rest, start_ms, end_ms, step_ms, &limits, &s->arena, result, err);
+		s->store, NULL, rest, start_ms, end_ms, step_ms, &limits, &s->arena, result, err);
 }
 
 static int ask_names(
@@ -301,27 +324,28 @@ static int ask_names(
 	const char *label = of_label ? cut_word(&rest) : NULL;
 	const char *selectors[] = {rest};
 	size_t n = *rest ? 1 : 0;
-	return of_label
-		? query_label_values(
-			  s->store, label, selectors, n, 0, s->end_ms, &s->arena, names, err)
-		: query_label_names(s->store, selectors, n, 0, s->end_ms, &s->arena, names, err);
+	return of_label ? query_label_values(s->store, NULL, label, selectors, n, 0, s->end_ms,
+				  &s->arena, names, err)
+			: query_label_names(s->store, NULL, selectors, n, 0, s->end_ms, &s->arena,
+				  names, err);
 }
 
 static void run_question(struct script *s, const char *verb, char *rest, struct fw_buf *got)
 {
-	struct query_result result = {0};
+	struct promql_result result = {0};
+	struct query_found found = {0};
 	struct query_names names = {0};
 	struct fw_err err;
 	int rc;
 	if (strcmp(verb, "at") == 0) {
 		int64_t at_ms = cut_duration(s, &rest);
-		rc = query_instant(s->store, rest, at_ms, &limits, &s->arena, &result, &err);
+		rc = query_instant(s->store, NULL, rest, at_ms, &limits, &s->arena, &result, &err);
 	} else if (strcmp(verb, "from") == 0) {
 		rc = ask_range(s, rest, &result, &err);
 	} else if (strcmp(verb, "series") == 0) {
 		const char *selectors[] = {rest};
 		rc = query_find_series(
-			s->store, selectors, 1, 0, s->end_ms, &s->arena, &result, &err);
+			s->store, NULL, selectors, 1, 0, s->end_ms, &s->arena, &found, &err);
 	} else if (strcmp(verb, "labels") == 0 || strcmp(verb, "values") == 0) {
 		rc = ask_names(s, *verb == 'v', rest, &names, &err);
 	} else {
@@ -332,6 +356,7 @@ static void run_question(struct script *s, const char *verb, char *rest, struct 
 		return;
 	}
 	print_result(&result, got);
+	print_found(&found, got);
 	print_names(&names, got);
 }
 

@@ -19,7 +19,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/text.h>
 
-#include "query.h"
+#include "number.h"
 
 struct parser {
 	const char *text, *at, *end;
@@ -270,7 +270,8 @@ static int add_matcher(struct parser *p, struct selector *out, const char *at,
 {
 	if (out->n_matchers == SELECTOR_MATCHERS_LIMIT)
 		return fail_at(p, p->at, "more than %d matchers", SELECTOR_MATCHERS_LIMIT);
-	out->matchers[out->n_matchers++] = (struct matcher){kind, name, value, position(p, at)};
+	out->matchers[out->n_matchers++] =
+		(struct selector_matcher){kind, name, value, position(p, at)};
 	return 0;
 }
 
@@ -283,7 +284,7 @@ static int set_metric(struct parser *p, struct selector *out, const char *at, co
 	int rc = add_matcher(p, out, at, MATCHER_EQUAL, "__name__", name);
 	if (rc == 0 && out->n_matchers > 1) {
 		/* First, so that the sentence above finds it and the store narrows by it. */
-		struct matcher metric = out->matchers[out->n_matchers - 1];
+		struct selector_matcher metric = out->matchers[out->n_matchers - 1];
 		memmove(out->matchers + 1, out->matchers, (out->n_matchers - 1) * sizeof metric);
 		out->matchers[0] = metric;
 	}

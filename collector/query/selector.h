@@ -15,13 +15,14 @@
 #include <fenwatch/err.h>
 #include <fenwatch/mem.h>
 
+#include "node.h"
+
 #define SELECTOR_TEXT_LIMIT (64u << 10)
 #define SELECTOR_MATCHERS_LIMIT 64
 
 enum selector_kind { SELECTOR_SERIES, SELECTOR_NUMBER, SELECTOR_STRING };
-enum matcher_kind { MATCHER_EQUAL, MATCHER_DIFFERENT, MATCHER_REGEX, MATCHER_NOT_REGEX };
 
-struct matcher {
+struct selector_matcher {
 	enum matcher_kind kind;
 	const char *name, *value; /* "__name__" for the metric */
 	const char *at;           /* where it stands, "line:column" */
@@ -29,7 +30,7 @@ struct matcher {
 
 struct selector {
 	enum selector_kind kind;
-	struct matcher *matchers;
+	struct selector_matcher *matchers;
 	size_t n_matchers;
 	int64_t range_ms;  /* 0: an instant */
 	int64_t offset_ms; /* looks so far back; may be negative */
