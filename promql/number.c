@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,16 +16,66 @@ struct digits {
 	int count, point; /* 0.TEXT times ten to the power of `point` */
 };
 
+static const double powers[] = {1, 1e3, 1e6};
+#define DECIMALS_STEP 3
+#define EXACT 1e15 /* of fewer digits than that no two decimals are the same double */
+
+/* Most values are integers or have few decimals, and then need no search: a decimal
+ * of up to 15 digits that gives the value back is its shortest. */
+static bool take_decimal(double magnitude, struct digits *d)
+{
+	uint64_t n = 0;
+	size_t i = 0;
+	for (; i < sizeof powers / sizeof *powers; i++) {
+		double scaled = magnitude * powers[i];
+		if (scaled >= EXACT)
+			return false;
+		n = (uint64_t)(scaled + 0.5);
+		if ((double)n / powers[i] == magnitude)
+			break;
+	}
+	if (i == sizeof powers / sizeof *powers)
+		return false;
+	char *end = d->text + sizeof d->text, *at = end;
+	for (; n > 0; n /= 10)
+		*--at = (char)('0' + n % 10);
+	d->point = (int)(end - at) - (int)i * DECIMALS_STEP;
+	while (end[-1] == '0')
+		end--;
+	d->count = (int)(end - at);
+	memmove(d->text, at, (size_t)d->count);
+	return true;
+}
+
+static char *put(char *at, const char *text, int count)
+{
+	memcpy(at, text, (size_t)count);
+	return at + count;
+}
+
+static char *put_zeros(char *at, int count)
+{
+	memset(at, '0', (size_t)count);
+	return at + count;
+}
+
 static void write_plain(const struct digits *d, const char *sign, char *text, size_t size)
 {
-	char zeros[340]; /* 5e-324 has 323 of them */
-	memset(zeros, '0', sizeof zeros);
+	char number[PROMQL_NUMBER_SIZE], *at = number;
 	int whole = d->point < 0 ? 0 : d->point < d->count ? d->point : d->count;
-	int behind = d->point > d->count ? d->point - d->count : 0;
-	int before = d->point < 0 ? -d->point : 0;
-	snprintf(text, size, "%s%.*s%.*s%s%.*s%.*s", sign, whole ? whole : 1, whole ? d->text : "0",
-		behind, zeros, whole < d->count ? "." : "", before, zeros, d->count - whole,
-		d->text + whole);
+	if (*sign)
+		*at++ = *sign;
+	at = whole ? put(at, d->text, whole) : put_zeros(at, 1);
+	if (d->point > d->count)
+		at = put_zeros(at, d->point - d->count);
+	if (whole < d->count) {
+		*at++ = '.';
+		at = put_zeros(at, d->point < 0 ? -d->point : 0);
+		at = put(at, d->text + whole, d->count - whole);
+	}
+	size_t length = (size_t)(at - number) < size ? (size_t)(at - number) : size - 1;
+	memcpy(text, number, length);
+	text[length] = '\0';
 }
 
 static void write_exponent(const struct digits *d, const char *sign, char *text, size_t size)
@@ -49,7 +100,8 @@ static const char *format(double value, enum form form, char *text, size_t size)
 		snprintf(text, size, "%s0%s", sign, form == EXPONENT ? "e+00" : "");
 	} else {
 		struct digits d;
-		d.count = shim_shortest(magnitude, d.text, &d.point);
+		if (!take_decimal(magnitude, &d))
+			d.count = shim_shortest(magnitude, d.text, &d.point);
 		if (form == EXPONENT || (form == EITHER && (magnitude < 1e-6 || magnitude >= 1e21)))
 			write_exponent(&d, sign, text, size);
 		else

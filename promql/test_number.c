@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -39,6 +41,34 @@ static void test_numbers_in_vectors(void **state)
 	char text[400];
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_string_equal(promql_number(rows[i].value, text, sizeof text), rows[i].text);
+}
+
+/* What has few decimals takes a shorter way, to the same digits. */
+static void test_decimals_are_the_shortest(void **state)
+{
+	(void)state;
+	char text[400], wanted[400];
+	uint64_t seed = 1;
+	for (int i = 0; i < 20000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		static const double scales[] = {1, 10, 100, 1000, 1e5, 1e6, 1e7};
+		double value = (double)(int64_t)(seed >> (14 + seed % 40)) / scales[seed % 7];
+		promql_plain(value, text, sizeof text);
+		assert_true(strtod(text, NULL) == value);
+		for (int digits = 1; digits <= 17; digits++) {
+			snprintf(wanted, sizeof wanted, "%.*g", digits, value);
+			if (strtod(wanted, NULL) != value)
+				continue;
+			size_t n = 0;
+			for (const char *at = text; *at; at++)
+				n += *at >= '1' && *at <= '9';
+			size_t least = 0;
+			for (const char *at = wanted; *at && *at != 'e'; at++)
+				least += *at >= '1' && *at <= '9';
+			assert_int_equal(n, least);
+			break;
+		}
+	}
 }
 
 static void test_exponents_where_they_belong(void **state)
@@ -98,6 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_in_vectors),
+		cmocka_unit_test(test_decimals_are_the_shortest),
 		cmocka_unit_test(test_exponents_where_they_belong),
 		cmocka_unit_test(test_durations),
 	};
