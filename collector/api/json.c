@@ -32,18 +32,26 @@ void json_close(struct json *j, char bracket)
 	j->after_value = true;
 }
 
+/* How many bytes of `text` stand for themselves. */
+static size_t plain_run(const char *text)
+{
+	const char *at = text;
+	while (*at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != '<' && *at != '>' &&
+		*at != '&')
+		at++;
+	return (size_t)(at - text);
+}
+
 static void write_char(struct fw_buf *out, unsigned char c)
 {
-	static const char plain[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
-	const char *known = c ? strchr(plain, c) : NULL;
+	static const char special[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+	const char *known = strchr(special, c);
 	if (known) {
 		fw_buf_putc(out, '\\');
-		fw_buf_putc(out, names[known - plain]);
-	} else if (c < 0x20 || c == 0x7f || c == '<' || c == '>' || c == '&') {
-		/* The last three, so that no answer can be taken for a page. */
-		fw_buf_printf(out, "\\u%04x", c);
+		fw_buf_putc(out, names[known - special]);
 	} else {
-		fw_buf_putc(out, (char)c);
+		/* "<", ">" and "&" too, so that no answer can be taken for a page. */
+		fw_buf_printf(out, "\\u%04x", c);
 	}
 }
 
@@ -58,7 +66,12 @@ static size_t character_length(const char *text)
 static void write_text(struct json *j, const char *text)
 {
 	fw_buf_putc(j->out, '"');
-	while (*text) {
+	for (;;) {
+		size_t run = plain_run(text);
+		fw_buf_append(j->out, text, run);
+		text += run;
+		if (!*text)
+			break;
 		size_t length = character_length(text);
 		if (length == 1)
 			write_char(j->out, (unsigned char)*text);
