@@ -526,6 +526,8 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.auth = c->config->api.auth,
 		.tls_cert = c->config->api.tls.cert,
 		.tls_key = c->config->api.tls.key,
+		.cors = c->config->api.cors,
+		.query = c->config->query,
 		.store = c->store,
 		.enrol = c->enrol,
 		.alerts = c->alerts,

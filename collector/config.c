@@ -9,6 +9,8 @@
 #include <fenwatch/crc.h>
 #include <fenwatch/text.h>
 
+#include "shim.h"
+
 #define AT(member) offsetof(struct config, member)
 
 static int parse_address(
@@ -90,6 +92,13 @@ static const struct fw_option api_table[] = {
 		.help = "how people reach the API, for links in notices. Default: http:// and its address",
 		.type = FW_OPT_TEXT,
 		.offset = API(external_url),
+	},
+	{
+		.name = "cors",
+		.help = "origins whose pages may read answers, as a regular expression such as "
+			"'https://grafana\\.example'; unset, none may",
+		.type = FW_OPT_TEXT,
+		.offset = API(cors),
 	},
 	{
 		.name = "tls",
@@ -185,6 +194,47 @@ static const struct fw_option store_table[] = {
 		.fallback = "5000",
 		.min = 1,
 		.max = 1000000,
+	},
+	{0},
+};
+
+#define QUERY(member) offsetof(struct api_query, member)
+static const struct fw_option query_table[] = {
+	{
+		.name = "timeout",
+		.help = "a question that takes longer ends with an error",
+		.type = FW_OPT_DURATION,
+		.offset = QUERY(timeout_ms),
+		.fallback = "30s",
+		.min = 1000,
+		.max = 3600000,
+	},
+	{
+		.name = "max_samples",
+		.help = "samples that one question may look at",
+		.type = FW_OPT_INT,
+		.offset = QUERY(max_samples),
+		.fallback = "10000000",
+		.min = 1000,
+		.max = 1000000000,
+	},
+	{
+		.name = "concurrency",
+		.help = "questions that are answered at once; others wait their turn",
+		.type = FW_OPT_INT,
+		.offset = QUERY(concurrency),
+		.fallback = "2",
+		.min = 1,
+		.max = 64,
+	},
+	{
+		.name = "lookback",
+		.help = "how old the newest sample of a series may be to be taken for its value",
+		.type = FW_OPT_DURATION,
+		.offset = QUERY(lookback_ms),
+		.fallback = "5m",
+		.min = 1000,
+		.max = 86400000,
 	},
 	{0},
 };
@@ -301,6 +351,13 @@ const struct fw_option config_table[] = {
 		.section = store_table,
 	},
 	{
+		.name = "query",
+		.help = "what questions may take",
+		.type = FW_OPT_SECTION,
+		.offset = AT(query),
+		.section = query_table,
+	},
+	{
 		.name = "feeds",
 		.help = "who is told of alerts: a list of {name, type: webhook, url, live}; a feed is in "
 			"rehearsal until it has live: true",
@@ -354,9 +411,24 @@ static bool is_loopback(const char *address)
 		strncmp(address, "localhost:", 10) == 0;
 }
 
+static int check_cors(const struct config *config, struct fw_err *err)
+{
+	char why[200];
+	if (!config->api.cors)
+		return 0;
+	struct shim_regex *regex = shim_regex_new(config->api.cors, why, sizeof why);
+	if (!regex)
+		return fw_fail(err, -EINVAL, "'cors' is no regular expression: %s", why);
+	shim_regex_free(regex);
+	return 0;
+}
+
 static int check(const struct config *config, struct fw_err *err)
 {
 	const struct config_address *listen = &config->api.listen;
+	int rc = check_cors(config, err);
+	if (rc < 0)
+		return rc;
 	if (!config->api.tls.cert != !config->api.tls.key)
 		return fw_fail(err, -EINVAL, "'tls' needs both 'cert' and 'key'");
 	if (is_loopback(listen->text))

@@ -12,6 +12,7 @@
 #include <fenwatch/mem.h>
 
 #include "alert.h"
+#include "api.h"
 #include "ingest.h"
 #include "patch.h"
 #include "register.h"
@@ -39,7 +40,7 @@ struct config {
 	struct {
 		struct config_address listen;
 		int auth; /* 0: none, 1: tokens */
-		const char *external_url;
+		const char *external_url, *cors;
 		struct {
 			const char *cert, *key;
 		} tls;
@@ -49,6 +50,7 @@ struct config {
 		int64_t late_ms, columns_per_host;
 		bool any_age;
 	} store;
+	struct api_query query;
 	struct alert_options alerts; /* feeds, builtin_rules and absence */
 	struct patch_options patches;
 	struct config_settings settings;

@@ -2,15 +2,17 @@
 /* microhttpd on libuv: the daemon has one epoll descriptor, watched by one
  * uv_poll; whenever it is ready, or the time that the daemon names is over,
  * MHD_run does everything that is due. A request that reads the store has its
- * connection suspended, waits its turn for the pool, and is resumed with its
- * answer ready.
+ * connection suspended, is answered by the workers, and is resumed. The daemon
+ * does not look at suspended connections, so whether their clients are still
+ * there is seen to here.
  *
  * microhttpd's own timeout counts from the last byte, so a client that sends one
  * byte in time would stay for ever. Each connection has a deadline for a whole
- * request besides, looked at once a second.
+ * request, and for each piece of a long answer, looked at once a second.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,28 +24,45 @@
 #include <fenwatch/loop.h>
 
 #include "parts.h"
+#include "shim.h"
+#include "workers.h"
 
-#define CONNECTIONS 1024
-#define CONNECTIONS_PER_ADDRESS 256
-#define HEADER_MEMORY (64u << 10) /* of a connection: request line, headers, arguments */
+#define CONNECTIONS 2048
+#define CONNECTIONS_PER_ADDRESS 1536 /* a proxy's, say; others still come in */
+#define HEADER_MEMORY (64u << 10)    /* of a connection: request line, headers, arguments */
 #define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define KEY_FILE_LIMIT (256u << 10)
+#define LOOK_EVERY_MS 100 /* whether clients that wait have gone away */
+
+static const struct api_query usual = {
+	.timeout_ms = 30000,
+	.lookback_ms = PROMQL_LOOKBACK_MS,
+	.max_samples = 10000000,
+	.concurrency = 2,
+};
 
 struct api {
 	struct fw_owner owner; /* first: what a handle's data points to is the api */
 	struct api_config config;
 	struct MHD_Daemon *daemon;
 	unsigned port;
-	bool ready, canceled;
+	bool ready;
 	uv_poll_t poll;
-	uv_timer_t due, second;
+	uv_timer_t due, second, look;
 	LIST_HEAD(api_connections, api_connection) connections;
-	struct request_list waiting;
-	unsigned n_running;
+	struct workers *workers;
+	TAILQ_HEAD(flight, request) flight; /* that the workers have */
+	struct api_stat stat;
+	struct shim_regex *cors;
 	struct fw_buf cert, key;
 	void (*on_closed)(void *arg);
 	void *arg;
 };
+
+void api_stat(const struct api *api, struct api_stat *out)
+{
+	*out = api->stat;
+}
 
 const struct api_config *api_config(const struct api *api)
 {
@@ -55,9 +74,10 @@ bool api_is_ready(const struct api *api)
 	return api->ready;
 }
 
-const bool *api_canceled(const struct api *api)
+const char *api_cors_origin(const struct request *r)
 {
-	return &api->canceled;
+	const struct shim_regex *cors = r->api->cors;
+	return cors && r->origin && shim_regex_matches(cors, r->origin) ? r->origin : NULL;
 }
 
 unsigned api_port(const struct api *api)
@@ -148,45 +168,61 @@ static void on_second(uv_timer_t *timer)
 	run(api);
 }
 
-/* ---- the pool ---- */
+/* ---- what the workers have ---- */
 
-static void start_waiting(struct api *api);
-
-static void on_work(uv_work_t *work)
+static bool has_gone(const struct pollfd *fd)
 {
-	struct request *r = work->data;
-	r->route->answer(r);
+	return (fd->revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
-static void on_worked(uv_work_t *work, int status)
+/* A client that has closed its side waits for nothing any more. */
+static void on_look(uv_timer_t *timer)
 {
-	struct request *r = work->data;
+	struct api *api = timer->data;
+	struct pollfd *fds = fw_alloc_array(api->stat.working + 1, sizeof *fds);
+	struct request *r;
+	size_t n = 0;
+	TAILQ_FOREACH (r, &api->flight, flight) {
+		const struct api_connection *c = find_connection(r->connection);
+		fds[n++] = (struct pollfd){.fd = c ? c->fd : -1, .events = POLLRDHUP};
+	}
+	poll(fds, n, 0);
+	n = 0;
+	TAILQ_FOREACH (r, &api->flight, flight) {
+		if (!has_gone(&fds[n++]) || r->canceled)
+			continue;
+		r->canceled = true;
+		api->stat.canceled++;
+	}
+	fw_free(fds);
+}
+
+static void on_worked(struct request *r)
+{
 	struct api *api = r->api;
-	(void)status;
-	api->n_running--;
+	TAILQ_REMOVE(&api->flight, r, flight);
+	api->stat.answered++;
+	if (--api->stat.working == 0)
+		uv_timer_stop(&api->look);
 	MHD_resume_connection(r->connection);
-	start_waiting(api);
 	run(api);
 	fw_owner_drop(&api->owner);
 }
 
-static void start_waiting(struct api *api)
+bool api_queue(struct api *api, struct request *request)
 {
-	while (api->n_running < API_QUERIES_AT_ONCE && !STAILQ_EMPTY(&api->waiting)) {
-		struct request *r = STAILQ_FIRST(&api->waiting);
-		STAILQ_REMOVE_HEAD(&api->waiting, next);
-		r->work.data = r;
-		api->n_running++;
-		uv_queue_work(api->config.loop, &r->work, on_work, on_worked);
-	}
-}
-
-void api_queue(struct api *api, struct request *request)
-{
+	request->queued_ms = fw_mono_ms();
 	MHD_suspend_connection(request->connection);
+	if (!workers_put(api->workers, request)) {
+		MHD_resume_connection(request->connection);
+		api->stat.refused++;
+		return false;
+	}
 	fw_owner_hold(&api->owner);
-	STAILQ_INSERT_TAIL(&api->waiting, request, next);
-	start_waiting(api);
+	TAILQ_INSERT_TAIL(&api->flight, request, flight);
+	if (api->stat.working++ == 0 && !api->owner.closing)
+		uv_timer_start(&api->look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
+	return true;
 }
 
 /* ---- opening and closing ---- */
@@ -295,18 +331,25 @@ static struct MHD_Daemon *start_daemon(struct api *api, int fd)
 
 static void free_api(struct api *api)
 {
+	shim_regex_free(api->cors);
 	fw_buf_done(&api->cert);
 	fw_buf_done(&api->key);
 	fw_free(api);
 }
 
-static void on_owner_done(struct fw_owner *owner)
+static void on_workers_closed(void *arg)
 {
-	struct api *api = (struct api *)owner;
+	struct api *api = arg;
 	MHD_stop_daemon(api->daemon);
 	if (api->on_closed)
 		api->on_closed(api->arg);
 	free_api(api);
+}
+
+static void on_owner_done(struct fw_owner *owner)
+{
+	struct api *api = (struct api *)owner;
+	workers_close(api->workers, on_workers_closed, api);
 }
 
 static void watch(struct api *api)
@@ -319,8 +362,59 @@ static void watch(struct api *api)
 	fw_owner_adopt(&api->owner, &api->due);
 	uv_timer_init(api->config.loop, &api->second);
 	fw_owner_adopt(&api->owner, &api->second);
+	uv_timer_init(api->config.loop, &api->look);
+	fw_owner_adopt(&api->owner, &api->look);
 	uv_poll_start(&api->poll, UV_READABLE, on_ready);
 	uv_timer_start(&api->second, on_second, 1000, 1000);
+}
+
+static void set_usual(struct api_query *query)
+{
+	if (!query->timeout_ms)
+		query->timeout_ms = usual.timeout_ms;
+	if (!query->lookback_ms)
+		query->lookback_ms = usual.lookback_ms;
+	if (!query->max_samples)
+		query->max_samples = usual.max_samples;
+	if (!query->concurrency)
+		query->concurrency = usual.concurrency;
+}
+
+static int compile_cors(struct api *api, struct fw_err *err)
+{
+	char why[200];
+	if (!api->config.cors)
+		return 0;
+	api->cors = shim_regex_new(api->config.cors, why, sizeof why);
+	return api->cors ? 0 : fw_fail(err, -EINVAL, "api: 'cors' is no expression: %s", why);
+}
+
+static int start(struct api *api, const struct sockaddr_storage *address, struct fw_err *err)
+{
+	const char *listen = api->config.listen;
+	int fd = listen_on(address, listen, &api->port, err);
+	if (fd < 0)
+		return fd;
+	api->daemon = start_daemon(api, fd);
+	if (api->daemon)
+		return 0;
+	fw_close(fd);
+	return fw_fail(err, -EINVAL, "api: cannot start on '%s'%s", listen,
+		api->cert.data
+			? ": are the certificate and key in PEM, and do they belong together?"
+			: "");
+}
+
+static int start_workers(struct api *api, struct fw_err *err)
+{
+	const struct workers_config config = {
+		.loop = api->config.loop,
+		.threads = (unsigned)api->config.query.concurrency,
+		.queue = API_QUEUE,
+		.work = request_work,
+		.on_worked = on_worked,
+	};
+	return workers_open(&api->workers, &config, err);
 }
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err)
@@ -331,23 +425,19 @@ int api_open(struct api **out, const struct api_config *config, struct fw_err *e
 		return rc;
 	struct api *api = fw_alloc(sizeof *api);
 	api->config = *config;
+	set_usual(&api->config.query);
 	LIST_INIT(&api->connections);
-	STAILQ_INIT(&api->waiting);
-	rc = read_tls_files(api, err);
-	if (rc >= 0)
-		rc = listen_on(&address, config->listen, &api->port, err);
-	if (rc >= 0) {
-		int fd = rc;
-		api->daemon = start_daemon(api, fd);
-		if (!api->daemon) {
-			fw_close(fd);
-			rc = fw_fail(err, -EINVAL, "api: cannot start on '%s'%s", config->listen,
-				api->cert.data
-					? ": are the certificate and key in PEM, and do they belong together?"
-					: "");
-		}
-	}
+	TAILQ_INIT(&api->flight);
+	rc = compile_cors(api, err);
+	if (rc == 0)
+		rc = read_tls_files(api, err);
+	if (rc == 0)
+		rc = start(api, &address, err);
+	if (rc == 0)
+		rc = start_workers(api, err);
 	if (rc < 0) {
+		if (api->daemon)
+			MHD_stop_daemon(api->daemon);
 		free_api(api);
 		return rc;
 	}
@@ -360,7 +450,9 @@ void api_close(struct api *api, void (*on_closed)(void *arg), void *arg)
 {
 	api->on_closed = on_closed;
 	api->arg = arg;
-	api->canceled = true; /* what runs on the pool ends soon, and is waited for */
+	struct request *r;
+	TAILQ_FOREACH (r, &api->flight, flight)
+		r->canceled = true; /* ends soon, and is waited for */
 	int fd = MHD_quiesce_daemon(api->daemon);
 	if (fd >= 0)
 		fw_close(fd);

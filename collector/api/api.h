@@ -1,7 +1,7 @@
 /* The HTTP API, on libmicrohttpd under the main loop.
  *
  * Every route is one row with its method, path, role and help; a row without a
- * role does not build. Slow questions run on the thread pool while their
+ * role does not build. Slow questions run on threads of their own while their
  * connection is suspended; answers are streamed. docs/http-api.md is made from
  * the same table.
  */
@@ -32,11 +32,20 @@ struct api_snapshot {
 	char why[256];
 };
 
+/* What questions may take; what is 0 is as usual. */
+struct api_query {
+	int64_t timeout_ms, lookback_ms; /* 30 s, 5 min */
+	int64_t max_samples;             /* that one looks at: 10,000,000 */
+	int64_t concurrency;             /* that are answered at once: 2 */
+};
+
 struct api_config {
 	uv_loop_t *loop;
 	const char *listen;             /* "127.0.0.1:7480"; port 0 chooses one */
 	int auth;                       /* 1: tokens, 0: none (loopback only) */
 	const char *tls_cert, *tls_key; /* files; required when not loopback */
+	const char *cors;               /* origins whose pages may read answers, or NULL: none */
+	struct api_query query;
 	struct store *store;
 	struct enrol *enrol;
 	struct alerts *alerts;

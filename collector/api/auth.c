@@ -56,11 +56,10 @@ static int check_local(struct request *r)
 /* A page from elsewhere may not change anything here. */
 static int check_origin(struct request *r)
 {
-	const char *origin = header(r, MHD_HTTP_HEADER_ORIGIN);
 	const char *host = header(r, MHD_HTTP_HEADER_HOST);
-	if (strcmp(r->route->method, "GET") == 0 || !origin)
+	if (strcmp(r->route->method, "GET") == 0 || !r->origin || api_cors_origin(r))
 		return 0;
-	const char *name = strstr(origin, "://");
+	const char *name = strstr(r->origin, "://");
 	if (name && host && strcasecmp(name + 3, host) == 0)
 		return 0;
 	request_fail(r, 403, "forbidden", "a page of another origin may not ask this");

@@ -19,6 +19,7 @@
 #define STEP_MS 15000
 
 char fakes_asked[256];
+atomic_bool fakes_hold;
 
 void fakes_reset(void)
 {
@@ -149,6 +150,8 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 {
 	(void)store;
 	(void)err;
+	while (atomic_load(&fakes_hold))
+		uv_sleep(1);
 	int64_t first = from_ms + (STEP_MS - from_ms % STEP_MS) % STEP_MS;
 	size_t n = to_ms < first ? 0 : (size_t)((to_ms - first) / STEP_MS) + 1;
 	int64_t *times_ms = fw_arena_alloc(arena, (n + 1) * sizeof *times_ms);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <fenwatch/err.h>
@@ -15,6 +16,8 @@
 
 /* What the API asked for, as "VERB ARGUMENT"; empty when it asked for no change. */
 extern char fakes_asked[256];
+/* While it is set, reading the store takes as long. */
+extern atomic_bool fakes_hold;
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
 int fakes_snapshot(const char *name, struct fw_err *err, void *arg);

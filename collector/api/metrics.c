@@ -15,10 +15,12 @@
 struct counters {
 	struct store_stat store;
 	struct ingest_stat ingest;
+	struct api_stat api;
 };
 
 #define STORE(field) offsetof(struct counters, store.field)
 #define INGEST(field) offsetof(struct counters, ingest.field)
+#define API(field) offsetof(struct counters, api.field)
 
 static const struct {
 	const char *name, *type, *help;
@@ -51,6 +53,14 @@ static const struct {
 	{"fenwatch_ingest_refused_total", "counter", "Connections refused.", INGEST(refused)},
 	{"fenwatch_ingest_protocol_errors_total", "counter",
 		"Connections closed for what they sent.", INGEST(protocol_errors)},
+	{"fenwatch_api_working", "gauge",
+		"Requests for the store that are answered now or wait for that.", API(working)},
+	{"fenwatch_api_answered_total", "counter", "Requests for the store that were answered.",
+		API(answered)},
+	{"fenwatch_api_refused_total", "counter", "Requests refused as too many waited.",
+		API(refused)},
+	{"fenwatch_api_canceled_total", "counter",
+		"Requests whose client went away before the answer.", API(canceled)},
 };
 
 static void head(struct fw_buf *out, const char *name, const char *type, const char *help)
@@ -87,6 +97,7 @@ static void write_counters(struct request *r)
 	struct counters counters = {0};
 	store_stat(api_config(r->api)->store, &counters.store);
 	ingest_stat(api_config(r->api)->ingest, &counters.ingest);
+	api_stat(r->api, &counters.api);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *at = (const char *)&counters + rows[i].offset;
 		head(&r->out, rows[i].name, rows[i].type, rows[i].help);

@@ -11,23 +11,29 @@
 struct inventory_document;
 struct notice_pair;
 
-#define API_QUERIES_AT_ONCE 2 /* the pool has four threads, and others use it */
-#define API_DEADLINE_MS 10000 /* from a connection's first byte of a request to its last */
-
-STAILQ_HEAD(request_list, request);
+#define API_QUEUE 1000        /* requests that wait for the workers */
+#define API_DEADLINE_MS 10000 /* for a whole request to come, or a piece of an answer to go */
 
 struct api_connection {
 	LIST_ENTRY(api_connection) link;
 	int fd;
-	int64_t deadline_ms; /* of what is being received; 0: the turn is ours */
+	int64_t deadline_ms; /* 0: the turn is ours */
 };
 
+struct api_stat {
+	uint64_t working; /* requests that the workers have, those that wait among them */
+	uint64_t answered, refused, canceled;
+};
+
+void api_stat(const struct api *api, struct api_stat *out);
 const struct api_config *api_config(const struct api *api);
 bool api_is_ready(const struct api *api);
-const bool *api_canceled(const struct api *api);
-/* Has the request's answer made on the pool; the connection is suspended until then. */
-void api_queue(struct api *api, struct request *request);
-/* The rest of a request is awaited (true), or has come (false). */
+/* The page that may read the answer though it is another origin's, or NULL. */
+const char *api_cors_origin(const struct request *r);
+/* Has the request's answer made by the workers; the connection is suspended until then.
+ * False when too many wait already. */
+bool api_queue(struct api *api, struct request *request);
+/* The other side has to go on (true): send, or take; or it is our turn (false). */
 void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting);
 
 /* 0, or the request is answered with 401 or 403. */

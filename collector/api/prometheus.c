@@ -6,17 +6,17 @@
 #include "number.h"
 #include "parts.h"
 
-#define TIMEOUT_MS 30000
-#define MAX_SAMPLES 10000000
 #define MAX_BYTES ((size_t)256 << 20)
 
 struct promql_limits prometheus_limits(const struct request *r)
 {
+	const struct api_query *query = &api_config(r->api)->query;
 	return (struct promql_limits){
-		.max_samples = MAX_SAMPLES,
+		.max_samples = (size_t)query->max_samples,
 		.max_bytes = MAX_BYTES,
-		.timeout_ms = TIMEOUT_MS,
-		.canceled = r->canceled,
+		.timeout_ms = query->timeout_ms,
+		.lookback_ms = query->lookback_ms,
+		.canceled = &r->canceled,
 	};
 }
 

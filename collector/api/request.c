@@ -11,6 +11,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/text.h>
 
+#include "answer.h"
 #include "parts.h"
 
 #define FORM "application/x-www-form-urlencoded"
@@ -24,6 +25,7 @@ static void set_answer(struct request *r, unsigned status, const char *content_t
 	fw_buf_reset(&r->out);
 	r->out.limit = REQUEST_ANSWER_LIMIT;
 	r->json = (struct json){.out = &r->out};
+	r->more = NULL;
 }
 
 struct json *request_begin(struct request *r)
@@ -78,33 +80,10 @@ void request_text(struct request *r, unsigned status, const char *text)
 	fw_buf_puts(&r->out, text);
 }
 
-static const struct {
-	const char *name, *value;
-} common_headers[] = {
-	{MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
-	{MHD_HTTP_HEADER_X_CONTENT_TYPE_OPTIONS, "nosniff"},
-	{MHD_HTTP_HEADER_CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"},
-	{"Referrer-Policy", "no-referrer"},
-};
-
-static enum MHD_Result send_answer(struct request *r)
+void request_stream(struct request *r, bool (*more)(struct request *), void *rest)
 {
-	if (!r->out.data)
-		fw_buf_reserve(&r->out, 1);
-	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-		r->out.length, r->out.data, fw_free);
-	if (!response)
-		return MHD_NO;
-	r->out = (struct fw_buf){0}; /* the bytes are the response's now */
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
-	for (size_t i = 0; i < sizeof common_headers / sizeof *common_headers; i++)
-		MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
-	if (r->status == 401)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-			"Basic realm=\"Fenwatch\", charset=\"UTF-8\"");
-	enum MHD_Result queued = MHD_queue_response(r->connection, r->status, response);
-	MHD_destroy_response(response);
-	return queued;
+	r->more = more;
+	r->rest = rest;
 }
 
 /* ---- admission: everything that can be refused before a body is read ---- */
@@ -182,15 +161,42 @@ static void read_arguments(struct request *r)
 		request_fail_bad(r, &reading.err);
 }
 
+/* What a browser asks before a page of another origin may; it sends no token then. */
+static void answer_options(struct request *r, const char *path)
+{
+	bool path_known = strncmp(path, "/api/", 5) == 0;
+	if (!path_known)
+		routes_find("OPTIONS", path, &r->path_value, &r->arena, &path_known);
+	if (path_known)
+		set_answer(r, 204, NULL);
+	else
+		request_text(r, 404, "404 page not found\n");
+}
+
 static void admit(struct request *r, const char *method, const char *path)
 {
 	check_framing(r);
+	if (!r->status && strcmp(method, "OPTIONS") == 0)
+		answer_options(r, path);
 	if (!r->status)
 		find_route(r, method, path);
 	if (!r->status)
 		auth_check(r);
 	if (!r->status)
 		read_arguments(r);
+}
+
+/* "gzip", unless with a weight of zero. */
+static bool takes_gzip(struct MHD_Connection *connection)
+{
+	const char *list = MHD_lookup_connection_value(
+		connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	const char *at = list ? strcasestr(list, "gzip") : NULL;
+	if (!at)
+		return false;
+	at += strlen("gzip");
+	size_t length = strcspn(at, ",");
+	return !memchr(at, ';', length) || strcspn(at, "123456789") < length;
 }
 
 static struct request *request_new(struct api *api, struct MHD_Connection *connection)
@@ -201,12 +207,15 @@ static struct request *request_new(struct api *api, struct MHD_Connection *conne
 	r->params.arena = &r->arena;
 	r->body.limit = REQUEST_BODY_LIMIT;
 	r->now_ms = fw_wall_ms();
-	r->canceled = api_canceled(api);
+	r->takes_gzip = takes_gzip(connection);
+	r->origin =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
 	return r;
 }
 
 static void request_free(struct request *r)
 {
+	answer_done(r);
 	fw_buf_done(&r->body);
 	fw_buf_done(&r->out);
 	fw_arena_done(&r->arena);
@@ -293,6 +302,28 @@ static void check_texts(struct request *r)
 		request_fail(r, 400, "bad_data", "the path is not UTF-8");
 }
 
+/* ---- the answer ---- */
+
+void request_work(struct request *r)
+{
+	int64_t waited_ms = fw_mono_ms() - r->queued_ms;
+	if (r->canceled)
+		request_fail(r, 499, "canceled", "the client has gone away");
+	else if (waited_ms > api_config(r->api)->query.timeout_ms)
+		request_fail(r, 503, "timeout", "query timed out in query queue");
+	else
+		r->route->answer(r);
+	answer_begin(r);
+}
+
+/* Answers here and now. */
+static enum MHD_Result reply(struct request *r)
+{
+	r->phase = REQUEST_ANSWERED;
+	answer_begin(r);
+	return answer_send(r);
+}
+
 /* ---- microhttpd's calls ---- */
 
 static enum MHD_Result finish_reading(struct request *r)
@@ -304,15 +335,16 @@ static enum MHD_Result finish_reading(struct request *r)
 		check_texts(r);
 	if (!r->status && r->route->prepare)
 		r->route->prepare(r);
-	if (!r->status && r->route->on_pool) {
+	if (!r->status && r->route->on_workers) {
 		r->phase = REQUEST_WAITING;
-		api_queue(r->api, r);
-		return MHD_YES;
+		if (api_queue(r->api, r))
+			return MHD_YES;
+		request_fail(r, 503, "unavailable", "%d questions wait already: ask again later",
+			API_QUEUE);
 	}
 	if (!r->status)
 		r->route->answer(r);
-	r->phase = REQUEST_ANSWERED;
-	return send_answer(r);
+	return reply(r);
 }
 
 enum MHD_Result request_on_access(void *api, struct MHD_Connection *connection, const char *url,
@@ -325,17 +357,14 @@ enum MHD_Result request_on_access(void *api, struct MHD_Connection *connection, 
 		*state = r = request_new(api, connection);
 		admit(r, method, url);
 		/* A refusal of something with a body goes out at once, and the body is not read. */
-		if (!r->status)
-			return MHD_YES;
-		r->phase = REQUEST_ANSWERED;
-		return send_answer(r);
+		return r->status ? reply(r) : MHD_YES;
 	}
 	if (*upload_size > 0) {
 		take_body(r, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	return r->phase == REQUEST_READING ? finish_reading(r) : send_answer(r);
+	return r->phase == REQUEST_READING ? finish_reading(r) : answer_send(r);
 }
 
 void request_on_completed(void *api, struct MHD_Connection *connection, void **state,

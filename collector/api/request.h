@@ -3,10 +3,10 @@
  *   header -> admit (method, size, token, role) -> body -> prepare -> answer -> sent
  *
  * `prepare` runs on the main thread and asks what only that may (alerts,
- * tokens); `answer` runs on the thread pool for routes that read the store,
- * while the connection is suspended, and touches nothing but its request, the
- * store, and what may be asked from any thread. An answer is whole in memory
- * before its first byte goes out, so a failure never follows a good status.
+ * tokens); `answer` runs on a thread of the workers for routes that read the
+ * store, while the connection is suspended, and touches nothing but its request,
+ * the store, and what may be asked from any thread. When its client goes away
+ * meanwhile, the request is canceled. answer.h says how the answer leaves.
  */
 #pragma once
 
@@ -19,6 +19,7 @@
 
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
+#include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
 #include "api.h"
@@ -34,6 +35,7 @@ struct alert_view;
 struct inventory_document;
 struct enrol_agent;
 struct patch_evidence_stat;
+struct packer;
 struct patch_host;
 struct request;
 
@@ -46,7 +48,7 @@ struct route {
 	const char *params, *help;         /* for docs/http-api.md */
 	void (*prepare)(struct request *); /* may be NULL */
 	void (*answer)(struct request *);
-	bool on_pool;
+	bool on_workers;
 };
 
 extern const struct route routes[]; /* ended by one without a method */
@@ -63,13 +65,19 @@ struct request {
 	struct params params;
 	const char *path_value; /* what stands where the path has braces */
 	struct fw_buf body;
-	int64_t now_ms;
-	const bool *canceled;
+	int64_t now_ms, queued_ms;
+	bool canceled, takes_gzip;
+	const char *origin; /* the page that asks, or NULL */
 	/* The answer; `status` 0 until there is one. */
 	unsigned status;
 	const char *content_type;
 	struct fw_buf out;
 	struct json json;
+	/* Writes the next piece of a long one; false: that was the last. NULL: it is whole. */
+	bool (*more)(struct request *);
+	void *rest; /* for `more`'s use */
+	struct packer *packer;
+	size_t sent; /* of `out` */
 	/* What prepare has found out for answer. */
 	struct alert_view *alerts;
 	size_t n_alerts;
@@ -80,8 +88,9 @@ struct request {
 	struct patch_evidence_stat *evidence;
 	struct enrol_agent *agents;
 	size_t n_agents;
-	uv_work_t work;
-	STAILQ_ENTRY(request) next;
+	STAILQ_ENTRY(request) next;  /* in the workers' queue */
+	TAILQ_ENTRY(request) flight; /* among those that the workers have */
+	struct fw_mail mail;
 };
 
 /* ---- for handlers ---- */
@@ -89,6 +98,8 @@ struct request {
 /* `{"status":"success","data":` and what the handler then writes, ended by request_end. */
 struct json *request_begin(struct request *r);
 void request_end(struct request *r, const char *const *warnings, size_t n_warnings);
+/* What was begun goes on with `more`, piece by piece. */
+void request_stream(struct request *r, bool (*more)(struct request *), void *rest);
 /* An error as Prometheus shapes it; ends the request. */
 void request_fail(struct request *r, unsigned status, const char *type, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -96,6 +107,9 @@ void request_fail_bad(struct request *r, const struct fw_err *err); /* 400 bad_d
 void request_text(struct request *r, unsigned status, const char *text);
 
 /* ---- for api.c ---- */
+
+/* Has the answer made, on a thread of the workers. */
+void request_work(struct request *r);
 
 enum MHD_Result request_on_access(void *api, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *upload, size_t *upload_size,

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 #include <uv.h>
+#include <zlib.h>
 
 #include <fenwatch/buf.h>
 #include <fenwatch/clock.h>
@@ -74,6 +75,8 @@ static void run_client(void *arg)
 	uv_async_send(&s->ended);
 }
 
+static const char *cors;
+
 static void play(int auth, void (*client)(struct scene *))
 {
 	struct scene s = {.client = client};
@@ -81,6 +84,7 @@ static void play(int auth, void (*client)(struct scene *))
 	struct api_config config = {.loop = &s.loop,
 		.listen = "127.0.0.1:0",
 		.auth = auth,
+		.cors = cors,
 		.registry = registry,
 		.on_forget = fakes_forget,
 		.on_snapshot = fakes_snapshot,
@@ -113,9 +117,11 @@ static int dial(const struct scene *s)
 }
 
 /* Sends bytes and gives back all that comes until the end. */
+static size_t answer_length;
+
 static char *exchange(const struct scene *s, const char *bytes, size_t length)
 {
-	static char answer[1 << 20];
+	static char answer[4 << 20];
 	size_t used = 0;
 	int fd = dial(s);
 	ssize_t n = write(fd, bytes, length);
@@ -124,6 +130,7 @@ static char *exchange(const struct scene *s, const char *bytes, size_t length)
 		used += (size_t)n;
 	close(fd);
 	answer[used] = '\0';
+	answer_length = used;
 	return answer;
 }
 
@@ -162,6 +169,25 @@ static void expect(
 static void expect_get(struct scene *s, const char *path, int status, const char *text)
 {
 	expect(s, path, ask(s, "GET", path, "admin", NULL, NULL), status, text);
+}
+
+/* What a packed answer says, or what is wrong with it. */
+static const char *unpacked(const char *answer, size_t length)
+{
+	static char text[1 << 20];
+	const char *body = memmem(answer, length, "\r\n\r\n", 4);
+	if (!body)
+		return "no answer";
+	body += 4;
+	z_stream z = {.next_in = (Bytef *)(uintptr_t)body,
+		.avail_in = (uInt)(length - (size_t)(body - answer)),
+		.next_out = (Bytef *)text,
+		.avail_out = sizeof text - 1};
+	inflateInit2(&z, MAX_WBITS + 16);
+	int rc = inflate(&z, Z_FINISH);
+	text[z.total_out] = '\0';
+	inflateEnd(&z);
+	return rc == Z_STREAM_END ? text : "not packed";
 }
 
 /* ---- who may ask ---- */
@@ -288,6 +314,85 @@ static void test_a_page_from_elsewhere_changes_nothing(void **state)
 {
 	(void)state;
 	play(1, client_of_another_origin);
+}
+
+static void client_of_an_origin_that_may(struct scene *s)
+{
+	static const char friend[] = "Origin: https://grafana.example\r\n",
+			  stranger[] = "Origin: https://grafana.example.evil\r\n";
+	char *answer = ask(s, "GET", "/api/v1/labels", "viewer", friend, NULL);
+	expect(s, "its reading", answer, 200,
+		"Access-Control-Allow-Origin: https://grafana.example\r\n");
+	expect(s, "its headers", answer, 200, "Vary: Origin\r\n");
+	expect(s, "its question",
+		ask(s, "POST", "/api/v1/query", "viewer",
+			"Origin: https://grafana.example\r\n" FORM_HEADER, "query=1"),
+		200, "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n");
+	expect(s, "its preflight", ask(s, "OPTIONS", "/api/v1/query", NULL, friend, NULL), 204,
+		"Access-Control-Allow-Headers: Accept, Authorization, Content-Type, Origin\r\n");
+	answer = ask(s, "GET", "/api/v1/labels", "viewer", stranger, NULL);
+	expect(s, "a stranger's reading", answer, 200, "instance");
+	if (strstr(answer, "Access-Control"))
+		expect(s, "a stranger's headers", answer, 0, "");
+	expect(s, "a stranger's question",
+		ask(s, "POST", "/api/v1/query", "viewer",
+			"Origin: https://grafana.example.evil\r\n" FORM_HEADER, "query=1"),
+		403, "another origin");
+}
+
+static void client_without_cors(struct scene *s)
+{
+	char *answer = ask(
+		s, "OPTIONS", "/api/v1/query", NULL, "Origin: https://grafana.example\r\n", NULL);
+	expect(s, "options", answer, 204, "");
+	if (strstr(answer, "Access-Control"))
+		expect(s, "no headers", answer, 0, "");
+	expect(s, "any of the API's", ask(s, "OPTIONS", "/api/v1/x/y", NULL, NULL, NULL), 204, "");
+	expect(s, "another path", ask(s, "OPTIONS", "/x", NULL, NULL, NULL), 404, "not found");
+}
+
+static void test_pages_of_other_origins(void **state)
+{
+	(void)state;
+	play(1, client_without_cors);
+	cors = "https://grafana\\.example|https://other\\.example";
+	play(1, client_of_an_origin_that_may);
+	cors = NULL;
+	struct api *api;
+	struct fw_err err;
+	uv_loop_t loop;
+	uv_loop_init(&loop);
+	struct api_config config = {
+		.loop = &loop, .listen = "127.0.0.1:0", .auth = 1, .cors = "(", .registry = &none};
+	assert_true(api_open(&api, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "'cors' is no expression: missing )"));
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* ---- packed, and in pieces ---- */
+
+static void client_that_unpacks(struct scene *s)
+{
+	static const char plain[] = "\"data\":[\"__name__\",\"instance\",\"job\"]";
+	char *answer = ask(s, "GET", "/api/v1/labels?match[]=node_load1", "viewer",
+		"Accept-Encoding: deflate, gzip;q=1.0, *;q=0.5\r\n", NULL);
+	size_t length = answer_length;
+	expect(s, "packed", answer, 200, "Content-Encoding: gzip\r\n");
+	if (!strstr(unpacked(answer, length), plain))
+		expect(s, unpacked(answer, length), answer, 0, "");
+	expect(s, "an error, packed",
+		ask(s, "GET", "/api/v1/nothing", "viewer", "Accept-Encoding: gzip\r\n", NULL), 404,
+		"Content-Encoding: gzip\r\n");
+	expect(s, "without",
+		ask(s, "GET", "/api/v1/labels?match[]=node_load1", "viewer",
+			"Accept-Encoding: gzip;q=0, identity\r\n", NULL),
+		200, plain);
+}
+
+static void test_answers_are_packed_on_demand(void **state)
+{
+	(void)state;
+	play(1, client_that_unpacks);
 }
 
 /* ---- what is no proper request ---- */
@@ -753,6 +858,80 @@ static void client_that_leaves(struct scene *s)
 	close(open_fd);
 }
 
+#define QUESTION \
+	"GET /api/v1/query?query=node_load1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n"
+
+static void await_metric(struct scene *s, const char *line)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		if (strstr(ask(s, "GET", "/metrics", "admin", NULL, NULL), line))
+			return;
+		uv_sleep(10);
+	}
+	expect(s, line, "never", 0, "");
+}
+
+/* Two are answered at once; of those who wait, one leaves. */
+static void client_that_does_not_wait(struct scene *s)
+{
+	int fds[4];
+	char answer[4096] = "";
+	atomic_store(&fakes_hold, true);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = dial(s);
+		ssize_t n = write(fds[i], QUESTION, sizeof QUESTION - 1);
+		(void)n;
+	}
+	await_metric(s, "fenwatch_api_working 4\n");
+	await_metric(s, "fenwatch_api_canceled_total 0\n");
+	close(fds[3]);
+	await_metric(s, "fenwatch_api_canceled_total 1\n");
+	atomic_store(&fakes_hold, false);
+	for (int i = 0; i < 3; i++) {
+		ssize_t n = read(fds[i], answer, sizeof answer - 1);
+		(void)n;
+		expect(s, "who has waited", answer, 200, "");
+		close(fds[i]);
+	}
+	await_metric(s, "fenwatch_api_answered_total 4\n");
+}
+
+static void test_who_goes_away_is_not_answered(void **state)
+{
+	(void)state;
+	play(1, client_that_does_not_wait);
+}
+
+/* Two are answered at once and a thousand wait; who comes then is told so. */
+static void client_of_a_crowd(struct scene *s)
+{
+	static int fds[API_QUEUE + 2];
+	char answer[4096] = "";
+	atomic_store(&fakes_hold, true);
+	for (int i = 0; i < API_QUEUE + 2; i++) {
+		fds[i] = dial(s);
+		ssize_t n = write(fds[i], QUESTION, sizeof QUESTION - 1);
+		(void)n;
+	}
+	await_metric(s, "fenwatch_api_working 1002\n");
+	expect_get(s, "/api/v1/query?query=node_load1", 503,
+		"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"1000 questions wait already");
+	expect_get(s, "/-/healthy", 200, "healthy");
+	atomic_store(&fakes_hold, false);
+	for (int i = 0; i < API_QUEUE + 2; i++) {
+		ssize_t n = read(fds[i], answer, sizeof answer - 1);
+		(void)n;
+		expect(s, "one of the crowd", answer, 200, "");
+		close(fds[i]);
+	}
+}
+
+static void test_a_crowd_waits_and_one_more_is_told_so(void **state)
+{
+	(void)state;
+	play(1, client_of_a_crowd);
+}
+
 static void test_clients_may_leave_at_any_time(void **state)
 {
 	(void)state;
@@ -766,6 +945,8 @@ int main(void)
 		cmocka_unit_test(test_a_token_may_come_as_a_password),
 		cmocka_unit_test(test_without_tokens_only_this_machine_may_ask),
 		cmocka_unit_test(test_a_page_from_elsewhere_changes_nothing),
+		cmocka_unit_test(test_pages_of_other_origins),
+		cmocka_unit_test(test_answers_are_packed_on_demand),
 		cmocka_unit_test(test_bad_framing_is_refused),
 		cmocka_unit_test(test_every_answer_has_its_headers),
 		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
@@ -779,6 +960,8 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
+		cmocka_unit_test(test_who_goes_away_is_not_answered),
+		cmocka_unit_test(test_a_crowd_waits_and_one_more_is_told_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
