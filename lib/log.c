@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include <fenwatch/clock.h>
-
-#include "utf8.h"
+#include <fenwatch/utf8.h>
 
 enum { LINE_BYTES = 2048 };
 

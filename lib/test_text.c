@@ -9,8 +9,7 @@
 #include <cmocka.h>
 
 #include <fenwatch/text.h>
-
-#include "utf8.h"
+#include <fenwatch/utf8.h>
 
 static struct fw_cursor over(const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "utf8.h"
+#include <fenwatch/utf8.h>
 
 #include <fenwatch/text.h>
 

@@ -21,6 +21,7 @@
 #define PROMQL_TEXT_LIMIT (64u << 10)
 #define PROMQL_DEPTH_LIMIT 200 /* nodes within nodes */
 #define PROMQL_MATCHERS_LIMIT 64
+#define PROMQL_LABELS_LIMIT 64 /* in a list of them */
 
 struct promql_function;
 
@@ -42,8 +43,11 @@ enum node_kind {
 
 enum matcher_kind { MATCHER_EQUAL, MATCHER_DIFFERENT, MATCHER_REGEX, MATCHER_NOT_REGEX };
 
+const char *matcher_kind_text(enum matcher_kind kind); /* "=~" */
+
 struct matcher {
 	enum matcher_kind kind;
+	bool takes_empty;         /* accepts a label that is not there */
 	const char *name, *value; /* "__name__" for the metric */
 };
 
@@ -118,8 +122,12 @@ struct node {
 	enum node_kind kind;
 	enum promql_type type; /* what it gives */
 	uint32_t from, to;     /* bytes of the text */
+	uint16_t depth;        /* of the tree below, itself included */
 	union {
-		double number;
+		struct {
+			double number;
+			bool is_duration; /* was written as one: 5m */
+		};
 		const char *string;
 		struct {
 			const char *metric;       /* as written before the braces, or NULL */
@@ -161,9 +169,13 @@ struct node {
 
 /* Parses and checks types. -EINVAL with "line:column: parse error: ..." */
 int promql_parse(const char *text, struct fw_arena *arena, struct node **out, struct fw_err *err);
-/* A plain selector as in match[]: {job="node"}, up. No range, offset or "@". */
+/* A plain selector as in match[]: {job="node"}, up. No range, offset or "@". One that takes
+ * every series there is comes back too: node_takes_all() tells. */
 int promql_parse_selector(
 	const char *text, struct fw_arena *arena, struct node **out, struct fw_err *err);
+
+/* Whether no matcher of the selector narrows anything: {}, {job=~".*"}. */
+bool node_takes_all(const struct node *selector);
 
 void promql_print(const struct node *node, struct fw_buf *out);
 /* Over several lines, as format_query gives it. */
