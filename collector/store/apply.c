@@ -148,7 +148,7 @@ static bool shares_a_column(const struct named_schema *a, const struct named_sch
  * with the schema that has just come is over. */
 static bool is_replaced(const struct table *table, const struct arrival *arrival)
 {
-	return table_is_current(table) && table->schema != arrival->schema &&
+	return table_is_current(table) && !table->foreign && table->schema != arrival->schema &&
 		table->made_here == !arrival->stream &&
 		shares_a_column(table->schema, arrival->schema);
 }
@@ -157,8 +157,8 @@ static bool fits(const struct store *store, const struct arrival *arrival, char 
 {
 	uint64_t columns = arrival->schema->schema.n_columns;
 	for (const struct table *table = arrival->host->tables; table; table = table->next) {
-		if (table_is_current(table) && table->schema != arrival->schema &&
-			!is_replaced(table, arrival))
+		if (table_is_current(table) && !table->foreign &&
+			table->schema != arrival->schema && !is_replaced(table, arrival))
 			columns += table->schema->schema.n_columns;
 	}
 	if (columns <= store->config.columns_per_host)
@@ -514,7 +514,7 @@ void apply_entry(struct store *store, struct store_entry *entry)
 	entry->why[0] = '\0';
 	entry->verdict = STORE_STOPPED;
 	if (entry->kind != STORE_SESSION && entry->kind != STORE_CELLS &&
-		entry->length > entry_limit(store)) {
+		entry->kind != STORE_FOREIGN && entry->length > entry_limit(store)) {
 		say(entry, STORE_BAD, too_long);
 		return;
 	}
@@ -535,6 +535,9 @@ void apply_entry(struct store *store, struct store_entry *entry)
 	case STORE_DOCUMENT:
 	case STORE_EVENT:
 		apply_record(store, entry);
+		break;
+	case STORE_FOREIGN:
+		foreign_apply(store, entry);
 		break;
 	}
 }

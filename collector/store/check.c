@@ -140,9 +140,20 @@ static void check_ring(struct check *check, struct ring *ring)
 			(unsigned long long)ring->damaged, store_tier_name(ring->tier));
 }
 
+static void check_part(const struct foreign_part *part, void *arg)
+{
+	struct check *check = arg;
+	if (!names_schema(&check->names, part->schema) || !names_host(&check->names, part->host))
+		found(check, "log: samples of an unknown host or series");
+}
+
 static void check_record(const struct log_record *record, void *arg)
 {
 	struct check *check = arg;
+	if (record->kind == LOG_SAMPLES &&
+		foreign_walk(record->payload, record->length, check_part, check) < 0)
+		found(check, "log at %llu: samples that cannot be read",
+			(unsigned long long)record->position);
 	struct fw_batch batch;
 	bool sweeps = record->kind == LOG_BATCH || record->kind == LOG_CELLS ||
 		record->kind == LOG_ENDED || record->kind == LOG_LAST;

@@ -49,7 +49,7 @@ void close_runs(struct store *store, bool (*wanted)(const struct run *run, const
 	}
 }
 
-int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
+static int decode_batches(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
 	int64_t *times_ms, int64_t *cells, uint32_t most)
 {
 	uint32_t n = 0;
@@ -69,6 +69,13 @@ int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *are
 		state = cells + (size_t)(n - 1) * n_columns;
 	}
 	return (int)n;
+}
+
+int run_decode(const struct held *held, bool foreign, uint32_t n_columns, struct fw_arena *arena,
+	int64_t *times_ms, int64_t *cells, uint32_t most)
+{
+	return foreign ? foreign_decode(held, times_ms, cells, most)
+		       : decode_batches(held, n_columns, arena, times_ms, cells, most);
 }
 
 static int write_block(struct store *store, struct ring *ring, const struct block_ref *about,
@@ -125,7 +132,8 @@ static int write_run(struct store *store, const struct run *run)
 	int64_t *cells = scratch_take(&store->flushing, (size_t)run->n_sweeps * n_columns + 1);
 	if (!cells)
 		return -ENOMEM;
-	int n = run_decode(run->first, n_columns, &store->arena, times, cells, run->n_sweeps);
+	int n = run_decode(
+		run->first, run->foreign, n_columns, &store->arena, times, cells, run->n_sweeps);
 	if (n < 0)
 		return n;
 	const struct columns_cells all = {

@@ -2,6 +2,7 @@
 /* What lies on disk, as if it were hostile: a log record, a block, the numbers
  * of streams. The input is taken as it is, as if its checksum were right. */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/batch.h>
@@ -14,12 +15,24 @@ enum { COLUMNS = 16, INPUT_LIMIT = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void look_at_part(const struct foreign_part *part, void *arg)
+{
+	(void)arg;
+	for (size_t i = 1; i < part->n; i++)
+		if (part->samples[i].at_ms <= part->samples[i - 1].at_ms)
+			abort();
+}
+
 static void try_record(const uint8_t *at, size_t length)
 {
 	struct log_record record;
 	struct agents agents = {0};
-	if (log_record_open(at, length, &record) && record.kind == LOG_STREAMS)
+	if (!log_record_open(at, length, &record))
+		return;
+	if (record.kind == LOG_STREAMS)
 		agents_take_entries(&agents, record.payload, record.length);
+	else if (record.kind == LOG_SAMPLES)
+		foreign_walk(record.payload, record.length, look_at_part, NULL);
 	agents_done(&agents);
 }
 

@@ -9,7 +9,7 @@
 
 #include "store.h"
 
-enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000 };
+enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000, TABLES_FEW = 16 };
 
 void hosts_init(struct hosts *hosts)
 {
@@ -32,6 +32,7 @@ static void free_host(struct host *host)
 		free_table(table);
 	}
 	pthread_mutex_destroy(&host->lock);
+	fw_free(host->by_schema);
 	fw_free(host);
 }
 
@@ -100,27 +101,58 @@ uint32_t hosts_count(struct hosts *hosts)
 	return atomic_load_explicit(&hosts->count, memory_order_acquire);
 }
 
+/* ---- tables by schema: a host of a foreign sender may have thousands ---- */
+
+static struct table **slot_of(const struct host *host, uint32_t schema)
+{
+	size_t at = schema * 2654435761u & (host->slots - 1);
+	while (host->by_schema[at] && host->by_schema[at]->schema->id != schema)
+		at = (at + 1) & (host->slots - 1);
+	return &host->by_schema[at];
+}
+
+static void index_tables_anew(struct host *host)
+{
+	fw_free(host->by_schema);
+	host->slots = host->slots ? 4 * host->slots : 8 * TABLES_FEW;
+	host->by_schema = fw_alloc_array(host->slots, sizeof(struct table *));
+	for (struct table *table = host->tables; table; table = table->next)
+		*slot_of(host, table->schema->id) = table;
+}
+
+/* The host's lock is held. */
+static void add_table(struct host *host, struct table *table)
+{
+	table->next = host->tables;
+	host->tables = table;
+	host->n_tables++;
+	if (host->n_tables > TABLES_FEW && 2 * host->n_tables > host->slots)
+		index_tables_anew(host);
+	else if (host->slots)
+		*slot_of(host, table->schema->id) = table;
+}
+
 struct table *host_table(struct host *host, uint32_t schema)
 {
 	pthread_mutex_lock(&host->lock);
-	struct table *table = host->tables;
+	struct table *table = host->slots ? *slot_of(host, schema) : host->tables;
 	while (table && table->schema->id != schema)
 		table = table->next;
 	pthread_mutex_unlock(&host->lock);
 	return table;
 }
 
-/* The first run is cut at another length for every host, so that a fleet that
+/* The first run is cut at another length for every host and schema, so that a fleet that
  * began together does not write its blocks together for ever. */
 struct table *host_make_table(struct host *host, const struct named_schema *schema)
 {
 	struct table *table = fw_alloc(sizeof *table);
 	table->host = host;
 	table->schema = schema;
-	table->run_limit = STORE_BLOCK_SWEEPS / 2 + host->id * 7 % (STORE_BLOCK_SWEEPS / 2);
+	table->run_limit = STORE_BLOCK_SWEEPS / 2 +
+		(host->id * 7 + schema->id * 11) % (STORE_BLOCK_SWEEPS / 2);
 	pthread_mutex_lock(&host->lock);
-	table->next = host->tables;
-	host->tables = table;
+	add_table(host, table);
 	pthread_mutex_unlock(&host->lock);
 	return table;
 }
@@ -137,12 +169,12 @@ struct run *table_open_run(const struct table *table)
 bool table_needs_new_run(const struct table *table, const struct addition *add)
 {
 	const struct run *run = table_open_run(table);
-	return add->late || !run || add->t0_ms <= run->t1_ms ||
+	return add->late || !run || run->foreign || add->t0_ms <= run->t1_ms ||
 		run->n_sweeps + add->n_sweeps > FW_SWEEPS_LIMIT ||
 		add->t1_ms - run->t0_ms > RUN_SPAN_MS;
 }
 
-static struct run *begin_run(struct table *table, const struct addition *add, int64_t now_ms)
+struct run *table_begin_run(struct table *table, const struct addition *add, int64_t now_ms)
 {
 	struct run *run = fw_alloc(sizeof *run);
 	run->table = table;
@@ -190,7 +222,7 @@ bool table_add(struct table *table, const struct addition *add, int64_t now_ms)
 		 * then the run ends here, so that what was logged last stays told apart. */
 		if (open && (!add->late || table_overlaps(table, add)))
 			open->closed = true;
-		run = begin_run(table, add, now_ms);
+		run = table_begin_run(table, add, now_ms);
 	} else {
 		run = table_open_run(table);
 	}

@@ -39,6 +39,10 @@ struct run {
 	uint64_t logged_from, logged_to; /* positions of the first and newest record */
 	unsigned slots;                  /* log slots that it pins, a bit each */
 	bool late, closed, queued;
+	/* Of a foreign series: one piece of samples as samples.h has them, which grows. */
+	bool foreign;
+	uint32_t capacity;
+	int64_t last_cell;
 };
 
 struct table {
@@ -52,6 +56,7 @@ struct table {
 	uint8_t owner_agent[16];
 	bool made_here; /* not by an agent */
 	bool ended;     /* its host uses another schema now */
+	bool foreign;   /* has samples from elsewhere */
 	uint64_t keyed; /* log segment that has a key of it */
 	struct run *first, *newest;
 	uint32_t run_limit; /* sweeps of the open run */
@@ -62,6 +67,9 @@ struct host {
 	const struct named_host *name;
 	pthread_mutex_t lock;
 	struct table *tables;
+	struct table **by_schema; /* the same by schema id, where they are many */
+	size_t n_tables, slots;
+	_Atomic uint32_t n_foreign; /* series from elsewhere */
 	int64_t newest_ms, received_ms;
 	uint64_t changes;
 	uint8_t agent[16];
@@ -110,4 +118,6 @@ bool table_overlaps(const struct table *table, const struct addition *add);
  * lock is held. Returns true when the run pins a log slot that it did not before. */
 bool table_add(struct table *table, const struct addition *add, int64_t now_ms);
 struct run *table_open_run(const struct table *table);
+/* Behind the others. The host's lock is held. */
+struct run *table_begin_run(struct table *table, const struct addition *add, int64_t now_ms);
 void table_drop_run(struct table *table, struct run *run); /* and frees it */

@@ -16,6 +16,7 @@
 #include "body.h"
 #include "columns.h"
 #include "digest.h"
+#include "foreign.h"
 #include "host.h"
 #include "log.h"
 #include "names.h"
@@ -68,9 +69,10 @@ struct store {
 	bool told_failure;
 	bool has_news; /* live sweeps were applied since the last commit */
 	struct scratch arriving, flushing;
-	struct fw_buf key;     /* an arrival, encoded as a key */
-	struct fw_buf made;    /* sweeps made here */
-	struct fw_buf encoded; /* a block */
+	struct fw_buf key;       /* an arrival, encoded as a key */
+	struct fw_buf made;      /* sweeps made here, or samples from elsewhere */
+	uint64_t foreign_record; /* counts the records of those */
+	struct fw_buf encoded;   /* a block */
 	struct digest digest;
 	struct fw_arena arena;
 	struct covered *covered; /* while replaying: what is in blocks already */
@@ -80,6 +82,8 @@ struct store {
 	struct names names;
 	struct rings rings;
 	struct hosts hosts;
+	struct foreigners foreigners;
+	_Atomic uint32_t n_foreign; /* against the limit */
 	struct counters counters;
 	atomic_bool failed;
 	char why[192]; /* under `lock` */
@@ -123,6 +127,10 @@ void arrive_live(struct store *store, const struct arrival *arrival, const uint8
 void arrive_late(struct store *store, const struct arrival *arrival, uint64_t position);
 bool table_is_current(const struct table *table);
 
+/* store.c: a host of any labels, or none. */
+int store_host_intern_any(struct store *store, const struct fw_label *labels, size_t n_labels,
+	uint32_t *id, struct fw_err *err);
+
 /* writer.c */
 void *writer_main(void *arg); /* the store */
 /* Stops acknowledging, once and for all. */
@@ -148,8 +156,8 @@ static inline struct ring *raw_ring(struct store *store)
 void close_runs(struct store *store, bool (*wanted)(const struct run *run, const void *arg),
 	const void *arg);
 void queue_closed(struct store *store, struct table *table);
-/* Decodes a run's batches into at most `most` sweeps; returns how many they are. */
-int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
+/* Decodes what a run holds into at most `most` sweeps; returns how many they are. */
+int run_decode(const struct held *held, bool foreign, uint32_t n_columns, struct fw_arena *arena,
 	int64_t *times_ms, int64_t *cells, uint32_t most);
 
 /* records.c: documents and events. */
@@ -163,3 +171,5 @@ int records_carry(struct store *store, unsigned slot);
 /* recover.c */
 int store_recover(struct store *store, struct fw_err *err);
 bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position);
+/* In a block of either lane: where the order of records is that of runs. */
+bool is_covered_in(const struct store *store, uint32_t host, uint32_t schema, uint64_t position);

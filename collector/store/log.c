@@ -37,7 +37,7 @@ static void put_record(uint8_t *at, const struct log_record *record)
 bool log_record_open(const uint8_t *at, size_t length, struct log_record *record)
 {
 	if (length < LOG_RECORD_BYTES - ENVELOPE_BYTES || at[12] < LOG_STREAMS ||
-		at[12] > LOG_READY || at[13] > 1)
+		at[12] >= LOG_KINDS || at[13] > 1)
 		return false;
 	*record = (struct log_record){
 		.kind = (enum log_kind)at[12],

@@ -39,6 +39,8 @@ enum log_kind {
 	LOG_CARRIED,  /* a document or event from a segment that was given up */
 	LOG_RELEASED, /* `seq`: the position of one that is safe elsewhere */
 	LOG_READY,    /* the segment's head is whole; before it, the segment does not count */
+	LOG_SAMPLES,  /* of series from elsewhere */
+	LOG_KINDS
 };
 
 struct log_record {

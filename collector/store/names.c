@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record is an envelope with id u32 and the name itself: a Schema message,
  * or a host's labels as length u16 and bytes, name and value by turns; without any,
- * the host of that id is forgotten. A record stands alone, so a damaged one takes no
- * other with it.
+ * the host of that id is forgotten, and a host that has none is written with one whose
+ * name is empty. A record stands alone, so a damaged one takes no other with it.
  */
 #include "names.h"
 
@@ -76,23 +76,45 @@ const struct fw_column *names_same_column(
 	return NULL;
 }
 
-static struct fw_label *copy_labels(struct fw_arena *arena, const struct fw_label *labels, size_t n)
+struct symbol {
+	struct link link;
+	char text[];
+};
+
+/* Every text is kept once: series from elsewhere come with the same ones again and again. */
+static const char *keep_text(struct names *names, const char *text)
 {
-	struct fw_label *copy = fw_arena_alloc(arena, n * sizeof *copy + 1);
+	size_t length = strlen(text);
+	uint64_t hash = map_hash(text, length, 1);
+	for (struct link *at = map_find(&names->symbols, hash); at; at = map_again(at)) {
+		const struct symbol *known = (const struct symbol *)(void *)at;
+		if (strcmp(known->text, text) == 0)
+			return known->text;
+	}
+	struct symbol *symbol = fw_arena_alloc(&names->arena, sizeof *symbol + length + 1);
+	memcpy(symbol->text, text, length);
+	map_add(&names->symbols, &symbol->link, hash);
+	return symbol->text;
+}
+
+static struct fw_label *copy_labels(struct names *names, const struct fw_label *labels, size_t n)
+{
+	struct fw_label *copy = fw_arena_alloc(&names->arena, n * sizeof *copy + 1);
 	for (size_t i = 0; i < n; i++) {
-		copy[i].name = fw_arena_strdup(arena, labels[i].name);
-		copy[i].value = fw_arena_strdup(arena, labels[i].value);
+		copy[i].name = keep_text(names, labels[i].name);
+		copy[i].value = keep_text(names, labels[i].value);
 	}
 	return copy;
 }
 
-static const struct fw_column *copy_columns(struct fw_arena *arena, const struct fw_schema *schema)
+static const struct fw_column *copy_columns(struct names *names, const struct fw_schema *schema)
 {
-	struct fw_column *copy = fw_arena_alloc(arena, schema->n_columns * sizeof *copy + 1);
+	struct fw_column *copy =
+		fw_arena_alloc(&names->arena, schema->n_columns * sizeof *copy + 1);
 	for (uint32_t i = 0; i < schema->n_columns; i++) {
 		copy[i] = schema->columns[i];
-		copy[i].name = fw_arena_strdup(arena, copy[i].name);
-		copy[i].labels = copy_labels(arena, copy[i].labels, copy[i].n_labels);
+		copy[i].name = keep_text(names, copy[i].name);
+		copy[i].labels = copy_labels(names, copy[i].labels, copy[i].n_labels);
 	}
 	return copy;
 }
@@ -115,18 +137,25 @@ static void *grow(void *array, size_t *capacity, uint32_t id)
 	return grown;
 }
 
-static void add_schema(struct names *names, uint32_t id, const struct fw_schema *schema)
+static struct named_schema *new_schema(
+	struct names *names, uint32_t id, const struct fw_schema *schema)
 {
 	struct named_schema *named = fw_arena_alloc(&names->arena, sizeof *named);
 	named->id = id;
 	named->schema = *schema;
-	named->schema.columns = copy_columns(&names->arena, schema);
+	named->schema.columns = copy_columns(names, schema);
 	named->keys = make_keys(&names->arena, &named->schema);
+	return named;
+}
+
+static void add_schema(struct names *names, struct named_schema *named)
+{
+	uint32_t id = named->id;
 	names->schemas = grow(names->schemas, &names->schemas_capacity, id);
 	names->schemas[id] = named;
 	if (id > names->n_schemas)
 		names->n_schemas = id;
-	map_add(&names->schema_map, &named->link, get_u64(schema->hash));
+	map_add(&names->schema_map, &named->link, get_u64(named->schema.hash));
 }
 
 static void add_host(
@@ -134,7 +163,7 @@ static void add_host(
 {
 	struct named_host *named = fw_arena_alloc(&names->arena, sizeof *named);
 	named->id = id;
-	named->labels = copy_labels(&names->arena, labels, n_labels);
+	named->labels = copy_labels(names, labels, n_labels);
 	named->n_labels = n_labels;
 	names->hosts = grow(names->hosts, &names->hosts_capacity, id);
 	names->hosts[id] = named;
@@ -166,7 +195,7 @@ static bool take_schema(struct names *names, uint32_t id, const uint8_t *data, s
 	uint32_t wire_id;
 	int rc = fw_schema_decode(data, length, &scratch, no_base, NULL, &wire_id, &schema, NULL);
 	if (rc >= 0)
-		add_schema(names, id, &schema);
+		add_schema(names, new_schema(names, id, &schema));
 	fw_arena_done(&scratch);
 	return rc >= 0;
 }
@@ -196,8 +225,9 @@ static bool take_host(struct names *names, uint32_t id, const uint8_t *data, siz
 			(labels[n].value = take_text(&scratch, &at, end));
 		n++;
 	}
+	bool unlabelled = n == 1 && sound && !*labels[0].name;
 	if (sound && n > 0)
-		add_host(names, id, labels, n);
+		add_host(names, id, labels, unlabelled ? 0 : n);
 	else if (sound)
 		mark_forgotten(names, id);
 	fw_arena_done(&scratch);
@@ -294,6 +324,7 @@ void names_close(struct names *names)
 		fw_close(names->host_file.fd);
 	map_done(&names->schema_map);
 	map_done(&names->host_map);
+	map_done(&names->symbols);
 	fw_free(names->schemas);
 	fw_free(names->hosts);
 	fw_arena_done(&names->arena);
@@ -327,17 +358,21 @@ const struct named_host *names_host(struct names *names, uint32_t id)
 	return found;
 }
 
+static const struct named_schema *find_in(const struct map *map, const uint8_t hash[FW_SCHEMA_HASH])
+{
+	for (struct link *at = map_find(map, get_u64(hash)); at; at = map_again(at)) {
+		const struct named_schema *named = (const struct named_schema *)(void *)at;
+		if (memcmp(named->schema.hash, hash, FW_SCHEMA_HASH) == 0)
+			return named;
+	}
+	return NULL;
+}
+
 const struct named_schema *names_find_schema(
 	struct names *names, const uint8_t hash[FW_SCHEMA_HASH])
 {
 	pthread_rwlock_rdlock(&names->lock);
-	const struct named_schema *found = NULL;
-	for (struct link *at = map_find(&names->schema_map, get_u64(hash)); at;
-		at = map_again(at)) {
-		const struct named_schema *named = (const struct named_schema *)(void *)at;
-		if (memcmp(named->schema.hash, hash, FW_SCHEMA_HASH) == 0)
-			found = named;
-	}
+	const struct named_schema *found = find_in(&names->schema_map, hash);
 	pthread_rwlock_unlock(&names->lock);
 	return found;
 }
@@ -366,14 +401,17 @@ static const struct named_host *find_host(
 	return found;
 }
 
-/* Writes and syncs the record whose body lies in `record` behind RECORD_HEAD bytes. */
-static int append_record(struct names *names, struct name_file *file, struct fw_buf *record,
-	uint32_t id, struct fw_err *err)
+static void seal_record(const struct names *names, uint8_t *record, size_t length, uint32_t id)
 {
-	put_u32(record->data + ENVELOPE_BYTES, id);
-	envelope_seal(
-		record->data, MAGIC_NAME, record->length - ENVELOPE_BYTES, names->super->salt);
-	int rc = fw_pwrite(file->fd, record->data, record->length, file->end);
+	put_u32(record + ENVELOPE_BYTES, id);
+	envelope_seal(record, MAGIC_NAME, length - ENVELOPE_BYTES, names->super->salt);
+}
+
+/* Writes and syncs sealed records. */
+static int append_records(struct names *names, struct name_file *file, const struct fw_buf *records,
+	struct fw_err *err)
+{
+	int rc = fw_pwrite(file->fd, records->data, records->length, file->end);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot write a name into the store");
 	rc = fw_fdatasync(file->fd);
@@ -381,57 +419,113 @@ static int append_record(struct names *names, struct name_file *file, struct fw_
 		names->failed = true;
 		return fw_fail_sys(err, rc, "cannot sync a name into the store");
 	}
-	file->end += align8(record->length);
+	file->end += align8(records->length);
 	return 0;
 }
 
-static int append_name(struct names *names, struct name_file *file, struct fw_buf *record,
-	uint32_t *id, struct fw_err *err)
+static int append_record(struct names *names, struct name_file *file, struct fw_buf *record,
+	uint32_t id, struct fw_err *err)
+{
+	seal_record(names, record->data, record->length, id);
+	return append_records(names, file, record, err);
+}
+
+static int take_id(struct name_file *file, uint32_t *id, struct fw_err *err)
 {
 	if (file->next_id >= NAME_ID_LIMIT)
 		return fw_fail(err, -ENOSPC, "the store has given out all its ids");
-	int rc = append_record(names, file, record, file->next_id, err);
-	if (rc >= 0)
-		*id = file->next_id++;
-	return rc;
+	*id = file->next_id++;
+	return 0;
 }
 
 static void begin_record(struct fw_buf *record)
 {
-	memset(fw_buf_reserve(record, RECORD_HEAD), 0, RECORD_HEAD);
-	record->length = RECORD_HEAD;
+	static const uint8_t head[RECORD_HEAD];
+	fw_buf_append(record, head, sizeof head);
 }
 
-static int make_schema(
-	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
+/* Schemas that get their ids together, and are known when those are durable. */
+struct fresh {
+	struct map map;
+	struct named_schema **schemas;
+	size_t n;
+	struct fw_buf records;
+};
+
+static const struct named_schema *stage(struct names *names, struct fresh *fresh,
+	const struct fw_schema *schema, struct fw_err *err)
 {
-	struct fw_buf record = {0};
-	begin_record(&record);
-	fw_schema_encode(schema, 0, NULL, &record);
-	int rc = append_name(names, &names->schema_file, &record, id, err);
-	fw_buf_done(&record);
+	static const uint8_t zeroes[8];
+	struct fw_buf *records = &fresh->records;
+	uint32_t id;
+	if (take_id(&names->schema_file, &id, err) < 0)
+		return NULL;
+	fw_buf_append(records, zeroes, align8(records->length) - records->length);
+	size_t from = records->length;
+	begin_record(records);
+	fw_schema_encode(schema, 0, NULL, records);
+	seal_record(names, records->data + from, records->length - from, id);
+	pthread_rwlock_wrlock(&names->lock);
+	struct named_schema *named = new_schema(names, id, schema);
+	pthread_rwlock_unlock(&names->lock);
+	fresh->schemas[fresh->n++] = named;
+	map_add(&fresh->map, &named->link, get_u64(schema->hash));
+	return named;
+}
+
+static int publish(struct names *names, const struct fresh *fresh, struct fw_err *err)
+{
+	if (fresh->n == 0)
+		return 0;
+	int rc = append_records(names, &names->schema_file, &fresh->records, err);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&names->lock);
-	add_schema(names, *id, schema);
+	for (size_t i = 0; i < fresh->n; i++)
+		add_schema(names, fresh->schemas[i]);
 	pthread_rwlock_unlock(&names->lock);
 	return 0;
 }
 
-int names_intern_schema(
-	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
+static int make_schemas(struct names *names, const struct fw_schema *schemas, size_t n,
+	uint32_t *ids, struct fw_err *err)
 {
-	const struct named_schema *found = names_find_schema(names, schema->hash);
-	int rc = 0;
-	if (!found) {
-		pthread_mutex_lock(&names->growing);
-		found = names_find_schema(names, schema->hash);
+	struct fresh fresh = {
+		.schemas = fw_alloc_array(n, sizeof(struct named_schema *)),
+	};
+	int rc = names->failed ? fw_fail(err, -EIO, "the store has failed") : 0;
+	for (size_t i = 0; i < n && rc >= 0; i++) {
+		const struct named_schema *found = names_find_schema(names, schemas[i].hash);
 		if (!found)
-			rc = names->failed ? -EIO : make_schema(names, schema, id, err);
-		pthread_mutex_unlock(&names->growing);
+			found = find_in(&fresh.map, schemas[i].hash);
+		if (!found)
+			found = stage(names, &fresh, &schemas[i], err);
+		rc = found ? 0 : -ENOSPC;
+		ids[i] = found ? found->id : 0;
 	}
-	if (found)
-		*id = found->id;
+	if (rc >= 0)
+		rc = publish(names, &fresh, err);
+	map_done(&fresh.map);
+	fw_free(fresh.schemas);
+	fw_buf_done(&fresh.records);
+	return rc;
+}
+
+int names_intern_schemas(struct names *names, const struct fw_schema *schemas, size_t n,
+	uint32_t *ids, struct fw_err *err)
+{
+	size_t known = 0;
+	for (; known < n; known++) {
+		const struct named_schema *found = names_find_schema(names, schemas[known].hash);
+		if (!found)
+			break;
+		ids[known] = found->id;
+	}
+	if (known == n)
+		return 0;
+	pthread_mutex_lock(&names->growing);
+	int rc = make_schemas(names, schemas + known, n - known, ids + known, err);
+	pthread_mutex_unlock(&names->growing);
 	return rc;
 }
 
@@ -453,7 +547,13 @@ static int make_host(struct names *names, const struct fw_label *labels, size_t 
 		put_text(&record, labels[i].name);
 		put_text(&record, labels[i].value);
 	}
-	int rc = append_name(names, &names->host_file, &record, id, err);
+	if (n_labels == 0) {
+		put_text(&record, "");
+		put_text(&record, "");
+	}
+	int rc = take_id(&names->host_file, id, err);
+	if (rc >= 0)
+		rc = append_record(names, &names->host_file, &record, *id, err);
 	fw_buf_done(&record);
 	if (rc < 0)
 		return rc;
@@ -465,7 +565,6 @@ static int make_host(struct names *names, const struct fw_label *labels, size_t 
 
 static int check_labels(const struct fw_label *labels, size_t n_labels, struct fw_err *err)
 {
-	unsigned wanted = 0;
 	if (n_labels > FW_LABELS_LIMIT)
 		return fw_fail(err, -EINVAL, "a host has at most %d labels", FW_LABELS_LIMIT);
 	for (size_t i = 0; i < n_labels; i++) {
@@ -475,10 +574,8 @@ static int check_labels(const struct fw_label *labels, size_t n_labels, struct f
 				FW_SYMBOL_LIMIT);
 		if (i > 0 && strcmp(labels[i - 1].name, labels[i].name) >= 0)
 			return fw_fail(err, -EINVAL, "a host's labels are not in order");
-		wanted += strcmp(labels[i].name, "instance") == 0 ||
-			strcmp(labels[i].name, "job") == 0;
 	}
-	return wanted == 2 ? 0 : fw_fail(err, -EINVAL, "a host needs the labels instance and job");
+	return 0;
 }
 
 int names_intern_host(struct names *names, const struct fw_label *labels, size_t n_labels,

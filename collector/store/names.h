@@ -52,7 +52,7 @@ struct names {
 	pthread_mutex_t growing; /* one appends at a time */
 	struct fw_arena arena;   /* under `lock` */
 	struct name_file schema_file, host_file;
-	struct map schema_map, host_map;
+	struct map schema_map, host_map, symbols;
 	struct named_schema **schemas; /* by id; holes where a record was damaged */
 	struct named_host **hosts;
 	size_t schemas_capacity, hosts_capacity;
@@ -68,8 +68,9 @@ void names_close(struct names *names);
 /* Ids that blocks or the log refer to are taken, even if their record is lost. */
 void names_skip_ids(struct names *names, uint32_t schema, uint32_t host);
 
-int names_intern_schema(
-	struct names *names, const struct fw_schema *schema, uint32_t *id, struct fw_err *err);
+/* All of them wait for the disk once. */
+int names_intern_schemas(struct names *names, const struct fw_schema *schemas, size_t n,
+	uint32_t *ids, struct fw_err *err);
 int names_intern_host(struct names *names, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err);
 /* Durable when it returns. -ENOENT: there is none of this id. */

@@ -85,6 +85,7 @@ static struct held *copy_run(struct reading *r, const struct run *run)
 struct copied_run {
 	struct copied_run *next;
 	struct held *held;
+	bool foreign;
 	uint32_t n_sweeps;
 	uint64_t logged;
 };
@@ -98,6 +99,7 @@ static struct copied_run *copy_runs(struct reading *r, const struct table *table
 			continue;
 		struct copied_run *copy = fw_arena_alloc(&r->scratch, sizeof *copy);
 		copy->held = copy_run(r, run);
+		copy->foreign = run->foreign;
 		copy->n_sweeps = run->n_sweeps;
 		copy->logged = run->logged_to;
 		copy->next = copies;
@@ -116,7 +118,8 @@ int reading_memory(struct reading *r, const struct table *table)
 		int64_t *times = fw_arena_alloc(&r->scratch, run->n_sweeps * sizeof *times);
 		if (!cells)
 			return -ENOMEM;
-		rc = run_decode(run->held, width, &r->scratch, times, cells, run->n_sweeps);
+		rc = run_decode(
+			run->held, run->foreign, width, &r->scratch, times, cells, run->n_sweeps);
 		const struct decoded decoded = {
 			times, cells, r->group->columns, 1, width, rc < 0 ? 0 : (size_t)rc};
 		if (rc >= 0)

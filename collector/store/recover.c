@@ -35,10 +35,8 @@ static int by_records(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position)
+static bool is_covered_by(const struct store *store, struct covered key)
 {
-	struct covered key = {arrival->host->id, arrival->schema->id,
-		arrival->lane == STORE_BACKLOG, position, position};
 	size_t low = 0, high = store->n_covered;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -51,7 +49,22 @@ bool is_covered(const struct store *store, const struct arrival *arrival, uint64
 		return false;
 	const struct covered *at = &store->covered[low - 1];
 	return at->host == key.host && at->schema == key.schema && at->late == key.late &&
-		position <= at->to;
+		key.to <= at->to;
+}
+
+bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position)
+{
+	return is_covered_by(store,
+		(struct covered){arrival->host->id, arrival->schema->id,
+			arrival->lane == STORE_BACKLOG, position, position});
+}
+
+bool is_covered_in(const struct store *store, uint32_t host, uint32_t schema, uint64_t position)
+{
+	return store->n_covered > 0 &&
+		(is_covered_by(store, (struct covered){host, schema, false, position, position}) ||
+			is_covered_by(
+				store, (struct covered){host, schema, true, position, position}));
 }
 
 /* Blocks as they are walked through. */
@@ -82,10 +95,21 @@ static void note_table(struct store *store, const struct block_ref *ref)
 	names_skip_ids(&store->names, ref->schema, ref->host);
 	struct host *host = hosts_get(&store->hosts, ref->host);
 	const struct named_schema *schema = names_schema(&store->names, ref->schema);
+	struct table *table = host ? host_table(host, ref->schema) : NULL;
 	if (!host || !schema)
 		store->counters.damaged++;
-	else if (!host_table(host, ref->schema))
+	else if (!table)
 		host_make_table(host, schema);
+}
+
+/* What comes for a series from elsewhere may be older than what lies here of it. */
+static void note_newest(struct store *store, const struct block_ref *ref)
+{
+	struct host *host = hosts_get(&store->hosts, ref->host);
+	struct table *table = host ? host_table(host, ref->schema) : NULL;
+	if (table && schema_is_foreign(&table->schema->schema) &&
+		table->last_ms < block_end_ms(ref))
+		table->last_ms = block_end_ms(ref);
 }
 
 static void note_place(const struct ring_place *place, void *arg)
@@ -96,6 +120,7 @@ static void note_place(const struct ring_place *place, void *arg)
 		note_table(noting->store, ref);
 	noting->host = ref->host;
 	noting->schema = ref->schema;
+	note_newest(noting->store, ref);
 	if (place->tier != STORE_RAW)
 		return;
 	note_block(noting, ref);
@@ -266,7 +291,11 @@ static void replay(const struct log_record *record, void *arg)
 	case LOG_RELEASED:
 		records_release(store, record->seq);
 		break;
+	case LOG_SAMPLES:
+		store->counters.damaged += foreign_replay(store, record) < 0;
+		break;
 	case LOG_READY:
+	case LOG_KINDS:
 		break;
 	}
 }
@@ -338,6 +367,20 @@ static void add_hosts(struct store *store)
 	}
 }
 
+static void know_foreigners(struct store *store)
+{
+	uint32_t count = hosts_count(&store->hosts);
+	for (uint32_t id = 0; id < count; id++) {
+		struct host *host = hosts_known(&store->hosts, id);
+		for (struct table *table = host ? host->tables : NULL; table; table = table->next) {
+			if (!schema_is_foreign(&table->schema->schema))
+				continue;
+			foreigners_know(&store->foreigners, host, table->schema);
+			atomic_fetch_add(&store->n_foreign, 1);
+		}
+	}
+}
+
 int store_recover(struct store *store, struct fw_err *err)
 {
 	add_hosts(store);
@@ -349,6 +392,7 @@ int store_recover(struct store *store, struct fw_err *err)
 	store->covered = NULL;
 	store->n_covered = 0;
 	store->has_news = false;
+	know_foreigners(store);
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		store->counters.damaged += store->rings.tiers[tier].damaged;
 	store->counters.damaged += store->names.damaged;

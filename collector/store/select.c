@@ -5,6 +5,7 @@
  * for, so a fleet costs little more than its distinct schemas.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/mem.h>
@@ -148,13 +149,13 @@ static void add_group(struct selection *s, const struct store_group *group)
 		s->groups = groups;
 		s->capacity = capacity;
 	}
-	/* A host has few schemas: its groups are put in order as they come. */
-	size_t at = s->n_groups++;
-	for (; at > 0 && s->groups[at - 1].host == group->host &&
-		s->groups[at - 1].schema_id > group->schema_id;
-		at--)
-		s->groups[at] = s->groups[at - 1];
-	s->groups[at] = *group;
+	s->groups[s->n_groups++] = *group;
+}
+
+static int by_schema(const void *a, const void *b)
+{
+	const struct store_group *x = a, *y = b;
+	return x->schema_id < y->schema_id ? -1 : x->schema_id > y->schema_id;
 }
 
 static void select_table(struct selection *s, const struct table *table, uint64_t by_host)
@@ -188,8 +189,11 @@ static void select_host(struct selection *s, struct host *host)
 	pthread_mutex_lock(&host->lock);
 	const struct table *first = host->tables;
 	pthread_mutex_unlock(&host->lock);
+	size_t before = s->n_groups;
 	for (const struct table *table = first; table; table = table->next)
 		select_table(s, table, by_host);
+	if (s->n_groups > before + 1)
+		qsort(s->groups + before, s->n_groups - before, sizeof *s->groups, by_schema);
 }
 
 /* Of the hosts from `first` to before `end`. */

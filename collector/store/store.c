@@ -132,6 +132,7 @@ static int open_files(struct store *store, struct fw_err *err)
 static void free_store(struct store *store)
 {
 	hosts_done(&store->hosts);
+	foreigners_done(&store->foreigners);
 	agents_done(&store->agents);
 	log_close(&store->log);
 	digest_done(&store->digest);
@@ -158,8 +159,13 @@ static struct store *new_store(const struct store_config *config)
 	struct store *store = fw_alloc(sizeof *store);
 	store->config = *config;
 	store->dir = fw_strdup(config->dir);
+	if (!config->foreign_series)
+		store->config.foreign_series = STORE_FOREIGN_SERIES;
+	if (!config->foreign_series_per_host)
+		store->config.foreign_series_per_host = STORE_FOREIGN_SERIES_PER_HOST;
 	store->records_end = &store->records;
 	hosts_init(&store->hosts);
+	foreigners_init(&store->foreigners);
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -214,7 +220,7 @@ static void look_at_names(struct store *store)
 int store_schema_intern(
 	struct store *store, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
 {
-	int rc = names_intern_schema(&store->names, schema, id, err);
+	int rc = names_intern_schemas(&store->names, schema, 1, id, err);
 	if (rc < 0)
 		look_at_names(store);
 	return rc;
@@ -235,7 +241,23 @@ int store_schema_find(struct store *store, const uint8_t hash[FW_SCHEMA_HASH], u
 	return 0;
 }
 
+static bool has_label(const struct fw_label *labels, size_t n_labels, const char *name)
+{
+	for (size_t i = 0; i < n_labels; i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 int store_host_intern(struct store *store, const struct fw_label *labels, size_t n_labels,
+	uint32_t *id, struct fw_err *err)
+{
+	if (!has_label(labels, n_labels, "instance") || !has_label(labels, n_labels, "job"))
+		return fw_fail(err, -EINVAL, "a host needs the labels instance and job");
+	return store_host_intern_any(store, labels, n_labels, id, err);
+}
+
+int store_host_intern_any(struct store *store, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err)
 {
 	int rc = names_intern_host(&store->names, labels, n_labels, id, err);
@@ -355,6 +377,7 @@ void store_stat(struct store *store, struct store_stat *out)
 		.late = counters->late,
 		.ahead = counters->ahead,
 		.digests = counters->digests,
+		.foreign_series = atomic_load(&store->n_foreign),
 	};
 	bool joined = counters->packed[true].samples > 0;
 	out->packed_samples = counters->packed[joined].samples;

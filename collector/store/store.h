@@ -51,6 +51,9 @@ static inline int64_t store_bucket_ms(enum store_tier tier)
 	return tier == STORE_HOUR ? STORE_HOUR_MS : STORE_FIVE_MINUTE_MS;
 }
 
+#define STORE_FOREIGN_SERIES 1000000
+#define STORE_FOREIGN_SERIES_PER_HOST 200000
+
 struct store;
 struct store_record;
 
@@ -62,7 +65,10 @@ struct store_config {
 	int64_t late_ms;            /* samples older than this are refused by number (35 d) */
 	bool any_age;               /* accept every age */
 	uint32_t columns_per_host;  /* 5,000 */
-	int64_t commit_ms;          /* the longest an entry waits for its fdatasync: 50 */
+	/* Series from elsewhere, those of what the ring holds among them: in all, and of one
+	 * instance and job; 0: STORE_FOREIGN_SERIES and so on. */
+	uint32_t foreign_series, foreign_series_per_host;
+	int64_t commit_ms; /* the longest an entry waits for its fdatasync: 50 */
 	/* At the first start the ring is written once, which takes a while: so much is done. */
 	void (*on_allocated)(uint64_t bytes, uint64_t of_bytes, void *arg);
 	void (*on_commit)(void *arg);                 /* writer's thread: new values can be read */
@@ -106,6 +112,7 @@ enum store_kind {
 	STORE_CELLS,    /* sweeps made here (up, imports): no agent, no number */
 	STORE_DOCUMENT, /* payload: a Document message */
 	STORE_EVENT,    /* payload: an Event message */
+	STORE_FOREIGN,  /* series from elsewhere */
 };
 
 enum store_verdict {
@@ -135,6 +142,8 @@ struct store_entry {
 	const struct fw_batch
 		*batch;          /* BATCH: opened by the caller, its arena lives until on_done */
 	struct fw_sweeps sweeps; /* CELLS */
+	struct store_foreign *foreign; /* FOREIGN: opened, and theirs until on_done */
+	size_t n_foreign;
 	/* SESSION, in: what the agent's hello says it will send next, a lane each. */
 	uint64_t announced[STORE_LANES];
 	/* out */
@@ -148,6 +157,49 @@ struct store_entry {
 };
 
 void store_submit(struct store *store, struct store_entry *entry);
+
+/* ---- series from elsewhere: remote_write, recording rules, imports; any thread ----
+ *
+ * Each stands for itself and has times of its own: what one write does not mention goes
+ * on. Samples may come in any order and of any age that the store takes; of equal times
+ * the one written last counts. */
+
+struct store_sample {
+	int64_t at_ms;
+	int64_t cell; /* fw_double_cell() of the value; FW_ABSENT, its stale mark: it ends here */
+};
+
+/* Why samples were not taken. */
+enum store_refusal {
+	STORE_TAKEN,
+	STORE_BAD_LABELS, /* no name, not in order, empty, not UTF-8, too many or too long */
+	STORE_TOO_MANY,   /* series, here or of its host */
+	STORE_TOO_OLD,
+	STORE_AHEAD, /* of now, by more than ten minutes */
+	STORE_REFUSALS
+};
+
+struct foreign;
+
+struct store_foreign {
+	const struct fw_label *labels; /* all of them, "__name__" among them, sorted by name */
+	size_t n_labels;
+	struct store_sample *samples; /* sorted and sifted in place */
+	size_t n_samples;
+	/* out */
+	enum store_refusal refusal; /* of the series, or of the last sample that was refused */
+	size_t n_refused;           /* samples */
+	size_t n_merged;            /* that had the time of another one here */
+	struct foreign *foreign;    /* the store's */
+};
+
+/* Finds or makes the series, which are durable then, and leaves those samples that can be
+ * taken: the first half of a write. The second is an entry of kind STORE_FOREIGN. */
+int store_foreign_open(struct store *store, struct store_foreign *series, size_t n, int64_t now_ms,
+	struct fw_err *err);
+/* Both at once: waits until everything that was taken is durable and can be read. */
+int store_foreign_write(struct store *store, struct store_foreign *series, size_t n, int64_t now_ms,
+	struct fw_err *err);
 
 /* A document or event in the log. */
 struct store_record {
@@ -262,6 +314,7 @@ struct store_stat {
 	/* Raw blocks written since start: joined ones, or others while there are none. */
 	uint64_t packed_samples, packed_bytes;
 	uint64_t hosts, schemas, series;
+	uint64_t foreign_series; /* that count against the limit */
 	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
 	uint64_t ahead; /* sweeps from the future, stored at the time they came */
 	int64_t oldest_ms, newest_ms;

@@ -155,7 +155,7 @@ static void put_all_last(struct store *store)
 	for (uint32_t id = 0; id < count; id++) {
 		struct host *host = hosts_get(&store->hosts, id);
 		for (struct table *table = host ? host->tables : NULL; table; table = table->next) {
-			if (table_is_current(table))
+			if (table_is_current(table) && !table->foreign)
 				put_last(store, table);
 		}
 	}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any thread: which series are meant, and which of their samples can be taken. New
+ * names are made together, so that they wait for the disk once. */
+#include "foreign.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+#include <fenwatch/text.h>
+
+#include "internal.h"
+
+static const char *const host_names[] = {"instance", "job"};
+enum { HOST_NAMES = sizeof host_names / sizeof *host_names };
+
+void foreigners_init(struct foreigners *foreigners)
+{
+	*foreigners = (struct foreigners){.arena = {0}};
+	pthread_rwlock_init(&foreigners->lock, NULL);
+}
+
+void foreigners_done(struct foreigners *foreigners)
+{
+	map_done(&foreigners->map);
+	fw_arena_done(&foreigners->arena);
+	pthread_rwlock_destroy(&foreigners->lock);
+}
+
+bool schema_is_foreign(const struct fw_schema *schema)
+{
+	return schema->n_columns == 1 && schema->columns[0].type == (FW_UNTYPED | FW_DOUBLE) &&
+		schema->columns[0].scale == 0;
+}
+
+/* ---- labels ---- */
+
+static bool is_of_host(const char *name)
+{
+	for (int i = 0; i < HOST_NAMES; i++)
+		if (strcmp(name, host_names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Does not depend on the order, so that both sides may go through labels as they lie. */
+static uint64_t hash_label(const char *name, const char *value)
+{
+	return map_hash(value, strlen(value), map_hash(name, strlen(name), 7));
+}
+
+static uint64_t hash_labels(const struct fw_label *labels, size_t n)
+{
+	uint64_t hash = 0;
+	for (size_t i = 0; i < n; i++)
+		hash += hash_label(labels[i].name, labels[i].value);
+	return hash;
+}
+
+static bool same_label(const struct fw_label *a, const struct fw_label *b)
+{
+	return strcmp(a->value, b->value) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+static bool is_it(const struct foreign *foreign, const struct store_foreign *series)
+{
+	const struct named_host *host = foreign->host->name;
+	const struct fw_column *column = foreign->schema->schema.columns;
+	if (1 + host->n_labels + column->n_labels != series->n_labels)
+		return false;
+	size_t h = 0, c = 0;
+	for (size_t i = 0; i < series->n_labels; i++) {
+		const struct fw_label *label = &series->labels[i];
+		if (h < host->n_labels && same_label(label, &host->labels[h]))
+			h++;
+		else if (c < column->n_labels && same_label(label, &column->labels[c]))
+			c++;
+		else if (strcmp(label->name, "__name__") != 0 ||
+			strcmp(label->value, column->name) != 0)
+			return false;
+	}
+	return !atomic_load(&host->forgotten);
+}
+
+/* The lock is held. */
+static struct foreign *find(
+	const struct foreigners *foreigners, uint64_t hash, const struct store_foreign *series)
+{
+	for (struct link *at = map_find(&foreigners->map, hash); at; at = map_again(at)) {
+		struct foreign *foreign = (struct foreign *)(void *)at;
+		if (is_it(foreign, series))
+			return foreign;
+	}
+	return NULL;
+}
+
+/* ---- what can be taken ---- */
+
+static void refuse_series(struct store_foreign *series, enum store_refusal why)
+{
+	series->refusal = why;
+	series->n_refused += series->n_samples;
+	series->n_samples = 0;
+}
+
+static bool check_label(const struct fw_label *labels, size_t i)
+{
+	const char *name = labels[i].name, *value = labels[i].value;
+	size_t n = strlen(name), v = strlen(value);
+	return n > 0 && v > 0 && n <= FW_SYMBOL_LIMIT && v <= FW_SYMBOL_LIMIT &&
+		fw_utf8_valid(name, n) && fw_utf8_valid(value, v) &&
+		(i == 0 || strcmp(labels[i - 1].name, name) < 0);
+}
+
+static bool check_labels(const struct store_foreign *series)
+{
+	bool named = false;
+	for (size_t i = 0; i < series->n_labels; i++) {
+		if (!check_label(series->labels, i))
+			return false;
+		named |= strcmp(series->labels[i].name, "__name__") == 0;
+	}
+	return named && series->n_labels <= FW_LABELS_LIMIT;
+}
+
+static enum store_refusal check_time(const struct store *store, int64_t at_ms, int64_t now_ms)
+{
+	if (at_ms > now_ms + STORE_AHEAD_MS)
+		return STORE_AHEAD;
+	if (at_ms < 0 || (!store->config.any_age && at_ms < now_ms - store->config.late_ms))
+		return STORE_TOO_OLD;
+	return STORE_TAKEN;
+}
+
+/* A sample and its place among those that came. */
+struct placed {
+	struct store_sample sample;
+	size_t at;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+	if (x->sample.at_ms != y->sample.at_ms)
+		return x->sample.at_ms < y->sample.at_ms ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool is_sorted(const struct store_foreign *series)
+{
+	for (size_t i = 1; i < series->n_samples; i++)
+		if (series->samples[i - 1].at_ms >= series->samples[i].at_ms)
+			return false;
+	return true;
+}
+
+/* Of equal times the one that came last stays. */
+static void sort(struct store_foreign *series)
+{
+	struct store_sample *to = series->samples;
+	size_t n = 0;
+	if (is_sorted(series))
+		return;
+	struct placed *all = fw_alloc_array(series->n_samples, sizeof *all);
+	for (size_t i = 0; i < series->n_samples; i++)
+		all[i] = (struct placed){series->samples[i], i};
+	qsort(all, series->n_samples, sizeof *all, by_time);
+	for (size_t i = 0; i < series->n_samples; i++) {
+		n -= n > 0 && to[n - 1].at_ms == all[i].sample.at_ms;
+		to[n++] = all[i].sample;
+	}
+	series->n_merged = series->n_samples - n;
+	series->n_samples = n;
+	fw_free(all);
+}
+
+/* Leaves what can be taken, in the order of time. */
+static void sift(const struct store *store, struct store_foreign *series, int64_t now_ms)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < series->n_samples; i++) {
+		enum store_refusal why = check_time(store, series->samples[i].at_ms, now_ms);
+		if (why == STORE_TAKEN)
+			series->samples[n++] = series->samples[i];
+		else
+			series->refusal = why;
+	}
+	series->n_refused = series->n_samples - n;
+	series->n_samples = n;
+	sort(series);
+}
+
+/* ---- new ones ---- */
+
+struct newcomer {
+	struct store_foreign *series;
+	uint64_t hash;
+	struct host *host;
+};
+
+struct newcomers {
+	struct store *store;
+	struct fw_arena arena;
+	struct newcomer *all;
+	struct fw_schema *schemas; /* one each */
+	uint32_t *ids;
+	size_t n, capacity;
+};
+
+static void make_schema(struct newcomers *new, const struct store_foreign *series)
+{
+	struct fw_column *column = fw_arena_alloc(&new->arena, sizeof *column);
+	struct fw_label *labels =
+		fw_arena_alloc(&new->arena, series->n_labels * sizeof *labels + 1);
+	*column = (struct fw_column){
+		.type = FW_UNTYPED | FW_DOUBLE,
+		.factor = 1,
+		.labels = labels,
+	};
+	for (size_t i = 0; i < series->n_labels; i++) {
+		const struct fw_label *label = &series->labels[i];
+		if (strcmp(label->name, "__name__") == 0)
+			column->name = label->value;
+		else if (!is_of_host(label->name))
+			labels[column->n_labels++] = *label;
+	}
+	struct fw_schema *schema = &new->schemas[new->n];
+	*schema = (struct fw_schema){.n_columns = 1, .columns = column};
+	fw_schema_seal(schema);
+}
+
+static int find_host(struct newcomers *new, struct store_foreign *series, struct fw_err *err)
+{
+	struct fw_label labels[HOST_NAMES];
+	size_t n = 0;
+	for (size_t i = 0; i < series->n_labels; i++)
+		if (is_of_host(series->labels[i].name))
+			labels[n++] = series->labels[i];
+	uint32_t id;
+	int rc = store_host_intern_any(new->store, labels, n, &id, err);
+	if (rc >= 0)
+		new->all[new->n].host = hosts_get(&new->store->hosts, id);
+	return rc;
+}
+
+/* Takes a place for one more; false: there is none. */
+static bool charge(struct store *store, struct host *host)
+{
+	if (atomic_fetch_add(&store->n_foreign, 1) >= store->config.foreign_series) {
+		atomic_fetch_sub(&store->n_foreign, 1);
+		return false;
+	}
+	if (atomic_fetch_add(&host->n_foreign, 1) >= store->config.foreign_series_per_host) {
+		atomic_fetch_sub(&host->n_foreign, 1);
+		atomic_fetch_sub(&store->n_foreign, 1);
+		return false;
+	}
+	return true;
+}
+
+static bool is_full(const struct store *store)
+{
+	return atomic_load(&store->n_foreign) >= store->config.foreign_series;
+}
+
+static int add_newcomer(
+	struct newcomers *new, struct store_foreign *series, uint64_t hash, struct fw_err *err)
+{
+	if (!check_labels(series)) {
+		refuse_series(series, STORE_BAD_LABELS);
+		return 0;
+	}
+	if (is_full(new->store)) {
+		refuse_series(series, STORE_TOO_MANY);
+		return 0;
+	}
+	if (new->n == new->capacity) {
+		new->capacity = 2 * new->capacity + 64;
+		new->all = fw_realloc(new->all, new->capacity * sizeof *new->all);
+		new->schemas = fw_realloc(new->schemas, new->capacity * sizeof *new->schemas);
+	}
+	int rc = find_host(new, series, err);
+	if (rc < 0)
+		return rc;
+	if (!charge(new->store, new->all[new->n].host)) {
+		refuse_series(series, STORE_TOO_MANY);
+		return 0;
+	}
+	new->all[new->n].series = series;
+	new->all[new->n].hash = hash;
+	make_schema(new, series);
+	new->n++;
+	return 0;
+}
+
+static void give_back(struct store *store, struct host *host)
+{
+	atomic_fetch_sub(&store->n_foreign, 1);
+	atomic_fetch_sub(&host->n_foreign, 1);
+}
+
+static struct foreign *add(struct foreigners *foreigners, struct host *host,
+	const struct named_schema *schema, uint64_t hash)
+{
+	struct foreign *foreign = fw_arena_alloc(&foreigners->arena, sizeof *foreign);
+	foreign->host = host;
+	foreign->schema = schema;
+	map_add(&foreigners->map, &foreign->link, hash);
+	return foreign;
+}
+
+/* Somebody else may have come with the same ones meanwhile, or they came twice. */
+static void settle(struct newcomers *new)
+{
+	struct foreigners *foreigners = &new->store->foreigners;
+	pthread_rwlock_wrlock(&foreigners->lock);
+	for (size_t i = 0; i < new->n; i++) {
+		struct newcomer *one = &new->all[i];
+		one->series->foreign = find(foreigners, one->hash, one->series);
+		if (one->series->foreign)
+			give_back(new->store, one->host);
+		else
+			one->series->foreign = add(foreigners, one->host,
+				names_schema(&new->store->names, new->ids[i]), one->hash);
+	}
+	pthread_rwlock_unlock(&foreigners->lock);
+}
+
+static int make_newcomers(struct newcomers *new, struct fw_err *err)
+{
+	if (new->n == 0)
+		return 0;
+	new->ids = fw_arena_alloc(&new->arena, new->n * sizeof *new->ids);
+	int rc = names_intern_schemas(&new->store->names, new->schemas, new->n, new->ids, err);
+	if (rc >= 0) {
+		settle(new);
+		return 0;
+	}
+	if (new->store->names.failed)
+		store_fail(new->store, "cannot sync a name", -EIO);
+	for (size_t i = 0; i < new->n; i++)
+		give_back(new->store, new->all[i].host);
+	return rc;
+}
+
+static void look_up(
+	struct foreigners *foreigners, struct store_foreign *series, size_t n, uint64_t *hashes)
+{
+	for (size_t i = 0; i < n; i++)
+		hashes[i] = hash_labels(series[i].labels, series[i].n_labels);
+	pthread_rwlock_rdlock(&foreigners->lock);
+	for (size_t i = 0; i < n; i++)
+		series[i].foreign = find(foreigners, hashes[i], &series[i]);
+	pthread_rwlock_unlock(&foreigners->lock);
+}
+
+int store_foreign_open(struct store *store, struct store_foreign *series, size_t n, int64_t now_ms,
+	struct fw_err *err)
+{
+	struct newcomers new = {.store = store};
+	uint64_t *hashes = fw_arena_alloc(&new.arena, n * sizeof *hashes + 1);
+	int rc = 0;
+	look_up(&store->foreigners, series, n, hashes);
+	for (size_t i = 0; i < n && rc >= 0; i++) {
+		series[i].refusal = STORE_TAKEN;
+		series[i].n_merged = 0;
+		sift(store, &series[i], now_ms);
+		if (!series[i].foreign && series[i].n_samples > 0)
+			rc = add_newcomer(&new, &series[i], hashes[i], err);
+	}
+	if (rc >= 0)
+		rc = make_newcomers(&new, err);
+	else
+		for (size_t i = 0; i < new.n; i++)
+			give_back(store, new.all[i].host);
+	fw_free(new.all);
+	fw_free(new.schemas);
+	fw_arena_done(&new.arena);
+	return rc;
+}
+
+void foreigners_know(
+	struct foreigners *foreigners, struct host *host, const struct named_schema *schema)
+{
+	const struct fw_column *column = schema->schema.columns;
+	uint64_t hash = hash_label("__name__", column->name) +
+		hash_labels(host->name->labels, host->name->n_labels) +
+		hash_labels(column->labels, column->n_labels);
+	pthread_rwlock_wrlock(&foreigners->lock);
+	add(foreigners, host, schema, hash);
+	pthread_rwlock_unlock(&foreigners->lock);
+	atomic_fetch_add(&host->n_foreign, 1);
+}
+
+/* ---- one call for all of it ---- */
+
+struct waiting {
+	struct store_entry entry; /* first */
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	bool done;
+};
+
+static void on_done(struct store_entry *entry)
+{
+	struct waiting *waiting = (struct waiting *)(void *)entry;
+	pthread_mutex_lock(&waiting->lock);
+	waiting->done = true;
+	pthread_cond_signal(&waiting->told);
+	pthread_mutex_unlock(&waiting->lock);
+}
+
+int store_foreign_write(struct store *store, struct store_foreign *series, size_t n, int64_t now_ms,
+	struct fw_err *err)
+{
+	struct waiting waiting = {
+		.entry =
+			{
+				.kind = STORE_FOREIGN,
+				.foreign = series,
+				.n_foreign = n,
+				.received_ms = now_ms,
+				.on_done = on_done,
+			},
+	};
+	int rc = store_foreign_open(store, series, n, now_ms, err);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_init(&waiting.lock, NULL);
+	pthread_cond_init(&waiting.told, NULL);
+	store_submit(store, &waiting.entry);
+	pthread_mutex_lock(&waiting.lock);
+	while (!waiting.done)
+		pthread_cond_wait(&waiting.told, &waiting.lock);
+	pthread_mutex_unlock(&waiting.lock);
+	pthread_mutex_destroy(&waiting.lock);
+	pthread_cond_destroy(&waiting.told);
+	return waiting.entry.verdict == STORE_DURABLE
+		? 0
+		: fw_fail(err, -EIO, "the store takes nothing now");
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Series from elsewhere, written and read back: against a model that keeps, for each
+ * series and time, what was written last. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+
+#include "samples.h"
+#include "testkit.h"
+
+#define NOW_MS kit_now_ms
+
+/* ---- asking ---- */
+
+static bool accepts(const struct store_matcher *matcher, const char *value)
+{
+	return strcmp(matcher->value, value) == 0;
+}
+
+struct found {
+	struct fw_arena arena;
+	struct store_sample *samples;
+	size_t n, groups;
+};
+
+/* All samples of the series with this name and label `l`, joined by nothing but order. */
+static struct found find(struct kit *kit, const char *name, const char *l)
+{
+	const struct store_matcher matchers[] = {
+		{.name = "__name__", .accepts = accepts, .value = name},
+		{.name = "l", .accepts = accepts, .value = l},
+	};
+	struct found found = {.arena = {0}};
+	struct store_group *groups;
+	assert_int_equal(store_select(kit->store, matchers, 2, 0, INT64_MAX, &found.arena, &groups,
+				 &found.groups, NULL),
+		0);
+	found.samples = fw_arena_alloc(&found.arena, 100000 * sizeof *found.samples);
+	for (size_t g = 0; g < found.groups; g++) {
+		struct store_columns columns;
+		assert_int_equal(store_read(kit->store, &groups[g], 0, INT64_MAX, &found.arena,
+					 &columns, NULL),
+			0);
+		for (size_t i = 0; i < columns.n; i++)
+			found.samples[found.n++] =
+				(struct store_sample){columns.times_ms[i], columns.cells[0][i]};
+	}
+	return found;
+}
+
+static void expect(struct kit *kit, const char *name, const char *l,
+	const struct store_sample *samples, size_t n)
+{
+	struct found found = find(kit, name, l);
+	assert_int_equal(found.n, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(found.samples[i].at_ms, samples[i].at_ms);
+		assert_int_equal(found.samples[i].cell, samples[i].cell);
+	}
+	fw_arena_done(&found.arena);
+}
+
+static struct store_foreign write_of(struct kit *kit, const struct fw_label *labels,
+	size_t n_labels, const struct store_sample *samples, size_t n)
+{
+	struct store_sample copy[2000];
+	memcpy(copy, samples, n * sizeof *copy);
+	struct store_foreign series = {
+		.labels = labels,
+		.n_labels = n_labels,
+		.samples = copy,
+		.n_samples = n,
+	};
+	struct fw_err err = {""};
+	if (store_foreign_write(kit->store, &series, 1, NOW_MS, &err) < 0)
+		fail_msg("%s", err.text);
+	return series;
+}
+
+static struct store_foreign write_named(struct kit *kit, const char *name, const char *l,
+	const struct store_sample *samples, size_t n)
+{
+	const struct fw_label labels[] = {{"__name__", name}, {"l", l}};
+	return write_of(kit, labels, *l ? 2 : 1, samples, n);
+}
+
+static int setup(void **state)
+{
+	struct kit *kit = calloc(1, sizeof *kit);
+	kit_init(kit);
+	kit->config.any_age = true;
+	kit->config.foreign_series = 50;
+	kit->config.foreign_series_per_host = 40;
+	kit_reopen(kit);
+	*state = kit;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct kit *kit = *state;
+	assert_int_equal(kit->fatal, 0);
+	kit_done(kit);
+	free(kit);
+	return 0;
+}
+
+/* ---- tests ---- */
+
+static void test_bits(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample samples[] = {
+		{0, fw_double_cell(1.5)},
+		{15000, fw_double_cell(-0.0)},
+		{15001, 0},
+		{30000, FW_ABSENT},
+		{45000, 0x7ff8000000000001},
+		{60000, (int64_t)0xfff0000000000000},
+		{75000, 0x7ff4dead00000003},
+	};
+	write_named(kit, "bits", "", samples, 7);
+	expect(kit, "bits", "", samples, 7);
+	kit_reopen(kit);
+	expect(kit, "bits", "", samples, 7);
+}
+
+static void test_no_host_labels(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample sample = {1000, 1};
+	const struct fw_label sets[][4] = {
+		{{"__name__", "m"}, {"l", "x"}},
+		{{"__name__", "m"}, {"instance", "a"}, {"l", "x"}},
+		{{"__name__", "m"}, {"job", "b"}, {"l", "x"}},
+		{{"__name__", "m"}, {"instance", "a"}, {"job", "b"}, {"l", "x"}},
+	};
+	const size_t n_labels[] = {2, 3, 3, 4};
+	for (int again = 0; again < 2; again++) {
+		for (int i = 0; i < 4; i++)
+			write_of(kit, sets[i], n_labels[i], &sample, 1);
+		struct found found = find(kit, "m", "x");
+		assert_int_equal(found.groups, 4);
+		assert_int_equal(found.n, 4);
+		fw_arena_done(&found.arena);
+		kit_reopen(kit);
+	}
+}
+
+/* Upper case stands before the name. */
+static void test_any_label_order(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample sample = {1000, 1};
+	const struct fw_label labels[] = {{"A", "1"}, {"__name__", "m"}, {"instance", "i"},
+		{"k", "v"}, {"l", "x"}, {"z", "\xc3\xa4"}};
+	write_of(kit, labels, 6, &sample, 1);
+	struct store_stat before, after;
+	store_stat(kit->store, &before);
+	write_of(kit, labels, 6, &sample, 1);
+	kit_reopen(kit);
+	write_of(kit, labels, 6, &sample, 1);
+	store_stat(kit->store, &after);
+	assert_int_equal(before.foreign_series, 1);
+	assert_int_equal(after.foreign_series, 1);
+	expect(kit, "m", "x", &sample, 1);
+}
+
+/* What a request does not mention goes on. */
+static void test_alone(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample a[] = {{0, 1}, {10000, 2}}, b[] = {{0, 7}, {20000, 8}};
+	write_named(kit, "m", "a", &a[0], 1);
+	write_named(kit, "m", "b", &b[0], 1);
+	write_named(kit, "m", "a", &a[1], 1);
+	write_named(kit, "m", "b", &b[1], 1);
+	expect(kit, "m", "a", a, 2);
+	expect(kit, "m", "b", b, 2);
+}
+
+/* All of one series, then all of the next; more than a block of each. */
+static void test_one_after_the_other(void **state)
+{
+	struct kit *kit = *state;
+	struct store_sample samples[1000];
+	for (size_t i = 0; i < 1000; i++)
+		samples[i] = (struct store_sample){(int64_t)i * 300000, (int64_t)(i * i)};
+	write_named(kit, "m", "a", samples, 1000);
+	write_named(kit, "m", "b", samples, 1000);
+	expect(kit, "m", "a", samples, 1000);
+	expect(kit, "m", "b", samples, 1000);
+	kit_reopen(kit);
+	expect(kit, "m", "a", samples, 1000);
+	assert_int_equal(kit_check(kit->dir), 0);
+}
+
+static void test_late_and_twice(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample first[] = {{60000, 1}, {30000, 2}, {60000, 3}},
+				  late[] = {{10000, 4}, {45000, 5}, {30000, 6}},
+				  all[] = {{10000, 4}, {30000, 6}, {45000, 5}, {60000, 3}};
+	struct store_foreign series = write_named(kit, "m", "a", first, 3);
+	assert_int_equal(series.n_merged, 1);
+	write_named(kit, "m", "a", late, 3);
+	expect(kit, "m", "a", all, 4);
+	kit_reopen(kit);
+	expect(kit, "m", "a", all, 4);
+}
+
+static void test_refusals(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample samples[] = {{-1, 1}, {NOW_MS + 3600000, 2}, {NOW_MS, 3}, {5, 4}};
+	const struct store_sample taken[] = {{5, 4}, {NOW_MS, 3}};
+	struct store_foreign series = write_named(kit, "m", "a", samples, 4);
+	assert_int_equal(series.n_refused, 2);
+	expect(kit, "m", "a", taken, 2);
+	kit->config.any_age = false;
+	kit_reopen(kit);
+	series = write_named(kit, "m", "b", samples, 4);
+	assert_int_equal(series.n_refused, 3);
+	assert_int_equal(series.refusal, STORE_TOO_OLD);
+	const struct fw_label bad[][2] = {{{"l", "x"}, {"m", "x"}}, {{"__name__", ""}, {"l", "x"}},
+		{{"__name__", "m"}, {"A", "x"}}, {{"__name__", "m"}, {"l", "\xff"}}};
+	for (int i = 0; i < 4; i++) {
+		series = write_of(kit, bad[i], 2, &taken[1], 1);
+		assert_int_equal(series.refusal, STORE_BAD_LABELS);
+		assert_int_equal(series.n_refused, 1);
+	}
+}
+
+static void test_limits(void **state)
+{
+	struct kit *kit = *state;
+	const struct store_sample sample = {1000, 1};
+	size_t taken = 0;
+	for (int i = 0; i < 60; i++) {
+		char l[8], host[8];
+		snprintf(l, sizeof l, "%d", i);
+		snprintf(host, sizeof host, "%d", i / 45);
+		const struct fw_label labels[] = {{"__name__", "m"}, {"instance", host}, {"l", l}};
+		struct store_foreign series = write_of(kit, labels, 3, &sample, 1);
+		taken += series.refusal == STORE_TAKEN;
+		assert_true(series.refusal == STORE_TAKEN || series.refusal == STORE_TOO_MANY);
+	}
+	assert_int_equal(taken, 50);
+	struct store_stat stat;
+	store_stat(kit->store, &stat);
+	assert_int_equal(stat.foreign_series, 50);
+	kit_reopen(kit);
+	store_stat(kit->store, &stat);
+	assert_int_equal(stat.foreign_series, 50);
+	/* Those that are known go on. */
+	const struct store_sample next = {2000, 1};
+	const struct fw_label labels[] = {{"__name__", "m"}, {"instance", "0"}, {"l", "3"}};
+	assert_int_equal(write_of(kit, labels, 3, &next, 1).refusal, STORE_TAKEN);
+}
+
+static void test_samples(void **state)
+{
+	(void)state;
+	uint8_t bytes[SAMPLES_MOST];
+	struct samples_state to = {0}, from = {0};
+	for (int i = 0; i < 200000; i++) {
+		struct store_sample sample = {to.at_ms + rand() % 100000, to.cell}, got;
+		if (rand() % 3)
+			sample.cell ^= (int64_t)((uint64_t)(unsigned)rand() << rand() % 64);
+		size_t n = samples_put(&to, &sample, bytes);
+		assert_true(n <= SAMPLES_MOST);
+		for (size_t cut = 0; cut < n; cut++) {
+			struct samples_state copy = from;
+			assert_int_equal(samples_get(&copy, bytes, cut, &got), 0);
+		}
+		assert_int_equal(samples_get(&from, bytes, n, &got), n);
+		assert_int_equal(got.at_ms, sample.at_ms);
+		assert_int_equal(got.cell, sample.cell);
+	}
+}
+
+/* ---- against a model ---- */
+
+enum { SERIES = 6, SLOTS = 400 };
+
+struct model {
+	int64_t cells[SERIES][SLOTS];
+	bool known[SERIES][SLOTS];
+};
+
+static void write_random(struct kit *kit, struct model *model, unsigned *cell)
+{
+	struct store_sample samples[3][40];
+	struct store_foreign series[3];
+	struct fw_label labels[3][2];
+	static const char *const names[SERIES] = {"a", "b", "c", "d", "e", "f"};
+	static int newest;
+	for (int s = 0; s < 3; s++) {
+		int which = rand() % SERIES;
+		size_t n = 1 + (size_t)rand() % (rand() % 5 ? 3 : 40);
+		int from = rand() % 4 ? newest++ % SLOTS : rand() % SLOTS;
+		labels[s][0] = (struct fw_label){"__name__", "m"};
+		labels[s][1] = (struct fw_label){"l", names[which]};
+		series[s] = (struct store_foreign){
+			.labels = labels[s], .n_labels = 2, .samples = samples[s], .n_samples = n};
+		for (size_t i = 0; i < n; i++) {
+			int slot = (from + (int)i * (1 + rand() % 3)) % SLOTS;
+			samples[s][i] = (struct store_sample){slot * 15000, ++*cell};
+			model->cells[which][slot] = *cell;
+			model->known[which][slot] = true;
+		}
+	}
+	assert_int_equal(store_foreign_write(kit->store, series, 3, NOW_MS, NULL), 0);
+}
+
+static void compare(struct kit *kit, const struct model *model)
+{
+	static const char *const names[SERIES] = {"a", "b", "c", "d", "e", "f"};
+	for (int s = 0; s < SERIES; s++) {
+		struct store_sample samples[SLOTS];
+		size_t n = 0;
+		for (int slot = 0; slot < SLOTS; slot++)
+			if (model->known[s][slot])
+				samples[n++] =
+					(struct store_sample){slot * 15000, model->cells[s][slot]};
+		expect(kit, "m", names[s], samples, n);
+	}
+}
+
+/* The folder as a kill would leave it, opened as a store of its own. */
+static void compare_killed(struct kit *kit, const struct model *model)
+{
+	struct kit killed = *kit;
+	struct fw_err err = {""};
+	/* Once this is told, what the write before it made is on the disk. */
+	assert_int_equal(store_foreign_write(kit->store, NULL, 0, NOW_MS, NULL), 0);
+	snprintf(killed.dir, sizeof killed.dir, "/tmp/fenwatch-store-XXXXXX");
+	assert_non_null(mkdtemp(killed.dir));
+	kit_copy(kit->dir, killed.dir);
+	killed.config.dir = killed.dir;
+	if (kit_open(&killed, &err) < 0)
+		fail_msg("%s", err.text);
+	compare(&killed, model);
+	kit_done(&killed);
+}
+
+static void test_model(void **state)
+{
+	struct kit *kit = *state;
+	struct model *model = calloc(1, sizeof *model);
+	unsigned cell = 0;
+	srand(5);
+	for (int i = 0; i < 400; i++) {
+		write_random(kit, model, &cell);
+		if (i % 40 == 17)
+			compare(kit, model);
+		if (i % 130 == 60)
+			compare_killed(kit, model);
+		if (i % 100 == 99)
+			kit_reopen(kit);
+	}
+	compare(kit, model);
+	assert_int_equal(kit_check(kit->dir), 0);
+	free(model);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_samples),
+		cmocka_unit_test_setup_teardown(test_bits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_host_labels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_any_label_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_after_the_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_and_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
