@@ -46,6 +46,7 @@ struct api {
 	struct api_config config;
 	struct MHD_Daemon *daemon;
 	unsigned port;
+	int64_t started_ms;
 	bool ready;
 	uv_poll_t poll;
 	uv_timer_t due, second, look;
@@ -67,6 +68,11 @@ void api_stat(const struct api *api, struct api_stat *out)
 const struct api_config *api_config(const struct api *api)
 {
 	return &api->config;
+}
+
+int64_t api_started_ms(const struct api *api)
+{
+	return api->started_ms;
 }
 
 bool api_is_ready(const struct api *api)
@@ -425,6 +431,7 @@ int api_open(struct api **out, const struct api_config *config, struct fw_err *e
 		return rc;
 	struct api *api = fw_alloc(sizeof *api);
 	api->config = *config;
+	api->started_ms = fw_wall_ms();
 	set_usual(&api->config.query);
 	LIST_INIT(&api->connections);
 	TAILQ_INIT(&api->flight);

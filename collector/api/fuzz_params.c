@@ -22,6 +22,7 @@ static void try_reading(const struct params *params)
 	if (params_duration(params, "p", 1, &ms, &err) == 0)
 		assert(ms <= INT64_MAX / 1000000 && ms >= -(INT64_MAX / 1000000));
 	params_count(params, "p", &count, &err);
+	params_time_of(params, "p", &ms, &err);
 	const char **values;
 	assert(params_all(params, "p", &values) == 1);
 }

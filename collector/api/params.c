@@ -65,6 +65,16 @@ int params_time(const struct params *params, const char *name, int required, int
 	return 0;
 }
 
+int params_time_of(const struct params *params, const char *name, int64_t *ms, struct fw_err *err)
+{
+	const char *text = params_get(params, name);
+	if (params_time(params, name, 0, ms, err) == 0)
+		return 0;
+	return fw_fail(err, -EINVAL,
+		"invalid parameter \"%s\": Invalid time value for '%s': cannot parse \"%.80s\" to a valid timestamp",
+		name, name, text);
+}
+
 int params_duration(const struct params *params, const char *name, int required, int64_t *ms,
 	struct fw_err *err)
 {
@@ -86,5 +96,25 @@ int params_count(const struct params *params, const char *name, uint64_t *count,
 		return 0;
 	if (fw_parse_u64(text, count) < 0)
 		return fail(name, text, "number", err);
+	return 0;
+}
+
+int params_limit(const struct params *params, uint64_t *limit, struct fw_err *err)
+{
+	static const char in[] = "invalid parameter \"limit\":";
+	const char *text = params_get(params, "limit");
+	uint64_t value;
+	if (!text || !*text)
+		return 0;
+	int rc = fw_parse_u64(text + (*text == '-' || *text == '+'), &value);
+	if (rc == -ERANGE || (rc == 0 && value > INT64_MAX))
+		return fw_fail(err, -EINVAL,
+			"%s strconv.Atoi: parsing \"%.80s\": value out of range", in, text);
+	if (rc < 0)
+		return fw_fail(err, -EINVAL, "%s strconv.Atoi: parsing \"%.80s\": invalid syntax",
+			in, text);
+	if (*text == '-' && value > 0)
+		return fw_fail(err, -EINVAL, "%s limit must be non-negative", in);
+	*limit = value;
 	return 0;
 }

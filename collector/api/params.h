@@ -34,8 +34,12 @@ size_t params_all(const struct params *params, const char *name, const char ***v
 /* Seconds since 1970 or RFC 3339. Where it is missing `*ms` stays, unless `required`. */
 int params_time(const struct params *params, const char *name, int required, int64_t *ms,
 	struct fw_err *err);
+/* The same, worded as where a time has a default. */
+int params_time_of(const struct params *params, const char *name, int64_t *ms, struct fw_err *err);
 /* "15s", "1h30m" or seconds; may be negative, the caller says what that means. */
 int params_duration(const struct params *params, const char *name, int required, int64_t *ms,
 	struct fw_err *err);
 int params_count(
 	const struct params *params, const char *name, uint64_t *count, struct fw_err *err);
+/* "limit": 0 where it is missing, or says so. */
+int params_limit(const struct params *params, uint64_t *limit, struct fw_err *err);

@@ -27,6 +27,7 @@ struct api_stat {
 
 void api_stat(const struct api *api, struct api_stat *out);
 const struct api_config *api_config(const struct api *api);
+int64_t api_started_ms(const struct api *api);
 bool api_is_ready(const struct api *api);
 /* The page that may read the answer though it is another origin's, or NULL. */
 const char *api_cors_origin(const struct request *r);
@@ -46,11 +47,20 @@ void prometheus_fail(
 	struct request *r, enum promql_fault fault, const char *param, const struct fw_err *err);
 void prometheus_query(struct request *r);
 void prometheus_query_range(struct request *r);
-void prometheus_series(struct request *r);
-void prometheus_labels(struct request *r);
-void prometheus_label_values(struct request *r);
-void prometheus_alerts(struct request *r);
-void prometheus_buildinfo(struct request *r);
+/* finding.c */
+void finding_series(struct request *r);
+void finding_labels(struct request *r);
+void finding_label_values(struct request *r);
+/* ruling.c */
+void ruling_rules(struct request *r);
+void ruling_alerts(struct request *r);
+/* status.c */
+void status_constant(struct request *r);
+void status_admin(struct request *r);
+void status_buildinfo(struct request *r);
+void status_runtimeinfo(struct request *r);
+void status_flags(struct request *r);
+void status_config(struct request *r);
 /* hosts.c, host.c */
 void hosts_list(struct request *r);
 void hosts_disks(struct request *r);

@@ -37,14 +37,23 @@ struct enrol_agent;
 struct patch_evidence_stat;
 struct packer;
 struct patch_host;
+struct query_scope;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
 enum access { ACCESS_ANYONE = 1, ACCESS_VIEWER, ACCESS_ENGINEER, ACCESS_ADMIN };
 
+/* What a supplier gets, whose own hosts alone are its to see. There is no zero either. */
+enum scope {
+	SCOPE_OPEN = 1, /* the same as others: it says nothing of hosts */
+	SCOPE_CUT,      /* what concerns its hosts, as if there were no others */
+	SCOPE_CLOSED,   /* nothing: it is about all hosts at once */
+};
+
 struct route {
 	const char *method, *path; /* a part in braces stands for any one part */
 	enum access access;
+	enum scope scope;
 	const char *params, *help;         /* for docs/http-api.md */
 	void (*prepare)(struct request *); /* may be NULL */
 	void (*answer)(struct request *);
@@ -52,7 +61,7 @@ struct route {
 };
 
 extern const struct route routes[]; /* ended by one without a method */
-extern const char *const access_names[];
+extern const char *const access_names[], *const scope_names[];
 
 enum request_phase { REQUEST_READING, REQUEST_WAITING, REQUEST_ANSWERED };
 
@@ -67,7 +76,8 @@ struct request {
 	struct fw_buf body;
 	int64_t now_ms, queued_ms;
 	bool canceled, takes_gzip;
-	const char *origin; /* the page that asks, or NULL */
+	const char *origin;              /* the page that asks, or NULL */
+	const struct query_scope *scope; /* of a supplier; NULL: all hosts */
 	/* The answer; `status` 0 until there is one. */
 	unsigned status;
 	const char *content_type;

@@ -478,6 +478,42 @@ static void client_that_queries(struct scene *s)
 	expect_get(s, "/api/v1/alerts", 200,
 		"\"state\":\"firing\",\"activeAt\":\"2023-11-14T22:13:20.000Z\",\"value\":\"1e+00\"");
 	expect_get(s, "/api/v1/status/buildinfo", 200, "\"version\":\"3.");
+	expect_get(s, "/api/v1/query?query=node_load1&time=100&stats=all", 200,
+		"\"value\":[100,\"1.5\"]}],\"stats\":{\"timings\":{\"evalTotalTime\":");
+	expect_get(s, "/api/v1/query?query={job=%22node%22}&time=100&limit=2", 200,
+		"]}]},\"warnings\":[\"results truncated due to limit\"]}");
+	expect_get(s, "/api/v1/label/U__ins_74_ance/values", 200, "\"data\":[\"web01\"]");
+	expect_get(s, "/api/v1/label/U__mode/values", 200, "\"data\":[\"idle\"]");
+	expect_get(s, "/api/v1/label/U__x_zz_/values", 200, "\"data\":[]");
+}
+
+static void client_that_asks_what_is_not_there(struct scene *s)
+{
+	static const struct {
+		const char *path, *data;
+	} rows[] = {
+		{"/api/v1/query_exemplars?query=up&start=1&end=2", "\"data\":[]}"},
+		{"/api/v1/targets", "{\"activeTargets\":[],\"droppedTargets\":[],"},
+		{"/api/v1/alertmanagers",
+			"{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}"},
+		{"/api/v1/notifications", "\"data\":[]}"},
+		{"/api/v1/rules", "{\"groups\":[]}"},
+		{"/api/v1/status/walreplay", "{\"min\":0,\"max\":0,\"current\":0}"},
+		{"/api/v1/status/flags", "\"query.timeout\":\"30s\""},
+		{"/api/v1/status/config", "{\"yaml\":\"global:"},
+		{"/api/v1/status/runtimeinfo", "\"corruptionCount\":0,"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		expect_get(s, rows[i].path, 200, rows[i].data);
+	expect(s, "an administrator's",
+		ask(s, "POST", "/api/v1/admin/tsdb/snapshot", "admin", NULL, ""), 500,
+		"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}");
+}
+
+static void test_what_is_not_there_has_its_shape(void **state)
+{
+	(void)state;
+	play(1, client_that_asks_what_is_not_there);
 }
 
 static void test_queries_are_answered_as_prometheus_does(void **state)
@@ -496,7 +532,13 @@ static void client_with_bad_questions(struct scene *s)
 		{"/api/v1/query",
 			"invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input"},
 		{"/api/v1/query?query=up&time=x",
-			"invalid parameter \\\"time\\\": cannot parse \\\"x\\\" to a valid timestamp"},
+			"invalid parameter \\\"time\\\": Invalid time value for 'time': cannot parse \\\"x\\\" to a valid timestamp"},
+		{"/api/v1/query?query=up&lookback_delta=x",
+			"\"error parsing lookback delta duration: cannot parse \\\"x\\\" to a valid duration\""},
+		{"/api/v1/query?query=up&timeout=x",
+			"invalid parameter \\\"timeout\\\": cannot parse \\\"x\\\" to a valid duration"},
+		{"/api/v1/query?query=up&limit=-1",
+			"invalid parameter \\\"limit\\\": limit must be non-negative"},
 		{"/api/v1/query_range?query=up",
 			"invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp"},
 		{"/api/v1/query_range?query=up&start=2&end=1&step=1",
@@ -511,7 +553,9 @@ static void client_with_bad_questions(struct scene *s)
 			"invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector"},
 		{"/api/v1/series", "no match[] parameter provided"},
 		{"/api/v1/series?match[]={}", "must contain at least one non-empty matcher"},
-		{"/api/v1/labels?limit=many", "cannot parse \\\"many\\\" to a valid number"},
+		{"/api/v1/labels?limit=many",
+			"invalid parameter \\\"limit\\\": strconv.Atoi: parsing \\\"many\\\": invalid syntax"},
+		{"/api/v1/labels?limit=99999999999999999999", "value out of range"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		expect_get(s, rows[i].path, 400, rows[i].sentence);
@@ -950,6 +994,7 @@ int main(void)
 		cmocka_unit_test(test_bad_framing_is_refused),
 		cmocka_unit_test(test_every_answer_has_its_headers),
 		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
+		cmocka_unit_test(test_what_is_not_there_has_its_shape),
 		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
 		cmocka_unit_test(test_hosts_and_their_facts),
 		cmocka_unit_test(test_inventory),

@@ -12,10 +12,11 @@
 static void write_table(struct fw_buf *out)
 {
 	fw_buf_puts(out,
-		"| method | path | role | parameters | answer |\n| --- | --- | --- | --- | --- |\n");
+		"| method | path | role | supplier | parameters | answer |\n"
+		"| --- | --- | --- | --- | --- | --- |\n");
 	for (const struct route *r = routes; r->method; r++)
-		fw_buf_printf(out, "| %s | `%s` | %s | %s | %s |\n", r->method, r->path,
-			access_names[r->access], r->params, r->help);
+		fw_buf_printf(out, "| %s | `%s` | %s | %s | %s | %s |\n", r->method, r->path,
+			access_names[r->access], scope_names[r->scope], r->params, r->help);
 }
 
 int main(int argc, char **argv)
