@@ -5,12 +5,13 @@ usage: fleet.py BUILD [AGENTS [SECONDS [ROW...]]]
 
 AGENTS is the size of the fleet (20,000, or what descriptors allow), SECONDS how
 long each row is measured (60), ROW which ones: connections, series, council,
-agents. The council's mix and the series shrink with AGENTS. A short form:
+readers, agents. The council's mix and the series shrink with AGENTS. A short form:
 fleet.py BUILD 1000 5. Agents are simulated ones, in up to two
 processes: certificates, TLS, frames, numbers and back-off are the real ones'.
 They share the machine's cores with the collector.
 """
 import os
+import random
 import resource
 import sys
 import time
@@ -21,6 +22,7 @@ from fleets import Asking, Fleet, all_connected, busiest, fleets_of, memory_mib,
 FULL = 20000
 PATIENCE = 600   # seconds for what is measured, not judged
 KEPT = 500       # descriptors that the collector keeps for other things
+READERS = 20
 COUNCIL = [  # what, connections, hosts of each, series, seconds between sweeps
     ("server", 400, 1, 700, 15),
     ("device", 6000, 1, 200, 60),
@@ -52,6 +54,43 @@ class Meter(Asking):
         self.wall = time.monotonic() - self.wall
         self.cores = (precise_cpu_seconds(self.collector.child.pid) - self.cpu) / self.wall
         super().__exit__()
+
+
+class Dashboard(Asking):
+    """One host on a wall: its panels over the last hour, all anew every few seconds."""
+
+    PANELS = ["fleet_tick", "fleet_fact_0_total", "fleet_fact_1_total"]
+
+    def __init__(self, collector, number):
+        super().__init__(collector, host=f"fleet0-{number:05d}", pause=5)
+
+    def ask(self):
+        while not self.stop.wait(self.pause * random.random()):
+            end = time.time()
+            for panel in self.PANELS:
+                start = time.monotonic()
+                self.collector.get("/api/v1/query_range", query=f'{panel}{{instance="{self.host}"}}',
+                                   start=f"{end - 3600:.3f}", end=f"{end:.3f}", step="15")
+                self.took_ms.append((time.monotonic() - start) * 1000)
+
+
+class Readers:
+    """So many dashboards at once."""
+
+    def __init__(self, collector, count):
+        self.dashboards = [Dashboard(collector, number) for number in range(count)]
+
+    def __enter__(self):
+        for dashboard in self.dashboards:
+            dashboard.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        for dashboard in self.dashboards:
+            dashboard.__exit__()
+        took_ms = sorted(ms for dashboard in self.dashboards for ms in dashboard.took_ms)
+        self.answers = len(took_ms)
+        self.p99 = took_ms[int(len(took_ms) * 0.99)] if took_ms else 0
 
 
 def seconds_of(deed):
@@ -137,10 +176,12 @@ def row_of_agents(lab, rows, agents, seconds):
     collector.stop(60)
 
 
-def row_of_council(lab, rows, agents, seconds):
-    collector = lab.collector(name="council", store="{raw: 2GiB}").start()
+def council(lab, agents):
+    """(a collector, the council's fleets, all connected, and what they send in a second)"""
+    collector = lab.collector(name="council", store="{raw: 2GiB}").start(wait=False)
+    collector.wait_ready(PATIENCE)  # until its rings are allocated
     share = agents / FULL
-    fleets, rate, since = [], 0, time.time()
+    fleets, rate = [], 0
     for number, (what, count, hosts, series, interval) in enumerate(COUNCIL):
         count = max(1, round(count * share))
         rate += count * hosts * series / interval
@@ -148,23 +189,52 @@ def row_of_council(lab, rows, agents, seconds):
                             interval=interval * 1000, jitter=20, spread=count * 3,
                             **{"from": f"127.{1 + number}.0.1"}).begin())
     all_connected(fleets, PATIENCE)
-    time.sleep(min(60, seconds))
-    for fleet in fleets:
-        fleet.ask("mark")
-    with Meter(collector) as meter:
-        time.sleep(seconds)
-    p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
-    rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
-    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", "150 ms"))
-    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", ""))
+    return collector, fleets, rate
+
+
+def council_leaves(collector, fleets, since):
     settle_and_check(collector, fleets, int(time.time() - since) + 120)
     for fleet in fleets:
         fleet.leave()
     collector.stop(60)
 
 
+def ack_p99_ms(fleets):
+    return max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
+
+
+def row_of_council(lab, rows, agents, seconds):
+    since = time.time()
+    collector, fleets, rate = council(lab, agents)
+    time.sleep(min(60, seconds))
+    for fleet in fleets:
+        fleet.ask("mark")
+    with Meter(collector) as meter:
+        time.sleep(seconds)
+    rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
+    rows.append(("  acknowledgement p99, query p99", f"{ack_p99_ms(fleets)} ms, {meter.p99:.0f} ms", "150 ms"))
+    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", ""))
+    council_leaves(collector, fleets, since)
+
+
+def row_of_readers(lab, rows, agents, seconds):
+    """The council's mix while dashboards are looked at."""
+    since = time.time()
+    collector, fleets, rate = council(lab, agents)
+    time.sleep(min(60, seconds))
+    for fleet in fleets:
+        fleet.ask("mark")
+    with Meter(collector) as meter, Readers(collector, READERS) as readers:
+        time.sleep(seconds)
+    rows.append((f"{READERS} readers at {rate:.0f} samples/s: acknowledgement p99", f"{ack_p99_ms(fleets)} ms",
+                 "150 ms"))
+    rows.append((f"  {readers.answers / meter.wall:.1f} ranges of an hour a second: p99", f"{readers.p99:.0f} ms", ""))
+    rows.append(("  cores", f"{meter.cores:.2f}", ""))
+    council_leaves(collector, fleets, since)
+
+
 ROWS = {"connections": row_of_connections, "series": row_of_series, "council": row_of_council,
-        "agents": row_of_agents}
+        "readers": row_of_readers, "agents": row_of_agents}
 
 
 def main():
