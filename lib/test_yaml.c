@@ -156,6 +156,51 @@ static void test_size_is_limited(void **state)
 	fw_buf_done(&text);
 }
 
+static const struct fw_yaml *parse_foreign(const char *text)
+{
+	const struct fw_yaml *root = NULL;
+	struct fw_err err = {""};
+	if (fw_yaml_parse_foreign(text, strlen(text), &arena, &root, &err) < 0)
+		fail_msg("%s", err.text);
+	return root;
+}
+
+static void assert_foreign_refused(const char *text, const char *sentence)
+{
+	const struct fw_yaml *root;
+	struct fw_err err = {""};
+	assert_int_equal(fw_yaml_parse_foreign(text, strlen(text), &arena, &root, &err), -EINVAL);
+	assert_string_equal(err.text, sentence);
+}
+
+static void test_foreign_files_have_aliases(void **state)
+{
+	(void)state;
+	const struct fw_yaml *root = parse_foreign("a: &x {k: 1}\nb: *x\nc: !tag 2\nd: !!str 3\n");
+	assert_ptr_equal(fw_yaml_get(root, "a"), fw_yaml_get(root, "b"));
+	assert_false(fw_yaml_is_quoted(fw_yaml_get(root, "c")));
+	assert_true(fw_yaml_is_quoted(fw_yaml_get(root, "d")));
+	parse_foreign("a: 1\n--- [not read\n");
+	assert_foreign_refused("a: *x\n", "line 1: there is no anchor of this name before it");
+	assert_foreign_refused("a: &x [*x]\n", "line 1: there is no anchor of this name before it");
+}
+
+static void test_foreign_files_merge(void **state)
+{
+	(void)state;
+	const struct fw_yaml *root = parse_foreign("a: &a {k: 1, l: 2}\n"
+						   "b: &b {l: 3, m: 4}\n"
+						   "c: {<<: [*a, *b], k: 5}\n"
+						   "d: {'<<': 6}\n");
+	const struct fw_yaml *c = fw_yaml_get(root, "c");
+	assert_int_equal(fw_yaml_count(c), 3);
+	assert_string_equal(fw_yaml_text(fw_yaml_get(c, "k")), "5");
+	assert_string_equal(fw_yaml_text(fw_yaml_get(c, "l")), "2");
+	assert_string_equal(fw_yaml_text(fw_yaml_get(c, "m")), "4");
+	assert_string_equal(fw_yaml_text(fw_yaml_get(fw_yaml_get(root, "d"), "<<")), "6");
+	assert_foreign_refused("a: {<<: 1}\n", "line 1: '<<' takes a mapping, or a list of them");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +212,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_depth_is_limited, drop_arena),
 		cmocka_unit_test_teardown(test_nodes_are_limited, drop_arena),
 		cmocka_unit_test_teardown(test_size_is_limited, drop_arena),
+		cmocka_unit_test_teardown(test_foreign_files_have_aliases, drop_arena),
+		cmocka_unit_test_teardown(test_foreign_files_merge, drop_arena),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 #include <yaml.h>
 
-enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 16, MOST_NODES = 100000 };
+enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 16, MOST_NODES = 100000, MOST_MERGED = 1000 };
 
 /* A mapping has as many keys as items; a sequence has none. */
 struct fw_yaml {
@@ -28,11 +28,20 @@ struct fw_yaml {
 	size_t count, capacity;
 };
 
+struct anchor {
+	const struct anchor *older;
+	const char *name;
+	const struct fw_yaml *node;
+	size_t weight; /* nodes in it, aliases unfolded */
+};
+
 struct reader {
 	yaml_parser_t parser;
 	struct fw_arena *arena;
 	struct fw_err *err;
 	size_t n_nodes;
+	bool foreign;
+	const struct anchor *anchors; /* the newest first */
 };
 
 static int read_next(struct reader *r, unsigned depth, const struct fw_yaml **out);
@@ -63,9 +72,9 @@ static int fail_parser(struct reader *r)
 static int new_node(struct reader *r, const yaml_event_t *event, enum fw_yaml_kind kind,
 	const yaml_char_t *anchor, const yaml_char_t *tag, struct fw_yaml **out)
 {
-	if (anchor)
+	if (anchor && !r->foreign)
 		return fail_at(r, event, "anchors are not allowed here");
-	if (tag)
+	if (tag && !r->foreign)
 		return fail_at(r, event, "tags are not allowed here");
 	if (++r->n_nodes > MOST_NODES)
 		return fail_at(r, event, "more than 100,000 values");
@@ -93,6 +102,11 @@ static void add_child(struct reader *r, struct fw_yaml *node, const struct fw_ya
 	node->keys[node->count++] = key;
 }
 
+static bool is_tag(const yaml_char_t *tag, const char *name)
+{
+	return tag && strcmp((const char *)tag, name) == 0;
+}
+
 static int read_scalar(struct reader *r, const yaml_event_t *event, const struct fw_yaml **out)
 {
 	struct fw_yaml *node;
@@ -105,7 +119,8 @@ static int read_scalar(struct reader *r, const yaml_event_t *event, const struct
 	if (memchr(text, '\0', length))
 		return fail_at(r, event, "a text may not hold a NUL character");
 	node->text = fw_arena_strndup(r->arena, text, length);
-	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE ||
+		is_tag(event->data.scalar.tag, YAML_STR_TAG);
 	*out = node;
 	return 0;
 }
@@ -151,11 +166,40 @@ static int refuse_duplicates(struct reader *r, const struct fw_yaml *mapping)
 	return rc;
 }
 
+/* ---- "<<": keys of another mapping, where there are none of one's own ---- */
+
+static bool is_merge(const struct reader *r, const struct fw_yaml *key)
+{
+	return r->foreign && !key->quoted && strcmp(key->text, "<<") == 0;
+}
+
+static int merge_mapping(struct reader *r, struct fw_yaml *into, const struct fw_yaml *from)
+{
+	if (from->kind != FW_YAML_MAPPING)
+		return fw_yaml_fail(from, r->err, "'<<' takes a mapping, or a list of them");
+	if (into->count + from->count > MOST_MERGED)
+		return fw_yaml_fail(from, r->err, "'<<' gives more than 1,000 keys");
+	for (size_t i = 0; i < from->count; i++)
+		if (!fw_yaml_get(into, from->keys[i]->text))
+			add_child(r, into, from->keys[i], from->items[i]);
+	return 0;
+}
+
+static int merge(struct reader *r, struct fw_yaml *into, const struct fw_yaml *from)
+{
+	int rc = 0;
+	if (!from || from->kind != FW_YAML_SEQUENCE)
+		return from ? merge_mapping(r, into, from) : 0;
+	for (size_t i = 0; i < from->count && rc == 0; i++)
+		rc = merge_mapping(r, into, from->items[i]);
+	return rc;
+}
+
 static int read_mapping(
 	struct reader *r, const yaml_event_t *event, unsigned depth, const struct fw_yaml **out)
 {
 	struct fw_yaml *node;
-	const struct fw_yaml *key, *value;
+	const struct fw_yaml *key, *value, *merged = NULL;
 	int rc = new_node(r, event, FW_YAML_MAPPING, event->data.mapping_start.anchor,
 		event->data.mapping_start.tag, &node);
 	if (rc < 0)
@@ -167,10 +211,46 @@ static int read_mapping(
 		if (rc < 0)
 			return rc;
 		assert(rc == 1); /* libyaml gives every key a value */
-		add_child(r, node, key, value);
+		if (is_merge(r, key) && !merged)
+			merged = value;
+		else
+			add_child(r, node, key, value);
 	}
 	*out = node;
-	return rc < 0 ? rc : refuse_duplicates(r, node);
+	if (rc == 0)
+		rc = refuse_duplicates(r, node);
+	return rc < 0 ? rc : merge(r, node, merged);
+}
+
+/* ---- anchors ---- */
+
+static void keep_anchor(
+	struct reader *r, const yaml_char_t *name, const struct fw_yaml *node, size_t weight)
+{
+	struct anchor *anchor = fw_arena_alloc(r->arena, sizeof *anchor);
+	*anchor = (struct anchor){
+		.older = r->anchors,
+		.name = fw_arena_strdup(r->arena, (const char *)name),
+		.node = node,
+		.weight = weight,
+	};
+	r->anchors = anchor;
+}
+
+static int read_alias(struct reader *r, const yaml_event_t *event, const struct fw_yaml **out)
+{
+	const struct anchor *anchor = r->anchors;
+	if (!r->foreign)
+		return fail_at(r, event, "aliases are not allowed here");
+	while (anchor && strcmp(anchor->name, (const char *)event->data.alias.anchor) != 0)
+		anchor = anchor->older;
+	if (!anchor)
+		return fail_at(r, event, "there is no anchor of this name before it");
+	r->n_nodes += anchor->weight;
+	if (r->n_nodes > MOST_NODES)
+		return fail_at(r, event, "more than 100,000 values");
+	*out = anchor->node;
+	return 0;
 }
 
 static int read_node(
@@ -180,7 +260,7 @@ static int read_node(
 	case YAML_SCALAR_EVENT:
 		return read_scalar(r, event, out);
 	case YAML_ALIAS_EVENT:
-		return fail_at(r, event, "aliases are not allowed here");
+		return read_alias(r, event, out);
 	case YAML_SEQUENCE_START_EVENT:
 	case YAML_MAPPING_START_EVENT:
 		if (depth == MOST_DEPTH)
@@ -193,6 +273,27 @@ static int read_node(
 	}
 }
 
+static const yaml_char_t *anchor_of(const yaml_event_t *event)
+{
+	if (event->type == YAML_SCALAR_EVENT)
+		return event->data.scalar.anchor;
+	if (event->type == YAML_SEQUENCE_START_EVENT)
+		return event->data.sequence_start.anchor;
+	return event->type == YAML_MAPPING_START_EVENT ? event->data.mapping_start.anchor : NULL;
+}
+
+/* What it is called and how much it weighs is known once it has been read. */
+static int read_named(
+	struct reader *r, const yaml_event_t *event, unsigned depth, const struct fw_yaml **out)
+{
+	size_t before = r->n_nodes;
+	int rc = read_node(r, event, depth, out);
+	if (rc < 0 || event->type == YAML_ALIAS_EVENT || !anchor_of(event))
+		return rc;
+	keep_anchor(r, anchor_of(event), *out, r->n_nodes - before);
+	return 0;
+}
+
 /* 1 and a node, or 0 at the end of what is being read. */
 static int read_next(struct reader *r, unsigned depth, const struct fw_yaml **out)
 {
@@ -201,7 +302,7 @@ static int read_next(struct reader *r, unsigned depth, const struct fw_yaml **ou
 		return fail_parser(r);
 	int rc = 0;
 	if (event.type != YAML_SEQUENCE_END_EVENT && event.type != YAML_MAPPING_END_EVENT) {
-		rc = read_node(r, &event, depth, out);
+		rc = read_named(r, &event, depth, out);
 		rc = rc < 0 ? rc : 1;
 	}
 	yaml_event_delete(&event);
@@ -235,6 +336,8 @@ static int read_document(struct reader *r, const struct fw_yaml **root)
 	rc = read_next(r, 0, root);
 	if (rc > 0)
 		rc = expect(r, YAML_DOCUMENT_END_EVENT, &met);
+	if (rc < 0 || r->foreign)
+		return rc;
 	if (rc == 0)
 		rc = expect(r, YAML_STREAM_END_EVENT, &met);
 	if (rc == 0 && !met)
@@ -243,22 +346,34 @@ static int read_document(struct reader *r, const struct fw_yaml **root)
 	return rc;
 }
 
+static int parse(struct reader *r, const char *text, size_t length, const struct fw_yaml **root)
+{
+	const struct fw_yaml *read = NULL;
+	if (length > MOST_BYTES)
+		return fw_fail(r->err, -EFBIG, "line 1: the text is larger than 1 MiB");
+	if (!yaml_parser_initialize(&r->parser))
+		return fw_fail(r->err, -ENOMEM, "out of memory");
+	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, length);
+	int rc = read_document(r, &read);
+	yaml_parser_delete(&r->parser);
+	if (rc == 0)
+		*root = read;
+	return rc;
+}
+
 int fw_yaml_parse(const char *text, size_t length, struct fw_arena *arena,
 	const struct fw_yaml **root, struct fw_err *err)
 {
 	struct reader r = {.arena = arena, .err = err};
-	const struct fw_yaml *read = NULL;
-	if (length > MOST_BYTES)
-		return fw_fail(err, -EFBIG, "line 1: the text is larger than 1 MiB");
-	if (!yaml_parser_initialize(&r.parser))
-		return fw_fail(err, -ENOMEM, "out of memory");
-	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
-	int rc = read_document(&r, &read);
-	yaml_parser_delete(&r.parser);
-	if (rc == 0)
-		*root = read;
-	return rc;
+	return parse(&r, text, length, root);
+}
+
+int fw_yaml_parse_foreign(const char *text, size_t length, struct fw_arena *arena,
+	const struct fw_yaml **root, struct fw_err *err)
+{
+	struct reader r = {.arena = arena, .err = err, .foreign = true};
+	return parse(&r, text, length, root);
 }
 
 enum fw_yaml_kind fw_yaml_kind(const struct fw_yaml *node)

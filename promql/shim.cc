@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <new>
+#include <string>
 
 #include <double-conversion/double-conversion.h>
 #include <re2/re2.h>
@@ -14,17 +15,27 @@ struct shim_regex {
 	}
 };
 
-shim_regex *shim_regex_new(const char *pattern, char *why, size_t size)
+static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t size)
 {
 	re2::RE2::Options options;
 	options.set_log_errors(false);
-	options.set_dot_nl(true);
+	options.set_dot_nl(dot_nl);
 	shim_regex *regex = new (std::nothrow) shim_regex(pattern, options);
 	if (regex && regex->compiled.ok())
 		return regex;
 	snprintf(why, size, "%s", regex ? regex->compiled.error().c_str() : "out of memory");
 	delete regex;
 	return nullptr;
+}
+
+shim_regex *shim_regex_new(const char *pattern, char *why, size_t size)
+{
+	return compile(pattern, true, why, size);
+}
+
+shim_regex *shim_regex_search_new(const char *pattern, char *why, size_t size)
+{
+	return compile(pattern, false, why, size);
 }
 
 void shim_regex_free(shim_regex *regex)
@@ -35,6 +46,41 @@ void shim_regex_free(shim_regex *regex)
 bool shim_regex_matches(const shim_regex *regex, const char *text)
 {
 	return re2::RE2::FullMatch(text, regex->compiled);
+}
+
+#define GROUPS 64
+
+bool shim_regex_search(
+	const shim_regex *regex, const char *text, size_t from, int *spans, size_t n)
+{
+	re2::StringPiece found[GROUPS], all(text);
+	if (n > GROUPS)
+		n = GROUPS;
+	if (!regex->compiled.Match(
+		    all, from, all.size(), re2::RE2::UNANCHORED, found, static_cast<int>(n)))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		spans[2 * i] = found[i].data() ? static_cast<int>(found[i].data() - text) : -1;
+		spans[2 * i + 1] = spans[2 * i] < 0
+			? -1
+			: static_cast<int>(spans[2 * i]) + static_cast<int>(found[i].size());
+	}
+	return true;
+}
+
+int shim_regex_group(const shim_regex *regex, const char *name, size_t length)
+{
+	int number = 0;
+	bool digits = length > 0 && length < 6;
+	for (size_t i = 0; i < length && digits; i++) {
+		digits = name[i] >= '0' && name[i] <= '9';
+		number = number * 10 + (name[i] - '0');
+	}
+	if (digits)
+		return number <= regex->compiled.NumberOfCapturingGroups() ? number : -1;
+	const auto &groups = regex->compiled.NamedCapturingGroups();
+	auto found = groups.find(std::string(name, length));
+	return found == groups.end() ? -1 : found->second;
 }
 
 int shim_shortest(double value, char digits[SHIM_DIGITS], int *point)

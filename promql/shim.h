@@ -17,6 +17,15 @@ struct shim_regex *shim_regex_new(const char *pattern, char *why, size_t size);
 void shim_regex_free(struct shim_regex *regex);
 bool shim_regex_matches(const struct shim_regex *regex, const char *text);
 
+/* The same as Go's regexp searches: not anchored, "." stops at a newline. */
+struct shim_regex *shim_regex_search_new(const char *pattern, char *why, size_t size);
+/* The first match from byte `from` on: begin and end of it and of its groups, -1 where a
+ * group took no part, `n` of them. */
+bool shim_regex_search(
+	const struct shim_regex *regex, const char *text, size_t from, int *spans, size_t n);
+/* The number of a group by its name or its digits; -1: there is none. */
+int shim_regex_group(const struct shim_regex *regex, const char *name, size_t length);
+
 /* The fewest digits of |value| (finite, not 0) that read back the same. The
  * value is 0.DIGITS times ten to the power of `point`. Returns their number. */
 #define SHIM_DIGITS 18

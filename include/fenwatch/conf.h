@@ -66,6 +66,11 @@ void fw_conf_sample(const struct fw_option *table, struct fw_buf *out);
  * mapping; the sentences of these begin with "line N: ". */
 int fw_yaml_parse(const char *text, size_t length, struct fw_arena *arena,
 	const struct fw_yaml **root, struct fw_err *err);
+/* The same for files in other programs' formats: anchors, aliases and "<<" are followed,
+ * tags read over, and what comes after the first document is left unread. What aliases
+ * unfold to counts among the nodes. */
+int fw_yaml_parse_foreign(const char *text, size_t length, struct fw_arena *arena,
+	const struct fw_yaml **root, struct fw_err *err);
 enum fw_yaml_kind { FW_YAML_SCALAR, FW_YAML_SEQUENCE, FW_YAML_MAPPING };
 enum fw_yaml_kind fw_yaml_kind(const struct fw_yaml *node);
 unsigned fw_yaml_line(const struct fw_yaml *node);    /* from 1 */
