@@ -22,7 +22,7 @@ struct settings {
 	bool json, join, csv, help;
 	const char *at, *from, *to, *step;
 	const char *kind, *package, *policy, *limit;
-	const char *role, *uses, *ttl, *networks, *serials, *note;
+	const char *role, *supplier, *uses, *ttl, *networks, *serials, *note;
 };
 
 struct cli {

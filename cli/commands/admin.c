@@ -10,8 +10,8 @@
 
 enum status render_tokens(struct screen *s, const json_t *data)
 {
-	static const char *const headings[] = {
-		">ID", "ROLE", ">MADE", ">ENDS IN", ">USES", "NETWORKS", "SERIALS", "NOTE", NULL};
+	static const char *const headings[] = {">ID", "ROLE", ">MADE", ">ENDS IN", ">USES",
+		"NETWORKS", "SERIALS", "SUPPLIER", "NOTE", NULL};
 	struct table t;
 	size_t i;
 	const json_t *token;
@@ -25,6 +25,7 @@ enum status render_tokens(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_number(s, token, "uses_left"));
 		table_put(&t, TONE_PLAIN, screen_member(s, token, "networks"));
 		table_put(&t, TONE_PLAIN, screen_member(s, token, "serials"));
+		table_put(&t, TONE_PLAIN, screen_member(s, token, "supplier"));
 		table_put(&t, TONE_PLAIN, screen_member(s, token, "note"));
 	}
 	table_print(&t);
@@ -48,6 +49,7 @@ enum status command_token_new(struct cli *cli, char **args, int n_args)
 			"say which: --join for an agent, or --role viewer|engineer|admin|supplier");
 	const struct parameter parameters[] = {
 		{"role", settings->join ? "join" : settings->role},
+		{"supplier", settings->supplier},
 		{"uses", settings->uses},
 		{"ttl", settings->ttl},
 		{"networks", settings->networks},

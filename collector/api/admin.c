@@ -7,6 +7,7 @@
 
 #include "alert.h"
 #include "enrol.h"
+#include "estate.h"
 #include "feed.h"
 #include "parts.h"
 
@@ -25,9 +26,16 @@ static void fail(struct request *r, int rc, const struct fw_err *err)
 void admin_prepare_alerts(struct request *r)
 {
 	struct fw_err err;
-	int rc = alert_list(api_config(r->api)->alerts, &r->arena, &r->alerts, &r->n_alerts, &err);
-	if (rc < 0)
+	size_t n, kept = 0;
+	int rc = alert_list(api_config(r->api)->alerts, &r->arena, &r->alerts, &n, &err);
+	if (rc < 0) {
 		fail(r, rc, &err);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (estate_sees(r, r->alerts[i].instance))
+			r->alerts[kept++] = r->alerts[i];
+	r->n_alerts = kept;
 }
 
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n)
@@ -112,6 +120,8 @@ void admin_agents(struct request *r)
 	struct json *j = request_begin(r);
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++) {
+		if (!estate_sees(r, agents[i].name))
+			continue;
 		json_open(j, '{');
 		json_put_text(j, "uuid", agents[i].uuid);
 		json_put_text(j, "name", agents[i].name);
@@ -157,6 +167,7 @@ static void write_token(struct json *j, const struct enrol_token *token)
 		json_none(j);
 	json_put_text(j, "networks", token->networks ? token->networks : "");
 	json_put_text(j, "serials", token->serials ? token->serials : "");
+	json_put_text(j, "supplier", token->supplier ? token->supplier : "");
 }
 
 void admin_tokens(struct request *r)
@@ -230,6 +241,7 @@ static int read_token(const struct request *r, struct enrol_token *wanted, struc
 	wanted->note = params_get(&r->params, "note");
 	wanted->networks = params_get(&r->params, "networks");
 	wanted->serials = params_get(&r->params, "serials");
+	wanted->supplier = params_get(&r->params, "supplier");
 	return 0;
 }
 

@@ -4,13 +4,14 @@
 #include <strings.h>
 
 #include "enrol.h"
+#include "estate.h"
 #include "parts.h"
 
-/* What a token's role may reach. A supplier sees its own estate only, and until
- * answers can be cut down to one it sees none; a join token is for agents. */
+/* What a token's role may reach. A supplier sees what a viewer does, of its own hosts
+ * alone; a join token is for agents. */
 static const int reach[] = {
 	[ROLE_VIEWER] = ACCESS_VIEWER,
-	[ROLE_SUPPLIER] = ACCESS_ANYONE,
+	[ROLE_SUPPLIER] = ACCESS_VIEWER,
 	[ROLE_ENGINEER] = ACCESS_ENGINEER,
 	[ROLE_ADMIN] = ACCESS_ADMIN,
 	[ROLE_JOIN] = ACCESS_ANYONE,
@@ -69,18 +70,25 @@ static int check_origin(struct request *r)
 static int check_token(struct request *r)
 {
 	const char *token = find_token(r);
-	enum enrol_role role;
-	if (!token || enrol_token_role(api_config(r->api)->enrol, token, r->now_ms, &role) < 0) {
+	struct enrol_caller caller;
+	if (!token ||
+		enrol_token_caller(
+			api_config(r->api)->enrol, token, r->now_ms, &r->arena, &caller) < 0) {
 		request_fail(r, 401, "unauthorized", "%s",
 			token ? "this token is not known, was revoked or has expired"
 			      : "a token is needed: Authorization: Bearer TOKEN, or TOKEN as the password of basic authentication");
 		return -EACCES;
 	}
-	if (reach[role] >= (int)r->route->access)
-		return 0;
-	request_fail(r, 403, "forbidden", "a token of role %s may not ask this: it takes %s",
-		enrol_role_names[role], access_names[r->route->access]);
-	return -EACCES;
+	if (reach[caller.role] < (int)r->route->access)
+		request_fail(r, 403, "forbidden",
+			"a token of role %s may not ask this: it takes %s",
+			enrol_role_names[caller.role], access_names[r->route->access]);
+	else if (caller.role == ROLE_SUPPLIER && r->route->scope == SCOPE_CLOSED)
+		request_fail(r, 403, "forbidden",
+			"a token of role supplier may not ask this: it is about all hosts at once");
+	else if (caller.role == ROLE_SUPPLIER)
+		estate_enter(r, caller.supplier);
+	return r->status ? -EACCES : 0;
 }
 
 int auth_check(struct request *r)

@@ -47,8 +47,8 @@ int facts_read(struct request *r, const char *selector, int64_t at_ms, struct fa
 	struct promql_limits limits = prometheus_limits(r);
 	struct promql_result result;
 	struct fw_err err;
-	int rc = query_instant(api_config(r->api)->store, NULL, selector, at_ms, &limits, &r->arena,
-		&result, &err);
+	int rc = query_instant(api_config(r->api)->store, r->scope, selector, at_ms, &limits,
+		&r->arena, &result, &err);
 	if (rc < 0) {
 		prometheus_fail(r, result.fault, NULL, &err);
 		return rc;

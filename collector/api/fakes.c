@@ -20,6 +20,7 @@
 
 char fakes_asked[256];
 atomic_bool fakes_hold;
+bool fakes_both;
 
 void fakes_reset(void)
 {
@@ -109,12 +110,22 @@ static const char *label_of(const struct fw_label *labels, size_t n, const char 
 	return NULL;
 }
 
-static bool takes(const struct store_matcher *matchers, size_t n, const struct fw_column *column)
+static const struct fw_label only_db[] = {{"db_only", "x"}};
+static const struct fw_label only_db_likely[] = {{"bound", "likely"}, {"db_only", "x"}};
+static const struct fw_column db_columns[] = {
+	{"node_filesystem_size_bytes", only_db, 1, 2, FW_GAUGE, 1},
+	{"fenwatch_filesystem_fills_timestamp_seconds", only_db_likely, 2, 2, FW_GAUGE, 1},
+	{"node_load1", NULL, 0, 2, FW_GAUGE, 1},
+};
+#define DB_CELL 4242
+
+static bool takes(const struct store_matcher *matchers, size_t n, const struct fw_label *host,
+	const struct fw_column *column)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *value = strcmp(matchers[i].name, "__name__") == 0
 			? column->name
-			: label_of(web01, COUNT(web01), matchers[i].name);
+			: label_of(host, 2, matchers[i].name);
 		if (!value)
 			value = label_of(column->labels, column->n_labels, matchers[i].name);
 		if (!matchers[i].accepts(&matchers[i], value ? value : ""))
@@ -123,25 +134,41 @@ static bool takes(const struct store_matcher *matchers, size_t n, const struct f
 	return true;
 }
 
+static struct store_group select_of(uint32_t host, const struct fw_label *labels,
+	const struct fw_column *columns, uint32_t n, const struct store_matcher *matchers,
+	size_t n_matchers, struct fw_arena *arena)
+{
+	struct fw_schema *schema = fw_arena_alloc(arena, sizeof *schema);
+	uint32_t *taken = fw_arena_alloc(arena, n * sizeof *taken);
+	struct fw_column *copy = fw_arena_alloc(arena, n * sizeof *copy);
+	size_t n_taken = 0;
+	memcpy(copy, columns, n * sizeof *copy);
+	*schema = (struct fw_schema){.n_columns = n, .columns = copy};
+	for (uint32_t i = 0; i < n; i++)
+		if (takes(matchers, n_matchers, labels, &columns[i]))
+			taken[n_taken++] = i;
+	return (struct store_group){host, host, labels, 2, schema, taken, n_taken};
+}
+
 int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,
 	size_t *n_groups, struct fw_err *err)
 {
 	(void)store;
 	(void)err;
-	struct fw_column *all = fw_arena_alloc(arena, COUNT(facts) * sizeof *all);
-	uint32_t *columns = fw_arena_alloc(arena, COUNT(facts) * sizeof *columns);
-	struct fw_schema *schema = fw_arena_alloc(arena, sizeof *schema);
-	*schema = (struct fw_schema){.n_columns = COUNT(facts), .columns = all};
-	size_t n = 0;
-	for (uint32_t i = 0; i < COUNT(facts); i++) {
+	struct fw_column all[COUNT(facts)];
+	for (size_t i = 0; i < COUNT(facts); i++)
 		all[i] = facts[i].column;
-		if (takes(matchers, n_matchers, &facts[i].column))
-			columns[n++] = i;
-	}
-	*groups = fw_arena_alloc(arena, sizeof **groups);
-	**groups = (struct store_group){1, 1, web01, COUNT(web01), schema, columns, n};
-	*n_groups = n > 0 && from_ms <= to_ms;
+	struct store_group *out = fw_arena_alloc(arena, 2 * sizeof *out);
+	*groups = out;
+	out[0] = select_of(1, web01, all, COUNT(facts), matchers, n_matchers, arena);
+	*n_groups = out[0].n_columns > 0;
+	if (fakes_both)
+		out[*n_groups] = select_of(
+			2, db01, db_columns, COUNT(db_columns), matchers, n_matchers, arena);
+	*n_groups += fakes_both && out[*n_groups].n_columns > 0;
+	if (from_ms > to_ms)
+		*n_groups = 0;
 	return 0;
 }
 
@@ -160,7 +187,7 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		times_ms[i] = first + (int64_t)i * STEP_MS;
 	for (size_t c = 0; c < group->n_columns; c++) {
 		int64_t *cells = fw_arena_alloc(arena, (n + 1) * sizeof *cells);
-		int64_t cell = facts[group->columns[c]].cell;
+		int64_t cell = group->host == 2 ? DB_CELL : facts[group->columns[c]].cell;
 		for (size_t i = 0; i < n; i++)
 			cells[i] = cell == GROWS ? times_ms[i] / 10 : cell;
 		columns[c] = cells;
@@ -214,13 +241,16 @@ void store_stat(struct store *store, struct store_stat *out)
 
 const char *const enrol_role_names[] = {"viewer", "supplier", "engineer", "admin", "join", NULL};
 
-int enrol_token_role(struct enrol *enrol, const char *text, int64_t now_ms, enum enrol_role *role)
+int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
+	struct fw_arena *arena, struct enrol_caller *out)
 {
+	(void)arena;
 	(void)enrol;
 	(void)now_ms;
 	for (int i = 0; i < ROLE_JOIN; i++) {
 		if (strcmp(enrol_role_names[i], text) == 0) {
-			*role = (enum enrol_role)i;
+			*out = (struct enrol_caller){
+				(enum enrol_role)i, i == ROLE_SUPPLIER ? "Contoso" : ""};
 			return 0;
 		}
 	}
@@ -300,6 +330,9 @@ int enrol_token_revoke(struct enrol *enrol, int64_t id, int64_t now_ms, struct f
 
 static const struct notice_pair labels[] = {{"alertname", "RebootRequired"}, {"instance", "web01"}};
 
+static const struct notice_pair db_labels[] = {{"alertname", "HostSilent"}, {"instance", "db01"}};
+
+/* The last of them is only there with fakes_both. */
 static const struct alert_view views[] = {
 	{"fw1-a", "RebootRequired", "web01", "warning", ALERT_FIRING, 1700000000000, 0, 1, labels,
 		NULL, 2, 0},
@@ -307,6 +340,8 @@ static const struct alert_view views[] = {
 		labels, NULL, 2, 0},
 	{"fw1-c", "CertificateRenewalDue", "web01", "info", ALERT_FIRING, 1600000000000, 0, 1,
 		labels, NULL, 2, 0},
+	{"fw1-d", "HostSilent", "db01", "critical", ALERT_FIRING, 1600000000000, 0, 42.42,
+		db_labels, NULL, 2, 0},
 };
 
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
@@ -314,7 +349,7 @@ int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view 
 {
 	(void)alerts;
 	(void)err;
-	*n = COUNT(views);
+	*n = COUNT(views) - !fakes_both;
 	*out = fw_arena_alloc(arena, sizeof views);
 	memcpy(*out, views, sizeof views);
 	return 0;

@@ -3,11 +3,13 @@
  *
  * web01 has a sweep every 15 s at all times; its counters grow by 100 a second.
  * db01 was last heard an hour ago, and its packages are not known of the past;
- * lap01 was enrolled an hour ago and never heard. A token's text is the name of its role.
+ * lap01 was enrolled an hour ago and never heard. A token's text is the name of its role;
+ * the supplier's is of Contoso.
  */
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <fenwatch/err.h>
@@ -18,6 +20,8 @@
 extern char fakes_asked[256];
 /* While it is set, reading the store takes as long. */
 extern atomic_bool fakes_hold;
+/* db01 has series of its own, too: a label that no other has, and values of 42.42. */
+extern bool fakes_both;
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
 int fakes_snapshot(const char *name, struct fw_err *err, void *arg);

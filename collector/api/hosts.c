@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alert.h"
+#include "estate.h"
 #include "facts.h"
 #include "parts.h"
 
@@ -136,7 +137,7 @@ int hosts_read(struct request *r, struct host **out, size_t *n_out)
 	struct host *hosts = fw_arena_alloc(&r->arena, (n_stored + 1) * sizeof *hosts);
 	/* What no agent has sent is the collector's own. */
 	for (size_t i = 0; i < n_stored; i++)
-		if (stored[i].newest_ms)
+		if (stored[i].newest_ms && estate_sees(r, hosts_instance(&stored[i])))
 			hosts[n++] = (struct host){
 				.name = hosts_instance(&stored[i]), .store = &stored[i]};
 	n = merge_jobs(hosts, n);

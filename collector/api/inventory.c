@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "estate.h"
 #include "hosts.h"
 #include "inventory.h"
 #include "parts.h"
@@ -20,19 +21,23 @@ struct asked {
 	struct fw_err err;
 };
 
+/* NULL: it is not for the caller to see. */
 static const char *name_of(const struct asked *a, uint32_t id)
 {
 	for (size_t i = 0; i < a->n_hosts; i++)
 		if (a->hosts[i].id == id)
 			return hosts_instance(&a->hosts[i]);
-	return "";
+	return a->r->estate ? NULL : "";
 }
 
 static void open_asked(struct asked *a, struct request *r, const char *host)
 {
 	struct store_host *hosts;
 	*a = (struct asked){.r = r, .host = host};
-	a->n_hosts = store_hosts(api_config(r->api)->store, &r->arena, &hosts);
+	size_t n = store_hosts(api_config(r->api)->store, &r->arena, &hosts);
+	for (size_t i = 0; i < n; i++)
+		if (estate_sees(r, hosts_instance(&hosts[i])))
+			hosts[a->n_hosts++] = hosts[i];
 	a->hosts = hosts;
 }
 
@@ -113,8 +118,11 @@ static void write_documents(struct asked *a, uint32_t id)
 static void write_item(const struct inventory_item *item, void *arg)
 {
 	struct asked *a = arg;
+	const char *name = name_of(a, item->host);
+	if (!name)
+		return;
 	json_open(a->j, '{');
-	json_put_text(a->j, "host", name_of(a, item->host));
+	json_put_text(a->j, "host", name);
 	json_put_text(a->j, "kind", item->kind);
 	json_put_text(a->j, "key", item->key);
 	json_put_time(a->j, "from", item->from_ms);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What hosts have not got, and by when they must have it. The list is what was judged
- * last; one host and reports are judged for the question, on the pool. */
+ * last; one host and reports are judged for the question, by the workers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "enrol.h"
+#include "estate.h"
 #include "facts.h"
 #include "parts.h"
 #include "patch.h"
@@ -94,8 +95,14 @@ static int64_t reboot_since(const struct facts *facts, const char *name)
 static void read_agents(struct request *r)
 {
 	struct fw_err err;
-	if (enrol_agents(api_config(r->api)->enrol, &r->arena, &r->agents, &r->n_agents, &err) < 0)
+	size_t n;
+	if (enrol_agents(api_config(r->api)->enrol, &r->arena, &r->agents, &n, &err) < 0) {
 		request_fail(r, 500, "internal", "%s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (estate_sees(r, r->agents[i].name))
+			r->agents[r->n_agents++] = r->agents[i];
 }
 
 static int by_name(const void *a, const void *b)
@@ -131,7 +138,11 @@ static void add_unheard(struct request *r, int64_t when_ms, struct patch_host **
 
 void patches_prepare(struct request *r)
 {
-	patch_list(api_config(r->api)->patch, &r->arena, &r->patches, &r->n_patches);
+	size_t n;
+	patch_list(api_config(r->api)->patch, &r->arena, &r->patches, &n);
+	for (size_t i = 0; i < n; i++)
+		if (estate_sees(r, r->patches[i].name))
+			r->patches[r->n_patches++] = r->patches[i];
 	read_agents(r);
 }
 
@@ -221,7 +232,10 @@ static int judge(
 	struct fw_err err;
 	struct patch_question question = {
 		.now_ms = r->now_ms, .at_ms = at_ms, .with_fixes = name != NULL};
-	question.n = patch_hosts(patch, name, &r->arena, &asked);
+	size_t n_asked = patch_hosts(patch, name, &r->arena, &asked);
+	for (size_t i = 0; i < n_asked; i++)
+		if (estate_sees(r, asked[i].name))
+			asked[question.n++] = asked[i];
 	question.asked = asked;
 	if (patch_judge(patch, &question, &r->arena, hosts, n, &err) < 0)
 		request_fail(r, 500, "internal", "%s", err.text);

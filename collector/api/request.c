@@ -12,6 +12,7 @@
 #include <fenwatch/text.h>
 
 #include "answer.h"
+#include "estate.h"
 #include "parts.h"
 
 #define FORM "application/x-www-form-urlencoded"
@@ -216,6 +217,7 @@ static struct request *request_new(struct api *api, struct MHD_Connection *conne
 static void request_free(struct request *r)
 {
 	answer_done(r);
+	estate_leave(r);
 	fw_buf_done(&r->body);
 	fw_buf_done(&r->out);
 	fw_arena_done(&r->arena);

@@ -34,6 +34,7 @@
 struct alert_view;
 struct inventory_document;
 struct enrol_agent;
+struct estate;
 struct patch_evidence_stat;
 struct packer;
 struct patch_host;
@@ -76,8 +77,10 @@ struct request {
 	struct fw_buf body;
 	int64_t now_ms, queued_ms;
 	bool canceled, takes_gzip;
-	const char *origin;              /* the page that asks, or NULL */
-	const struct query_scope *scope; /* of a supplier; NULL: all hosts */
+	const char *origin; /* the page that asks, or NULL */
+	/* Whose hosts alone it is about, of a supplier; NULL: all hosts. */
+	const struct query_scope *scope;
+	struct estate *estate;
 	/* The answer; `status` 0 until there is one. */
 	unsigned status;
 	const char *content_type;

@@ -22,10 +22,12 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/clock.h>
 #include <fenwatch/fault.h>
+#include <fenwatch/file.h>
 
 #include "fakes.h"
 #include "parts.h"
 #include "register.h"
+#include "test_tree.h"
 
 struct scene {
 	struct api *api;
@@ -194,15 +196,17 @@ static const char *unpacked(const char *answer, size_t length)
 
 static int wanted_status(const struct route *route, const char *token)
 {
-	static const char *const ranks[] = {"supplier", "viewer", "engineer", "admin"};
-	int rank = 0;
+	static const char *const ranks[] = {"viewer", "engineer", "admin"};
+	int rank = ACCESS_VIEWER;
 	if (route->access == ACCESS_ANYONE)
 		return 200;
 	if (!token || strcmp(token, "stranger") == 0)
 		return 401;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		if (strcmp(ranks[i], token) == 0)
-			rank = ACCESS_ANYONE + i;
+			rank = ACCESS_VIEWER + i;
+	if (strcmp(token, "supplier") == 0 && route->scope == SCOPE_CLOSED)
+		return 403;
 	return rank >= (int)route->access ? 200 : 403;
 }
 
@@ -238,6 +242,114 @@ static void test_every_route_has_its_role(void **state)
 {
 	(void)state;
 	play(1, client_of_every_role);
+}
+
+/* A question to every route that is cut which, of a viewer, brings up db01. */
+#define ALL "%7B__name__=~%22.%2B%22%7D"
+static const struct {
+	const char *path, *question;
+} revealing[] = {
+	{"/api/v1/query", "?query=" ALL "&time=100"},
+	{"/api/v1/query_range", "?query=" ALL "&start=100&end=130&step=15"},
+	{"/api/v1/series", "?match[]=" ALL},
+	{"/api/v1/labels", "?start=100"},
+	{"/api/v1/label/db_only/values", ""},
+	{"/api/v1/alerts", ""},
+	{"/api/fenwatch/v1/hosts", ""},
+	{"/api/fenwatch/v1/hosts/db01", ""},
+	{"/api/fenwatch/v1/inventory", "?package=ba*"},
+	{"/api/fenwatch/v1/patches", ""},
+	{"/api/fenwatch/v1/patches/db01", ""},
+	{"/api/fenwatch/v1/reports/patch-compliance", ""},
+	{"/api/fenwatch/v1/disks", ""},
+	{"/api/fenwatch/v1/reports/capacity", ""},
+	{"/api/fenwatch/v1/alerts", ""},
+	{"/api/fenwatch/v1/agents", ""},
+};
+
+static bool fits(const char *pattern, const char *path)
+{
+	size_t before = strcspn(pattern, "{");
+	if (!pattern[before])
+		return strcmp(pattern, path) == 0;
+	const char *rest = path + before;
+	return strncmp(pattern, path, before) == 0 &&
+		strcmp(strchr(pattern, '}') + 1, rest + strcspn(rest, "/")) == 0;
+}
+
+/* What tells of db01, of other than the question's own words in a refusal. */
+static bool tells_of_db(const char *answer)
+{
+	static const char *const words[] = {"db01", "db_only", "42.42", "u-2", "lap01"};
+	static const char not_found[] = "\"errorType\":\"not_found\"";
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strstr(answer, words[i]) && !strstr(answer, not_found))
+			return true;
+	return strstr(answer, "\"x\"") != NULL;
+}
+
+static void expect_cut(struct scene *s, const struct route *route)
+{
+	char what[300];
+	for (size_t i = 0; i < sizeof revealing / sizeof *revealing; i++) {
+		if (!fits(route->path, revealing[i].path))
+			continue;
+		snprintf(what, sizeof what, "%s%s", revealing[i].path, revealing[i].question);
+		char *answer = ask(s, route->method, what, "supplier", NULL, NULL);
+		if (tells_of_db(answer) || status_of(answer) >= 500)
+			expect(s, what, answer, 0, "nothing of db01");
+		answer = ask(s, route->method, what, "viewer", NULL, NULL);
+		if (!tells_of_db(answer))
+			expect(s, what, answer, 0, "db01, as a viewer");
+		return;
+	}
+	expect(s, route->path, "no question", 0, "that reveals something");
+}
+
+static void client_of_a_supplier(struct scene *s)
+{
+	for (const struct route *route = routes; route->method; route++)
+		if (route->scope == SCOPE_CUT)
+			expect_cut(s, route);
+	expect(s, "its own", ask(s, "GET", "/api/fenwatch/v1/hosts", "supplier", NULL, NULL), 200,
+		"\"data\":[{\"name\":\"web01\"");
+	expect(s, "its counts",
+		ask(s, "GET", "/api/fenwatch/v1/reports/patch-compliance?policy=ce14", "supplier",
+			NULL, NULL),
+		200, "{\"compliant\":0,\"overdue\":1,\"unproven\":0,");
+	expect(s, "its values",
+		ask(s, "GET", "/api/v1/query?query=node_load1&time=100", "supplier", NULL, NULL),
+		200, "\"value\":[100,\"1.5\"]}]}}");
+	expect(s, "another's host",
+		ask(s, "GET", "/api/fenwatch/v1/hosts/db01", "supplier", NULL, NULL), 404,
+		"there is no host 'db01'; see");
+	expect(s, "nobody's host",
+		ask(s, "GET", "/api/fenwatch/v1/hosts/db02", "supplier", NULL, NULL), 404,
+		"there is no host 'db02'; see");
+	expect(s, "all hosts at once",
+		ask(s, "GET", "/api/fenwatch/v1/store", "supplier", NULL, NULL), 403,
+		"about all hosts at once");
+}
+
+static void test_a_supplier_sees_its_own_hosts_alone(void **state)
+{
+	static const char text[] = "hosts: [{host: web01, supplier: Contoso}, "
+				   "{match: {instance: 'db.*'}, supplier: Fabrikam}]";
+	char dir[] = "/tmp/fenwatch-api-XXXXXX", path[64];
+	struct registry suppliers;
+	struct fw_err err;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/hosts.yml", dir);
+	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
+	assert_int_equal(register_load(&suppliers, dir, &err), 0);
+	registry = &suppliers;
+	fakes_both = true;
+	play(1, client_of_a_supplier);
+	fakes_both = false;
+	registry = &full;
+	register_done(&suppliers);
+	assert_int_equal(test_remove_tree(dir), 0);
 }
 
 static void client_with_passwords(struct scene *s)
@@ -986,6 +1098,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_route_has_its_role),
+		cmocka_unit_test(test_a_supplier_sees_its_own_hosts_alone),
 		cmocka_unit_test(test_a_token_may_come_as_a_password),
 		cmocka_unit_test(test_without_tokens_only_this_machine_may_ask),
 		cmocka_unit_test(test_a_page_from_elsewhere_changes_nothing),

@@ -14,6 +14,7 @@ static const char *const steps[] = {
 	"CREATE TABLE token (id INTEGER PRIMARY KEY, role INTEGER NOT NULL, note TEXT NOT NULL,"
 	"  hash BLOB NOT NULL UNIQUE, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
 	"  uses_left INTEGER NOT NULL, networks TEXT NOT NULL, serials TEXT NOT NULL) STRICT",
+	"ALTER TABLE token ADD COLUMN supplier TEXT NOT NULL DEFAULT ''",
 };
 
 int enrol_open(struct enrol **out, const struct enrol_config *config, struct fw_err *err)

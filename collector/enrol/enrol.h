@@ -85,6 +85,7 @@ struct enrol_token {
 	int64_t uses_left;           /* JOIN; -1: any */
 	const char *networks;        /* JOIN: "10.1.0.0/16,10.2.0.0/16" or "" */
 	const char *serials;         /* JOIN: "ABC123,..." or "" */
+	const char *supplier;        /* SUPPLIER: whose hosts it may see; or "" */
 };
 /* A join token carries the CA's fingerprint: "fwj1-<hex fingerprint>-<secret>"; others are
  * "fwt1-<secret>". JOIN lives 15 min by default, at most 24 h, or 30 d when bound to a count,
@@ -94,5 +95,10 @@ int enrol_token_new(struct enrol *enrol, const struct enrol_token *wanted, int64
 int enrol_token_revoke(struct enrol *enrol, int64_t id, int64_t now_ms, struct fw_err *err);
 int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token **out, size_t *n,
 	struct fw_err *err);
-/* The role of an API token, or -EACCES. */
-int enrol_token_role(struct enrol *enrol, const char *text, int64_t now_ms, enum enrol_role *role);
+/* The role of an API token and, of a supplier's, whose it is, in the arena; or -EACCES. */
+struct enrol_caller {
+	enum enrol_role role;
+	const char *supplier; /* or "" */
+};
+int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
+	struct fw_arena *arena, struct enrol_caller *out);

@@ -197,19 +197,23 @@ static void test_first_start_makes_what_is_needed_once(void **arg)
 	fw_free(estate);
 }
 
+/* The role that a token opens the API with, or a negative errno. */
+static int role_of(struct place *place, const char *text, int64_t now_ms)
+{
+	struct enrol_caller caller;
+	int rc = enrol_token_caller(place->enrol, text, now_ms, &place->arena, &caller);
+	return rc < 0 ? rc : (int)caller.role;
+}
+
 static void test_the_admin_token_opens_the_api(void **arg)
 {
 	struct place *place = *arg;
 	struct fw_buf text = {0};
 	assert_int_equal(fw_file_read(path_in(place, "admin.token"), 256, &text, NULL), 0);
 	text.data[text.length - 1] = '\0';
-	enum enrol_role role;
-	assert_int_equal(
-		enrol_token_role(place->enrol, (char *)text.data, place->now_ms, &role), 0);
-	assert_int_equal(role, ROLE_ADMIN);
+	assert_int_equal(role_of(place, (char *)text.data, place->now_ms), ROLE_ADMIN);
 	text.data[10] ^= 1;
-	assert_int_equal(
-		enrol_token_role(place->enrol, (char *)text.data, place->now_ms, &role), -EACCES);
+	assert_int_equal(role_of(place, (char *)text.data, place->now_ms), -EACCES);
 	fw_buf_done(&text);
 }
 
@@ -405,16 +409,14 @@ static void test_tokens_open_only_what_they_are_for(void **arg)
 	struct place *place = *arg;
 	struct enrol_grant grant;
 	struct fw_err err;
-	enum enrol_role role;
 	const char *join_text = new_join(place, 1);
-	assert_int_equal(enrol_token_role(place->enrol, join_text, place->now_ms, &role), -EACCES);
+	assert_int_equal(role_of(place, join_text, place->now_ms), -EACCES);
 	const char *api = new_token(place,
 		(struct enrol_token){.role = ROLE_ENGINEER, .expires_ms = place->now_ms + 1000});
 	expect(join(place, "web01", 1, api, &grant, &err), -EACCES, &err, "for the API");
-	assert_int_equal(enrol_token_role(place->enrol, api, place->now_ms, &role), 0);
-	assert_int_equal(role, ROLE_ENGINEER);
-	assert_int_equal(enrol_token_role(place->enrol, api, place->now_ms + 1000, &role), -EACCES);
-	assert_int_equal(enrol_token_role(place->enrol, "", place->now_ms, &role), -EACCES);
+	assert_int_equal(role_of(place, api, place->now_ms), ROLE_ENGINEER);
+	assert_int_equal(role_of(place, api, place->now_ms + 1000), -EACCES);
+	assert_int_equal(role_of(place, "", place->now_ms), -EACCES);
 }
 
 static void test_a_revoked_token_is_gone(void **arg)
@@ -424,14 +426,38 @@ static void test_a_revoked_token_is_gone(void **arg)
 	int64_t id;
 	struct fw_err err;
 	struct enrol_token wanted = {.role = ROLE_VIEWER, .note = "wall screen"};
-	enum enrol_role role;
 	enrol_token_new(place->enrol, &wanted, place->now_ms, text, sizeof text, &id, NULL);
 	assert_int_equal(enrol_token_revoke(place->enrol, id, place->now_ms, NULL), 0);
-	assert_int_equal(enrol_token_role(place->enrol, text, place->now_ms, &role), -EACCES);
+	assert_int_equal(role_of(place, text, place->now_ms), -EACCES);
 	expect(enrol_token_revoke(place->enrol, id, place->now_ms, &err), -ENOENT, &err, "list");
 	stop(place);
 	start(place);
-	assert_int_equal(enrol_token_role(place->enrol, text, place->now_ms, &role), -EACCES);
+	assert_int_equal(role_of(place, text, place->now_ms), -EACCES);
+}
+
+static void test_a_suppliers_token_says_whose_it_is(void **arg)
+{
+	struct place *place = *arg;
+	char text[160];
+	int64_t id;
+	struct fw_err err;
+	struct enrol_caller caller;
+	struct enrol_token wanted = {.role = ROLE_SUPPLIER};
+	expect(enrol_token_new(place->enrol, &wanted, place->now_ms, text, sizeof text, &id, &err),
+		-EINVAL, &err, "needs the supplier's name");
+	wanted = (struct enrol_token){.role = ROLE_VIEWER, .supplier = "Contoso"};
+	expect(enrol_token_new(place->enrol, &wanted, place->now_ms, text, sizeof text, &id, &err),
+		-EINVAL, &err, "only a token of role supplier");
+	wanted.role = ROLE_SUPPLIER;
+	assert_int_equal(
+		enrol_token_new(place->enrol, &wanted, place->now_ms, text, sizeof text, &id, NULL),
+		0);
+	stop(place);
+	start(place);
+	assert_int_equal(
+		enrol_token_caller(place->enrol, text, place->now_ms, &place->arena, &caller), 0);
+	assert_int_equal(caller.role, ROLE_SUPPLIER);
+	assert_string_equal(caller.supplier, "Contoso");
 }
 
 /* ---- agents ---- */
@@ -587,6 +613,7 @@ int main(void)
 		CASE(test_networks_and_serials_bind),
 		CASE(test_tokens_open_only_what_they_are_for),
 		CASE(test_a_revoked_token_is_gone),
+		CASE(test_a_suppliers_token_says_whose_it_is),
 		CASE(test_who_is_enrolled_may_send),
 		CASE(test_the_same_machine_replaces_itself),
 		CASE(test_another_machine_cannot_take_a_name),

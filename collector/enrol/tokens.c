@@ -28,6 +28,7 @@ static void token_free(struct token *token)
 	fw_free((char *)token->facts.note);
 	fw_free((char *)token->facts.networks);
 	fw_free((char *)token->facts.serials);
+	fw_free((char *)token->facts.supplier);
 	fw_free(token);
 }
 
@@ -38,6 +39,7 @@ static void keep(struct enrol *enrol, const struct enrol_token *facts, const uin
 	token->facts.note = fw_strdup(facts->note);
 	token->facts.networks = fw_strdup(facts->networks);
 	token->facts.serials = fw_strdup(facts->serials);
+	token->facts.supplier = fw_strdup(facts->supplier);
 	memcpy(token->hash, hash, sizeof token->hash);
 	enrol->tokens = fw_realloc(enrol->tokens, (enrol->n_tokens + 1) * sizeof *enrol->tokens);
 	enrol->tokens[enrol->n_tokens++] = token;
@@ -92,10 +94,17 @@ static int complete(struct enrol_token *token, int64_t now_ms, struct fw_err *er
 		token->networks = "";
 	if (!token->serials)
 		token->serials = "";
+	if (!token->supplier)
+		token->supplier = "";
 	if (strlen(token->note) > TEXT_LIMIT || strlen(token->networks) > TEXT_LIMIT ||
-		strlen(token->serials) > TEXT_LIMIT)
+		strlen(token->serials) > TEXT_LIMIT || strlen(token->supplier) > TEXT_LIMIT)
 		return fw_fail(err, -EINVAL,
-			"a token's note, networks and serials have at most %d bytes", TEXT_LIMIT);
+			"a token's note, networks, serials and supplier have at most %d bytes",
+			TEXT_LIMIT);
+	if ((token->role == ROLE_SUPPLIER) != (*token->supplier != '\0'))
+		return fw_fail(err, -EINVAL, "%s",
+			*token->supplier ? "only a token of role supplier has a supplier"
+					 : "a token of role supplier needs the supplier's name");
 	if (token->expires_ms != 0 && token->expires_ms <= now_ms)
 		return fw_fail(err, -EINVAL, "the token would have expired before it was made");
 	token->made_ms = now_ms;
@@ -133,10 +142,10 @@ static int insert(
 	struct state *state = enrol->config.state;
 	int rc = state_run(state, err,
 		"INSERT INTO token (role, note, hash, made_ms, expires_ms, uses_left, networks,"
-		" serials) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		"itbiiitt", (int64_t)token->role, token->note, (const void *)hash, sizeof hash,
+		" serials, supplier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"itbiiittt", (int64_t)token->role, token->note, (const void *)hash, sizeof hash,
 		token->made_ms, token->expires_ms, token->uses_left, token->networks,
-		token->serials);
+		token->serials, token->supplier);
 	if (rc < 0)
 		return rc;
 	token->id = sqlite3_last_insert_rowid(state_db(state));
@@ -192,18 +201,21 @@ int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token
 		(*out)[i].note = fw_arena_strdup(arena, facts->note);
 		(*out)[i].networks = fw_arena_strdup(arena, facts->networks);
 		(*out)[i].serials = fw_arena_strdup(arena, facts->serials);
+		(*out)[i].supplier = fw_arena_strdup(arena, facts->supplier);
 	}
 	return 0;
 }
 
 /* ---- what they open ---- */
 
-int enrol_token_role(struct enrol *enrol, const char *text, int64_t now_ms, enum enrol_role *role)
+int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
+	struct fw_arena *arena, struct enrol_caller *out)
 {
 	const struct token *token = find(enrol, text);
 	if (!token || is_expired(&token->facts, now_ms) || token->facts.role == ROLE_JOIN)
 		return -EACCES;
-	*role = token->facts.role;
+	*out = (struct enrol_caller){
+		token->facts.role, fw_arena_strdup(arena, token->facts.supplier)};
 	return 0;
 }
 
@@ -266,8 +278,8 @@ static int load(struct enrol *enrol, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(enrol->config.state, &row, err,
-		"SELECT id, role, note, hash, made_ms, expires_ms, uses_left, networks, serials"
-		" FROM token WHERE length(hash) = 32 ORDER BY id",
+		"SELECT id, role, note, hash, made_ms, expires_ms, uses_left, networks, serials,"
+		" supplier FROM token WHERE length(hash) = 32 ORDER BY id",
 		"");
 	if (rc < 0)
 		return rc;
@@ -281,6 +293,7 @@ static int load(struct enrol *enrol, struct fw_err *err)
 			.uses_left = sqlite3_column_int64(row, 6),
 			.networks = (const char *)sqlite3_column_text(row, 7),
 			.serials = (const char *)sqlite3_column_text(row, 8),
+			.supplier = (const char *)sqlite3_column_text(row, 9),
 		};
 		keep(enrol, &token, sqlite3_column_blob(row, 3));
 	}

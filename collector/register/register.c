@@ -22,6 +22,13 @@ static const struct fw_option table[] = {
 		.parse = register_parse_licences,
 		.offset = offsetof(struct registry, licences),
 	},
+	{
+		.name = "hosts",
+		.help = "who looks after which host: a list of {host or match, supplier}",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_hosts,
+		.offset = offsetof(struct registry, hosts),
+	},
 	{0},
 };
 
@@ -61,6 +68,7 @@ static int load_file(struct registry *registry, const char *folder, const char *
 		rc = fw_conf_load(path, table, registry, arena, err);
 	if (rc < 0)
 		return rc;
+	register_place_hosts(registry->hosts, name);
 	rc = register_check_licences(&registry->licences, first, fw_arena_strdup(arena, name), err);
 	return rc < 0 ? fw_fail_in(err, rc, "register '%s'", path) : 0;
 }
@@ -87,6 +95,8 @@ int register_load(struct registry *out, const char *folder, struct fw_err *err)
 {
 	struct registry registry = {0};
 	int rc = folder ? load_folder(&registry, folder, err) : 0;
+	if (rc == 0)
+		rc = register_check_hosts(registry.hosts, err);
 	if (rc < 0)
 		register_done(&registry);
 	else
@@ -96,6 +106,7 @@ int register_load(struct registry *out, const char *folder, struct fw_err *err)
 
 void register_done(struct registry *registry)
 {
+	register_hosts_drop(registry->hosts);
 	fw_arena_done(&registry->arena);
 	*registry = (struct registry){0};
 }

@@ -14,6 +14,7 @@
 #include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
 
 struct register_place {
 	const char *file; /* without its folder */
@@ -36,8 +37,18 @@ struct register_licence {
 	struct register_place place;
 };
 
+/* Who looks after which host. A host's own row counts before rows that match, and of those
+ * the first. It outlives its register where somebody holds it. */
+struct register_hosts;
+struct register_hosts *register_hosts_hold(struct register_hosts *hosts); /* NULL stays NULL */
+void register_hosts_drop(struct register_hosts *hosts);                   /* any thread */
+/* Of the host with these labels; NULL: nobody's. Any thread. */
+const char *register_supplier(
+	const struct register_hosts *hosts, const struct fw_label *labels, size_t n);
+
 struct registry {
 	struct fw_arena arena;
+	struct register_hosts *hosts; /* NULL: none */
 	struct register_licences {
 		struct register_licence *items;
 		size_t count;

@@ -253,6 +253,74 @@ static void what_is_no_file_is_told(void **state)
 	assert_non_null(strstr(stage->err.text, "'/nonexistent/r'"));
 }
 
+static const char *supplier_of(const struct stage *stage, const char *instance, const char *job)
+{
+	const struct fw_label labels[] = {{"instance", instance}, {"job", job}};
+	const char *supplier = register_supplier(stage->registry.hosts, labels, 2);
+	return supplier ? supplier : "nobody";
+}
+
+static void hosts_have_suppliers(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "a.yml",
+		"hosts:\n"
+		"  - {match: {instance: 'lib-.*', job: node}, supplier: Contoso}\n"
+		"  - {match: {instance: '.*-0[1-3]'}, supplier: Fabrikam}\n");
+	put(stage, "b.yml",
+		"hosts:\n"
+		"  - {host: web01, supplier: Contoso}\n"
+		"  - {host: lib-07, supplier: \"Northwind & Co\"}\n");
+	load(stage);
+	assert_string_equal(supplier_of(stage, "web01", "node"), "Contoso");
+	assert_string_equal(supplier_of(stage, "web012", "node"), "nobody");
+	assert_string_equal(supplier_of(stage, "lib-01", "node"), "Contoso");
+	assert_string_equal(supplier_of(stage, "lib-01", "snmp"), "Fabrikam");
+	assert_string_equal(supplier_of(stage, "lib-07", "node"), "Northwind & Co");
+	assert_string_equal(supplier_of(stage, "x-lib-04", "node"), "nobody");
+	assert_string_equal(supplier_of(stage, "", ""), "nobody");
+}
+
+/* Who answers a question meanwhile goes on with what it began with. */
+static void hosts_outlive_their_register(void **state)
+{
+	struct stage *stage = *state;
+	const struct fw_label labels[] = {{"instance", "web01"}};
+	put(stage, "a.yml", "hosts: [{host: web01, supplier: Contoso}]");
+	load(stage);
+	struct register_hosts *held = register_hosts_hold(stage->registry.hosts);
+	put(stage, "a.yml", "hosts: [{host: web01, supplier: Fabrikam}]");
+	load(stage);
+	assert_string_equal(register_supplier(held, labels, 1), "Contoso");
+	assert_string_equal(supplier_of(stage, "web01", "node"), "Fabrikam");
+	register_hosts_drop(held);
+	assert_null(register_hosts_hold(NULL));
+	assert_null(register_supplier(NULL, labels, 1));
+}
+
+static void mistakes_in_hosts_are_named(void **state)
+{
+	static const struct {
+		const char *text, *words[3];
+	} rows[] = {
+		{"hosts: {host: a}", {"line 1", "hosts are a list"}},
+		{"hosts:\n  - {host: a}", {"line 2", "supplier"}},
+		{"hosts: [{supplier: a}]", {"either 'host' or 'match'"}},
+		{"hosts: [{host: a, match: {job: b}, supplier: c}]", {"either 'host' or 'match'"}},
+		{"hosts: [{match: {}, supplier: c}]", {"1 to 8 labels"}},
+		{"hosts:\n- {match: {job: '('}, supplier: c}", {"line 2", "'(' is no expression"}},
+		{"hosts: [{match: {job: [x]}, supplier: c}]", {"an expression has 1 to 255"}},
+		{"hosts: [{host: a, supplier: ''}]", {"names have 1 to 255"}},
+		{"hosts: [{host: a, suplier: x}]", {"did you mean 'supplier'?"}},
+		{"hosts:\n- {host: a, supplier: x}\n- {host: a, supplier: y}",
+			{"host 'a' stands in 'a.yml', line 2", "line 3"}},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		put(*state, "a.yml", rows[i].text);
+		expect_refused(*state, rows[i].words);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -265,6 +333,9 @@ int main(void)
 		TEST(there_are_limits),
 		TEST(too_many_files_and_too_much),
 		TEST(what_is_no_file_is_told),
+		TEST(hosts_have_suppliers),
+		TEST(hosts_outlive_their_register),
+		TEST(mistakes_in_hosts_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
