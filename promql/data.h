@@ -3,8 +3,8 @@
  * Whoever has data answers select() with one series after the other. A series
  * comes as a column: times that it shares with its neighbours, and integer
  * cells that its column says how to read. Series of one host come one after the
- * other and share the pointer to their times, so that what was worked out for
- * the times of one holds for the next. What is handed over lives until
+ * other and share their times and say so, so that what was worked out for the
+ * times of one holds for the next. What is handed over lives until
  * on_series returns, but labels' texts as long as the query's arena.
  */
 #pragma once
@@ -37,7 +37,8 @@ struct promql_samples {
 	size_t n_labels;
 	const struct fw_column *column; /* says how cells are read: type, scale, factor */
 	const int64_t *times_ms;        /* strictly ascending */
-	const int64_t *cells;           /* FW_ABSENT: the series has no sample there and is stale */
+	bool same_times;      /* they are those of the series before: nothing of them has changed */
+	const int64_t *cells; /* FW_ABSENT: the series has no sample there and is stale */
 	size_t n;
 };
 

@@ -14,10 +14,12 @@ enum promql_note_kind { NOTE_WARNING, NOTE_INFO, NOTE_KINDS };
 
 struct promql_notes {
 	struct fw_arena *arena;
-	const char *query; /* the text that places are named in: " (1:6)" */
+	const char *query; /* the text that places are named in: " (1:6)"; may be NULL */
 	const char **texts[NOTE_KINDS];
 	size_t n[NOTE_KINDS];
 	size_t left_out[NOTE_KINDS];
+	uint64_t *seen[NOTE_KINDS]; /* hashes of all sentences, those left out among them */
+	size_t n_seen[NOTE_KINDS];
 };
 
 /* "PromQL info: metric might not be a counter, ...: "x" (1:6)": the format without its place;

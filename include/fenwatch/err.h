@@ -8,7 +8,7 @@
 #pragma once
 
 struct fw_err {
-	char text[256];
+	char text[1024]; /* a sentence may quote the labels of two series */
 };
 
 /* Writes the sentence and gives `rc` back: `return fw_fail(err, -EINVAL, "...")`. */

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregations that need all values of a step together: the highest, the lowest,
+ * a quantile, how many there are of each. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "evaluate.h"
+#include "number.h"
+
+struct ranking {
+	struct evaluation *e;
+	const struct node *node;
+	const struct axis *axis;
+	struct value in;
+	const double *parameter; /* one a step */
+	struct label_table table;
+	size_t *groups;           /* of each series */
+	size_t **members, *sizes; /* of each group: its series, and room for as many */
+};
+
+static int sort_into_groups(struct ranking *r)
+{
+	struct label_room room = {0};
+	size_t n = r->in.n_series;
+	r->table.arena = r->e->arena;
+	r->groups = take(r->e, n, sizeof *r->groups);
+	r->sizes = take(r->e, n, sizeof *r->sizes);
+	r->members = take(r->e, n, sizeof *r->members);
+	if (!r->groups || !r->sizes || !r->members)
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++) {
+		r->groups[i] = group_of(r->e, r->node, &r->in.series[i], &room, &r->table);
+		r->sizes[r->groups[i]]++;
+	}
+	for (size_t g = 0; g < r->table.n; g++) {
+		r->members[g] = take(r->e, r->sizes[g], sizeof(size_t));
+		if (!r->members[g])
+			return -E2BIG;
+		r->sizes[g] = 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		r->members[r->groups[i]][r->sizes[r->groups[i]]++] = i;
+	return 0;
+}
+
+static int begin(
+	struct ranking *r, struct evaluation *e, const struct node *node, const struct axis *axis)
+{
+	struct value parameter;
+	*r = (struct ranking){.e = e, .node = node, .axis = axis};
+	int rc = evaluate(e, node->aggregate.parameter, axis, &parameter);
+	if (rc >= 0)
+		rc = evaluate(e, node->aggregate.inner, axis, &r->in);
+	r->parameter = parameter.scalar;
+	return rc < 0 ? rc : sort_into_groups(r);
+}
+
+/* ---- the highest and the lowest ---- */
+
+/* Series at one step, the one that would go first on top. */
+struct heap {
+	const struct ranking *r;
+	size_t step, n;
+	size_t *series;
+	bool lowest;
+};
+
+static double value_of(const struct heap *h, size_t series)
+{
+	return h->r->in.series[series].values[h->step];
+}
+
+/* Whether `a` is to go before `b`; what is not a number goes first, then who came last. */
+static bool is_worse(const struct heap *h, size_t a, size_t b)
+{
+	double x = value_of(h, a), y = value_of(h, b);
+	if (isnan(x) || isnan(y))
+		return isnan(x) && isnan(y) ? a > b : isnan(x);
+	if (x == y)
+		return a > b;
+	return h->lowest ? x > y : x < y;
+}
+
+static void swap(size_t *a, size_t *b)
+{
+	size_t kept = *a;
+	*a = *b;
+	*b = kept;
+}
+
+static void sink_down(struct heap *h, size_t at)
+{
+	for (size_t child; (child = 2 * at + 1) < h->n; at = child) {
+		if (child + 1 < h->n && is_worse(h, h->series[child + 1], h->series[child]))
+			child++;
+		if (!is_worse(h, h->series[child], h->series[at]))
+			return;
+		swap(&h->series[child], &h->series[at]);
+	}
+}
+
+static void rise(struct heap *h, size_t at)
+{
+	for (; at > 0 && is_worse(h, h->series[at], h->series[(at - 1) / 2]); at = (at - 1) / 2)
+		swap(&h->series[at], &h->series[(at - 1) / 2]);
+}
+
+static void offer(struct heap *h, size_t series, size_t most)
+{
+	if (h->n < most) {
+		h->series[h->n++] = series;
+		rise(h, h->n - 1);
+	} else if (is_worse(h, h->series[0], series)) {
+		h->series[0] = series;
+		sink_down(h, 0);
+	}
+}
+
+/* The worst goes behind the others until all lie in order, the best first. */
+static size_t put_in_order(struct heap *h)
+{
+	size_t n = h->n;
+	while (h->n > 1) {
+		swap(&h->series[0], &h->series[--h->n]);
+		sink_down(h, 0);
+	}
+	return n;
+}
+
+static int check_counts(struct ranking *r)
+{
+	char text[PROMQL_NUMBER_SIZE];
+	double least = r->parameter[0], most = least;
+	for (size_t i = 0; i < r->axis->n; i++) {
+		if (isnan(r->parameter[i]))
+			return fail_execution(r->e, "Parameter value is NaN");
+		least = fmin(least, r->parameter[i]);
+		most = fmax(most, r->parameter[i]);
+	}
+	if (least <= (double)INT64_MIN)
+		return fail_execution(r->e, "Scalar value %s underflows int64",
+			promql_number(least, text, sizeof text));
+	if (most >= (double)INT64_MAX)
+		return fail_execution(r->e, "Scalar value %s overflows int64",
+			promql_number(most, text, sizeof text));
+	return 0;
+}
+
+struct ranked {
+	struct ranking *r;
+	double **values;        /* of each series: those that were chosen, NULL: none yet */
+	struct collection *out; /* for one step: in order */
+};
+
+static int choose(struct ranked *ranked, size_t series, size_t step)
+{
+	struct ranking *r = ranked->r;
+	double **values = &ranked->values[series];
+	if (!*values)
+		*values = take_values(r->e, r->axis);
+	if (!*values)
+		return -E2BIG;
+	const struct series *from = &r->in.series[series];
+	(*values)[step] = from->values[step];
+	if (r->axis->n > 1)
+		return 0;
+	return collection_add(ranked->out, &(struct series){from->labels, from->n_labels, *values});
+}
+
+static int rank_step(struct ranked *ranked, size_t group, size_t step, size_t *room)
+{
+	struct ranking *r = ranked->r;
+	double count = r->parameter[step];
+	size_t n = r->sizes[group], most = count < 1 ? 0 : count > (double)n ? n : (size_t)count;
+	struct heap heap = {r, step, 0, room, r->node->aggregate.op == AGG_BOTTOMK};
+	for (size_t i = 0; i < n && most > 0; i++) {
+		size_t series = r->members[group][i];
+		if (!promql_is_absent(r->in.series[series].values[step]))
+			offer(&heap, series, most);
+	}
+	size_t chosen = put_in_order(&heap);
+	int rc = check_limits(r->e, n);
+	for (size_t i = 0; i < chosen && rc >= 0; i++)
+		rc = choose(ranked, room[i], step);
+	return rc;
+}
+
+int rank_series(
+	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
+{
+	struct ranking r;
+	int rc = begin(&r, e, node, axis);
+	if (rc >= 0)
+		rc = check_counts(&r);
+	if (rc < 0)
+		return rc;
+	struct collection all = collection_of(e, axis, out);
+	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof(double *)), &all};
+	size_t *room = take(e, r.in.n_series, sizeof *room);
+	if (!ranked.values || !room)
+		return -E2BIG;
+	for (size_t g = 0; g < r.table.n; g++)
+		for (size_t i = 0; i < axis->n && rc >= 0; i++)
+			rc = rank_step(&ranked, g, i, room);
+	for (size_t i = 0; axis->n > 1 && i < r.in.n_series && rc >= 0; i++)
+		if (ranked.values[i])
+			rc = collection_add(&all,
+				&(struct series){r.in.series[i].labels, r.in.series[i].n_labels,
+					ranked.values[i]});
+	return rc;
+}
+
+/* ---- quantiles ---- */
+
+/* What is not a number counts as the least. */
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	if (isnan(x) || isnan(y))
+		return isnan(y) - isnan(x);
+	return (x > y) - (x < y);
+}
+
+static double quantile(double q, double *values, size_t n)
+{
+	if (isnan(q))
+		return NAN;
+	if (q < 0 || q > 1)
+		return q < 0 ? -INFINITY : INFINITY;
+	qsort(values, n, sizeof *values, by_value);
+	double rank = q * (double)(n - 1), below = floor(rank), weight = rank - below;
+	size_t lower = (size_t)below, upper = lower + 1 < n ? lower + 1 : n - 1;
+	return values[lower] * (1 - weight) + values[upper] * weight;
+}
+
+static void warn_of_quantile(const struct ranking *r)
+{
+	char text[PROMQL_NUMBER_SIZE];
+	for (size_t i = 0; i < r->axis->n; i++) {
+		double q = r->parameter[i];
+		if (isnan(q) || q < 0 || q > 1)
+			promql_note(r->e->notes, NOTE_WARNING, r->node->aggregate.parameter,
+				"PromQL warning: quantile value should be between 0 and 1, got %s",
+				promql_number(q, text, sizeof text));
+	}
+}
+
+static void quantile_step(
+	const struct ranking *r, size_t group, size_t step, double *room, double *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->sizes[group]; i++) {
+		double value = r->in.series[r->members[group][i]].values[step];
+		if (!promql_is_absent(value))
+			room[n++] = value;
+	}
+	if (n > 0)
+		*out = quantile(r->parameter[step], room, n);
+}
+
+int rank_quantile(
+	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
+{
+	struct ranking r;
+	int rc = begin(&r, e, node, axis);
+	if (rc < 0)
+		return rc;
+	warn_of_quantile(&r);
+	struct collection groups = collection_of(e, axis, out);
+	double *room = take(e, r.in.n_series, sizeof *room);
+	for (size_t g = 0; room && g < r.table.n && rc >= 0; g++) {
+		const struct label_entry *entry = &r.table.entries[g];
+		double *values = take_values(e, axis);
+		if (!values)
+			return -E2BIG;
+		for (size_t i = 0; i < axis->n && rc >= 0; i++) {
+			quantile_step(&r, g, i, room, &values[i]);
+			rc = check_limits(e, r.sizes[g]);
+		}
+		if (rc >= 0)
+			rc = collection_add(
+				&groups, &(struct series){entry->labels, entry->n_labels, values});
+	}
+	return room ? rc : -E2BIG;
+}
+
+/* ---- how many of each value ---- */
+
+struct counting {
+	struct evaluation *e;
+	const struct node *node;
+	const struct axis *axis;
+	const char *label;
+	struct label_table table;
+	struct label_room room, group_room;
+	struct node grouping; /* as it is, and by the value */
+	struct collection out;
+};
+
+static int count_value(struct counting *c, const struct series *s, size_t step)
+{
+	char number[PROMQL_NUMBER_SIZE];
+	struct fw_label *labels = label_room(c->e, &c->room, s->n_labels);
+	memcpy(labels, s->labels, s->n_labels * sizeof *labels);
+	const char *text = promql_plain(s->values[step], number, sizeof number);
+	size_t n = labels_put(labels, s->n_labels, c->label, text);
+	struct fw_label *picked = label_room(c->e, &c->group_room, n);
+	const struct node *g = &c->grouping;
+	size_t n_picked = labels_pick(labels, n, g->aggregate.labels, g->aggregate.n_labels,
+		!g->aggregate.without, picked);
+	size_t group = label_table_find(&c->table, picked, n_picked);
+	if (group == LABEL_TABLE_NONE) {
+		if (*labels_get(picked, n_picked, c->label))
+			labels_put(picked, n_picked, c->label, fw_arena_strdup(c->e->arena, text));
+		group = label_table_put(&c->table, picked, n_picked);
+		struct series made = {
+			c->table.entries[group].labels, n_picked, take_values(c->e, c->axis)};
+		int rc = made.values ? collection_add(&c->out, &made) : -E2BIG;
+		if (rc < 0)
+			return rc;
+	}
+	double *count = &c->out.value->series[group].values[step];
+	*count = promql_is_absent(*count) ? 1 : *count + 1;
+	return check_limits(c->e, 1);
+}
+
+static int count_series(void *arg, struct series *s)
+{
+	struct counting *c = arg;
+	int rc = 0;
+	for (size_t i = 0; i < c->axis->n && rc >= 0; i++)
+		if (!promql_is_absent(s->values[i]))
+			rc = count_value(c, s, i);
+	return rc;
+}
+
+static struct node grouping_with(struct evaluation *e, const struct node *node, const char *label)
+{
+	struct node grouping = *node;
+	size_t n = node->aggregate.n_labels;
+	if (node->aggregate.without)
+		return grouping;
+	grouping.aggregate.labels =
+		fw_arena_alloc(e->arena, (n + 1) * sizeof *grouping.aggregate.labels);
+	for (size_t i = 0; i < n; i++)
+		grouping.aggregate.labels[i] = node->aggregate.labels[i];
+	grouping.aggregate.labels[n] = label;
+	grouping.aggregate.n_labels = n + 1;
+	return grouping;
+}
+
+int count_values(
+	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
+{
+	struct value label;
+	int rc = evaluate(e, node->aggregate.parameter, axis, &label);
+	if (rc < 0)
+		return rc;
+	if (!*label.string)
+		return fail_execution(e, "invalid label name \"\"");
+	struct counting c = {
+		.e = e,
+		.node = node,
+		.axis = axis,
+		.label = label.string,
+		.table = {.arena = e->arena},
+		.grouping = grouping_with(e, node, label.string),
+		.out = collection_of(e, axis, out),
+	};
+	return evaluate_to(e, node->aggregate.inner, axis, &(struct sink){count_series, &c});
+}
