@@ -340,6 +340,13 @@ static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void 
 	return spool_schema(a->spool, id, message, length);
 }
 
+static int op_schema_difference(
+	uint32_t id, uint32_t *base, const uint8_t **message, size_t *length, void *arg)
+{
+	struct agent *a = arg;
+	return spool_schema_difference(a->spool, id, base, message, length);
+}
+
 static void op_on_acked(const uint64_t to[LANES], void *arg)
 {
 	struct agent *a = arg;
@@ -396,6 +403,7 @@ static const struct uplink_ops ops = {
 	.frame = op_frame,
 	.schema_hash = op_schema_hash,
 	.schema = op_schema,
+	.schema_difference = op_schema_difference,
 	.on_acked = op_on_acked,
 	.on_need_key = op_on_need_key,
 	.on_need_document = op_on_need_document,

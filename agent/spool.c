@@ -39,6 +39,14 @@ int spool_open(
 	return 0;
 }
 
+static void schema_drop(struct known_schema *k)
+{
+	fw_free(k->message);
+	fw_buf_done(&k->difference);
+	k->message = NULL;
+	k->base = 0;
+}
+
 void spool_close(struct spool *s)
 {
 	if (!s)
@@ -54,7 +62,7 @@ void spool_close(struct spool *s)
 		}
 	}
 	for (size_t i = 0; i < s->n_schemas; i++)
-		fw_free(s->schemas[i].message);
+		schema_drop(&s->schemas[i]);
 	fw_free(s->schemas);
 	fw_buf_done(&s->scratch);
 	fw_buf_done(&s->left);
@@ -130,14 +138,32 @@ static void schemas_trim(struct spool *s)
 		struct known_schema *k = &s->schemas[i];
 		bool held = k->id == s->schema_in_use || schema_is_held(s, k->id);
 		if (!held) {
-			fw_free(k->message);
-			k->message = NULL;
+			schema_drop(k);
 			if (disk_is_empty(s))
 				continue;
 		}
 		s->schemas[kept++] = *k;
 	}
 	s->n_schemas = kept;
+}
+
+/* Made while the one before is still known: most changes are a few series. */
+static void take_difference(
+	struct known_schema *k, const struct fw_schema *schema, const struct known_schema *before)
+{
+	struct fw_arena arena = {0};
+	struct fw_schema base;
+	uint32_t id;
+	if (k->difference.length > 0 || !before || before->id == k->id || !before->message)
+		return;
+	if (fw_schema_decode(
+		    before->message, before->length, &arena, NULL, NULL, &id, &base, NULL) == 0) {
+		fw_schema_encode(schema, k->id, &base, &k->difference);
+		k->base = before->id;
+	}
+	if (k->difference.length >= k->length)
+		k->base = 0;
+	fw_arena_done(&arena);
 }
 
 uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
@@ -157,6 +183,7 @@ uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
 		fw_buf_done(&buf);
 	}
 	k->n_columns = schema->n_columns;
+	take_difference(k, schema, spool_schema_by_id(s, s->schema_in_use));
 	s->schema_in_use = k->id;
 	uint32_t id = k->id;
 	schemas_trim(s);
@@ -170,6 +197,18 @@ int spool_schema(const struct spool *s, uint32_t id, const uint8_t **message, si
 		return -ENOENT;
 	*message = k->message;
 	*length = k->length;
+	return 0;
+}
+
+int spool_schema_difference(
+	const struct spool *s, uint32_t id, uint32_t *base, const uint8_t **message, size_t *length)
+{
+	const struct known_schema *k = spool_schema_by_id(s, id);
+	if (!k || k->base == 0)
+		return -ENOENT;
+	*base = k->base;
+	*message = k->difference.data;
+	*length = k->difference.length;
 	return 0;
 }
 

@@ -66,6 +66,9 @@ void spool_set_max(struct spool *spool, uint64_t max_bytes);
 uint32_t spool_schema_use(struct spool *spool, const struct fw_schema *schema);
 /* The Schema message of an id that a frame of this spool has. -ENOENT. */
 int spool_schema(const struct spool *spool, uint32_t id, const uint8_t **message, size_t *length);
+/* The same as a difference to the schema that was in use before, which `base` names. */
+int spool_schema_difference(const struct spool *spool, uint32_t id, uint32_t *base,
+	const uint8_t **message, size_t *length);
 const uint8_t *spool_schema_hash(const struct spool *spool, uint32_t id); /* or NULL */
 uint32_t spool_schema_columns(const struct spool *spool, uint32_t id);    /* 0: unknown */
 /* Calls `each` for every schema that a waiting frame may use. */

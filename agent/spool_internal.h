@@ -37,6 +37,8 @@ struct known_schema {
 	uint8_t hash[FW_SCHEMA_HASH];
 	uint8_t *message; /* NULL: on disk only */
 	size_t length;
+	struct fw_buf difference; /* to the schema `base`; 0: it would be no shorter */
+	uint32_t base;
 };
 
 struct loss {

@@ -337,6 +337,56 @@ static void test_another_schema_is_another_frame(void **state)
 	assert_int_equal(spool_schema(spool, second.schema, &message, &length), 0);
 }
 
+static const struct fw_schema *find_base(const uint8_t *hash, void *base)
+{
+	const struct fw_schema *before = base;
+	return memcmp(before->hash, hash, FW_SCHEMA_HASH) == 0 ? before : NULL;
+}
+
+static uint32_t schema_of_live(uint64_t seq)
+{
+	struct frame frame;
+	assert_int_equal(spool_read(spool, LANE_LIVE, seq, &frame, NULL), 0);
+	return frame.schema;
+}
+
+static void decode(const uint8_t *message, size_t length, struct fw_arena *arena,
+	struct fw_schema *base, struct fw_schema *out)
+{
+	uint32_t id;
+	assert_int_equal(
+		fw_schema_decode(message, length, arena, find_base, base, &id, out, NULL), 0);
+}
+
+/* It is made when the schema changes, and serves though the one before is gone by then. */
+static void test_a_schema_is_known_by_what_it_changed(void **state)
+{
+	(void)state;
+	struct fw_arena arena = {0};
+	struct fw_schema before, after, again;
+	const uint8_t *message;
+	size_t length, whole;
+	uint32_t base;
+	sweep(0, true);
+	uint32_t first = schema_of_live(1);
+	assert_int_equal(spool_schema(spool, first, &message, &length), 0);
+	decode(message, length, &arena, NULL, &before);
+	assert_int_equal(spool_schema_difference(spool, first, &base, &message, &length), -ENOENT);
+	spool_ack(spool, LANE_LIVE, 1);
+	schema_make("other");
+	sweep(1, true);
+	assert_int_equal(spool_schema(spool, first, &message, &length), -ENOENT);
+	uint32_t second = schema_of_live(2);
+	assert_int_equal(spool_schema(spool, second, &message, &whole), 0);
+	decode(message, whole, &arena, NULL, &after);
+	assert_int_equal(spool_schema_difference(spool, second, &base, &message, &length), 0);
+	assert_int_equal(base, first);
+	assert_true(length < whole);
+	decode(message, length, &arena, &before, &again);
+	assert_memory_equal(again.hash, after.hash, FW_SCHEMA_HASH);
+	fw_arena_done(&arena);
+}
+
 /* Offline, and then killed: each frame finds the schema that it was made with. */
 static void test_schemas_that_changed_offline_are_kept(void **state)
 {
@@ -439,6 +489,7 @@ int main(void)
 		CASE(test_a_leap_of_the_clock_closes_the_chain),
 		CASE(test_a_chain_ends_after_a_day),
 		CASE(test_another_schema_is_another_frame),
+		CASE(test_a_schema_is_known_by_what_it_changed),
 		CASE(test_schemas_that_changed_offline_are_kept),
 		CASE(test_a_batch_fits_a_frame_however_wide_the_schema),
 		CASE(test_a_day_away_is_kept_whole),

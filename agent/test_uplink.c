@@ -41,14 +41,15 @@ struct stage {
 	unsigned connections, hellos, heartbeats, renewals;
 	bool welcomes, acks; /* answers Hello; acknowledges every batch */
 	uint64_t got[LANES][FRAMES_MOST];
-	unsigned n_got[LANES], schemas;
+	unsigned n_got[LANES], schemas, differences;
 	void (*on_batch)(struct stage *stage, enum lane lane, uint64_t seq);
 	void (*on_hello)(struct stage *stage);
 	const Fenwatch__Wire__Goodbye *goodbye; /* said instead of a welcome */
 
 	/* the agent */
 	uint64_t made[LANES], acked[LANES];
-	size_t frame_bytes; /* of every one; 0: three */
+	size_t frame_bytes;   /* of every one; 0: three */
+	uint64_t second_from; /* the second schema is in use; 0: never */
 	unsigned welcomed, lost, keys_wanted, documents_wanted, renewed, dials;
 	int welcome_rc;
 	bool must_renew;
@@ -122,6 +123,7 @@ static void server_frame(struct stage *s, const struct fw_frame *frame)
 		break;
 	case FW_FRAME_SCHEMA:
 		s->schemas++;
+		s->differences += frame->length == 5;
 		break;
 	case FW_FRAME_HEARTBEAT:
 		s->heartbeats++;
@@ -217,7 +219,7 @@ static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
 	*out = (struct frame){.type = FW_FRAME_BATCH,
 		.lane = lane,
 		.seq = seq,
-		.schema = 1,
+		.schema = s->second_from && seq >= s->second_from ? 2 : 1,
 		.payload = payload,
 		.length = s->frame_bytes ? s->frame_bytes : 3};
 	return 0;
@@ -225,9 +227,8 @@ static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
 
 static const uint8_t *op_schema_hash(uint32_t id, void *arg)
 {
-	(void)id;
 	(void)arg;
-	return (const uint8_t *)"0123456789abcdef";
+	return (const uint8_t *)(id == 2 ? "fedcba9876543210" : "0123456789abcdef");
 }
 
 static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void *arg)
@@ -237,6 +238,17 @@ static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void 
 	*message = (const uint8_t *)"schema";
 	*length = 6;
 	return 0;
+}
+
+/* Of the second to the first. */
+static int op_schema_difference(
+	uint32_t id, uint32_t *base, const uint8_t **message, size_t *length, void *arg)
+{
+	(void)arg;
+	*base = 1;
+	*message = (const uint8_t *)"short";
+	*length = 5;
+	return id == 2 ? 0 : -ENOENT;
 }
 
 static void op_on_acked(const uint64_t to[LANES], void *arg)
@@ -295,6 +307,7 @@ static const struct uplink_ops ops = {
 	.frame = op_frame,
 	.schema_hash = op_schema_hash,
 	.schema = op_schema,
+	.schema_difference = op_schema_difference,
 	.on_acked = op_on_acked,
 	.on_need_key = op_on_need_key,
 	.on_need_document = op_on_need_document,
@@ -409,6 +422,33 @@ static void test_everything_is_sent_live_first(void **state)
 	uplink_wake(s->uplink);
 	assert_true(play(s, 10000));
 	assert_int_equal(s->got[LANE_LIVE][3], 4);
+}
+
+/* What differs is enough where the schema before was told on the same connection. */
+static void test_a_new_schema_goes_as_a_difference(void **state)
+{
+	struct stage *s = *state;
+	s->acks = true;
+	s->made[LANE_LIVE] = 2;
+	s->second_from = 2;
+	start(s);
+	assert_true(play(s, 10000));
+	assert_int_equal(s->n_got[LANE_LIVE], 2);
+	assert_int_equal(s->schemas, 2);
+	assert_int_equal(s->differences, 1);
+}
+
+static void test_control_without_the_one_before_it_goes_whole(void **state)
+{
+	struct stage *s = *state;
+	s->acks = true;
+	s->made[LANE_LIVE] = 2;
+	s->second_from = 1;
+	start(s);
+	assert_true(play(s, 10000));
+	assert_int_equal(s->n_got[LANE_LIVE], 2);
+	assert_int_equal(s->schemas, 1);
+	assert_int_equal(s->differences, 0);
 }
 
 static void test_no_more_than_the_window(void **state)
@@ -596,6 +636,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_everything_is_sent_live_first),
+		CASE(test_a_new_schema_goes_as_a_difference),
+		CASE(test_control_without_the_one_before_it_goes_whole),
 		CASE(test_no_more_than_the_window),
 		CASE(test_large_frames_wait_for_room),
 		CASE(test_what_was_not_acknowledged_is_sent_again),

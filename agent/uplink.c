@@ -162,19 +162,34 @@ static void announce_short(uint32_t id, const uint8_t *hash, struct fw_buf *out)
 	fw_wire_put(out, FW_FRAME_SCHEMA, &schema.base);
 }
 
+static bool is_announced(const struct link *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n_announced; i++)
+		if (l->announced[i] == id)
+			return true;
+	return false;
+}
+
+static int find_schema(const struct link *l, uint32_t id, const uint8_t **message, size_t *length)
+{
+	const struct uplink_config *config = &l->uplink->config;
+	uint32_t base;
+	if (config->ops->schema_difference(id, &base, message, length, config->arg) >= 0 &&
+		is_announced(l, base))
+		return 0;
+	return config->ops->schema(id, message, length, config->arg);
+}
+
 static void announce(struct link *l, uint32_t id, struct fw_buf *out)
 {
 	const struct uplink_config *config = &l->uplink->config;
-	if (id == 0)
+	if (id == 0 || is_announced(l, id))
 		return;
-	for (size_t i = 0; i < l->n_announced; i++)
-		if (l->announced[i] == id)
-			return;
 	const uint8_t *hash = config->ops->schema_hash(id, config->arg), *message;
 	size_t length;
 	if (hash && collector_has(l, hash))
 		announce_short(id, hash, out);
-	else if (config->ops->schema(id, &message, &length, config->arg) >= 0)
+	else if (find_schema(l, id, &message, &length) >= 0)
 		fw_frame_put(out, FW_FRAME_SCHEMA, message, length);
 	l->announced = fw_realloc(l->announced, (l->n_announced + 1) * sizeof *l->announced);
 	l->announced[l->n_announced++] = id;

@@ -41,6 +41,9 @@ struct uplink_ops {
 		enum lane lane, uint64_t seq, struct frame *out, void *arg); /* -ENOENT: none yet */
 	const uint8_t *(*schema_hash)(uint32_t id, void *arg);
 	int (*schema)(uint32_t id, const uint8_t **message, size_t *length, void *arg);
+	/* The same as a difference to one that the collector may know; -ENOENT. */
+	int (*schema_difference)(
+		uint32_t id, uint32_t *base, const uint8_t **message, size_t *length, void *arg);
 	void (*on_acked)(const uint64_t to[LANES], void *arg);
 	void (*on_need_key)(void *arg);
 	/* A revision of this kind of inventory is missing there. */
