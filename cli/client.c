@@ -89,12 +89,12 @@ static enum status status_of(long http)
 	return http == 400 || http == 415 || http == 422 ? STATUS_USAGE : STATUS_NO_ANSWER;
 }
 
-static void print_warnings(struct cli *cli, const json_t *answer)
+static void print_notes(struct cli *cli, const json_t *notes, const char *kind)
 {
 	size_t i;
-	const json_t *warning;
-	json_array_foreach(json_object_get(answer, "warnings"), i, warning) fprintf(stderr,
-		"fenwatch: warning: %s\n", screen_text(&cli->screen, json_string_value(warning)));
+	const json_t *note;
+	json_array_foreach(notes, i, note) fprintf(stderr, "fenwatch: %s: %s\n", kind,
+		screen_text(&cli->screen, json_string_value(note)));
 }
 
 static json_t *read_answer(
@@ -103,7 +103,8 @@ static json_t *read_answer(
 	json_t *answer = json_loadb((const char *)text->data, text->length, 0, NULL);
 	json_t *data = json_object_get(answer, "data");
 	if (http == 200 && data) {
-		print_warnings(cli, answer);
+		print_notes(cli, json_object_get(answer, "warnings"), "warning");
+		print_notes(cli, json_object_get(answer, "infos"), "info");
 		json_incref(data);
 	} else {
 		const char *sentence = json_string_value(json_object_get(answer, "error"));

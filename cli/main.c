@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +35,8 @@ const struct command commands[] = {
 	{"advisories", "import", "FILE...", "reads advisories (DSA/list, USN database, OVAL, updateinfo.xml; - is standard input) and hands them to the collector", "", 1, 1000, command_advisories_import},
 	{"advisories", "list", "[--package NAME] [--limit N]", "advisories that were imported, newest first", " package limit ", 0, 0, command_advisories_list},
 	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},
-	{"query", NULL, "EXPR [--at TIME]", "the value of a selector at a moment", " at ", 1, 1, command_query},
-	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "the values of a selector over time", " from to step ", 1, 1, command_range},
+	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},
+	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "what it gives over time; on a terminal a chart", " from to step ", 1, 1, command_range},
 	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},
 	{"token", "new", "--join | --role viewer|engineer|admin|supplier [--supplier NAME] [--uses N] [--ttl DURATION] [--networks LIST] [--serials LIST] [--note TEXT]",
 		"makes a token, with which an agent enrols or a person asks", " join role supplier uses ttl networks serials note ", 0, 0, command_token_new},
@@ -250,6 +252,7 @@ static void look_at_terminal(struct screen *s)
 	if (!isatty(STDOUT_FILENO))
 		return;
 	s->colour = !getenv("NO_COLOR");
+	s->charts = strcmp(setlocale(LC_CTYPE, "") ? nl_langinfo(CODESET) : "", "UTF-8") == 0;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		s->width = size.ws_col;
 }

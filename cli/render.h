@@ -29,6 +29,8 @@ enum status render_host_disks(struct screen *s, const json_t *data);
 enum status render_capacity(struct screen *s, const json_t *data);
 enum status render_alerts(struct screen *s, const json_t *data);
 enum status render_result(struct screen *s, const json_t *data);
+/* On a terminal a chart, elsewhere as above. */
+enum status render_range(struct screen *s, const json_t *data);
 enum status render_series(struct screen *s, const json_t *data);
 enum status render_tokens(struct screen *s, const json_t *data);
 enum status render_new_token(struct screen *s, const json_t *data);

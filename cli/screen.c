@@ -34,6 +34,12 @@ void screen_put(struct screen *s, enum tone tone, const char *text)
 		[TONE_WARNING] = "\033[33m",
 		[TONE_BAD] = "\033[1;31m",
 		[TONE_HEADING] = "\033[1m",
+		[TONE_SERIES] = "\033[36m",
+		"\033[33m",
+		"\033[35m",
+		"\033[32m",
+		"\033[34m",
+		"\033[31m",
 	};
 	bool coloured = s->colour && tone != TONE_PLAIN;
 	if (coloured)

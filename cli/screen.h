@@ -19,11 +19,13 @@ struct screen {
 	struct fw_buf out;
 	struct fw_arena arena;
 	bool colour;
+	bool charts;  /* it shows braille */
 	size_t width; /* columns of the terminal; 0: no limit */
 	int64_t now_ms;
 };
 
-enum tone { TONE_PLAIN, TONE_GOOD, TONE_WARNING, TONE_BAD, TONE_HEADING };
+/* From TONE_SERIES on: the colours of a chart's series. */
+enum tone { TONE_PLAIN, TONE_GOOD, TONE_WARNING, TONE_BAD, TONE_HEADING, TONE_SERIES };
 
 void screen_done(struct screen *s);
 void screen_printf(struct screen *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

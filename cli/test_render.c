@@ -57,6 +57,11 @@ static const struct recording recordings[] = {
 	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0},
 	{"vector", "vector", render_result, STATUS_WELL, 0},
 	{"matrix", "matrix", render_result, STATUS_WELL, 0},
+	{"range", "range", render_range, STATUS_WELL, 72},
+	{"range-flat", "range-flat", render_range, STATUS_WELL, 40},
+	{"range-many", "range-many", render_range, STATUS_WELL, 60},
+	{"range-nothing", "range-nothing", render_range, STATUS_WELL, 72},
+	{"matrix", "matrix", render_range, STATUS_WELL, 0},
 	{"scalar", "scalar", render_result, STATUS_WELL, 0},
 	{"series", "series", render_series, STATUS_WELL, 0},
 	{"tokens", "tokens", render_tokens, STATUS_WELL, 0},
@@ -93,7 +98,7 @@ static json_t *read_answer(const char *name)
 
 static void check_recording(const struct recording *r)
 {
-	struct screen s = {.now_ms = NOW_MS, .width = r->width};
+	struct screen s = {.now_ms = NOW_MS, .charts = r->width > 0, .width = r->width};
 	struct fw_buf wanted = {0};
 	json_t *data = read_answer(r->answer);
 	enum status status = r->render(&s, data);
@@ -113,14 +118,11 @@ static void test_recorded_answers(void **state)
 		check_recording(&recordings[i]);
 }
 
-/* Every renderer meets every answer, the wrong ones too: nothing that comes may
- * break one, and no control character may go out but the newline. */
-static void test_no_answer_harms_a_terminal(void **state)
+static void harm(size_t width)
 {
-	(void)state;
 	for (size_t i = 0; i < N_RECORDINGS; i++) {
 		for (size_t k = 0; k <= N_RECORDINGS; k++) {
-			struct screen s = {.now_ms = NOW_MS, .width = 20};
+			struct screen s = {.now_ms = NOW_MS, .charts = true, .width = width};
 			json_t *data =
 				read_answer(k < N_RECORDINGS ? recordings[k].answer : "strange");
 			recordings[i].render(&s, data);
@@ -131,6 +133,15 @@ static void test_no_answer_harms_a_terminal(void **state)
 			screen_done(&s);
 		}
 	}
+}
+
+/* Every renderer meets every answer, the wrong ones too: nothing that comes may
+ * break one, and no control character may go out but the newline. */
+static void test_no_answer_harms_a_terminal(void **state)
+{
+	(void)state;
+	harm(20);
+	harm(60);
 }
 
 static void test_colours_are_for_terminals(void **state)

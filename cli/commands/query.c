@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query, range and series: Prometheus' answers, a line a series. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
 #include <fenwatch/text.h>
 
+#include "chart.h"
 #include "render.h"
 
 /* name{label="value",...}, escaped for the terminal. */
@@ -78,6 +81,81 @@ enum status render_result(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
+/* ---- over time ---- */
+
+/* One that is no number, or no text of one, leaves a gap. */
+static double number_of(const json_t *text)
+{
+	const char *digits = json_string_value(text);
+	char *end;
+	double value = digits ? strtod(digits, &end) : (double)NAN;
+	return digits && end != digits && !*end ? value : (double)NAN;
+}
+
+static void read_points(
+	struct screen *s, const json_t *values, struct chart_series *series, struct chart *chart)
+{
+	struct chart_point *points =
+		fw_arena_alloc(&s->arena, (json_array_size(values) + 1) * sizeof *points);
+	size_t i;
+	const json_t *value;
+	json_array_foreach(values, i, value)
+	{
+		double at_s = json_number_value(json_array_get(value, 0));
+		if (!(at_s > -1e11 && at_s < 1e11))
+			continue;
+		struct chart_point *point = &points[series->n];
+		*point = (struct chart_point){at_s, number_of(json_array_get(value, 1))};
+		if (series->n > 0 && at_s > point[-1].at_s)
+			chart->step_s = fmin(chart->step_s, at_s - point[-1].at_s);
+		chart->from_s = fmin(chart->from_s, at_s);
+		chart->to_s = fmax(chart->to_s, at_s);
+		series->n++;
+	}
+	series->points = points;
+}
+
+static const char *name_of(struct screen *s, const json_t *labels)
+{
+	size_t before = s->out.length;
+	write_labels(s, labels);
+	char *name = fw_arena_strndup(
+		&s->arena, (const char *)s->out.data + before, s->out.length - before);
+	s->out.length = before;
+	s->out.data[before] = '\0';
+	return name;
+}
+
+static bool write_chart(struct screen *s, const json_t *result)
+{
+	struct chart_series series[CHART_SERIES] = {0};
+	struct chart chart = {
+		.series = series, .from_s = INFINITY, .to_s = -INFINITY, .step_s = INFINITY};
+	size_t i, n = json_array_size(result);
+	const json_t *item;
+	json_array_foreach(result, i, item)
+	{
+		if (i == CHART_SERIES)
+			break;
+		series[i].name = name_of(s, json_object_get(item, "metric"));
+		read_points(s, json_object_get(item, "values"), &series[i], &chart);
+		chart.n_series++;
+	}
+	if (!chart_write(s, &chart))
+		return false;
+	if (n > CHART_SERIES)
+		screen_printf(s, "%zu more series are not drawn: see --json, or ask for less\n",
+			n - CHART_SERIES);
+	return true;
+}
+
+enum status render_range(struct screen *s, const json_t *data)
+{
+	bool drawn = s->charts && s->width >= CHART_WIDTH_LEAST &&
+		write_chart(s, json_object_get(data, "result"));
+	return drawn ? STATUS_WELL : render_result(s, data);
+}
+
 enum status render_series(struct screen *s, const json_t *data)
 {
 	size_t i;
@@ -124,7 +202,7 @@ enum status command_range(struct cli *cli, char **args, int n_args)
 		{"step", settings->step},
 		{0},
 	};
-	return ask(cli, "/api/v1/query_range", parameters, render_result);
+	return ask(cli, "/api/v1/query_range", parameters, render_range);
 }
 
 enum status command_series(struct cli *cli, char **args, int n_args)
