@@ -42,6 +42,13 @@ struct call_context {
 	struct fw_err *err;
 };
 
+/* Worked out by the engine itself: they look at what stands in the brackets. */
+enum promql_special {
+	SPECIAL_NONE,
+	SPECIAL_ABSENT, /* of a vector or of ranges */
+	SPECIAL_TIMESTAMP,
+};
+
 struct promql_function {
 	const char *name;
 	enum promql_type arguments[5], result;
@@ -58,14 +65,15 @@ struct promql_function {
 	double (*range)(const struct call_context *context, const struct window *window);
 	/* Each value by itself; `arguments` are the scalars behind the vector at this step. */
 	double (*map)(double value, const double *arguments);
-	/* Anything else: arguments were evaluated. */
+	/* Anything else: arguments were evaluated, those that were left out are of no type. What
+	 * they hold may be changed and become part of what is given. */
 	int (*call)(const struct call_context *context, const struct value *arguments,
 		struct value *out);
-	/* Known to the engine itself: those that see steps, absence or whole selections. */
-	int special;
+	enum promql_special special;
 	size_t state_size; /* of range's state */
-	/* Before the first window of a series: what it says of its labels. May be NULL. */
-	void (*begin)(
+	bool sees_step;    /* gives something else at another step, whatever it is handed */
+	/* Of a range: what is to be said of a series that has a value. May be NULL. */
+	void (*remark)(
 		const struct call_context *context, const struct fw_label *labels, size_t n_labels);
 };
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shim.h"
@@ -86,7 +87,16 @@ static void write_exponent(const struct digits *d, const char *sign, char *text,
 		exponent < 0 ? -exponent : exponent);
 }
 
-enum form { PLAIN, EITHER, EXPONENT };
+enum form { PLAIN, EITHER, GENERAL, EXPONENT };
+
+static bool needs_exponent(enum form form, double magnitude)
+{
+	if (form == EITHER)
+		return magnitude < 1e-6 || magnitude >= 1e21;
+	if (form == GENERAL)
+		return magnitude < 1e-4 || magnitude >= 1e6;
+	return form == EXPONENT;
+}
 
 static const char *format(double value, enum form form, char *text, size_t size)
 {
@@ -102,7 +112,7 @@ static const char *format(double value, enum form form, char *text, size_t size)
 		struct digits d;
 		if (!take_decimal(magnitude, &d))
 			d.count = shim_shortest(magnitude, d.text, &d.point);
-		if (form == EXPONENT || (form == EITHER && (magnitude < 1e-6 || magnitude >= 1e21)))
+		if (needs_exponent(form, magnitude))
 			write_exponent(&d, sign, text, size);
 		else
 			write_plain(&d, sign, text, size);
@@ -118,6 +128,11 @@ const char *promql_number(double value, char *text, size_t size)
 const char *promql_plain(double value, char *text, size_t size)
 {
 	return format(value, PLAIN, text, size);
+}
+
+const char *promql_general(double value, char *text, size_t size)
+{
+	return format(value, GENERAL, text, size);
 }
 
 const char *promql_exponent(double value, char *text, size_t size)
@@ -219,5 +234,27 @@ int promql_duration(const char *text, size_t length, int64_t *ms)
 	if (!last)
 		return -EINVAL;
 	*ms = sum;
+	return 0;
+}
+
+/* What strtod takes and Go does not: blanks in front, "nan(...)", a sign before NaN. */
+static bool looks_like_number(const char *text)
+{
+	const char *digits = text + (*text == '+' || *text == '-');
+	if (*digits == 'n' || *digits == 'N')
+		return digits == text && strlen(text) == 3;
+	return *digits && strchr("0123456789.iI", *digits);
+}
+
+int promql_read_number(const char *text, double *value)
+{
+	char *end;
+	if (!looks_like_number(text))
+		return -EINVAL;
+	double read = strtod(text, &end);
+	bool names_infinity = strpbrk(text, "iI") != NULL;
+	if (*end || end == text || (isinf(read) && !names_infinity))
+		return -EINVAL;
+	*value = read;
 	return 0;
 }

@@ -10,7 +10,11 @@
 const char *promql_number(double value, char *text, size_t size);
 /* As in scalars: never with an exponent. */
 const char *promql_plain(double value, char *text, size_t size);
+/* As Go prints numbers in messages and templates: "0.5", "1.5e+06". */
+const char *promql_general(double value, char *text, size_t size);
 /* As in the values of alerts: always with one, "1e+00". */
 const char *promql_exponent(double value, char *text, size_t size);
 /* "1h30m", "15s", or seconds as a number, "0.5"; 0 or -EINVAL. */
 int promql_duration(const char *text, size_t length, int64_t *ms);
+/* "0.5", "+Inf", "1e3": a double as Go reads it; 0, or -EINVAL. */
+int promql_read_number(const char *text, double *value);

@@ -126,8 +126,8 @@ static int run_series(struct ranging *r, const struct series *labels, const int6
 	if (rc < 0 || !any)
 		return rc;
 	struct series series = {labels->labels, labels->n_labels, r->values};
-	if (r->function->begin)
-		r->function->begin(&r->context, series.labels, series.n_labels);
+	if (r->function->remark)
+		r->function->remark(&r->context, series.labels, series.n_labels);
 	if (!r->function->keeps_name)
 		drop_name(r->e, &series, &r->labels);
 	return r->sink->on_series(r->sink->arg, &series);

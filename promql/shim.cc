@@ -48,30 +48,38 @@ bool shim_regex_matches(const shim_regex *regex, const char *text)
 	return re2::RE2::FullMatch(text, regex->compiled);
 }
 
-#define GROUPS 64
+static bool match(const shim_regex *regex, const char *text, size_t from, re2::RE2::Anchor anchor,
+	int *spans, size_t n)
+{
+	re2::StringPiece found[SHIM_GROUPS], all(text);
+	if (n > SHIM_GROUPS)
+		n = SHIM_GROUPS;
+	if (!regex->compiled.Match(all, from, all.size(), anchor, found, static_cast<int>(n)))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		bool took_part = found[i].data() != nullptr;
+		spans[2 * i] = took_part ? static_cast<int>(found[i].data() - text) : -1;
+		spans[2 * i + 1] =
+			took_part ? spans[2 * i] + static_cast<int>(found[i].size()) : -1;
+	}
+	return true;
+}
 
 bool shim_regex_search(
 	const shim_regex *regex, const char *text, size_t from, int *spans, size_t n)
 {
-	re2::StringPiece found[GROUPS], all(text);
-	if (n > GROUPS)
-		n = GROUPS;
-	if (!regex->compiled.Match(
-		    all, from, all.size(), re2::RE2::UNANCHORED, found, static_cast<int>(n)))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		spans[2 * i] = found[i].data() ? static_cast<int>(found[i].data() - text) : -1;
-		spans[2 * i + 1] = spans[2 * i] < 0
-			? -1
-			: static_cast<int>(spans[2 * i]) + static_cast<int>(found[i].size());
-	}
-	return true;
+	return match(regex, text, from, re2::RE2::UNANCHORED, spans, n);
+}
+
+bool shim_regex_find(const shim_regex *regex, const char *text, int *spans, size_t n)
+{
+	return match(regex, text, 0, re2::RE2::ANCHOR_BOTH, spans, n);
 }
 
 int shim_regex_group(const shim_regex *regex, const char *name, size_t length)
 {
 	int number = 0;
-	bool digits = length > 0 && length < 6;
+	bool digits = length == 1 || (length > 0 && length < 6 && *name != '0');
 	for (size_t i = 0; i < length && digits; i++) {
 		digits = name[i] >= '0' && name[i] <= '9';
 		number = number * 10 + (name[i] - '0');

@@ -23,6 +23,9 @@ struct shim_regex *shim_regex_search_new(const char *pattern, char *why, size_t 
  * group took no part, `n` of them. */
 bool shim_regex_search(
 	const struct shim_regex *regex, const char *text, size_t from, int *spans, size_t n);
+/* The same of the whole text, anchored at both ends. */
+#define SHIM_GROUPS 64 /* more are taken as if they took no part */
+bool shim_regex_find(const struct shim_regex *regex, const char *text, int *spans, size_t n);
 /* The number of a group by its name or its digits; -1: there is none. */
 int shim_regex_group(const struct shim_regex *regex, const char *name, size_t length);
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Labels made from labels. */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/utf8.h>
+
+#include "labels.h"
+#include "shim.h"
+#include "workings.h"
+
+/* Any text in UTF-8 but an empty one. */
+static bool is_label_name(const char *name)
+{
+	size_t length = strlen(name);
+	if (length == 0)
+		return false;
+	while (length > 0) {
+		uint32_t code;
+		size_t bytes = fw_utf8_decode(name, length, &code);
+		if (bytes == 0)
+			return false;
+		name += bytes;
+		length -= bytes;
+	}
+	return true;
+}
+
+static int check_name(const struct call_context *context, const char *name, const char *what)
+{
+	if (is_label_name(name))
+		return 0;
+	return fw_fail(context->err, -EINVAL, "invalid %s label name in %s(): %s", what,
+		context->node->call.function->name, name);
+}
+
+static void set_label(const struct call_context *context, struct series *series, const char *name,
+	const struct fw_buf *value)
+{
+	struct fw_label *labels =
+		fw_arena_alloc(context->arena, (series->n_labels + 1) * sizeof *labels);
+	if (series->n_labels)
+		memcpy(labels, series->labels, series->n_labels * sizeof *labels);
+	const char *text = value->length
+		? fw_arena_strndup(context->arena, (const char *)value->data, value->length)
+		: "";
+	series->n_labels = labels_put(labels, series->n_labels, name, text);
+	series->labels = labels;
+}
+
+/* ---- label_join ---- */
+
+int call_label_join(
+	const struct call_context *context, const struct value *arguments, struct value *out)
+{
+	const size_t n = context->node->call.n_arguments;
+	const char *name = arguments[1].string, *separator = arguments[2].string;
+	int rc = 0;
+	for (size_t k = 3; k < n && rc == 0; k++)
+		rc = check_name(context, arguments[k].string, "source");
+	if (rc == 0)
+		rc = check_name(context, name, "destination");
+	*out = arguments[0];
+	struct fw_buf joined = {0};
+	for (size_t i = 0; i < out->n_series && rc == 0; i++) {
+		struct series *series = &out->series[i];
+		fw_buf_reset(&joined);
+		for (size_t k = 3; k < n; k++) {
+			fw_buf_puts(&joined, k > 3 ? separator : "");
+			fw_buf_puts(&joined,
+				labels_get(series->labels, series->n_labels, arguments[k].string));
+		}
+		set_label(context, series, name, &joined);
+	}
+	fw_buf_done(&joined);
+	return rc;
+}
+
+/* ---- label_replace ---- */
+
+/* What is between one "$" and the text behind it. */
+struct reference {
+	const char *name;
+	size_t length;
+	const char *rest;
+};
+
+static size_t name_length(const char *text)
+{
+	const size_t limit = strlen(text);
+	size_t at = 0;
+	while (at < limit) {
+		uint32_t code;
+		size_t bytes = fw_utf8_decode(text + at, limit - at, &code);
+		bool is_word = code == '_' || (code >= '0' && code <= '9') ||
+			((code | 0x20) >= 'a' && (code | 0x20) <= 'z');
+		if (bytes == 0 || !is_word)
+			break;
+		at += bytes;
+	}
+	return at;
+}
+
+/* $name or ${name}; a name is as long as it can be. */
+static bool take_reference(const char *text, struct reference *out)
+{
+	const bool braced = *text == '{';
+	text += braced;
+	const size_t length = name_length(text);
+	if (length == 0 || (braced && text[length] != '}'))
+		return false;
+	*out = (struct reference){text, length, text + length + braced};
+	return true;
+}
+
+/* What `regex` has matched of `text`, in place of "$1", "${name}" and the like. */
+static void expand(const struct shim_regex *regex, const char *replacement, const char *text,
+	const int *spans, struct fw_buf *out)
+{
+	for (const char *at = replacement; *at;) {
+		struct reference r;
+		if (*at != '$') {
+			fw_buf_putc(out, *at++);
+		} else if (at[1] == '$') {
+			fw_buf_putc(out, '$');
+			at += 2;
+		} else if (!take_reference(at + 1, &r)) {
+			fw_buf_putc(out, *at++);
+		} else {
+			int group = shim_regex_group(regex, r.name, r.length);
+			if (group >= 0 && group < SHIM_GROUPS && spans[2 * group] >= 0)
+				fw_buf_append(out, text + spans[2 * group],
+					(size_t)(spans[2 * group + 1] - spans[2 * group]));
+			at = r.rest;
+		}
+	}
+}
+
+static void replace(const struct call_context *context, const struct value *arguments,
+	const struct shim_regex *regex, struct value *out)
+{
+	const char *name = arguments[1].string, *source = arguments[3].string;
+	int spans[2 * SHIM_GROUPS];
+	struct fw_buf expanded = {0};
+	for (size_t i = 0; i < out->n_series; i++) {
+		struct series *series = &out->series[i];
+		const char *value = labels_get(series->labels, series->n_labels, source);
+		if (!shim_regex_find(regex, value, spans, SHIM_GROUPS))
+			continue;
+		fw_buf_reset(&expanded);
+		expand(regex, arguments[2].string, value, spans, &expanded);
+		set_label(context, series, name, &expanded);
+	}
+	fw_buf_done(&expanded);
+}
+
+int call_label_replace(
+	const struct call_context *context, const struct value *arguments, struct value *out)
+{
+	char why[128];
+	struct shim_regex *regex = shim_regex_new(arguments[4].string, why, sizeof why);
+	if (!regex)
+		return fw_fail(context->err, -EINVAL,
+			"invalid regular expression in label_replace(): %s", arguments[4].string);
+	int rc = check_name(context, arguments[1].string, "destination");
+	*out = arguments[0];
+	if (rc == 0)
+		replace(context, arguments, regex, out);
+	shim_regex_free(regex);
+	return rc;
+}
