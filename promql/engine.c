@@ -149,17 +149,6 @@ const struct node *node_bare(const struct node *node)
 	return node;
 }
 
-/* Functions that look at the time of the step itself. */
-static bool looks_at_step(const struct node *call)
-{
-	static const char *const names[] = {"time", "timestamp", "predict_linear", "days_in_month",
-		"day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(call->call.function->name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool is_constant(const struct node *node)
 {
 	switch (node->kind) {
@@ -183,7 +172,7 @@ static bool is_constant(const struct node *node)
 		for (size_t i = 0; i < node->call.n_arguments; i++)
 			if (!is_constant(node->call.arguments[i]))
 				return false;
-		return !looks_at_step(node);
+		return !node->call.function->sees_step;
 	}
 	return false;
 }
@@ -231,9 +220,9 @@ static struct way way_of_call(const struct node *node)
 		return (struct way){call_range, NULL, drops, SETTLE_REFUSE};
 	if (f->map)
 		return (struct way){call_map, NULL, drops, SETTLE_MERGE};
-	if (strcmp(f->name, "timestamp") == 0)
+	if (f->special == SPECIAL_TIMESTAMP)
 		return (struct way){call_timestamp, NULL, true, SETTLE_MERGE};
-	if (strncmp(f->name, "absent", strlen("absent")) == 0)
+	if (f->special == SPECIAL_ABSENT)
 		return (struct way){NULL, call_absent, false, SETTLE_MERGE};
 	return (struct way){NULL, call_whole, false, SETTLE_MERGE};
 }

@@ -232,7 +232,8 @@ static void note_quantiles(const struct call_context *context, const double *qua
 	for (size_t i = 0; i < context->axis->n; i++)
 		if (!promql_is_quantile(quantiles[i]) &&
 			(i == 0 || quantiles[i] != quantiles[i - 1]))
-			promql_note_quantile(context, 0, quantiles[i]);
+			promql_note_quantile(
+				context->notes, promql_argument(context, 0), quantiles[i]);
 }
 
 /* ---- shares ---- */

@@ -124,7 +124,7 @@ double range_quantile(const struct call_context *context, const struct window *w
 	double few[ENOUGH], quantile = w->arguments[0];
 	struct told *told = w->state;
 	if (!promql_is_quantile(quantile) && !(told->is_told && told->quantile == quantile)) {
-		promql_note_quantile(context, 0, quantile);
+		promql_note_quantile(context->notes, promql_argument(context, 0), quantile);
 		*told = (struct told){true, quantile};
 	}
 	size_t n = count(w);

@@ -7,6 +7,7 @@
 
 #include "evaluate.h"
 #include "number.h"
+#include "workings.h"
 
 struct ranking {
 	struct evaluation *e;
@@ -140,10 +141,10 @@ static int check_counts(struct ranking *r)
 	}
 	if (least <= (double)INT64_MIN)
 		return fail_execution(r->e, "Scalar value %s underflows int64",
-			promql_number(least, text, sizeof text));
+			promql_general(least, text, sizeof text));
 	if (most >= (double)INT64_MAX)
 		return fail_execution(r->e, "Scalar value %s overflows int64",
-			promql_number(most, text, sizeof text));
+			promql_general(most, text, sizeof text));
 	return 0;
 }
 
@@ -213,37 +214,12 @@ int rank_series(
 
 /* ---- quantiles ---- */
 
-/* What is not a number counts as the least. */
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	if (isnan(x) || isnan(y))
-		return isnan(y) - isnan(x);
-	return (x > y) - (x < y);
-}
-
-static double quantile(double q, double *values, size_t n)
-{
-	if (isnan(q))
-		return NAN;
-	if (q < 0 || q > 1)
-		return q < 0 ? -INFINITY : INFINITY;
-	qsort(values, n, sizeof *values, by_value);
-	double rank = q * (double)(n - 1), below = floor(rank), weight = rank - below;
-	size_t lower = (size_t)below, upper = lower + 1 < n ? lower + 1 : n - 1;
-	return values[lower] * (1 - weight) + values[upper] * weight;
-}
-
 static void warn_of_quantile(const struct ranking *r)
 {
-	char text[PROMQL_NUMBER_SIZE];
-	for (size_t i = 0; i < r->axis->n; i++) {
-		double q = r->parameter[i];
-		if (isnan(q) || q < 0 || q > 1)
-			promql_note(r->e->notes, NOTE_WARNING, r->node->aggregate.parameter,
-				"PromQL warning: quantile value should be between 0 and 1, got %s",
-				promql_number(q, text, sizeof text));
-	}
+	for (size_t i = 0; i < r->axis->n; i++)
+		if (!promql_is_quantile(r->parameter[i]))
+			promql_note_quantile(r->e->notes, node_bare(r->node->aggregate.parameter),
+				r->parameter[i]);
 }
 
 static void quantile_step(
@@ -256,7 +232,7 @@ static void quantile_step(
 			room[n++] = value;
 	}
 	if (n > 0)
-		*out = quantile(r->parameter[step], room, n);
+		*out = promql_quantile(r->parameter[step], room, n);
 }
 
 int rank_quantile(

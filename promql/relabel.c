@@ -6,6 +6,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/utf8.h>
 
+#include "expand.h"
 #include "labels.h"
 #include "shim.h"
 #include "workings.h"
@@ -79,64 +80,6 @@ int call_label_join(
 
 /* ---- label_replace ---- */
 
-/* What is between one "$" and the text behind it. */
-struct reference {
-	const char *name;
-	size_t length;
-	const char *rest;
-};
-
-static size_t name_length(const char *text)
-{
-	const size_t limit = strlen(text);
-	size_t at = 0;
-	while (at < limit) {
-		uint32_t code;
-		size_t bytes = fw_utf8_decode(text + at, limit - at, &code);
-		bool is_word = code == '_' || (code >= '0' && code <= '9') ||
-			((code | 0x20) >= 'a' && (code | 0x20) <= 'z');
-		if (bytes == 0 || !is_word)
-			break;
-		at += bytes;
-	}
-	return at;
-}
-
-/* $name or ${name}; a name is as long as it can be. */
-static bool take_reference(const char *text, struct reference *out)
-{
-	const bool braced = *text == '{';
-	text += braced;
-	const size_t length = name_length(text);
-	if (length == 0 || (braced && text[length] != '}'))
-		return false;
-	*out = (struct reference){text, length, text + length + braced};
-	return true;
-}
-
-/* What `regex` has matched of `text`, in place of "$1", "${name}" and the like. */
-static void expand(const struct shim_regex *regex, const char *replacement, const char *text,
-	const int *spans, struct fw_buf *out)
-{
-	for (const char *at = replacement; *at;) {
-		struct reference r;
-		if (*at != '$') {
-			fw_buf_putc(out, *at++);
-		} else if (at[1] == '$') {
-			fw_buf_putc(out, '$');
-			at += 2;
-		} else if (!take_reference(at + 1, &r)) {
-			fw_buf_putc(out, *at++);
-		} else {
-			int group = shim_regex_group(regex, r.name, r.length);
-			if (group >= 0 && group < SHIM_GROUPS && spans[2 * group] >= 0)
-				fw_buf_append(out, text + spans[2 * group],
-					(size_t)(spans[2 * group + 1] - spans[2 * group]));
-			at = r.rest;
-		}
-	}
-}
-
 static void replace(const struct call_context *context, const struct value *arguments,
 	const struct shim_regex *regex, struct value *out)
 {
@@ -149,7 +92,7 @@ static void replace(const struct call_context *context, const struct value *argu
 		if (!shim_regex_find(regex, value, spans, SHIM_GROUPS))
 			continue;
 		fw_buf_reset(&expanded);
-		expand(regex, arguments[2].string, value, spans, &expanded);
+		promql_expand(regex, arguments[2].string, value, spans, &expanded);
 		set_label(context, series, name, &expanded);
 	}
 	fw_buf_done(&expanded);

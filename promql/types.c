@@ -96,10 +96,10 @@ bool promql_is_quantile(double quantile)
 	return quantile >= 0 && quantile <= 1;
 }
 
-void promql_note_quantile(const struct call_context *context, size_t argument, double quantile)
+void promql_note_quantile(struct promql_notes *notes, const struct node *node, double quantile)
 {
 	char text[PROMQL_NUMBER_SIZE];
-	promql_note(context->notes, NOTE_WARNING, promql_argument(context, argument),
+	promql_note(notes, NOTE_WARNING, node,
 		"PromQL warning: quantile value should be between 0 and 1, got %s",
 		promql_general(quantile, text, sizeof text));
 }

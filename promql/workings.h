@@ -76,7 +76,7 @@ double *promql_take_values(const struct call_context *context);
 /* Of values in any order, which are left in another. NaN counts as least. */
 double promql_quantile(double quantile, double *values, size_t n);
 bool promql_is_quantile(double quantile);
-void promql_note_quantile(const struct call_context *context, size_t argument, double quantile);
+void promql_note_quantile(struct promql_notes *notes, const struct node *node, double quantile);
 
 /* A sum with what rounding took from it. */
 struct exact {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expand.h"
 #include "number.h"
 #include "shim.h"
 #include "template_tree.h"
@@ -386,53 +387,18 @@ static int call_match(struct run *run, const struct operand *args, size_t n, str
 	return 0;
 }
 
-#define GROUPS_LIMIT 32
-
-/* "$1", "${1}", "${name}" and "$$" of a replacement. */
-static void put_expanded(const struct shim_regex *regex, const char *with, const char *text,
-	const int *spans, struct fw_buf *out)
-{
-	while (*with) {
-		const char *dollar = strchr(with, '$');
-		if (!dollar) {
-			fw_buf_puts(out, with);
-			return;
-		}
-		fw_buf_append(out, with, (size_t)(dollar - with));
-		with = dollar + 1;
-		if (*with == '$') {
-			fw_buf_putc(out, *with++);
-			continue;
-		}
-		bool braces = *with == '{';
-		const char *name = with + braces;
-		size_t length = 0;
-		while (isalnum((unsigned char)name[length]) || name[length] == '_')
-			length++;
-		if (length == 0 || (braces && name[length] != '}')) {
-			fw_buf_putc(out, '$');
-			continue;
-		}
-		with = name + length + braces;
-		int group = shim_regex_group(regex, name, length);
-		if (group >= 0 && group < GROUPS_LIMIT && spans[2 * group] >= 0)
-			fw_buf_append(out, text + spans[2 * group],
-				(size_t)(spans[2 * group + 1] - spans[2 * group]));
-	}
-}
-
 static void replace_all(
 	const struct shim_regex *regex, const char *with, const char *text, struct fw_buf *out)
 {
-	int spans[2 * GROUPS_LIMIT];
+	int spans[2 * SHIM_GROUPS];
 	size_t length = strlen(text), at = 0;
 	int last = -1; /* the end of the match before: an empty one may not stand there */
 	out->limit = TEMPLATE_TEXT_LIMIT;
-	while (at <= length && shim_regex_search(regex, text, at, spans, GROUPS_LIMIT)) {
+	while (at <= length && shim_regex_search(regex, text, at, spans, SHIM_GROUPS)) {
 		size_t from = (size_t)spans[0], to = (size_t)spans[1];
 		fw_buf_append(out, text + at, from - at);
 		if (to > from || spans[0] != last)
-			put_expanded(regex, with, text, spans, out);
+			promql_expand(regex, with, text, spans, out);
 		last = spans[1];
 		at = to;
 		if (to > from)

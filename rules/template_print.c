@@ -58,17 +58,6 @@ bool operand_is_true(const struct operand *o)
 
 /* ---- numbers ---- */
 
-/* "%g" without a precision: as few digits as read back the same, with an exponent below
- * 1e-4 and from a million on. */
-static void print_shortest(double value, char *text, size_t size)
-{
-	double magnitude = fabs(value);
-	if (value != 0 && (magnitude < 1e-4 || magnitude >= 1e6))
-		promql_exponent(value, text, size);
-	else
-		promql_plain(value, text, size);
-}
-
 /* NaN and the infinities are words in Go. */
 static bool print_special(double value, char *text, size_t size)
 {
@@ -85,7 +74,7 @@ static void print_float(char verb, int precision, double value, char *text, size
 	if (precision > PRECISION_LIMIT)
 		precision = PRECISION_LIMIT;
 	if (precision < 0 && (verb == 'v' || verb == 'g'))
-		print_shortest(value, text, size);
+		promql_general(value, text, size);
 	else if (verb == 'e' || verb == 'E')
 		snprintf(text, size, verb == 'e' ? "%.*e" : "%.*E", precision < 0 ? 6 : precision,
 			value);
