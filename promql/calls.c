@@ -53,16 +53,18 @@ struct mapping {
 static int map_series(void *arg, struct series *series)
 {
 	struct mapping *m = arg;
+	bool any = false;
 	for (size_t i = 0; i < m->n_steps; i++) {
 		if (promql_is_absent(series->values[i]))
 			continue;
 		scalars_at(&m->scalars, i);
 		series->values[i] = m->function->map(series->values[i], m->scalars.at);
+		any |= !promql_is_absent(series->values[i]);
 	}
 	struct series mapped = *series;
 	if (!m->function->keeps_name)
 		drop_name(m->e, &mapped, &m->labels);
-	return m->sink->on_series(m->sink->arg, &mapped);
+	return any ? m->sink->on_series(m->sink->arg, &mapped) : 0;
 }
 
 int call_map(struct evaluation *e, const struct node *node, const struct axis *axis,

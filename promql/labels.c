@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "labels.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "quote.h"
 
 const char *labels_get(const struct fw_label *labels, size_t n, const char *name)
 {
@@ -108,41 +109,14 @@ struct fw_label *labels_copy(const struct fw_label *labels, size_t n, struct fw_
 
 /* ---- as text ---- */
 
-static bool is_plain(const char *name)
-{
-	for (const char *c = name; *c; c++)
-		if (!(isalpha((unsigned char)*c) || *c == '_' ||
-			    (c > name && isdigit((unsigned char)*c))))
-			return false;
-	return *name;
-}
-
-static void print_quoted(const char *text, struct fw_buf *out)
-{
-	fw_buf_putc(out, '"');
-	for (; *text; text++) {
-		if (*text == '\n') {
-			fw_buf_puts(out, "\\n");
-			continue;
-		}
-		if (*text == '"' || *text == '\\')
-			fw_buf_putc(out, '\\');
-		fw_buf_putc(out, *text);
-	}
-	fw_buf_putc(out, '"');
-}
-
 void labels_print(const struct fw_label *labels, size_t n, struct fw_buf *out)
 {
 	fw_buf_putc(out, '{');
 	for (size_t i = 0; i < n; i++) {
 		fw_buf_puts(out, i ? ", " : "");
-		if (is_plain(labels[i].name))
-			fw_buf_puts(out, labels[i].name);
-		else
-			print_quoted(labels[i].name, out);
+		promql_put_name(out, labels[i].name);
 		fw_buf_putc(out, '=');
-		print_quoted(labels[i].value, out);
+		promql_quote(out, labels[i].value);
 	}
 	fw_buf_putc(out, '}');
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labels.h"
 #include "matching.h"
 #include "scope.h"
-#include "selector.h"
 #include "store.h"
 #include "strand.h"
 #include "texts.h"
@@ -28,15 +28,15 @@ struct finding {
 
 static int find_one(const struct finding *f, const char *text, struct fw_err *err)
 {
-	struct selector selector;
+	struct node *selector;
 	struct matching matching;
-	int rc = selector_parse(text, f->arena, &selector, err);
+	int rc = promql_parse_selector(text, f->arena, &selector, err);
 	if (rc < 0)
 		return rc;
-	if (selector.kind != SELECTOR_SERIES || selector.range_ms || selector.offset_ms)
-		return fw_fail(err, -EINVAL,
-			"1:1: parse error: expected a plain selector such as up{job=\"node\"}");
-	rc = matching_init(&matching, &selector, f->arena, err);
+	if (node_takes_all(selector))
+		return fw_fail(err, -EINVAL, "match[] must contain at least one non-empty matcher");
+	rc = matching_init(&matching, selector->selector.matchers, selector->selector.n_matchers,
+		f->arena, err);
 	if (rc < 0)
 		return rc;
 	struct store_group *groups;
@@ -90,7 +90,10 @@ static int add_series(void *arg, const struct store_group *groups, size_t n)
 			struct series *s = &items[list->count++];
 			const struct fw_column *column =
 				&groups[g].schema->columns[groups[g].columns[c]];
-			s->labels = strand_labels(&groups[g], column, list->arena, &s->n_labels);
+			struct fw_label *labels = fw_arena_alloc(list->arena,
+				strand_labels_most(&groups[g], column) * sizeof *labels);
+			s->n_labels = strand_labels(&groups[g], column, labels);
+			s->labels = labels;
 		}
 	}
 	return 0;
@@ -99,7 +102,7 @@ static int add_series(void *arg, const struct store_group *groups, size_t n)
 static int by_labels(const void *a, const void *b)
 {
 	const struct series *x = a, *y = b;
-	return strand_compare_labels(x->labels, x->n_labels, y->labels, y->n_labels);
+	return labels_compare(x->labels, x->n_labels, y->labels, y->n_labels);
 }
 
 int query_find_series(struct store *store, const struct query_scope *scope,
@@ -133,6 +136,8 @@ struct names {
 
 static void add_text(struct names *names, const char *text)
 {
+	if (!*text) /* an empty label is none */
+		return;
 	struct texts_slot *slot = texts_put(&names->texts, text);
 	slot->text = text;
 }
@@ -140,9 +145,9 @@ static void add_text(struct names *names, const char *text)
 static void add_labels(struct names *names, const struct fw_label *labels, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!names->label)
+		if (!names->label && *labels[i].value)
 			add_text(names, labels[i].name);
-		else if (strcmp(labels[i].name, names->label) == 0)
+		else if (names->label && strcmp(labels[i].name, names->label) == 0)
 			add_text(names, labels[i].value);
 	}
 }

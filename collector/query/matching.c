@@ -53,14 +53,13 @@ static bool (*const accepters[])(const struct store_matcher *, const char *) = {
 	[MATCHER_NOT_REGEX] = accepts_not_regex,
 };
 
-static int compile(const struct selector_matcher *m, struct fw_arena *arena,
-	struct expression **out, struct fw_err *err)
+static int compile(const struct matcher *m, struct fw_arena *arena, struct expression **out,
+	struct fw_err *err)
 {
 	char why[128];
 	struct shim_regex *regex = shim_regex_new(m->value, why, sizeof why);
 	if (!regex)
-		return fw_fail(
-			err, -EINVAL, "%s: parse error: error parsing regexp: %s", m->at, why);
+		return fw_fail(err, -EINVAL, "error parsing regexp: %s", why);
 	struct expression *e = fw_arena_alloc(arena, sizeof *e);
 	e->regex = regex;
 	e->answers.arena = arena;
@@ -68,22 +67,9 @@ static int compile(const struct selector_matcher *m, struct fw_arena *arena,
 	return 0;
 }
 
-/* Prometheus refuses what would match every series there is. */
-static int refuse_everything(
-	const struct matching *matching, const struct selector *selector, struct fw_err *err)
+int matching_init(struct matching *out, const struct matcher *matchers, size_t n,
+	struct fw_arena *arena, struct fw_err *err)
 {
-	for (size_t i = 0; i < matching->n_matchers; i++)
-		if (!matching->matchers[i].accepts(&matching->matchers[i], ""))
-			return 0;
-	return fw_fail(err, -EINVAL,
-		"%s: parse error: vector selector must contain at least one non-empty matcher",
-		selector->at);
-}
-
-int matching_init(struct matching *out, const struct selector *selector, struct fw_arena *arena,
-	struct fw_err *err)
-{
-	size_t n = selector->n_matchers;
 	*out = (struct matching){
 		.matchers = fw_arena_alloc(arena, n * sizeof *out->matchers),
 		.n_matchers = n,
@@ -91,14 +77,12 @@ int matching_init(struct matching *out, const struct selector *selector, struct 
 	};
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		const struct selector_matcher *m = &selector->matchers[i];
+		const struct matcher *m = &matchers[i];
 		out->matchers[i] = (struct store_matcher){
 			m->name, accepters[m->kind], m->value, &out->expressions[i]};
 		if (m->kind == MATCHER_REGEX || m->kind == MATCHER_NOT_REGEX)
 			rc = compile(m, arena, &out->expressions[i], err);
 	}
-	if (rc == 0)
-		rc = refuse_everything(out, selector, err);
 	if (rc < 0)
 		matching_done(out);
 	return rc;

@@ -12,7 +12,7 @@
 #include <fenwatch/err.h>
 #include <fenwatch/mem.h>
 
-#include "selector.h"
+#include "node.h"
 #include "store.h"
 
 struct matching {
@@ -22,6 +22,6 @@ struct matching {
 };
 
 /* On failure nothing is left to be given back. */
-int matching_init(struct matching *out, const struct selector *selector, struct fw_arena *arena,
-	struct fw_err *err);
+int matching_init(struct matching *out, const struct matcher *matchers, size_t n,
+	struct fw_arena *arena, struct fw_err *err);
 void matching_done(struct matching *matching);

@@ -23,6 +23,15 @@ struct query_scope {
 	const void *arg;
 };
 
+/* What is asked. */
+struct query_source {
+	struct store *store;
+	const struct query_scope *scope;
+	size_t max_bytes; /* that are read at once */
+};
+/* For who evaluates trees: to be asked as long as the source lives. */
+struct promql_data query_data(struct query_source *source);
+
 int query_instant(struct store *store, const struct query_scope *scope, const char *text,
 	int64_t at_ms, const struct promql_limits *limits, struct fw_arena *arena,
 	struct promql_result *out, struct fw_err *err);

@@ -3,6 +3,8 @@
  *
  *   load 0s 15s                    sweeps from 0s on, one every 15s; below, a series a line:
  *     up{instance="a",job="node"} 1 1 _ 0
+ *   write 0s 15s                   the same, each series for itself, as in Prometheus' tests:
+ *     up{instance="a"} 1x3 0+10x5 _ stale
  *   at 1m up{job="node"}           an instant query; below, its answer, a series a line:
  *     up{instance="a",job="node"} 0
  *   from 0s to 1m by 30s up        a range query (and for `at 1m up[1m]`):
@@ -11,9 +13,10 @@
  *   labels [SELECTOR]              whole time counts
  *   values LABEL [SELECTOR]
  *
- * Indented lines belong to the command above them. "_" is an absent cell: the
- * series has ended there. All series of one `load` and host are one schema. A
- * question that is to be refused has the line "! SENTENCE" as its answer.
+ * Indented lines belong to the command above them. "_" of a `load` is an absent
+ * cell: the series has ended there. All series of one `load` and host are one
+ * schema. A question that is to be refused has the line "! SENTENCE" as its
+ * answer, one that is answered with a warning or an info has it last.
  * Lines that begin with "#" and empty ones are skipped.
  */
 #include <errno.h>
@@ -31,9 +34,9 @@
 #include <fenwatch/file.h>
 #include <fenwatch/text.h>
 
+#include "memory.h"
 #include "number.h"
 #include "query.h"
-#include "selector.h"
 #include "store.h"
 
 #define MAX_LINES 256
@@ -90,13 +93,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void read_labels(struct script *s, const struct selector *selector, struct loaded *out)
+static void read_labels(struct script *s, const struct node *node, struct loaded *out)
 {
-	struct fw_label *labels = fw_arena_alloc(&s->arena, selector->n_matchers * sizeof *labels);
+	const size_t n = node->selector.n_matchers;
+	struct fw_label *labels = fw_arena_alloc(&s->arena, n * sizeof *labels);
 	out->host[0].name = "instance";
 	out->host[1].name = "job";
-	for (size_t i = 0; i < selector->n_matchers; i++) {
-		const struct selector_matcher *m = &selector->matchers[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct matcher *m = &node->selector.matchers[i];
 		if (strcmp(m->name, "__name__") == 0)
 			out->column.name = m->value;
 		else if (strcmp(m->name, "instance") == 0)
@@ -126,12 +130,12 @@ static void read_series(struct script *s, const char *line, struct loaded *out)
 	const char *brace = strchr(line, '}');
 	if (!brace)
 		give_up(s, "a series needs its labels");
-	struct selector selector;
+	struct node *node;
 	struct fw_err err;
-	if (selector_parse(fw_arena_strndup(&s->arena, line, (size_t)(brace + 1 - line)), &s->arena,
-		    &selector, &err) < 0)
+	if (promql_parse_selector(fw_arena_strndup(&s->arena, line, (size_t)(brace + 1 - line)),
+		    &s->arena, &node, &err) < 0)
 		give_up(s, err.text);
-	read_labels(s, &selector, out);
+	read_labels(s, node, out);
 	char *at = fw_arena_strdup(&s->arena, brace + 1);
 	for (char *word; *(word = cut_word(&at));) {
 		if (out->n == MAX_SWEEPS)
@@ -226,6 +230,49 @@ static void run_load(struct script *s, char *rest)
 	}
 }
 
+/* ---- write ---- */
+
+static int write_series(void *arg, const struct promql_samples *samples)
+{
+	struct script *s = arg;
+	struct store_sample *list = fw_arena_alloc(&s->arena, samples->n * sizeof *list);
+	struct store_foreign series = {.labels = samples->labels,
+		.n_labels = samples->n_labels,
+		.samples = list,
+		.n_samples = samples->n};
+	struct fw_err err;
+	for (size_t i = 0; i < samples->n; i++)
+		list[i] = (struct store_sample){samples->times_ms[i], samples->cells[i]};
+	int64_t last_ms = samples->times_ms[samples->n - 1];
+	if (store_foreign_write(s->store, &series, 1, last_ms, &err) < 0)
+		give_up(s, err.text);
+	if (series.refusal != STORE_TAKEN)
+		give_up(s, "the store refused the series");
+	if (last_ms > s->end_ms)
+		s->end_ms = last_ms;
+	return 0;
+}
+
+static void run_write(struct script *s, char *rest)
+{
+	int64_t start_ms = cut_duration(s, &rest), step_ms = cut_duration(s, &rest);
+	struct promql_memory memory = {0};
+	struct fw_err err;
+	for (size_t i = 0; i < s->n_below; i++) {
+		char *labels = fw_arena_strdup(&s->arena, s->below[i]), *end = strchr(labels, '}');
+		if (!end || !end[1])
+			give_up(s, "a series needs its labels and values");
+		end[1] = '\0';
+		if (promql_memory_load(&memory, labels, end + 2, start_ms, step_ms, &err) < 0)
+			give_up(s, err.text);
+	}
+	const struct promql_data data = promql_memory_data(&memory);
+	const struct promql_selection everything = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	const struct promql_select_to to = {write_series, s, &s->arena, NULL};
+	data.select(&data, &everything, &to, &err);
+	promql_memory_done(&memory);
+}
+
 /* ---- questions ---- */
 
 static void print_labels(const struct fw_label *labels, size_t n, struct fw_buf *out)
@@ -286,6 +333,15 @@ static void print_result(const struct promql_result *result, struct fw_buf *out)
 		print_series(&value->series[i], result, out);
 	for (size_t i = 0; i < result->n_rows && value->n_series == 0; i++)
 		print_row(&result->rows[i], out);
+}
+
+static void print_notes(const struct promql_notes *notes, struct fw_buf *out)
+{
+	static const char *const words[NOTE_KINDS] = {
+		[NOTE_WARNING] = "warning", [NOTE_INFO] = "info"};
+	for (int kind = 0; kind < NOTE_KINDS; kind++)
+		for (size_t i = 0; i < notes->n[kind]; i++)
+			fw_buf_printf(out, "%s: %s\n", words[kind], notes->texts[kind][i]);
 }
 
 static void print_found(const struct query_found *found, struct fw_buf *out)
@@ -356,6 +412,7 @@ static void run_question(struct script *s, const char *verb, char *rest, struct 
 		return;
 	}
 	print_result(&result, got);
+	print_notes(&result.notes, got);
 	print_found(&found, got);
 	print_names(&names, got);
 }
@@ -366,6 +423,10 @@ static void run_command(struct script *s)
 	const char *verb = cut_word(&rest);
 	if (strcmp(verb, "load") == 0) {
 		run_load(s, rest);
+		return;
+	}
+	if (strcmp(verb, "write") == 0) {
+		run_write(s, rest);
 		return;
 	}
 	struct fw_buf got = {0}, wanted = {0};

@@ -4,24 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int strand_compare_labels(
-	const struct fw_label *a, size_t n_a, const struct fw_label *b, size_t n_b)
-{
-	for (size_t i = 0; i < n_a && i < n_b; i++) {
-		int order = strcmp(a[i].name, b[i].name);
-		if (order == 0)
-			order = strcmp(a[i].value, b[i].value);
-		if (order != 0)
-			return order;
-	}
-	return (n_a > n_b) - (n_a < n_b);
-}
+#include "labels.h"
 
 static int compare_columns(const struct fw_column *a, const struct fw_column *b)
 {
 	int order = strcmp(a->name, b->name);
-	return order ? order
-		     : strand_compare_labels(a->labels, a->n_labels, b->labels, b->n_labels);
+	return order ? order : labels_compare(a->labels, a->n_labels, b->labels, b->n_labels);
 }
 
 static int by_series(const void *a, const void *b)
@@ -46,9 +34,9 @@ struct strand *strands_new(const struct store_group *groups, const struct store_
 			*at++ = (struct strand){
 				.group = &groups[g],
 				.column = &groups[g].schema->columns[groups[g].columns[c]],
-				.times_ms = columns[g].times_ms,
-				.cells = columns[g].n ? columns[g].cells[c] : NULL,
-				.n = columns[g].n,
+				.times_ms = columns ? columns[g].times_ms : NULL,
+				.cells = columns && columns[g].n ? columns[g].cells[c] : NULL,
+				.n = columns ? columns[g].n : 0,
 			};
 	if (n_groups > 1)
 		qsort(strands, total, sizeof *strands, by_series);
@@ -97,20 +85,31 @@ bool strands_next(struct strand *run, size_t n, struct sample *out)
 	return true;
 }
 
-const struct fw_label *strand_labels(const struct store_group *group,
-	const struct fw_column *column, struct fw_arena *arena, size_t *n)
+size_t strand_labels_most(const struct store_group *group, const struct fw_column *column)
 {
-	size_t most = 1 + group->n_host_labels + column->n_labels;
-	struct fw_label *labels = fw_arena_alloc(arena, most * sizeof *labels), *at = labels;
-	*at++ = (struct fw_label){"__name__", column->name};
+	return 1 + group->n_host_labels + column->n_labels;
+}
+
+/* Both lists are sorted; of one name the column's counts. Empty labels are none. */
+size_t strand_labels(
+	const struct store_group *group, const struct fw_column *column, struct fw_label *out)
+{
 	const struct fw_label *h = group->host_labels, *h_end = h + group->n_host_labels;
 	const struct fw_label *c = column->labels, *c_end = c + column->n_labels;
-	while (h < h_end || c < c_end) {
-		int order = h == h_end ? 1 : c == c_end ? -1 : strcmp(h->name, c->name);
-		*at++ = order <= 0 ? *h : *c;
-		h += order <= 0;
-		c += order >= 0;
+	const struct fw_label name = {LABEL_NAME, column->name}, *m = &name, *m_end = m + 1;
+	size_t n = 0;
+	while (h < h_end || c < c_end || m < m_end) {
+		const struct fw_label *least = m < m_end ? m : c < c_end ? c : h;
+		if (c < c_end && strcmp(c->name, least->name) < 0)
+			least = c;
+		if (h < h_end && strcmp(h->name, least->name) < 0)
+			least = h;
+		if (*least->value)
+			out[n++] = *least;
+		if (h < h_end && strcmp(h->name, least->name) == 0)
+			h++;
+		c += least == c;
+		m += least == m;
 	}
-	*n = (size_t)(at - labels);
-	return labels;
+	return n;
 }

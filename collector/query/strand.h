@@ -22,7 +22,8 @@ struct strand {
 	size_t n, next;
 };
 
-/* The strands of some groups of one host, those of one series side by side. */
+/* The strands of some groups of one host, those of one series side by side. Without
+ * columns they have no samples. */
 struct strand *strands_new(const struct store_group *groups, const struct store_columns *columns,
 	size_t n_groups, struct fw_arena *arena, size_t *n);
 /* How many of them, from the first on, are one series. */
@@ -36,8 +37,7 @@ struct sample {
 /* The next sample of a run: times rise, each comes once. False at the end. */
 bool strands_next(struct strand *run, size_t n, struct sample *out);
 
-/* The host's labels and the column's in one list, the name first. */
-const struct fw_label *strand_labels(const struct store_group *group,
-	const struct fw_column *column, struct fw_arena *arena, size_t *n);
-int strand_compare_labels(
-	const struct fw_label *a, size_t n_a, const struct fw_label *b, size_t n_b);
+/* The host's labels, the column's and its name in one list, sorted; returns how many. */
+size_t strand_labels(
+	const struct store_group *group, const struct fw_column *column, struct fw_label *out);
+size_t strand_labels_most(const struct store_group *group, const struct fw_column *column);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring as the engine asks it.
+ *
+ * The store names groups, columns of one schema of one host; they come host by
+ * host. What a group holds is read into scratch memory, handed over column by
+ * column, and forgotten, so a question over the fleet needs the memory of its
+ * answer and of one group. Only where a series lies in several schemas of its
+ * host are those read together and joined.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "labels.h"
+#include "matching.h"
+#include "notes.h"
+#include "query.h"
+#include "scope.h"
+#include "store.h"
+#include "strand.h"
+
+struct reading {
+	const struct query_source *source;
+	const struct promql_selection *selection;
+	const struct promql_select_to *to;
+	/* By turns, so that the times handed over last are there to be compared with. */
+	struct fw_arena scratch[2];
+	bool turn, times_turn;
+	struct fw_label *labels; /* of the series at hand */
+	size_t labels_capacity;
+	const int64_t *times_ms; /* handed over last */
+	size_t n_times;
+	size_t n_damaged;
+	enum store_tier coarsest; /* that something was answered from */
+	struct fw_err *err;
+};
+
+static struct fw_arena *scratch_of(struct reading *r)
+{
+	return &r->scratch[r->turn];
+}
+
+static void begin_turn(struct reading *r)
+{
+	r->turn = !r->turn;
+	if (r->times_turn == r->turn)
+		r->times_ms = NULL;
+	fw_arena_reset(scratch_of(r));
+}
+
+/* ---- one series ---- */
+
+static int hand_over(struct reading *r, const struct strand *strand)
+{
+	size_t most = strand_labels_most(strand->group, strand->column);
+	if (most > r->labels_capacity) {
+		r->labels_capacity = 2 * most;
+		r->labels = fw_arena_alloc(r->to->arena, r->labels_capacity * sizeof *r->labels);
+	}
+	bool same = r->times_ms && r->n_times == strand->n &&
+		(r->times_ms == strand->times_ms ||
+			memcmp(r->times_ms, strand->times_ms, strand->n * sizeof *r->times_ms) ==
+				0);
+	r->times_ms = strand->times_ms;
+	r->n_times = strand->n;
+	r->times_turn = r->turn;
+	return r->to->on_series(r->to->arg,
+		&(struct promql_samples){
+			.labels = r->labels,
+			.n_labels = strand_labels(strand->group, strand->column, r->labels),
+			.column = strand->column,
+			.times_ms = strand->times_ms,
+			.same_times = same,
+			.cells = strand->cells,
+			.n = strand->n,
+		});
+}
+
+/* Strands of one series, as one of doubles. */
+static int hand_over_joined(struct reading *r, struct strand *run, size_t n)
+{
+	struct sample sample;
+	size_t most = 0;
+	for (size_t i = 0; i < n; i++)
+		most += run[i].n;
+	int64_t *times_ms = fw_arena_try(scratch_of(r), (most + 1) * sizeof *times_ms);
+	int64_t *cells = fw_arena_try(scratch_of(r), (most + 1) * sizeof *cells);
+	if (!times_ms || !cells)
+		return -ENOMEM;
+	struct fw_column column = *run[0].column;
+	column.type |= FW_DOUBLE;
+	struct strand joined = {
+		.group = run[0].group, .column = &column, .times_ms = times_ms, .cells = cells};
+	for (; strands_next(run, n, &sample); joined.n++) {
+		times_ms[joined.n] = sample.at_ms;
+		cells[joined.n] = sample.stale ? FW_ABSENT : fw_double_cell(sample.value);
+	}
+	return joined.n > 0 ? hand_over(r, &joined) : 0;
+}
+
+/* ---- one group ---- */
+
+/* The newest sweep alone, where it answers the question: no disk is touched. */
+static bool read_latest(
+	struct reading *r, const struct store_group *group, struct store_columns *out)
+{
+	struct fw_arena *scratch = scratch_of(r);
+	if (!r->selection->newest)
+		return false;
+	int64_t *at_ms = fw_arena_alloc(scratch, sizeof *at_ms), *cells;
+	if (store_latest(r->source->store, group, scratch, at_ms, &cells) < 0 ||
+		*at_ms < r->selection->from_ms || *at_ms > r->selection->to_ms)
+		return false;
+	const int64_t **columns = fw_arena_alloc(scratch, group->n_columns * sizeof *columns);
+	for (size_t i = 0; i < group->n_columns; i++)
+		columns[i] = &cells[i];
+	*out = (struct store_columns){.n = 1, .times_ms = at_ms, .cells = columns};
+	return true;
+}
+
+static int read_group(struct reading *r, const struct store_group *group, struct store_columns *out)
+{
+	if (read_latest(r, group, out))
+		return 0;
+	int rc = store_read(r->source->store, group, r->selection->from_ms, r->selection->to_ms,
+		scratch_of(r), out, r->err);
+	if (rc < 0)
+		return rc == -E2BIG ? -ENOMEM : rc;
+	r->n_damaged += out->damaged_blocks;
+	if (out->tier > r->coarsest)
+		r->coarsest = out->tier;
+	return 0;
+}
+
+static int read_alone(struct reading *r, const struct store_group *group)
+{
+	struct store_columns columns;
+	begin_turn(r);
+	int rc = read_group(r, group, &columns);
+	for (size_t i = 0; i < group->n_columns && rc >= 0 && columns.n > 0; i++)
+		rc = hand_over(r,
+			&(struct strand){
+				.group = group,
+				.column = &group->schema->columns[group->columns[i]],
+				.times_ms = columns.times_ms,
+				.cells = columns.cells[i],
+				.n = columns.n,
+			});
+	return rc;
+}
+
+/* ---- one host ---- */
+
+static int read_together(struct reading *r, const struct store_group *groups, size_t n_groups)
+{
+	begin_turn(r);
+	struct store_columns *columns = fw_arena_alloc(scratch_of(r), n_groups * sizeof *columns);
+	for (size_t i = 0; i < n_groups; i++) {
+		int rc = read_group(r, &groups[i], &columns[i]);
+		if (rc < 0)
+			return rc;
+	}
+	size_t n;
+	struct strand *strands = strands_new(groups, columns, n_groups, scratch_of(r), &n);
+	for (size_t i = 0; i < n;) {
+		size_t run = strands_run(strands + i, n - i);
+		int rc = run == 1 && strands[i].n > 0 ? hand_over(r, &strands[i])
+						      : hand_over_joined(r, &strands[i], run);
+		if (rc < 0)
+			return rc;
+		i += run;
+	}
+	return 0;
+}
+
+/* Those that share a series with another group of the host first; returns how many. */
+static size_t shared_first(struct store_group *groups, size_t n_groups)
+{
+	if (n_groups == 1)
+		return 0;
+	struct fw_arena arena = {0};
+	bool *shared = fw_arena_alloc(&arena, n_groups * sizeof *shared);
+	size_t n, n_shared = 0;
+	const struct strand *strands = strands_new(groups, NULL, n_groups, &arena, &n);
+	for (size_t i = 0; i < n;) {
+		size_t run = strands_run(strands + i, n - i);
+		for (size_t k = i; run > 1 && k < i + run; k++)
+			shared[strands[k].group - groups] = true;
+		i += run;
+	}
+	struct store_group *sorted = fw_arena_alloc(&arena, n_groups * sizeof *sorted);
+	for (size_t i = 0; i < n_groups; i++)
+		if (shared[i])
+			sorted[n_shared++] = groups[i];
+	for (size_t i = 0, at = n_shared; i < n_groups; i++)
+		if (!shared[i])
+			sorted[at++] = groups[i];
+	memcpy(groups, sorted, n_groups * sizeof *groups);
+	fw_arena_done(&arena);
+	return n_shared;
+}
+
+static int read_host(struct reading *r, struct store_group *groups, size_t n_groups)
+{
+	size_t n_shared = shared_first(groups, n_groups);
+	int rc = n_shared ? read_together(r, groups, n_shared) : 0;
+	for (size_t i = n_shared; i < n_groups && rc >= 0; i++)
+		rc = read_alone(r, &groups[i]);
+	return rc;
+}
+
+static int read_hosts(struct reading *r, struct store_group *groups, size_t n_groups)
+{
+	int rc = 0;
+	for (size_t i = 0, n; i < n_groups && rc >= 0; i += n) {
+		for (n = 1; i + n < n_groups && groups[i + n].host == groups[i].host;)
+			n++;
+		rc = read_host(r, groups + i, n);
+	}
+	return rc;
+}
+
+/* ---- the door ---- */
+
+static void add_warnings(const struct reading *r)
+{
+	static const char *const from_tier[STORE_TIERS] = {
+		[STORE_FIVE_MINUTE] = "older samples were answered from the five-minute tier",
+		[STORE_HOUR] = "older samples were answered from the one-hour tier"};
+	if (r->n_damaged > 0)
+		promql_note(r->to->notes, NOTE_WARNING, NULL,
+			"%zu damaged blocks of the store were left out; run "
+			"fenwatch-collector store check",
+			r->n_damaged);
+	if (from_tier[r->coarsest])
+		promql_note(r->to->notes, NOTE_WARNING, NULL, "%s", from_tier[r->coarsest]);
+}
+
+static int select_series(const struct promql_data *data, const struct promql_selection *selection,
+	const struct promql_select_to *to, struct fw_err *err)
+{
+	const struct query_source *source = data->arg;
+	struct reading r = {.source = source, .selection = selection, .to = to, .err = err};
+	struct matching matching;
+	struct store_group *groups;
+	size_t n_groups;
+	r.scratch[0].limit = r.scratch[1].limit = source->max_bytes;
+	int rc = matching_init(
+		&matching, selection->matchers, selection->n_matchers, to->arena, err);
+	if (rc < 0)
+		return rc;
+	rc = store_select(source->store, matching.matchers, matching.n_matchers, selection->from_ms,
+		selection->to_ms, to->arena, &groups, &n_groups, err);
+	if (rc >= 0)
+		rc = read_hosts(&r, groups, scope_keep(source->scope, groups, n_groups));
+	add_warnings(&r);
+	matching_done(&matching);
+	fw_arena_done(&r.scratch[0]);
+	fw_arena_done(&r.scratch[1]);
+	return rc;
+}
+
+struct promql_data query_data(struct query_source *source)
+{
+	return (struct promql_data){select_series, source};
+}
