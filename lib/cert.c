@@ -86,6 +86,25 @@ X509 *fw_pem_cert(const char *pem)
 	return cert;
 }
 
+STACK_OF(X509) * fw_pem_certs(const char *pem)
+{
+	BIO *bio = pem_reader(pem);
+	STACK_OF(X509) *certs = bio ? sk_X509_new_null() : NULL;
+	for (X509 *cert; certs && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL));) {
+		if (sk_X509_push(certs, cert) <= 0) {
+			X509_free(cert);
+			break;
+		}
+	}
+	BIO_free(bio);
+	if (sk_X509_num(certs) > 0) {
+		ERR_clear_error(); /* of the end of the text */
+		return certs;
+	}
+	sk_X509_free(certs);
+	return NULL;
+}
+
 /* Never asks at a terminal for a pass phrase. */
 static int no_password(char *buffer, int size, int writing, void *arg)
 {
@@ -336,6 +355,11 @@ static int64_t time_ms(const ASN1_TIME *time)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
+}
+
+int64_t fw_ca_until_ms(const struct fw_ca *ca)
+{
+	return time_ms(X509_get0_notAfter(ca->cert));
 }
 
 /* Exactly one purpose, and one that we give. */

@@ -294,6 +294,27 @@ static void strangers_are_refused(void **state)
 	}
 }
 
+/* While one CA takes over from another, each side has certificates of both. */
+static void a_peer_of_either_ca_is_let_in(void **state)
+{
+	(void)state;
+	char both[2 * PKI_TEXT];
+	snprintf(both, sizeof both, "%s%s", pki.ca_pem, stranger.ca_pem);
+	const struct pki_leaf *leaves[] = {&agent_leaf, &strange_leaf};
+	for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+		struct world world;
+		struct fw_tls_config tls = server_tls();
+		tls.ca_pem = both;
+		world_init(&world, &tls);
+		const struct fw_tls_config client = {
+			.ca_pem = both, .cert_pem = leaves[i]->cert, .key_pem = leaves[i]->key};
+		dial_with(&world, &client, FW_ALPN);
+		run_until(&world, world.server.ready && world.client.ready);
+		assert_string_equal(fw_conn_peer(world.server.conn)->uuid, leaves[i]->uuid);
+		world_done(&world);
+	}
+}
+
 static void a_wrong_collector_is_refused(void **state)
 {
 	(void)state;
@@ -648,6 +669,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_talk_and_close),
 		cmocka_unit_test(strangers_are_refused),
+		cmocka_unit_test(a_peer_of_either_ca_is_let_in),
 		cmocka_unit_test(a_wrong_collector_is_refused),
 		cmocka_unit_test(an_agents_certificate_is_no_collectors),
 		cmocka_unit_test(an_expired_peer_is_let_in_within_the_grace),

@@ -188,17 +188,18 @@ static int use_cert(SSL_CTX *ctx, const struct fw_tls_config *config, struct fw_
 	return rc;
 }
 
-/* A server also sends its CA, so that who enrols can find the pinned one. */
+/* A server also sends its own CA, the first one, so that who enrols can find the pinned one. */
 static int use_ca(SSL_CTX *ctx, const struct fw_tls_config *config, bool server, struct fw_err *err)
 {
-	X509 *ca = fw_pem_cert(config->ca_pem);
-	bool ok = ca && X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) == 1 &&
-		(!server || SSL_CTX_add1_chain_cert(ctx, ca) == 1);
+	STACK_OF(X509) *cas = fw_pem_certs(config->ca_pem);
+	bool ok = cas && (!server || SSL_CTX_add1_chain_cert(ctx, sk_X509_value(cas, 0)) == 1);
+	for (int i = 0; ok && i < sk_X509_num(cas); i++)
+		ok = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), sk_X509_value(cas, i)) == 1;
 	char reason[128];
 	int rc = ok
 		? 0
 		: fw_fail(err, -EINVAL, "CA certificate: %s", fw_tls_error(reason, sizeof reason));
-	X509_free(ca);
+	sk_X509_pop_free(cas, X509_free);
 	return rc;
 }
 

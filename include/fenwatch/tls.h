@@ -41,6 +41,7 @@ int fw_ca_create(const char *estate, int64_t now_ms, struct fw_buf *cert_pem,
 int fw_ca_open(struct fw_ca **out, const char *cert_pem, const char *key_pem, struct fw_err *err);
 void fw_ca_free(struct fw_ca *ca);
 void fw_ca_fingerprint(const struct fw_ca *ca, uint8_t out[FW_FINGERPRINT]);
+int64_t fw_ca_until_ms(const struct fw_ca *ca);
 enum fw_cert_use {
 	FW_CERT_AGENT,
 	FW_CERT_COLLECTOR
@@ -60,9 +61,9 @@ struct fw_cert_facts {
 int fw_cert_facts(X509 *cert, struct fw_cert_facts *facts, struct fw_err *err);
 int fw_cert_facts_pem(const char *pem, struct fw_cert_facts *facts, struct fw_err *err);
 
-/* Contexts. A peer's certificate must chain to `ca_pem` and carry the right EKU and URI. */
+/* Contexts. A peer's certificate must chain to one of `ca_pem` and carry the right EKU and URI. */
 struct fw_tls_config {
-	const char *ca_pem;             /* NULL only with `pin` */
+	const char *ca_pem; /* one or more, a server's own first; NULL only with `pin` */
 	const char *cert_pem, *key_pem; /* NULL: none (enrolment) */
 	const uint8_t *pin; /* client, enrolment: SHA-256 of the CA certificate that must be in
 	                                    the server's chain; replaces ca_pem */
