@@ -19,7 +19,7 @@ enum status { STATUS_WELL, STATUS_BAD_NEWS, STATUS_USAGE, STATUS_NO_ANSWER };
 /* What the command line and the environment say. */
 struct settings {
 	const char *api, *token_file, *token;
-	bool json, join, csv, help;
+	bool json, join, csv, force, help;
 	const char *at, *from, *to, *step;
 	const char *kind, *package, *policy, *limit;
 	const char *role, *supplier, *uses, *ttl, *networks, *serials, *note;
@@ -91,6 +91,9 @@ enum status command_token_list(struct cli *cli, char **args, int n_args);
 enum status command_token_revoke(struct cli *cli, char **args, int n_args);
 enum status command_agent_list(struct cli *cli, char **args, int n_args);
 enum status command_agent_revoke(struct cli *cli, char **args, int n_args);
+enum status command_ca_show(struct cli *cli, char **args, int n_args);
+enum status command_ca_rollover(struct cli *cli, char **args, int n_args);
+enum status command_ca_retire(struct cli *cli, char **args, int n_args);
 enum status command_store_stat(struct cli *cli, char **args, int n_args);
 enum status command_store_snapshot(struct cli *cli, char **args, int n_args);
 enum status command_feed_list(struct cli *cli, char **args, int n_args);

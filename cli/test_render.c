@@ -67,6 +67,8 @@ static const struct recording recordings[] = {
 	{"tokens", "tokens", render_tokens, STATUS_WELL, 0},
 	{"new-token", "new-token", render_new_token, STATUS_WELL, 0},
 	{"agents", "agents", render_agents, STATUS_WELL, 0},
+	{"ca", "ca", render_ca, STATUS_WELL, 0},
+	{"ca-alone", "ca-alone", render_ca, STATUS_WELL, 0},
 	{"store", "store", render_store, STATUS_BAD_NEWS, 0},
 	{"store-well", "store-well", render_store, STATUS_WELL, 0},
 	{"snapshot", "snapshot", render_snapshot, STATUS_WELL, 0},

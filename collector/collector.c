@@ -266,6 +266,13 @@ static void on_revoked(const uint8_t agent[16], void *arg)
 		ingest_drop_agent(c->ingest, agent, "its certificate is revoked");
 }
 
+static void on_authority(void *arg)
+{
+	struct collector *c = arg;
+	if (c->ingest)
+		ingest_renew(c->ingest);
+}
+
 static void on_clone(const char *name, const char *machine_a, const char *machine_b, void *arg)
 {
 	struct collector *c = arg;
@@ -411,6 +418,7 @@ static int open_enrol(struct collector *c, struct fw_err *err)
 		.cert_ms = CERT_MS,
 		.renew_grace_ms = RENEW_GRACE_MS,
 		.on_revoked = on_revoked,
+		.on_authority = on_authority,
 		.arg = c,
 	};
 	return enrol_open(&c->enrol, &config, err);

@@ -29,7 +29,13 @@
 static const struct {
 	const char *name;
 	mode_t mode;
-} small_files[] = {{"ca.pem", 0644}, {"ca.key", 0600}, {"admin.token", 0600}};
+} small_files[] = {
+	{"ca.pem", 0644},
+	{"ca.key", 0600},
+	{"ca-next.pem", 0644},
+	{"ca-next.key", 0600},
+	{"admin.token", 0600},
+};
 
 struct snapshots {
 	const char *data;
@@ -351,7 +357,8 @@ static int fill_part(const char *store, const char *part, const struct store_pro
 
 static void undo(const char *data, const char *part)
 {
-	static const char *const names[] = {"state.db", "ca.pem", "ca.key"};
+	static const char *const names[] = {
+		"state.db", "ca.pem", "ca.key", "ca-next.pem", "ca-next.key"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *path = fw_format("%s/%s", data, names[i]);
 		fw_unlink(path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens, agents and feeds. */
+/* Tokens, agents, the certificate authority and feeds. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -135,6 +135,65 @@ enum status command_agent_revoke(struct cli *cli, char **args, int n_args)
 	return change(cli, "POST",
 		fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/agents/%s/revoke",
 			client_escape(cli, args[0])));
+}
+
+/* ---- the certificate authority ---- */
+
+static void print_authority(struct screen *s, const char *heading, const json_t *authority)
+{
+	screen_printf(s, "%-9s %s, ends in %s\n", heading,
+		screen_member(s, authority, "fingerprint"), screen_age(s, authority, "expires"));
+}
+
+enum status render_ca(struct screen *s, const json_t *data)
+{
+	const json_t *next = json_object_get(data, "next"), *left = json_object_get(data, "left");
+	const json_t *name;
+	size_t i;
+	print_authority(s, "authority", json_object_get(data, "now"));
+	if (!json_is_object(next))
+		return STATUS_WELL;
+	print_authority(s, "new one", next);
+	screen_printf(s, "%zu of %s agents have not moved to the new one%s\n",
+		json_array_size(left), screen_number(s, data, "agents"),
+		json_array_size(left) > 0 ? ":" : "; 'fenwatch ca retire' ends the old one");
+	json_array_foreach(left, i, name)
+	{
+		screen_printf(s, "  %s\n", screen_text(s, json_string_value(name)));
+	}
+	return STATUS_WELL;
+}
+
+enum status command_ca_show(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/ca", NULL, render_ca);
+}
+
+static enum status change_ca(struct cli *cli, const char *path, const struct parameter *parameters)
+{
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data = client_ask(cli, "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, render_ca) : status;
+}
+
+enum status command_ca_rollover(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return change_ca(cli, "/api/fenwatch/v1/ca/rollover", NULL);
+}
+
+enum status command_ca_retire(struct cli *cli, char **args, int n_args)
+{
+	const struct parameter parameters[] = {
+		{"force", cli->settings.force ? "true" : NULL},
+		{0},
+	};
+	(void)args;
+	(void)n_args;
+	return change_ca(cli, "/api/fenwatch/v1/ca/retire", parameters);
 }
 
 /* ---- hosts ---- */

@@ -151,6 +151,81 @@ void admin_agent_revoke(struct request *r)
 	request_end(r, NULL, 0);
 }
 
+/* ---- the certificate authority ---- */
+
+static void write_authority(struct json *j, const struct enrol_authority *authority)
+{
+	char hex[2 * FW_FINGERPRINT + 1];
+	fw_hex(authority->fingerprint, sizeof authority->fingerprint, hex);
+	json_open(j, '{');
+	json_put_text(j, "fingerprint", hex);
+	json_put_time(j, "expires", authority->expires_ms);
+	json_close(j, '}');
+}
+
+void admin_ca(struct request *r)
+{
+	struct enrol_authorities all;
+	enrol_authorities(api_config(r->api)->enrol, r->now_ms, &r->arena, &all);
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_key(j, "now");
+	write_authority(j, &all.now);
+	json_key(j, "next");
+	if (all.has_next)
+		write_authority(j, &all.next);
+	else
+		json_none(j);
+	json_put_int(j, "agents", (int64_t)all.n_agents);
+	json_key(j, "left");
+	json_open(j, '[');
+	for (size_t i = 0; i < all.n_left; i++)
+		json_text(j, all.left[i]);
+	json_close(j, ']');
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+static void answer_ca(struct request *r, int rc, const struct fw_err *err)
+{
+	if (rc == -EALREADY || rc == -EBUSY)
+		request_fail(r, 409, "conflict", "%s", err->text);
+	else if (rc < 0)
+		fail(r, rc, err);
+	else
+		admin_ca(r);
+}
+
+void admin_ca_rollover(struct request *r)
+{
+	struct fw_err err;
+	int rc = enrol_rollover(api_config(r->api)->enrol, r->now_ms, &err);
+	answer_ca(r, rc, &err);
+}
+
+/* It copies certificate and key one after the other. */
+static int check_no_snapshot(const struct api_config *config, struct fw_err *err)
+{
+	struct api_snapshot snapshot;
+	config->on_snapshot_look(&snapshot, config->arg);
+	if (!snapshot.name[0] || snapshot.ended_ms)
+		return 0;
+	return fw_fail(
+		err, -EBUSY, "the snapshot '%s' is being made: wait for its end", snapshot.name);
+}
+
+void admin_ca_retire(struct request *r)
+{
+	const struct api_config *config = api_config(r->api);
+	const char *force = params_get(&r->params, "force");
+	struct fw_err err;
+	int rc = check_no_snapshot(config, &err);
+	if (rc == 0)
+		rc = enrol_retire(
+			config->enrol, force && strcmp(force, "true") == 0, r->now_ms, &err);
+	answer_ca(r, rc, &err);
+}
+
 /* ---- tokens ---- */
 
 static void write_token(struct json *j, const struct enrol_token *token)

@@ -284,6 +284,43 @@ int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, 
 	return 0;
 }
 
+/* One authority, and another one once a rollover was asked for. */
+void enrol_authorities(
+	struct enrol *enrol, int64_t now_ms, struct fw_arena *arena, struct enrol_authorities *out)
+{
+	static const char *left[] = {"web01"};
+	(void)enrol;
+	(void)now_ms;
+	(void)arena;
+	*out = (struct enrol_authorities){
+		.now = {.fingerprint = {0xab}, .expires_ms = 1500}, .n_agents = 4, .left = left};
+	out->has_next = strcmp(fakes_asked, "rollover") == 0;
+	out->n_left = out->has_next;
+	out->next = (struct enrol_authority){.fingerprint = {0xcd}, .expires_ms = 2500};
+}
+
+int enrol_rollover(struct enrol *enrol, int64_t now_ms, struct fw_err *err)
+{
+	(void)enrol;
+	(void)now_ms;
+	if (strcmp(fakes_asked, "rollover") == 0)
+		return fw_fail(err, -EALREADY, "there is a new one already");
+	snprintf(fakes_asked, sizeof fakes_asked, "rollover");
+	return 0;
+}
+
+int enrol_retire(struct enrol *enrol, bool leave_behind, int64_t now_ms, struct fw_err *err)
+{
+	(void)enrol;
+	(void)now_ms;
+	if (strcmp(fakes_asked, "rollover") != 0)
+		return fw_fail(err, -ENOENT, "there is no new one");
+	if (!leave_behind)
+		return fw_fail(err, -EBUSY, "1 of 4 agents have not moved: web01");
+	snprintf(fakes_asked, sizeof fakes_asked, "retire");
+	return 0;
+}
+
 static const struct enrol_token join_token = {.id = 5,
 	.role = ROLE_JOIN,
 	.note = "rack 3",

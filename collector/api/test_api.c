@@ -947,6 +947,34 @@ static void test_store(void **state)
 	play(1, client_that_looks_at_the_store);
 }
 
+static void client_that_changes_the_authority(struct scene *s)
+{
+	static const char rollover[] = "/api/fenwatch/v1/ca/rollover";
+	static const char retire[] = "/api/fenwatch/v1/ca/retire";
+	expect_get(s, "/api/fenwatch/v1/ca", 200,
+		"\"expires\":\"1970-01-01T00:00:01.500Z\"},\"next\":null,\"agents\":4,\"left\":[]");
+	expect(s, "an engineer's", ask(s, "POST", rollover, "engineer", NULL, ""), 403, "");
+	expect(s, "retired too early", ask(s, "POST", retire, "admin", NULL, ""), 404,
+		"there is no new one");
+	expect(s, "rollover", ask(s, "POST", rollover, "admin", NULL, ""), 200,
+		"\"next\":{\"fingerprint\":\"cd00");
+	expect(s, "a second", ask(s, "POST", rollover, "admin", NULL, ""), 409, "already");
+	expect(s, "some left", ask(s, "POST", retire, "admin", NULL, ""), 409, "not moved: web01");
+	expect(s, "no force", ask(s, "POST", retire, "admin", FORM_HEADER, "force=no"), 409,
+		"not moved: web01");
+	expect(s, "force", ask(s, "POST", retire, "admin", FORM_HEADER, "force=true"), 200,
+		"\"next\":null");
+	snprintf(fakes_asked, sizeof fakes_asked, "snapshot monday");
+	expect(s, "during a snapshot", ask(s, "POST", retire, "admin", FORM_HEADER, "force=true"),
+		409, "wait for its end");
+}
+
+static void test_the_authority(void **state)
+{
+	(void)state;
+	play(1, client_that_changes_the_authority);
+}
+
 static void client_that_manages(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/agents", 200,
@@ -1117,6 +1145,7 @@ int main(void)
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
+		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 		cmocka_unit_test(test_who_goes_away_is_not_answered),
 		cmocka_unit_test(test_a_crowd_waits_and_one_more_is_told_so),

@@ -131,11 +131,11 @@ static int sign(struct enrol *enrol, const struct enrol_request *request, const 
 {
 	struct fw_buf cert = {0};
 	int64_t until_ms = now_ms + enrol->config.cert_ms;
-	int rc = fw_ca_sign(enrol->ca, request->csr_pem, FW_CERT_AGENT, uuid, now_ms - BACKDATED_MS,
-		until_ms, &cert, err);
+	int rc = fw_ca_sign(authority_of_agents(enrol)->ca, request->csr_pem, FW_CERT_AGENT, uuid,
+		now_ms - BACKDATED_MS, until_ms, &cert, err);
 	if (rc == 0) {
 		out->cert_pem = fw_arena_strdup(arena, (const char *)cert.data);
-		out->ca_pem = enrol->ca_pem;
+		out->ca_pem = fw_arena_strdup(arena, enrol->trusted_pem);
 		out->expires_ms = until_ms;
 		snprintf(out->uuid, sizeof out->uuid, "%s", uuid);
 	}
@@ -166,10 +166,12 @@ static int write_enrolled(struct enrol *enrol, const struct enrol_request *reque
 	if (rc == 0)
 		rc = state_run(state, err,
 			"INSERT INTO agent (uuid, name, machine, serial, token, enrolled_ms,"
-			" renewed_ms, expires_ms, revoked_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-			"ttbtiiii", agent->uuid, agent->name, (const void *)agent->machine,
+			" renewed_ms, expires_ms, revoked_ms, issuer)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+			"ttbtiiiib", agent->uuid, agent->name, (const void *)agent->machine,
 			sizeof agent->machine, request->serial ? request->serial : "",
-			token->facts.id, agent->enrolled_ms, agent->renewed_ms, agent->expires_ms);
+			token->facts.id, agent->enrolled_ms, agent->renewed_ms, agent->expires_ms,
+			(const void *)agent->issuer, sizeof agent->issuer);
 	if (rc == 0)
 		return state_commit(state, err);
 	state_rollback(state);
@@ -209,6 +211,7 @@ static int enrol_anew(struct enrol *enrol, const struct enrol_request *request, 
 		return rc;
 	snprintf(agent.name, sizeof agent.name, "%s", request->name);
 	memcpy(agent.machine, request->machine, sizeof agent.machine);
+	memcpy(agent.issuer, authority_of_agents(enrol)->fingerprint, sizeof agent.issuer);
 	agent.expires_ms = out->expires_ms;
 	rc = write_enrolled(enrol, request, &agent, old, token, err);
 	if (rc < 0)
@@ -258,18 +261,21 @@ static int renew(struct enrol *enrol, const struct enrol_request *request, int64
 	if (!request->peer)
 		return fw_fail(err, -EACCES, "to enrol takes a join token, to renew a certificate");
 	struct agent *agent = find_uuid(enrol, request->peer->uuid);
+	const uint8_t *issuer = authority_of_agents(enrol)->fingerprint;
 	int rc = may_renew(enrol, agent, request, now_ms, err);
 	if (rc == 0)
 		rc = sign(enrol, request, request->peer->uuid, now_ms, arena, out, err);
 	if (rc == 0)
 		rc = state_run(enrol->config.state, err,
-			"UPDATE agent SET renewed_ms = ?, expires_ms = ? WHERE uuid = ?", "iit",
-			now_ms, out->expires_ms, agent->facts.uuid);
+			"UPDATE agent SET renewed_ms = ?, expires_ms = ?, issuer = ? WHERE uuid = ?",
+			"iibt", now_ms, out->expires_ms, (const void *)issuer,
+			(size_t)FW_FINGERPRINT, agent->facts.uuid);
 	if (rc < 0)
 		return rc;
 	uv_rwlock_wrlock(&enrol->lock);
 	agent->facts.renewed_ms = now_ms;
 	agent->facts.expires_ms = out->expires_ms;
+	memcpy(agent->facts.issuer, issuer, sizeof agent->facts.issuer);
 	uv_rwlock_wrunlock(&enrol->lock);
 	fw_log(FW_INFO, "%s (%s) renewed its certificate", agent->facts.name, request->from);
 	return 0;
@@ -366,6 +372,8 @@ static bool read_agent(sqlite3_stmt *row, struct enrol_agent *agent)
 	agent->renewed_ms = sqlite3_column_int64(row, 4);
 	agent->expires_ms = sqlite3_column_int64(row, 5);
 	agent->revoked_ms = sqlite3_column_int64(row, 6);
+	if (sqlite3_column_bytes(row, 7) == sizeof agent->issuer)
+		memcpy(agent->issuer, sqlite3_column_blob(row, 7), sizeof agent->issuer);
 	return true;
 }
 
@@ -373,8 +381,8 @@ int agents_open(struct enrol *enrol, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(enrol->config.state, &row, err,
-		"SELECT uuid, name, machine, enrolled_ms, renewed_ms, expires_ms, revoked_ms"
-		" FROM agent ORDER BY uuid",
+		"SELECT uuid, name, machine, enrolled_ms, renewed_ms, expires_ms, revoked_ms,"
+		" issuer FROM agent ORDER BY uuid",
 		"");
 	if (rc < 0)
 		return rc;

@@ -15,6 +15,8 @@ static const char *const steps[] = {
 	"  hash BLOB NOT NULL UNIQUE, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
 	"  uses_left INTEGER NOT NULL, networks TEXT NOT NULL, serials TEXT NOT NULL) STRICT",
 	"ALTER TABLE token ADD COLUMN supplier TEXT NOT NULL DEFAULT ''",
+	/* The fingerprint of the CA that an agent's certificate is from, when it was not the first. */
+	"ALTER TABLE agent ADD COLUMN issuer BLOB NOT NULL DEFAULT x''",
 };
 
 int enrol_open(struct enrol **out, const struct enrol_config *config, struct fw_err *err)
@@ -45,8 +47,7 @@ void enrol_close(struct enrol *enrol)
 		return;
 	tokens_close(enrol);
 	agents_close(enrol);
-	fw_ca_free(enrol->ca);
-	fw_free(enrol->ca_pem);
+	authority_close(enrol);
 	uv_rwlock_destroy(&enrol->lock);
 	fw_free(enrol);
 }

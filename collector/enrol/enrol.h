@@ -23,6 +23,8 @@ struct enrol_config {
 	int64_t renew_grace_ms; /* expired by at most so much it may renew: 90 d */
 	/* Main thread: this agent is revoked or was replaced; close its sessions. */
 	void (*on_revoked)(const uint8_t agent[16], void *arg);
+	/* Main thread: handshakes from now on go by another CA, or by one more. */
+	void (*on_authority)(void *arg);
 	void *arg;
 };
 
@@ -30,11 +32,36 @@ struct enrol_config {
 int enrol_open(struct enrol **out, const struct enrol_config *config, struct fw_err *err);
 void enrol_close(struct enrol *enrol);
 const char *enrol_estate(const struct enrol *enrol);
-const char *enrol_ca_pem(const struct enrol *enrol);
+const char *enrol_ca_pem(const struct enrol *enrol); /* all that are trusted, its own first */
 void enrol_ca_fingerprint(const struct enrol *enrol, uint8_t out[FW_FINGERPRINT]);
 /* A fresh server certificate for this collector; PEM texts in `arena`. */
 int enrol_server_cert(struct enrol *enrol, struct fw_arena *arena, const char **cert_pem,
 	const char **key_pem, struct fw_err *err);
+
+/* ---- a new CA in place of the old one ----
+ *
+ * The new one stands beside the old one at first. Agents get certificates from
+ * it, and both CAs to trust, as each renews; the collector still shows one from
+ * the old CA. When all have moved the old one is retired: the collector's own
+ * certificate is from the new one, and nothing else is trusted any more. */
+
+struct enrol_authority {
+	uint8_t fingerprint[FW_FINGERPRINT];
+	int64_t expires_ms;
+};
+struct enrol_authorities {
+	struct enrol_authority now, next;
+	bool has_next;
+	size_t n_agents;   /* that may send, or renew */
+	const char **left; /* names of those among them that know only the old one */
+	size_t n_left;
+};
+void enrol_authorities(
+	struct enrol *enrol, int64_t now_ms, struct fw_arena *arena, struct enrol_authorities *out);
+/* -EALREADY: one is under way. */
+int enrol_rollover(struct enrol *enrol, int64_t now_ms, struct fw_err *err);
+/* -ENOENT: none is under way. -EBUSY: some have not moved, and are not to be left behind. */
+int enrol_retire(struct enrol *enrol, bool leave_behind, int64_t now_ms, struct fw_err *err);
 
 /* ---- any thread ---- */
 
@@ -43,6 +70,7 @@ struct enrol_agent {
 	char uuid[FW_UUID_TEXT];
 	char name[256];
 	uint8_t machine[32];
+	uint8_t issuer[FW_FINGERPRINT]; /* the CA that its certificate is from; 0: the first */
 	int64_t enrolled_ms, renewed_ms, expires_ms, revoked_ms; /* revoked_ms 0: not */
 };
 /* May the holder of this certificate send? ENROL_EXPIRED: it may only renew. */

@@ -26,10 +26,17 @@ struct token {
 	uint8_t hash[32];
 };
 
+struct authority {
+	struct fw_ca *ca; /* NULL: there is none */
+	char *pem;
+	uint8_t fingerprint[FW_FINGERPRINT];
+};
+
 struct enrol {
 	struct enrol_config config;
-	struct fw_ca *ca;
-	char *ca_pem;
+	struct authority now;  /* the collector's own certificate is from it */
+	struct authority next; /* agents' certificates are, once it is there */
+	char *trusted_pem;     /* both */
 	char estate[FW_UUID_TEXT], collector[FW_UUID_TEXT];
 	uv_rwlock_t lock;
 	struct agent **agents; /* in order of id */
@@ -40,6 +47,8 @@ struct enrol {
 
 /* authority.c */
 int authority_open(struct enrol *enrol, int64_t now_ms, struct fw_err *err);
+void authority_close(struct enrol *enrol);
+const struct authority *authority_of_agents(const struct enrol *enrol);
 
 /* agents.c */
 int agents_open(struct enrol *enrol, struct fw_err *err);

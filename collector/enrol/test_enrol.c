@@ -29,7 +29,7 @@ struct place {
 	struct fw_buf key, csr;
 	int64_t now_ms;
 	uint8_t revoked[16]; /* the last one that was told of */
-	int n_revoked;
+	int n_revoked, n_authorities;
 };
 
 static void on_revoked(const uint8_t agent[16], void *arg)
@@ -37,6 +37,11 @@ static void on_revoked(const uint8_t agent[16], void *arg)
 	struct place *place = arg;
 	memcpy(place->revoked, agent, 16);
 	place->n_revoked++;
+}
+
+static void on_authority(void *arg)
+{
+	((struct place *)arg)->n_authorities++;
 }
 
 static int try_open(struct place *place, struct fw_err *err)
@@ -47,6 +52,7 @@ static int try_open(struct place *place, struct fw_err *err)
 		.cert_ms = 7 * DAY_MS,
 		.renew_grace_ms = 90 * DAY_MS,
 		.on_revoked = on_revoked,
+		.on_authority = on_authority,
 		.arg = place,
 	};
 	return enrol_open(&place->enrol, &config, err);
@@ -91,7 +97,7 @@ static int tear_down(void **arg)
 {
 	struct place *place = *arg;
 	static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm",
-		"state.reserve", "ca.pem", "ca.key", "admin.token"};
+		"state.reserve", "ca.pem", "ca.key", "ca-next.pem", "ca-next.key", "admin.token"};
 	fw_fault_clear();
 	stop(place);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -270,6 +276,132 @@ static void test_the_server_certificate_names_the_collector(void **arg)
 	assert_int_equal(facts.use, FW_CERT_COLLECTOR);
 	assert_true(facts.until_ms > place->now_ms + 365 * DAY_MS);
 	assert_int_equal(check(place, &facts), ENROL_WRONG_USE);
+}
+
+/* ---- a new CA in place of the old one ---- */
+
+static struct enrol_authorities authorities(struct place *place)
+{
+	struct enrol_authorities all;
+	enrol_authorities(place->enrol, place->now_ms, &place->arena, &all);
+	return all;
+}
+
+static int count_certificates(const char *pem)
+{
+	int n = 0;
+	for (const char *at = pem; (at = strstr(at, "BEGIN CERTIFICATE")); at++)
+		n++;
+	return n;
+}
+
+static void rollover(struct place *place)
+{
+	struct fw_err err;
+	if (enrol_rollover(place->enrol, place->now_ms, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void test_agents_move_to_a_new_ca_as_they_renew(void **arg)
+{
+	struct place *place = *arg;
+	struct enrol_grant grant;
+	struct fw_err err;
+	struct fw_cert_facts web = joined(place, "web01", 1);
+	joined(place, "db01", 2);
+	assert_int_equal(authorities(place).n_left, 0);
+	rollover(place);
+	assert_int_equal(authorities(place).n_left, 2);
+	assert_int_equal(renew(place, &web, 1, &grant, &err), 0);
+	assert_int_equal(count_certificates(grant.ca_pem), 2);
+	joined(place, "new01", 3);
+	stop(place);
+	start(place);
+	struct enrol_authorities all = authorities(place);
+	assert_int_equal(all.n_agents, 3);
+	assert_int_equal(all.n_left, 1);
+	assert_string_equal(all.left[0], "db01");
+	expect(enrol_rollover(place->enrol, place->now_ms, &err), -EALREADY, &err, "already");
+}
+
+static void test_the_old_ca_is_retired_when_all_have_moved(void **arg)
+{
+	struct place *place = *arg;
+	struct enrol_grant grant;
+	struct fw_err err;
+	struct fw_cert_facts web = joined(place, "web01", 1);
+	expect(enrol_retire(place->enrol, true, place->now_ms, &err), -ENOENT, &err, "rollover");
+	rollover(place);
+	struct enrol_authority next = authorities(place).next;
+	expect(enrol_retire(place->enrol, false, place->now_ms, &err), -EBUSY, &err, "web01");
+	assert_int_equal(renew(place, &web, 1, &grant, &err), 0);
+	assert_int_equal(enrol_retire(place->enrol, false, place->now_ms, &err), 0);
+	assert_int_equal(place->n_authorities, 2);
+	assert_int_equal(count_certificates(enrol_ca_pem(place->enrol)), 1);
+	stop(place);
+	start(place);
+	uint8_t now[FW_FINGERPRINT];
+	enrol_ca_fingerprint(place->enrol, now);
+	assert_memory_equal(now, next.fingerprint, sizeof now);
+	assert_false(authorities(place).has_next);
+}
+
+static void test_who_will_not_come_back_is_not_waited_for(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	joined(place, "revoked", 1);
+	joined(place, "away", 2);
+	assert_int_equal(enrol_revoke(place->enrol, "revoked", place->now_ms, &err), 0);
+	rollover(place);
+	assert_int_equal(authorities(place).n_left, 1);
+	assert_int_equal(enrol_retire(place->enrol, true, place->now_ms, &err), 0);
+	rollover(place);
+	place->now_ms += (7 + 91) * DAY_MS; /* nobody may renew any more */
+	assert_int_equal(authorities(place).n_left, 0);
+}
+
+static void test_many_who_have_not_moved_are_not_all_named(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	char name[16];
+	for (uint8_t i = 1; i <= 8; i++) {
+		snprintf(name, sizeof name, "web%02d", i);
+		joined(place, name, i);
+	}
+	rollover(place);
+	expect(enrol_retire(place->enrol, false, place->now_ms, &err), -EBUSY, &err,
+		"8 of 8 agents have not moved");
+	assert_non_null(strstr(err.text, "and 3 more"));
+}
+
+/* Whatever it was cut in, the next start has one authority or the other, whole. */
+static void test_every_fault_of_a_new_ca(void **arg)
+{
+	struct place *place = *arg;
+	static const enum fw_op ops[] = {FW_OP_OPEN, FW_OP_WRITE, FW_OP_FSYNC, FW_OP_RENAME};
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+		for (uint64_t nth = 1; nth <= 6; nth++) {
+			fw_fault_arm(ops[i], nth, -EIO, false);
+			int rc = enrol_rollover(place->enrol, place->now_ms, NULL);
+			if (rc == 0)
+				rc = enrol_retire(place->enrol, true, place->now_ms, NULL);
+			fw_fault_clear();
+			struct enrol_authorities before = authorities(place);
+			stop(place);
+			start(place);
+			struct enrol_authorities after = authorities(place);
+			const struct enrol_authority *may_be[] = {&before.now, &before.next};
+			assert_memory_equal(after.now.fingerprint,
+				may_be[rc < 0 && before.has_next && !after.has_next]->fingerprint,
+				FW_FINGERPRINT);
+			if (after.has_next)
+				assert_int_equal(
+					enrol_retire(place->enrol, true, place->now_ms, NULL), 0);
+			joined(place, "web01", 1);
+		}
+	}
 }
 
 /* ---- tokens ---- */
@@ -604,6 +736,11 @@ int main(void)
 		CASE(test_a_first_start_cut_short_is_made_good),
 		CASE(test_every_fault_of_a_first_start),
 		CASE(test_the_server_certificate_names_the_collector),
+		CASE(test_agents_move_to_a_new_ca_as_they_renew),
+		CASE(test_the_old_ca_is_retired_when_all_have_moved),
+		CASE(test_who_will_not_come_back_is_not_waited_for),
+		CASE(test_many_who_have_not_moved_are_not_all_named),
+		CASE(test_every_fault_of_a_new_ca),
 		CASE(test_a_join_token_carries_the_ca),
 		CASE(test_only_the_hash_is_kept),
 		CASE(test_uses_are_counted_over_a_restart),

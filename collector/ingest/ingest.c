@@ -39,13 +39,11 @@ static int tls_new(struct ingest *ingest, SSL_CTX **out, struct fw_err *err)
 }
 
 /* Connections keep the context they began with. */
-static void on_renewal(uv_timer_t *timer)
+void ingest_renew(struct ingest *ingest)
 {
-	struct ingest *ingest = FW_CONTAINER(timer, struct ingest, renewal);
 	struct fw_err err;
 	SSL_CTX *tls;
-	if (fw_wall_ms() < ingest->renew_at_ms)
-		return;
+	ingest->renew_at_ms = 0; /* if it fails, again soon */
 	if (tls_new(ingest, &tls, &err) < 0) {
 		fw_log(FW_ERROR, "the collector's own certificate cannot be renewed: %s", err.text);
 		return;
@@ -58,6 +56,13 @@ static void on_renewal(uv_timer_t *timer)
 	}
 	SSL_CTX_free(tls);
 	fw_log(FW_INFO, "the collector's own certificate is renewed");
+}
+
+static void on_renewal(uv_timer_t *timer)
+{
+	struct ingest *ingest = FW_CONTAINER(timer, struct ingest, renewal);
+	if (fw_wall_ms() >= ingest->renew_at_ms)
+		ingest_renew(ingest);
 }
 
 /* ---- closing ---- */

@@ -56,6 +56,9 @@ struct ingest_config {
 
 int ingest_open(struct ingest **out, const struct ingest_config *config, struct fw_err *err);
 unsigned ingest_port(const struct ingest *ingest);
+/* A new certificate of the collector's own, and what enrol trusts by now, for handshakes from
+ * now on; main thread. */
+void ingest_renew(struct ingest *ingest);
 /* Closes live sessions of this agent; main thread. */
 void ingest_drop_agent(struct ingest *ingest, const uint8_t agent[16], const char *why);
 /* Asks this agent, where it is connected, for the whole of a kind of inventory; main thread. */
