@@ -3,8 +3,8 @@
  *
  * The keys are those of the table below. The join token, good for that many
  * uses, is the first line of standard input. When all are enrolled it says so
- * and obeys what comes line by line: begin, stat, mark (count anew), rest (make
- * no more sweeps), ledger FILE, leave. It answers each with one line of JSON. */
+ * and obeys what comes line by line: begin, stat, mark (count anew), renew N (the
+ * first N their certificates), rest (make no more sweeps), ledger FILE, leave. It answers each with one line of JSON. */
 #include "fleet.h"
 
 #include <assert.h>
@@ -52,6 +52,22 @@ void fleet_die(const char *what, const char *why)
 bool fleet_needs_certificates(const struct fleet *f)
 {
 	return f->conduct != CONDUCT_STUCK && f->conduct != CONDUCT_TRICKLE;
+}
+
+SSL_CTX *fleet_trust(struct fleet *f, const char *ca_pem)
+{
+	const struct fw_tls_config config = {.ca_pem = ca_pem};
+	struct fw_err err;
+	for (unsigned i = 0; i < f->n_trusts; i++)
+		if (strcmp(f->trusts[i].ca_pem, ca_pem) == 0)
+			return f->trusts[i].tls;
+	if (f->n_trusts == TRUSTS_LIMIT)
+		fleet_die(f->name, "more CAs than a rollover has");
+	struct trust *trust = &f->trusts[f->n_trusts++];
+	trust->ca_pem = fw_strdup(ca_pem);
+	if (fw_tls_client(&trust->tls, &config, &err) < 0)
+		fleet_die("TLS", err.text);
+	return trust->tls;
 }
 
 /* ---- what it is told on the command line ---- */
@@ -185,6 +201,7 @@ static void say_numbers(void)
 		{"failed", t->failed},
 		{"goodbyes", t->goodbyes},
 		{"keys_asked", t->keys_asked},
+		{"renewals", t->renewals},
 		{"bytes_in", t->bytes_in},
 		{"bytes_out", t->bytes_out},
 		{"held_ms", t->held_ms},
@@ -236,6 +253,16 @@ static void begin(void)
 	printf("{}\n");
 }
 
+static void renew(const char *count)
+{
+	uint64_t n;
+	if (fw_parse_u64(count, &n) < 0 || n > fleet.n_agents)
+		fleet_die(count, "there are not so many to renew");
+	for (unsigned i = 0; i < n; i++)
+		member_renew(&members[i]);
+	printf("{}\n");
+}
+
 static void leave(void)
 {
 	for (unsigned i = 0; i < fleet.n_agents; i++)
@@ -256,6 +283,8 @@ static void obey(const char *line)
 	} else if (strcmp(line, "rest") == 0) {
 		fleet.resting = true;
 		printf("{}\n");
+	} else if (strncmp(line, "renew ", 6) == 0) {
+		renew(line + 6);
 	} else if (strncmp(line, "ledger ", 7) == 0) {
 		write_ledger(line + 7);
 	} else if (strcmp(line, "leave") == 0) {
@@ -320,7 +349,6 @@ static void open_tls(void)
 	struct fw_tls_config config = {.pin = fleet.pin};
 	struct fw_err err;
 	if (fw_tls_client(&fleet.enrolling, &config, &err) < 0 ||
-		fw_tls_client(&fleet.tls, &config, &err) < 0 ||
 		fw_key_new(&fleet.key_pem, &err) < 0)
 		fleet_die("TLS", err.text);
 	BIO *bio = BIO_new_mem_buf(fleet.key_pem.data, (int)fleet.key_pem.length);
@@ -363,7 +391,10 @@ static void close_fleet(void)
 	int rc = uv_loop_close(&fleet.loop);
 	assert(rc == 0);
 	SSL_CTX_free(fleet.enrolling);
-	SSL_CTX_free(fleet.tls);
+	for (unsigned i = 0; i < fleet.n_trusts; i++) {
+		SSL_CTX_free(fleet.trusts[i].tls);
+		fw_free(fleet.trusts[i].ca_pem);
+	}
 	EVP_PKEY_free(fleet.key);
 	fw_buf_done(&fleet.key_pem);
 	fw_buf_done(&fleet.schema_message);

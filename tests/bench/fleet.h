@@ -36,9 +36,17 @@ enum conduct {
 extern const char *const conduct_names[CONDUCTS];
 
 struct tally {
-	uint64_t attempts, handshakes, welcomes, lost, failed, goodbyes, keys_asked;
+	uint64_t attempts, handshakes, welcomes, lost, failed, goodbyes, keys_asked, renewals;
 	uint64_t bytes_in, bytes_out, held_ms; /* longest life of a connection that got nowhere */
 	uint64_t latencies[LATENCIES + 1];
+};
+
+#define TRUSTS_LIMIT 8
+
+/* What agents trust: the CAs that came with a certificate, the same for most. */
+struct trust {
+	char *ca_pem;
+	SSL_CTX *tls;
 };
 
 struct fleet {
@@ -51,7 +59,9 @@ struct fleet {
 	uint32_t first_address; /* 0: the kernel chooses */
 	unsigned n_addresses;
 	enum conduct conduct;
-	SSL_CTX *enrolling, *tls;
+	SSL_CTX *enrolling;
+	struct trust trusts[TRUSTS_LIMIT];
+	unsigned n_trusts;
 	struct fw_buf key_pem;
 	EVP_PKEY *key;
 	struct fw_schema schema;
@@ -93,6 +103,7 @@ struct member {
 	struct line *line;
 	uv_timer_t timer;
 	unsigned number, failures;
+	SSL_CTX *tls;         /* of the fleet's trusts */
 	uint8_t *certificate; /* DER */
 	int certificate_length;
 	struct ledger ledger;
@@ -106,11 +117,13 @@ struct member {
 };
 
 bool fleet_needs_certificates(const struct fleet *fleet);
+SSL_CTX *fleet_trust(struct fleet *fleet, const char *ca_pem);
 
 void member_init(struct member *member, struct fleet *fleet, unsigned number);
 void member_done(struct member *member);
 void member_enrol(struct member *member);
 void member_begin(struct member *member, uint64_t in_ms);
+void member_renew(struct member *member); /* if it is connected */
 void member_name(const struct member *member, unsigned host, char *out, size_t size);
 /* Of a line. */
 void member_shaken(struct member *member);

@@ -217,7 +217,8 @@ static void on_timer(uv_timer_t *timer)
 	if (!member->line) {
 		fleet->tally.attempts++;
 		member->trickled = 0;
-		member->line = line_open(member, fleet->tls, FW_ALPN);
+		member->line =
+			line_open(member, member->tls ? member->tls : fleet->enrolling, FW_ALPN);
 	} else if (member->welcome) {
 		make_sweeps(member);
 		if (member->welcome)
@@ -371,6 +372,7 @@ static void keep_certificate(struct member *member, const char *pem)
 	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 	if (!cert)
 		fleet_die(member->fleet->name, "the certificate cannot be read");
+	fw_free(member->certificate);
 	member->certificate_length = i2d_X509(cert, NULL);
 	uint8_t *der = member->certificate = fw_alloc((size_t)member->certificate_length);
 	i2d_X509(cert, &der);
@@ -384,6 +386,11 @@ static void take_reply(struct member *member, const void *message)
 	if (reply->error[0])
 		fleet_die(member->fleet->name, reply->error);
 	keep_certificate(member, reply->certificate);
+	member->tls = fleet_trust(member->fleet, reply->ca);
+	if (member->welcome) {
+		member->fleet->tally.renewals++;
+		return;
+	}
 	line_close(member->line);
 	member->line = NULL;
 	member->fleet->on_enrolled(member->fleet);
@@ -449,8 +456,9 @@ static void send_request(struct member *member)
 	member_name(member, 0, name, sizeof name);
 	if (fw_csr_new((char *)fleet->key_pem.data, name, &csr, &err) < 0)
 		fleet_die(name, err.text);
-	request.token =
-		(ProtobufCBinaryData){strlen(fleet->token), (uint8_t *)(uintptr_t)fleet->token};
+	if (!member->certificate)
+		request.token = (ProtobufCBinaryData){
+			strlen(fleet->token), (uint8_t *)(uintptr_t)fleet->token};
 	request.csr = (char *)csr.data;
 	request.name = name;
 	request.machine = identity_of(member, MACHINE_BYTES);
@@ -481,6 +489,12 @@ void member_init(struct member *member, struct fleet *fleet, unsigned number)
 void member_enrol(struct member *member)
 {
 	member->line = line_open(member, member->fleet->enrolling, FW_ALPN_ENROL);
+}
+
+void member_renew(struct member *member)
+{
+	if (member->welcome)
+		send_request(member);
 }
 
 void member_begin(struct member *member, uint64_t in_ms)
