@@ -216,7 +216,7 @@ static struct way way_of_call(const struct node *node)
 {
 	const struct promql_function *f = node->call.function;
 	bool drops = !f->keeps_name;
-	if (f->range)
+	if (f->range || f->slide)
 		return (struct way){call_range, NULL, drops, SETTLE_REFUSE};
 	if (f->map)
 		return (struct way){call_map, NULL, drops, SETTLE_MERGE};

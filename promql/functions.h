@@ -34,6 +34,18 @@ struct window {
 	void *state;
 };
 
+/* All windows of one series, one a step. */
+struct bounds {
+	size_t first, end;
+};
+struct windows {
+	const int64_t *times_ms;
+	const double *values;
+	const struct bounds *bounds;
+	size_t n;
+	int64_t to_ms, step_ms, range_ms; /* the first ends there, the next a step later */
+};
+
 struct call_context {
 	const struct node *node; /* the call */
 	struct fw_arena *arena;
@@ -63,6 +75,10 @@ struct promql_function {
 	/* A value, or absent, for each window; the first range argument is its series. Called
 	 * only where the window has samples. */
 	double (*range)(const struct call_context *context, const struct window *window);
+	/* The same for all windows at once: what their times alone say is measured once for all
+	 * series that share them, `measure_size` bytes a window. */
+	void (*measure)(const struct windows *windows, void *measures);
+	void (*slide)(const struct windows *windows, const void *measures, double *out);
 	/* Each value by itself; `arguments` are the scalars behind the vector at this step. */
 	double (*map)(double value, const double *arguments);
 	/* Anything else: arguments were evaluated, those that were left out are of no type. What
@@ -70,8 +86,8 @@ struct promql_function {
 	int (*call)(const struct call_context *context, const struct value *arguments,
 		struct value *out);
 	enum promql_special special;
-	size_t state_size; /* of range's state */
-	bool sees_step;    /* gives something else at another step, whatever it is handed */
+	size_t state_size, measure_size;
+	bool sees_step; /* gives something else at another step, whatever it is handed */
 	/* Of a range: what is to be said of a series that has a value. May be NULL. */
 	void (*remark)(
 		const struct call_context *context, const struct fw_label *labels, size_t n_labels);

@@ -10,8 +10,10 @@
 
 #include "evaluate.h"
 
-struct bounds {
-	size_t first, end;
+/* Windows of some times, and what the function has measured of them. */
+struct found {
+	struct bounds *bounds;
+	void *measures;
 };
 
 struct ranging {
@@ -23,7 +25,7 @@ struct ranging {
 	int64_t range_ms;
 	const struct axis *axis;
 	struct scalars scalars;
-	struct bounds *shared, *own; /* windows of the times at hand, and of one with gaps */
+	struct found shared, own; /* of the times at hand, and of one series with gaps */
 	bool shared_is_known;
 	double *doubles; /* of the series at hand */
 	int64_t *own_times;
@@ -33,8 +35,22 @@ struct ranging {
 	struct label_room labels;
 };
 
+static struct windows windows_of(
+	const struct ranging *r, const int64_t *times_ms, const struct found *found)
+{
+	return (struct windows){
+		.times_ms = times_ms,
+		.values = r->doubles,
+		.bounds = found->bounds,
+		.n = r->moments.n,
+		.to_ms = r->moments.first_ms,
+		.step_ms = r->moments.step_ms,
+		.range_ms = r->range_ms,
+	};
+}
+
 static void find_windows(
-	const struct ranging *r, const int64_t *times_ms, size_t n, struct bounds *windows)
+	const struct ranging *r, const int64_t *times_ms, size_t n, const struct found *out)
 {
 	size_t first = 0, end = 0;
 	for (size_t step = 0; step < r->moments.n; step++) {
@@ -43,8 +59,11 @@ static void find_windows(
 			end++;
 		while (first < end && times_ms[first] <= from_ms)
 			first++;
-		windows[step] = (struct bounds){first, end};
+		out->bounds[step] = (struct bounds){first, end};
 	}
+	const struct windows windows = windows_of(r, times_ms, out);
+	if (r->function->measure)
+		r->function->measure(&windows, out->measures);
 }
 
 static int make_room(struct ranging *r, size_t n)
@@ -59,25 +78,20 @@ static int make_room(struct ranging *r, size_t n)
 
 /* ---- one series ---- */
 
-struct stretch {
-	const int64_t *times_ms;
-	const double *values;
-	const struct bounds *windows;
-};
-
-static int run_windows(struct ranging *r, const struct stretch *s, bool *any)
+static int run_each(struct ranging *r, const struct windows *all)
 {
 	struct window window = {
-		.times_ms = s->times_ms,
-		.values = s->values,
+		.times_ms = all->times_ms,
+		.values = all->values,
 		.arguments = r->scalars.at,
 		.state = r->state,
 	};
-	*any = false;
-	for (size_t step = 0; step < r->axis->n; step++) {
+	if (r->function->state_size)
+		memset(r->state, 0, r->function->state_size);
+	for (size_t step = 0; step < all->n; step++) {
 		r->values[step] = promql_absent();
-		window.first = s->windows[step].first;
-		window.end = s->windows[step].end;
+		window.first = all->bounds[step].first;
+		window.end = all->bounds[step].end;
 		if (window.first == window.end)
 			continue;
 		window.to_ms = moment(&r->moments, step);
@@ -85,12 +99,27 @@ static int run_windows(struct ranging *r, const struct stretch *s, bool *any)
 		window.at_ms = axis_at(r->axis, step);
 		scalars_at(&r->scalars, step);
 		r->values[step] = r->function->range(&r->context, &window);
-		*any |= !promql_is_absent(r->values[step]);
 		int rc = check_limits(r->e, window.end - window.first);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+static int run_windows(
+	struct ranging *r, const struct windows *all, const struct found *found, bool *any)
+{
+	int rc;
+	if (r->function->slide) {
+		r->function->slide(all, found->measures, r->values);
+		rc = check_limits(r->e, all->n);
+	} else {
+		rc = run_each(r, all);
+	}
+	*any = false;
+	for (size_t step = 0; step < all->n; step++)
+		*any |= !promql_is_absent(r->values[step]);
+	return rc;
 }
 
 /* Without the marks between; returns how many are left. */
@@ -109,20 +138,18 @@ static size_t close_gaps(struct ranging *r, const int64_t *times_ms, size_t n)
 static int run_series(struct ranging *r, const struct series *labels, const int64_t *times_ms,
 	size_t n, bool has_gaps)
 {
-	struct stretch stretch = {times_ms, r->doubles, r->shared};
+	const struct found *found = has_gaps ? &r->own : &r->shared;
 	if (has_gaps) {
 		n = close_gaps(r, times_ms, n);
-		find_windows(r, r->own_times, n, r->own);
-		stretch = (struct stretch){r->own_times, r->doubles, r->own};
-	} else if (!r->shared_is_known) {
-		find_windows(r, times_ms, n, r->shared);
-		r->shared_is_known = true;
+		times_ms = r->own_times;
 	}
-	if (r->function->state_size)
-		memset(r->state, 0, r->function->state_size);
+	if (has_gaps || !r->shared_is_known)
+		find_windows(r, times_ms, n, found);
+	r->shared_is_known |= !has_gaps;
+	const struct windows all = windows_of(r, times_ms, found);
 	bool any;
 	r->e->n_samples += n;
-	int rc = run_windows(r, &stretch, &any);
+	int rc = run_windows(r, &all, found, &any);
 	if (rc < 0 || !any)
 		return rc;
 	struct series series = {labels->labels, labels->n_labels, r->values};
@@ -224,6 +251,15 @@ static int range_subquery(struct ranging *r, const struct node *node)
 		r->e, node->subquery.inner, &axis, &(struct sink){on_inner_series, &inside});
 }
 
+static struct found room_for_windows(
+	struct evaluation *e, const struct promql_function *function, const struct axis *axis)
+{
+	struct found found = {.bounds = take(e, axis->n, sizeof *found.bounds)};
+	if (found.bounds)
+		found.measures = take(e, axis->n, function->measure_size);
+	return found;
+}
+
 int call_range(struct evaluation *e, const struct node *node, const struct axis *axis,
 	const struct sink *sink)
 {
@@ -238,12 +274,12 @@ int call_range(struct evaluation *e, const struct node *node, const struct axis 
 		.moments = moments_of(
 			e, is_subquery ? &over->subquery.when : &over->selector.when, axis),
 		.axis = axis,
-		.shared = take(e, axis->n, sizeof *r.shared),
-		.own = take(e, axis->n, sizeof *r.own),
+		.shared = room_for_windows(e, function, axis),
+		.own = room_for_windows(e, function, axis),
 		.state = take(e, function->state_size, 1),
 		.values = take_values(e, axis),
 	};
-	if (!r.shared || !r.own || !r.state || !r.values)
+	if (!r.shared.measures || !r.own.measures || !r.state || !r.values)
 		return -E2BIG;
 	int rc = scalars_of(e, node, axis, &r.scalars);
 	if (rc < 0)

@@ -38,10 +38,11 @@ static void test_rows_say_what_they_are(void **state)
 		assert_int_equal(f->signature[length], '(');
 		assert_int_equal(f->signature[strlen(f->signature) - 1], ')');
 		assert_int_equal(f->help[strlen(f->help) - 1], '.');
-		int ways = (f->range != NULL) + (f->map != NULL) + (f->call != NULL) +
+		int ways = (f->range || f->slide) + (f->map != NULL) + (f->call != NULL) +
 			(f->special != SPECIAL_NONE);
 		assert_int_equal(ways, f->experimental ? 0 : 1);
-		if (f->range)
+		assert_int_equal(f->slide != NULL, f->measure_size > 0);
+		if (f->range || f->slide)
 			assert_true(f->arguments[0] == PROMQL_MATRIX ||
 				f->arguments[1] == PROMQL_MATRIX);
 	}

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a series moves within a window: rates, slopes, changes.
- *
- * What rate() and its kin need to know of all samples of a window is kept from
- * one window to the next, so that a step costs as much as samples are new.
- */
+/* How a series moves within a window: by its last samples, its slope, its
+ * changes. */
 #include <math.h>
-#include <string.h>
 
-#include <fenwatch/buf.h>
-
-#include "notes.h"
-#include "quote.h"
 #include "workings.h"
 
 static size_t count(const struct window *w)
@@ -21,109 +13,6 @@ static size_t count(const struct window *w)
 static double seconds(int64_t ms)
 {
 	return (double)ms / 1000;
-}
-
-/* ---- extrapolated ---- */
-
-/* What was counted before counters began anew. */
-static double correct(const struct window *w)
-{
-	struct correction *c = w->state;
-	if (c->next <= w->first) /* it has left the window: those behind it are added up anew */
-		*c = (struct correction){w->first + 1, w->first + 1, 0};
-	for (; c->seen < w->end; c->seen++)
-		if (w->values[c->seen] < w->values[c->seen - 1])
-			c->sum += w->values[c->seen - 1];
-		else if (c->next == c->seen)
-			c->next++;
-	return c->sum;
-}
-
-/* How much further than its samples the window is taken to reach, at one of its ends: all the
- * way where the next sample would hardly have been in it, else half a gap. */
-static double beyond(double to_end, double gap)
-{
-	return to_end >= gap * 1.1 ? gap / 2 : to_end;
-}
-
-/* By how much what the samples show is to be multiplied. A counter cannot have been below zero,
- * so it is followed back no further than to there. */
-static double stretch(const struct window *w, double increase, bool is_counter)
-{
-	const int64_t first_ms = w->times_ms[w->first], last_ms = w->times_ms[w->end - 1];
-	const double sampled = seconds(last_ms - first_ms);
-	const double gap = sampled / (double)(count(w) - 1);
-	const double first = w->values[w->first];
-	double before = beyond(seconds(first_ms - w->from_ms), gap);
-	const double after = beyond(seconds(w->to_ms - last_ms), gap);
-	if (is_counter && increase > 0 && first >= 0)
-		before = fmin(before, sampled * (first / increase));
-	return (sampled + before + after) / sampled;
-}
-
-static double moved(const struct window *w)
-{
-	return w->values[w->end - 1] - w->values[w->first];
-}
-
-double range_delta(const struct call_context *context, const struct window *w)
-{
-	(void)context;
-	if (count(w) < 2)
-		return promql_absent();
-	double change = moved(w);
-	return change * stretch(w, change, false);
-}
-
-double range_increase(const struct call_context *context, const struct window *w)
-{
-	(void)context;
-	if (count(w) < 2)
-		return promql_absent();
-	double increase = moved(w) + correct(w);
-	return increase * stretch(w, increase, true);
-}
-
-double range_rate(const struct call_context *context, const struct window *w)
-{
-	(void)context;
-	if (count(w) < 2)
-		return promql_absent();
-	double increase = moved(w) + correct(w);
-	return increase * (stretch(w, increase, true) / seconds(w->to_ms - w->from_ms));
-}
-
-static bool ends_in(const char *text, const char *end)
-{
-	size_t length = strlen(text), wanted = strlen(end);
-	return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
-static bool is_named_as_counter(const char *name)
-{
-	static const char *const ends[] = {"_total", "_sum", "_count", "_bucket"};
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-		if (ends_in(name, ends[i]))
-			return true;
-	return false;
-}
-
-void remark_gauge(
-	const struct call_context *context, const struct fw_label *labels, size_t n_labels)
-{
-	const char *name = NULL;
-	for (size_t i = 0; i < n_labels; i++)
-		if (strcmp(labels[i].name, "__name__") == 0)
-			name = labels[i].value;
-	if (!name || is_named_as_counter(name))
-		return;
-	struct fw_buf quoted = {0};
-	promql_quote(&quoted, name);
-	promql_note(context->notes, NOTE_INFO, promql_argument(context, 0),
-		"PromQL info: metric might not be a counter, name does not end in "
-		"_total/_sum/_count/_bucket: %s",
-		(const char *)quoted.data);
-	fw_buf_done(&quoted);
 }
 
 /* ---- the last two samples ---- */

@@ -11,20 +11,27 @@ typedef double map_working(double value, const double *arguments);
 typedef int call_working(
 	const struct call_context *context, const struct value *arguments, struct value *out);
 
-/* ---- windows.c: how a series moves ---- */
+typedef void measure_working(const struct windows *windows, void *measures);
+typedef void slide_working(const struct windows *windows, const void *measures, double *out);
 
-range_working range_rate, range_increase, range_delta, range_irate, range_idelta, range_deriv,
-	range_predict_linear, range_changes, range_resets;
+/* ---- rates.c: how a series moves over a range ---- */
+
+measure_working measure_change, measure_rate;
+slide_working slide_delta, slide_increase, slide_rate;
 void remark_gauge(
 	const struct call_context *context, const struct fw_label *labels, size_t n_labels);
 
-/* What a counter had counted before it began anew, in a window that moves: the sum of the
- * values before resets among (first, seen). */
-struct correction {
-	size_t next; /* the first reset, or seen */
-	size_t seen;
-	double sum;
+/* How far a window is taken to reach beyond its samples. */
+struct reach {
+	double factor;         /* from what the samples show to what the function gives */
+	double before;         /* the first sample, in parts of what was sampled */
+	double sampled, after; /* in seconds */
 };
+
+/* ---- windows.c: how a series moves otherwise ---- */
+
+range_working range_irate, range_idelta, range_deriv, range_predict_linear, range_changes,
+	range_resets;
 
 /* How often something happens from one sample to the next, in a window that moves. */
 struct tally {
