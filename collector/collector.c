@@ -35,6 +35,7 @@
 #include "presence.h"
 #include "reach.h"
 #include "records.h"
+#include "remote.h"
 #include "snapshots.h"
 #include "state.h"
 #include "store.h"
@@ -74,6 +75,7 @@ struct collector {
 	struct presence *presence;
 	struct outlook *outlook;
 	struct patch *patch;
+	struct remote *remote;
 	struct api *api;
 	struct snapshots *snapshots;
 };
@@ -116,6 +118,8 @@ static void close_next(void *arg)
 		 * comes once again at the next start, and is known then. */
 		if (c->records)
 			records_set_store(c->records, NULL);
+		remote_free(c->remote);
+		c->remote = NULL;
 		if (c->store)
 			store_close(c->store);
 		c->store = NULL;
@@ -405,8 +409,10 @@ static int open_store(struct collector *c, struct fw_err *err)
 		.arg = c,
 	};
 	int rc = store_open(&c->store, &config, err);
-	if (rc == 0)
+	if (rc == 0) {
 		records_set_store(c->records, c->store);
+		c->remote = remote_new(c->store);
+	}
 	return rc;
 }
 
@@ -543,6 +549,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.inventory = c->inventory,
 		.patch = c->patch,
 		.registry = &c->config->registry,
+		.remote = c->remote,
 		.on_forget = on_forget,
 		.on_snapshot = on_snapshot,
 		.on_snapshot_look = on_snapshot_look,

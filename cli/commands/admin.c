@@ -46,7 +46,7 @@ enum status command_token_new(struct cli *cli, char **args, int n_args)
 	(void)n_args;
 	if (settings->join == (settings->role != NULL))
 		return cli_fail(STATUS_USAGE,
-			"say which: --join for an agent, or --role viewer|engineer|admin|supplier");
+			"say which: --join for an agent, or --role viewer|engineer|admin|supplier|writer");
 	const struct parameter parameters[] = {
 		{"role", settings->join ? "join" : settings->role},
 		{"supplier", settings->supplier},

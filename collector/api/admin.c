@@ -291,7 +291,7 @@ static int read_role(const struct request *r, enum enrol_role *role, struct fw_e
 		}
 	}
 	return fw_fail(err, -EINVAL,
-		"invalid parameter \"role\": it is viewer, supplier, engineer, admin or join");
+		"invalid parameter \"role\": it is viewer, supplier, engineer, admin, writer or join");
 }
 
 static int read_token(const struct request *r, struct enrol_token *wanted, struct fw_err *err)

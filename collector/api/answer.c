@@ -136,6 +136,8 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
 	for (size_t i = 0; i < sizeof common_headers / sizeof *common_headers; i++)
 		MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
+	for (size_t i = 0; i < r->n_headers; i++)
+		MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
 	if (r->packer)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
 	if (r->status == 401)

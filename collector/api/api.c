@@ -29,6 +29,7 @@
 
 #define CONNECTIONS 2048
 #define CONNECTIONS_PER_ADDRESS 1536 /* a proxy's, say; others still come in */
+#define WRITERS 2                    /* threads that take writes apart */
 #define HEADER_MEMORY (64u << 10)    /* of a connection: request line, headers, arguments */
 #define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define KEY_FILE_LIMIT (256u << 10)
@@ -51,7 +52,8 @@ struct api {
 	uv_poll_t poll;
 	uv_timer_t due, second, look;
 	LIST_HEAD(api_connections, api_connection) connections;
-	struct workers *workers;
+	struct workers *workers; /* for what reads the store */
+	struct workers *writers; /* and what writes, which does not wait for slow questions */
 	TAILQ_HEAD(flight, request) flight; /* that the workers have */
 	struct api_stat stat;
 	struct shim_regex *cors;
@@ -215,11 +217,21 @@ static void on_worked(struct request *r)
 	fw_owner_drop(&api->owner);
 }
 
+static struct workers *workers_of(const struct api *api, const struct request *request)
+{
+	return request->route->writes ? api->writers : api->workers;
+}
+
+void api_answered(struct api *api, struct request *request)
+{
+	workers_answered(workers_of(api, request), request);
+}
+
 bool api_queue(struct api *api, struct request *request)
 {
 	request->queued_ms = fw_mono_ms();
 	MHD_suspend_connection(request->connection);
-	if (!workers_put(api->workers, request)) {
+	if (!workers_put(workers_of(api, request), request)) {
 		MHD_resume_connection(request->connection);
 		api->stat.refused++;
 		return false;
@@ -343,13 +355,19 @@ static void free_api(struct api *api)
 	fw_free(api);
 }
 
-static void on_workers_closed(void *arg)
+static void on_writers_closed(void *arg)
 {
 	struct api *api = arg;
 	MHD_stop_daemon(api->daemon);
 	if (api->on_closed)
 		api->on_closed(api->arg);
 	free_api(api);
+}
+
+static void on_workers_closed(void *arg)
+{
+	struct api *api = arg;
+	workers_close(api->writers, on_writers_closed, api);
 }
 
 static void on_owner_done(struct fw_owner *owner)
@@ -411,16 +429,17 @@ static int start(struct api *api, const struct sockaddr_storage *address, struct
 			: "");
 }
 
-static int start_workers(struct api *api, struct fw_err *err)
+static int start_workers(
+	struct api *api, struct workers **out, unsigned threads, struct fw_err *err)
 {
 	const struct workers_config config = {
 		.loop = api->config.loop,
-		.threads = (unsigned)api->config.query.concurrency,
+		.threads = threads,
 		.queue = API_QUEUE,
 		.work = request_work,
 		.on_worked = on_worked,
 	};
-	return workers_open(&api->workers, &config, err);
+	return workers_open(out, &config, err);
 }
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err)
@@ -441,8 +460,13 @@ int api_open(struct api **out, const struct api_config *config, struct fw_err *e
 	if (rc == 0)
 		rc = start(api, &address, err);
 	if (rc == 0)
-		rc = start_workers(api, err);
+		rc = start_workers(
+			api, &api->workers, (unsigned)api->config.query.concurrency, err);
+	if (rc == 0)
+		rc = start_workers(api, &api->writers, WRITERS, err);
 	if (rc < 0) {
+		if (api->workers)
+			workers_close(api->workers, NULL, NULL);
 		if (api->daemon)
 			MHD_stop_daemon(api->daemon);
 		free_api(api);

@@ -21,6 +21,7 @@ struct ingest;
 struct inventory;
 struct patch;
 struct registry;
+struct remote;
 struct store;
 
 /* The snapshot that is being made, or was made last. */
@@ -53,6 +54,7 @@ struct api_config {
 	struct inventory *inventory;
 	struct patch *patch;
 	const struct registry *registry;
+	struct remote *remote;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
 	int (*on_snapshot)(const char *name, struct fw_err *err, void *arg);

@@ -34,6 +34,8 @@ const char *api_cors_origin(const struct request *r);
 /* Has the request's answer made by the workers; the connection is suspended until then.
  * False when too many wait already. */
 bool api_queue(struct api *api, struct request *request);
+/* One whose answer was to come later has it now. Any thread. */
+void api_answered(struct api *api, struct request *request);
 /* The other side has to go on (true): send, or take; or it is our turn (false). */
 void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting);
 
@@ -61,6 +63,9 @@ void status_buildinfo(struct request *r);
 void status_runtimeinfo(struct request *r);
 void status_flags(struct request *r);
 void status_config(struct request *r);
+/* remote.c */
+void remote_prepare_write(struct request *r);
+void remote_write(struct request *r);
 /* hosts.c, host.c */
 void hosts_list(struct request *r);
 void hosts_disks(struct request *r);

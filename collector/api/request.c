@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -79,6 +80,18 @@ void request_text(struct request *r, unsigned status, const char *text)
 {
 	set_answer(r, status, "text/plain; charset=utf-8");
 	fw_buf_puts(&r->out, text);
+}
+
+void request_nothing(struct request *r)
+{
+	set_answer(r, 204, NULL);
+}
+
+void request_header(struct request *r, const char *name, const char *value)
+{
+	assert(r->n_headers < REQUEST_HEADERS);
+	r->headers[r->n_headers].name = name;
+	r->headers[r->n_headers++].value = value;
 }
 
 void request_stream(struct request *r, bool (*more)(struct request *), void *rest)
@@ -279,7 +292,7 @@ static void read_form(struct request *r)
 {
 	const char *type = MHD_lookup_connection_value(
 		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
-	if (r->body.length == 0)
+	if (r->body.length == 0 || r->route->writes)
 		return;
 	if (!type || strncasecmp(type, FORM, sizeof FORM - 1) != 0) {
 		request_fail(r, 415, "bad_data", "a body must be a form: Content-Type: " FORM);
@@ -306,16 +319,28 @@ static void check_texts(struct request *r)
 
 /* ---- the answer ---- */
 
-void request_work(struct request *r)
+bool request_work(struct request *r)
 {
 	int64_t waited_ms = fw_mono_ms() - r->queued_ms;
+	bool writes = r->route->writes;
 	if (r->canceled)
 		request_fail(r, 499, "canceled", "the client has gone away");
 	else if (waited_ms > api_config(r->api)->query.timeout_ms)
 		request_fail(r, 503, "timeout", "query timed out in query queue");
-	else
+	else if (!writes)
 		r->route->answer(r);
+	if (writes && !r->status) {
+		r->route->answer(r); /* and it may have been sent when this returns */
+		return false;
+	}
 	answer_begin(r);
+	return true;
+}
+
+void request_answered(struct request *r)
+{
+	answer_begin(r);
+	api_answered(r->api, r);
 }
 
 /* Answers here and now. */

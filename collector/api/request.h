@@ -42,7 +42,9 @@ struct query_scope;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
-enum access { ACCESS_ANYONE = 1, ACCESS_VIEWER, ACCESS_ENGINEER, ACCESS_ADMIN };
+enum access { ACCESS_ANYONE = 1, ACCESS_VIEWER, ACCESS_ENGINEER, ACCESS_WRITER, ACCESS_ADMIN };
+
+#define REQUEST_HEADERS 4 /* of an answer, besides those that all have */
 
 /* What a supplier gets, whose own hosts alone are its to see. There is no zero either. */
 enum scope {
@@ -59,6 +61,7 @@ struct route {
 	void (*prepare)(struct request *); /* may be NULL */
 	void (*answer)(struct request *);
 	bool on_workers;
+	bool writes; /* takes a body that is no form; `answer` ends in request_answered(), later */
 };
 
 extern const struct route routes[]; /* ended by one without a method */
@@ -84,6 +87,10 @@ struct request {
 	/* The answer; `status` 0 until there is one. */
 	unsigned status;
 	const char *content_type;
+	struct {
+		const char *name, *value;
+	} headers[REQUEST_HEADERS];
+	size_t n_headers;
 	struct fw_buf out;
 	struct json json;
 	/* Writes the next piece of a long one; false: that was the last. NULL: it is whole. */
@@ -118,11 +125,15 @@ void request_fail(struct request *r, unsigned status, const char *type, const ch
 	__attribute__((format(printf, 4, 5)));
 void request_fail_bad(struct request *r, const struct fw_err *err); /* 400 bad_data */
 void request_text(struct request *r, unsigned status, const char *text);
+void request_nothing(struct request *r); /* 204 */
+void request_header(struct request *r, const char *name, const char *value);
+/* What a route that writes was asked has been answered. Any thread, once. */
+void request_answered(struct request *r);
 
 /* ---- for api.c ---- */
 
-/* Has the answer made, on a thread of the workers. */
-void request_work(struct request *r);
+/* Has the answer made, on a thread of the workers. False: it comes later. */
+bool request_work(struct request *r);
 
 enum MHD_Result request_on_access(void *api, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *upload, size_t *upload_size,

@@ -7,6 +7,7 @@ const char *const access_names[] = {
 	[ACCESS_ANYONE] = "anyone",
 	[ACCESS_VIEWER] = "viewer",
 	[ACCESS_ENGINEER] = "engineer",
+	[ACCESS_WRITER] = "writer",
 	[ACCESS_ADMIN] = "admin",
 };
 
@@ -20,16 +21,23 @@ const char *const scope_names[] = {
 /* Answered at once, on the main thread. A row without a role, or without a word on what a
  * supplier gets, does not build. */
 #define NOW(method, path, role, scope, params, help, answer) \
-	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, NULL, answer, false}
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, NULL, answer, false, false}
 /* Reads the store: answered by the workers, after what `prepare` has asked. */
 #define WORK(method, path, role, scope, params, help, prepare, answer) \
-	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true}
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, false}
+
+/* Takes a body that is no form, and is answered by the writers, once it is durable. */
+#define WRITE(method, path, role, scope, params, help, prepare, answer) \
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, true}
 
 const struct route routes[] = {
 	NOW(GET, "/-/healthy", ANYONE, OPEN, "",
 		"200 while the collector runs", routes_healthy),
 	NOW(GET, "/-/ready", ANYONE, OPEN, "",
 		"200 once it takes data and answers, 503 before", routes_ready),
+	WRITE(POST, "/api/v1/write", WRITER, CLOSED, "",
+		"takes samples: remote_write 1.0 or 2.0, in snappy or zstd; 204 once they are durable",
+		remote_prepare_write, remote_write),
 	NOW(GET, "/metrics", VIEWER, CLOSED, "",
 		"the collector about itself, in Prometheus' text format", metrics_page),
 

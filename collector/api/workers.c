@@ -42,10 +42,14 @@ static void on_thread(void *arg)
 {
 	struct workers *w = arg;
 	struct request *r;
-	while ((r = take(w))) {
-		w->config.work(r);
-		fw_mailbox_post(&w->done, &r->mail);
-	}
+	while ((r = take(w)))
+		if (w->config.work(r))
+			workers_answered(w, r);
+}
+
+void workers_answered(struct workers *w, struct request *request)
+{
+	fw_mailbox_post(&w->done, &request->mail);
 }
 
 static void on_mail(struct fw_mailbox *box, struct fw_mail *mail)

@@ -20,12 +20,14 @@ struct workers_config {
 	uv_loop_t *loop;
 	unsigned threads;
 	size_t queue;                         /* requests that may wait */
-	void (*work)(struct request *);       /* on one of the threads */
+	bool (*work)(struct request *);       /* on one of the threads; false: answered later */
 	void (*on_worked)(struct request *r); /* on the loop's */
 };
 
 int workers_open(struct workers **out, const struct workers_config *config, struct fw_err *err);
 /* False when too many wait already. */
 bool workers_put(struct workers *workers, struct request *request);
+/* One that was to be answered later has been. Any thread. */
+void workers_answered(struct workers *workers, struct request *request);
 /* Once nothing waits and nothing runs; `on_closed` comes from the loop. */
 void workers_close(struct workers *workers, void (*on_closed)(void *arg), void *arg);

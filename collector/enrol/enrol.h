@@ -103,7 +103,7 @@ int enrol_forget(struct enrol *enrol, const char *name, struct fw_err *err);
 int enrol_agents(struct enrol *enrol, struct fw_arena *arena, struct enrol_agent **out, size_t *n,
 	struct fw_err *err);
 
-enum enrol_role { ROLE_VIEWER, ROLE_SUPPLIER, ROLE_ENGINEER, ROLE_ADMIN, ROLE_JOIN };
+enum enrol_role { ROLE_VIEWER, ROLE_SUPPLIER, ROLE_ENGINEER, ROLE_ADMIN, ROLE_JOIN, ROLE_WRITER };
 extern const char *const enrol_role_names[]; /* NULL-ended */
 struct enrol_token {
 	int64_t id;

@@ -19,7 +19,8 @@
 #define JOIN_BOUND_MS (30 * DAY_MS)
 #define TEXT_LIMIT 4096 /* of networks, serials and the note */
 
-const char *const enrol_role_names[] = {"viewer", "supplier", "engineer", "admin", "join", NULL};
+const char *const enrol_role_names[] = {
+	"viewer", "supplier", "engineer", "admin", "join", "writer", NULL};
 
 /* ---- the copy in memory ---- */
 

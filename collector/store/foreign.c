@@ -195,15 +195,24 @@ static void sift(const struct store *store, struct store_foreign *series, int64_
 /* ---- new ones ---- */
 
 struct newcomer {
+	struct link link;
 	struct store_foreign *series;
-	uint64_t hash;
 	struct host *host;
+};
+
+/* One that comes again in the same write. */
+struct again {
+	struct again *next;
+	struct store_foreign *series;
+	const struct store_foreign *of;
 };
 
 struct newcomers {
 	struct store *store;
 	struct fw_arena arena;
-	struct newcomer *all;
+	struct map map;
+	struct again *again;
+	struct newcomer **all;
 	struct fw_schema *schemas; /* one each */
 	uint32_t *ids;
 	size_t n, capacity;
@@ -231,7 +240,8 @@ static void make_schema(struct newcomers *new, const struct store_foreign *serie
 	fw_schema_seal(schema);
 }
 
-static int find_host(struct newcomers *new, struct store_foreign *series, struct fw_err *err)
+static int find_host(struct newcomers *new, const struct store_foreign *series, struct host **host,
+	struct fw_err *err)
 {
 	struct fw_label labels[HOST_NAMES];
 	size_t n = 0;
@@ -241,7 +251,7 @@ static int find_host(struct newcomers *new, struct store_foreign *series, struct
 	uint32_t id;
 	int rc = store_host_intern_any(new->store, labels, n, &id, err);
 	if (rc >= 0)
-		new->all[new->n].host = hosts_get(&new->store->hosts, id);
+		*host = hosts_get(&new->store->hosts, id);
 	return rc;
 }
 
@@ -265,33 +275,59 @@ static bool is_full(const struct store *store)
 	return atomic_load(&store->n_foreign) >= store->config.foreign_series;
 }
 
+static bool same_labels(const struct store_foreign *a, const struct store_foreign *b)
+{
+	bool same = a->n_labels == b->n_labels;
+	for (size_t i = 0; i < a->n_labels && same; i++)
+		same = same_label(&a->labels[i], &b->labels[i]);
+	return same;
+}
+
+static bool came_before(struct newcomers *new, struct store_foreign *series, uint64_t hash)
+{
+	for (struct link *at = map_find(&new->map, hash); at; at = map_again(at)) {
+		const struct newcomer *one = (const struct newcomer *)(void *)at;
+		if (!same_labels(one->series, series))
+			continue;
+		struct again *again = fw_arena_alloc(&new->arena, sizeof *again);
+		*again = (struct again){new->again, series, one->series};
+		new->again = again;
+		return true;
+	}
+	return false;
+}
+
+static int take_newcomer(
+	struct newcomers *new, struct store_foreign *series, uint64_t hash, struct fw_err *err)
+{
+	if (new->n == new->capacity) {
+		new->capacity = 2 * new->capacity + 64;
+		new->all = fw_realloc(new->all, new->capacity * sizeof(struct newcomer *));
+		new->schemas = fw_realloc(new->schemas, new->capacity * sizeof *new->schemas);
+	}
+	struct newcomer *one = fw_arena_alloc(&new->arena, sizeof *one);
+	int rc = find_host(new, series, &one->host, err);
+	if (rc < 0)
+		return rc;
+	if (!charge(new->store, one->host)) {
+		refuse_series(series, STORE_TOO_MANY);
+		return 0;
+	}
+	one->series = series;
+	map_add(&new->map, &one->link, hash);
+	make_schema(new, series);
+	new->all[new->n++] = one;
+	return 0;
+}
+
 static int add_newcomer(
 	struct newcomers *new, struct store_foreign *series, uint64_t hash, struct fw_err *err)
 {
-	if (!check_labels(series)) {
-		refuse_series(series, STORE_BAD_LABELS);
+	if (came_before(new, series, hash))
 		return 0;
-	}
-	if (is_full(new->store)) {
-		refuse_series(series, STORE_TOO_MANY);
-		return 0;
-	}
-	if (new->n == new->capacity) {
-		new->capacity = 2 * new->capacity + 64;
-		new->all = fw_realloc(new->all, new->capacity * sizeof *new->all);
-		new->schemas = fw_realloc(new->schemas, new->capacity * sizeof *new->schemas);
-	}
-	int rc = find_host(new, series, err);
-	if (rc < 0)
-		return rc;
-	if (!charge(new->store, new->all[new->n].host)) {
-		refuse_series(series, STORE_TOO_MANY);
-		return 0;
-	}
-	new->all[new->n].series = series;
-	new->all[new->n].hash = hash;
-	make_schema(new, series);
-	new->n++;
+	if (check_labels(series) && !is_full(new->store))
+		return take_newcomer(new, series, hash, err);
+	refuse_series(series, check_labels(series) ? STORE_TOO_MANY : STORE_BAD_LABELS);
 	return 0;
 }
 
@@ -311,21 +347,24 @@ static struct foreign *add(struct foreigners *foreigners, struct host *host,
 	return foreign;
 }
 
-/* Somebody else may have come with the same ones meanwhile, or they came twice. */
+/* Somebody else may have come with the same ones meanwhile. */
 static void settle(struct newcomers *new)
 {
 	struct foreigners *foreigners = &new->store->foreigners;
 	pthread_rwlock_wrlock(&foreigners->lock);
 	for (size_t i = 0; i < new->n; i++) {
-		struct newcomer *one = &new->all[i];
-		one->series->foreign = find(foreigners, one->hash, one->series);
-		if (one->series->foreign)
+		const struct newcomer *one = new->all[i];
+		struct store_foreign *series = one->series;
+		series->foreign = find(foreigners, one->link.hash, series);
+		if (series->foreign)
 			give_back(new->store, one->host);
 		else
-			one->series->foreign = add(foreigners, one->host,
-				names_schema(&new->store->names, new->ids[i]), one->hash);
+			series->foreign = add(foreigners, one->host,
+				names_schema(&new->store->names, new->ids[i]), one->link.hash);
 	}
 	pthread_rwlock_unlock(&foreigners->lock);
+	for (struct again *again = new->again; again; again = again->next)
+		again->series->foreign = again->of->foreign;
 }
 
 static int make_newcomers(struct newcomers *new, struct fw_err *err)
@@ -341,7 +380,7 @@ static int make_newcomers(struct newcomers *new, struct fw_err *err)
 	if (new->store->names.failed)
 		store_fail(new->store, "cannot sync a name", -EIO);
 	for (size_t i = 0; i < new->n; i++)
-		give_back(new->store, new->all[i].host);
+		give_back(new->store, new->all[i]->host);
 	return rc;
 }
 
@@ -374,7 +413,8 @@ int store_foreign_open(struct store *store, struct store_foreign *series, size_t
 		rc = make_newcomers(&new, err);
 	else
 		for (size_t i = 0; i < new.n; i++)
-			give_back(store, new.all[i].host);
+			give_back(store, new.all[i]->host);
+	map_done(&new.map);
 	fw_free(new.all);
 	fw_free(new.schemas);
 	fw_arena_done(&new.arena);
