@@ -17,7 +17,7 @@ struct planes {
 
 struct aggregation {
 	size_t n_planes;
-	void (*add)(const struct planes *p, size_t step, double value);
+	void (*add)(const struct planes *p, const double *values, size_t n);
 	double (*finish)(const struct planes *p, size_t step); /* NULL: it is VALUE */
 };
 
@@ -149,15 +149,32 @@ static double finish_deviation(const struct planes *p, size_t i)
 	return sqrt(finish_variance(p, i));
 }
 
+/* Of all steps that a series has, in a loop of its own each. */
+#define ADD_ALL(name)                                                                  \
+	static void name##_all(const struct planes *p, const double *values, size_t n) \
+	{                                                                              \
+		const struct planes planes = *p;                                       \
+		for (size_t i = 0; i < n; i++)                                         \
+			if (!promql_is_absent(values[i]))                              \
+				name(&planes, i, values[i]);                           \
+	}
+
+ADD_ALL(add_to_sum)
+ADD_ALL(add_to_mean)
+ADD_ALL(add_to_count)
+ADD_ALL(add_to_min)
+ADD_ALL(add_to_max)
+ADD_ALL(add_to_variance)
+
 static const struct aggregation aggregations[N_AGGREGATIONS] = {
-	[AGG_SUM] = {CARRY + 1, add_to_sum, finish_sum},
-	[AGG_AVG] = {MEAN + 1, add_to_mean, finish_mean},
-	[AGG_COUNT] = {VALUE + 1, add_to_count, finish_count},
-	[AGG_GROUP] = {VALUE + 1, add_to_count, finish_group},
-	[AGG_MIN] = {VALUE + 1, add_to_min, NULL},
-	[AGG_MAX] = {VALUE + 1, add_to_max, NULL},
-	[AGG_STDDEV] = {MEAN + 1, add_to_variance, finish_deviation},
-	[AGG_STDVAR] = {MEAN + 1, add_to_variance, finish_variance},
+	[AGG_SUM] = {CARRY + 1, add_to_sum_all, finish_sum},
+	[AGG_AVG] = {MEAN + 1, add_to_mean_all, finish_mean},
+	[AGG_COUNT] = {VALUE + 1, add_to_count_all, finish_count},
+	[AGG_GROUP] = {VALUE + 1, add_to_count_all, finish_group},
+	[AGG_MIN] = {VALUE + 1, add_to_min_all, NULL},
+	[AGG_MAX] = {VALUE + 1, add_to_max_all, NULL},
+	[AGG_STDDEV] = {MEAN + 1, add_to_variance_all, finish_deviation},
+	[AGG_STDVAR] = {MEAN + 1, add_to_variance_all, finish_variance},
 };
 
 /* ---- all series ---- */
@@ -203,9 +220,7 @@ static int add_series(void *arg, struct series *series)
 	if (rc < 0)
 		return rc;
 	const struct planes *group = &a->groups[number];
-	for (size_t i = 0; i < a->axis->n; i++)
-		if (!promql_is_absent(series->values[i]))
-			a->how->add(group, i, series->values[i]);
+	a->how->add(group, series->values, a->axis->n);
 	return 0;
 }
 

@@ -127,6 +127,8 @@ static inline double cell_value(const struct cells *cells, int64_t cell)
 	memcpy(&value, &cell, sizeof value);
 	return value;
 }
+/* Many of them; whether the series is absent in one. */
+bool cells_read(const struct cells *cells, const int64_t *from, size_t n, double *to);
 
 /* ---- kinds of nodes ---- */
 

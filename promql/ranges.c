@@ -117,8 +117,8 @@ static int run_windows(
 		rc = run_each(r, all);
 	}
 	*any = false;
-	for (size_t step = 0; step < all->n; step++)
-		*any |= !promql_is_absent(r->values[step]);
+	for (size_t step = 0; step < all->n && !*any; step++)
+		*any = !promql_is_absent(r->values[step]);
 	return rc;
 }
 
@@ -169,11 +169,7 @@ static int on_samples(void *arg, const struct promql_samples *samples)
 		return -E2BIG;
 	r->shared_is_known = r->shared_is_known && samples->same_times;
 	const struct cells cells = cells_of(samples->column);
-	bool has_gaps = false;
-	for (size_t i = 0; i < samples->n; i++) {
-		r->doubles[i] = cell_value(&cells, samples->cells[i]);
-		has_gaps |= samples->cells[i] == FW_ABSENT;
-	}
+	bool has_gaps = cells_read(&cells, samples->cells, samples->n, r->doubles);
 	const struct series labels = {samples->labels, samples->n_labels, NULL};
 	return run_series(r, &labels, samples->times_ms, samples->n, has_gaps);
 }

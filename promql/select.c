@@ -48,6 +48,45 @@ struct cells cells_of(const struct fw_column *column)
 	};
 }
 
+/* In loops that a compiler can lay side by side; most columns need none or the last. */
+static void multiply(double *values, size_t n, double by)
+{
+	for (size_t i = 0; i < n; i++)
+		values[i] *= by;
+}
+
+static void divide(double *values, size_t n, double by)
+{
+	for (size_t i = 0; i < n; i++)
+		values[i] /= by;
+}
+
+static void scale(const struct cells *cells, double *values, size_t n)
+{
+	if (cells->factor != 1)
+		multiply(values, n, cells->factor);
+	if (cells->times != 1)
+		multiply(values, n, cells->times);
+	if (cells->over != 1)
+		divide(values, n, cells->over);
+}
+
+bool cells_read(const struct cells *cells, const int64_t *from, size_t n, double *to)
+{
+	bool any_absent = false;
+	for (size_t i = 0; i < n; i++) {
+		any_absent |= from[i] == FW_ABSENT;
+		to[i] = (double)from[i];
+	}
+	if (!cells->is_double && !any_absent) {
+		scale(cells, to, n);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[i] = cell_value(cells, from[i]);
+	return any_absent;
+}
+
 static struct promql_selection selection_of(
 	const struct node *node, const struct moments *moments, int64_t back_ms)
 {
