@@ -88,9 +88,8 @@ struct promql_function {
 	enum promql_special special;
 	size_t state_size, measure_size;
 	bool sees_step; /* gives something else at another step, whatever it is handed */
-	/* Of a range: what is to be said of a series that has a value. May be NULL. */
-	void (*remark)(
-		const struct call_context *context, const struct fw_label *labels, size_t n_labels);
+	/* Of a range: what is to be said of series of this name, or "", that have a value. */
+	void (*remark)(const struct call_context *context, const char *name);
 };
 
 /* NULL: there is none. Names are matched as they are written. */

@@ -33,6 +33,7 @@ struct ranging {
 	void *state;
 	double *values;
 	struct label_room labels;
+	const char *remarked; /* the name that was last remarked on */
 };
 
 static struct windows windows_of(
@@ -135,6 +136,16 @@ static size_t close_gaps(struct ranging *r, const int64_t *times_ms, size_t n)
 	return kept;
 }
 
+/* What a function remarks on is a name, which many series share. */
+static void remark(struct ranging *r, const struct series *series)
+{
+	const char *name = labels_get(series->labels, series->n_labels, LABEL_NAME);
+	if (!r->function->remark || (r->remarked && strcmp(r->remarked, name) == 0))
+		return;
+	r->function->remark(&r->context, name);
+	r->remarked = name;
+}
+
 static int run_series(struct ranging *r, const struct series *labels, const int64_t *times_ms,
 	size_t n, bool has_gaps)
 {
@@ -153,8 +164,7 @@ static int run_series(struct ranging *r, const struct series *labels, const int6
 	if (rc < 0 || !any)
 		return rc;
 	struct series series = {labels->labels, labels->n_labels, r->values};
-	if (r->function->remark)
-		r->function->remark(&r->context, series.labels, series.n_labels);
+	remark(r, &series);
 	if (!r->function->keeps_name)
 		drop_name(r->e, &series, &r->labels);
 	return r->sink->on_series(r->sink->arg, &series);

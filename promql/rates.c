@@ -154,14 +154,9 @@ static bool is_named_as_counter(const char *name)
 	return false;
 }
 
-void remark_gauge(
-	const struct call_context *context, const struct fw_label *labels, size_t n_labels)
+void remark_gauge(const struct call_context *context, const char *name)
 {
-	const char *name = NULL;
-	for (size_t i = 0; i < n_labels; i++)
-		if (strcmp(labels[i].name, "__name__") == 0)
-			name = labels[i].value;
-	if (!name || is_named_as_counter(name))
+	if (!*name || is_named_as_counter(name))
 		return;
 	struct fw_buf quoted = {0};
 	promql_quote(&quoted, name);

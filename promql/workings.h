@@ -18,8 +18,7 @@ typedef void slide_working(const struct windows *windows, const void *measures, 
 
 measure_working measure_change, measure_rate;
 slide_working slide_delta, slide_increase, slide_rate;
-void remark_gauge(
-	const struct call_context *context, const struct fw_label *labels, size_t n_labels);
+void remark_gauge(const struct call_context *context, const char *name);
 
 /* How far a window is taken to reach beyond its samples. */
 struct reach {
