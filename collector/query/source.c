@@ -4,13 +4,14 @@
  * The store names groups, columns of one schema of one host; they come host by
  * host. What a group holds is read into scratch memory, handed over column by
  * column, and forgotten, so a question over the fleet needs the memory of its
- * answer and of one group. Only where a series lies in several schemas of its
+ * answer and of a few groups. Only where a series lies in several schemas of its
  * host are those read together and joined.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "labels.h"
 #include "matching.h"
 #include "notes.h"
@@ -19,13 +20,15 @@
 #include "store.h"
 #include "strand.h"
 
+/* From so much on a second thread is worth its making. */
+#define LONG_MS (60 * 60 * 1000)
+#define MANY_GROUPS 16
+
 struct reading {
 	const struct query_source *source;
 	const struct promql_selection *selection;
 	const struct promql_select_to *to;
-	/* By turns, so that the times handed over last are there to be compared with. */
-	struct fw_arena scratch[2];
-	bool turn, times_turn;
+	struct fw_arena scratch; /* of groups that are read together */
 	struct fw_label *labels; /* of the series at hand */
 	size_t labels_capacity;
 	const int64_t *times_ms; /* handed over last */
@@ -34,19 +37,6 @@ struct reading {
 	enum store_tier coarsest; /* that something was answered from */
 	struct fw_err *err;
 };
-
-static struct fw_arena *scratch_of(struct reading *r)
-{
-	return &r->scratch[r->turn];
-}
-
-static void begin_turn(struct reading *r)
-{
-	r->turn = !r->turn;
-	if (r->times_turn == r->turn)
-		r->times_ms = NULL;
-	fw_arena_reset(scratch_of(r));
-}
 
 /* ---- one series ---- */
 
@@ -63,7 +53,6 @@ static int hand_over(struct reading *r, const struct strand *strand)
 				0);
 	r->times_ms = strand->times_ms;
 	r->n_times = strand->n;
-	r->times_turn = r->turn;
 	return r->to->on_series(r->to->arg,
 		&(struct promql_samples){
 			.labels = r->labels,
@@ -83,8 +72,8 @@ static int hand_over_joined(struct reading *r, struct strand *run, size_t n)
 	size_t most = 0;
 	for (size_t i = 0; i < n; i++)
 		most += run[i].n;
-	int64_t *times_ms = fw_arena_try(scratch_of(r), (most + 1) * sizeof *times_ms);
-	int64_t *cells = fw_arena_try(scratch_of(r), (most + 1) * sizeof *cells);
+	int64_t *times_ms = fw_arena_try(&r->scratch, (most + 1) * sizeof *times_ms);
+	int64_t *cells = fw_arena_try(&r->scratch, (most + 1) * sizeof *cells);
 	if (!times_ms || !cells)
 		return -ENOMEM;
 	struct fw_column column = *run[0].column;
@@ -98,82 +87,96 @@ static int hand_over_joined(struct reading *r, struct strand *run, size_t n)
 	return joined.n > 0 ? hand_over(r, &joined) : 0;
 }
 
-/* ---- one group ---- */
+/* ---- groups ---- */
 
-/* The newest sweep alone, where it answers the question: no disk is touched. */
-static bool read_latest(
-	struct reading *r, const struct store_group *group, struct store_columns *out)
+static struct ahead_order order_of(
+	const struct reading *r, const struct store_group *groups, size_t n_groups)
 {
-	struct fw_arena *scratch = scratch_of(r);
-	if (!r->selection->newest)
-		return false;
-	int64_t *at_ms = fw_arena_alloc(scratch, sizeof *at_ms), *cells;
-	if (store_latest(r->source->store, group, scratch, at_ms, &cells) < 0 ||
-		*at_ms < r->selection->from_ms || *at_ms > r->selection->to_ms)
-		return false;
-	const int64_t **columns = fw_arena_alloc(scratch, group->n_columns * sizeof *columns);
-	for (size_t i = 0; i < group->n_columns; i++)
-		columns[i] = &cells[i];
-	*out = (struct store_columns){.n = 1, .times_ms = at_ms, .cells = columns};
-	return true;
+	const struct promql_selection *s = r->selection;
+	return (struct ahead_order){
+		.store = r->source->store,
+		.groups = groups,
+		.n_groups = n_groups,
+		.from_ms = s->from_ms,
+		.to_ms = s->to_ms,
+		.newest = s->newest,
+		.two_threads = n_groups >= MANY_GROUPS && s->to_ms - s->from_ms >= LONG_MS,
+		.max_bytes = r->source->max_bytes,
+	};
 }
 
-static int read_group(struct reading *r, const struct store_group *group, struct store_columns *out)
+static int note_read(struct reading *r, int rc, const struct store_columns *columns)
 {
-	if (read_latest(r, group, out))
-		return 0;
-	int rc = store_read(r->source->store, group, r->selection->from_ms, r->selection->to_ms,
-		scratch_of(r), out, r->err);
 	if (rc < 0)
 		return rc == -E2BIG ? -ENOMEM : rc;
-	r->n_damaged += out->damaged_blocks;
-	if (out->tier > r->coarsest)
-		r->coarsest = out->tier;
+	r->n_damaged += columns->damaged_blocks;
+	if (columns->tier > r->coarsest)
+		r->coarsest = columns->tier;
 	return 0;
 }
 
-static int read_alone(struct reading *r, const struct store_group *group)
+static int hand_over_group(
+	struct reading *r, const struct store_group *group, const struct store_columns *columns)
 {
-	struct store_columns columns;
-	begin_turn(r);
-	int rc = read_group(r, group, &columns);
-	for (size_t i = 0; i < group->n_columns && rc >= 0 && columns.n > 0; i++)
+	int rc = 0;
+	for (size_t i = 0; i < group->n_columns && columns->n > 0 && rc >= 0; i++)
 		rc = hand_over(r,
 			&(struct strand){
 				.group = group,
 				.column = &group->schema->columns[group->columns[i]],
-				.times_ms = columns.times_ms,
-				.cells = columns.cells[i],
-				.n = columns.n,
+				.times_ms = columns->times_ms,
+				.cells = columns->cells[i],
+				.n = columns->n,
 			});
 	return rc;
 }
 
-/* ---- one host ---- */
-
-static int read_together(struct reading *r, const struct store_group *groups, size_t n_groups)
+/* Each for itself. */
+static int read_alone(struct reading *r, const struct store_group *groups, size_t n_groups)
 {
-	begin_turn(r);
-	struct store_columns *columns = fw_arena_alloc(scratch_of(r), n_groups * sizeof *columns);
-	for (size_t i = 0; i < n_groups; i++) {
-		int rc = read_group(r, &groups[i], &columns[i]);
-		if (rc < 0)
-			return rc;
+	const struct ahead_order order = order_of(r, groups, n_groups);
+	struct ahead *ahead = ahead_new(&order);
+	int rc = 0;
+	for (size_t g = 0; g < n_groups && rc >= 0; g++) {
+		struct store_columns columns;
+		rc = note_read(r, ahead_take(ahead, &columns, r->err), &columns);
+		if (rc >= 0)
+			rc = hand_over_group(r, &groups[g], &columns);
 	}
-	size_t n;
-	struct strand *strands = strands_new(groups, columns, n_groups, scratch_of(r), &n);
-	for (size_t i = 0; i < n;) {
-		size_t run = strands_run(strands + i, n - i);
-		int rc = run == 1 && strands[i].n > 0 ? hand_over(r, &strands[i])
-						      : hand_over_joined(r, &strands[i], run);
-		if (rc < 0)
-			return rc;
-		i += run;
-	}
-	return 0;
+	ahead_free(ahead);
+	return rc;
 }
 
-/* Those that share a series with another group of the host first; returns how many. */
+static int hand_over_runs(struct reading *r, struct strand *strands, size_t n)
+{
+	int rc = 0;
+	for (size_t i = 0, run; i < n && rc >= 0; i += run) {
+		run = strands_run(strands + i, n - i);
+		rc = hand_over_joined(r, &strands[i], run);
+	}
+	return rc;
+}
+
+/* Those of one host that share series. */
+static int read_together(struct reading *r, const struct store_group *groups, size_t n_groups)
+{
+	const struct ahead_order order = order_of(r, groups, n_groups);
+	fw_arena_reset(&r->scratch);
+	struct store_columns *columns = fw_arena_alloc(&r->scratch, n_groups * sizeof *columns);
+	int rc = 0;
+	for (size_t i = 0; i < n_groups && rc >= 0; i++)
+		rc = note_read(r, ahead_read(&order, &groups[i], &r->scratch, &columns[i], r->err),
+			&columns[i]);
+	if (rc < 0)
+		return rc;
+	size_t n;
+	struct strand *strands = strands_new(groups, columns, n_groups, &r->scratch, &n);
+	rc = hand_over_runs(r, strands, n);
+	r->times_ms = NULL;
+	return rc;
+}
+
+/* Those that share a series with another group of their host first; returns how many. */
 static size_t shared_first(struct store_group *groups, size_t n_groups)
 {
 	if (n_groups == 1)
@@ -182,11 +185,10 @@ static size_t shared_first(struct store_group *groups, size_t n_groups)
 	bool *shared = fw_arena_alloc(&arena, n_groups * sizeof *shared);
 	size_t n, n_shared = 0;
 	const struct strand *strands = strands_new(groups, NULL, n_groups, &arena, &n);
-	for (size_t i = 0; i < n;) {
-		size_t run = strands_run(strands + i, n - i);
+	for (size_t i = 0, run; i < n; i += run) {
+		run = strands_run(strands + i, n - i);
 		for (size_t k = i; run > 1 && k < i + run; k++)
 			shared[strands[k].group - groups] = true;
-		i += run;
 	}
 	struct store_group *sorted = fw_arena_alloc(&arena, n_groups * sizeof *sorted);
 	for (size_t i = 0; i < n_groups; i++)
@@ -200,24 +202,21 @@ static size_t shared_first(struct store_group *groups, size_t n_groups)
 	return n_shared;
 }
 
-static int read_host(struct reading *r, struct store_group *groups, size_t n_groups)
-{
-	size_t n_shared = shared_first(groups, n_groups);
-	int rc = n_shared ? read_together(r, groups, n_shared) : 0;
-	for (size_t i = n_shared; i < n_groups && rc >= 0; i++)
-		rc = read_alone(r, &groups[i]);
-	return rc;
-}
-
+/* Host by host; those that stand alone are gathered in front. */
 static int read_hosts(struct reading *r, struct store_group *groups, size_t n_groups)
 {
+	size_t n_alone = 0;
 	int rc = 0;
 	for (size_t i = 0, n; i < n_groups && rc >= 0; i += n) {
 		for (n = 1; i + n < n_groups && groups[i + n].host == groups[i].host;)
 			n++;
-		rc = read_host(r, groups + i, n);
+		size_t n_shared = shared_first(groups + i, n);
+		if (n_shared)
+			rc = read_together(r, groups + i, n_shared);
+		memmove(groups + n_alone, groups + i + n_shared, (n - n_shared) * sizeof *groups);
+		n_alone += n - n_shared;
 	}
-	return rc;
+	return rc < 0 ? rc : read_alone(r, groups, n_alone);
 }
 
 /* ---- the door ---- */
@@ -244,7 +243,7 @@ static int select_series(const struct promql_data *data, const struct promql_sel
 	struct matching matching;
 	struct store_group *groups;
 	size_t n_groups;
-	r.scratch[0].limit = r.scratch[1].limit = source->max_bytes;
+	r.scratch.limit = source->max_bytes;
 	int rc = matching_init(
 		&matching, selection->matchers, selection->n_matchers, to->arena, err);
 	if (rc < 0)
@@ -255,8 +254,7 @@ static int select_series(const struct promql_data *data, const struct promql_sel
 		rc = read_hosts(&r, groups, scope_keep(source->scope, groups, n_groups));
 	add_warnings(&r);
 	matching_done(&matching);
-	fw_arena_done(&r.scratch[0]);
-	fw_arena_done(&r.scratch[1]);
+	fw_arena_done(&r.scratch);
 	return rc;
 }
 

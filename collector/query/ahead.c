@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ahead.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+enum { SLOTS = 8 };
+
+struct slot {
+	struct fw_arena arena;
+	struct store_columns columns;
+	struct fw_err err;
+	int rc;
+	bool is_read;
+};
+
+/* Group g goes into slot g % SLOTS. Those before `taken` are forgotten, those before
+ * `claimed` are read or being read. */
+struct ahead {
+	struct ahead_order order;
+	struct slot slots[SLOTS];
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	bool has_thread, ends;
+	size_t taken, claimed;
+};
+
+/* The newest sweep alone, where it answers the question: no disk is touched. */
+static bool read_latest(const struct ahead_order *order, const struct store_group *group,
+	struct fw_arena *arena, struct store_columns *out)
+{
+	int64_t *at_ms = fw_arena_alloc(arena, sizeof *at_ms), *cells;
+	if (store_latest(order->store, group, arena, at_ms, &cells) < 0 ||
+		*at_ms < order->from_ms || *at_ms > order->to_ms)
+		return false;
+	const int64_t **columns = fw_arena_alloc(arena, group->n_columns * sizeof *columns);
+	for (size_t i = 0; i < group->n_columns; i++)
+		columns[i] = &cells[i];
+	*out = (struct store_columns){.n = 1, .times_ms = at_ms, .cells = columns};
+	return true;
+}
+
+int ahead_read(const struct ahead_order *order, const struct store_group *group,
+	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
+{
+	if (order->newest && read_latest(order, group, arena, out))
+		return 0;
+	return store_read(order->store, group, order->from_ms, order->to_ms, arena, out, err);
+}
+
+static void read_slot(struct ahead *ahead, size_t g)
+{
+	struct slot *slot = &ahead->slots[g % SLOTS];
+	fw_arena_reset(&slot->arena);
+	slot->rc = ahead_read(
+		&ahead->order, &ahead->order.groups[g], &slot->arena, &slot->columns, &slot->err);
+}
+
+/* The one taken last stays, as who took it may look back at it. */
+static bool may_claim(const struct ahead *ahead)
+{
+	return !ahead->ends && ahead->claimed < ahead->order.n_groups &&
+		ahead->claimed + 1 < ahead->taken + SLOTS;
+}
+
+static void read_next(struct ahead *ahead)
+{
+	size_t g = ahead->claimed++;
+	pthread_mutex_unlock(&ahead->lock);
+	read_slot(ahead, g);
+	pthread_mutex_lock(&ahead->lock);
+	ahead->slots[g % SLOTS].is_read = true;
+	pthread_cond_broadcast(&ahead->changed);
+}
+
+static void *read_ahead(void *arg)
+{
+	struct ahead *ahead = arg;
+	pthread_mutex_lock(&ahead->lock);
+	while (!ahead->ends && ahead->claimed < ahead->order.n_groups) {
+		if (may_claim(ahead))
+			read_next(ahead);
+		else
+			pthread_cond_wait(&ahead->changed, &ahead->lock);
+	}
+	pthread_mutex_unlock(&ahead->lock);
+	return NULL;
+}
+
+struct ahead *ahead_new(const struct ahead_order *order)
+{
+	struct ahead *ahead = fw_alloc(sizeof *ahead);
+	ahead->order = *order;
+	for (size_t i = 0; i < SLOTS; i++)
+		ahead->slots[i].arena.limit = order->max_bytes / SLOTS;
+	pthread_mutex_init(&ahead->lock, NULL);
+	pthread_cond_init(&ahead->changed, NULL);
+	ahead->has_thread =
+		order->two_threads && pthread_create(&ahead->thread, NULL, read_ahead, ahead) == 0;
+	return ahead;
+}
+
+/* Who would wait reads on instead. */
+int ahead_take(struct ahead *ahead, struct store_columns *out, struct fw_err *err)
+{
+	struct slot *slot = &ahead->slots[ahead->taken % SLOTS];
+	pthread_mutex_lock(&ahead->lock);
+	while (!slot->is_read) {
+		if (may_claim(ahead))
+			read_next(ahead);
+		else
+			pthread_cond_wait(&ahead->changed, &ahead->lock);
+	}
+	slot->is_read = false;
+	ahead->taken++;
+	pthread_cond_broadcast(&ahead->changed);
+	pthread_mutex_unlock(&ahead->lock);
+	*out = slot->columns;
+	return slot->rc < 0 ? fw_fail(err, slot->rc, "%s", slot->err.text) : 0;
+}
+
+void ahead_free(struct ahead *ahead)
+{
+	pthread_mutex_lock(&ahead->lock);
+	ahead->ends = true;
+	pthread_cond_broadcast(&ahead->changed);
+	pthread_mutex_unlock(&ahead->lock);
+	if (ahead->has_thread)
+		pthread_join(ahead->thread, NULL);
+	for (size_t i = 0; i < SLOTS; i++)
+		fw_arena_done(&ahead->slots[i].arena);
+	pthread_cond_destroy(&ahead->changed);
+	pthread_mutex_destroy(&ahead->lock);
+	fw_free(ahead);
+}
