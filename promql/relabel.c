@@ -36,18 +36,27 @@ static int check_name(const struct call_context *context, const char *name, cons
 		context->node->call.function->name, name);
 }
 
-static void set_label(const struct call_context *context, struct series *series, const char *name,
+/* Expansions of expansions would outgrow any memory. */
+#define VALUE_LIMIT PROMQL_TEXT_LIMIT
+
+static int set_label(const struct call_context *context, struct series *series, const char *name,
 	const struct fw_buf *value)
 {
+	if (value->overflowed)
+		return fw_fail(context->err, -E2BIG, "label value of more than %u bytes in %s()",
+			VALUE_LIMIT, context->node->call.function->name);
 	struct fw_label *labels =
-		fw_arena_alloc(context->arena, (series->n_labels + 1) * sizeof *labels);
+		fw_arena_try(context->arena, (series->n_labels + 1) * sizeof *labels);
+	char *text = fw_arena_try(context->arena, value->length + 1);
+	if (!labels || !text)
+		return promql_fail_too_many(context);
 	if (series->n_labels)
 		memcpy(labels, series->labels, series->n_labels * sizeof *labels);
-	const char *text = value->length
-		? fw_arena_strndup(context->arena, (const char *)value->data, value->length)
-		: "";
+	if (value->length)
+		memcpy(text, value->data, value->length);
 	series->n_labels = labels_put(labels, series->n_labels, name, text);
 	series->labels = labels;
+	return 0;
 }
 
 /* ---- label_join ---- */
@@ -63,7 +72,7 @@ int call_label_join(
 	if (rc == 0)
 		rc = check_name(context, name, "destination");
 	*out = arguments[0];
-	struct fw_buf joined = {0};
+	struct fw_buf joined = {.limit = VALUE_LIMIT};
 	for (size_t i = 0; i < out->n_series && rc == 0; i++) {
 		struct series *series = &out->series[i];
 		fw_buf_reset(&joined);
@@ -72,7 +81,7 @@ int call_label_join(
 			fw_buf_puts(&joined,
 				labels_get(series->labels, series->n_labels, arguments[k].string));
 		}
-		set_label(context, series, name, &joined);
+		rc = set_label(context, series, name, &joined);
 	}
 	fw_buf_done(&joined);
 	return rc;
@@ -80,22 +89,24 @@ int call_label_join(
 
 /* ---- label_replace ---- */
 
-static void replace(const struct call_context *context, const struct value *arguments,
+static int replace(const struct call_context *context, const struct value *arguments,
 	const struct shim_regex *regex, struct value *out)
 {
 	const char *name = arguments[1].string, *source = arguments[3].string;
 	int spans[2 * SHIM_GROUPS];
-	struct fw_buf expanded = {0};
-	for (size_t i = 0; i < out->n_series; i++) {
+	struct fw_buf expanded = {.limit = VALUE_LIMIT};
+	int rc = 0;
+	for (size_t i = 0; i < out->n_series && rc == 0; i++) {
 		struct series *series = &out->series[i];
 		const char *value = labels_get(series->labels, series->n_labels, source);
 		if (!shim_regex_find(regex, value, spans, SHIM_GROUPS))
 			continue;
 		fw_buf_reset(&expanded);
 		promql_expand(regex, arguments[2].string, value, spans, &expanded);
-		set_label(context, series, name, &expanded);
+		rc = set_label(context, series, name, &expanded);
 	}
 	fw_buf_done(&expanded);
+	return rc;
 }
 
 int call_label_replace(
@@ -109,7 +120,7 @@ int call_label_replace(
 	int rc = check_name(context, arguments[1].string, "destination");
 	*out = arguments[0];
 	if (rc == 0)
-		replace(context, arguments, regex, out);
+		rc = replace(context, arguments, regex, out);
 	shim_regex_free(regex);
 	return rc;
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <fenwatch/buf.h>
+
 #include "functions.h"
 #include "test_ask.h"
 
@@ -249,6 +251,23 @@ static void test_label_replace(void **state)
 	ASK(series, 10, rows, 0);
 }
 
+/* Twice as long each time. */
+static void test_labels_stay_short(void **state)
+{
+	(void)state;
+	static const struct ask_series series[] = {{"x{a=\"12345678\"}", "5"}};
+	struct fw_buf query = {0};
+	for (int i = 0; i < 14; i++)
+		fw_buf_puts(&query, "label_replace(");
+	fw_buf_putc(&query, 'x');
+	for (int i = 0; i < 14; i++)
+		fw_buf_puts(&query, ", \"a\", \"$1$1\", \"a\", \"(.*)\")");
+	const struct ask_row rows[] = {{(const char *)query.data,
+		"error: label value of more than 65536 bytes in label_replace()"}};
+	ASK(series, 10, rows, 0);
+	fw_buf_done(&query);
+}
+
 static void test_equal_labels_are_refused(void **state)
 {
 	(void)state;
@@ -309,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_dates_of_values),
 		cmocka_unit_test(test_label_join),
 		cmocka_unit_test(test_label_replace),
+		cmocka_unit_test(test_labels_stay_short),
 		cmocka_unit_test(test_equal_labels_are_refused),
 		cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_experimental_ones_are_refused),

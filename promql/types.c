@@ -17,6 +17,12 @@ const struct node *promql_argument(const struct call_context *context, size_t nu
 	return node;
 }
 
+int promql_fail_too_many(const struct call_context *context)
+{
+	return fw_fail(context->err, -E2BIG,
+		"query processing would load too many samples into memory in query execution");
+}
+
 double *promql_take_values(const struct call_context *context)
 {
 	const size_t n = context->axis->n;
@@ -24,9 +30,7 @@ double *promql_take_values(const struct call_context *context)
 		? NULL
 		: fw_arena_try(context->arena, n * sizeof *values);
 	if (!values)
-		fw_fail(context->err, -E2BIG,
-			"query processing would load too many samples into memory in query "
-			"execution");
+		promql_fail_too_many(context);
 	for (size_t i = 0; values && i < n; i++)
 		values[i] = promql_absent();
 	return values;

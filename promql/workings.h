@@ -76,6 +76,7 @@ call_working call_native;
 
 /* The argument without its parentheses, as notes name its place. */
 const struct node *promql_argument(const struct call_context *context, size_t number);
+int promql_fail_too_many(const struct call_context *context);
 /* One a step, all absent. NULL: too many, the failure is told. */
 double *promql_take_values(const struct call_context *context);
 
