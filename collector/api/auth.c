@@ -61,11 +61,12 @@ static int check_local(struct request *r)
 	return -EACCES;
 }
 
-/* A page from elsewhere may not change anything here. */
+/* A page from elsewhere may not change anything here; what a viewer may ask changes nothing,
+ * by whatever method it comes. */
 static int check_origin(struct request *r)
 {
 	const char *host = header(r, MHD_HTTP_HEADER_HOST);
-	if (strcmp(r->route->method, "GET") == 0 || !r->origin || api_cors_origin(r))
+	if (r->route->access == ACCESS_VIEWER || !r->origin || api_cors_origin(r))
 		return 0;
 	const char *name = strstr(r->origin, "://");
 	if (name && host && strcasecmp(name + 3, host) == 0)

@@ -455,7 +455,10 @@ static void client_of_an_origin_that_may(struct scene *s)
 	expect(s, "a stranger's question",
 		ask(s, "POST", "/api/v1/query", "viewer",
 			"Origin: https://grafana.example.evil\r\n" FORM_HEADER, "query=1"),
-		403, "another origin");
+		200, "\"1\"");
+	expect(s, "a stranger's change",
+		ask(s, "POST", "/api/fenwatch/v1/tokens", "admin", stranger, ""), 403,
+		"another origin");
 }
 
 static void client_without_cors(struct scene *s)

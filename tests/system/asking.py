@@ -1,0 +1,293 @@
+"""Asking as others do, Grafana and promtool; as a supplier; and as nobody should.
+
+What is too much ends in its own error and within its limits, while samples come in, are
+acknowledged, and other questions are answered.
+"""
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from fleets import Fleet
+from stage import check, main, skip, until
+
+HOSTS = 20
+SERIES = 200
+
+
+def fleet_of(lab, **collector):
+    """A collector, and a fleet whose hosts are there and go on sending."""
+    c = lab.collector(store="{raw: 64MiB}", **collector).start()
+    fleet = Fleet(lab, c, HOSTS, name="good", interval=500, series=SERIES).begin()
+    fleet.all_connected(30)
+    until(30, "every host is there", lambda: c.value("count(rate(fleet_tick[1m]))") == HOSTS)
+    return c, fleet
+
+
+def ask(c, path, token=None, **parameters):
+    """(status, answer) of a GET with these parameters."""
+    return c.request(path + "?" + urllib.parse.urlencode(parameters, doseq=True), token=token, timeout=60)
+
+
+def metric(c, name):
+    status, text = c.request("/metrics")
+    check(status == 200, f"/metrics: {status}")
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
+
+def expect_error(answer, status, kind, words):
+    got, body = answer
+    check(got == status and body["status"] == "error" and body["errorType"] == kind and words in body["error"],
+          f"wanted {status} {kind} '{words}', got {got} {str(body)[:500]}")
+
+
+class Watch:
+    """Asks something small all the time, beside what goes on; the longest wait counts."""
+
+    def __init__(self, c, fleet):
+        self.c, self.fleet, self.slowest, self.asked, self.wrong = c, fleet, 0, 0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.over.wait(0.1):
+            began = time.monotonic()
+            status, answer = self.c.request("/api/v1/status/buildinfo", timeout=60)
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.asked += 1
+            if status != 200:
+                self.wrong.append((status, answer))
+
+    def __enter__(self):
+        self.ticks = self.c.value("sum(fleet_tick)")
+        self.thread.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.over.set()
+        self.thread.join()
+        if failure[0]:
+            return
+        check(self.asked > 0 and not self.wrong, f"others are answered meanwhile: {self.asked}, {self.wrong[:3]}")
+        until(20, "samples have come in meanwhile", lambda: self.c.value("sum(fleet_tick)") > self.ticks)
+        stat = self.fleet.stat()
+        check(stat["lost"] == 0 and stat["connected"] == HOSTS, f"and nobody who sends has noticed: {stat}")
+        print(f"# {self.asked} small questions beside it, the slowest {self.slowest:.2f} s", flush=True)
+
+
+# ---- as others ask ----
+
+def test_grafana_finds_a_prometheus(lab):
+    c, fleet = fleet_of(lab)
+    now = time.time()
+    form = {"query": "1+1", "time": "4"}
+    done = subprocess.run(["curl", "-s", "-u", f"grafana:{c.token}", "--compressed", "-H", "Origin: http://x",
+                           "-d", urllib.parse.urlencode(form), f"http://127.0.0.1:{c.api}/api/v1/query"],
+                          capture_output=True, text=True, timeout=30)
+    check(json.loads(done.stdout) == {"status": "success",
+                                      "data": {"resultType": "scalar", "result": [4, "2"]}}, done.stdout)
+    build = c.get("/api/v1/status/buildinfo")
+    check(build["version"].startswith("3.") and "features" not in build, f"a plain Prometheus: {build}")
+    span = {"start": f"{now - 3600:.3f}", "end": f"{now:.3f}"}
+    check("instance" in c.get("/api/v1/labels", **span), "names of labels")
+    check("good-00003" in c.get("/api/v1/label/instance/values", **span), "their values")
+    check(len(c.get("/api/v1/series", **{"match[]": "fleet_tick"}, **span)) == HOSTS, "series")
+    check(c.get("/api/v1/query_exemplars", query="fleet_tick", **span) == [], "no exemplars")
+    check(c.get("/api/v1/rules")["groups"] == [] and "alerts" in c.get("/api/v1/alerts"), "rules and alerts")
+    panel = c.get("/api/v1/query_range", query="sum by (instance) (rate(fleet_tick[1m]))", step="15", **span)
+    check(panel["resultType"] == "matrix" and len(panel["result"]) == HOSTS, f"a panel: {str(panel)[:300]}")
+
+
+def test_promtool_asks(lab):
+    if not shutil.which("promtool"):
+        skip("promtool is not installed")
+    c, fleet = fleet_of(lab)
+    url = f"http://any:{c.token}@127.0.0.1:{c.api}"
+
+    def tool(*words):
+        done = subprocess.run(["promtool", "query", *words], capture_output=True, text=True, timeout=60)
+        check(done.returncode == 0, f"promtool query {words[0]}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    check("20" in tool("instant", url, "count(fleet_tick)"), "instant")
+    check("@[" in tool("range", "--step=1s", f"--start={time.time() - 30:.0f}", url, "fleet_tick{instance='good-00001'}"),
+          "range")
+    check('instance="good-00001"' in tool("series", "--match=fleet_tick", url), "series")
+    check("good-00001" in tool("labels", url, "instance").split(), "labels")
+    wrong = subprocess.run(["promtool", "query", "instant", url, "sum("], capture_output=True, text=True, timeout=60)
+    check(wrong.returncode != 0 and "parse error" in wrong.stdout + wrong.stderr, f"an error: {wrong}")
+
+
+# ---- as a supplier ----
+
+def words_of(answer):
+    """Every text that stands in an answer."""
+    if isinstance(answer, dict):
+        return set(answer) | set().union(*map(words_of, answer.values())) if answer else set()
+    if isinstance(answer, list):
+        return set().union(*map(words_of, answer)) if answer else set()
+    return {str(answer)}
+
+
+def test_a_supplier_sees_its_own_hosts(lab):
+    folder = os.path.join(lab.dir, "register.d")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "hosts.yml"), "w") as f:
+        f.write("hosts:\n- {match: {instance: 'good-0000[0-4]'}, supplier: Contoso}\n"
+                "- {match: {instance: 'good-.*'}, supplier: Fabrikam}\n")
+    c, fleet = fleet_of(lab, extra=f"register: {folder}\n")
+    made = c.cli("token", "new", "--role", "supplier", "--supplier", "Contoso")
+    check(made.returncode == 0, f"a token: {made.stderr}")
+    token = made.stdout.strip()
+    own = {f"good-{i:05}" for i in range(5)}
+    others = {f"good-{i:05}" for i in range(5, HOSTS)}
+    questions = [
+        ("/api/v1/query", {"query": "fleet_tick"}),
+        ("/api/v1/query", {"query": "label_replace(count by (instance) ({instance=~'.+'}), 'a', '$1', 'instance', '(.*)')"}),
+        ("/api/v1/query_range", {"query": "fleet_tick", "start": time.time() - 30, "end": time.time(), "step": 5}),
+        ("/api/v1/series", {"match[]": "fleet_tick"}),
+        ("/api/v1/label/instance/values", {}),
+        ("/api/fenwatch/v1/hosts", {}),
+        ("/api/fenwatch/v1/agents", {}),
+        ("/api/fenwatch/v1/patches", {}),
+        ("/api/fenwatch/v1/reports/patch-compliance", {}),
+    ]
+    for path, parameters in questions:
+        status, answer = ask(c, path, token=token, **parameters)
+        found = words_of(answer)
+        check(status == 200 and not found & others, f"{path}: {status}, of others: {sorted(found & others)}")
+        check(own <= found, f"{path}: its own are there: {sorted(own - found)}")
+        status, answer = ask(c, path, **parameters)
+        check(others <= words_of(answer), f"{path}: an admin sees the others, or this would prove nothing")
+    for question in ("count(fleet_tick)", "count(count by (instance) ({__name__=~'.+'}))"):
+        status, answer = ask(c, "/api/v1/query", token=token, query=question)
+        check(answer["data"]["result"][0]["value"][1] == "5", f"{question}: {answer}")
+    for path in ("/api/fenwatch/v1/hosts/good-00007", "/api/fenwatch/v1/store", "/metrics"):
+        status, answer = ask(c, path, token=token)
+        check(status == (404 if "hosts" in path else 403), f"{path}: {status} {answer}")
+    with open(os.path.join(folder, "hosts.yml"), "w") as f:
+        f.write("hosts: [{host: good-00007, supplier: Contoso}]\n")
+    os.kill(c.child.pid, 1)
+    until(10, "the register is read anew", lambda: words_of(
+        ask(c, "/api/v1/label/instance/values", token=token)[1]) & (own | others) == {"good-00007"})
+
+
+# ---- as nobody should ----
+
+def test_what_would_need_too_much(lab):
+    c, fleet = fleet_of(lab, extra="query: {timeout: 10s}\n")
+    now = time.time()
+    with Watch(c, fleet):
+        expect_error(ask(c, "/api/v1/query", query="max_over_time(vector(1)[12d:1ms])"), 422, "execution",
+                     "query processing would load too many samples into memory in query execution")
+        status, answer = ask(c, "/api/v1/query", query="sum(count_over_time({__name__=~'fleet.+'}[1h:1ms]))")
+        check((status, answer["errorType"]) in ((422, "execution"), (503, "timeout")), f"{status} {answer}")
+        expect_error(ask(c, "/api/v1/query_range", query="up", start=now - 1000000, end=now, step=1), 400, "bad_data",
+                     "exceeded maximum resolution of 11,000 points per timeseries")
+        expect_error(ask(c, "/api/v1/query", query="{a=~'" + "(" * 2000 + "x" + "){50}" * 2000 + "'}"), 400,
+                     "bad_data", "invalid parameter \"query\"")
+        expect_error(ask(c, "/api/v1/query", query="(" * 3000 + "1" + ")" * 3000), 400, "bad_data", "")
+        began = time.monotonic()
+        bomb = "(a|aa|aaa)*" * 8 + "b"
+        status, answer = ask(c, "/api/v1/query", query="{instance=~'(.*)(.*)(.*)(.*)(.*)x|" + bomb + "'}")
+        check(status == 200 and answer["data"]["result"] == [], f"an expression in linear time: {status} {answer}")
+        check(time.monotonic() - began < 10, f"it took {time.monotonic() - began:.1f} s")
+    # And what needs little is answered with the same words.
+    status, answer = ask(c, "/api/v1/query", query="max_over_time(vector(1)[1h:1s])")
+    check(status == 200 and answer["data"]["result"][0]["value"][1] == "1", f"{status} {answer}")
+
+
+LONG = "sum(quantile_over_time(0.5, fleet_fact_1_total[1m:30ms]))"
+
+
+def long_question(c, **more):
+    """Of moments to come: each sees the newest samples, as long as they are not older than 5 minutes."""
+    now = time.time()
+    return "/api/v1/query_range?" + urllib.parse.urlencode(
+        dict(query=LONG, start=now, end=now + 290, step=0.03, **more))
+
+
+def send(c, path):
+    s = socket.create_connection(("127.0.0.1", c.api))
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {c.token}\r\n\r\n".encode())
+    return s
+
+
+def test_a_question_ends_when_its_client_leaves(lab):
+    c, fleet = fleet_of(lab, extra="query: {max_samples: 1000000000}\n")
+    with Watch(c, fleet):
+        expect_error(c.request(long_question(c, timeout="4s"), timeout=60), 503, "timeout", "query timed out in")
+        s = send(c, long_question(c))
+        until(10, "it is being answered", lambda: metric(c, "fenwatch_api_working") == 1)
+        time.sleep(1)
+        check(metric(c, "fenwatch_api_working") == 1, "it takes longer than that, as it did above")
+        s.close()
+        began = time.monotonic()
+        until(3, "it has ended", lambda: metric(c, "fenwatch_api_working") == 0, 0.02)
+        print(f"# ended {time.monotonic() - began:.2f} s after its client had left", flush=True)
+        check(metric(c, "fenwatch_api_canceled_total") == 1, "as its client was gone")
+
+
+def test_a_thousand_clients_at_once(lab):
+    c, fleet = fleet_of(lab)
+    path = "/api/v1/query?" + urllib.parse.urlencode({"query": "count by (instance) (fleet_tick)"})
+    with Watch(c, fleet):
+        waiting = {s.fileno(): (s, bytearray()) for s in (send(c, path) for _ in range(1000))}
+        poll = select.poll()
+        for fd in waiting:
+            poll.register(fd, select.POLLIN)
+        statuses, end = {}, time.monotonic() + 120
+        while waiting:
+            check(time.monotonic() < end, f"{len(waiting)} are not answered; others: {statuses}")
+            for fd, _ in poll.poll(1000):
+                s, got = waiting[fd]
+                piece = s.recv(65536)
+                got += piece
+                if piece and not (got.startswith(b"HTTP/1.1 200") and got.rstrip().endswith(b"}]}}")):
+                    if not (got.startswith(b"HTTP/1.1 503") and got.endswith(b"}")):
+                        continue
+                status = bytes(got[9:12]).decode() or "nothing"
+                statuses[status] = statuses.get(status, 0) + 1
+                poll.unregister(fd)
+                waiting.pop(fd)[0].close()
+        print(f"# answers: {statuses}", flush=True)
+        check(set(statuses) <= {"200", "503"} and statuses.get("200", 0) >= 100, f"all are answered: {statuses}")
+
+
+def test_a_client_that_reads_a_byte_a_second(lab):
+    c, fleet = fleet_of(lab)
+    now = time.time()
+    path = "/api/v1/query_range?" + urllib.parse.urlencode(
+        {"query": "{__name__=~'fleet_fact.+',instance='good-00001'}", "start": now, "end": now + 10.9, "step": "0.001"})
+    status, answer = c.request(path, timeout=120)
+    check(status == 200 and len(answer["data"]["result"]) == SERIES - 1, f"who reads it gets all: {status}")
+    whole = len(json.dumps(answer, separators=(",", ":")))
+    with Watch(c, fleet):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", c.api))
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {c.token}\r\n\r\n".encode())
+        s.settimeout(60)
+        got = 0
+        for _ in range(25):
+            got += len(s.recv(1))
+            time.sleep(1)
+        try:
+            while True:
+                piece = s.recv(65536)
+                got += len(piece)
+                if not piece:
+                    break
+        except ConnectionResetError:
+            pass
+        print(f"# it was left after {got} of {whole} bytes", flush=True)
+        check(got < whole / 2, f"it was left: {got} of {whole}")
+
+
+if __name__ == "__main__":
+    main()
