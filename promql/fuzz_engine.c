@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	assert(rc != 0 || result.value.n_series == 0 ||
 		count_at(&result, 0) <= result.value.n_series);
 	/* These mean another time in a question about an instant. */
-	if (rc == 0 && !strstr(text, "start") && !strstr(text, "end"))
+	if (rc == 0 && !strcasestr(text, "start") && !strcasestr(text, "end"))
 		try_instants(&data, text, &result);
 	else if (rc < 0)
 		promql_instant(&data, text, STEP_MS, &limits, &arena, &result, NULL);

@@ -129,23 +129,34 @@ static size_t put_in_order(struct heap *h)
 	return n;
 }
 
-static int check_counts(struct ranking *r)
+/* How many are asked for at most, of all steps; NaN, if that is asked for anywhere. */
+static double most_of(const struct ranking *r, double *least)
+{
+	double most = *least = r->parameter[0];
+	for (size_t i = 1; i < r->axis->n; i++) {
+		*least = fmin(*least, r->parameter[i]);
+		if (isnan(r->parameter[i]) || r->parameter[i] > most)
+			most = r->parameter[i];
+	}
+	return most;
+}
+
+/* 0: none are asked for. */
+static int check_counts(const struct ranking *r)
 {
 	char text[PROMQL_NUMBER_SIZE];
-	double least = r->parameter[0], most = least;
-	for (size_t i = 0; i < r->axis->n; i++) {
-		if (isnan(r->parameter[i]))
-			return fail_execution(r->e, "Parameter value is NaN");
-		least = fmin(least, r->parameter[i]);
-		most = fmax(most, r->parameter[i]);
-	}
+	double least, most = most_of(r, &least);
+	if (most < 1)
+		return 0;
+	if (isnan(most))
+		return fail_execution(r->e, "Parameter value is NaN");
 	if (least <= (double)INT64_MIN)
 		return fail_execution(r->e, "Scalar value %s underflows int64",
 			promql_general(least, text, sizeof text));
 	if (most >= (double)INT64_MAX)
 		return fail_execution(r->e, "Scalar value %s overflows int64",
 			promql_general(most, text, sizeof text));
-	return 0;
+	return 1;
 }
 
 struct ranked {
@@ -194,9 +205,9 @@ int rank_series(
 	int rc = begin(&r, e, node, axis);
 	if (rc >= 0)
 		rc = check_counts(&r);
-	if (rc < 0)
-		return rc;
 	struct collection all = collection_of(e, axis, out);
+	if (rc <= 0)
+		return rc;
 	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof(double *)), &all};
 	size_t *room = take(e, r.in.n_series, sizeof *room);
 	if (!ranked.values || !room)
