@@ -129,7 +129,7 @@ static size_t put_in_order(struct heap *h)
 	return n;
 }
 
-/* How many are asked for at most, of all steps; NaN, if that is asked for anywhere. */
+/* Of the parameters of all steps; NaN, if one is. */
 static double most_of(const struct ranking *r, double *least)
 {
 	double most = *least = r->parameter[0];
@@ -153,7 +153,7 @@ static int check_counts(const struct ranking *r)
 	if (least <= (double)INT64_MIN)
 		return fail_execution(r->e, "Scalar value %s underflows int64",
 			promql_general(least, text, sizeof text));
-	if (most >= (double)INT64_MAX)
+	if (most >= 0x1.fffffffffffffp62) /* the last double below 2^63 already, there */
 		return fail_execution(r->e, "Scalar value %s overflows int64",
 			promql_general(most, text, sizeof text));
 	return 1;
@@ -225,12 +225,15 @@ int rank_series(
 
 /* ---- quantiles ---- */
 
+/* Of all steps the worst are named. */
 static void warn_of_quantile(const struct ranking *r)
 {
-	for (size_t i = 0; i < r->axis->n; i++)
-		if (!promql_is_quantile(r->parameter[i]))
-			promql_note_quantile(r->e->notes, node_bare(r->node->aggregate.parameter),
-				r->parameter[i]);
+	const struct node *parameter = node_bare(r->node->aggregate.parameter);
+	double least, most = most_of(r, &least);
+	if (isnan(most) || most > 1)
+		promql_note_quantile(r->e->notes, parameter, most);
+	if (!isnan(most) && least < 0)
+		promql_note_quantile(r->e->notes, parameter, least);
 }
 
 static void quantile_step(
