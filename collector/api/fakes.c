@@ -97,6 +97,7 @@ static const struct {
 	{{"node_reboot_required", NULL, 0, 0, FW_GAUGE, 1}, 1},
 	{{"node_systemd_unit_state", cron, 3, 0, FW_GAUGE, 1}, 1},
 	{{"node_uname_info", uname_, 2, 0, FW_GAUGE, 1}, 1},
+	{{"sent_count", NULL, 0, 0, FW_UNTYPED, 1}, 1},
 	{{"node_zfs_zpool_state", tank, 2, 0, FW_GAUGE, 1}, 1},
 };
 
@@ -117,6 +118,7 @@ static const struct fw_column db_columns[] = {
 	{"node_filesystem_size_bytes", only_db, 1, 2, FW_GAUGE, 1},
 	{"fenwatch_filesystem_fills_timestamp_seconds", only_db_likely, 2, 2, FW_GAUGE, 1},
 	{"node_load1", NULL, 0, 2, FW_GAUGE, 1},
+	{"only_db_metric", NULL, 0, 2, FW_GAUGE, 1},
 };
 #define DB_CELL 4242
 
@@ -251,6 +253,20 @@ void remote_receive(struct remote *remote, struct remote_write *write)
 	write->samples = 7;
 	write->status = 204;
 	write->on_done(write);
+}
+
+const char *const remote_type_names[REMOTE_TYPES] = {[REMOTE_SUMMARY] = "summary"};
+
+/* Of one that is there, and of one that is not. */
+size_t remote_metadata(struct remote *remote, const char *metric, struct fw_arena *arena,
+	struct remote_about **out)
+{
+	(void)remote;
+	(void)metric;
+	*out = fw_arena_alloc(arena, 2 * sizeof **out);
+	(*out)[0] = (struct remote_about){"gone", "Not here.", "", REMOTE_SUMMARY};
+	(*out)[1] = (struct remote_about){"sent", "What a sender says.", "s", REMOTE_SUMMARY};
+	return 2;
 }
 
 void remote_write_done(struct remote_write *write)

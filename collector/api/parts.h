@@ -63,6 +63,8 @@ void status_buildinfo(struct request *r);
 void status_runtimeinfo(struct request *r);
 void status_flags(struct request *r);
 void status_config(struct request *r);
+/* metadata.c */
+void metadata_list(struct request *r);
 /* remote.c */
 void remote_prepare_write(struct request *r);
 void remote_write(struct request *r);

@@ -59,6 +59,8 @@ const struct route routes[] = {
 		"the same, asked by a form", NULL, finding_labels),
 	WORK(GET, "/api/v1/label/{name}/values", VIEWER, CUT, "match[], start, end, limit",
 		"which values a label has", NULL, finding_label_values),
+	WORK(GET, "/api/v1/metadata", VIEWER, CUT, "metric, limit, limit_per_metric",
+		"type, unit and meaning of metrics that some host has", NULL, metadata_list),
 	NOW(GET, "/api/v1/query_exemplars", VIEWER, OPEN, "query, start, end",
 		"none: exemplars are not kept", status_constant),
 	NOW(POST, "/api/v1/query_exemplars", VIEWER, OPEN, "query, start, end",

@@ -260,6 +260,7 @@ static const struct {
 	{"/api/v1/series", "?match[]=" ALL},
 	{"/api/v1/labels", "?start=100"},
 	{"/api/v1/label/db_only/values", ""},
+	{"/api/v1/metadata", ""},
 	{"/api/v1/alerts", ""},
 	{"/api/fenwatch/v1/hosts", ""},
 	{"/api/fenwatch/v1/hosts/db01", ""},
@@ -286,7 +287,8 @@ static bool fits(const char *pattern, const char *path)
 /* What tells of db01, of other than the question's own words in a refusal. */
 static bool tells_of_db(const char *answer)
 {
-	static const char *const words[] = {"db01", "db_only", "42.42", "u-2", "lap01"};
+	static const char *const words[] = {
+		"db01", "db_only", "42.42", "u-2", "lap01", "db_metric"};
 	static const char not_found[] = "\"errorType\":\"not_found\"";
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strstr(answer, words[i]) && !strstr(answer, not_found))
@@ -619,6 +621,16 @@ static void client_that_asks_what_is_not_there(struct scene *s)
 			"{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}"},
 		{"/api/v1/notifications", "\"data\":[]}"},
 		{"/api/v1/rules", "{\"groups\":[]}"},
+		{"/api/v1/metadata?metric=node_load1",
+			"{\"node_load1\":[{\"type\":\"gauge\",\"unit\":\"\",\"help\":\"1m load average.\"}]}"},
+		{"/api/v1/metadata?metric=nothing", "\"data\":{}}"},
+		{"/api/v1/metadata?limit=1",
+			"\"data\":{\"apt_package_cache_timestamp_seconds\":[{\"type\":\"gauge\","},
+		{"/api/v1/metadata?limit=0", "\"data\":{}}"},
+		{"/api/v1/metadata?metric=node_disk_read_bytes_total",
+			"\"type\":\"counter\",\"unit\":\"bytes\""},
+		{"/api/v1/metadata?metric=sent",
+			"{\"sent\":[{\"type\":\"summary\",\"unit\":\"s\",\"help\":\"What a sender says.\"}]}"},
 		{"/api/v1/status/walreplay", "{\"min\":0,\"max\":0,\"current\":0}"},
 		{"/api/v1/status/flags", "\"query.timeout\":\"30s\""},
 		{"/api/v1/status/config", "{\"yaml\":\"global:"},
