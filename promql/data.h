@@ -32,6 +32,17 @@ struct promql_selection {
 	int64_t range_ms, step_ms;
 };
 
+/* What buckets of samples come to, where that answers the function exactly: cells[i] is the
+ * last of count[i] samples from first_ms[i] to times_ms[i]. NULL is what is not kept. */
+struct promql_buckets {
+	const int64_t *first_ms, *count;
+	const int64_t *min, *max, *sum;
+	const int64_t *first,
+		*increase; /* of counters, what they lost by beginning anew made good */
+};
+/* Whether that is enough for a function over ranges of whole buckets. */
+bool promql_buckets_suffice(const struct promql_buckets *buckets, const char *function);
+
 struct promql_samples {
 	const struct fw_label *labels; /* all of them, sorted by name, with "__name__" */
 	size_t n_labels;
@@ -40,6 +51,7 @@ struct promql_samples {
 	bool same_times;      /* they are those of the series before: nothing of them has changed */
 	const int64_t *cells; /* FW_ABSENT: the series has no sample there and is stale */
 	size_t n;
+	const struct promql_buckets *buckets; /* NULL: they are samples */
 };
 
 struct promql_select_to {

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "buckets.h"
 #include "evaluate.h"
 
 /* Windows of some times, and what the function has measured of them. */
@@ -146,6 +147,16 @@ static void remark(struct ranging *r, const struct series *series)
 	r->remarked = name;
 }
 
+/* The values that were worked out, as a series. */
+static int hand_on(struct ranging *r, const struct series *labels)
+{
+	struct series series = {labels->labels, labels->n_labels, r->values};
+	remark(r, &series);
+	if (!r->function->keeps_name)
+		drop_name(r->e, &series, &r->labels);
+	return r->sink->on_series(r->sink->arg, &series);
+}
+
 static int run_series(struct ranging *r, const struct series *labels, const int64_t *times_ms,
 	size_t n, bool has_gaps)
 {
@@ -161,20 +172,28 @@ static int run_series(struct ranging *r, const struct series *labels, const int6
 	bool any;
 	r->e->n_samples += n;
 	int rc = run_windows(r, &all, found, &any);
-	if (rc < 0 || !any)
-		return rc;
-	struct series series = {labels->labels, labels->n_labels, r->values};
-	remark(r, &series);
-	if (!r->function->keeps_name)
-		drop_name(r->e, &series, &r->labels);
-	return r->sink->on_series(r->sink->arg, &series);
+	return rc < 0 || !any ? rc : hand_on(r, labels);
 }
 
 /* ---- where series come from ---- */
 
+static int run_buckets(struct ranging *r, const struct promql_samples *samples)
+{
+	const struct series labels = {samples->labels, samples->n_labels, NULL};
+	buckets_fold(r->function->name, samples, &r->moments, r->range_ms, r->values);
+	r->e->n_samples += samples->n;
+	int rc = check_limits(r->e, samples->n);
+	for (size_t step = 0; step < r->axis->n && rc >= 0; step++)
+		if (!promql_is_absent(r->values[step]))
+			return hand_on(r, &labels);
+	return rc;
+}
+
 static int on_samples(void *arg, const struct promql_samples *samples)
 {
 	struct ranging *r = arg;
+	if (samples->buckets)
+		return run_buckets(r, samples);
 	if (make_room(r, samples->n) < 0)
 		return -E2BIG;
 	r->shared_is_known = r->shared_is_known && samples->same_times;

@@ -29,17 +29,28 @@ static double beyond(double to_end, double gap)
 	return to_end >= gap * 1.1 ? gap / 2 : to_end;
 }
 
+static struct reach reach_within(const struct stretch *s, double per)
+{
+	const double sampled = seconds(s->last_ms - s->first_ms);
+	const double gap = sampled / (double)(s->n - 1);
+	const double before = beyond(seconds(s->first_ms - s->from_ms), gap);
+	const double after = beyond(seconds(s->to_ms - s->last_ms), gap);
+	return (struct reach){
+		(sampled + before + after) / sampled / per, before / sampled, sampled, after};
+}
+
 static struct reach reach_of(const struct windows *w, size_t i, double per)
 {
 	const struct bounds *b = &w->bounds[i];
-	const int64_t to_ms = w->to_ms + (int64_t)i * w->step_ms, from_ms = to_ms - w->range_ms;
-	const int64_t first_ms = w->times_ms[b->first], last_ms = w->times_ms[b->end - 1];
-	const double sampled = seconds(last_ms - first_ms);
-	const double gap = sampled / (double)(b->end - b->first - 1);
-	const double before = beyond(seconds(first_ms - from_ms), gap);
-	const double after = beyond(seconds(to_ms - last_ms), gap);
-	return (struct reach){
-		(sampled + before + after) / sampled / per, before / sampled, sampled, after};
+	const int64_t to_ms = w->to_ms + (int64_t)i * w->step_ms;
+	const struct stretch stretch = {
+		.from_ms = to_ms - w->range_ms,
+		.to_ms = to_ms,
+		.first_ms = w->times_ms[b->first],
+		.last_ms = w->times_ms[b->end - 1],
+		.n = b->end - b->first,
+	};
+	return reach_within(&stretch, per);
 }
 
 static void measure(const struct windows *w, struct reach *reaches, double per)
@@ -95,6 +106,12 @@ static double grown(double increase, double first, const struct reach *r, double
 		return increase * r->factor;
 	double before = r->sampled * (first / increase);
 	return increase * ((r->sampled + before + r->after) / r->sampled / per);
+}
+
+double stretch_increase(const struct stretch *stretch, double increase, double first)
+{
+	const struct reach reach = reach_within(stretch, 1);
+	return grown(increase, first, &reach, 1);
 }
 
 static void slide_counter(

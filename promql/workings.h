@@ -20,6 +20,14 @@ measure_working measure_change, measure_rate;
 slide_working slide_delta, slide_increase, slide_rate;
 void remark_gauge(const struct call_context *context, const char *name);
 
+/* A range and the samples that lie in it. */
+struct stretch {
+	int64_t from_ms, to_ms, first_ms, last_ms;
+	size_t n; /* at least 2 */
+};
+/* What a counter grew by in the range, of which its samples show `increase`. */
+double stretch_increase(const struct stretch *stretch, double increase, double first);
+
 /* How far a window is taken to reach beyond its samples. */
 struct reach {
 	double factor;         /* from what the samples show to what the function gives */

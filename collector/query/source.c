@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/batch.h>
+
 #include "ahead.h"
 #include "labels.h"
 #include "matching.h"
@@ -40,7 +42,8 @@ struct reading {
 
 /* ---- one series ---- */
 
-static int hand_over(struct reading *r, const struct strand *strand)
+static int hand_over(
+	struct reading *r, const struct strand *strand, const struct promql_buckets *buckets)
 {
 	size_t most = strand_labels_most(strand->group, strand->column);
 	if (most > r->labels_capacity) {
@@ -62,6 +65,7 @@ static int hand_over(struct reading *r, const struct strand *strand)
 			.same_times = same,
 			.cells = strand->cells,
 			.n = strand->n,
+			.buckets = buckets,
 		});
 }
 
@@ -84,7 +88,7 @@ static int hand_over_joined(struct reading *r, struct strand *run, size_t n)
 		times_ms[joined.n] = sample.at_ms;
 		cells[joined.n] = sample.stale ? FW_ABSENT : fw_double_cell(sample.value);
 	}
-	return joined.n > 0 ? hand_over(r, &joined) : 0;
+	return joined.n > 0 ? hand_over(r, &joined, NULL) : 0;
 }
 
 /* ---- groups ---- */
@@ -103,6 +107,95 @@ static struct ahead_order order_of(
 		.two_threads = n_groups >= MANY_GROUPS && s->to_ms - s->from_ms >= LONG_MS,
 		.max_bytes = r->source->max_bytes,
 	};
+}
+
+/* ---- rows instead of samples ---- */
+
+/* Each range is whole buckets of the tier. */
+static bool fits_buckets(const struct promql_selection *s, enum store_tier tier)
+{
+	const int64_t bucket_ms = store_bucket_ms(tier);
+	return s->function && s->range_ms > 0 && s->range_ms % bucket_ms == 0 &&
+		(s->from_ms - 1) % bucket_ms == 0 && s->to_ms % bucket_ms == 0 &&
+		s->step_ms % bucket_ms == 0;
+}
+
+/* One list of a row's cells without the rows in which the column has no sample. */
+static const int64_t *pick(struct reading *r, const int64_t *from, const struct store_rows *rows,
+	const int64_t *last, size_t n)
+{
+	if (!from)
+		return NULL;
+	int64_t *picked = fw_arena_alloc(&r->scratch, n * sizeof *picked), *at = picked;
+	for (size_t i = 0; i < rows->n; i++)
+		if (last[i] != FW_ABSENT)
+			*at++ = from[i];
+	return picked;
+}
+
+static int hand_over_rows(struct reading *r, const struct store_group *group, size_t column,
+	const struct store_rows *rows)
+{
+	const struct store_rows_column *c = &rows->columns[column];
+	size_t n = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		n += c->last[i] != FW_ABSENT;
+	const struct promql_buckets buckets = {
+		.first_ms = pick(r, rows->first_ms, rows, c->last, n),
+		.count = pick(r, c->count, rows, c->last, n),
+		.min = pick(r, c->min, rows, c->last, n),
+		.max = pick(r, c->max, rows, c->last, n),
+		.sum = pick(r, c->sum, rows, c->last, n),
+		.first = pick(r, c->first, rows, c->last, n),
+		.increase = pick(r, c->increase, rows, c->last, n),
+	};
+	const struct strand strand = {
+		.group = group,
+		.column = &group->schema->columns[group->columns[column]],
+		.times_ms = pick(r, rows->last_ms, rows, c->last, n),
+		.cells = pick(r, c->last, rows, c->last, n),
+		.n = n,
+	};
+	r->times_ms = NULL;
+	int rc = n > 0 ? hand_over(r, &strand, &buckets) : 0;
+	r->times_ms = NULL;
+	return rc;
+}
+
+static bool rows_suffice(const struct reading *r, const struct store_rows *rows, size_t n_columns)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if (rows->overlaps[i])
+			return false;
+	for (size_t i = 0; i < n_columns && rows->n > 0; i++) {
+		const struct store_rows_column *c = &rows->columns[i];
+		const struct promql_buckets buckets = {.count = c->count,
+			.min = c->min,
+			.max = c->max,
+			.sum = c->sum,
+			.first = c->first,
+			.increase = c->increase};
+		if (!promql_buckets_suffice(&buckets, r->selection->function))
+			return false;
+	}
+	return true;
+}
+
+/* Where raw does not reach: the group's rows, if they answer exactly. 1: they did. */
+static int try_rows(struct reading *r, const struct store_group *group, enum store_tier tier)
+{
+	const struct promql_selection *s = r->selection;
+	struct store_rows rows;
+	if (tier == STORE_RAW || !fits_buckets(s, tier))
+		return 0;
+	fw_arena_reset(&r->scratch);
+	int rc = store_read_rows(
+		r->source->store, group, tier, s->from_ms, s->to_ms, &r->scratch, &rows, r->err);
+	if (rc < 0 || !rows_suffice(r, &rows, group->n_columns))
+		return rc;
+	for (size_t i = 0; i < group->n_columns && rows.n > 0 && rc >= 0; i++)
+		rc = hand_over_rows(r, group, i, &rows);
+	return rc < 0 ? rc : 1;
 }
 
 static int note_read(struct reading *r, int rc, const struct store_columns *columns)
@@ -127,7 +220,8 @@ static int hand_over_group(
 				.times_ms = columns->times_ms,
 				.cells = columns->cells[i],
 				.n = columns->n,
-			});
+			},
+			NULL);
 	return rc;
 }
 
@@ -139,9 +233,15 @@ static int read_alone(struct reading *r, const struct store_group *groups, size_
 	int rc = 0;
 	for (size_t g = 0; g < n_groups && rc >= 0; g++) {
 		struct store_columns columns;
-		rc = note_read(r, ahead_take(ahead, &columns, r->err), &columns);
+		rc = ahead_take(ahead, &columns, r->err);
 		if (rc >= 0)
+			rc = try_rows(r, &groups[g], columns.tier);
+		if (rc == 0)
+			rc = note_read(r, 0, &columns);
+		if (rc == 0)
 			rc = hand_over_group(r, &groups[g], &columns);
+		if (rc == -E2BIG)
+			rc = -ENOMEM;
 	}
 	ahead_free(ahead);
 	return rc;
