@@ -32,6 +32,7 @@ struct matching {
 	size_t *result_groups; /* of each result: the group that made it */
 	struct collection out;
 	struct label_room room;
+	double *values; /* of the pair at hand */
 };
 
 static size_t signature_of(
@@ -64,15 +65,22 @@ static int fail_duplicate(
 	return rc;
 }
 
-/* Where the other side has nothing at all, nothing is compared. */
-static int check_unique(struct matching *m, const struct match_group *group, const bool *any_many)
+/* Where the other side has nothing at all, nothing is compared. `seen` is room for one
+ * series a step. */
+static int check_unique(struct matching *m, const struct match_group *group, const bool *any_many,
+	const struct series **seen)
 {
-	for (const struct member *a = group->first; a; a = a->next)
-		for (const struct member *b = a->next; b; b = b->next)
-			for (size_t i = 0; i < m->axis->n; i++)
-				if (any_many[i] && !promql_is_absent(a->series->values[i]) &&
-					!promql_is_absent(b->series->values[i]))
-					return fail_duplicate(m, a->series, b->series);
+	if (!group->first->next)
+		return 0;
+	memset(seen, 0, m->axis->n * sizeof(struct series *));
+	for (const struct member *member = group->first; member; member = member->next)
+		for (size_t i = 0; i < m->axis->n; i++) {
+			if (!any_many[i] || promql_is_absent(member->series->values[i]))
+				continue;
+			if (seen[i])
+				return fail_duplicate(m, seen[i], member->series);
+			seen[i] = member->series;
+		}
 	return 0;
 }
 
@@ -90,7 +98,8 @@ static int group_one_side(struct matching *m)
 	struct member *members = take(m->e, m->one.n_series, sizeof *members);
 	m->groups = take(m->e, m->one.n_series, sizeof *m->groups);
 	bool *any_many = steps_with_any(m, &m->many);
-	if (!members || !m->groups || !any_many)
+	const struct series **seen = take(m->e, m->axis->n, sizeof *seen);
+	if (!members || !m->groups || !any_many || !seen)
 		return -E2BIG;
 	for (size_t i = 0; i < m->one.n_series; i++) {
 		const struct fw_label *labels;
@@ -103,7 +112,7 @@ static int group_one_side(struct matching *m)
 		group->end = &members[i].next;
 	}
 	for (size_t i = 0; i < m->signatures.n; i++) {
-		int rc = check_unique(m, &m->groups[i], any_many);
+		int rc = check_unique(m, &m->groups[i], any_many, seen);
 		if (rc < 0)
 			return rc;
 	}
@@ -168,7 +177,9 @@ static int mark_matched(struct matching *m, struct match_group *group, const dou
 
 static int fail_same_result(struct matching *m, size_t number, size_t group)
 {
-	if (m->how->cardinality == ONE_TO_ONE || m->result_groups[number] != group)
+	const enum node_cardinality cardinality = m->how->cardinality;
+	if (cardinality == ONE_TO_ONE || cardinality == MANY_TO_MANY ||
+		m->result_groups[number] != group)
 		return fail_same_labels(m->e);
 	return fail_execution(
 		m->e, "multiple matches for labels: grouping labels must ensure unique matches");
@@ -206,19 +217,20 @@ static int put_result(
 static int match_pair(
 	struct matching *m, const struct series *many, const struct series *one, size_t group)
 {
-	double *values = take(m->e, m->axis->n, sizeof *values);
 	bool any = false;
+	for (size_t i = 0; i < m->axis->n; i++) {
+		m->values[i] = pair_value(m, many->values[i], one->values[i]);
+		any |= !promql_is_absent(m->values[i]);
+	}
+	int rc = check_limits(m->e, m->axis->n);
+	if (rc >= 0 && any)
+		rc = mark_matched(m, &m->groups[group], m->values);
+	if (rc < 0 || !any)
+		return rc;
+	double *values = take(m->e, m->axis->n, sizeof *values);
 	if (!values)
 		return -E2BIG;
-	for (size_t i = 0; i < m->axis->n; i++) {
-		values[i] = pair_value(m, many->values[i], one->values[i]);
-		any |= !promql_is_absent(values[i]);
-	}
-	if (!any)
-		return 0;
-	int rc = mark_matched(m, &m->groups[group], values);
-	if (rc < 0)
-		return rc;
+	memcpy(values, m->values, m->axis->n * sizeof *values);
 	size_t n;
 	const struct fw_label *labels = result_labels(m, many, one, &n);
 	return put_result(m, labels, n, group, values);
@@ -229,9 +241,9 @@ static int match_series(struct matching *m, const struct series *many)
 	const struct fw_label *labels;
 	size_t n = signature_of(m, many, &labels);
 	size_t number = label_table_find(&m->signatures, labels, n);
-	int rc = check_limits(m->e, m->axis->n);
 	if (number == LABEL_TABLE_NONE)
-		return rc;
+		return 0;
+	int rc = 0;
 	for (const struct member *one = m->groups[number].first; one && rc >= 0; one = one->next)
 		rc = match_pair(m, many, one->series, number);
 	return rc;
@@ -317,7 +329,8 @@ int match_vectors(
 		return rc;
 	if (node_is_set(node->binary.op))
 		return match_sets(&m);
-	rc = group_one_side(&m);
+	m.values = take(e, axis->n, sizeof *m.values);
+	rc = m.values ? group_one_side(&m) : -E2BIG;
 	for (size_t i = 0; i < m.many.n_series && rc >= 0; i++)
 		rc = match_series(&m, &m.many.series[i]);
 	return rc;
