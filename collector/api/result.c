@@ -78,6 +78,12 @@ static void begin_series(struct json *j, const struct fw_label *labels, size_t n
 	json_key(j, name);
 }
 
+/* A series that has begun gets a value at least: `value` 0 means that it has not begun. */
+static bool has_room(const struct json *j, const struct writer *w)
+{
+	return w->value == 0 || j->out->length < w->full;
+}
+
 /* Goes on with the values of the series at hand; true when they are all written. */
 static bool write_steps(struct json *j, struct writer *w, const struct series *series)
 {
@@ -86,7 +92,7 @@ static bool write_steps(struct json *j, struct writer *w, const struct series *s
 		begin_series(j, series->labels, series->n_labels, "values");
 		json_open(j, '[');
 	}
-	for (; w->value < n && j->out->length < w->full; w->value++) {
+	for (; w->value < n && has_room(j, w); w->value++) {
 		if (promql_is_absent(series->values[w->value]))
 			continue;
 		write_value(j, &w->stamps[w->value], series->values[w->value]);
@@ -100,7 +106,7 @@ static bool write_points(struct json *j, struct writer *w, const struct promql_r
 		begin_series(j, row->labels, row->n_labels, "values");
 		json_open(j, '[');
 	}
-	for (; w->value < row->n_points && j->out->length < w->full; w->value++) {
+	for (; w->value < row->n_points && has_room(j, w); w->value++) {
 		const struct promql_point *point = &row->points[w->value];
 		struct stamp stamp = make_stamp(point->at_ms);
 		write_value(j, &stamp, point->value);

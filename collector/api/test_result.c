@@ -131,6 +131,41 @@ static void test_notes_limit_and_stats(void **state)
 		"\"infos\":[\"i1\",\"3 more info annotations omitted\"]}");
 }
 
+#define SHORT_ONES 5000
+
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		n++;
+	return n;
+}
+
+/* Wherever a piece is full, in the middle of a series' labels too, each begins once. */
+static void test_many_short_ones_begin_once(void **state)
+{
+	static struct series series[SHORT_ONES];
+	static struct promql_row rows[SHORT_ONES];
+	const struct promql_point point = {1500, 1};
+	double one = 1;
+	struct scene *s = *state;
+	for (size_t i = 0; i < SHORT_ONES; i++) {
+		series[i] = (struct series){web01, 2, &one};
+		rows[i] = (struct promql_row){web01, 2, &point, 1};
+	}
+	struct promql_result result = {.type = PROMQL_MATRIX,
+		.axis = {1500, 0, 1},
+		.value = {.type = PROMQL_VECTOR, .series = series, .n_series = SHORT_ONES}};
+	for (int i = 0; i < 2; i++) {
+		const char *text = answer(s, &result, &(struct result_options){0});
+		assert_int_equal(count(text, "\"metric\""), SHORT_ONES);
+		assert_int_equal(count(text, "[1.500,\"1\"]"), SHORT_ONES);
+		result.rows = rows;
+		result.n_rows = SHORT_ONES;
+	}
+	assert_true(s->pieces > 4);
+}
+
 #define STEPS 11001
 #define MANY 20
 
@@ -172,6 +207,7 @@ int main(void)
 			test_steps_without_a_value_are_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(test_samples_as_they_were, begin, end),
 		cmocka_unit_test_setup_teardown(test_notes_limit_and_stats, begin, end),
+		cmocka_unit_test_setup_teardown(test_many_short_ones_begin_once, begin, end),
 		cmocka_unit_test_setup_teardown(test_long_ones_come_in_pieces, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
