@@ -36,6 +36,7 @@
 #include "reach.h"
 #include "records.h"
 #include "remote.h"
+#include "send.h"
 #include "snapshots.h"
 #include "state.h"
 #include "store.h"
@@ -76,6 +77,7 @@ struct collector {
 	struct outlook *outlook;
 	struct patch *patch;
 	struct remote *remote;
+	struct senders *senders;
 	struct api *api;
 	struct snapshots *snapshots;
 };
@@ -93,6 +95,10 @@ static void close_next(void *arg)
 		snapshots_close(c->snapshots);
 		c->snapshots = NULL;
 		close_next(c);
+	} else if (c->senders) {
+		struct senders *senders = c->senders;
+		c->senders = NULL;
+		senders_close(senders, close_next, c);
 	} else if (c->ingest) {
 		struct ingest *ingest = c->ingest;
 		c->ingest = NULL;
@@ -550,6 +556,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.patch = c->patch,
 		.registry = &c->config->registry,
 		.remote = c->remote,
+		.senders = c->senders,
 		.on_forget = on_forget,
 		.on_snapshot = on_snapshot,
 		.on_snapshot_look = on_snapshot_look,
@@ -582,6 +589,9 @@ static int open_all(struct collector *c, struct fw_err *err)
 		rc = open_patch(c, err);
 	if (rc == 0)
 		rc = open_outlook(c, err);
+	if (rc == 0)
+		rc = senders_open(
+			&c->senders, &c->loop, c->store, c->state, &c->config->remote_write, err);
 	if (rc == 0)
 		rc = snapshots_open(&c->snapshots, c->config->data, c->store, err);
 	if (rc == 0)

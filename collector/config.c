@@ -136,7 +136,6 @@ const char *config_unread(const struct config *config, size_t i)
 		const char *name;
 	} keys[] = {
 		{config->unread.rules, "rules"},
-		{config->unread.remote_write, "remote_write"},
 	};
 	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
 		if (keys[k].set && i-- == 0)
@@ -401,7 +400,14 @@ const struct fw_option config_table[] = {
 		.offset = AT(register_folder),
 	},
 	UNREAD("rules", AT(unread.rules)),
-	UNREAD("remote_write", AT(unread.remote_write)),
+	{
+		.name = "remote_write",
+		.help = "receivers of all samples: [{url: ..., name: ..., protocol: 1 or 2, "
+			"compression: snappy or zstd, token_file: ...}, ...]",
+		.type = FW_OPT_CUSTOM,
+		.parse = send_parse,
+		.offset = AT(remote_write),
+	},
 	{0},
 };
 

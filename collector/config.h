@@ -16,6 +16,7 @@
 #include "ingest.h"
 #include "patch.h"
 #include "register.h"
+#include "send.h"
 #include "store.h"
 
 #define CONFIG_PATH "/etc/fenwatch/collector.yml"
@@ -56,8 +57,9 @@ struct config {
 	struct config_settings settings;
 	const char *register_folder; /* or NULL */
 	struct registry registry;
+	struct send_options remote_write;
 	struct {
-		bool rules, remote_write;
+		bool rules;
 	} unread;
 };
 

@@ -22,6 +22,7 @@ struct inventory;
 struct patch;
 struct registry;
 struct remote;
+struct senders;
 struct store;
 
 /* The snapshot that is being made, or was made last. */
@@ -55,6 +56,7 @@ struct api_config {
 	struct patch *patch;
 	const struct registry *registry;
 	struct remote *remote;
+	struct senders *senders;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
 	int (*on_snapshot)(const char *name, struct fw_err *err, void *arg);

@@ -14,6 +14,7 @@
 #include "inventory.h"
 #include "patch.h"
 #include "remote.h"
+#include "send.h"
 #include "store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -276,6 +277,19 @@ size_t remote_metadata(struct remote *remote, const char *metric, struct fw_aren
 	(*out)[0] = (struct remote_about){"gone", "Not here.", "", REMOTE_SUMMARY};
 	(*out)[1] = (struct remote_about){"sent", "What a sender says.", "s", REMOTE_SUMMARY};
 	return 2;
+}
+
+void remote_stat(struct remote *remote, struct remote_stat *out)
+{
+	(void)remote;
+	*out = (struct remote_stat){.samples = 12};
+}
+
+bool senders_stat(struct senders *senders, size_t i, struct send_stat *out)
+{
+	(void)senders;
+	*out = (struct send_stat){.name = "a \"far\" one", .samples = 5};
+	return i == 0;
 }
 
 void remote_write_done(struct remote_write *write)

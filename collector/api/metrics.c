@@ -10,16 +10,20 @@
 
 #include "ingest.h"
 #include "parts.h"
+#include "remote.h"
+#include "send.h"
 #include "store.h"
 
 struct counters {
 	struct store_stat store;
 	struct ingest_stat ingest;
 	struct api_stat api;
+	struct remote_stat remote;
 };
 
 #define STORE(field) offsetof(struct counters, store.field)
 #define INGEST(field) offsetof(struct counters, ingest.field)
+#define REMOTE(field) offsetof(struct counters, remote.field)
 #define API(field) offsetof(struct counters, api.field)
 
 static const struct {
@@ -53,6 +57,18 @@ static const struct {
 	{"fenwatch_ingest_refused_total", "counter", "Connections refused.", INGEST(refused)},
 	{"fenwatch_ingest_protocol_errors_total", "counter",
 		"Connections closed for what they sent.", INGEST(protocol_errors)},
+	{"fenwatch_store_foreign_series", "gauge",
+		"Series from elsewhere that count against the limit.", STORE(foreign_series)},
+	{"fenwatch_remote_requests_total", "counter", "Requests of remote_write.", REMOTE(writes)},
+	{"fenwatch_remote_bytes_total", "counter", "Bytes of them, compressed.", REMOTE(bytes)},
+	{"fenwatch_remote_bad_total", "counter", "Requests of which nothing was written.",
+		REMOTE(bad)},
+	{"fenwatch_remote_samples_total", "counter", "Samples that came by it and were written.",
+		REMOTE(samples)},
+	{"fenwatch_remote_histograms_total", "counter", "Native histograms that were left out.",
+		REMOTE(histograms)},
+	{"fenwatch_remote_exemplars_total", "counter", "Exemplars that were left out.",
+		REMOTE(exemplars)},
 	{"fenwatch_api_working", "gauge",
 		"Requests for the store that are answered now or wait for that.", API(working)},
 	{"fenwatch_api_answered_total", "counter", "Requests for the store that were answered.",
@@ -92,12 +108,70 @@ static void write_tiers(struct request *r, const struct store_stat *stat)
 	}
 }
 
+static const char *const refusals[STORE_REFUSALS] = {
+	NULL, "bad_labels", "too_many_series", "too_old", "ahead"};
+
+static void write_refused(struct request *r, const struct remote_stat *stat)
+{
+	static const char name[] = "fenwatch_remote_refused_total";
+	head(&r->out, name, "counter", "Samples that came by remote_write and were not taken.");
+	for (int i = 1; i < STORE_REFUSALS; i++)
+		fw_buf_printf(&r->out, "%s{reason=\"%s\"} %" PRIu64 "\n", name, refusals[i],
+			stat->refused[i]);
+}
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset;
+} sender_rows[] = {
+	{"fenwatch_remote_write_samples_total", "counter", "Samples that a receiver has taken.",
+		offsetof(struct send_stat, samples)},
+	{"fenwatch_remote_write_requests_total", "counter", "Requests sent to it.",
+		offsetof(struct send_stat, requests)},
+	{"fenwatch_remote_write_retries_total", "counter",
+		"Requests without an answer, or answered with 429 or 5xx.",
+		offsetof(struct send_stat, retries)},
+	{"fenwatch_remote_write_dropped_total", "counter", "Samples that it refused.",
+		offsetof(struct send_stat, dropped)},
+	{"fenwatch_remote_write_gaps_total", "counter",
+		"Times that the store's log had gone past it.", offsetof(struct send_stat, gaps)},
+	{"fenwatch_remote_write_behind_bytes", "gauge", "How much of the log it has not had yet.",
+		offsetof(struct send_stat, behind_bytes)},
+};
+
+static void put_quoted(struct fw_buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fw_buf_putc(out, '\\');
+		fw_buf_putc(out, *text);
+	}
+}
+
+static void write_senders(struct request *r)
+{
+	struct send_stat stat;
+	for (size_t row = 0; row < sizeof sender_rows / sizeof *sender_rows; row++) {
+		for (size_t i = 0; senders_stat(api_config(r->api)->senders, i, &stat); i++) {
+			const char *at = (const char *)&stat + sender_rows[row].offset;
+			if (i == 0)
+				head(&r->out, sender_rows[row].name, sender_rows[row].type,
+					sender_rows[row].help);
+			fw_buf_printf(&r->out, "%s{receiver=\"", sender_rows[row].name);
+			put_quoted(&r->out, stat.name);
+			fw_buf_printf(
+				&r->out, "\"} %" PRIu64 "\n", *(const uint64_t *)(const void *)at);
+		}
+	}
+}
+
 static void write_counters(struct request *r)
 {
 	struct counters counters = {0};
 	store_stat(api_config(r->api)->store, &counters.store);
 	ingest_stat(api_config(r->api)->ingest, &counters.ingest);
 	api_stat(r->api, &counters.api);
+	remote_stat(api_config(r->api)->remote, &counters.remote);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *at = (const char *)&counters + rows[i].offset;
 		head(&r->out, rows[i].name, rows[i].type, rows[i].help);
@@ -105,6 +179,8 @@ static void write_counters(struct request *r)
 			*(const uint64_t *)(const void *)at);
 	}
 	write_tiers(r, &counters.store);
+	write_refused(r, &counters.remote);
+	write_senders(r);
 	head(&r->out, "fenwatch_store_oldest_timestamp_seconds", "gauge",
 		"Time of the oldest sweep stored.");
 	fw_buf_printf(&r->out, "fenwatch_store_oldest_timestamp_seconds %.3f\n",

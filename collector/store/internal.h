@@ -56,6 +56,12 @@ struct counters {
 	} packed[2]; /* raw blocks made from the log, and joined ones */
 };
 
+/* Where the log is, as of the last commit. */
+struct log_shown {
+	uint64_t numbers[LOG_SLOTS], before[LOG_SLOTS];
+	uint64_t end; /* position */
+};
+
 struct store {
 	struct store_config config;
 	char *dir;
@@ -96,6 +102,7 @@ struct store {
 	size_t n_releases, releases_capacity;
 	struct frozen *wanted; /* by a snapshot, until that is done */
 	bool stopping;
+	struct log_shown shown; /* to followers */
 };
 
 /* Sweeps on their way in, decoded. */
@@ -167,6 +174,9 @@ void records_found(struct store *store, const struct log_record *record); /* whi
 void records_release(struct store *store, uint64_t origin);
 void records_tell(struct store *store);
 int records_carry(struct store *store, unsigned slot);
+
+/* follow.c: what is durable may be seen by followers. */
+void follow_show(struct store *store);
 
 /* recover.c */
 int store_recover(struct store *store, struct fw_err *err);

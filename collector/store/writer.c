@@ -191,7 +191,11 @@ static int begin_segment(struct store *store, unsigned slot, int given_up, bool 
 	if (rc >= 0)
 		log_append(&store->log, &ready);
 	fw_buf_done(&payload);
-	return rc < 0 ? rc : log_commit(&store->log);
+	if (rc >= 0)
+		rc = log_commit(&store->log);
+	if (rc >= 0)
+		follow_show(store);
+	return rc;
 }
 
 /* After each switch one slot is free for the next. What an earlier life left in
@@ -270,6 +274,7 @@ static void commit(struct store *store)
 		store_fail(store, "cannot write the log", rc);
 	if (!store->failed) {
 		store->counters.commits += wrote;
+		follow_show(store);
 		records_tell(store);
 	}
 	tell_entries(store);

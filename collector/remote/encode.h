@@ -1,0 +1,31 @@
+/* Requests of remote_write in the making: 1.0 or 2.0, from sweeps as they were followed. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <fenwatch/buf.h>
+
+#include "follow.h"
+
+struct symbol_slot {
+	const char *text; /* the store's, so it stays */
+	uint32_t ref;
+};
+
+struct encoder {
+	bool is_2;
+	size_t n_samples;
+	struct fw_buf series; /* of the message */
+	struct fw_buf one;    /* a series */
+	struct fw_buf symbols;
+	struct symbol_slot *slots;
+	size_t n_slots, n_symbols;
+};
+
+void encode_begin(struct encoder *encoder, bool is_2);
+/* What has ended gets one stale mark, and is absent from then on. */
+void encode_sweeps(struct encoder *encoder, const struct store_followed *sweeps);
+/* The whole message. */
+void encode_end(struct encoder *encoder, struct fw_buf *out);
+void encoder_done(struct encoder *encoder);

@@ -1,0 +1,235 @@
+"""remote_write in and out: a real Prometheus and a real VictoriaMetrics hold what was
+acknowledged here, though all three are killed or stopped at random meanwhile."""
+import json
+import math
+import os
+import random
+import shutil
+import sqlite3
+import struct
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from stage import Process, check, free_port, main, skip, until
+
+SECONDS = int(os.environ.get("FENWATCH_REMOTE_SECONDS", "120"))
+SERIES = 40
+CONFIG = "storage: {tsdb: {out_of_order_time_window: 12h}}\n"
+
+
+# ---- what is sent ----
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7f | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def series(labels, samples):
+    parts = [field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in sorted(labels.items())]
+    parts += [field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at)) for at, value in samples]
+    return field(1, b"".join(parts))
+
+
+def snappy(data):
+    """Uncompressed, as snappy may have it."""
+    parts = [varint(len(data))]
+    for i in range(0, len(data), 60):
+        part = data[i:i + 60]
+        parts.append(bytes([(len(part) - 1) << 2]) + part)
+    return b"".join(parts)
+
+
+def push(collector, body):
+    request = urllib.request.Request(f"http://127.0.0.1:{collector.api}/api/v1/write", data=snappy(body), headers={
+        "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
+        "Authorization": "Bearer " + collector.token})
+    with urllib.request.urlopen(request, timeout=20) as reply:
+        return reply.status
+
+
+class Ledger:
+    """Every sample that was acknowledged, by series and time."""
+
+    def __init__(self, collector):
+        self.collector, self.known, self.sent = collector, {}, 0
+
+    def write(self):
+        self.sent += 1
+        now = int(time.time() * 1000)
+        batch = {}
+        for i in range(SERIES):
+            at = now - random.randrange(20000, 60000) if random.random() < 0.05 else now
+            batch[f"s{i}"] = (at, random.choice([self.sent, round(self.sent * 0.1, 1), -i - 0.25, float(i)]))
+        body = b"".join(series({"__name__": "ledger", "s": s, "instance": f"i{int(s[1:]) % 3}"}, [sample])
+                        for s, sample in batch.items())
+        try:
+            if push(self.collector, body) == 204:
+                for s, (at, value) in batch.items():
+                    self.known.setdefault(s, {})[at] = value
+        except (OSError, urllib.error.URLError):
+            pass  # not acknowledged: it may be there or not, and is not counted
+
+
+def ask(port, path, **parameters):
+    url = f"http://127.0.0.1:{port}{path}?" + urllib.parse.urlencode(parameters, doseq=True)
+    with urllib.request.urlopen(url, timeout=30) as reply:
+        return reply.read().decode()
+
+
+# ---- those who receive ----
+
+def tool(name):
+    path = shutil.which(name)
+    if not path:
+        skip(f"Debian's {name} is not installed")
+    return path
+
+
+def prometheus(lab):
+    config, data = os.path.join(lab.dir, "prometheus.yml"), os.path.join(lab.dir, "prometheus")
+    with open(config, "w") as f:
+        f.write(CONFIG)
+    port = free_port()
+    process = Process(lab, "prometheus", [
+        tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={data}", "--log.level=warn",
+        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"])
+    process.port = port
+    return process
+
+
+def victoria(lab):
+    port = free_port()
+    process = Process(lab, "victoria", [
+        tool("victoria-metrics"), f"-storageDataPath={os.path.join(lab.dir, 'victoria')}", "-retentionPeriod=1",
+        f"-httpListenAddr=127.0.0.1:{port}"])
+    process.port = port
+    return process
+
+
+def interrupt(process):
+    """As its operators stop it: what it took in the last seconds is written."""
+    process.child.send_signal(2)
+    try:
+        process.child.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def held_by_prometheus(process):
+    held = {}
+    answer = json.loads(ask(process.port, "/api/v1/query", query=f"ledger[{SECONDS + 600}s]"))
+    for row in answer["data"]["result"]:
+        held[row["metric"]["s"]] = {round(at * 1000): float(v) for at, v in row["values"]}
+    return held
+
+
+def held_by_victoria(process):
+    held = {}
+    ask(process.port, "/internal/force_flush")
+    for line in ask(process.port, "/api/v1/export", **{"match[]": "ledger"}).splitlines():
+        row = json.loads(line)
+        held.setdefault(row["metric"]["s"], {}).update(
+            {at: v for at, v in zip(row["timestamps"], row["values"]) if v is not None})
+    return held
+
+
+def held_here(collector):
+    answer = collector.query(f"ledger[{SECONDS + 600}s]")
+    return {row["metric"]["s"]: {round(at * 1000): float(v) for at, v in row["values"]} for row in answer}
+
+
+def missing(known, held, digits):
+    """Samples that are not there, or not as they were sent."""
+    def same(a, b):
+        return a == b if digits is None else math.isclose(a, b, rel_tol=10.0 ** -digits)
+    return [(s, at, value, held.get(s, {}).get(at)) for s, samples in known.items() for at, value in samples.items()
+            if at not in held.get(s, {}) or not same(value, held[s][at])]
+
+
+def behind(collector):
+    status, text = collector.request("/metrics")
+    check(status == 200, text)
+    return [float(line.split()[-1]) for line in text.splitlines()
+            if line.startswith("fenwatch_remote_write_behind_bytes{")]
+
+
+def all_sent(collector):
+    until(120, "everything is sent", lambda: all(n == 0 for n in behind(collector)))
+    time.sleep(2)
+
+
+def stage(lab):
+    peers = [prometheus(lab), victoria(lab)]
+    receivers = "".join(f"- {{url: \"http://127.0.0.1:{p.port}/api/v1/write\", name: {p.name}}}\n" for p in peers)
+    for peer in peers:
+        peer.start()
+    collector = lab.collector(extra="remote_write:\n" + receivers, store="{raw: 64MiB}").start()
+    return collector, *peers
+
+
+def shake(collector, prom, vm, end):
+    ledger = Ledger(collector)
+    due = time.monotonic() + 5
+    while time.monotonic() < end:
+        ledger.write()
+        time.sleep(0.15)
+        if time.monotonic() < due:
+            continue
+        due = time.monotonic() + random.uniform(3, 10)
+        victim = random.choice(["collector", "prometheus", "victoria"])
+        if victim == "collector":
+            collector.kill()
+            collector.start()
+        elif victim == "prometheus":
+            prom.kill()
+            time.sleep(random.uniform(0, 2))
+            prom.start()
+        else:
+            interrupt(vm)
+            vm.start()
+    return ledger
+
+
+def test_peers_hold_what_was_acknowledged(lab):
+    collector, prom, vm = stage(lab)
+    random.seed(7)
+    ledger = shake(collector, prom, vm, time.monotonic() + SECONDS)
+    check(len(ledger.known) == SERIES and ledger.sent > SECONDS, f"{ledger.sent} writes")
+    all_sent(collector)
+    for name, held, digits in (("the collector", held_here(collector), None),
+                               ("Prometheus", held_by_prometheus(prom), None),
+                               ("VictoriaMetrics", held_by_victoria(vm), 14)):
+        lost = missing(ledger.known, held, digits)
+        check(not lost, f"{name} lacks {len(lost)} samples of {ledger.sent * SERIES}: {lost[:5]}")
+
+
+def test_a_position_that_is_lost_is_found_out(lab):
+    """The control: without its position a sender begins anew, and the comparison sees that."""
+    collector, prom, vm = stage(lab)
+    ledger = Ledger(collector)
+    ledger.write()
+    all_sent(collector)
+    check(not missing(ledger.known, held_by_prometheus(prom), None), "the first write is there")
+    prom.kill()
+    ledger.write()
+    collector.stop()
+    with sqlite3.connect(os.path.join(collector.data, "state.db")) as db:
+        db.execute("DELETE FROM remote_write")
+    prom.start()
+    collector.start()
+    all_sent(collector)
+    until(30, "Prometheus answers", lambda: held_by_prometheus(prom))
+    check(missing(ledger.known, held_by_prometheus(prom), None), "nobody noticed that a write is missing")
+
+
+main()
