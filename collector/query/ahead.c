@@ -14,7 +14,7 @@ struct slot {
 	bool is_read;
 };
 
-/* Group g goes into slot g % SLOTS. Those before `taken` are forgotten, those before
+/* Group g goes into slot g % SLOTS. Those before `taken` - 1 are forgotten, those before
  * `claimed` are read or being read. */
 struct ahead {
 	struct ahead_order order;
@@ -24,6 +24,7 @@ struct ahead {
 	pthread_t thread;
 	bool has_thread, ends;
 	size_t taken, claimed;
+	size_t held; /* bytes in the slots */
 };
 
 /* The newest sweep alone, where it answers the question: no disk is touched. */
@@ -52,25 +53,37 @@ int ahead_read(const struct ahead_order *order, const struct store_group *group,
 static void read_slot(struct ahead *ahead, size_t g)
 {
 	struct slot *slot = &ahead->slots[g % SLOTS];
-	fw_arena_reset(&slot->arena);
 	slot->rc = ahead_read(
 		&ahead->order, &ahead->order.groups[g], &slot->arena, &slot->columns, &slot->err);
 }
 
-/* The one taken last stays, as who took it may look back at it. */
+/* The one taken last stays, as who took it may look back at it. What lies read is at most
+ * half of what may be, two more may be on their way. */
 static bool may_claim(const struct ahead *ahead)
 {
-	return !ahead->ends && ahead->claimed < ahead->order.n_groups &&
-		ahead->claimed + 1 < ahead->taken + SLOTS;
+	if (ahead->ends || ahead->claimed == ahead->order.n_groups)
+		return false;
+	return ahead->claimed == ahead->taken ||
+		(ahead->claimed + 1 < ahead->taken + SLOTS &&
+			ahead->held < ahead->order.max_bytes / 2);
+}
+
+static void forget(struct ahead *ahead, struct slot *slot)
+{
+	ahead->held -= slot->arena.used;
+	fw_arena_reset(&slot->arena);
 }
 
 static void read_next(struct ahead *ahead)
 {
 	size_t g = ahead->claimed++;
+	struct slot *slot = &ahead->slots[g % SLOTS];
+	forget(ahead, slot);
 	pthread_mutex_unlock(&ahead->lock);
 	read_slot(ahead, g);
 	pthread_mutex_lock(&ahead->lock);
-	ahead->slots[g % SLOTS].is_read = true;
+	ahead->held += slot->arena.used;
+	slot->is_read = true;
 	pthread_cond_broadcast(&ahead->changed);
 }
 
@@ -93,7 +106,7 @@ struct ahead *ahead_new(const struct ahead_order *order)
 	struct ahead *ahead = fw_alloc(sizeof *ahead);
 	ahead->order = *order;
 	for (size_t i = 0; i < SLOTS; i++)
-		ahead->slots[i].arena.limit = order->max_bytes / SLOTS;
+		ahead->slots[i].arena.limit = order->max_bytes / 2;
 	pthread_mutex_init(&ahead->lock, NULL);
 	pthread_cond_init(&ahead->changed, NULL);
 	ahead->has_thread =
@@ -106,6 +119,8 @@ int ahead_take(struct ahead *ahead, struct store_columns *out, struct fw_err *er
 {
 	struct slot *slot = &ahead->slots[ahead->taken % SLOTS];
 	pthread_mutex_lock(&ahead->lock);
+	if (ahead->taken >= 2 && ahead->claimed <= ahead->taken - 2 + SLOTS)
+		forget(ahead, &ahead->slots[(ahead->taken - 2) % SLOTS]);
 	while (!slot->is_read) {
 		if (may_claim(ahead))
 			read_next(ahead);
@@ -114,7 +129,9 @@ int ahead_take(struct ahead *ahead, struct store_columns *out, struct fw_err *er
 	}
 	slot->is_read = false;
 	ahead->taken++;
-	pthread_cond_broadcast(&ahead->changed);
+	/* Not for each, so that the other has enough to do when it wakes. */
+	if (ahead->claimed - ahead->taken <= SLOTS / 2)
+		pthread_cond_broadcast(&ahead->changed);
 	pthread_mutex_unlock(&ahead->lock);
 	*out = slot->columns;
 	return slot->rc < 0 ? fw_fail(err, slot->rc, "%s", slot->err.text) : 0;

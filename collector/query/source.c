@@ -212,6 +212,8 @@ static int hand_over_group(
 	struct reading *r, const struct store_group *group, const struct store_columns *columns)
 {
 	int rc = 0;
+	if (columns->n == 0)
+		r->times_ms = NULL; /* as they are forgotten when the next group is taken */
 	for (size_t i = 0; i < group->n_columns && columns->n > 0 && rc >= 0; i++)
 		rc = hand_over(r,
 			&(struct strand){
