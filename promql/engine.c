@@ -87,6 +87,12 @@ double *take_values(struct evaluation *e, const struct axis *axis)
 	return values;
 }
 
+void let_go(struct evaluation *e, const struct value *value, const struct axis *axis)
+{
+	size_t n = value->n_series * axis->n;
+	e->n_held -= n < e->n_held ? n : e->n_held;
+}
+
 /* ---- collecting ---- */
 
 struct collection collection_of(struct evaluation *e, const struct axis *axis, struct value *value)
@@ -349,7 +355,10 @@ int evaluate_to(struct evaluation *e, const struct node *node, const struct axis
 		return way.stream(e, node, axis, sink);
 	struct value value;
 	int rc = evaluate(e, node, axis, &value);
-	return rc < 0 ? rc : push(&value, sink);
+	if (rc >= 0)
+		rc = push(&value, sink);
+	let_go(e, &value, axis);
+	return rc;
 }
 
 /* ---- the door ---- */

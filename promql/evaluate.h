@@ -59,6 +59,8 @@ int check_limits(struct evaluation *e, size_t work);
 /* Memory for what grows with the answer; NULL: too much, the failure is told. */
 void *take(struct evaluation *e, size_t count, size_t bytes);
 double *take_values(struct evaluation *e, const struct axis *axis); /* all absent */
+/* What was collected has gone into something else and no longer counts as held. */
+void let_go(struct evaluation *e, const struct value *value, const struct axis *axis);
 
 /* ---- collecting ---- */
 

@@ -309,6 +309,15 @@ static int match_sets(struct matching *m)
 	return rc;
 }
 
+static int match_pairs(struct matching *m)
+{
+	m->values = take(m->e, m->axis->n, sizeof *m->values);
+	int rc = m->values ? group_one_side(m) : -E2BIG;
+	for (size_t i = 0; i < m->many.n_series && rc >= 0; i++)
+		rc = match_series(m, &m->many.series[i]);
+	return rc;
+}
+
 int match_vectors(
 	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
 {
@@ -327,11 +336,8 @@ int match_vectors(
 		rc = evaluate(e, node->binary.right, axis, m.swapped ? &m.many : &m.one);
 	if (rc < 0)
 		return rc;
-	if (node_is_set(node->binary.op))
-		return match_sets(&m);
-	m.values = take(e, axis->n, sizeof *m.values);
-	rc = m.values ? group_one_side(&m) : -E2BIG;
-	for (size_t i = 0; i < m.many.n_series && rc >= 0; i++)
-		rc = match_series(&m, &m.many.series[i]);
+	rc = node_is_set(node->binary.op) ? match_sets(&m) : match_pairs(&m);
+	let_go(e, &m.many, axis);
+	let_go(e, &m.one, axis);
 	return rc;
 }

@@ -220,6 +220,7 @@ int rank_series(
 			rc = collection_add(&all,
 				&(struct series){r.in.series[i].labels, r.in.series[i].n_labels,
 					ranked.values[i]});
+	let_go(e, &r.in, axis);
 	return rc;
 }
 
@@ -272,6 +273,7 @@ int rank_quantile(
 			rc = collection_add(
 				&groups, &(struct series){entry->labels, entry->n_labels, values});
 	}
+	let_go(e, &r.in, axis);
 	return room ? rc : -E2BIG;
 }
 

@@ -396,6 +396,13 @@ static void test_limits(void **state)
 	assert_int_equal(result.fault, PROMQL_EXECUTION);
 	assert_string_equal(err.text,
 		"query processing would load too many samples into memory in query execution");
+	/* What has gone into something else no longer counts. */
+	few.max_samples = 10;
+	assert_int_equal(
+		promql_instant(&data,
+			"memory + memory + memory + memory + memory + memory + memory + memory", 0,
+			&few, &arena, &result, &err),
+		0);
 	assert_true(promql_instant(&data, "up", 0, &late, &arena, &result, &err) < 0);
 	assert_int_equal(result.fault, PROMQL_TIMEOUT);
 	assert_true(promql_instant(&data, "up", 0, &gone, &arena, &result, &err) < 0);
