@@ -54,11 +54,13 @@ int fail_execution(struct evaluation *e, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 int fail_too_many(struct evaluation *e);
 int fail_same_labels(struct evaluation *e);
+int look_at_limits(struct evaluation *e);
 /* After so many steps of work; now and then it looks at the limits. */
 int check_limits(struct evaluation *e, size_t work);
 /* Memory for what grows with the answer; NULL: too much, the failure is told. */
 void *take(struct evaluation *e, size_t count, size_t bytes);
 double *take_values(struct evaluation *e, const struct axis *axis); /* all absent */
+void fill(double *values, size_t n, double value);
 /* What was collected has gone into something else and no longer counts as held. */
 void let_go(struct evaluation *e, const struct value *value, const struct axis *axis);
 
