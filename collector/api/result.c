@@ -24,6 +24,10 @@ struct writer {
 	size_t full;          /* so long may the buffer get now */
 	bool cut;
 	struct stamp *stamps; /* one a step of the axis */
+	/* The value written last, as most series stay what they are for a while. */
+	uint64_t last; /* its bits */
+	char last_text[PROMQL_NUMBER_SIZE];
+	size_t last_length; /* 0: none was written yet */
 };
 
 /* ---- values ---- */
@@ -42,7 +46,18 @@ static struct stamp make_stamp(int64_t at_ms)
 	return stamp;
 }
 
-static void write_value(struct json *j, const struct stamp *stamp, double value)
+static void find_text(struct writer *w, double value)
+{
+	uint64_t bits;
+	memcpy(&bits, &value, sizeof bits);
+	if (w->last_length > 0 && w->last == bits)
+		return;
+	promql_number(value, w->last_text, sizeof w->last_text);
+	w->last_length = strlen(w->last_text);
+	w->last = bits;
+}
+
+static void write_value(struct json *j, struct writer *w, const struct stamp *stamp, double value)
 {
 	char *begin = (char *)fw_buf_reserve(j->out, STAMP_SIZE + PROMQL_NUMBER_SIZE), *at = begin;
 	if (!at)
@@ -52,8 +67,9 @@ static void write_value(struct json *j, const struct stamp *stamp, double value)
 	j->after_value = true;
 	memcpy(at, stamp->text, stamp->length);
 	at += stamp->length;
-	promql_number(value, at, PROMQL_NUMBER_SIZE);
-	at += strlen(at);
+	find_text(w, value);
+	memcpy(at, w->last_text, w->last_length);
+	at += w->last_length;
 	*at++ = '"';
 	*at++ = ']';
 	*at = '\0';
@@ -95,7 +111,7 @@ static bool write_steps(struct json *j, struct writer *w, const struct series *s
 	for (; w->value < n && has_room(j, w); w->value++) {
 		if (promql_is_absent(series->values[w->value]))
 			continue;
-		write_value(j, &w->stamps[w->value], series->values[w->value]);
+		write_value(j, w, &w->stamps[w->value], series->values[w->value]);
 	}
 	return w->value == n;
 }
@@ -109,15 +125,15 @@ static bool write_points(struct json *j, struct writer *w, const struct promql_r
 	for (; w->value < row->n_points && has_room(j, w); w->value++) {
 		const struct promql_point *point = &row->points[w->value];
 		struct stamp stamp = make_stamp(point->at_ms);
-		write_value(j, &stamp, point->value);
+		write_value(j, w, &stamp, point->value);
 	}
 	return w->value == row->n_points;
 }
 
-static void write_instant(struct json *j, const struct writer *w, const struct series *series)
+static void write_instant(struct json *j, struct writer *w, const struct series *series)
 {
 	begin_series(j, series->labels, series->n_labels, "value");
-	write_value(j, &w->stamps[0], series->values[0]);
+	write_value(j, w, &w->stamps[0], series->values[0]);
 	json_close(j, '}');
 }
 
