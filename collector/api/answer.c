@@ -151,8 +151,25 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
 		MHD_add_response_header(response, cors_headers[i].name, cors_headers[i].value);
 }
 
+/* Who takes long answers slowly may hold memory, but not all of it. */
+static void hold_rest(struct request *r)
+{
+	if (!r->more)
+		return;
+	if (api_hold(r->api, r->arena.used)) {
+		r->held_bytes = r->arena.used;
+		return;
+	}
+	packer_free(r->packer);
+	r->packer = NULL;
+	request_fail(r, 503, "unavailable",
+		"too many answers that are long are on their way: ask again later, or for less");
+	answer_begin(r);
+}
+
 enum MHD_Result answer_send(struct request *r)
 {
+	hold_rest(r);
 	struct MHD_Response *response = make_response(r);
 	if (!response)
 		return MHD_NO;
@@ -164,6 +181,7 @@ enum MHD_Result answer_send(struct request *r)
 
 void answer_done(struct request *r)
 {
+	api_release(r->api, r->held_bytes);
 	packer_free(r->packer);
 	r->packer = NULL;
 }

@@ -40,6 +40,7 @@ static const struct api_query usual = {
 	.lookback_ms = PROMQL_LOOKBACK_MS,
 	.max_samples = 10000000,
 	.concurrency = 2,
+	.held_bytes = INT64_C(512) << 20,
 };
 
 struct api {
@@ -56,6 +57,7 @@ struct api {
 	struct workers *writers; /* and what writes, which does not wait for slow questions */
 	TAILQ_HEAD(flight, request) flight; /* that the workers have */
 	struct api_stat stat;
+	size_t held_bytes; /* of results whose answers are on their way */
 	struct shim_regex *cors;
 	struct fw_buf cert, key;
 	void (*on_closed)(void *arg);
@@ -215,6 +217,19 @@ static void on_worked(struct request *r)
 	MHD_resume_connection(r->connection);
 	run(api);
 	fw_owner_drop(&api->owner);
+}
+
+bool api_hold(struct api *api, size_t bytes)
+{
+	if (api->held_bytes + bytes > (size_t)api->config.query.held_bytes)
+		return false;
+	api->held_bytes += bytes;
+	return true;
+}
+
+void api_release(struct api *api, size_t bytes)
+{
+	api->held_bytes -= bytes;
 }
 
 static struct workers *workers_of(const struct api *api, const struct request *request)
@@ -402,6 +417,8 @@ static void set_usual(struct api_query *query)
 		query->max_samples = usual.max_samples;
 	if (!query->concurrency)
 		query->concurrency = usual.concurrency;
+	if (!query->held_bytes)
+		query->held_bytes = usual.held_bytes;
 }
 
 static int compile_cors(struct api *api, struct fw_err *err)

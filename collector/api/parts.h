@@ -36,6 +36,9 @@ const char *api_cors_origin(const struct request *r);
 bool api_queue(struct api *api, struct request *request);
 /* One whose answer was to come later has it now. Any thread. */
 void api_answered(struct api *api, struct request *request);
+/* Room for what an answer on its way is written from; false: there is none. */
+bool api_hold(struct api *api, size_t bytes);
+void api_release(struct api *api, size_t bytes);
 /* The other side has to go on (true): send, or take; or it is our turn (false). */
 void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting);
 
@@ -63,6 +66,8 @@ void status_buildinfo(struct request *r);
 void status_runtimeinfo(struct request *r);
 void status_flags(struct request *r);
 void status_config(struct request *r);
+/* cardinality.c */
+void cardinality_page(struct request *r);
 /* metadata.c */
 void metadata_list(struct request *r);
 /* remote.c */

@@ -97,7 +97,8 @@ struct request {
 	bool (*more)(struct request *);
 	void *rest; /* for `more`'s use */
 	struct packer *packer;
-	size_t sent; /* of `out` */
+	size_t sent;       /* of `out` */
+	size_t held_bytes; /* that the rest of it is written from */
 	/* What prepare has found out for answer. */
 	struct alert_view *alerts;
 	size_t n_alerts;

@@ -87,6 +87,8 @@ const struct route routes[] = {
 		"those of Prometheus' flags that have a counterpart", status_flags),
 	NOW(GET, "/api/v1/status/config", VIEWER, OPEN, "",
 		"the step of subqueries, as a configuration says it", status_config),
+	WORK(GET, "/api/v1/status/tsdb", VIEWER, CLOSED, "limit",
+		"how many series there are, and of what most", NULL, cardinality_page),
 	NOW(GET, "/api/v1/status/walreplay", VIEWER, OPEN, "",
 		"done, before it answers at all", status_constant),
 	NOW(POST, "/api/v1/admin/tsdb/snapshot", ADMIN, CLOSED, "",

@@ -78,6 +78,7 @@ static void run_client(void *arg)
 }
 
 static const char *cors;
+static struct api_query limits;
 
 static void play(int auth, void (*client)(struct scene *))
 {
@@ -87,6 +88,7 @@ static void play(int auth, void (*client)(struct scene *))
 		.listen = "127.0.0.1:0",
 		.auth = auth,
 		.cors = cors,
+		.query = limits,
 		.registry = registry,
 		.on_forget = fakes_forget,
 		.on_snapshot = fakes_snapshot,
@@ -518,6 +520,32 @@ static void test_answers_are_packed_on_demand(void **state)
 	play(1, client_that_unpacks);
 }
 
+#define LONG_ANSWER "/api/v1/query_range?query=%7Bjob=%22node%22%7D&start=0&end=10000&step=1"
+
+static void client_of_long_answers(struct scene *s)
+{
+	static const char end[] = "]}]}}\r\n0\r\n\r\n";
+	char *answer = ask(s, "GET", LONG_ANSWER, "viewer", NULL, NULL);
+	expect(s, "in pieces", answer, 200, "Transfer-Encoding: chunked\r\n");
+	if (answer_length < 3000000 || strcmp(answer + answer_length - strlen(end), end) != 0)
+		expect(s, "to its end", answer + answer_length - 100, 0, "");
+}
+
+static void client_of_too_long_answers(struct scene *s)
+{
+	expect_get(s, LONG_ANSWER, 503, "answers that are long are on their way");
+	expect_get(s, "/api/v1/query?query=node_load1&time=100", 200, "\"1.5\"");
+}
+
+static void test_long_answers_are_held_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	play(1, client_of_long_answers);
+	limits.held_bytes = 1000;
+	play(1, client_of_too_long_answers);
+	limits.held_bytes = 0;
+}
+
 /* ---- what is no proper request ---- */
 
 static void client_with_bad_framing(struct scene *s)
@@ -631,6 +659,11 @@ static void client_that_asks_what_is_not_there(struct scene *s)
 			"\"type\":\"counter\",\"unit\":\"bytes\""},
 		{"/api/v1/metadata?metric=sent",
 			"{\"sent\":[{\"type\":\"summary\",\"unit\":\"s\",\"help\":\"What a sender says.\"}]}"},
+		{"/api/v1/status/tsdb?limit=1",
+			"\"seriesCountByMetricName\":[{\"name\":\"fenwatch_filesystem_fills_timestamp_seconds\",\"value\":3}],"
+			"\"labelValueCountByLabelName\":[{\"name\":\"__name__\",\"value\":30}],"
+			"\"memoryInBytesByLabelName\":[{\"name\":\"__name__\",\"value\":732}],"
+			"\"seriesCountByLabelValuePair\":[{\"name\":\"instance=web01\",\"value\":35}]"},
 		{"/api/v1/status/walreplay", "{\"min\":0,\"max\":0,\"current\":0}"},
 		{"/api/v1/status/flags", "\"query.timeout\":\"30s\""},
 		{"/api/v1/status/config", "{\"yaml\":\"global:"},
@@ -1172,6 +1205,7 @@ int main(void)
 		cmocka_unit_test(test_a_page_from_elsewhere_changes_nothing),
 		cmocka_unit_test(test_pages_of_other_origins),
 		cmocka_unit_test(test_answers_are_packed_on_demand),
+		cmocka_unit_test(test_long_answers_are_held_as_far_as_there_is_room),
 		cmocka_unit_test(test_bad_framing_is_refused),
 		cmocka_unit_test(test_every_answer_has_its_headers),
 		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
