@@ -78,24 +78,35 @@ double range_avg(const struct call_context *context, const struct window *w)
 
 /* ---- the least and the greatest; NaN only where there is nothing else ---- */
 
+/* Of what is the same the later one, as it stays longer; zeroes have a sign. */
+static bool is_further(double value, double best, double sign)
+{
+	return value * sign > best * sign || isnan(best) ||
+		(value == best && signbit(value) == signbit(best));
+}
+
+/* Only what is new is looked at, until the best has left the window. */
+static double furthest(const struct window *w, double sign)
+{
+	struct extreme *e = w->state;
+	if (e->seen <= w->first || e->at < w->first)
+		*e = (struct extreme){.at = w->first, .seen = w->first + 1};
+	for (; e->seen < w->end; e->seen++)
+		if (is_further(w->values[e->seen], w->values[e->at], sign))
+			e->at = e->seen;
+	return w->values[e->at];
+}
+
 double range_min(const struct call_context *context, const struct window *w)
 {
 	(void)context;
-	double least = w->values[w->first];
-	for (size_t i = w->first + 1; i < w->end; i++)
-		if (w->values[i] < least || isnan(least))
-			least = w->values[i];
-	return least;
+	return furthest(w, -1);
 }
 
 double range_max(const struct call_context *context, const struct window *w)
 {
 	(void)context;
-	double greatest = w->values[w->first];
-	for (size_t i = w->first + 1; i < w->end; i++)
-		if (w->values[i] > greatest || isnan(greatest))
-			greatest = w->values[i];
-	return greatest;
+	return furthest(w, 1);
 }
 
 /* ---- how they are spread ---- */

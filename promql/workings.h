@@ -51,6 +51,10 @@ struct tally {
 range_working range_avg, range_min, range_max, range_sum, range_count, range_first, range_last,
 	range_present, range_stddev, range_stdvar, range_quantile;
 
+struct extreme {
+	size_t at, seen; /* where the best is of those before `seen` */
+};
+
 struct told {
 	bool is_told;
 	double quantile; /* that was told to be none */
