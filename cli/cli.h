@@ -96,4 +96,6 @@ enum status command_ca_rollover(struct cli *cli, char **args, int n_args);
 enum status command_ca_retire(struct cli *cli, char **args, int n_args);
 enum status command_store_stat(struct cli *cli, char **args, int n_args);
 enum status command_store_snapshot(struct cli *cli, char **args, int n_args);
+enum status command_rules_check(struct cli *cli, char **args, int n_args);
+enum status command_rules_test(struct cli *cli, char **args, int n_args);
 enum status command_feed_list(struct cli *cli, char **args, int n_args);

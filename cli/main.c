@@ -49,6 +49,8 @@ const struct command commands[] = {
 	{"ca", "retire", "[--force]", "ends the old authority; refused while agents have not moved to the new one", " force ", 0, 0, command_ca_retire},
 	{"store", "stat", "", "how full the store is, how far back it reaches and will; exit status 1 where that is not far enough", "", 0, 0, command_store_stat},
 	{"store", "snapshot", "NAME", "a snapshot on the collector's disk, while it runs; waits for its end", "", 1, 1, command_store_snapshot},
+	{"rules", "check", "FILE...", "what is wrong with rule files; exit status 1 where anything is", "", 1, 1000, command_rules_check},
+	{"rules", "test", "FILE...", "runs files of tests, as promtool has them; exit status 1 where one fails", "", 1, 1000, command_rules_test},
 	{"feed", "list", "", "where notices go, and how that is going", "", 0, 0, command_feed_list},
 	{0},
 };

@@ -14,6 +14,7 @@
 
 #include "collector.h"
 #include "config.h"
+#include "report.h"
 #include "snapshots.h"
 #include "store.h"
 
@@ -24,23 +25,27 @@ static const char help[] =
 	"       fenwatch-collector --check-config [--config FILE]\n"
 	"       fenwatch-collector store check|stat [--config FILE]\n"
 	"       fenwatch-collector store restore [--config FILE] SNAPSHOT\n"
+	"       fenwatch-collector rules check|test [--json] FILE...\n"
 	"\n"
 	"Keeps what agents send, answers questions, raises alerts.\n"
 	"\n"
 	"  --config FILE      configuration, by default " CONFIG_PATH "\n"
 	"  --check-config     read the configuration, say what is wrong with it, and end\n"
 	"  --sample-config    print a configuration that explains every key\n"
+	"  --json             what 'rules' says, as JSON\n"
 	"  --version, --help\n"
 	"\n"
 	"Without a running collector:\n"
 	"  store check        read every block and record, and say what is damaged\n"
 	"  store stat         how much is stored, from when to when, and how far it reaches\n"
 	"  store restore      check the snapshot in that folder and go on from it, where no\n"
-	"                     collector was; the next start makes the rings whole\n";
+	"                     collector was; the next start makes the rings whole\n"
+	"  rules check        say what is wrong with rule files\n"
+	"  rules test         run files of tests, as promtool has them\n";
 
 struct options {
 	const char *config;
-	bool check, sample;
+	bool check, sample, json;
 	char **words;
 	int n_words;
 };
@@ -59,6 +64,7 @@ static int read_options(int argc, char **argv, struct options *options)
 		{"config", required_argument, NULL, 'c'},
 		{"check-config", no_argument, NULL, 'k'},
 		{"sample-config", no_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -74,6 +80,9 @@ static int read_options(int argc, char **argv, struct options *options)
 			break;
 		case 's':
 			options->sample = true;
+			break;
+		case 'j':
+			options->json = true;
 			break;
 		case 'v':
 			puts("fenwatch-collector " FW_VERSION);
@@ -218,6 +227,29 @@ static int restore(const struct config *config, const char *snapshot)
 	return EXIT_SUCCESS;
 }
 
+/* ---- rules check, rules test ---- */
+
+static bool is_about_rules(const struct options *options)
+{
+	return options->n_words > 2 && strcmp(options->words[0], "rules") == 0 &&
+		(strcmp(options->words[1], "check") == 0 || strcmp(options->words[1], "test") == 0);
+}
+
+static int look_at_rules(const struct options *options)
+{
+	struct fw_buf out = {0};
+	char *const *files = options->words + 2;
+	size_t n = (size_t)options->n_words - 2;
+	int status = strcmp(options->words[1], "check") == 0
+		? rules_check(files, n, options->json, &out)
+		: rules_test(files, n, options->json, &out);
+	fwrite(out.data, 1, out.length, stdout);
+	fw_buf_done(&out);
+	return status;
+}
+
+/* ---- which command ---- */
+
 static int command(const struct options *options, const struct config *config)
 {
 	const char *first = options->words[0];
@@ -244,6 +276,8 @@ int main(int argc, char **argv)
 		return status - 1;
 	if (options.sample)
 		return print_sample();
+	if (is_about_rules(&options))
+		return look_at_rules(&options);
 	fw_log_init("fenwatch-collector", FW_INFO);
 	if (config_load(&config, options.config, &err) < 0)
 		return complain(err.text, EXIT_FAILURE);

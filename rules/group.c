@@ -158,6 +158,7 @@ static int ask(const struct evaluation *e, const struct file_rule *rule, struct 
 	struct promql_result result;
 	int rc = promql_instant_of(e->settings->data, rule->node, rule->expr, e->at_ms,
 		&e->settings->limits, arena, &result, err);
+	arena->limit = 0; /* what is made of the answer is bounded by it */
 	return rc < 0 ? rc : take_answer(&result, arena, out, err);
 }
 
@@ -505,8 +506,8 @@ static int restore_rule(
 	struct group_rule *rule, int64_t now_ms, const struct promql_data *data, struct fw_err *err)
 {
 	const struct matcher matchers[] = {
-		{MATCHER_EQUAL, NAME, "ALERTS_FOR_STATE"},
-		{MATCHER_EQUAL, "alertname", rule->rule->name},
+		{.kind = MATCHER_EQUAL, .name = NAME, .value = "ALERTS_FOR_STATE"},
+		{.kind = MATCHER_EQUAL, .name = "alertname", .value = rule->rule->name},
 	};
 	const struct promql_selection selection = {
 		.matchers = matchers,

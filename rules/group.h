@@ -39,6 +39,7 @@ struct group_rule {
 	char *trouble; /* while the health is RULE_FAILED */
 	int64_t evaluated_ms, took_ms;
 	bool is_restored; /* until then ALERTS are not recorded: they would hide what was */
+	bool is_told;     /* its trouble, to whom reads the log */
 };
 
 struct group {

@@ -73,7 +73,7 @@ static void print_float(char verb, int precision, double value, char *text, size
 		return;
 	if (precision > PRECISION_LIMIT)
 		precision = PRECISION_LIMIT;
-	if (precision < 0 && (verb == 'v' || verb == 'g'))
+	if (precision < 0 && (verb == 'v' || verb == 'g' || verb == 'G'))
 		promql_general(value, text, size);
 	else if (verb == 'e' || verb == 'E')
 		snprintf(text, size, verb == 'e' ? "%.*e" : "%.*E", precision < 0 ? 6 : precision,

@@ -72,11 +72,8 @@ static int fail_at(struct executor *x, unsigned from, unsigned to, const char *f
 		column = text[i] == '\n' ? 0 : column + 1;
 		line += text[i] == '\n';
 	}
-	int shown = (int)(to - from);
-	run_fail(&x->run, "template: %s:%u:%u: executing \"%s\" at <%.*s%s>: %s",
-		x->run.template->name, line, column, x->name, shown > 20 ? 20 : shown, text + from,
-		shown > 20 ? "..." : "", what);
-	return -EINVAL;
+	return run_fail(&x->run, "template: %s:%u:%u: executing \"%s\" at <%.*s>: %s",
+		x->run.template->name, line, column, x->name, (int)(to - from), text + from, what);
 }
 
 static int count_step(struct executor *x, unsigned from, unsigned to)

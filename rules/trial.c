@@ -23,6 +23,12 @@
 #define GROUPS_LIMIT 10000
 #define STEPS_LIMIT 1000000
 
+static const struct promql_limits limits = {
+	.max_samples = 50000000,
+	.max_bytes = 1u << 30,
+	.timeout_ms = 120000,
+};
+
 struct rule_files {
 	struct rulefile *items;
 	size_t n;
@@ -291,20 +297,20 @@ static int expected_samples(struct run_of_test *t, const struct test_question *q
 }
 
 static int got_samples(struct run_of_test *t, const struct test_question *question,
-	struct sample_list *out, struct fw_err *err)
+	struct fw_arena *arena, struct sample_list *out, struct fw_err *err)
 {
-	const struct promql_limits limits = {0};
 	struct promql_result result;
 	*out = (struct sample_list){0};
 	int rc = promql_instant(&t->data, question->expr, t->test->start_ms + question->at_ms,
-		&limits, t->trial->arena, &result, err);
+		&limits, arena, &result, err);
+	arena->limit = 0;
 	if (rc < 0)
 		return rc;
 	if (result.type != PROMQL_VECTOR && result.type != PROMQL_SCALAR)
 		return fw_fail(err, -EINVAL, "rule result is not a vector or scalar");
 	bool is_scalar = result.type == PROMQL_SCALAR;
 	size_t n = is_scalar ? 1 : result.value.n_series;
-	out->items = fw_arena_alloc(t->trial->arena, (n + 1) * sizeof *out->items);
+	out->items = fw_arena_alloc(arena, (n + 1) * sizeof *out->items);
 	if (is_scalar)
 		out->items[out->n++].value = result.value.scalar[0];
 	for (size_t i = 0; i < n && !is_scalar; i++) {
@@ -355,13 +361,14 @@ static const char *samples_text(struct run_of_test *t, const struct sample_list 
 
 static void check_question(struct run_of_test *t, const struct test_question *question)
 {
+	struct fw_arena arena = {0};
 	struct sample_list expected, got;
 	struct fw_err err;
 	const char *what = fw_arena_format(
 		t->trial->arena, "'%s' at %s", question->expr, time_text(t, question->at_ms));
 	int rc = expected_samples(t, question, &expected, &err);
 	if (rc == 0)
-		rc = got_samples(t, question, &got, &err);
+		rc = got_samples(t, question, &arena, &got, &err);
 	if (rc < 0)
 		fail(t,
 			(struct trial_failure){.line = question->line,
@@ -373,6 +380,7 @@ static void check_question(struct run_of_test *t, const struct test_question *qu
 				.what = what,
 				.expected = samples_text(t, &expected),
 				.got = samples_text(t, &got)});
+	fw_arena_done(&arena);
 }
 
 /* ---- evaluating ---- */
@@ -382,6 +390,7 @@ static int evaluate(struct run_of_test *t, int64_t at_ms)
 {
 	const struct group_settings settings = {
 		.data = &t->data,
+		.limits = limits,
 		.external_labels = &t->test->external_labels,
 		.external_url = t->test->external_url,
 		.on_samples = on_samples,
