@@ -8,7 +8,8 @@
 
 #include "parts.h"
 
-#define FIRST_BYTES (256u << 10) /* so much is ready before the first byte goes */
+#define FIRST_BYTES (2u << 20)  /* so much is ready before the first byte goes */
+#define SMALL_BYTES (64u << 10) /* is not counted among what is held */
 #define PIECE_BYTES (64u << 10)
 #define BLOCK_BYTES (32u << 10) /* that microhttpd asks for */
 #define GZIP_LEVEL 1
@@ -152,12 +153,13 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
 }
 
 /* Who takes long answers slowly may hold memory, but not all of it. */
-static void hold_rest(struct request *r)
+static void hold(struct request *r)
 {
-	if (!r->more)
+	size_t bytes = r->out.length + (r->more ? r->arena.used : 0);
+	if (bytes <= SMALL_BYTES)
 		return;
-	if (api_hold(r->api, r->arena.used)) {
-		r->held_bytes = r->arena.used;
+	if (api_hold(r->api, bytes)) {
+		r->held_bytes = bytes;
 		return;
 	}
 	packer_free(r->packer);
@@ -169,7 +171,7 @@ static void hold_rest(struct request *r)
 
 enum MHD_Result answer_send(struct request *r)
 {
-	hold_rest(r);
+	hold(r);
 	struct MHD_Response *response = make_response(r);
 	if (!response)
 		return MHD_NO;

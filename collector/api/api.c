@@ -57,7 +57,7 @@ struct api {
 	struct workers *writers; /* and what writes, which does not wait for slow questions */
 	TAILQ_HEAD(flight, request) flight; /* that the workers have */
 	struct api_stat stat;
-	size_t held_bytes; /* of results whose answers are on their way */
+	size_t held_bytes; /* of answers on their way */
 	struct shim_regex *cors;
 	struct fw_buf cert, key;
 	void (*on_closed)(void *arg);

@@ -39,7 +39,7 @@ struct api_query {
 	int64_t timeout_ms, lookback_ms; /* 30 s, 5 min */
 	int64_t max_samples;             /* that one looks at: 10,000,000 */
 	int64_t concurrency;             /* that are answered at once: 2 */
-	int64_t held_bytes;              /* of results whose answers are on their way: 512 MiB */
+	int64_t held_bytes; /* of long answers on their way, and what they are written from: 512 MiB */
 };
 
 struct api_config {
