@@ -79,6 +79,7 @@ enum status command_forget(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);
 enum status command_report_compliance(struct cli *cli, char **args, int n_args);
 enum status command_advisories_import(struct cli *cli, char **args, int n_args);
+enum status command_import(struct cli *cli, char **args, int n_args);
 enum status command_advisories_list(struct cli *cli, char **args, int n_args);
 enum status command_disks(struct cli *cli, char **args, int n_args);
 enum status command_report_capacity(struct cli *cli, char **args, int n_args);

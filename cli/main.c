@@ -38,6 +38,7 @@ const struct command commands[] = {
 	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},
 	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "what it gives over time; on a terminal a chart", " from to step ", 1, 1, command_range},
 	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},
+	{"import", NULL, "FILE...", "sends samples in OpenMetrics' text, each with its time, for back-filling (- is standard input)", "", 1, 1000, command_import},
 	{"token", "new", "--join | --role viewer|engineer|admin|supplier|writer [--supplier NAME] [--uses N] [--ttl DURATION] [--networks LIST] [--serials LIST] [--note TEXT]",
 		"makes a token, with which an agent enrols or a person asks", " join role supplier uses ttl networks serials note ", 0, 0, command_token_new},
 	{"token", "list", "", "tokens, without their secrets", "", 0, 0, command_token_list},

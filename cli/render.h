@@ -34,6 +34,7 @@ enum status render_range(struct screen *s, const json_t *data);
 enum status render_series(struct screen *s, const json_t *data);
 enum status render_tokens(struct screen *s, const json_t *data);
 enum status render_new_token(struct screen *s, const json_t *data);
+enum status render_imported(struct screen *s, const json_t *data);
 enum status render_agents(struct screen *s, const json_t *data);
 enum status render_ca(struct screen *s, const json_t *data);
 enum status render_store(struct screen *s, const json_t *data);

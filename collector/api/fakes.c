@@ -12,7 +12,9 @@
 #include "feed.h"
 #include "ingest.h"
 #include "inventory.h"
+#include "notes.h"
 #include "patch.h"
+#include "read.h"
 #include "remote.h"
 #include "send.h"
 #include "store.h"
@@ -277,6 +279,38 @@ size_t remote_metadata(struct remote *remote, const char *metric, struct fw_aren
 	(*out)[0] = (struct remote_about){"gone", "Not here.", "", REMOTE_SUMMARY};
 	(*out)[1] = (struct remote_about){"sent", "What a sender says.", "s", REMOTE_SUMMARY};
 	return 2;
+}
+
+static int on_read(void *out, const struct promql_samples *samples)
+{
+	for (size_t i = 0; i < samples->n_labels; i++)
+		fw_buf_printf(out, "%s ", samples->labels[i].value);
+	return 0;
+}
+
+/* A body comes back as it is; without one all series that may be seen are told. */
+int remote_read(struct remote_read *read, struct fw_err *err)
+{
+	const struct matcher all = {MATCHER_DIFFERENT, false, "__name__", ""};
+	const struct promql_selection selection = {
+		.matchers = &all, .n_matchers = 1, .to_ms = 200000, .range_ms = 200000};
+	struct promql_notes notes = {.arena = read->arena};
+	const struct promql_select_to to = {on_read, read->out, read->arena, &notes};
+	read->content_type = "application/x-protobuf";
+	read->packed = read->length > 0;
+	fw_buf_append(read->out, read->body, read->length);
+	return read->length > 0 ? 0 : read->data.select(&read->data, &selection, &to, err);
+}
+
+int remote_import(struct remote *remote, const char *text, size_t length, uint64_t line,
+	int64_t now_ms, uint64_t *samples, struct fw_err *err)
+{
+	(void)remote;
+	(void)now_ms;
+	if (strcmp(text, "wrong") == 0)
+		return fw_fail(err, -EINVAL, "line %d: a value was expected", (int)line);
+	*samples = length;
+	return 0;
 }
 
 void remote_stat(struct remote *remote, struct remote_stat *out)

@@ -73,6 +73,10 @@ void metadata_list(struct request *r);
 /* remote.c */
 void remote_prepare_write(struct request *r);
 void remote_write(struct request *r);
+void remote_read_series(struct request *r);
+void remote_import_text(struct request *r);
+/* federate.c */
+void federate(struct request *r);
 /* hosts.c, host.c */
 void hosts_list(struct request *r);
 void hosts_disks(struct request *r);

@@ -2,9 +2,14 @@
 /* Prometheus' remote protocols: see remote/. */
 #include "remote.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+
+#include <fenwatch/text.h>
 
 #include "parts.h"
+#include "read.h"
 
 static const char *header(const struct request *r, const char *name)
 {
@@ -50,4 +55,60 @@ void remote_write(struct request *r)
 	write->on_done = on_written;
 	write->arg = r;
 	remote_receive(api_config(r->api)->remote, write);
+}
+
+/* ---- remote_read ---- */
+
+void remote_read_series(struct request *r)
+{
+	struct query_source source = {
+		api_config(r->api)->store, r->scope, prometheus_limits(r).max_bytes};
+	struct remote_read read = {
+		.body = r->body.data,
+		.length = r->body.length,
+		.data = query_data(&source),
+		.max_samples = prometheus_limits(r).max_samples,
+		.canceled = &r->canceled,
+		.arena = &r->arena,
+		.out = &r->out,
+	};
+	struct fw_err err;
+	r->takes_gzip = false;
+	request_text(r, 200, "");
+	int rc = remote_read(&read, &err);
+	if (rc < 0) {
+		request_text(
+			r, rc == -E2BIG ? 422 : 400, fw_arena_format(&r->arena, "%s\n", err.text));
+		return;
+	}
+	r->content_type = read.content_type;
+	if (read.packed)
+		request_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "snappy");
+}
+
+/* ---- back-filling ---- */
+
+void remote_import_text(struct request *r)
+{
+	const char *text = params_get(&r->params, "text"), *line = params_get(&r->params, "line");
+	uint64_t first = 1, samples;
+	struct fw_err err;
+	if (!text || (line && fw_parse_u64(line, &first) < 0)) {
+		request_fail(r, 400, "bad_data",
+			"text is needed: lines of OpenMetrics; line is the number of the first");
+		return;
+	}
+	int rc = remote_import(
+		api_config(r->api)->remote, text, strlen(text), first, r->now_ms, &samples, &err);
+	if (rc < 0) {
+		request_fail(r, rc == -EINVAL || rc == -ERANGE ? 400 : 503,
+			rc == -EINVAL || rc == -ERANGE ? "bad_data" : "unavailable", "%s",
+			err.text);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_int(j, "samples", (int64_t)samples);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
 }

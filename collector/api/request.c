@@ -292,7 +292,7 @@ static void read_form(struct request *r)
 {
 	const char *type = MHD_lookup_connection_value(
 		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
-	if (r->body.length == 0 || r->route->writes)
+	if (r->body.length == 0 || r->route->raw)
 		return;
 	if (!type || strncasecmp(type, FORM, sizeof FORM - 1) != 0) {
 		request_fail(r, 415, "bad_data", "a body must be a form: Content-Type: " FORM);

@@ -61,7 +61,8 @@ struct route {
 	void (*prepare)(struct request *); /* may be NULL */
 	void (*answer)(struct request *);
 	bool on_workers;
-	bool writes; /* takes a body that is no form; `answer` ends in request_answered(), later */
+	bool raw;    /* takes a body that is no form */
+	bool writes; /* `answer` ends in request_answered(), later */
 };
 
 extern const struct route routes[]; /* ended by one without a method */

@@ -21,14 +21,17 @@ const char *const scope_names[] = {
 /* Answered at once, on the main thread. A row without a role, or without a word on what a
  * supplier gets, does not build. */
 #define NOW(method, path, role, scope, params, help, answer) \
-	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, NULL, answer, false, false}
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, NULL, answer, false, false, false}
 /* Reads the store: answered by the workers, after what `prepare` has asked. */
 #define WORK(method, path, role, scope, params, help, prepare, answer) \
-	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, false}
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, false, false}
 
 /* Takes a body that is no form, and is answered by the writers, once it is durable. */
 #define WRITE(method, path, role, scope, params, help, prepare, answer) \
-	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, true}
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, prepare, answer, true, true, true}
+/* Takes a body that is no form, and reads the store. */
+#define READ(method, path, role, scope, params, help, answer) \
+	{#method, path, ACCESS_##role, SCOPE_##scope, params, help, NULL, answer, true, true, false}
 
 const struct route routes[] = {
 	NOW(GET, "/-/healthy", ANYONE, OPEN, "",
@@ -38,6 +41,12 @@ const struct route routes[] = {
 	WRITE(POST, "/api/v1/write", WRITER, CLOSED, "",
 		"takes samples: remote_write 1.0 or 2.0, in snappy or zstd; 204 once they are durable",
 		remote_prepare_write, remote_write),
+	READ(POST, "/api/v1/read", VIEWER, CUT, "",
+		"gives series raw: remote_read, as samples or as streamed chunks", remote_read_series),
+	WORK(GET, "/federate", VIEWER, CUT, "match[]",
+		"the newest sample of each series, as text for a Prometheus that scrapes it", NULL, federate),
+	WORK(POST, "/api/fenwatch/v1/import", ADMIN, CLOSED, "text, line",
+		"takes lines of OpenMetrics for back-filling; the number of the first", NULL, remote_import_text),
 	NOW(GET, "/metrics", VIEWER, CLOSED, "",
 		"the collector about itself, in Prometheus' text format", metrics_page),
 

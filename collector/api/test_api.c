@@ -263,6 +263,8 @@ static const struct {
 	{"/api/v1/labels", "?start=100"},
 	{"/api/v1/label/db_only/values", ""},
 	{"/api/v1/metadata", ""},
+	{"/api/v1/read", ""},
+	{"/federate", "?match[]=" ALL},
 	{"/api/v1/alerts", ""},
 	{"/api/fenwatch/v1/hosts", ""},
 	{"/api/fenwatch/v1/hosts/db01", ""},
@@ -1041,6 +1043,27 @@ static void client_that_writes(struct scene *s)
 		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
 }
 
+/* What is no form goes in and out as it is. */
+static void client_that_reads_and_imports(struct scene *s)
+{
+	expect(s, "read", ask(s, "POST", "/api/v1/read", "viewer", NULL, "abc"), 200,
+		"Content-Encoding: snappy");
+	expect(s, "import",
+		ask(s, "POST", "/api/fenwatch/v1/import", "admin", FORM_HEADER, "text=abcd&line=5"),
+		200, "{\"samples\":4}");
+	expect(s, "a wrong line",
+		ask(s, "POST", "/api/fenwatch/v1/import", "admin", FORM_HEADER,
+			"text=wrong&line=5"),
+		400, "line 5: a value was expected");
+	expect_get(s, "/federate", 400, "no match[] parameter provided");
+}
+
+static void test_reads_and_imports(void **state)
+{
+	(void)state;
+	play(1, client_that_reads_and_imports);
+}
+
 static void test_writes(void **state)
 {
 	(void)state;
@@ -1200,6 +1223,7 @@ int main(void)
 		cmocka_unit_test(test_every_route_has_its_role),
 		cmocka_unit_test(test_a_supplier_sees_its_own_hosts_alone),
 		cmocka_unit_test(test_writes),
+		cmocka_unit_test(test_reads_and_imports),
 		cmocka_unit_test(test_a_token_may_come_as_a_password),
 		cmocka_unit_test(test_without_tokens_only_this_machine_may_ask),
 		cmocka_unit_test(test_a_page_from_elsewhere_changes_nothing),

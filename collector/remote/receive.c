@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,7 @@
 #include <fenwatch/text.h>
 
 #include "bodies.h"
-#include "metadata.h"
-#include "remote.h"
+#include "internal.h"
 #include "remote.pb-c.h"
 
 typedef Fenwatch__Remote__Write Write;
@@ -25,17 +23,6 @@ typedef Fenwatch__Remote__Write2 Write2;
 
 #define SYMBOLS_LIMIT 1000000
 #define LABELS_LIMIT 256 /* of one series on the wire; the store has its own */
-
-struct counters {
-	_Atomic uint64_t writes, bytes, bad, samples, refused[STORE_REFUSALS], histograms,
-		exemplars;
-};
-
-struct remote {
-	struct store *store;
-	struct metadata metadata;
-	struct counters counters;
-};
 
 struct remote *remote_new(struct store *store)
 {
@@ -339,22 +326,23 @@ static void print_series(struct fw_buf *out, const struct store_foreign *series)
 	fw_buf_puts(out, any ? "}" : "");
 }
 
+const char *const remote_refusals[STORE_REFUSALS] = {
+	[STORE_BAD_LABELS] =
+		"invalid labels: a name, each label once, in UTF-8, at most 32 of 1024 bytes",
+	[STORE_TOO_MANY] = "too many series: the limit of the store is reached",
+	[STORE_TOO_OLD] = "out of bounds: older than the store takes",
+	[STORE_AHEAD] = "out of bounds: more than ten minutes ahead of now",
+};
+
 static void say_refused(
 	struct remote_write *write, const struct store_foreign *first, uint64_t refused)
 {
-	static const char *const reasons[STORE_REFUSALS] = {
-		[STORE_BAD_LABELS] =
-			"invalid labels: a name, each label once, in UTF-8, at most 32 of 1024 bytes",
-		[STORE_TOO_MANY] = "too many series: the limit of the store is reached",
-		[STORE_TOO_OLD] = "out of bounds: older than the store takes",
-		[STORE_AHEAD] = "out of bounds: more than ten minutes ahead of now",
-	};
 	struct fw_buf name = {0};
 	char shown[160];
 	print_series(&name, first);
 	fw_escape((const char *)name.data, shown, sizeof shown);
 	snprintf(write->why, sizeof write->why, "%s (%llu samples were not taken; the first: %s)",
-		reasons[first->refusal], (unsigned long long)refused, shown);
+		remote_refusals[first->refusal], (unsigned long long)refused, shown);
 	fw_buf_done(&name);
 }
 

@@ -53,6 +53,13 @@ void remote_receive(struct remote *remote, struct remote_write *write);
 void remote_receive_now(struct remote *remote, struct remote_write *write);
 void remote_write_done(struct remote_write *write);
 
+/* ---- back-filling; any thread, waits for the disk ---- */
+
+/* Whole lines of OpenMetrics text, the first of which has the number `line`. -EINVAL: nothing
+ * was written; -ERANGE: some could not be taken, the others are. */
+int remote_import(struct remote *remote, const char *text, size_t length, uint64_t line,
+	int64_t now_ms, uint64_t *samples, struct fw_err *err);
+
 /* ---- what senders say of metrics; any thread ---- */
 
 enum remote_type {

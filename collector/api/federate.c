@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The newest sample of each series that any of the selectors matches, as a Prometheus
+ * scrapes it from another. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/batch.h>
+
+#include "node.h"
+#include "notes.h"
+#include "number.h"
+#include "parts.h"
+
+struct newest {
+	const struct fw_label *labels;
+	size_t n_labels;
+	int64_t at_ms;
+	double value;
+};
+
+struct federating {
+	struct request *r;
+	struct newest *all;
+	size_t n, capacity;
+};
+
+static const char *name_of(const struct newest *one)
+{
+	for (size_t i = 0; i < one->n_labels; i++)
+		if (strcmp(one->labels[i].name, "__name__") == 0)
+			return one->labels[i].value;
+	return "";
+}
+
+static int on_series(void *arg, const struct promql_samples *samples)
+{
+	struct federating *f = arg;
+	if (samples->n == 0 || samples->cells[samples->n - 1] == FW_ABSENT)
+		return f->r->canceled ? -ECANCELED : 0;
+	if (f->n == f->capacity) {
+		f->capacity = 2 * f->capacity + 256;
+		f->all = fw_realloc(f->all, f->capacity * sizeof *f->all);
+	}
+	struct fw_label *labels =
+		fw_arena_alloc(&f->r->arena, samples->n_labels * sizeof *labels + 1);
+	memcpy(labels, samples->labels, samples->n_labels * sizeof *labels);
+	f->all[f->n++] = (struct newest){
+		.labels = labels,
+		.n_labels = samples->n_labels,
+		.at_ms = samples->times_ms[samples->n - 1],
+		.value = fw_column_value(samples->column, samples->cells[samples->n - 1]),
+	};
+	return 0;
+}
+
+static int select_one(
+	struct federating *f, const struct promql_data *data, const char *text, struct fw_err *err)
+{
+	struct request *r = f->r;
+	struct promql_notes notes = {.arena = &r->arena};
+	const struct promql_select_to to = {on_series, f, &r->arena, &notes};
+	struct node *node;
+	int rc = promql_parse_selector(text, &r->arena, &node, err);
+	if (rc < 0)
+		return rc;
+	const struct promql_selection selection = {
+		.matchers = node->selector.matchers,
+		.n_matchers = node->selector.n_matchers,
+		.from_ms = r->now_ms - prometheus_limits(r).lookback_ms + 1,
+		.to_ms = r->now_ms,
+		.newest = true,
+	};
+	return data->select(data, &selection, &to, err);
+}
+
+/* By metric, then by the other labels, so that what two selectors match lies together. */
+static int by_metric(const void *x, const void *y)
+{
+	const struct newest *a = x, *b = y;
+	int order = strcmp(name_of(a), name_of(b));
+	for (size_t i = 0; order == 0 && i < a->n_labels && i < b->n_labels; i++) {
+		order = strcmp(a->labels[i].name, b->labels[i].name);
+		if (order == 0)
+			order = strcmp(a->labels[i].value, b->labels[i].value);
+	}
+	return order ? order : (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+}
+
+/* ---- the text ---- */
+
+static bool is_plain(const char *name, bool metric)
+{
+	if (!*name || isdigit((unsigned char)*name))
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && *name != '_' && !(metric && *name == ':'))
+			return false;
+	return true;
+}
+
+static void put_quoted(struct fw_buf *out, const char *text)
+{
+	fw_buf_putc(out, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fw_buf_putc(out, '\\');
+		if (*text == '\n')
+			fw_buf_puts(out, "\\n");
+		else
+			fw_buf_putc(out, *text);
+	}
+	fw_buf_putc(out, '"');
+}
+
+static void put_label(struct fw_buf *out, const char *name, const char *value, bool *any)
+{
+	if (*any)
+		fw_buf_putc(out, ',');
+	*any = true;
+	if (is_plain(name, false))
+		fw_buf_puts(out, name);
+	else
+		put_quoted(out, name);
+	fw_buf_putc(out, '=');
+	put_quoted(out, value);
+}
+
+/* An instance that is empty says that there is none: who scrapes must not put its own. */
+static void put_labels(struct fw_buf *out, const struct newest *one, bool *any)
+{
+	bool has_instance = false;
+	for (size_t i = 0; i < one->n_labels; i++)
+		has_instance |= strcmp(one->labels[i].name, "instance") == 0;
+	for (size_t i = 0; i < one->n_labels; i++)
+		if (strcmp(one->labels[i].name, "__name__") != 0)
+			put_label(out, one->labels[i].name, one->labels[i].value, any);
+	if (!has_instance)
+		put_label(out, "instance", "", any);
+}
+
+static void put_one(struct fw_buf *out, const struct newest *one, bool first)
+{
+	char number[PROMQL_NUMBER_SIZE];
+	const char *name = name_of(one);
+	bool plain = is_plain(name, true), any = !plain;
+	if (first) {
+		fw_buf_puts(out, "# TYPE ");
+		if (plain)
+			fw_buf_puts(out, name);
+		else
+			put_quoted(out, name);
+		fw_buf_puts(out, " untyped\n");
+	}
+	fw_buf_puts(out, plain ? name : "");
+	fw_buf_putc(out, '{');
+	if (!plain)
+		put_quoted(out, name);
+	put_labels(out, one, &any);
+	fw_buf_printf(out, "} %s %" PRId64 "\n", promql_number(one->value, number, sizeof number),
+		one->at_ms);
+}
+
+static void write_all(struct federating *f)
+{
+	struct fw_buf *out = &f->r->out;
+	const char *before = NULL;
+	if (f->n > 1)
+		qsort(f->all, f->n, sizeof *f->all, by_metric);
+	request_text(f->r, 200, "");
+	f->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	for (size_t i = 0; i < f->n; i++) {
+		const struct newest *one = &f->all[i];
+		if (i > 0 && by_metric(one, one - 1) == 0)
+			continue;
+		put_one(out, one, !before || strcmp(before, name_of(one)) != 0);
+		before = name_of(one);
+	}
+}
+
+void federate(struct request *r)
+{
+	struct federating f = {.r = r};
+	struct query_source source = {
+		api_config(r->api)->store, r->scope, prometheus_limits(r).max_bytes};
+	const struct promql_data data = query_data(&source);
+	const char **selectors;
+	size_t n = params_all(&r->params, "match[]", &selectors);
+	struct fw_err err;
+	int rc = n > 0 ? 0 : fw_fail(&err, -EINVAL, "no match[] parameter provided");
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		rc = select_one(&f, &data, selectors[i], &err);
+	if (rc < 0)
+		request_text(
+			r, rc == -EINVAL ? 400 : 422, fw_arena_format(&r->arena, "%s\n", err.text));
+	else
+		write_all(&f);
+	fw_free(f.all);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From one store to another: the log is followed, encoded, and received again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bodies.h"
+#include "encode.h"
+#include "follow.h"
+#include "remote.h"
+#include "testkit.h"
+
+struct scene {
+	struct kit from, to;
+	struct remote *remote;
+	struct sender sender;
+	struct store_follower *follower;
+	struct encoder encoder;
+};
+
+static void open_scene(struct scene *s)
+{
+	*s = (struct scene){.encoder = {0}};
+	kit_init(&s->from);
+	kit_init(&s->to);
+	s->remote = remote_new(s->to.store);
+	s->follower = store_follow(s->from.store, store_durable_position(s->from.store));
+	sender_begin(&s->sender, &s->from, 1, 1);
+}
+
+static void close_scene(struct scene *s)
+{
+	store_unfollow(s->follower);
+	encoder_done(&s->encoder);
+	remote_free(s->remote);
+	kit_done(&s->from);
+	kit_done(&s->to);
+}
+
+static void on_sweeps(const struct store_followed *sweeps, void *arg)
+{
+	struct scene *s = arg;
+	encode_sweeps(&s->encoder, sweeps);
+}
+
+/* Everything that is durable goes over. */
+static size_t send_all(struct scene *s, bool is_2)
+{
+	struct fw_buf plain = {0}, body = {0};
+	encode_begin(&s->encoder, is_2);
+	while (store_follow_next(s->follower, on_sweeps, s) == 1)
+		;
+	encode_end(&s->encoder, &plain);
+	body_pack(BODY_ZSTD, &plain, &body);
+	struct remote_write write = {
+		.content_type = is_2 ? "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+				     : "application/x-protobuf",
+		.encoding = "zstd",
+		.body = body.data,
+		.length = body.length,
+		.now_ms = kit_now_ms,
+	};
+	remote_receive_now(s->remote, &write);
+	if (write.status != 204)
+		fail_msg("%u %s", write.status, write.why);
+	remote_write_done(&write);
+	fw_buf_done(&plain);
+	fw_buf_done(&body);
+	return s->encoder.n_samples;
+}
+
+static bool accepts(const struct store_matcher *matcher, const char *value)
+{
+	return strcmp(matcher->value, value) == 0;
+}
+
+static size_t compare(struct scene *s, const char *name, uint32_t column)
+{
+	const struct store_matcher matcher = {
+		.name = "__name__", .accepts = accepts, .value = name};
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	struct store_columns columns = {0};
+	size_t n;
+	assert_int_equal(
+		store_select(s->to.store, &matcher, 1, 0, INT64_MAX, &arena, &groups, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(
+		store_read(s->to.store, &groups[0], 0, INT64_MAX, &arena, &columns, NULL), 0);
+	for (size_t i = 0; i < columns.n; i++) {
+		int64_t cell = kit_cell(columns.times_ms[i], column);
+		if (columns.cells[0][i] != FW_ABSENT)
+			assert_true(fw_cell_double(columns.cells[0][i]) == (double)cell);
+	}
+	fw_arena_done(&arena);
+	return columns.n;
+}
+
+static void test_over(void **state)
+{
+	(void)state;
+	struct scene s;
+	open_scene(&s);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema,
+					 kit_now_ms + i * 1000, 1, 1000, i % 7 == 0),
+			STORE_DURABLE);
+		if (i % 5 == 4)
+			assert_true(send_all(&s, i % 10 == 9) > 0);
+	}
+	for (uint32_t c = 0; c < KIT_COLUMNS; c++) {
+		char name[16];
+		snprintf(name, sizeof name, "m%u", c);
+		assert_true(compare(&s, name, c) > 0);
+	}
+	close_scene(&s);
+}
+
+/* A place in the log stays good when the store is opened again. */
+static void test_goes_on(void **state)
+{
+	(void)state;
+	struct scene s;
+	open_scene(&s);
+	sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema, kit_now_ms, 3, 1000, true);
+	send_all(&s, false);
+	uint64_t position = store_follow_position(s.follower);
+	sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema, kit_now_ms + 5000, 2, 1000,
+		false);
+	store_unfollow(s.follower);
+	kit_reopen(&s.from);
+	s.follower = store_follow(s.from.store, position);
+	assert_true(send_all(&s, true) > 0);
+	assert_int_equal(send_all(&s, true), 0);
+	close_scene(&s);
+}
+
+/* The log is short here, and comes round. */
+static void test_left_behind(void **state)
+{
+	(void)state;
+	struct scene s;
+	open_scene(&s);
+	for (int i = 0; i < 600; i++)
+		assert_int_equal(sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema,
+					 kit_now_ms + i * 60000, 60, 1000, true),
+			STORE_DURABLE);
+	int rc, gaps = 0, n = 0;
+	encode_begin(&s.encoder, false);
+	while ((rc = store_follow_next(s.follower, on_sweeps, &s)) != 0) {
+		gaps += rc == -ENODATA;
+		n += rc == 1;
+	}
+	assert_int_equal(gaps, 1);
+	assert_true(n > 10);
+	close_scene(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_over),
+		cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_left_behind),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
