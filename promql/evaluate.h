@@ -75,7 +75,7 @@ struct collection {
 
 struct collection collection_of(struct evaluation *e, const struct axis *axis, struct value *value);
 /* Copies the series; on_series of a sink. */
-int collect(void *collection, struct series *series);
+int collect(void *arg, struct series *series);
 /* Takes it as it is. */
 int collection_add(struct collection *collection, const struct series *series);
 

@@ -47,19 +47,17 @@ void promql_expand(const struct shim_regex *regex, const char *replacement, cons
 {
 	for (const char *at = replacement; *at;) {
 		struct reference r;
-		if (*at != '$') {
-			fw_buf_putc(out, *at++);
-		} else if (at[1] == '$') {
+		if (*at == '$' && at[1] == '$') {
 			fw_buf_putc(out, '$');
 			at += 2;
-		} else if (!take_reference(at + 1, &r)) {
-			fw_buf_putc(out, *at++);
-		} else {
+		} else if (*at == '$' && take_reference(at + 1, &r)) {
 			int group = shim_regex_group(regex, r.name, r.length);
 			if (group >= 0 && group < SHIM_GROUPS && spans[2 * group] >= 0)
 				fw_buf_append(out, text + spans[2 * group],
 					(size_t)(spans[2 * group + 1] - spans[2 * group]));
 			at = r.rest;
+		} else {
+			fw_buf_putc(out, *at++);
 		}
 	}
 }

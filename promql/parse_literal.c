@@ -112,7 +112,8 @@ static int read_duration(struct parser *p, const struct token *token, double *se
 	int64_t ms;
 	if (promql_duration(p->lexer.text + token->from, token->to - token->from, &ms) < 0)
 		return bad_duration(p, token);
-	*seconds = (double)(ms / 1000) + (double)(ms % 1000 * 1000000) / 1e9;
+	const int64_t whole_s = ms / 1000;
+	*seconds = (double)whole_s + (double)(ms % 1000 * 1000000) / 1e9;
 	return 0;
 }
 

@@ -306,11 +306,11 @@ static void give_alerts(struct evaluation *e, struct group_rule *rule, struct fw
 		const struct fw_label shown[] = {
 			{NAME, "ALERTS"}, {"alertstate", alert_phase_text(alert->phase)}};
 		const struct fw_label state[] = {{NAME, "ALERTS_FOR_STATE"}};
-		double active_s = (double)(alert->active_ms / 1000);
+		const int64_t active_s = alert->active_ms / 1000;
 		samples[n++] =
 			(struct group_sample){label_set_with(&alert->labels, shown, 2, arena), 1};
 		samples[n++] = (struct group_sample){
-			label_set_with(&alert->labels, state, 1, arena), active_s};
+			label_set_with(&alert->labels, state, 1, arena), (double)active_s};
 	}
 	give(e, rule, samples, n);
 }

@@ -114,11 +114,11 @@ int rules_check(char *const *files, size_t n, bool json, struct fw_buf *out)
 /* One line each, the first behind its word and the others under it. */
 static void print_lines(const char *word, const char *lines, struct fw_buf *out)
 {
-	char text[4096], line[4096];
+	char line[4096], shown[4096];
 	while (*lines) {
 		size_t length = strcspn(lines, "\n");
 		snprintf(line, sizeof line, "%.*s", (int)length, lines);
-		fw_buf_printf(out, "    %-9s %s\n", word, safe(line, text, sizeof text));
+		fw_buf_printf(out, "    %-9s %s\n", word, safe(line, shown, sizeof shown));
 		lines += length + (lines[length] == '\n');
 		word = "";
 	}

@@ -347,9 +347,8 @@ static void put_verb(const struct verb *verb, const struct operand *arg, struct 
 		put_int(verb, arg, out);
 	else if (arg->kind == IS_TEXT && strchr("vsqxX", letter))
 		put_text(verb, arg->text, out);
-	else if (arg->kind == IS_BOOL && letter == 't')
-		put_any(verb, arg, out);
-	else if (letter == 'v' || (letter == 's' && arg->kind >= IS_MAP))
+	else if (letter == 'v' || (letter == 't' && arg->kind == IS_BOOL) ||
+		(letter == 's' && arg->kind >= IS_MAP))
 		put_any(verb, arg, out);
 	else
 		put_bad(verb, arg, out);
