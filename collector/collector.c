@@ -33,9 +33,11 @@
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
+#include "query.h"
 #include "reach.h"
 #include "records.h"
 #include "remote.h"
+#include "schedule.h"
 #include "send.h"
 #include "snapshots.h"
 #include "state.h"
@@ -77,6 +79,9 @@ struct collector {
 	struct outlook *outlook;
 	struct patch *patch;
 	struct remote *remote;
+	struct query_source rule_source;
+	struct promql_data rule_data;
+	struct schedule *schedule;
 	struct senders *senders;
 	struct api *api;
 	struct snapshots *snapshots;
@@ -91,6 +96,10 @@ static void close_next(void *arg)
 		struct api *api = c->api;
 		c->api = NULL;
 		api_close(api, close_next, c);
+	} else if (c->schedule) {
+		schedule_close(c->schedule);
+		c->schedule = NULL;
+		close_next(c);
 	} else if (c->snapshots) {
 		snapshots_close(c->snapshots);
 		c->snapshots = NULL;
@@ -227,6 +236,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 	}
 	presence_set_absence(c->presence, &config->alerts.absence);
 	api_set_register(c->api, &config->registry);
+	schedule_load(c->schedule, config_take_rules(config));
 	c->left = c->reread;
 	c->reread = config;
 	c->reloading = true;
@@ -538,6 +548,70 @@ static void on_snapshot_look(struct api_snapshot *out, void *arg)
 	snapshots_look(c->snapshots, out);
 }
 
+/* ---- rules ---- */
+
+#define RULE_SAMPLES 10000000 /* of one question */
+#define RULE_BYTES ((size_t)256 << 20)
+#define RULE_TIMEOUT_MS 30000
+
+/* A series that cannot be taken is told; the others are kept. */
+static int write_samples(struct collector *c, struct store_foreign *series, size_t n, int64_t at_ms,
+	struct fw_err *err)
+{
+	static const char *const refusals[] = {
+		[STORE_BAD_LABELS] = "its labels cannot be stored",
+		[STORE_TOO_MANY] = "there are too many series",
+		[STORE_TOO_OLD] = "its time is too long ago",
+		[STORE_AHEAD] = "its time is ahead",
+	};
+	int rc = store_foreign_write(c->store, series, n, at_ms, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (series[i].refusal != STORE_TAKEN)
+			rc = fw_fail(err, -EINVAL, "a series could not be kept: %s",
+				refusals[series[i].refusal]);
+	return rc;
+}
+
+static int on_rule_samples(
+	void *arg, const struct group_sample *samples, size_t n, int64_t at_ms, struct fw_err *err)
+{
+	struct store_foreign *series = fw_alloc_array(n + 1, sizeof *series);
+	struct store_sample *cells = fw_alloc_array(n + 1, sizeof *cells);
+	for (size_t i = 0; i < n; i++) {
+		cells[i] = (struct store_sample){at_ms, fw_double_cell(samples[i].value)};
+		series[i] = (struct store_foreign){
+			.labels = samples[i].labels.items,
+			.n_labels = samples[i].labels.n,
+			.samples = &cells[i],
+			.n_samples = 1,
+		};
+	}
+	int rc = write_samples(arg, series, n, fw_wall_ms(), err);
+	fw_free(cells);
+	fw_free(series);
+	return rc;
+}
+
+static int open_schedule(struct collector *c, struct fw_err *err)
+{
+	c->rule_source = (struct query_source){.store = c->store, .max_bytes = RULE_BYTES};
+	c->rule_data = query_data(&c->rule_source);
+	const struct schedule_config config = {
+		.data = &c->rule_data,
+		.on_samples = on_rule_samples,
+		.arg = c,
+		.limits = {.max_samples = RULE_SAMPLES,
+			.max_bytes = RULE_BYTES,
+			.timeout_ms = RULE_TIMEOUT_MS},
+		.interval_ms = c->config->evaluation_ms,
+		.external_url = c->config->api.external_url,
+	};
+	int rc = schedule_open(&c->schedule, &config, err);
+	if (rc == 0)
+		schedule_load(c->schedule, config_take_rules((struct config *)c->config));
+	return rc;
+}
+
 static int open_api(struct collector *c, struct fw_err *err)
 {
 	const struct api_config config = {
@@ -556,6 +630,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.patch = c->patch,
 		.registry = &c->config->registry,
 		.remote = c->remote,
+		.schedule = c->schedule,
 		.senders = c->senders,
 		.on_forget = on_forget,
 		.on_snapshot = on_snapshot,
@@ -595,6 +670,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = snapshots_open(&c->snapshots, c->config->data, c->store, err);
 	if (rc == 0)
+		rc = open_schedule(c, err);
+	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;
 }
@@ -611,9 +688,6 @@ static void say_ready(struct collector *c)
 	fw_notify("READY=1\nSTATUS=");
 	fw_split_host_port(c->config->agents.listen.text, host, sizeof host, &port);
 	const char *bracket = strchr(host, ':') ? "[" : "", *end = *bracket ? "]" : "";
-	const char *key;
-	for (size_t i = 0; (key = config_unread(c->config, i)); i++)
-		fw_log(FW_WARNING, "'%s' has no effect: this version does not read it yet", key);
 	fw_log(FW_NOTICE,
 		"version " FW_VERSION " is ready: agents on %s%s%s:%u, API on http%s port %u",
 		bracket, host, end, ingest_port(c->ingest), c->config->api.tls.cert ? "s" : "",

@@ -111,38 +111,6 @@ static const struct fw_option api_table[] = {
 };
 
 #define STORE(member) (AT(store.member) - AT(store))
-/* A key that is known and has no effect yet, so that one file can serve this
- * version and a newer one. Each that is set is told at start. */
-#define UNREAD(key, at)                                                                           \
-	{                                                                                         \
-		.name = (key), .help = "for a later version; told at start and otherwise unread", \
-		.type = FW_OPT_CUSTOM, .parse = parse_unread, .offset = (at),                     \
-	}
-
-static int parse_unread(
-	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
-{
-	(void)node;
-	(void)arena;
-	(void)err;
-	*(bool *)field = true;
-	return 0;
-}
-
-const char *config_unread(const struct config *config, size_t i)
-{
-	const struct {
-		bool set;
-		const char *name;
-	} keys[] = {
-		{config->unread.rules, "rules"},
-	};
-	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
-		if (keys[k].set && i-- == 0)
-			return keys[k].name;
-	return NULL;
-}
-
 static const struct fw_option store_table[] = {
 	{
 		.name = "raw",
@@ -399,7 +367,22 @@ const struct fw_option config_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = AT(register_folder),
 	},
-	UNREAD("rules", AT(unread.rules)),
+	{
+		.name = "rules",
+		.help = "Prometheus rule files, [rules.d/*.yml], read with SIGHUP too; seen from this "
+			"file's folder",
+		.type = FW_OPT_LIST,
+		.offset = AT(rule_files),
+	},
+	{
+		.name = "evaluation_interval",
+		.help = "how often groups of rules are evaluated that do not say it themselves",
+		.type = FW_OPT_DURATION,
+		.offset = AT(evaluation_ms),
+		.fallback = "1m",
+		.min = 1000,
+		.max = 86400000,
+	},
 	{
 		.name = "remote_write",
 		.help = "receivers of all samples: [{url: ..., name: ..., protocol: 1 or 2, "
@@ -470,6 +453,23 @@ static int load_register(struct config *config, const char *path, struct fw_err 
 	return register_load(&config->registry, folder, err);
 }
 
+static int load_rules(struct config *config, const char *path, struct fw_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	const char *folder =
+		slash ? fw_arena_strndup(&config->arena, path, (size_t)(slash - path)) : "";
+	config->rules = fw_alloc(sizeof *config->rules);
+	return rule_set_load(
+		config->rules, config->rule_files.items, config->rule_files.count, folder, err);
+}
+
+struct rule_set *config_take_rules(struct config *config)
+{
+	struct rule_set *rules = config->rules;
+	config->rules = NULL;
+	return rules;
+}
+
 int config_load(struct config *config, const char *path, struct fw_err *err)
 {
 	*config = (struct config){0};
@@ -484,6 +484,8 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 			config->api.tls.cert ? "s" : "", config->api.listen.text);
 	if (rc == 0)
 		rc = load_register(config, path, err);
+	if (rc == 0)
+		rc = load_rules(config, path, err);
 	if (rc < 0)
 		config_done(config);
 	return rc;
@@ -492,6 +494,9 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 void config_done(struct config *config)
 {
 	register_done(&config->registry);
+	if (config->rules)
+		rule_set_done(config->rules);
+	fw_free(config->rules);
 	fw_arena_done(&config->arena);
 	*config = (struct config){0};
 }

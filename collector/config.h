@@ -16,6 +16,7 @@
 #include "ingest.h"
 #include "patch.h"
 #include "register.h"
+#include "rulefile.h"
 #include "send.h"
 #include "store.h"
 
@@ -57,15 +58,15 @@ struct config {
 	struct config_settings settings;
 	const char *register_folder; /* or NULL */
 	struct registry registry;
+	struct fw_text_list rule_files; /* patterns */
+	struct rule_set *rules;         /* what they name; until config_take_rules */
+	int64_t evaluation_ms;
 	struct send_options remote_write;
-	struct {
-		bool rules;
-	} unread;
 };
 
 extern const struct fw_option config_table[];
 
 int config_load(struct config *config, const char *path, struct fw_err *err);
-/* The i-th key that is set and has no effect in this version, or NULL. */
-const char *config_unread(const struct config *config, size_t i);
+/* The rules are the caller's from now on. */
+struct rule_set *config_take_rules(struct config *config);
 void config_done(struct config *config);

@@ -21,6 +21,7 @@ struct ingest;
 struct inventory;
 struct patch;
 struct registry;
+struct schedule;
 struct remote;
 struct senders;
 struct store;
@@ -57,6 +58,7 @@ struct api_config {
 	struct patch *patch;
 	const struct registry *registry;
 	struct remote *remote;
+	struct schedule *schedule; /* NULL: no rule files are evaluated */
 	struct senders *senders;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
