@@ -21,8 +21,8 @@ struct ingest;
 struct inventory;
 struct patch;
 struct registry;
-struct schedule;
 struct remote;
+struct schedule;
 struct senders;
 struct store;
 

@@ -16,6 +16,7 @@
 #include "patch.h"
 #include "read.h"
 #include "remote.h"
+#include "schedule.h"
 #include "send.h"
 #include "store.h"
 
@@ -503,6 +504,42 @@ void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
 {
 	(void)ingest;
 	*out = (struct ingest_stat){.connections = 2};
+}
+
+/* ---- rule files ---- */
+
+/* Two groups: in the first an alert that fires for web01 and waits for db01, and a rule that
+ * fails; the second was not evaluated yet. */
+void schedule_list(struct schedule *schedule, struct fw_arena *arena,
+	struct schedule_group **groups, size_t *n)
+{
+	static const struct fw_label web[] = {{"alertname", "Busy"}, {"instance", "web01"}},
+				     db[] = {{"alertname", "Busy"}, {"instance", "db01"}},
+				     severity[] = {{"severity", "page"}},
+				     said[] = {{"summary", "{{ $value }}"}};
+	static struct schedule_alert alerts[] = {
+		{{web, 2}, {NULL, 0}, ALERT_IS_FIRING, 1, 1700000000000},
+		{{db, 2}, {NULL, 0}, ALERT_IS_PENDING, 42.42, 1700000000000}};
+	static struct schedule_rule rules[] = {
+		{"Busy", "up == 1", true, 60000, 300000, {severity, 1}, {said, 1}, RULE_OK, "",
+			1700000000000, 2, alerts, 2},
+		{"a:b", "sum(up)", false, 0, 0, {NULL, 0}, {NULL, 0}, RULE_FAILED, "too much", 0, 0,
+			NULL, 0}};
+	(void)schedule;
+	*n = 2;
+	*groups = fw_arena_alloc(arena, 2 * sizeof **groups);
+	(*groups)[0] = (struct schedule_group){.file = "a.yml",
+		.name = "one",
+		.interval_ms = 15000,
+		.evaluated_ms = 1700000000000,
+		.took_ms = 3,
+		.rules = rules,
+		.n_rules = 2};
+	(*groups)[1] = (struct schedule_group){.file = "b.yml",
+		.name = "two",
+		.interval_ms = 60000,
+		.rules = &rules[1],
+		.n_rules = 1};
 }
 
 /* ---- inventory ---- */

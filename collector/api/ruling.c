@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules and alerts in Prometheus' form. */
+/* Rules and alerts in Prometheus' form. Alerts are those of the built-in rules and those of
+ * rule files, one list. */
+#include <errno.h>
+#include <string.h>
+
 #include "alert.h"
+#include "estate.h"
 #include "number.h"
 #include "parts.h"
 #include "schedule.h"
 
-static void write_alert(struct json *j, const struct alert_view *alert)
+/* ---- alerts ---- */
+
+static void put_value(struct json *j, double value)
 {
-	char value[PROMQL_NUMBER_SIZE];
+	char text[PROMQL_NUMBER_SIZE];
+	json_put_text(j, "value", promql_exponent(value, text, sizeof text));
+}
+
+static void write_builtin(struct json *j, const struct alert_view *alert)
+{
 	json_open(j, '{');
 	admin_write_pairs(j, "labels", alert->labels, alert->n_labels);
 	admin_write_pairs(j, "annotations", alert->annotations, alert->n_annotations);
 	json_put_text(j, "state", alert->state == ALERT_PENDING ? "pending" : "firing");
 	json_put_time(j, "activeAt", alert->since_ms);
-	json_put_text(j, "value", promql_exponent(alert->value, value, sizeof value));
+	put_value(j, alert->value);
 	json_close(j, '}');
 }
 
-/* ---- rule files ---- */
-
-static void write_set(struct json *j, const char *name, const struct label_set *set)
+static void put_labels(struct json *j, const char *name, const struct label_set *set)
 {
 	json_key(j, name);
 	json_open(j, '{');
@@ -28,130 +38,245 @@ static void write_set(struct json *j, const char *name, const struct label_set *
 	json_close(j, '}');
 }
 
-static void write_rule_alert(struct json *j, const struct schedule_alert *alert)
+static void write_alert(struct json *j, const struct schedule_alert *alert)
 {
-	char value[PROMQL_NUMBER_SIZE];
 	json_open(j, '{');
-	write_set(j, "labels", &alert->labels);
-	write_set(j, "annotations", &alert->annotations);
+	put_labels(j, "labels", &alert->labels);
+	put_labels(j, "annotations", &alert->annotations);
 	json_put_text(j, "state", alert_phase_text(alert->phase));
 	json_put_time(j, "activeAt", alert->active_ms);
-	json_put_text(j, "value", promql_exponent(alert->value, value, sizeof value));
+	put_value(j, alert->value);
 	json_close(j, '}');
 }
 
-static void write_alerting(struct json *j, const struct schedule_rule *rule)
+/* An alert that names no host is about all of them. */
+static bool sees(struct request *r, const struct schedule_alert *alert)
+{
+	return estate_sees(r, label_set_get(&alert->labels, "instance"));
+}
+
+static void write_rule_alerts(struct request *r, const struct schedule_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_alerts; i++)
+		if (sees(r, &rule->alerts[i]))
+			write_alert(&r->json, &rule->alerts[i]);
+}
+
+static void read_groups(struct request *r, struct schedule_group **groups, size_t *n)
+{
+	*n = 0;
+	if (api_config(r->api)->schedule)
+		schedule_list(api_config(r->api)->schedule, &r->arena, groups, n);
+}
+
+void ruling_alerts(struct request *r)
+{
+	struct schedule_group *groups;
+	size_t n;
+	admin_prepare_alerts(r);
+	if (r->status)
+		return;
+	read_groups(r, &groups, &n);
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_key(j, "alerts");
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_alerts; i++)
+		write_builtin(j, &r->alerts[i]);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < groups[i].n_rules; k++)
+			write_rule_alerts(r, &groups[i].rules[k]);
+	json_close(j, ']');
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+/* ---- rules ---- */
+
+/* What of them is asked for. */
+struct wanted {
+	const char **names, **groups, **files;
+	size_t n_names, n_groups, n_files;
+	bool recording, alerting, without_alerts;
+	uint64_t limit;    /* of groups; 0: none */
+	const char *after; /* "FILE;GROUP" that was the last before, or NULL */
+};
+
+static int read_type(const struct request *r, struct wanted *w, struct fw_err *err)
+{
+	const char *type = params_get(&r->params, "type");
+	w->recording = !type || !*type || strcmp(type, "record") == 0;
+	w->alerting = !type || !*type || strcmp(type, "alert") == 0;
+	if (w->recording || w->alerting)
+		return 0;
+	return fw_fail(
+		err, -EINVAL, "invalid parameter \"type\": not supported value \"%.80s\"", type);
+}
+
+static int read_wanted(struct request *r, struct wanted *w, struct fw_err *err)
+{
+	const char *text = params_get(&r->params, "exclude_alerts");
+	w->n_names = params_all(&r->params, "rule_name[]", &w->names);
+	w->n_groups = params_all(&r->params, "rule_group[]", &w->groups);
+	w->n_files = params_all(&r->params, "file[]", &w->files);
+	w->after = params_get(&r->params, "group_next_token");
+	w->without_alerts = text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
+	int rc = read_type(r, w, err);
+	return rc < 0 ? rc : params_count(&r->params, "group_limit", &w->limit, err);
+}
+
+static bool lists(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return n == 0;
+}
+
+static bool wants_rule(const struct wanted *w, const struct schedule_rule *rule)
+{
+	return (rule->is_alert ? w->alerting : w->recording) &&
+		lists(w->names, w->n_names, rule->name);
+}
+
+static bool wants_group(const struct wanted *w, const struct schedule_group *group)
+{
+	return lists(w->groups, w->n_groups, group->name) &&
+		lists(w->files, w->n_files, group->file);
+}
+
+static const char *state_of(const struct schedule_rule *rule)
 {
 	enum alert_phase worst = ALERT_IS_INACTIVE;
 	for (size_t i = 0; i < rule->n_alerts; i++)
 		if (rule->alerts[i].phase > worst)
 			worst = rule->alerts[i].phase;
-	json_put_text(j, "state", alert_phase_text(worst));
-	json_put_number(j, "duration", (double)rule->for_ms / 1000);
-	json_put_number(j, "keepFiringFor", (double)rule->keep_firing_ms / 1000);
-	write_set(j, "annotations", &rule->annotations);
+	return alert_phase_text(worst);
+}
+
+static void put_seconds(struct json *j, const char *name, int64_t ms)
+{
+	json_put_number(j, name, (double)ms / 1000);
+}
+
+static void put_evaluation(struct json *j, int64_t at_ms, int64_t took_ms)
+{
+	put_seconds(j, "evaluationTime", took_ms);
+	if (at_ms)
+		json_put_time(j, "lastEvaluation", at_ms);
+	else
+		json_put_text(j, "lastEvaluation", "0001-01-01T00:00:00Z");
+}
+
+static void put_alerting(
+	struct request *r, const struct schedule_rule *rule, const struct wanted *w)
+{
+	struct json *j = &r->json;
+	json_put_text(j, "state", state_of(rule));
+	put_seconds(j, "duration", rule->for_ms);
+	put_seconds(j, "keepFiringFor", rule->keep_firing_ms);
+	put_labels(j, "annotations", &rule->annotations);
 	json_key(j, "alerts");
+	if (w->without_alerts) {
+		json_none(j);
+		return;
+	}
 	json_open(j, '[');
-	for (size_t i = 0; i < rule->n_alerts; i++)
-		write_rule_alert(j, &rule->alerts[i]);
+	write_rule_alerts(r, rule);
 	json_close(j, ']');
 }
 
-static void write_evaluated(struct json *j, int64_t took_ms, int64_t evaluated_ms)
-{
-	json_put_number(j, "evaluationTime", (double)took_ms / 1000);
-	json_key(j, "lastEvaluation");
-	if (evaluated_ms)
-		json_time(j, evaluated_ms);
-	else
-		json_text(j, "0001-01-01T00:00:00Z");
-}
-
-static void write_rule(struct json *j, const struct schedule_rule *rule)
+static void write_rule(struct request *r, const struct schedule_rule *rule, const struct wanted *w)
 {
 	static const char *const healths[] = {
 		[RULE_UNKNOWN] = "unknown", [RULE_OK] = "ok", [RULE_FAILED] = "err"};
+	struct json *j = &r->json;
 	json_open(j, '{');
 	json_put_text(j, "name", rule->name);
 	json_put_text(j, "query", rule->query);
-	write_set(j, "labels", &rule->labels);
+	put_labels(j, "labels", &rule->labels);
 	if (rule->is_alert)
-		write_alerting(j, rule);
+		put_alerting(r, rule, w);
 	json_put_text(j, "health", healths[rule->health]);
 	if (*rule->trouble)
 		json_put_text(j, "lastError", rule->trouble);
-	write_evaluated(j, rule->took_ms, rule->evaluated_ms);
+	put_evaluation(j, rule->evaluated_ms, rule->took_ms);
 	json_put_text(j, "type", rule->is_alert ? "alerting" : "recording");
 	json_close(j, '}');
 }
 
-static void write_group(struct json *j, const struct schedule_group *group)
+static void write_group(
+	struct request *r, const struct schedule_group *group, const struct wanted *w)
 {
+	struct json *j = &r->json;
 	json_open(j, '{');
 	json_put_text(j, "name", group->name);
 	json_put_text(j, "file", group->file);
 	json_key(j, "rules");
 	json_open(j, '[');
 	for (size_t i = 0; i < group->n_rules; i++)
-		write_rule(j, &group->rules[i]);
+		if (wants_rule(w, &group->rules[i]))
+			write_rule(r, &group->rules[i], w);
 	json_close(j, ']');
-	json_put_number(j, "interval", (double)group->interval_ms / 1000);
+	put_seconds(j, "interval", group->interval_ms);
 	json_put_int(j, "limit", group->limit);
-	write_evaluated(j, group->took_ms, group->evaluated_ms);
+	put_evaluation(j, group->evaluated_ms, group->took_ms);
 	json_close(j, '}');
 }
 
-static void list_groups(struct request *r, struct schedule_group **groups, size_t *n)
+/* A group without any rule that is wanted is none. */
+static bool has_any(const struct schedule_group *group, const struct wanted *w)
 {
-	struct schedule *schedule = api_config(r->api)->schedule;
-	*n = 0;
-	if (schedule)
-		schedule_list(schedule, &r->arena, groups, n);
+	for (size_t i = 0; i < group->n_rules; i++)
+		if (wants_rule(w, &group->rules[i]))
+			return true;
+	return false;
 }
 
-/* Not for a supplier: what a rule's alert is about need not be one host. */
-static void write_file_alerts(struct request *r)
+static const char *token_of(struct request *r, const struct schedule_group *group)
 {
-	struct schedule_group *groups;
-	size_t n;
-	if (r->scope)
-		return;
-	list_groups(r, &groups, &n);
-	for (size_t g = 0; g < n; g++)
-		for (size_t i = 0; i < groups[g].n_rules; i++)
-			for (size_t k = 0; k < groups[g].rules[i].n_alerts; k++)
-				write_rule_alert(&r->json, &groups[g].rules[i].alerts[k]);
+	return fw_arena_format(&r->arena, "%s;%s", group->file, group->name);
 }
 
-void ruling_alerts(struct request *r)
+static void write_groups(
+	struct request *r, const struct schedule_group *groups, size_t n, const struct wanted *w)
 {
-	admin_prepare_alerts(r);
-	if (r->status)
-		return;
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_key(j, "alerts");
-	json_open(j, '[');
-	for (size_t i = 0; i < r->n_alerts; i++)
-		write_alert(j, &r->alerts[i]);
-	write_file_alerts(r);
-	json_close(j, ']');
-	json_close(j, '}');
-	request_end(r, NULL, 0);
+	const char *last = NULL;
+	bool behind = !w->after || !*w->after, more = false;
+	uint64_t written = 0;
+	for (size_t i = 0; i < n && !more; i++) {
+		bool wanted = behind && wants_group(w, &groups[i]) && has_any(&groups[i], w);
+		behind = behind || strcmp(token_of(r, &groups[i]), w->after) == 0;
+		if (!wanted)
+			continue;
+		more = w->limit > 0 && written == w->limit;
+		if (more)
+			break;
+		write_group(r, &groups[i], w);
+		last = token_of(r, &groups[i]);
+		written++;
+	}
+	json_close(&r->json, ']');
+	if (more)
+		json_put_text(&r->json, "groupNextToken", last);
 }
 
 void ruling_rules(struct request *r)
 {
+	struct wanted wanted = {0};
 	struct schedule_group *groups;
+	struct fw_err err;
 	size_t n;
-	list_groups(r, &groups, &n);
+	if (read_wanted(r, &wanted, &err) < 0) {
+		request_fail_bad(r, &err);
+		return;
+	}
+	read_groups(r, &groups, &n);
 	struct json *j = request_begin(r);
 	json_open(j, '{');
 	json_key(j, "groups");
 	json_open(j, '[');
-	for (size_t g = 0; g < n; g++)
-		write_group(j, &groups[g]);
-	json_close(j, ']');
+	write_groups(r, groups, n, &wanted);
 	json_close(j, '}');
 	request_end(r, NULL, 0);
 }

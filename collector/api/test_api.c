@@ -79,6 +79,7 @@ static void run_client(void *arg)
 
 static const char *cors;
 static struct api_query limits;
+static struct schedule *schedule; /* fakes.c never looks into it */
 
 static void play(int auth, void (*client)(struct scene *))
 {
@@ -89,6 +90,7 @@ static void play(int auth, void (*client)(struct scene *))
 		.auth = auth,
 		.cors = cors,
 		.query = limits,
+		.schedule = schedule,
 		.registry = registry,
 		.on_forget = fakes_forget,
 		.on_snapshot = fakes_snapshot,
@@ -357,7 +359,9 @@ static void test_a_supplier_sees_its_own_hosts_alone(void **state)
 	assert_int_equal(register_load(&suppliers, dir, &err), 0);
 	registry = &suppliers;
 	fakes_both = true;
+	schedule = (struct schedule *)&schedule;
 	play(1, client_of_a_supplier);
+	schedule = NULL;
 	fakes_both = false;
 	registry = &full;
 	register_done(&suppliers);
@@ -688,6 +692,39 @@ static void test_queries_are_answered_as_prometheus_does(void **state)
 {
 	(void)state;
 	play(1, client_that_queries);
+}
+
+static void client_that_asks_for_rules(struct scene *s)
+{
+	static const char path[] = "/api/v1/rules";
+	expect_get(s, path, 200,
+		"{\"groups\":[{\"name\":\"one\",\"file\":\"a.yml\",\"rules\":[{\"name\":\"Busy\",\"query\":\"up == 1\","
+		"\"labels\":{\"severity\":\"page\"},\"state\":\"firing\",\"duration\":60,\"keepFiringFor\":300,"
+		"\"annotations\":{\"summary\":\"{{ $value }}\"},\"alerts\":[{\"labels\":{\"alertname\":\"Busy\",\"instance\":\"web01\"},"
+		"\"annotations\":{},\"state\":\"firing\",\"activeAt\":\"2023-11-14T22:13:20.000Z\",\"value\":\"1e+00\"},");
+	expect_get(s, path, 200,
+		"{\"name\":\"a:b\",\"query\":\"sum(up)\",\"labels\":{},\"health\":\"err\",\"lastError\":\"too much\","
+		"\"evaluationTime\":0,\"lastEvaluation\":\"0001-01-01T00:00:00Z\",\"type\":\"recording\"}],"
+		"\"interval\":15,\"limit\":0,\"evaluationTime\":0.003,\"lastEvaluation\":\"2023-11-14T22:13:20.000Z\"}");
+	expect_get(s, "/api/v1/rules?type=record&rule_group[]=two", 200,
+		"{\"groups\":[{\"name\":\"two\",");
+	expect_get(s, "/api/v1/rules?type=alert&exclude_alerts=true", 200, "\"alerts\":null,");
+	expect_get(s, "/api/v1/rules?rule_name[]=none", 200, "{\"groups\":[]}");
+	expect_get(s, "/api/v1/rules?group_limit=1", 200, "],\"groupNextToken\":\"a.yml;one\"}");
+	expect_get(s, "/api/v1/rules?group_limit=1&group_next_token=a.yml;one", 200,
+		"{\"groups\":[{\"name\":\"two\",");
+	expect_get(s, "/api/v1/rules?type=x", 400,
+		"invalid parameter \\\"type\\\": not supported value \\\"x\\\"");
+	expect_get(s, "/api/v1/alerts", 200,
+		"\"instance\":\"db01\"},\"annotations\":{},\"state\":\"pending\",");
+}
+
+static void test_rules_and_their_alerts(void **state)
+{
+	(void)state;
+	schedule = (struct schedule *)&schedule;
+	play(1, client_that_asks_for_rules);
+	schedule = NULL;
 }
 
 static void client_with_bad_questions(struct scene *s)
@@ -1234,6 +1271,7 @@ int main(void)
 		cmocka_unit_test(test_every_answer_has_its_headers),
 		cmocka_unit_test(test_queries_are_answered_as_prometheus_does),
 		cmocka_unit_test(test_what_is_not_there_has_its_shape),
+		cmocka_unit_test(test_rules_and_their_alerts),
 		cmocka_unit_test(test_bad_questions_get_prometheus_sentences),
 		cmocka_unit_test(test_hosts_and_their_facts),
 		cmocka_unit_test(test_inventory),
