@@ -405,7 +405,8 @@ static size_t cut_often(unsigned rounds, bool lying)
 	memset(disk.acked_at_cut, 0, sizeof disk.acked_at_cut);
 	disk.random = 11;
 	disk.lying = lying;
-	kit_init_of(&kit, 4 << 10, 64); /* small segments: they are sealed and digested, too */
+	/* Small segments: they are sealed and digested, too; so many that none is written over. */
+	kit_init_of(&kit, 4 << 10, rounds < ROUNDS ? ROUNDS : rounds);
 	kit.config.log_segment_bytes = 0;
 	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit.dir);
 	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit.dir);

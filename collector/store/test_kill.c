@@ -84,7 +84,8 @@ static bool is_whole(int h)
 {
 	struct fw_arena arena = {0};
 	struct store_columns all;
-	int64_t end_ms = time_of(senders[h].next[STORE_LIVE]), gap_ms = 0;
+	int64_t end_ms = time_of(senders[h].next[STORE_LIVE]);
+	unsigned sweeps = 0; /* in a row that are raw; a row may end next to one by chance */
 	bool whole = senders[h].next[STORE_LIVE] > shared->acked[h];
 	size_t n = kit_read(&kit, hosts[h], 0, INT64_MAX, &arena, &all);
 	whole = whole && n > 0 && all.damaged_blocks == 0 && all.times_ms[n - 1] == end_ms - STEP;
@@ -93,8 +94,8 @@ static bool is_whole(int h)
 			whole = whole && all.cells[c][i] == kit_cell(all.times_ms[i], c);
 		int64_t step_ms = i > 0 ? all.times_ms[i] - all.times_ms[i - 1] : STEP;
 		/* From coarse to fine, never back, and nothing left out. */
-		whole = whole && step_ms <= (i > 1 && gap_ms < 2 * STEP ? STEP : STORE_HOUR_MS);
-		gap_ms = step_ms;
+		whole = whole && step_ms <= (sweeps > 3 ? STEP : STORE_HOUR_MS);
+		sweeps = step_ms == STEP ? sweeps + 1 : 0;
 	}
 	fw_arena_done(&arena);
 	return whole;
