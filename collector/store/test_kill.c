@@ -40,6 +40,7 @@ static struct {
 	uint64_t digests, lives, snapshots, broken_off;
 	uint64_t kept[HOSTS]; /* acknowledged before the snapshot was begun */
 	bool is_kept;         /* it was done */
+	bool slowly;          /* the ring is to turn more slowly than it is copied */
 	bool lying;
 } * shared;
 
@@ -99,6 +100,11 @@ static bool is_whole(int h)
 	}
 	fw_arena_done(&arena);
 	return whole;
+}
+
+static void pause_ms(uint32_t ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
 }
 
 /* ---- snapshots ---- */
@@ -191,6 +197,8 @@ static _Noreturn void live(void)
 		if (sender_send(&senders[h], STORE_LIVE, hosts[h], kit.schema, time_of(number),
 			    SWEEPS, STEP, i < HOSTS) != STORE_DURABLE)
 			_exit(4);
+		if (shared->slowly)
+			pause_ms(20);
 		shared->acked[h] = shared->lying ? number + 2 : number;
 		struct store_stat stat;
 		store_stat(kit.store, &stat);
@@ -198,21 +206,20 @@ static _Noreturn void live(void)
 	}
 }
 
-static void pause_ms(uint32_t ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
-}
-
 /* Returns the child's end, where it did not wait to be killed. */
 static int one_life(void)
 {
 	fflush(stdout);
-	uint64_t before = shared->acked[0];
+	uint64_t before = shared->acked[0], snapshots = shared->snapshots;
+	shared->slowly = !shared->lying && shared->lives % 16 == 0;
 	pid_t child = fork();
 	if (child == 0)
 		live();
 	for (int i = 0; i < 3000 && shared->acked[0] < before + 2 + chance(30); i++)
 		pause_ms(2);
+	/* Now and then until a snapshot is done, however busy the machine. */
+	for (int i = 0; i < 20000 && shared->slowly && shared->snapshots == snapshots; i++)
+		pause_ms(1);
 	pause_ms(chance(20));
 	kill(child, SIGKILL);
 	int status;
