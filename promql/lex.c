@@ -333,10 +333,10 @@ static struct token lex_string(struct lexer *l, uint32_t quote)
 
 static struct token lex_word(struct lexer *l)
 {
-	bool colon = false;
 	while (is_word_char(peek(l)) || peek(l) == ':')
-		colon |= next(l) == ':';
+		l->at++;
 	size_t length = l->at - l->start;
+	bool colon = memchr(l->text + l->start, ':', length) != NULL;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strlen(words[i].text) != length ||
 			strncasecmp(words[i].text, l->text + l->start, length) != 0)

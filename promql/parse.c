@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PRECEDENCE_LOOSEST = 1, PRECEDENCE_POWER = 6 };
-
 /* ---- tokens ---- */
 
 enum token_kind parse_peek(struct parser *p)
@@ -160,7 +158,7 @@ static struct node *parse_primary(struct parser *p)
 
 /* ---- operators ---- */
 
-static int precedence_of(const struct token *token)
+int parse_precedence(const struct token *token)
 {
 	static const int levels[N_OPERATORS] = {
 		[OP_OR] = PRECEDENCE_LOOSEST,
@@ -250,7 +248,7 @@ static int parse_modifiers(struct parser *p, struct node *node)
 static struct node *parse_binary(struct parser *p, struct node *left)
 {
 	struct token op = parse_take(p);
-	int level = precedence_of(&op);
+	int level = parse_precedence(&op);
 	struct node *node = parse_node(p, NODE_BINARY, left->from, left->to);
 	node->binary.op = (enum node_operator)op.value;
 	if (parse_modifiers(p, node) < 0)
@@ -277,7 +275,7 @@ static struct node *parse_powers(struct parser *p, int least)
 	struct node *node = parse_unary(p);
 	while (node) {
 		parse_peek(p);
-		int level = precedence_of(&p->token);
+		int level = parse_precedence(&p->token);
 		if (level == 0 || level < least)
 			break;
 		node = parse_binary(p, node);

@@ -44,6 +44,9 @@ struct node *parse_node(struct parser *p, enum node_kind kind, uint32_t from, ui
 /* Takes the depth of a child into account. */
 int parse_adopt(struct parser *p, struct node *parent, const struct node *child);
 bool parse_is_sign(const struct token *token);
+/* How tightly an operator binds; 0: it is none. */
+enum { PRECEDENCE_LOOSEST = 1, PRECEDENCE_POWER = 6 };
+int parse_precedence(const struct token *token);
 /* Whether an expression may begin with it, other than one in parentheses. */
 bool parse_begins(const struct token *token);
 struct node *parse_expression(struct parser *p);

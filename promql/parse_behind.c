@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "number.h"
+
 #define SECONDS_LIMIT 9223372036.0 /* whose nanoseconds an int64 holds */
 
 /* ---- durations ---- */
@@ -15,6 +17,7 @@ struct duration {
 	uint32_t from;
 };
 
+/* What is said where something else stands. */
 struct expecting {
 	const char *context, *expected;
 };
@@ -37,42 +40,51 @@ static int parse_literal(struct parser *p, const struct expecting *e, struct dur
 	return rc;
 }
 
-static int parse_arithmetic(struct parser *p, const struct expecting *e, struct duration *out);
+static int parse_arithmetic(
+	struct parser *p, const struct expecting *e, int least, struct duration *out);
+
+static int parse_in_parens(struct parser *p, const struct expecting *e, struct duration *out)
+{
+	parse_take(p);
+	int rc = parse_arithmetic(p, e, PRECEDENCE_LOOSEST, out);
+	if (rc < 0)
+		return rc;
+	return parse_peek(p) == TOKEN_RIGHT_PAREN ? not_enabled(p, out->from)
+						  : parse_unexpected(p, e->context, e->expected);
+}
 
 static int parse_signed(struct parser *p, const struct expecting *e, struct duration *out)
 {
-	if (p->depth == PROMQL_DEPTH_LIMIT)
-		return not_enabled(p, p->closed);
-	parse_peek(p);
-	if (parse_is_sign(&p->token)) {
-		struct token sign = parse_take(p);
-		p->depth++;
-		int rc = parse_signed(p, e, out);
-		p->depth--;
-		if (rc == 0 && sign.value == OP_SUB)
-			out->seconds = -out->seconds;
-		out->from = sign.from;
-		return rc;
-	}
-	if (!parse_accept(p, TOKEN_LEFT_PAREN))
+	if (parse_peek(p) == TOKEN_LEFT_PAREN)
+		return parse_in_parens(p, e, out);
+	if (!parse_is_sign(&p->token))
 		return parse_literal(p, e, out);
-	p->depth++;
-	int rc = parse_arithmetic(p, e, out);
-	p->depth--;
-	if (rc == 0 && parse_peek(p) != TOKEN_RIGHT_PAREN)
-		rc = parse_unexpected(p, e->context, e->expected);
-	return rc < 0 ? rc : not_enabled(p, out->from);
+	struct token sign = parse_take(p);
+	int rc = parse_arithmetic(p, e, PRECEDENCE_POWER, out);
+	if (rc == 0 && sign.value == OP_SUB)
+		out->seconds = -out->seconds;
+	out->from = sign.from;
+	return rc;
 }
 
-static int parse_arithmetic(struct parser *p, const struct expecting *e, struct duration *out)
+/* Where there is arithmetic, this fails in the place that Prometheus names. */
+static int parse_arithmetic(
+	struct parser *p, const struct expecting *e, int least, struct duration *out)
 {
 	struct duration right;
+	if (p->depth == PROMQL_DEPTH_LIMIT)
+		return not_enabled(p, p->closed);
+	p->depth++;
 	int rc = parse_signed(p, e, out);
-	parse_peek(p);
-	if (rc < 0 || p->token.kind != TOKEN_OPERATOR || p->token.value > OP_POW)
+	p->depth--;
+	if (rc < 0)
 		return rc;
-	parse_take(p);
-	rc = parse_signed(p, e, &right);
+	parse_peek(p);
+	int level = parse_precedence(&p->token);
+	if (level < least || p->token.value > OP_POW)
+		return 0;
+	struct token op = parse_take(p);
+	rc = parse_arithmetic(p, e, op.value == OP_POW ? level : level + 1, &right);
 	return rc < 0 ? rc : not_enabled(p, out->from);
 }
 
@@ -85,7 +97,7 @@ static int64_t to_ms(double seconds)
 static int parse_positive(struct parser *p, const struct expecting *e, int64_t *ms)
 {
 	struct duration duration;
-	int rc = parse_arithmetic(p, e, &duration);
+	int rc = parse_arithmetic(p, e, PRECEDENCE_LOOSEST, &duration);
 	if (rc < 0)
 		return rc;
 	if (!(duration.seconds > 0))
@@ -106,7 +118,7 @@ static struct node *make_range(
 		wrong = "ranges only allowed for vector selectors";
 	else if (node->selector.when.offset_ms)
 		wrong = "no offset modifiers allowed before range";
-	else if (node->selector.when.at != AT_NONE)
+	else if (node->selector.when.at == AT_TIME)
 		wrong = "no @ modifiers allowed before range";
 	if (wrong) {
 		parse_fail(p, bracket->from, "%s", wrong);
@@ -210,9 +222,11 @@ static int check_at(struct parser *p, struct node *node, struct node_when **out)
 static int set_time(struct parser *p, struct node *node, double seconds)
 {
 	struct node_when *when;
+	char text[PROMQL_NUMBER_SIZE];
 	if (!(fabs(seconds) < 9223372036854775808.0))
-		return parse_fail(
-			p, node->from, "timestamp out of bounds for @ modifier: %f", seconds);
+		return parse_fail(p, node->from, "timestamp out of bounds for @ modifier: %s",
+			isfinite(seconds) ? fw_arena_format(p->arena, "%f", seconds)
+					  : promql_number(seconds, text, sizeof text));
 	int rc = check_at(p, node, &when);
 	if (rc < 0)
 		return rc;

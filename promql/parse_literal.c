@@ -92,13 +92,14 @@ static int bad_duration(struct parser *p, const struct token *token)
 		fw_arena_strndup(p->arena, p->lexer.text + token->from, token->to - token->from);
 	size_t last = N_UNITS;
 	for (const char *at = text; *at;) {
-		at += strspn(at, "0123456789");
+		errno = 0;
+		strtoull(at, (char **)&at, 10);
 		size_t length = strcspn(at, "0123456789");
 		size_t unit = unit_of(at, length);
-		if (unit == N_UNITS)
+		if (errno == 0 && unit == N_UNITS)
 			return parse_fail(p, token->from,
 				"unknown unit \"%.*s\" in duration \"%s\"", (int)length, at, text);
-		if (last != N_UNITS && unit <= last)
+		if (errno == ERANGE || (last != N_UNITS && unit <= last))
 			return parse_fail(
 				p, token->from, "not a valid duration string: \"%s\"", text);
 		last = unit;

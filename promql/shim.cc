@@ -8,12 +8,50 @@
 #include <double-conversion/double-conversion.h>
 #include <re2/re2.h>
 
+using re2::RE2;
+
 struct shim_regex {
 	re2::RE2 compiled;
-	shim_regex(const char *pattern, const re2::RE2::Options &options) : compiled(pattern, options)
+	shim_regex(const char *pattern, const re2::RE2::Options &options)
+	    : compiled(pattern, options)
 	{
 	}
 };
+
+// The library's codes in the words of Go's regular expressions, which Prometheus answers with.
+static const char *sentence(RE2::ErrorCode code)
+{
+	switch (code) {
+	case RE2::ErrorBadEscape:
+		return "invalid escape sequence";
+	case RE2::ErrorBadCharClass:
+		return "invalid character class";
+	case RE2::ErrorBadCharRange:
+		return "invalid character class range";
+	case RE2::ErrorMissingBracket:
+		return "missing closing ]";
+	case RE2::ErrorMissingParen:
+		return "missing closing )";
+	case RE2::ErrorUnexpectedParen:
+		return "unexpected )";
+	case RE2::ErrorTrailingBackslash:
+		return "trailing backslash at end of expression";
+	case RE2::ErrorRepeatArgument:
+		return "missing argument to repetition operator";
+	case RE2::ErrorRepeatSize:
+		return "invalid repeat count";
+	case RE2::ErrorRepeatOp:
+		return "invalid nested repetition operator";
+	case RE2::ErrorBadPerlOp:
+		return "invalid or unsupported Perl syntax";
+	case RE2::ErrorBadUTF8:
+		return "invalid UTF-8";
+	case RE2::ErrorBadNamedCapture:
+		return "invalid named capture";
+	default:
+		return "expression too large";
+	}
+}
 
 static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t size)
 {
@@ -23,7 +61,11 @@ static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t s
 	shim_regex *regex = new (std::nothrow) shim_regex(pattern, options);
 	if (regex && regex->compiled.ok())
 		return regex;
-	snprintf(why, size, "%s", regex ? regex->compiled.error().c_str() : "out of memory");
+	if (regex)
+		snprintf(why, size, "%s: `%s`", sentence(regex->compiled.error_code()),
+			regex->compiled.error_arg().c_str());
+	else
+		snprintf(why, size, "out of memory");
 	delete regex;
 	return nullptr;
 }

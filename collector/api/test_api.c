@@ -496,7 +496,7 @@ static void test_pages_of_other_origins(void **state)
 	struct api_config config = {
 		.loop = &loop, .listen = "127.0.0.1:0", .auth = 1, .cors = "(", .registry = &none};
 	assert_true(api_open(&api, &config, &err) < 0);
-	assert_non_null(strstr(err.text, "'cors' is no expression: missing )"));
+	assert_non_null(strstr(err.text, "'cors' is no expression: missing closing )"));
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
