@@ -42,7 +42,7 @@ static void print_number(const struct node *node, struct fw_buf *out)
 {
 	char text[PROMQL_NUMBER_SIZE];
 	if (node->is_duration) {
-		if (node->number < 0)
+		if (signbit(node->number))
 			fw_buf_putc(out, '-');
 		promql_put_duration(out, llround(fabs(node->number) * 1000));
 	} else {

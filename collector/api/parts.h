@@ -52,6 +52,9 @@ void prometheus_fail(
 	struct request *r, enum promql_fault fault, const char *param, const struct fw_err *err);
 void prometheus_query(struct request *r);
 void prometheus_query_range(struct request *r);
+/* parsing.c */
+void parsing_format(struct request *r);
+void parsing_tree(struct request *r);
 /* finding.c */
 void finding_series(struct request *r);
 void finding_labels(struct request *r);

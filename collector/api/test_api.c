@@ -611,6 +611,58 @@ static void test_every_answer_has_its_headers(void **state)
 
 /* ---- Prometheus' questions ---- */
 
+/* "query=" and the text as a form has it. */
+static char *asked(const char *text)
+{
+	struct fw_buf form = {0};
+	fw_buf_puts(&form, "query=");
+	for (const char *c = text; *c; c++)
+		fw_buf_printf(&form, "%%%02x", (unsigned char)*c);
+	return (char *)form.data;
+}
+
+static void client_that_parses(struct scene *s)
+{
+	static const struct {
+		const char *route, *query;
+		int status;
+		const char *answer;
+	} rows[] = {
+		{"format_query", "sum( a+b )by(c)", 200, "\"data\":\"sum by (c) (a + b)\"}"},
+		{"format_query", "{a=\"\\\"\"}", 200, "\"data\":\"{a=\\\"\\\\\\\"\\\"}\"}"},
+		{"format_query", "sum(", 400,
+			"\"errorType\":\"bad_data\",\"error\":\"invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis\"}"},
+		{"format_query", "", 400,
+			"unknown position: parse error: no expression found in input"},
+		{"parse_query", "1e3", 200,
+			"\"data\":{\"type\":\"numberLiteral\",\"val\":\"1000\"}}"},
+		{"parse_query", "-(\"a\")", 400, "got \\\"string\\\"\"}"},
+		{"parse_query", "(\"a\")", 200,
+			"{\"type\":\"parenExpr\",\"expr\":{\"type\":\"stringLiteral\",\"val\":\"a\"}}"},
+		{"parse_query", "-a{b!~\"c\"} offset 1m", 200,
+			"{\"type\":\"unaryExpr\",\"op\":\"-\",\"expr\":{\"type\":\"vectorSelector\",\"name\":\"a\",\"matchers\":[{\"name\":\"b\",\"type\":\"!~\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"a\"}],\"offset\":60000,\"startOrEnd\":null,\"timestamp\":null}}"},
+		{"parse_query", "rate(a[5m] @ 2)", 200,
+			"{\"type\":\"call\",\"func\":{\"argTypes\":[\"matrix\"],\"name\":\"rate\",\"returnType\":\"vector\",\"variadic\":0},\"args\":[{\"type\":\"matrixSelector\",\"name\":\"a\",\"range\":300000,"},
+		{"parse_query", "a[5m:1m] @ end()", 200,
+			"\"range\":300000,\"step\":60000,\"offset\":0,\"startOrEnd\":\"end\",\"timestamp\":null}}"},
+		{"parse_query", "a > bool on (b) group_left (c) d", 200,
+			"\"matching\":{\"card\":\"many-to-one\",\"include\":[\"c\"],\"labels\":[\"b\"],\"on\":true}}"},
+		{"parse_query", "a and b", 200, "\"card\":\"many-to-many\""},
+		{"parse_query", "a + 1", 200, "\"op\":\"+\",\"bool\":false,"},
+		{"parse_query", "a + 1", 200, "\"matching\":null}"},
+		{"parse_query", "topk by (b) (5, a)", 200,
+			"\"param\":{\"type\":\"numberLiteral\",\"val\":\"5\"},\"grouping\":[\"b\"],\"without\":false}}"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char path[64], *form = asked(rows[i].query);
+		snprintf(path, sizeof path, "/api/v1/%s", rows[i].route);
+		expect(s, rows[i].query, ask(s, "POST", path, "viewer", FORM_HEADER, form),
+			rows[i].status, rows[i].answer);
+		fw_free(form);
+	}
+	expect_get(s, "/api/v1/format_query?query=1%2B1", 200, "\"data\":\"1 + 1\"}");
+}
+
 static void client_that_queries(struct scene *s)
 {
 	expect_get(s, "/api/v1/query?query=node_load1&time=1795383731.86", 200,
@@ -692,6 +744,7 @@ static void test_queries_are_answered_as_prometheus_does(void **state)
 {
 	(void)state;
 	play(1, client_that_queries);
+	play(1, client_that_parses);
 }
 
 static void client_that_asks_for_rules(struct scene *s)
