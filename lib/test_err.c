@@ -43,7 +43,7 @@ static void test_long_sentences_are_cut(void **state)
 {
 	(void)state;
 	struct fw_err err = {0};
-	char longest[400];
+	char longest[2 * sizeof err.text];
 	memset(longest, 'x', sizeof longest);
 	longest[sizeof longest - 1] = '\0';
 	fw_fail(&err, -EIO, "%s", longest);

@@ -13,7 +13,7 @@ import sys
 # As the table calls what the linker calls so.
 COMPONENTS = {
     "libuv": "libuv", "libcares": "c-ares", "libssl": "OpenSSL 3", "libcrypto": "OpenSSL 3",
-    "libprotobuf-c": "protobuf-c", "libzstd": "zstd", "libz": "zlib", "liblzma": "liblzma (XZ Utils)", "liblz4": "LZ4",
+    "libprotobuf-c": "protobuf-c", "libzstd": "zstd", "libsnappy": "Snappy", "libz": "zlib", "liblzma": "liblzma (XZ Utils)", "liblz4": "LZ4",
     "libbz2": "bzip2",
     "libyaml-0": "libyaml", "libsqlite3": "SQLite", "libmicrohttpd": "libmicrohttpd (with GnuTLS)",
     "libcurl": "libcurl", "libjansson": "jansson", "libexpat": "Expat", "libre2": "RE2", "libdouble-conversion": "double-conversion",
