@@ -104,6 +104,7 @@ def prometheus(lab):
         tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={data}", "--log.level=warn",
         f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"])
     process.port = port
+    lab.closers.append(process.kill)
     return process
 
 
@@ -113,6 +114,7 @@ def victoria(lab):
         tool("victoria-metrics"), f"-storageDataPath={os.path.join(lab.dir, 'victoria')}", "-retentionPeriod=1",
         f"-httpListenAddr=127.0.0.1:{port}"])
     process.port = port
+    lab.closers.append(process.kill)
     return process
 
 
@@ -164,7 +166,11 @@ def behind(collector):
 
 
 def all_sent(collector):
-    until(120, "everything is sent", lambda: all(n == 0 for n in behind(collector)))
+    try:
+        until(60, "everything is sent", lambda: all(n == 0 for n in behind(collector)))
+    except AssertionError:
+        print("\n".join("# " + line for line in collector.request("/metrics")[1].splitlines() if "remote_write" in line))
+        raise
     time.sleep(2)
 
 
