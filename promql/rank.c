@@ -294,7 +294,8 @@ static int count_value(struct counting *c, const struct series *s, size_t step)
 {
 	char number[PROMQL_NUMBER_SIZE];
 	struct fw_label *labels = label_room(c->e, &c->room, s->n_labels);
-	memcpy(labels, s->labels, s->n_labels * sizeof *labels);
+	for (size_t i = 0; i < s->n_labels; i++)
+		labels[i] = s->labels[i];
 	const char *text = promql_plain(s->values[step], number, sizeof number);
 	size_t n = labels_put(labels, s->n_labels, c->label, text);
 	struct fw_label *picked = label_room(c->e, &c->group_room, n);

@@ -65,10 +65,11 @@ class Ledger:
 
     def write(self):
         self.sent += 1
-        now = int(time.time() * 1000)
+        now = int(time.time() * 500) * 2
         batch = {}
         for i in range(SERIES):
-            at = now - random.randrange(20000, 60000) if random.random() < 0.05 else now
+            # Late ones at odd times: of equal times each receiver keeps another one.
+            at = now - random.randrange(20001, 60000, 2) if random.random() < 0.05 else now
             batch[f"s{i}"] = (at, random.choice([self.sent, round(self.sent * 0.1, 1), -i - 0.25, float(i)]))
         body = b"".join(series({"__name__": "ledger", "s": s, "instance": f"i{int(s[1:]) % 3}"}, [sample])
                         for s, sample in batch.items())
