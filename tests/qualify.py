@@ -48,6 +48,8 @@ ROWS = [
     ("spool", "every operation and allocation of the spool fails", ["SANITIZE/agent/test_spool"], EVERY_FAULT),
     ("store", "every operation and allocation of the store fails", ["SANITIZE/collector/store/test_faults"],
      EVERY_FAULT),
+    ("promql", "20,000 random questions, to a real Prometheus and to the collector",
+     ["tests/system/promql.py", "SANITIZE", "random"], {"FENWATCH_QUESTIONS": "20000"}),
     ("remote_write", "remote_write from here to Prometheus and VictoriaMetrics, all three ended at random",
      ["tests/system/remote_write.py", "SANITIZE"], {"FENWATCH_REMOTE_SECONDS": "3600"}),
     ("ring", "kills of a store whose ring turns over", ["SANITIZE/collector/store/test_kill"],
