@@ -303,7 +303,7 @@ static int start(struct parser *p, const char *text)
 
 int promql_parse(const char *text, struct fw_arena *arena, struct node **out, struct fw_err *err)
 {
-	struct fw_err unread;
+	struct fw_err unread = {""};
 	struct parser p = {.arena = arena, .err = err ? err : &unread};
 	int rc = start(&p, text);
 	if (rc < 0)
@@ -324,7 +324,7 @@ int promql_parse(const char *text, struct fw_arena *arena, struct node **out, st
 int promql_parse_selector(
 	const char *text, struct fw_arena *arena, struct node **out, struct fw_err *err)
 {
-	struct fw_err unread;
+	struct fw_err unread = {""};
 	struct parser p = {.arena = arena, .err = err ? err : &unread};
 	int rc = start(&p, text);
 	if (rc < 0)

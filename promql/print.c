@@ -88,7 +88,7 @@ static bool is_written_before(const struct node *node, const struct matcher *m)
 
 static void print_matchers(const struct node *node, struct fw_buf *out)
 {
-	char *texts[PROMQL_MATCHERS_LIMIT];
+	char *texts[PROMQL_MATCHERS_LIMIT] = {NULL};
 	size_t n = 0;
 	for (size_t i = 0; i < node->selector.n_matchers; i++)
 		if (!is_written_before(node, &node->selector.matchers[i]))

@@ -88,7 +88,7 @@ static void say_unknown(const struct fw_yaml *key, const char *what,
 {
 	const char *names[FIELDS_LIMIT];
 	size_t n = 0;
-	for (; fields[n].name && n < FIELDS_LIMIT; n++)
+	for (; n < FIELDS_LIMIT && fields[n].name; n++)
 		names[n] = fields[n].name;
 	const char *word = fw_yaml_text(key), *nearest = fw_nearest(word, names, n);
 	if (nearest)

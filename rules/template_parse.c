@@ -288,7 +288,7 @@ static int check_variable(struct parser *p, const char *name)
 
 static int take_fields(struct parser *p, struct expr *expr)
 {
-	const char *fields[FIELDS_LIMIT];
+	const char *fields[FIELDS_LIMIT] = {NULL};
 	while (p->at + 1 < p->end && *p->at == '.' && is_word(p->at[1]) &&
 		!isdigit((unsigned char)p->at[1])) {
 		p->at++;
