@@ -168,7 +168,7 @@ def behind(collector):
 
 def all_sent(collector):
     try:
-        until(60, "everything is sent", lambda: all(n == 0 for n in behind(collector)))
+        until(120, "everything is sent", lambda: all(n == 0 for n in behind(collector)))
     except AssertionError:
         print("\n".join("# " + line for line in collector.request("/metrics")[1].splitlines() if "remote_write" in line))
         raise
