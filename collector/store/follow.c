@@ -261,15 +261,20 @@ static uint64_t end_of(const struct store_follower *f, const struct log_shown *s
 	return next < 0 ? shown->end : shown->before[next];
 }
 
-static const uint8_t *record_at(struct store_follower *f, uint32_t *length)
+static bool open_record(struct store_follower *f, struct log_record *record, uint32_t *length)
 {
-	uint64_t offset = f->at % bytes_of(f);
-	const uint8_t *at = scan_at(&f->scan, offset, length);
-	if (at)
-		return at;
-	/* It may have been read ahead before it was written. */
+	const uint8_t *at = scan_at(&f->scan, f->at % bytes_of(f), length);
+	return at && log_record_open(at, *length, record) && record->position == f->at;
+}
+
+/* What was read ahead may be older than what is there now: nothing yet, or a sound record of
+ * the slot's life before. */
+static bool find_record(struct store_follower *f, struct log_record *record, uint32_t *length)
+{
+	if (open_record(f, record, length))
+		return true;
 	f->scan.length = 0;
-	return scan_at(&f->scan, offset, length);
+	return open_record(f, record, length);
 }
 
 /* What could not be read may be lost: the log came round, or the disk is damaged. */
@@ -284,8 +289,7 @@ static int read_record(struct store_follower *f)
 {
 	struct log_record record;
 	uint32_t length;
-	const uint8_t *at = record_at(f, &length);
-	if (!at || !log_record_open(at, length, &record) || record.position != f->at)
+	if (!find_record(f, &record, &length))
 		return -EBADMSG;
 	f->at += align8(ENVELOPE_BYTES + (uint64_t)length);
 	take_record(f, &record);
