@@ -61,15 +61,18 @@ class Ledger:
     """Every sample that was acknowledged, by series and time."""
 
     def __init__(self, collector):
-        self.collector, self.known, self.sent = collector, {}, 0
+        self.collector, self.known, self.sent, self.taken = collector, {}, 0, set()
 
     def write(self):
         self.sent += 1
         now = int(time.time() * 500) * 2
         batch = {}
         for i in range(SERIES):
-            # Late ones at odd times: of equal times each receiver keeps another one.
+            # Late ones at odd times, each once: of equal times each receiver keeps another one.
             at = now - random.randrange(20001, 60000, 2) if random.random() < 0.05 else now
+            while (i, at) in self.taken:
+                at -= 2
+            self.taken.add((i, at))
             batch[f"s{i}"] = (at, random.choice([self.sent, round(self.sent * 0.1, 1), -i - 0.25, float(i)]))
         body = b"".join(series({"__name__": "ledger", "s": s, "instance": f"i{int(s[1:]) % 3}"}, [sample])
                         for s, sample in batch.items())
