@@ -117,21 +117,14 @@ static void on_fault(const char *sentence, void *arg)
 	printf("%s\n", fw_escape(sentence, text, sizeof text));
 }
 
-static const char *label_of(const struct store_tally *tally, const char *name)
-{
-	for (size_t i = 0; i < tally->n_labels; i++)
-		if (strcmp(tally->labels[i].name, name) == 0)
-			return tally->labels[i].value;
-	return "";
-}
-
 static void on_tally(const struct store_tally *tally, void *arg)
 {
 	char host[300], job[300];
 	(void)arg;
 	printf("host        %s (%s): %llu sweeps of %u series\n",
-		fw_escape(label_of(tally, "instance"), host, sizeof host),
-		fw_escape(label_of(tally, "job"), job, sizeof job),
+		fw_escape(fw_label_value(tally->labels, tally->n_labels, "instance"), host,
+			sizeof host),
+		fw_escape(fw_label_value(tally->labels, tally->n_labels, "job"), job, sizeof job),
 		(unsigned long long)tally->sweeps, tally->schema->n_columns);
 }
 

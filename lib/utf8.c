@@ -61,3 +61,22 @@ bool fw_utf8_valid(const char *text, size_t length)
 	}
 	return true;
 }
+
+void fw_utf8_put(struct fw_buf *out, uint32_t code)
+{
+	if (code < 0x80) {
+		fw_buf_putc(out, (char)code);
+	} else if (code < 0x800) {
+		fw_buf_putc(out, (char)(0xc0 | code >> 6));
+		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
+	} else if (code < 0x10000) {
+		fw_buf_putc(out, (char)(0xe0 | code >> 12));
+		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
+		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
+	} else {
+		fw_buf_putc(out, (char)(0xf0 | code >> 18));
+		fw_buf_putc(out, (char)(0x80 | (code >> 12 & 0x3f)));
+		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
+		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
+	}
+}

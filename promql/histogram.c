@@ -81,10 +81,11 @@ static struct histogram *histogram_of(struct histograms *h, const struct series 
 
 static void add_series(struct histograms *h, const struct series *series)
 {
-	const char *text = labels_get(series->labels, series->n_labels, BUCKET_LABEL);
+	const char *text = fw_label_value(series->labels, series->n_labels, BUCKET_LABEL);
 	double bound;
 	if (promql_read_number(text, &bound) < 0) {
-		note_bad_bound(h, labels_get(series->labels, series->n_labels, LABEL_NAME), text);
+		note_bad_bound(
+			h, fw_label_value(series->labels, series->n_labels, LABEL_NAME), text);
 		return;
 	}
 	struct histogram *into = histogram_of(h, series);
@@ -214,7 +215,7 @@ static double bucket_quantile(double quantile, struct bucket *buckets, size_t n,
 static void note_forced(const struct histograms *h, const struct histogram *one)
 {
 	struct fw_buf text = {0};
-	const char *name = labels_get(one->labels, one->n_labels, LABEL_NAME);
+	const char *name = fw_label_value(one->labels, one->n_labels, LABEL_NAME);
 	if (*name) {
 		fw_buf_puts(&text, " for metric name ");
 		promql_quote(&text, name);

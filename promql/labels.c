@@ -5,14 +5,6 @@
 
 #include "quote.h"
 
-const char *labels_get(const struct fw_label *labels, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return labels[i].value;
-	return "";
-}
-
 /* FNV-1a, the terminating zero with it, so that texts cannot run into each other. */
 static uint64_t hash_text(uint64_t hash, const char *text)
 {

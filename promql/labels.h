@@ -11,7 +11,6 @@
 
 #define LABEL_NAME "__name__" /* of the metric's own name */
 
-const char *labels_get(const struct fw_label *labels, size_t n, const char *name); /* or "" */
 uint64_t labels_hash(const struct fw_label *labels, size_t n);
 bool labels_same(const struct fw_label *a, size_t n_a, const struct fw_label *b, size_t n_b);
 /* The order of answers: by name, value, and number. */

@@ -268,7 +268,7 @@ static struct token wrong_escape(struct lexer *l, const char *before, uint32_t c
 	if (c == NO_CHAR)
 		return wrong(l, "escape sequence not terminated");
 	fw_buf_printf(&text, "%sU+%04X '", before, c);
-	promql_put_utf8(&text, c);
+	fw_utf8_put(&text, c);
 	fw_buf_printf(&text, "'%s", after);
 	struct token token = wrong(l, "%s", (const char *)text.data);
 	fw_buf_done(&text);

@@ -139,7 +139,7 @@ static const struct fw_label *result_labels(
 	}
 	for (size_t i = 0; i < how->n_include; i++)
 		*n = labels_put(labels, *n, how->include[i],
-			labels_get(one->labels, one->n_labels, how->include[i]));
+			fw_label_value(one->labels, one->n_labels, how->include[i]));
 	return labels;
 }
 

@@ -259,7 +259,8 @@ static bool accepts_all(
 {
 	for (size_t i = 0; i < n; i++)
 		if (!accepts(&matchers[i],
-			    labels_get(entry->labels, entry->n_labels, matchers[i].matcher->name)))
+			    fw_label_value(
+				    entry->labels, entry->n_labels, matchers[i].matcher->name)))
 			return false;
 	return true;
 }

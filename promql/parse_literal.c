@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <fenwatch/text.h>
+#include <fenwatch/utf8.h>
 
 #include "number.h"
 #include "quote.h"
@@ -161,7 +162,7 @@ static size_t put_escape(const char *at, struct fw_buf *out)
 	}
 	if (*at == 'u' || *at == 'U') {
 		size_t count = *at == 'u' ? 4 : 8;
-		promql_put_utf8(out, read_digits(at + 1, count, 16));
+		fw_utf8_put(out, read_digits(at + 1, count, 16));
 		return 1 + count;
 	}
 	fw_buf_putc(out, *at);

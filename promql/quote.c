@@ -8,25 +8,6 @@
 
 #define REPLACEMENT 0xfffd
 
-void promql_put_utf8(struct fw_buf *out, uint32_t code)
-{
-	if (code < 0x80) {
-		fw_buf_putc(out, (char)code);
-	} else if (code < 0x800) {
-		fw_buf_putc(out, (char)(0xc0 | code >> 6));
-		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
-	} else if (code < 0x10000) {
-		fw_buf_putc(out, (char)(0xe0 | code >> 12));
-		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
-	} else {
-		fw_buf_putc(out, (char)(0xf0 | code >> 18));
-		fw_buf_putc(out, (char)(0x80 | (code >> 12 & 0x3f)));
-		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-		fw_buf_putc(out, (char)(0x80 | (code & 0x3f)));
-	}
-}
-
 /* Blanks other than the plain one, marks of direction, private and unassigned planes. */
 static bool is_printable(uint32_t code)
 {
@@ -63,7 +44,7 @@ static void put_char(struct fw_buf *out, uint32_t code, char quote)
 	else if (known)
 		fw_buf_printf(out, "\\%c", names[known - bytes]);
 	else if (is_printable(code))
-		promql_put_utf8(out, code);
+		fw_utf8_put(out, code);
 	else if (code < 0x80)
 		fw_buf_printf(out, "\\x%02x", code);
 	else if (code < 0x10000)

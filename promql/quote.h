@@ -14,4 +14,3 @@ void promql_quote_some(struct fw_buf *out, const char *text, size_t length, size
 void promql_quote_char(struct fw_buf *out, uint32_t code);
 /* A label's name as it stands in a list or a matcher: plain where it may, or quoted. */
 void promql_put_name(struct fw_buf *out, const char *name);
-void promql_put_utf8(struct fw_buf *out, uint32_t code);

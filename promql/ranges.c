@@ -140,7 +140,7 @@ static size_t close_gaps(struct ranging *r, const int64_t *times_ms, size_t n)
 /* What a function remarks on is a name, which many series share. */
 static void remark(struct ranging *r, const struct series *series)
 {
-	const char *name = labels_get(series->labels, series->n_labels, LABEL_NAME);
+	const char *name = fw_label_value(series->labels, series->n_labels, LABEL_NAME);
 	if (!r->function->remark || (r->remarked && strcmp(r->remarked, name) == 0))
 		return;
 	r->function->remark(&r->context, name);

@@ -304,7 +304,7 @@ static int count_value(struct counting *c, const struct series *s, size_t step)
 		!g->aggregate.without, picked);
 	size_t group = label_table_find(&c->table, picked, n_picked);
 	if (group == LABEL_TABLE_NONE) {
-		if (*labels_get(picked, n_picked, c->label))
+		if (*fw_label_value(picked, n_picked, c->label))
 			labels_put(picked, n_picked, c->label, fw_arena_strdup(c->e->arena, text));
 		group = label_table_put(&c->table, picked, n_picked);
 		struct series made = {

@@ -79,7 +79,8 @@ int call_label_join(
 		for (size_t k = 3; k < n; k++) {
 			fw_buf_puts(&joined, k > 3 ? separator : "");
 			fw_buf_puts(&joined,
-				labels_get(series->labels, series->n_labels, arguments[k].string));
+				fw_label_value(
+					series->labels, series->n_labels, arguments[k].string));
 		}
 		rc = set_label(context, series, name, &joined);
 	}
@@ -98,7 +99,7 @@ static int replace(const struct call_context *context, const struct value *argum
 	int rc = 0;
 	for (size_t i = 0; i < out->n_series && rc == 0; i++) {
 		struct series *series = &out->series[i];
-		const char *value = labels_get(series->labels, series->n_labels, source);
+		const char *value = fw_label_value(series->labels, series->n_labels, source);
 		if (!shim_regex_find(regex, value, spans, SHIM_GROUPS))
 			continue;
 		fw_buf_reset(&expanded);

@@ -31,7 +31,7 @@ static void put_labels(struct fw_buf *out, const struct fw_label *labels, size_t
 {
 	struct fw_label others[64];
 	fw_buf_puts(out, out->length ? "; " : "");
-	fw_buf_puts(out, labels_get(labels, n, LABEL_NAME));
+	fw_buf_puts(out, fw_label_value(labels, n, LABEL_NAME));
 	n = labels_drop(labels, n, LABEL_NAME, others);
 	labels_print(others, n, out);
 }

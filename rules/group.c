@@ -417,18 +417,6 @@ void group_done(struct group *group)
 	*group = (struct group){0};
 }
 
-static bool is_same_rule(const struct file_rule *a, const struct file_rule *b)
-{
-	if (a->is_alert != b->is_alert || strcmp(a->name, b->name) != 0 ||
-		a->labels.n != b->labels.n)
-		return false;
-	for (size_t i = 0; i < a->labels.n; i++)
-		if (strcmp(a->labels.items[i].name, b->labels.items[i].name) != 0 ||
-			strcmp(a->labels.items[i].text, b->labels.items[i].text) != 0)
-			return false;
-	return true;
-}
-
 static void take_over_rule(struct group_rule *rule, struct group_rule *before)
 {
 	const struct file_rule *file = rule->rule;
@@ -445,7 +433,7 @@ void group_take_over(struct group *group, struct group *before)
 	for (size_t i = 0; i < group->file->n_rules; i++)
 		for (size_t k = 0; k < before->file->n_rules; k++) {
 			if (!before->rules[k].rule ||
-				!is_same_rule(group->rules[i].rule, before->rules[k].rule))
+				!rulefile_same_rule(group->rules[i].rule, before->rules[k].rule))
 				continue;
 			take_over_rule(&group->rules[i], &before->rules[k]);
 			break;

@@ -19,10 +19,7 @@ int label_set_compare(const struct label_set *a, const struct label_set *b)
 
 const char *label_set_get(const struct label_set *labels, const char *name)
 {
-	for (size_t i = 0; i < labels->n; i++)
-		if (strcmp(labels->items[i].name, name) == 0)
-			return labels->items[i].value;
-	return "";
+	return fw_label_value(labels->items, labels->n, name);
 }
 
 static int by_name(const void *a, const void *b)

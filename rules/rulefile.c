@@ -315,7 +315,7 @@ void rulefile_read(
 
 /* ---- doubles ---- */
 
-static bool is_same(const struct file_rule *a, const struct file_rule *b)
+bool rulefile_same_rule(const struct file_rule *a, const struct file_rule *b)
 {
 	if (a->is_alert != b->is_alert || strcmp(a->name, b->name) != 0 ||
 		a->labels.n != b->labels.n)
@@ -345,7 +345,7 @@ void rulefile_find_doubles(const struct rulefile *file, struct problems *problem
 			rules[n++] = &file->groups[g].rules[i];
 	qsort(rules, n, sizeof(*rules), by_rule);
 	for (size_t i = 1; i < n; i++)
-		if (is_same(rules[i - 1], rules[i]))
+		if (rulefile_same_rule(rules[i - 1], rules[i]))
 			problem_warn(problems, rules[i]->line,
 				"rule '%s' has the name and labels of the one in line %u",
 				rules[i]->name, rules[i - 1]->line);

@@ -65,6 +65,8 @@ void rulefile_parse(const char *path, const char *text, size_t length, struct fw
 void rulefile_read(
 	const char *path, struct fw_arena *arena, struct rulefile *out, struct problems *problems);
 
+/* Of one kind and name, and with the same labels. */
+bool rulefile_same_rule(const struct file_rule *a, const struct file_rule *b);
 /* Rules that are there more than once, name, labels and all: a warning each. */
 void rulefile_find_doubles(const struct rulefile *file, struct problems *problems);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <fenwatch/text.h>
+#include <fenwatch/utf8.h>
 
 #include "template_tree.h"
 
@@ -138,21 +139,7 @@ static int put_utf8(struct parser *p, struct fw_buf *out, unsigned long code)
 {
 	if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || code == 0)
 		return fail(p, "malformed text");
-	if (code < 0x80) {
-		fw_buf_putc(out, (char)code);
-	} else if (code < 0x800) {
-		fw_buf_putc(out, (char)(0xc0 | code >> 6));
-		fw_buf_putc(out, (char)(0x80 | (code & 63)));
-	} else if (code < 0x10000) {
-		fw_buf_putc(out, (char)(0xe0 | code >> 12));
-		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 63)));
-		fw_buf_putc(out, (char)(0x80 | (code & 63)));
-	} else {
-		fw_buf_putc(out, (char)(0xf0 | code >> 18));
-		fw_buf_putc(out, (char)(0x80 | (code >> 12 & 63)));
-		fw_buf_putc(out, (char)(0x80 | (code >> 6 & 63)));
-		fw_buf_putc(out, (char)(0x80 | (code & 63)));
-	}
+	fw_utf8_put(out, (uint32_t)code);
 	return 0;
 }
 

@@ -67,14 +67,6 @@ struct watch {
 	unsigned selections; /* of this look */
 };
 
-static const char *label_of(const struct fw_label *labels, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return labels[i].value;
-	return "";
-}
-
 /* ---- which series the rules look at ---- */
 
 static bool is_wanted(const struct store_matcher *matcher, const char *value)
@@ -123,7 +115,8 @@ static uint32_t find_beside(const struct group *group, const char *name, uint32_
 
 static const char *identity_of(const struct rule *rule, const struct fw_column *column)
 {
-	return rule->identity ? label_of(column->labels, column->n_labels, rule->identity) : "";
+	return rule->identity ? fw_label_value(column->labels, column->n_labels, rule->identity)
+			      : "";
 }
 
 static struct item *find_item(const struct group *group, const struct item *wanted)
@@ -173,7 +166,8 @@ static void add_items(struct group *group, const struct alert_rule_option *in_fo
 		if (strcmp(column->name, rule->metric) != 0 ||
 			(rule->label &&
 				!rule_wants(rule,
-					label_of(column->labels, column->n_labels, rule->label))))
+					fw_label_value(
+						column->labels, column->n_labels, rule->label))))
 			continue;
 		struct item item = {
 			.rule = option,
@@ -189,7 +183,7 @@ static void add_items(struct group *group, const struct alert_rule_option *in_fo
 
 static void set_class(struct host *host, const struct fw_label *labels, size_t n)
 {
-	snprintf(host->class, sizeof host->class, "%s", label_of(labels, n, "class"));
+	snprintf(host->class, sizeof host->class, "%s", fw_label_value(labels, n, "class"));
 }
 
 static void learn_class(struct host *host, const struct group *group)
@@ -242,10 +236,10 @@ static void select_groups(struct watch *watch, struct host *host)
 	const struct store_matcher matchers[] = {
 		{.name = "instance",
 			.accepts = is_equal,
-			.value = label_of(host->labels, host->n_labels, "instance")},
+			.value = fw_label_value(host->labels, host->n_labels, "instance")},
 		{.name = "job",
 			.accepts = is_equal,
-			.value = label_of(host->labels, host->n_labels, "job")},
+			.value = fw_label_value(host->labels, host->n_labels, "job")},
 		{.name = "__name__", .accepts = is_wanted},
 	};
 	struct store_group *found;
@@ -300,10 +294,10 @@ static struct alert *alert_for(struct watch *watch, struct host *host, const str
 	const char *name = rule->identity;
 	struct notice_pair identity = {name, ""};
 	if (name)
-		identity.value = column ? label_of(column->labels, column->n_labels, name)
-					: label_of(host->labels, host->n_labels, name);
+		identity.value = column ? fw_label_value(column->labels, column->n_labels, name)
+					: fw_label_value(host->labels, host->n_labels, name);
 	identity_key(watch->alerts->config.estate,
-		label_of(host->labels, host->n_labels, "instance"), rule->name, &identity,
+		fw_label_value(host->labels, host->n_labels, "instance"), rule->name, &identity,
 		name ? 1 : 0, key);
 	struct alert *alert = alert_find(host->alerts, key);
 	return alert || !make ? alert : make_alert(host, key, rule, column);
@@ -431,9 +425,9 @@ static void adopt_alerts(struct watch *watch, struct host *host)
 		next = alert->next;
 		if (alert->rule && alert->rule->kind != RULE_RAISED &&
 			strcmp(alert->episode.instance,
-				label_of(host->labels, host->n_labels, "instance")) == 0 &&
+				fw_label_value(host->labels, host->n_labels, "instance")) == 0 &&
 			strcmp(pairs_get(labels, "job"),
-				label_of(host->labels, host->n_labels, "job")) == 0)
+				fw_label_value(host->labels, host->n_labels, "job")) == 0)
 			alert_move(alert, &host->alerts);
 	}
 }
@@ -620,7 +614,8 @@ void watch_forget(struct watch *watch, const char *instance)
 	for (size_t i = 0; i < watch->n_hosts; i++) {
 		struct host *host = watch->hosts[i];
 		if (!host ||
-			strcmp(label_of(host->labels, host->n_labels, "instance"), instance) != 0)
+			strcmp(fw_label_value(host->labels, host->n_labels, "instance"),
+				instance) != 0)
 			continue;
 		host_free(host);
 		watch->hosts[i] = NULL;

@@ -5,19 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labels.h"
 #include "parts.h"
 
 /* Order of two series by their labels without the name. */
 static int compare_rest(const struct promql_row *a, const struct promql_row *b)
 {
-	for (size_t i = 1; i < a->n_labels && i < b->n_labels; i++) {
-		int order = strcmp(a->labels[i].name, b->labels[i].name);
-		if (order == 0)
-			order = strcmp(a->labels[i].value, b->labels[i].value);
-		if (order != 0)
-			return order;
-	}
-	return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+	return labels_compare(a->labels + 1, a->n_labels - 1, b->labels + 1, b->n_labels - 1);
 }
 
 static int by_labels(const void *a, const void *b)

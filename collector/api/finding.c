@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <fenwatch/text.h>
+#include <fenwatch/utf8.h>
 
 #include "parts.h"
 #include "result.h"
@@ -128,20 +129,6 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static size_t put_utf8(char *to, uint32_t code)
-{
-	if (code < 0x80) {
-		to[0] = (char)code;
-		return 1;
-	}
-	size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-	to[0] = (char)(lead[more] | code >> 6 * more);
-	for (size_t i = more; i > 0; i--, code >>= 6)
-		to[i] = (char)(0x80 | (code & 0x3f));
-	return more + 1;
-}
-
 /* "_2e_" as the code of a character; the bytes that it takes, 0: it is none. */
 static size_t cut_code(const char *text, uint32_t *code)
 {
@@ -158,21 +145,25 @@ static const char *unescape(struct request *r, const char *name)
 {
 	if (strncmp(name, "U__", 3) != 0)
 		return name;
-	char *label = fw_arena_alloc(&r->arena, strlen(name) + 1), *to = label;
-	for (const char *at = name + 3; *at;) {
+	struct fw_buf label = {0};
+	const char *at = name + 3;
+	while (*at) {
 		uint32_t code = '_';
-		size_t length = 1;
 		if (*at != '_') {
-			*to++ = *at++;
+			fw_buf_putc(&label, *at++);
 			continue;
 		}
-		length = at[1] == '_' ? 2 : cut_code(at, &code);
+		size_t length = at[1] == '_' ? 2 : cut_code(at, &code);
 		if (length == 0)
-			return name;
-		to += put_utf8(to, code);
+			break;
+		fw_utf8_put(&label, code);
 		at += length;
 	}
-	return fw_utf8_valid(label, strlen(label)) ? label : name;
+	const char *text = label.length ? (const char *)label.data : "";
+	if (!*at && fw_utf8_valid(text, label.length))
+		name = fw_arena_strndup(&r->arena, text, label.length);
+	fw_buf_done(&label);
+	return name;
 }
 
 void finding_label_values(struct request *r)

@@ -116,14 +116,6 @@ static int sort_labels(
 	return 0;
 }
 
-static const char *value_of(const struct fw_label *labels, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return labels[i].value;
-	return "";
-}
-
 void stream_take_host(struct session *session, const struct fw_frame *frame)
 {
 	struct fw_arena *scratch = &session->worker->scratch;
@@ -142,7 +134,7 @@ void stream_take_host(struct session *session, const struct fw_frame *frame)
 		refuse_malformed(
 			session, frame->type, "it needs a number above 0 and distinct labels");
 	/* job="node" is what agents say of themselves: nobody else may. */
-	else if (strcmp(value_of(labels, host->n_labels, "job"), "node") == 0)
+	else if (strcmp(fw_label_value(labels, host->n_labels, "job"), "node") == 0)
 		refuse_malformed(
 			session, frame->type, "only its own agent may speak for one of job node");
 	else if (store_host_intern(store_of(session), labels, host->n_labels, &stored, &err) < 0)

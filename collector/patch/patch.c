@@ -43,14 +43,6 @@ const struct fw_option patch_option_table[] = {
 
 /* ---- who is watched ---- */
 
-static const char *label_of(const struct store_host *host, const char *name)
-{
-	for (size_t i = 0; i < host->n_labels; i++)
-		if (strcmp(host->labels[i].name, name) == 0)
-			return host->labels[i].value;
-	return "";
-}
-
 /* After a restart only the time in the sweep may be known. */
 static int64_t heard_of(const struct store_host *host)
 {
@@ -59,7 +51,8 @@ static int64_t heard_of(const struct store_host *host)
 
 static bool has_agent(const struct store_host *host)
 {
-	return host->newest_ms > 0 && strcmp(label_of(host, "job"), "node") == 0;
+	return host->newest_ms > 0 &&
+		strcmp(fw_label_value(host->labels, host->n_labels, "job"), "node") == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -74,7 +67,7 @@ static size_t find_hosts(const struct patch *patch, const char *name, struct fw_
 	size_t n_seen = store_hosts(patch->config.store, arena, &seen), n = 0;
 	struct patch_asked *list = fw_arena_alloc(arena, (n_seen + 1) * sizeof *list);
 	for (size_t i = 0; i < n_seen; i++) {
-		const char *instance = label_of(&seen[i], "instance");
+		const char *instance = fw_label_value(seen[i].labels, seen[i].n_labels, "instance");
 		if (has_agent(&seen[i]) && (!name || strcmp(instance, name) == 0))
 			list[n++] = (struct patch_asked){seen[i].id, instance, heard_of(&seen[i])};
 	}

@@ -227,19 +227,11 @@ int register_check_hosts(struct register_hosts *hosts, struct fw_err *err)
 	return 0;
 }
 
-static const char *value_of(const struct fw_label *labels, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return labels[i].value;
-	return "";
-}
-
 static bool matches(const struct row *row, const struct fw_label *labels, size_t n)
 {
 	for (size_t i = 0; i < row->n_matchers; i++)
-		if (!shim_regex_matches(
-			    row->matchers[i].regex, value_of(labels, n, row->matchers[i].label)))
+		if (!shim_regex_matches(row->matchers[i].regex,
+			    fw_label_value(labels, n, row->matchers[i].label)))
 			return false;
 	return true;
 }
@@ -249,7 +241,7 @@ const char *register_supplier(
 {
 	if (!hosts)
 		return NULL;
-	const struct row wanted = {.host = value_of(labels, n, "instance")};
+	const struct row wanted = {.host = fw_label_value(labels, n, "instance")};
 	const struct row *named = hosts->named.count == 0
 		? NULL
 		: bsearch(&wanted, hosts->named.items, hosts->named.count, sizeof wanted, by_name);

@@ -11,6 +11,7 @@
 
 #include "bodies.h"
 #include "chunk.h"
+#include "labels.h"
 #include "notes.h"
 #include "remote.h"
 #include "remote.pb-c.h"
@@ -155,14 +156,7 @@ static int on_series(void *arg, const struct promql_samples *samples)
 static int by_labels(const void *x, const void *y)
 {
 	const struct found *a = x, *b = y;
-	for (size_t i = 0; i < a->n_labels && i < b->n_labels; i++) {
-		int order = strcmp(a->labels[i].name, b->labels[i].name);
-		if (order == 0)
-			order = strcmp(a->labels[i].value, b->labels[i].value);
-		if (order != 0)
-			return order;
-	}
-	return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+	return labels_compare(a->labels, a->n_labels, b->labels, b->n_labels);
 }
 
 static int take_matchers(

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
@@ -27,6 +28,15 @@ enum { FW_TYPE_MASK = 3, FW_DOUBLE = 4 }; /* a column's `type`: a metric type, a
 struct fw_label {
 	const char *name, *value;
 };
+
+/* "" where there is none of this name. */
+static inline const char *fw_label_value(const struct fw_label *labels, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return labels[i].value;
+	return "";
+}
 
 struct fw_column {
 	const char *name;
