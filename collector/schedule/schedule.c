@@ -56,27 +56,28 @@ static void say_itself(struct schedule *s, const struct round *round, int64_t at
 }
 
 /* A rule's trouble is told when it begins, not at each of its evaluations. */
-static void log_troubles(const struct round *round, uint64_t failures)
+static void log_troubles(const struct group *group)
 {
-	const struct group *group = &round->group;
-	if (failures == round->failures)
-		return;
-	for (size_t i = 0; i < group->file->n_rules; i++)
-		if (group->rules[i].health == RULE_FAILED && !group->rules[i].is_told)
+	for (size_t i = 0; i < group->file->n_rules; i++) {
+		struct group_rule *rule = &group->rules[i];
+		bool failed = rule->health == RULE_FAILED;
+		if (failed && !rule->is_told)
 			fw_log(FW_WARNING, "rules: '%s' in group '%s' of '%s': %s",
-				group->rules[i].rule->name, group->file->name, group->file->file,
-				group->rules[i].trouble);
+				rule->rule->name, group->file->name, group->file->file,
+				rule->trouble);
+		rule->is_told = failed;
+	}
 }
 
 /* ---- the thread ---- */
 
 static void run(struct schedule *s, struct round *round, int64_t now_ms)
 {
-	uint64_t failures = round->failures;
 	round_run(round, now_ms, &s->settings);
-	log_troubles(round, failures);
-	for (size_t i = 0; i < round->group.file->n_rules; i++)
-		round->group.rules[i].is_told = round->group.rules[i].health == RULE_FAILED;
+	/* What was broken off by the end is no trouble of a rule. */
+	if (s->stopping)
+		return;
+	log_troubles(&round->group);
 	say_itself(s, round, round->group.evaluated_ms);
 }
 
