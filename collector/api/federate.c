@@ -9,6 +9,7 @@
 
 #include <fenwatch/batch.h>
 
+#include "labels.h"
 #include "node.h"
 #include "notes.h"
 #include "number.h"
@@ -27,14 +28,6 @@ struct federating {
 	size_t n, capacity;
 };
 
-static const char *name_of(const struct newest *one)
-{
-	for (size_t i = 0; i < one->n_labels; i++)
-		if (strcmp(one->labels[i].name, "__name__") == 0)
-			return one->labels[i].value;
-	return "";
-}
-
 static int on_series(void *arg, const struct promql_samples *samples)
 {
 	struct federating *f = arg;
@@ -44,11 +37,8 @@ static int on_series(void *arg, const struct promql_samples *samples)
 		f->capacity = 2 * f->capacity + 256;
 		f->all = fw_realloc(f->all, f->capacity * sizeof *f->all);
 	}
-	struct fw_label *labels =
-		fw_arena_alloc(&f->r->arena, samples->n_labels * sizeof *labels + 1);
-	memcpy(labels, samples->labels, samples->n_labels * sizeof *labels);
 	f->all[f->n++] = (struct newest){
-		.labels = labels,
+		.labels = labels_copy(samples->labels, samples->n_labels, &f->r->arena),
 		.n_labels = samples->n_labels,
 		.at_ms = samples->times_ms[samples->n - 1],
 		.value = fw_column_value(samples->column, samples->cells[samples->n - 1]),
@@ -76,17 +66,17 @@ static int select_one(
 	return data->select(data, &selection, &to, err);
 }
 
+static const char *name_of(const struct newest *one)
+{
+	return fw_label_value(one->labels, one->n_labels, LABEL_NAME);
+}
+
 /* By metric, then by the other labels, so that what two selectors match lies together. */
 static int by_metric(const void *x, const void *y)
 {
 	const struct newest *a = x, *b = y;
 	int order = strcmp(name_of(a), name_of(b));
-	for (size_t i = 0; order == 0 && i < a->n_labels && i < b->n_labels; i++) {
-		order = strcmp(a->labels[i].name, b->labels[i].name);
-		if (order == 0)
-			order = strcmp(a->labels[i].value, b->labels[i].value);
-	}
-	return order ? order : (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
+	return order ? order : labels_compare(a->labels, a->n_labels, b->labels, b->n_labels);
 }
 
 /* ---- the text ---- */

@@ -148,7 +148,8 @@ static void add_family(struct metadata *m, const struct remote_about *about, siz
 	}
 }
 
-static int read_metadata(struct metadata *m, struct fw_err *err)
+/* `metric` NULL: of all. */
+static int read_metadata(struct metadata *m, const char *metric, struct fw_err *err)
 {
 	struct remote_about *about;
 	int rc = add_columns(m, err);
@@ -156,7 +157,7 @@ static int read_metadata(struct metadata *m, struct fw_err *err)
 		return rc;
 	sort(m);
 	size_t n_columns = m->n;
-	size_t n = remote_metadata(api_config(m->r->api)->remote, NULL, &m->r->arena, &about);
+	size_t n = remote_metadata(api_config(m->r->api)->remote, metric, &m->r->arena, &about);
 	for (size_t i = 0; i < n; i++)
 		add_family(m, &about[i], n_columns);
 	sort(m);
@@ -226,12 +227,14 @@ void metadata_list(struct request *r)
 	struct fw_err err;
 	int64_t limit, limit_each;
 	const char *metric = params_get(&r->params, "metric");
+	if (metric && !*metric)
+		metric = NULL;
 	if (read_limit(r, "limit", &limit, &err) < 0 ||
 		read_limit(r, "limit_per_metric", &limit_each, &err) < 0)
 		request_fail_bad(r, &err);
-	else if (read_metadata(&m, &err) < 0)
+	else if (read_metadata(&m, metric, &err) < 0)
 		request_fail(r, 500, "internal", "%s", err.text);
 	else
-		write_metadata(r, metric && *metric ? only(&m, metric) : &m, limit,
+		write_metadata(r, metric ? only(&m, metric) : &m, limit,
 			limit_each > 0 ? (uint64_t)limit_each : 0);
 }

@@ -128,8 +128,7 @@ static void keep(struct asking *a, const struct promql_samples *samples)
 		a->capacity = 2 * a->capacity + 64;
 		a->found = fw_realloc(a->found, a->capacity * sizeof *a->found);
 	}
-	struct fw_label *labels = fw_arena_alloc(arena, samples->n_labels * sizeof *labels + 1);
-	memcpy(labels, samples->labels, samples->n_labels * sizeof *labels);
+	struct fw_label *labels = labels_copy(samples->labels, samples->n_labels, arena);
 	uint8_t *data = fw_arena_alloc(arena, a->one.length);
 	memcpy(data, a->one.data, a->one.length);
 	a->found[a->n++] = (struct found){labels, samples->n_labels, data, a->one.length};

@@ -247,10 +247,7 @@ static int take_labels_2(struct remote_write *write, const Write2 *whole,
 
 static const char *name_of(const struct store_foreign *series)
 {
-	for (size_t i = 0; i < series->n_labels; i++)
-		if (strcmp(series->labels[i].name, "__name__") == 0)
-			return series->labels[i].value;
-	return "";
+	return fw_label_value(series->labels, series->n_labels, "__name__");
 }
 
 /* Series of a histogram or summary have one of these behind the metric's name. */
@@ -286,6 +283,11 @@ static void take_about_2(struct remote_write *write, const Write2 *whole,
 		metadata_note(&write->remote->metadata, &about);
 }
 
+static bool is_same_about(const Fenwatch__Remote__About2 *a, const Fenwatch__Remote__About2 *b)
+{
+	return a && b && a->type == b->type && a->help == b->help && a->unit == b->unit;
+}
+
 static int take_2(struct remote_write *write, const Write2 *from, struct fw_err *err)
 {
 	struct counters *counters = &write->remote->counters;
@@ -303,7 +305,10 @@ static int take_2(struct remote_write *write, const Write2 *from, struct fw_err 
 			rc = take_samples(write, series, one->samples, one->n_samples, err);
 		if (rc < 0)
 			return rc;
-		take_about_2(write, from, symbols, one->about, name_of(series));
+		/* Series of one metric come one after the other, and say the same of it. */
+		if (i == 0 || strcmp(name_of(series), name_of(series - 1)) != 0 ||
+			!is_same_about(one->about, from->series[i - 1]->about))
+			take_about_2(write, from, symbols, one->about, name_of(series));
 		counters->histograms += one->n_histograms;
 		counters->exemplars += one->n_exemplars;
 	}

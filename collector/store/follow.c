@@ -34,7 +34,6 @@ struct store_follower {
 	struct fw_arena arena;
 	store_on_followed *on_sweeps;
 	void *arg;
-	int64_t received_ms;
 };
 
 /* ---- what the writer shows ---- */
@@ -124,7 +123,6 @@ static bool find_names(
 		.host_labels = known->name->labels,
 		.n_host_labels = known->name->n_labels,
 		.schema = &named->schema,
-		.received_ms = f->received_ms,
 	};
 	return true;
 }
@@ -200,7 +198,6 @@ static void take_part(const struct foreign_part *part, void *arg)
 
 static void take_record(struct store_follower *f, const struct log_record *record)
 {
-	f->received_ms = record->received_ms;
 	switch (record->kind) {
 	case LOG_BATCH:
 	case LOG_CELLS:

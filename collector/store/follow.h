@@ -24,7 +24,6 @@ struct store_followed {
 	const int64_t *cells;    /* sweep after sweep */
 	const int64_t *before;   /* those of the sweep before, NULL: not known */
 	bool foreign;            /* an absent cell is a stale mark of its own */
-	int64_t received_ms;
 };
 
 typedef void store_on_followed(const struct store_followed *sweeps, void *arg);

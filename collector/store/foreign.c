@@ -372,13 +372,11 @@ static int make_newcomers(struct newcomers *new, struct fw_err *err)
 	if (new->n == 0)
 		return 0;
 	new->ids = fw_arena_alloc(&new->arena, new->n * sizeof *new->ids);
-	int rc = names_intern_schemas(&new->store->names, new->schemas, new->n, new->ids, err);
+	int rc = store_schemas_intern(new->store, new->schemas, new->n, new->ids, err);
 	if (rc >= 0) {
 		settle(new);
 		return 0;
 	}
-	if (new->store->names.failed)
-		store_fail(new->store, "cannot sync a name", -EIO);
 	for (size_t i = 0; i < new->n; i++)
 		give_back(new->store, new->all[i]->host);
 	return rc;

@@ -134,7 +134,10 @@ void arrive_live(struct store *store, const struct arrival *arrival, const uint8
 void arrive_late(struct store *store, const struct arrival *arrival, uint64_t position);
 bool table_is_current(const struct table *table);
 
-/* store.c: a host of any labels, or none. */
+/* store.c: many schemas with one sync. */
+int store_schemas_intern(struct store *store, const struct fw_schema *schemas, size_t n,
+	uint32_t *ids, struct fw_err *err);
+/* A host of any labels, or none. */
 int store_host_intern_any(struct store *store, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err);
 

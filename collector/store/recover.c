@@ -73,6 +73,7 @@ struct noting {
 	size_t capacity;
 	uint64_t newest; /* position */
 	uint32_t host, schema;
+	struct table *foreign; /* theirs, where the series is from elsewhere */
 };
 
 static void note_block(struct noting *noting, const struct block_ref *ref)
@@ -90,37 +91,32 @@ static void note_block(struct noting *noting, const struct block_ref *ref)
 		(ref->flags & BLOCK_LATE) != 0, ref->logged_from, ref->logged_to};
 }
 
-static void note_table(struct store *store, const struct block_ref *ref)
+static struct table *note_table(struct store *store, const struct block_ref *ref)
 {
 	names_skip_ids(&store->names, ref->schema, ref->host);
 	struct host *host = hosts_get(&store->hosts, ref->host);
 	const struct named_schema *schema = names_schema(&store->names, ref->schema);
-	struct table *table = host ? host_table(host, ref->schema) : NULL;
-	if (!host || !schema)
+	if (!host || !schema) {
 		store->counters.damaged++;
-	else if (!table)
-		host_make_table(host, schema);
-}
-
-/* What comes for a series from elsewhere may be older than what lies here of it. */
-static void note_newest(struct store *store, const struct block_ref *ref)
-{
-	struct host *host = hosts_get(&store->hosts, ref->host);
-	struct table *table = host ? host_table(host, ref->schema) : NULL;
-	if (table && schema_is_foreign(&table->schema->schema) &&
-		table->last_ms < block_end_ms(ref))
-		table->last_ms = block_end_ms(ref);
+		return NULL;
+	}
+	struct table *table = host_table(host, ref->schema);
+	return table ? table : host_make_table(host, schema);
 }
 
 static void note_place(const struct ring_place *place, void *arg)
 {
 	struct noting *noting = arg;
 	const struct block_ref *ref = &place->ref;
-	if (ref->host != noting->host || ref->schema != noting->schema)
-		note_table(noting->store, ref);
+	if (ref->host != noting->host || ref->schema != noting->schema) {
+		struct table *table = note_table(noting->store, ref);
+		noting->foreign = table && schema_is_foreign(&table->schema->schema) ? table : NULL;
+	}
 	noting->host = ref->host;
 	noting->schema = ref->schema;
-	note_newest(noting->store, ref);
+	/* What comes for a series from elsewhere may be older than what lies here of it. */
+	if (noting->foreign && noting->foreign->last_ms < block_end_ms(ref))
+		noting->foreign->last_ms = block_end_ms(ref);
 	if (place->tier != STORE_RAW)
 		return;
 	note_block(noting, ref);

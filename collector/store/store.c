@@ -217,13 +217,19 @@ static void look_at_names(struct store *store)
 		store_fail(store, "cannot sync a name", -EIO);
 }
 
-int store_schema_intern(
-	struct store *store, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
+int store_schemas_intern(struct store *store, const struct fw_schema *schemas, size_t n,
+	uint32_t *ids, struct fw_err *err)
 {
-	int rc = names_intern_schemas(&store->names, schema, 1, id, err);
+	int rc = names_intern_schemas(&store->names, schemas, n, ids, err);
 	if (rc < 0)
 		look_at_names(store);
 	return rc;
+}
+
+int store_schema_intern(
+	struct store *store, const struct fw_schema *schema, uint32_t *id, struct fw_err *err)
+{
+	return store_schemas_intern(store, schema, 1, id, err);
 }
 
 const struct fw_schema *store_schema(struct store *store, uint32_t id)

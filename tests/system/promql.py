@@ -17,7 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from remotewrite import STALE, send
+from samples import STALE, send
 from stage import Process, check, free_port, main, skip, until
 
 STEP = 15

@@ -6,13 +6,13 @@ import os
 import random
 import shutil
 import sqlite3
-import struct
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from samples import snappy, write_request
 from stage import Process, check, free_port, main, skip, until
 
 SECONDS = int(os.environ.get("FENWATCH_REMOTE_SECONDS", "120"))
@@ -21,33 +21,6 @@ CONFIG = "storage: {tsdb: {out_of_order_time_window: 12h}}\n"
 
 
 # ---- what is sent ----
-
-def varint(n):
-    out = b""
-    while n >= 0x80:
-        out += bytes([n & 0x7f | 0x80])
-        n >>= 7
-    return out + bytes([n])
-
-
-def field(number, data):
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def series(labels, samples):
-    parts = [field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in sorted(labels.items())]
-    parts += [field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at)) for at, value in samples]
-    return field(1, b"".join(parts))
-
-
-def snappy(data):
-    """Uncompressed, as snappy may have it."""
-    parts = [varint(len(data))]
-    for i in range(0, len(data), 60):
-        part = data[i:i + 60]
-        parts.append(bytes([(len(part) - 1) << 2]) + part)
-    return b"".join(parts)
-
 
 def push(collector, body):
     request = urllib.request.Request(f"http://127.0.0.1:{collector.api}/api/v1/write", data=snappy(body), headers={
@@ -74,8 +47,8 @@ class Ledger:
                 at -= 2
             self.taken.add((i, at))
             batch[f"s{i}"] = (at, random.choice([self.sent, round(self.sent * 0.1, 1), -i - 0.25, float(i)]))
-        body = b"".join(series({"__name__": "ledger", "s": s, "instance": f"i{int(s[1:]) % 3}"}, [sample])
-                        for s, sample in batch.items())
+        body = write_request([({"__name__": "ledger", "s": s, "instance": f"i{int(s[1:]) % 3}"}, [sample])
+                              for s, sample in batch.items()])
         try:
             if push(self.collector, body) == 204:
                 for s, (at, value) in batch.items():
