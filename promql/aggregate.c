@@ -193,14 +193,10 @@ struct aggregating {
 static int add_group(struct aggregating *a)
 {
 	if (a->n_groups == a->capacity) {
-		size_t capacity = 2 * a->capacity + 16;
-		struct planes *groups = take(a->e, capacity, sizeof *groups);
+		struct planes *groups = take_more(a->e, a->groups, &a->capacity, sizeof *groups);
 		if (!groups)
 			return -E2BIG;
-		if (a->n_groups)
-			memcpy(groups, a->groups, a->n_groups * sizeof *groups);
 		a->groups = groups;
-		a->capacity = capacity;
 	}
 	double *room = take(a->e, a->axis->n, a->how->n_planes * sizeof *room);
 	struct planes *group = &a->groups[a->n_groups++];
@@ -246,6 +242,7 @@ int aggregate(
 	};
 	int rc = evaluate_to(e, node->aggregate.inner, axis, &(struct sink){add_series, &a});
 	struct collection groups = collection_of(e, axis, out);
+	e->n_held -= a.n_groups * axis->n; /* each counts once: as a series of the answer */
 	for (size_t g = 0; g < a.n_groups && rc >= 0; g++) {
 		const struct label_entry *entry = &a.table.entries[g];
 		finish_group_steps(&a, &a.groups[g]);

@@ -133,13 +133,6 @@ static struct fw_label *promised_labels(
 	return labels;
 }
 
-static double is_there(const struct call_context *context, const struct window *window)
-{
-	(void)context;
-	(void)window;
-	return 1;
-}
-
 struct presence {
 	const struct axis *axis;
 	double *values; /* 1 where nothing has come yet */
@@ -157,21 +150,11 @@ static int mark_presence(void *arg, struct series *series)
 static int look_for(struct evaluation *e, const struct node *node, const struct axis *axis,
 	const struct sink *sink)
 {
-	static const struct promql_function present = {
-		.name = "present_over_time", .range = is_there, .keeps_name = true};
 	if (node->call.arguments[0]->type == PROMQL_VECTOR)
 		return evaluate_to(e, node->call.arguments[0], axis, sink);
 	struct node call = *node;
-	call.call.function = &present;
+	call.call.function = promql_function_find("present_over_time");
 	return call_range(e, &call, axis, sink);
-}
-
-static bool any_is_there(const double *values, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!promql_is_absent(values[i]))
-			return true;
-	return false;
 }
 
 int call_absent(
@@ -182,10 +165,9 @@ int call_absent(
 	struct series *series = take(e, 1, sizeof *series);
 	if (!p.values || !series)
 		return -E2BIG;
-	for (size_t i = 0; i < axis->n; i++)
-		p.values[i] = 1;
+	fill(p.values, axis->n, 1);
 	int rc = look_for(e, node, axis, &(struct sink){mark_presence, &p});
-	if (rc < 0 || !any_is_there(p.values, axis->n))
+	if (rc < 0 || !any_there(p.values, axis->n))
 		return rc;
 	series->values = p.values;
 	if (subject->kind == NODE_SELECTOR)

@@ -75,12 +75,31 @@ void fill(double *values, size_t n, double value)
 		values[i] = value;
 }
 
+void *take_more(struct evaluation *e, const void *from, size_t *capacity, size_t bytes)
+{
+	size_t more = 2 * *capacity + 16;
+	void *to = take(e, more, bytes);
+	if (to && *capacity)
+		memcpy(to, from, *capacity * bytes);
+	if (to)
+		*capacity = more;
+	return to;
+}
+
 double *take_values(struct evaluation *e, const struct axis *axis)
 {
 	double *values = take(e, axis->n, sizeof *values);
 	if (values)
 		fill(values, axis->n, promql_absent());
 	return values;
+}
+
+bool any_there(const double *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!promql_is_absent(values[i]))
+			return true;
+	return false;
 }
 
 void let_go(struct evaluation *e, const struct value *value, const struct axis *axis)
@@ -101,14 +120,10 @@ static int make_room(struct collection *c)
 {
 	if (c->value->n_series < c->capacity)
 		return 0;
-	size_t capacity = 2 * c->capacity + 16;
-	struct series *series = take(c->e, capacity, sizeof *series);
+	struct series *series = take_more(c->e, c->value->series, &c->capacity, sizeof *series);
 	if (!series)
 		return -E2BIG;
-	if (c->value->n_series)
-		memcpy(series, c->value->series, c->value->n_series * sizeof *series);
 	c->value->series = series;
-	c->capacity = capacity;
 	return 0;
 }
 

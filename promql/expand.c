@@ -2,10 +2,7 @@
 #include "expand.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <fenwatch/utf8.h>
 
 /* What is between one "$" and the text behind it. */
 struct reference {
@@ -16,18 +13,7 @@ struct reference {
 
 static size_t name_length(const char *text)
 {
-	const size_t limit = strlen(text);
-	size_t at = 0;
-	while (at < limit) {
-		uint32_t code;
-		size_t bytes = fw_utf8_decode(text + at, limit - at, &code);
-		bool is_word = code == '_' || (code >= '0' && code <= '9') ||
-			((code | 0x20) >= 'a' && (code | 0x20) <= 'z');
-		if (bytes == 0 || !is_word)
-			break;
-		at += bytes;
-	}
-	return at;
+	return strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
 }
 
 /* $name or ${name}; a name is as long as it can be. */

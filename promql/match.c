@@ -30,6 +30,7 @@ struct matching {
 	struct match_group *groups;
 	struct label_table results;
 	size_t *result_groups; /* of each result: the group that made it */
+	size_t groups_capacity;
 	struct collection out;
 	struct label_room room;
 	double *values; /* of the pair at hand */
@@ -191,12 +192,11 @@ static int put_result(
 {
 	size_t number = label_table_put(&m->results, labels, n);
 	if (number == m->out.value->n_series) {
-		if (number % 64 == 0) {
-			size_t *groups = take(m->e, number + 64, sizeof *groups);
+		if (number == m->groups_capacity) {
+			size_t *groups = take_more(
+				m->e, m->result_groups, &m->groups_capacity, sizeof *groups);
 			if (!groups)
 				return -E2BIG;
-			if (number)
-				memcpy(groups, m->result_groups, number * sizeof *groups);
 			m->result_groups = groups;
 		}
 		m->result_groups[number] = group;

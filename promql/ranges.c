@@ -118,9 +118,7 @@ static int run_windows(
 	} else {
 		rc = run_each(r, all);
 	}
-	*any = false;
-	for (size_t step = 0; step < all->n && !*any; step++)
-		*any = !promql_is_absent(r->values[step]);
+	*any = any_there(r->values, all->n);
 	return rc;
 }
 
@@ -183,10 +181,7 @@ static int run_buckets(struct ranging *r, const struct promql_samples *samples)
 	buckets_fold(r->function->name, samples, &r->moments, r->range_ms, r->values);
 	r->e->n_samples += samples->n;
 	int rc = check_limits(r->e, samples->n);
-	for (size_t step = 0; step < r->axis->n && rc >= 0; step++)
-		if (!promql_is_absent(r->values[step]))
-			return hand_on(r, &labels);
-	return rc;
+	return rc >= 0 && any_there(r->values, r->axis->n) ? hand_on(r, &labels) : rc;
 }
 
 static int on_samples(void *arg, const struct promql_samples *samples)

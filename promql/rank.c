@@ -206,6 +206,8 @@ int rank_series(
 	if (rc >= 0)
 		rc = check_counts(&r);
 	struct collection all = collection_of(e, axis, out);
+	if (rc == 0)
+		let_go(e, &r.in, axis);
 	if (rc <= 0)
 		return rc;
 	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof(double *)), &all};
@@ -281,7 +283,6 @@ int rank_quantile(
 
 struct counting {
 	struct evaluation *e;
-	const struct node *node;
 	const struct axis *axis;
 	const char *label;
 	struct label_table table;
@@ -354,7 +355,6 @@ int count_values(
 		return fail_execution(e, "invalid label name \"\"");
 	struct counting c = {
 		.e = e,
-		.node = node,
 		.axis = axis,
 		.label = label.string,
 		.table = {.arena = e->arena},

@@ -4,33 +4,15 @@
 #include <string.h>
 
 #include <fenwatch/buf.h>
-#include <fenwatch/utf8.h>
 
 #include "expand.h"
 #include "labels.h"
 #include "shim.h"
 #include "workings.h"
 
-/* Any text in UTF-8 but an empty one. */
-static bool is_label_name(const char *name)
-{
-	size_t length = strlen(name);
-	if (length == 0)
-		return false;
-	while (length > 0) {
-		uint32_t code;
-		size_t bytes = fw_utf8_decode(name, length, &code);
-		if (bytes == 0)
-			return false;
-		name += bytes;
-		length -= bytes;
-	}
-	return true;
-}
-
 static int check_name(const struct call_context *context, const char *name, const char *what)
 {
-	if (is_label_name(name))
+	if (*name) /* any text in UTF-8, as texts of a question are */
 		return 0;
 	return fw_fail(context->err, -EINVAL, "invalid %s label name in %s(): %s", what,
 		context->node->call.function->name, name);

@@ -203,14 +203,10 @@ static int make_room(struct listing *list)
 {
 	if (list->n < list->capacity)
 		return 0;
-	size_t capacity = 2 * list->capacity + 16;
-	struct promql_row *rows = take(list->e, capacity, sizeof *rows);
+	struct promql_row *rows = take_more(list->e, list->rows, &list->capacity, sizeof *rows);
 	if (!rows)
 		return -E2BIG;
-	if (list->n)
-		memcpy(rows, list->rows, list->n * sizeof *rows);
 	list->rows = rows;
-	list->capacity = capacity;
 	return 0;
 }
 

@@ -403,6 +403,15 @@ static void test_limits(void **state)
 			"memory + memory + memory + memory + memory + memory + memory + memory", 0,
 			&few, &arena, &result, &err),
 		0);
+	/* A group counts once, however many went into it: three series a step, two groups. */
+	few.max_samples = 25;
+	assert_int_equal(promql_range(&data, "sum by (instance) (requests_total)", 0, 600000, 60000,
+				 &few, &arena, &result, &err),
+		0);
+	few.max_samples = 21;
+	assert_int_equal(promql_range(&data, "sum by (instance) (requests_total)", 0, 600000, 60000,
+				 &few, &arena, &result, &err),
+		-E2BIG);
 	assert_true(promql_instant(&data, "up", 0, &late, &arena, &result, &err) < 0);
 	assert_int_equal(result.fault, PROMQL_TIMEOUT);
 	assert_true(promql_instant(&data, "up", 0, &gone, &arena, &result, &err) < 0);

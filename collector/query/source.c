@@ -124,8 +124,8 @@ static bool fits_buckets(const struct promql_selection *s, enum store_tier tier)
 static const int64_t *pick(struct reading *r, const int64_t *from, const struct store_rows *rows,
 	const int64_t *last, size_t n)
 {
-	if (!from)
-		return NULL;
+	if (!from || n == rows->n)
+		return from;
 	int64_t *picked = fw_arena_alloc(&r->scratch, n * sizeof *picked), *at = picked;
 	for (size_t i = 0; i < rows->n; i++)
 		if (last[i] != FW_ABSENT)
