@@ -7,53 +7,66 @@
  * enrolled and welcome they begin; after a second it prints "begin", and SECONDS
  * later "end", the samples acknowledged in between, the bytes sent and its own
  * CPU seconds. Whoever measures the collector does it at these two lines. */
-#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
-#include <fenwatch/text.h>
 
 #include "simulated.h"
 
-#define HANDSHAKES_AT_ONCE 32
 #define WARM_UP_MS 1000
 #define AGENTS_LIMIT 19000
+#define SWEEP_MS 1000
+#define DAY_MS 86400000
 
 struct generator {
 	struct load load;
-	struct simulated **agents;
-	unsigned n_agents, n_begun, n_welcomed;
 	uv_timer_t timer;
-	uint64_t seconds, start_cpu_ns;
+	uint64_t seconds, start_cpu_ns, random;
 	bool measuring;
 };
 
-void load_die(const char *what, const char *why)
+static void make_schema(struct fw_arena *arena, struct fw_schema *out)
 {
-	fprintf(stderr, "load: %s: %s\n", what, why);
-	exit(1);
-}
-
-static void begin_one(struct generator *g)
-{
-	if (g->n_begun < g->n_agents) {
-		unsigned number = g->n_begun++;
-		g->agents[number] = simulated_new(&g->load, number);
+	struct fw_column *columns = fw_arena_alloc(arena, SIMULATED_SERIES * sizeof *columns);
+	for (unsigned i = 0; i < SIMULATED_SERIES; i++) {
+		struct fw_label *label = fw_arena_alloc(arena, sizeof *label);
+		*label = (struct fw_label){"device", fw_arena_format(arena, "dev%u", i % 30)};
+		columns[i] = (struct fw_column){
+			.name = fw_arena_format(arena, "load_fact_%u_total", i / 30),
+			.labels = label,
+			.n_labels = 1,
+			.factor = 1,
+			.type = FW_COUNTER,
+		};
 	}
+	*out = (struct fw_schema){.n_columns = SIMULATED_SERIES, .columns = columns};
+	fw_schema_seal(out);
 }
 
-static void on_enrolled(struct load *load)
+static uint64_t roll(struct generator *g)
 {
-	begin_one((struct generator *)load);
+	g->random ^= g->random << 13;
+	g->random ^= g->random >> 7;
+	g->random ^= g->random << 17;
+	return g->random;
 }
 
-static void stop(struct generator *g)
+/* Half are constant, a tenth changes now and then, the rest in every sweep. */
+static void tell(
+	struct load *load, unsigned agent, uint32_t sweep, const int64_t *before, int64_t *cells)
 {
-	for (unsigned i = 0; i < g->n_agents; i++)
-		simulated_free(g->agents[i]);
-	uv_close((uv_handle_t *)&g->timer, NULL);
+	struct generator *g = (struct generator *)load;
+	(void)agent;
+	(void)sweep;
+	for (unsigned i = 0; i < SIMULATED_SERIES; i++) {
+		uint64_t step = 0;
+		if (i % 10 >= 6)
+			step = 1 + roll(g) % 2000;
+		else if (i % 10 == 5)
+			step = roll(g) % 64 == 0;
+		cells[i] = before[i] + (int64_t)step;
+	}
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -71,77 +84,46 @@ static void on_timer(uv_timer_t *timer)
 			(unsigned long long)load->batches_acked * load->sweeps * SIMULATED_SERIES,
 			(unsigned long long)load->bytes_sent,
 			(double)(fw_cpu_ns() - g->start_cpu_ns) / 1e9);
-		stop(g);
+		load_stop(load);
+		uv_close((uv_handle_t *)&g->timer, NULL);
 	}
 	fflush(stdout);
 }
 
-static void on_welcomed(struct load *load)
+static void on_begun(struct load *load)
 {
-	struct generator *g = (struct generator *)load;
-	if (++g->n_welcomed < g->n_agents)
-		return;
-	for (unsigned i = 0; i < g->n_agents; i++)
-		simulated_start(g->agents[i]);
-	uv_timer_start(&g->timer, on_timer, WARM_UP_MS, 0);
-}
-
-static unsigned number(const char *text, const char *allowed, unsigned most)
-{
-	uint64_t value;
-	if (fw_parse_u64(text, &value) < 0 || value < 1 || value > most)
-		load_die(text, allowed);
-	return (unsigned)value;
-}
-
-static void read_token(struct load *load, char *text, int size)
-{
-	if (!fgets(text, size, stdin))
-		load_die("token", "nothing on standard input");
-	text[strcspn(text, "\n")] = '\0';
-	size_t head = strlen("fwj1-"), digits = 2 * sizeof load->pin;
-	char hex[2 * sizeof load->pin + 1] = "";
-	if (strncmp(text, "fwj1-", head) == 0)
-		snprintf(hex, sizeof hex, "%s", text + head);
-	if (strlen(hex) != digits || fw_unhex(hex, load->pin, sizeof load->pin) < 0)
-		load_die("token", "this is not a join token");
-	load->token = text;
-}
-
-static void run(struct generator *g)
-{
-	unsigned at_once = g->n_agents < HANDSHAKES_AT_ONCE ? g->n_agents : HANDSHAKES_AT_ONCE;
-	uv_loop_init(&g->load.loop);
-	uv_timer_init(&g->load.loop, &g->timer);
-	g->timer.data = g;
-	for (unsigned i = 0; i < at_once; i++)
-		begin_one(g);
-	uv_run(&g->load.loop, UV_RUN_DEFAULT);
-	int rc = uv_loop_close(&g->load.loop);
-	assert(rc == 0);
+	uv_timer_start(&((struct generator *)load)->timer, on_timer, WARM_UP_MS, 0);
 }
 
 int main(int argc, char **argv)
 {
-	static struct generator g;
-	static char token[512];
+	static struct generator g = {
+		.load = {.name = "load",
+			.interval_ms = SWEEP_MS,
+			.batches_allowed = UINT64_MAX,
+			.window = 8,
+			.tell = tell,
+			.on_begun = on_begun},
+		.random = 1,
+	};
 	struct fw_arena arena = {0};
 	if (argc != 5 && argc != 6) {
 		fprintf(stderr, "usage: load COLLECTOR AGENTS SWEEPS SECONDS [WINDOW]\n");
 		return 2;
 	}
 	g.load.collector = argv[1];
-	g.n_agents = number(argv[2], "agents, 1 to 19000", AGENTS_LIMIT);
-	g.load.sweeps = number(argv[3], "sweeps in a batch, 1 to 240", 240);
-	g.seconds = number(argv[4], "seconds, 1 to 3600", 3600);
-	g.load.window = argc == 6 ? number(argv[5], "batches unacknowledged, 1 to 64", 64) : 8;
-	g.load.on_enrolled = on_enrolled;
-	g.load.on_welcomed = on_welcomed;
-	read_token(&g.load, token, sizeof token);
-	simulated_schema(&g.load, &arena);
-	g.agents = fw_arena_alloc(&arena, g.n_agents * sizeof(struct simulated *));
-	run(&g);
-	fw_buf_done(&g.load.schema_message);
+	g.load.n_agents = (unsigned)load_number(argv[2], "agents, 1 to 19000", AGENTS_LIMIT);
+	g.load.sweeps = (unsigned)load_number(argv[3], "sweeps in a batch, 1 to 240", 240);
+	g.seconds = load_number(argv[4], "seconds, 1 to 3600", 3600);
+	if (argc == 6)
+		g.load.window =
+			(unsigned)load_number(argv[5], "batches unacknowledged, 1 to 64", 64);
+	g.load.start_ms = fw_wall_ms() - DAY_MS;
+	make_schema(&arena, &g.load.schema);
+	uv_loop_init(&g.load.loop);
+	uv_timer_init(&g.load.loop, &g.timer);
+	g.timer.data = &g;
+	load_run(&g.load);
 	fw_arena_done(&arena);
 	return 0;
 }

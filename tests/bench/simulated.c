@@ -1,68 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simulated.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/batch.h>
-#include <fenwatch/clock.h>
 #include <fenwatch/conn.h>
+#include <fenwatch/text.h>
 #include <fenwatch/wire.h>
 
-#define SWEEP_MS 1000
-#define DAY_MS 86400000
 #define SCHEMA_ID 1
+#define HANDSHAKES_AT_ONCE 32
 
 struct simulated {
 	struct load *load;
+	unsigned number;
 	char name[32];
 	struct fw_conn *conn;
 	SSL_CTX *tls;
 	struct fw_buf in, key;
 	bool enrolled, welcomed;
-	uint64_t random, made, acked;
-	int64_t next_ms;
+	uint64_t stream, made, acked;
+	uint32_t next_sweep;
 	int64_t state[SIMULATED_SERIES];
 	struct fw_buf message, frame;
 };
 
-void simulated_schema(struct load *load, struct fw_arena *arena)
+void load_die(const char *what, const char *why)
 {
-	struct fw_column *columns = fw_arena_alloc(arena, SIMULATED_SERIES * sizeof *columns);
-	for (unsigned i = 0; i < SIMULATED_SERIES; i++) {
-		struct fw_label *label = fw_arena_alloc(arena, sizeof *label);
-		*label = (struct fw_label){"device", fw_arena_format(arena, "dev%u", i % 30)};
-		columns[i] = (struct fw_column){
-			.name = fw_arena_format(arena, "load_fact_%u_total", i / 30),
-			.labels = label,
-			.n_labels = 1,
-			.factor = 1,
-			.type = FW_COUNTER,
-		};
-	}
-	load->schema = (struct fw_schema){.n_columns = SIMULATED_SERIES, .columns = columns};
-	fw_schema_seal(&load->schema);
-	fw_schema_encode(&load->schema, SCHEMA_ID, NULL, &load->schema_message);
-}
-
-static uint64_t random_number(struct simulated *agent)
-{
-	agent->random ^= agent->random << 13;
-	agent->random ^= agent->random >> 7;
-	agent->random ^= agent->random << 17;
-	return agent->random;
-}
-
-static void next_sweep(struct simulated *agent, const int64_t *before, int64_t *cells)
-{
-	for (unsigned i = 0; i < SIMULATED_SERIES; i++) {
-		uint64_t step = 0;
-		if (i % 10 >= 6)
-			step = 1 + random_number(agent) % 2000;
-		else if (i % 10 == 5)
-			step = random_number(agent) % 64 == 0;
-		cells[i] = before[i] + (int64_t)step;
-	}
+	fprintf(stderr, "load: %s: %s\n", what, why);
+	exit(1);
 }
 
 static void send_frame(struct simulated *agent)
@@ -76,19 +45,19 @@ static void send_frame(struct simulated *agent)
 static void send_batch(struct simulated *agent)
 {
 	static int64_t cells[FW_SWEEPS_LIMIT * SIMULATED_SERIES];
+	struct load *load = agent->load;
 	int64_t times_ms[FW_SWEEPS_LIMIT];
-	unsigned n = agent->load->sweeps;
 	const int64_t *before = agent->state;
-	struct fw_sweeps sweeps = {0, n, SIMULATED_SERIES, times_ms, cells};
-	for (unsigned s = 0; s < n; s++) {
+	struct fw_sweeps sweeps = {0, load->sweeps, SIMULATED_SERIES, times_ms, cells};
+	for (unsigned s = 0; s < load->sweeps; s++) {
 		int64_t *row = cells + (size_t)s * SIMULATED_SERIES;
-		next_sweep(agent, before, row);
-		times_ms[s] = agent->next_ms;
-		agent->next_ms += SWEEP_MS;
+		uint32_t sweep = agent->next_sweep++;
+		load->tell(load, agent->number, sweep, before, row);
+		times_ms[s] = load->start_ms + sweep * load->interval_ms;
 		before = row;
 	}
 	fw_buf_reset(&agent->message);
-	fw_batch_encode_live(&sweeps, agent->made + 1, SCHEMA_ID, SWEEP_MS,
+	fw_batch_encode_live(&sweeps, agent->made + 1, SCHEMA_ID, (uint32_t)load->interval_ms,
 		agent->made ? agent->state : NULL, &agent->message);
 	memcpy(agent->state, before, sizeof agent->state);
 	fw_buf_reset(&agent->frame);
@@ -99,11 +68,12 @@ static void send_batch(struct simulated *agent)
 
 static void fill_window(struct simulated *agent)
 {
-	while (agent->made - agent->acked < agent->load->window)
+	while (agent->made - agent->acked < agent->load->window &&
+		agent->made < agent->load->batches_allowed)
 		send_batch(agent);
 }
 
-void simulated_start(struct simulated *agent)
+static void start(struct simulated *agent)
 {
 	fw_frame_put(&agent->frame, FW_FRAME_SCHEMA, agent->load->schema_message.data,
 		agent->load->schema_message.length);
@@ -153,7 +123,7 @@ static void send_hello(struct simulated *agent)
 	labels[1].name = job;
 	labels[1].value = node;
 	hello.proto = 1;
-	hello.stream = agent->random;
+	hello.stream = agent->stream;
 	hello.next_live = hello.next_backlog = 1;
 	hello.machine = machine_of(agent);
 	hello.boot = (ProtobufCBinaryData){16, (uint8_t *)agent->name};
@@ -164,6 +134,7 @@ static void send_hello(struct simulated *agent)
 }
 
 static void dial(struct simulated *agent, const struct fw_tls_config *tls, const char *alpn);
+static void enrol_next(struct load *load);
 
 static void take_certificate(struct simulated *agent, const Fenwatch__Wire__EnrolReply *reply)
 {
@@ -177,7 +148,18 @@ static void take_certificate(struct simulated *agent, const Fenwatch__Wire__Enro
 	agent->enrolled = true;
 	fw_conn_free(agent->conn);
 	dial(agent, &config, FW_ALPN);
-	agent->load->on_enrolled(agent->load);
+	enrol_next(agent->load);
+}
+
+static void take_welcome(struct simulated *agent)
+{
+	struct load *load = agent->load;
+	agent->welcomed = true;
+	if (++load->n_welcomed < load->n_agents)
+		return;
+	for (unsigned i = 0; i < load->n_agents; i++)
+		start(load->agents[i]);
+	load->on_begun(load);
 }
 
 static void take_ack(struct simulated *agent, const Fenwatch__Wire__Ack *ack)
@@ -191,6 +173,8 @@ static void take_ack(struct simulated *agent, const Fenwatch__Wire__Ack *ack)
 		agent->acked = ack->live_to;
 	}
 	fill_window(agent);
+	if (agent->load->on_acked)
+		agent->load->on_acked(agent->load);
 }
 
 static const ProtobufCMessageDescriptor *descriptor_of(enum fw_frame_type type)
@@ -220,8 +204,7 @@ static void take_frame(struct simulated *agent, const struct fw_frame *frame)
 	if (frame->type == FW_FRAME_ENROL_REPLY && !agent->enrolled) {
 		take_certificate(agent, message);
 	} else if (frame->type == FW_FRAME_WELCOME && !agent->welcomed) {
-		agent->welcomed = true;
-		agent->load->on_welcomed(agent->load);
+		take_welcome(agent);
 	} else if (frame->type == FW_FRAME_ACK) {
 		take_ack(agent, message);
 	} else if (frame->type == FW_FRAME_GOODBYE) {
@@ -289,19 +272,18 @@ static void dial(struct simulated *agent, const struct fw_tls_config *tls, const
 		load_die(agent->name, err.text);
 }
 
-struct simulated *simulated_new(struct load *load, unsigned number)
+static struct simulated *simulated_new(struct load *load, unsigned number)
 {
 	struct simulated *agent = fw_alloc(sizeof *agent);
 	agent->load = load;
-	snprintf(agent->name, sizeof agent->name, "load-%05u", number);
-	fw_random(&agent->random, sizeof agent->random);
-	agent->random |= 1;
-	agent->next_ms = fw_wall_ms() - DAY_MS;
+	agent->number = number;
+	snprintf(agent->name, sizeof agent->name, "%s-%05u", load->name, number);
+	fw_random(&agent->stream, sizeof agent->stream);
 	dial(agent, &(struct fw_tls_config){.pin = load->pin}, FW_ALPN_ENROL);
 	return agent;
 }
 
-void simulated_free(struct simulated *agent)
+static void simulated_free(struct simulated *agent)
 {
 	fw_conn_free(agent->conn);
 	SSL_CTX_free(agent->tls);
@@ -310,4 +292,70 @@ void simulated_free(struct simulated *agent)
 	fw_buf_done(&agent->message);
 	fw_buf_done(&agent->frame);
 	fw_free(agent);
+}
+
+/* ---- all of them ---- */
+
+static void enrol_next(struct load *load)
+{
+	if (load->n_enrolling < load->n_agents) {
+		unsigned number = load->n_enrolling++;
+		load->agents[number] = simulated_new(load, number);
+	}
+}
+
+static void read_token(struct load *load)
+{
+	if (!fgets(load->token, sizeof load->token, stdin))
+		load_die("token", "nothing on standard input");
+	load->token[strcspn(load->token, "\n")] = '\0';
+	size_t head = strlen("fwj1-"), digits = 2 * sizeof load->pin;
+	char hex[2 * sizeof load->pin + 1] = "";
+	if (strncmp(load->token, "fwj1-", head) == 0)
+		snprintf(hex, sizeof hex, "%s", load->token + head);
+	if (strlen(hex) != digits || fw_unhex(hex, load->pin, sizeof load->pin) < 0)
+		load_die("token", "this is not a join token");
+}
+
+void load_run(struct load *load)
+{
+	read_token(load);
+	fw_schema_encode(&load->schema, SCHEMA_ID, NULL, &load->schema_message);
+	load->agents = fw_alloc_array(load->n_agents, sizeof *load->agents);
+	for (unsigned i = 0; i < HANDSHAKES_AT_ONCE; i++)
+		enrol_next(load);
+	uv_run(&load->loop, UV_RUN_DEFAULT);
+	int rc = uv_loop_close(&load->loop);
+	assert(rc == 0);
+	fw_buf_done(&load->schema_message);
+	fw_free(load->agents);
+}
+
+void load_stop(struct load *load)
+{
+	for (unsigned i = 0; i < load->n_agents; i++)
+		simulated_free(load->agents[i]);
+}
+
+uint64_t load_acked_by_all(const struct load *load)
+{
+	uint64_t least = UINT64_MAX;
+	for (unsigned i = 0; i < load->n_agents; i++)
+		if (load->agents[i]->acked < least)
+			least = load->agents[i]->acked;
+	return least;
+}
+
+void load_send(struct load *load)
+{
+	for (unsigned i = 0; i < load->n_agents; i++)
+		fill_window(load->agents[i]);
+}
+
+uint64_t load_number(const char *text, const char *allowed, uint64_t most)
+{
+	uint64_t value;
+	if (fw_parse_u64(text, &value) < 0 || value < 1 || value > most)
+		load_die(text, allowed);
+	return value;
 }
