@@ -1,4 +1,6 @@
 """Other stores, as Debian has them, and what loads them all with the same past of made-up hosts."""
+import glob
+import json
 import os
 import re
 import shutil
@@ -19,14 +21,19 @@ PROM_CONFIG = "global: {scrape_interval: 1h}\n"
 class Server:
     """One that answers queries: where, as whom, and which program it is."""
 
-    def __init__(self, name, port, ready, process, token=None, extra=""):
-        self.name, self.port, self.ready, self.process = name, port, ready, process
+    def __init__(self, name, port, ready, process, folder, token=None, extra=""):
+        self.name, self.port, self.ready, self.process, self.folder = name, port, ready, process, folder
         self.token, self.extra = token, extra
         self.line = None
 
     @property
     def pid(self):
         return self.process.child.pid
+
+    def leave(self):
+        """Ends it, and its files go."""
+        self.process.kill()
+        shutil.rmtree(self.folder)
 
     def ask(self, path):
         """(body, milliseconds until its last byte was here); chunks are taken apart after that."""
@@ -59,6 +66,35 @@ class Server:
         return data
 
 
+class Prometheus(Server):
+    def bytes_kept(self, samples):
+        """Of the blocks that all becomes: chunks and index."""
+        name = json.loads(fetch(self, "/api/v1/admin/tsdb/snapshot", b""))["data"]["name"]
+        blocks = glob.glob(os.path.join(self.folder, "snapshots", name, "*", "meta.json"))
+        held = sum(json.load(open(path))["stats"]["numSamples"] for path in blocks)
+        if held != samples:
+            raise SystemExit(f"{self.name} has {held} samples of {samples}")
+        return sum(tree_bytes(os.path.dirname(path)) for path in blocks)
+
+
+class Victoria(Server):
+    def bytes_kept(self, _):
+        """Of data and index, merged."""
+        for path in ("/internal/force_flush", "/internal/force_merge"):
+            fetch(self, path)
+        quiet([self], 5)
+        return tree_bytes(os.path.join(self.folder, "data")) + tree_bytes(os.path.join(self.folder, "indexdb"))
+
+
+def fetch(server, path, body=None):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", data=body, timeout=600) as reply:
+        return reply.read()
+
+
+def tree_bytes(folder):
+    return sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(folder) for name in names)
+
+
 def unchunked(body):
     whole, at = [], 0
     while size := int(body[at:(end := body.index(b"\r\n", at))], 16):
@@ -82,25 +118,25 @@ def healthy(process, url):
 
 
 def prometheus(lab):
-    port, config = free_port(), os.path.join(lab.dir, "prometheus.yml")
+    port, config, folder = free_port(), os.path.join(lab.dir, "prometheus.yml"), os.path.join(lab.dir, "prometheus")
     with open(config, "w") as f:
         f.write(PROM_CONFIG)
     process = start(lab, "prometheus", [
-        "prometheus", f"--config.file={config}", f"--storage.tsdb.path={os.path.join(lab.dir, 'prometheus')}",
-        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level=warn",
-        "--storage.tsdb.retention.time=10y"])
+        "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}",
+        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--web.enable-admin-api",
+        "--log.level=warn", "--storage.tsdb.retention.time=10y"])
     healthy(process, f"http://127.0.0.1:{port}/-/ready")
-    return Server("Prometheus", port, "/-/ready", process)
+    return Prometheus("Prometheus", port, "/-/ready", process, folder)
 
 
 def victoria(lab):
-    port = free_port()
+    port, folder = free_port(), os.path.join(lab.dir, "victoria")
     process = start(lab, "victoria", [
-        "victoria-metrics", f"-storageDataPath={os.path.join(lab.dir, 'victoria')}", "-retentionPeriod=100y",
+        "victoria-metrics", f"-storageDataPath={folder}", "-retentionPeriod=100y",
         f"-httpListenAddr=127.0.0.1:{port}", "-search.disableCache", "-search.maxStalenessInterval=5m"])
     healthy(process, f"http://127.0.0.1:{port}/health")
     # nocache: it moves no end of a range then.
-    return Server("VictoriaMetrics", port, "/health", process, extra="&nocache=1")
+    return Victoria("VictoriaMetrics", port, "/health", process, folder, extra="&nocache=1")
 
 
 PEERS = [("prometheus", prometheus), ("victoria-metrics", victoria)]
@@ -113,6 +149,12 @@ def installed():
             yield make
         else:
             print(f"{program} is not installed: no column of it")
+
+
+def push(lab, server, start_ms, *what):
+    """Loads a server with what bench_pushed has for these words; the loader, running."""
+    program = os.path.join(lab.build, "tests", "bench", "bench_pushed")
+    return subprocess.Popen([program, f"http://127.0.0.1:{server.port}/api/v1/write", str(start_ms), *map(str, what)])
 
 
 class Past:
@@ -128,19 +170,15 @@ class Past:
     def samples(self):
         return self.hosts * self.sweeps * SERIES
 
-    def words(self):
-        return [str(self.hosts), str(self.sweeps), str(self.start_ms)]
-
     def push(self, lab, server):
         """The loader, running."""
-        program = os.path.join(lab.build, "tests", "bench", "bench_pushed")
-        return subprocess.Popen([program, f"http://127.0.0.1:{server.port}/api/v1/write"] + self.words())
+        return push(lab, server, self.start_ms, self.hosts, self.sweeps)
 
     def tell(self, lab, collector):
         """The agents, running."""
         program = os.path.join(lab.build, "tests", "bench", "bench_history")
-        agents = subprocess.Popen([program, f"127.0.0.1:{collector.port}"] + self.words(), stdin=subprocess.PIPE,
-                                  text=True)
+        agents = subprocess.Popen([program, f"127.0.0.1:{collector.port}", str(self.hosts), str(self.sweeps),
+                                   str(self.start_ms)], stdin=subprocess.PIPE, text=True)
         agents.stdin.write(collector.join_token("--uses", str(self.hosts)) + "\n")
         agents.stdin.close()
         return agents

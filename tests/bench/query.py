@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """What queries cost, beside Prometheus and VictoriaMetrics with the same samples, answers compared.
 
-usage: query.py BUILD [HOSTS [HOURS [fleet]]]     50 hosts, 24 hours; a short form: 5 2
+usage: query.py BUILD [HOSTS [HOURS [fleet] [age]]]     50 hosts, 24 hours; a short form: 5 2
 
 Made-up hosts of 300 series, a sweep every 10 s, until an hour ago: agents tell the
 collector, remote_write the others. Then each is asked, from one connection, 11 times
 after a first: the median of the milliseconds, and the process' own CPU, with what the
 same client needs for a plain "ready" taken off. VictoriaMetrics runs without its cache
-of results. With `fleet`, and where nothing is said, 20,000 hosts are asked for at once.
+of results. With `fleet`, and where nothing is said, 20,000 hosts are asked for at once,
+with `age` two hosts about their last day, with one day in the ring and with thirty.
 Where VictoriaMetrics takes over 5 ms, half of that is the target, elsewhere no more than it
 takes, with half of its CPU.
 """
@@ -20,14 +21,15 @@ import urllib.parse
 
 from lab import Lab, precise_cpu_seconds, table, until
 from fleets import Fleet
-from peers import Past, Server, installed, loaded, quiet
+from peers import PATIENCE_S, Past, Server, installed, loaded, quiet
 
 RUNS = 11
 SLOW_MS = 5.0    # of VictoriaMetrics: here half of it is the target
 GRAIN_MS = 0.1   # less than this is not told apart
 QUIET_S = 65     # Prometheus looks for something to compact once a minute
 FLEET, FLEET_MS = 20000, 60
-HOST = '{instance="host-00003"}'
+AGE_HOSTS, AGE_DAYS, AGE_ROUNDS, AGE_RATIO = 2, 30, 5, 1.25
+HOST = '{instance="host-00001"}'
 CPU = f"rate(node_cpu_seconds_total{HOST}[5m])"
 FLEET_CPU = "avg by (instance)(rate(node_cpu_seconds_total[5m]))"
 TOP_LOAD = "topk(10, node_load1)"
@@ -192,12 +194,13 @@ def row_of(what, parameters, by, servers, past):
 
 
 def ours(collector):
-    return Server("Fenwatch", collector.api, "/-/ready", collector, token=collector.token)
+    return Server("Fenwatch", collector.api, "/-/ready", collector, collector.data, token=collector.token)
 
 
 def measure_past(lab, past):
     """Whether a row is missed."""
-    collector = lab.collector(store="{raw: 1GiB}").start()
+    collector = lab.collector(store="{raw: 256MiB}").start(wait=False)
+    collector.wait_ready(PATIENCE_S)  # until its ring is allocated
     peers = [make(lab) for make in installed()]
     start = time.monotonic()
     loaded([past.tell(lab, collector)] + [past.push(lab, peer) for peer in peers])
@@ -213,7 +216,8 @@ def measure_past(lab, past):
 
 def measure_fleet(lab):
     """One value of each of many hosts, five agents speaking for all."""
-    collector = lab.collector(name="fleet", store="{raw: 256MiB}").start()
+    collector = lab.collector(name="fleet", store="{raw: 64MiB}").start(wait=False)
+    collector.wait_ready(PATIENCE_S)
     fleet = Fleet(lab, collector, 5, hosts=FLEET // 5, series=1, interval=60000, jitter=0).begin()
     server, path = ours(collector), "/api/v1/query?query=fleet_tick"
     until(180, f"{FLEET} hosts have a value", lambda: len(samples_of(server.ask(path)[0])) == FLEET, 1)
@@ -223,6 +227,37 @@ def measure_fleet(lab):
            [f"instant, 1 value of {FLEET} hosts", str(asked), f"{len(asked.body) / 1000:.0f}", f"{FLEET_MS}",
             "missed: time" if asked.ms > FLEET_MS else ""]])
     fleet.leave()
+
+
+AGE_ROWS = ["instant, all 300 of 1 host", "1 series, 24 h step 60", "1 host's CPU rates (32), 24 h step 60"]
+
+
+def aged(lab, days):
+    """A collector with so many days of two hosts: (server, past)"""
+    collector = lab.collector(name=f"days-{days}", store="{raw: 256MiB}").start(wait=False)
+    collector.wait_ready(PATIENCE_S)
+    past = Past(AGE_HOSTS, 24 * days)
+    loaded([past.tell(lab, collector)])
+    return ours(collector), past
+
+
+def measure_age(lab):
+    """Whether a question costs more because the ring holds more. Asked in turns; the cheapest round counts."""
+    both = [aged(lab, days) for days in (1, AGE_DAYS)]
+    quiet([server for server, _ in both], 3)
+    rows, missed = [["CPU ms", "1 day", f"{AGE_DAYS} days", "over", "at most", ""]], False
+    for what, parameters, _ in ROWS:
+        if what not in AGE_ROWS:
+            continue
+        rounds = [[Asked(server, url(server, parameters, past)).cpu for server, past in both]
+                  for _ in range(AGE_ROUNDS)]
+        young, old = (min(each) for each in zip(*rounds))
+        grows = old > young * AGE_RATIO
+        rows.append([what, f"{young:.2f}", f"{old:.2f}", f"{old / young:.2f}", f"{AGE_RATIO}",
+                     "missed" if grows else ""])
+        missed = missed or grows
+    table(rows)
+    return missed
 
 
 def main():
@@ -235,6 +270,9 @@ def main():
         if not words or "fleet" in words:
             print()
             measure_fleet(lab)
+        if not words or "age" in words:
+            print()
+            missed = measure_age(lab) or missed
     finally:
         lab.close()
     return 1 if missed else 0

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store needs: bytes a sample, and time to write and read them.
  *
- * usage: store CAPTURE FOLDER HOSTS
+ * usage: store CAPTURE FOLDER HOSTS [MADE JITTER CAPTURE of VictoriaMetrics, then of Prometheus]
  *
  * Blocks are packed and read by themselves first, of made-up hosts over a day and of
  * a capture; beside them zstd -1 reads the same cells from byte planes. Then a store in
  * FOLDER takes the day as a collector does, batch by batch, and is asked for series.
  * Sizes are the same on every machine, so one that misses its target ends the program
- * with 1. The figures of others are recorded: README.md says of what. */
+ * with 1. The figures of others are bytes a sample, nan where there is none; those that
+ * stand in this file were recorded: README.md says of what. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,6 +55,11 @@ static void die(const char *what, const struct fw_err *err)
 /* ---- rows of the table ---- */
 
 #define NONE NAN
+
+/* What others need for the same, bytes a sample. */
+static struct other {
+	double made, jitter, capture;
+} victoria = {.611, .936, .541}, prometheus = {1.746, 3.583, 1.83};
 
 struct row {
 	const char *what;
@@ -318,11 +324,12 @@ static bool measure_made(unsigned n_hosts)
 	bool missed = print_cost("made-up hosts, blocks of 60 sweeps", &small,
 		(struct row){.limit = NONE, .victoria = NONE, .prometheus = NONE});
 	missed |= print_cost("made-up hosts, blocks of 240 sweeps", &large,
-		(struct row){.limit = .53, .victoria = .611, .prometheus = 1.746});
+		(struct row){
+			.limit = .53, .victoria = victoria.made, .prometheus = prometheus.made});
 	double regular = (double)large.bytes / (double)large.samples;
-	missed |= print_row(
-		&(struct row){"  with 5 ms jitter: bytes a sample",
-			(double)uneven.bytes / (double)uneven.samples, regular + .02, .936, 3.583},
+	missed |= print_row(&(struct row){"  with 5 ms jitter: bytes a sample",
+				    (double)uneven.bytes / (double)uneven.samples, regular + .02,
+				    victoria.jitter, prometheus.jitter},
 		3);
 	return missed;
 }
@@ -342,8 +349,10 @@ static bool measure_capture(const char *path, bool integers, double limit)
 	snprintf(what, sizeof what, "capture, %s, blocks of 60 sweeps", how);
 	print_cost(what, &small, (struct row){.limit = NONE, .victoria = NONE, .prometheus = NONE});
 	snprintf(what, sizeof what, "capture, %s, blocks of 240 sweeps", how);
-	bool missed = print_cost(
-		what, &large, (struct row){.limit = limit, .victoria = .541, .prometheus = 1.83});
+	bool missed = print_cost(what, &large,
+		(struct row){.limit = limit,
+			.victoria = victoria.capture,
+			.prometheus = prometheus.capture});
 	fw_arena_done(&arena);
 	return missed;
 }
@@ -648,7 +657,7 @@ static bool measure_store(const char *folder, unsigned n_hosts)
 	double raw = tier_bytes(feed, STORE_RAW);
 	double above = tier_bytes(feed, STORE_FIVE_MINUTE) + tier_bytes(feed, STORE_HOUR);
 	bool missed = print_row(&(struct row){"a store with a day of made-up hosts: bytes a sample",
-					(raw + names) / n, .53, .611, 1.746},
+					(raw + names) / n, .53, victoria.made, prometheus.made},
 		3);
 	print_value("  of five minutes and hours beside it, of what is digested", above / n, 3);
 	print_value("  written, CPU of the store's threads, ns a sample", write_ns / n, 1);
@@ -674,16 +683,34 @@ static void measure_age(const char *folder)
 	feed_free(feed);
 }
 
+static double figure(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+	if (*end)
+		die(text, &(struct fw_err){"this is no figure"});
+	return value;
+}
+
+static void take_figures(struct other *other, char **words)
+{
+	*other = (struct other){figure(words[0]), figure(words[1]), figure(words[2])};
+}
+
 int main(int argc, char **argv)
 {
 	char *end = NULL;
-	unsigned long n_hosts = argc == 4 ? strtoul(argv[3], &end, 10) : 0;
-	if (argc != 4 || *end || n_hosts < 1 || n_hosts > HOSTS_LIMIT) {
-		fprintf(stderr, "usage: store CAPTURE FOLDER HOSTS\n");
+	unsigned long n_hosts = argc > 3 ? strtoul(argv[3], &end, 10) : 0;
+	if ((argc != 4 && argc != 10) || *end || n_hosts < 1 || n_hosts > HOSTS_LIMIT) {
+		fprintf(stderr, "usage: store CAPTURE FOLDER HOSTS [OTHERS' FIGURES]\n");
 		return 2;
 	}
-	printf("%lu made-up hosts of %d series for 24 h, a sweep every 10 s; others' figures are recorded.\n\n",
-		n_hosts, GEN_SERIES);
+	if (argc == 10) {
+		take_figures(&victoria, argv + 4);
+		take_figures(&prometheus, argv + 7);
+	}
+	printf("%lu made-up hosts of %d series for 24 h, a sweep every 10 s; others' figures are %s.\n\n",
+		n_hosts, GEN_SERIES, argc == 10 ? "of this run" : "recorded");
 	print_heading();
 	bool missed = measure_capture(argv[1], false, .46);
 	missed |= measure_capture(argv[1], true, .36);
