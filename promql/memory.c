@@ -8,8 +8,8 @@
 
 #include <fenwatch/batch.h>
 
+#include "filter.h"
 #include "node.h"
-#include "shim.h"
 #include "value.h"
 
 struct memory_series {
@@ -240,31 +240,6 @@ int promql_memory_load(struct promql_memory *memory, const char *labels, const c
 
 /* ---- asking ---- */
 
-struct ready_matcher {
-	const struct matcher *matcher;
-	struct shim_regex *regex;
-};
-
-static bool accepts(const struct ready_matcher *m, const char *value)
-{
-	bool is_negative =
-		m->matcher->kind == MATCHER_DIFFERENT || m->matcher->kind == MATCHER_NOT_REGEX;
-	bool matches = m->regex ? shim_regex_matches(m->regex, value)
-				: strcmp(m->matcher->value, value) == 0;
-	return matches != is_negative;
-}
-
-static bool accepts_all(
-	const struct ready_matcher *matchers, size_t n, const struct label_entry *entry)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!accepts(&matchers[i],
-			    fw_label_value(
-				    entry->labels, entry->n_labels, matchers[i].matcher->name)))
-			return false;
-	return true;
-}
-
 static int hand_over(const struct memory_series *s, const struct label_entry *entry,
 	const struct promql_selection *selection, const struct promql_select_to *to)
 {
@@ -287,36 +262,20 @@ static int hand_over(const struct memory_series *s, const struct label_entry *en
 		});
 }
 
-static int prepare(
-	const struct promql_selection *selection, struct ready_matcher *out, struct fw_err *err)
-{
-	char why[128];
-	for (size_t i = 0; i < selection->n_matchers; i++) {
-		const struct matcher *m = &selection->matchers[i];
-		out[i].matcher = m;
-		if (m->kind != MATCHER_REGEX && m->kind != MATCHER_NOT_REGEX)
-			continue;
-		out[i].regex = shim_regex_new(m->value, why, sizeof why);
-		if (!out[i].regex)
-			return fw_fail(err, -EINVAL, "error parsing regexp: %s", why);
-	}
-	return 0;
-}
-
 static int select_series(const struct promql_data *data, const struct promql_selection *selection,
 	const struct promql_select_to *to, struct fw_err *err)
 {
 	const struct promql_memory *memory = data->arg;
-	struct ready_matcher matchers[PROMQL_MATCHERS_LIMIT + 1] = {0};
-	int rc = selection->n_matchers > PROMQL_MATCHERS_LIMIT
-		? fw_fail(err, -E2BIG, "too many matchers")
-		: prepare(selection, matchers, err);
-	for (size_t i = 0; i < memory->table.n && rc >= 0; i++)
-		if (accepts_all(matchers, selection->n_matchers, &memory->table.entries[i]))
-			rc = hand_over(
-				&memory->series[i], &memory->table.entries[i], selection, to);
-	for (size_t i = 0; i <= PROMQL_MATCHERS_LIMIT; i++)
-		shim_regex_free(matchers[i].regex);
+	struct filter filter;
+	int rc = filter_init(&filter, selection->matchers, selection->n_matchers, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < memory->table.n && rc >= 0; i++) {
+		const struct label_entry *entry = &memory->table.entries[i];
+		if (filter_takes(&filter, entry->labels, entry->n_labels))
+			rc = hand_over(&memory->series[i], entry, selection, to);
+	}
+	filter_done(&filter);
 	return rc;
 }
 

@@ -518,8 +518,8 @@ void schedule_list(struct schedule *schedule, struct fw_arena *arena,
 				     severity[] = {{"severity", "page"}},
 				     said[] = {{"summary", "{{ $value }}"}};
 	static struct schedule_alert alerts[] = {
-		{{web, 2}, {NULL, 0}, ALERT_IS_FIRING, 1, 1700000000000},
-		{{db, 2}, {NULL, 0}, ALERT_IS_PENDING, 42.42, 1700000000000}};
+		{{web, 2}, {NULL, 0}, ALERT_IS_FIRING, 1, 1700000000000, 1700000060000},
+		{{db, 2}, {NULL, 0}, ALERT_IS_PENDING, 42.42, 1700000000000, 0}};
 	static struct schedule_rule rules[] = {
 		{"Busy", "up == 1", true, 60000, 300000, {severity, 1}, {said, 1}, RULE_OK, "",
 			1700000000000, 2, alerts, 2},

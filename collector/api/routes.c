@@ -82,7 +82,7 @@ const struct route routes[] = {
 		"none: exemplars are not kept", status_constant),
 	NOW(POST, "/api/v1/query_exemplars", VIEWER, OPEN, "query, start, end",
 		"the same, asked by a form", status_constant),
-	NOW(GET, "/api/v1/rules", VIEWER, CLOSED, "type, rule_name[], rule_group[], file[], exclude_alerts, group_limit, group_next_token",
+	NOW(GET, "/api/v1/rules", VIEWER, CLOSED, "type, rule_name[], rule_group[], file[], match[], exclude_alerts, group_limit, group_next_token",
 		"rule groups, in Prometheus' form", ruling_rules),
 	NOW(GET, "/api/v1/alerts", VIEWER, CUT, "",
 		"pending and firing alerts, in Prometheus' form", ruling_alerts),

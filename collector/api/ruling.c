@@ -9,6 +9,7 @@
 #include "number.h"
 #include "parts.h"
 #include "schedule.h"
+#include "wanted.h"
 
 /* ---- alerts ---- */
 
@@ -45,6 +46,8 @@ static void write_alert(struct json *j, const struct schedule_alert *alert)
 	put_labels(j, "annotations", &alert->annotations);
 	json_put_text(j, "state", alert_phase_text(alert->phase));
 	json_put_time(j, "activeAt", alert->active_ms);
+	if (alert->unseen_ms)
+		json_put_time(j, "keepFiringSince", alert->unseen_ms);
 	put_value(j, alert->value);
 	json_close(j, '}');
 }
@@ -52,7 +55,8 @@ static void write_alert(struct json *j, const struct schedule_alert *alert)
 /* An alert that names no host is about all of them. */
 static bool sees(struct request *r, const struct schedule_alert *alert)
 {
-	return estate_sees(r, label_set_get(&alert->labels, "instance"));
+	const char *host = label_set_get(&alert->labels, "instance");
+	return !r->scope || (*host && estate_sees(r, host));
 }
 
 static void write_rule_alerts(struct request *r, const struct schedule_rule *rule)
@@ -92,58 +96,6 @@ void ruling_alerts(struct request *r)
 }
 
 /* ---- rules ---- */
-
-/* What of them is asked for. */
-struct wanted {
-	const char **names, **groups, **files;
-	size_t n_names, n_groups, n_files;
-	bool recording, alerting, without_alerts;
-	uint64_t limit;    /* of groups; 0: none */
-	const char *after; /* "FILE;GROUP" that was the last before, or NULL */
-};
-
-static int read_type(const struct request *r, struct wanted *w, struct fw_err *err)
-{
-	const char *type = params_get(&r->params, "type");
-	w->recording = !type || !*type || strcmp(type, "record") == 0;
-	w->alerting = !type || !*type || strcmp(type, "alert") == 0;
-	if (w->recording || w->alerting)
-		return 0;
-	return fw_fail(
-		err, -EINVAL, "invalid parameter \"type\": not supported value \"%.80s\"", type);
-}
-
-static int read_wanted(struct request *r, struct wanted *w, struct fw_err *err)
-{
-	const char *text = params_get(&r->params, "exclude_alerts");
-	w->n_names = params_all(&r->params, "rule_name[]", &w->names);
-	w->n_groups = params_all(&r->params, "rule_group[]", &w->groups);
-	w->n_files = params_all(&r->params, "file[]", &w->files);
-	w->after = params_get(&r->params, "group_next_token");
-	w->without_alerts = text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
-	int rc = read_type(r, w, err);
-	return rc < 0 ? rc : params_count(&r->params, "group_limit", &w->limit, err);
-}
-
-static bool lists(const char *const *names, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return n == 0;
-}
-
-static bool wants_rule(const struct wanted *w, const struct schedule_rule *rule)
-{
-	return (rule->is_alert ? w->alerting : w->recording) &&
-		lists(w->names, w->n_names, rule->name);
-}
-
-static bool wants_group(const struct wanted *w, const struct schedule_group *group)
-{
-	return lists(w->groups, w->n_groups, group->name) &&
-		lists(w->files, w->n_files, group->file);
-}
 
 static const char *state_of(const struct schedule_rule *rule)
 {
@@ -215,7 +167,7 @@ static void write_group(
 	json_key(j, "rules");
 	json_open(j, '[');
 	for (size_t i = 0; i < group->n_rules; i++)
-		if (wants_rule(w, &group->rules[i]))
+		if (wanted_rule(w, &group->rules[i]))
 			write_rule(r, &group->rules[i], w);
 	json_close(j, ']');
 	put_seconds(j, "interval", group->interval_ms);
@@ -225,58 +177,74 @@ static void write_group(
 }
 
 /* A group without any rule that is wanted is none. */
-static bool has_any(const struct schedule_group *group, const struct wanted *w)
+static bool is_wanted(const struct wanted *w, const struct schedule_group *group)
 {
-	for (size_t i = 0; i < group->n_rules; i++)
-		if (wants_rule(w, &group->rules[i]))
-			return true;
-	return false;
+	bool any = false;
+	for (size_t i = 0; i < group->n_rules && !any; i++)
+		any = wanted_rule(w, &group->rules[i]);
+	return any && wanted_group(w, group);
 }
 
-static const char *token_of(struct request *r, const struct schedule_group *group)
+/* Where the page begins; -EINVAL where no group has that token any more. */
+static int find_first(const struct wanted *w, const struct schedule_group *groups, size_t n,
+	size_t *first, struct fw_err *err)
 {
-	return fw_arena_format(&r->arena, "%s;%s", group->file, group->name);
+	char token[WANTED_TOKEN];
+	for (*first = 0; w->first && *first < n; (*first)++) {
+		wanted_token(&groups[*first], token);
+		if (strcmp(token, w->first) == 0)
+			return 0;
+	}
+	return !w->first
+		? 0
+		: fw_fail(err, -EINVAL,
+			  "invalid group_next_token '%.80s'. were rule groups changed?", w->first);
 }
 
 static void write_groups(
 	struct request *r, const struct schedule_group *groups, size_t n, const struct wanted *w)
 {
-	const char *last = NULL;
-	bool behind = !w->after || !*w->after, more = false;
+	const struct schedule_group *next = NULL;
 	uint64_t written = 0;
-	for (size_t i = 0; i < n && !more; i++) {
-		bool wanted = behind && wants_group(w, &groups[i]) && has_any(&groups[i], w);
-		behind = behind || strcmp(token_of(r, &groups[i]), w->after) == 0;
-		if (!wanted)
+	for (size_t i = 0; i < n && !next; i++) {
+		if (!is_wanted(w, &groups[i]))
 			continue;
-		more = w->limit > 0 && written == w->limit;
-		if (more)
-			break;
-		write_group(r, &groups[i], w);
-		last = token_of(r, &groups[i]);
+		if (w->limit > 0 && written == w->limit)
+			next = &groups[i];
+		else
+			write_group(r, &groups[i], w);
 		written++;
 	}
 	json_close(&r->json, ']');
-	if (more)
-		json_put_text(&r->json, "groupNextToken", last);
+	if (next) {
+		char token[WANTED_TOKEN];
+		wanted_token(next, token);
+		json_put_text(&r->json, "groupNextToken", token);
+	}
 }
 
-void ruling_rules(struct request *r)
+static void answer_rules(
+	struct request *r, const struct schedule_group *groups, size_t n, const struct wanted *w)
 {
-	struct wanted wanted = {0};
-	struct schedule_group *groups;
-	struct fw_err err;
-	size_t n;
-	if (read_wanted(r, &wanted, &err) < 0) {
-		request_fail_bad(r, &err);
-		return;
-	}
-	read_groups(r, &groups, &n);
 	struct json *j = request_begin(r);
 	json_open(j, '{');
 	json_key(j, "groups");
 	json_open(j, '[');
-	write_groups(r, groups, n, &wanted);
+	write_groups(r, groups, n, w);
 	json_close(j, '}');
 	request_end(r, NULL, 0);
+}
+
+void ruling_rules(struct request *r)
+{
+	struct wanted wanted;
+	struct schedule_group *groups;
+	struct fw_err err;
+	size_t n, first;
+	read_groups(r, &groups, &n);
+	if (wanted_read(r, &wanted, &err) < 0 || find_first(&wanted, groups, n, &first, &err) < 0)
+		request_fail_bad(r, &err);
+	else
+		answer_rules(r, groups + first, n - first, &wanted);
+	wanted_done(&wanted);
 }

@@ -28,6 +28,7 @@
 #include "parts.h"
 #include "register.h"
 #include "test_tree.h"
+#include "wanted.h"
 
 struct scene {
 	struct api *api;
@@ -754,22 +755,81 @@ static void client_that_asks_for_rules(struct scene *s)
 		"{\"groups\":[{\"name\":\"one\",\"file\":\"a.yml\",\"rules\":[{\"name\":\"Busy\",\"query\":\"up == 1\","
 		"\"labels\":{\"severity\":\"page\"},\"state\":\"firing\",\"duration\":60,\"keepFiringFor\":300,"
 		"\"annotations\":{\"summary\":\"{{ $value }}\"},\"alerts\":[{\"labels\":{\"alertname\":\"Busy\",\"instance\":\"web01\"},"
-		"\"annotations\":{},\"state\":\"firing\",\"activeAt\":\"2023-11-14T22:13:20.000Z\",\"value\":\"1e+00\"},");
+		"\"annotations\":{},\"state\":\"firing\",\"activeAt\":\"2023-11-14T22:13:20.000Z\",\"keepFiringSince\":\"2023-11-14T22:14:20.000Z\",\"value\":\"1e+00\"},");
 	expect_get(s, path, 200,
 		"{\"name\":\"a:b\",\"query\":\"sum(up)\",\"labels\":{},\"health\":\"err\",\"lastError\":\"too much\","
 		"\"evaluationTime\":0,\"lastEvaluation\":\"0001-01-01T00:00:00Z\",\"type\":\"recording\"}],"
 		"\"interval\":15,\"limit\":0,\"evaluationTime\":0.003,\"lastEvaluation\":\"2023-11-14T22:13:20.000Z\"}");
-	expect_get(s, "/api/v1/rules?type=record&rule_group[]=two", 200,
-		"{\"groups\":[{\"name\":\"two\",");
-	expect_get(s, "/api/v1/rules?type=alert&exclude_alerts=true", 200, "\"alerts\":null,");
-	expect_get(s, "/api/v1/rules?rule_name[]=none", 200, "{\"groups\":[]}");
-	expect_get(s, "/api/v1/rules?group_limit=1", 200, "],\"groupNextToken\":\"a.yml;one\"}");
-	expect_get(s, "/api/v1/rules?group_limit=1&group_next_token=a.yml;one", 200,
-		"{\"groups\":[{\"name\":\"two\",");
-	expect_get(s, "/api/v1/rules?type=x", 400,
-		"invalid parameter \\\"type\\\": not supported value \\\"x\\\"");
 	expect_get(s, "/api/v1/alerts", 200,
 		"\"instance\":\"db01\"},\"annotations\":{},\"state\":\"pending\",");
+}
+
+static void client_that_chooses_rules(struct scene *s)
+{
+	static const char busy[] =
+		"{\"groups\":[{\"name\":\"one\",\"file\":\"a.yml\",\"rules\":[{\"name\":\"Busy\"",
+			  two[] = "{\"groups\":[{\"name\":\"two\",", nothing[] = "{\"groups\":[]}";
+	static const struct {
+		const char *parameters, *answer;
+	} rows[] = {
+		{"type=record&rule_group[]=two", two},
+		{"type=ALERT&exclude_alerts=TRUE", "\"alerts\":null,"},
+		{"exclude_alerts=0", busy},
+		{"rule_name[]=none", nothing},
+		{"rule_name[]=none&rule_name[]=Busy", busy},
+		{"file[]=b.yml", two},
+		{"file[]=b.yml&rule_group[]=one", nothing},
+		{"match[]={severity=~'pa.*'}", busy},
+		{"match[]={severity='x'}&match[]={severity='page'}", busy},
+		{"match[]={severity='x'}", nothing},
+		{"match[]={severity=~'p..e',severity!='page'}", nothing},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char path[200];
+		snprintf(path, sizeof path, "/api/v1/rules?%s", rows[i].parameters);
+		expect_get(s, path, 200, rows[i].answer);
+	}
+}
+
+static void client_that_pages_rules(struct scene *s)
+{
+	static const struct schedule_group two = {.file = "b.yml", .name = "two"};
+	char token[WANTED_TOKEN], text[200];
+	wanted_token(&two, token);
+	snprintf(text, sizeof text, "],\"groupNextToken\":\"%s\"}", token);
+	expect_get(s, "/api/v1/rules?group_limit=1", 200, text);
+	snprintf(text, sizeof text, "/api/v1/rules?group_limit=1&group_next_token=%s", token);
+	expect_get(s, text, 200, "{\"groups\":[{\"name\":\"two\",");
+	expect_get(s, "/api/v1/rules?group_limit=2", 200,
+		"\"lastEvaluation\":\"0001-01-01T00:00:00Z\"}]}}");
+}
+
+static void client_with_wrong_rules(struct scene *s)
+{
+	static const struct {
+		const char *parameters, *sentence;
+	} rows[] = {
+		{"type=x", "invalid parameter \\\"type\\\": not supported value \\\"x\\\""},
+		{"exclude_alerts=x",
+			"invalid parameter \\\"exclude_alerts\\\": error converting exclude_alerts: strconv.ParseBool: parsing \\\"x\\\": invalid syntax"},
+		{"group_limit=x",
+			"group_limit needs to be a valid number: strconv.ParseInt: parsing \\\"x\\\": invalid syntax"},
+		{"group_limit=0",
+			"invalid parameter \\\"group_limit\\\": group_limit needs to be greater than 0"},
+		{"group_limit=-1", "group_limit needs to be greater than 0"},
+		{"group_next_token=x",
+			"group_limit needs to be present in order to paginate over the groups"},
+		{"group_limit=1&group_next_token=x",
+			"invalid group_next_token 'x'. were rule groups changed?"},
+		{"match[]={severity=~'['}", "error parsing regexp: missing closing ]"},
+		{"match[]={a='b'}&match[]={}",
+			"match[] must contain at least one non-empty matcher"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char path[200];
+		snprintf(path, sizeof path, "/api/v1/rules?%s", rows[i].parameters);
+		expect_get(s, path, 400, rows[i].sentence);
+	}
 }
 
 static void test_rules_and_their_alerts(void **state)
@@ -777,6 +837,9 @@ static void test_rules_and_their_alerts(void **state)
 	(void)state;
 	schedule = (struct schedule *)&schedule;
 	play(1, client_that_asks_for_rules);
+	play(1, client_that_chooses_rules);
+	play(1, client_that_pages_rules);
+	play(1, client_with_wrong_rules);
 	schedule = NULL;
 }
 

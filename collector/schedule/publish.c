@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publish.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/buf.h>
@@ -40,6 +41,7 @@ static void take_alerts(
 			.phase = alert->phase,
 			.value = alert->value,
 			.active_ms = alert->active_ms,
+			.unseen_ms = alert->unseen_ms,
 		};
 	}
 }
@@ -94,12 +96,21 @@ static struct schedule_group take_group(const struct round *round, struct fw_are
 	return out;
 }
 
+static int by_file(const void *a, const void *b)
+{
+	const struct schedule_group *x = a, *y = b;
+	int order = strcmp(x->file, y->file);
+	return order ? order : strcmp(x->name, y->name);
+}
+
 void publish_rounds(struct published *out, const struct rounds *rounds)
 {
 	*out = (struct published){.n = rounds->n};
 	out->groups = fw_arena_alloc(&out->arena, (rounds->n + 1) * sizeof *out->groups);
 	for (size_t i = 0; i < rounds->n; i++)
 		out->groups[i] = take_group(&rounds->items[i], &out->arena);
+	if (out->n > 1)
+		qsort(out->groups, out->n, sizeof *out->groups, by_file);
 }
 
 void publish_done(struct published *published)

@@ -40,6 +40,7 @@ struct schedule_alert {
 	enum alert_phase phase; /* pending or firing */
 	double value;
 	int64_t active_ms;
+	int64_t unseen_ms; /* since when it is only kept firing; 0: it is not */
 };
 
 struct schedule_rule {
@@ -63,6 +64,6 @@ struct schedule_group {
 	size_t n_rules;
 };
 
-/* All groups, in the order of their files. */
+/* All groups, by file and name. */
 void schedule_list(struct schedule *schedule, struct fw_arena *arena,
 	struct schedule_group **groups, size_t *n);
