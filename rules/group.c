@@ -442,6 +442,13 @@ void group_take_over(struct group *group, struct group *before)
 	group->took_ms = before->took_ms;
 }
 
+void group_begin_anew(struct group *group)
+{
+	for (size_t i = 0; i < group->file->n_rules; i++)
+		if (!group->rules[i].evaluated_ms)
+			group->rules[i].is_restored = true;
+}
+
 int group_end(struct group *group, int64_t at_ms, const struct group_settings *settings,
 	struct fw_err *err)
 {

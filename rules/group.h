@@ -72,6 +72,8 @@ size_t group_evaluate(struct group *group, int64_t at_ms, const struct group_set
 /* Goes on with what another one, of an earlier reading of the file, knows of the same rules.
  * What is left there was taken out of the file. */
 void group_take_over(struct group *group, struct group *before);
+/* There was no outage that its alerts could have waited through. */
+void group_begin_anew(struct group *group);
 /* Ends the series that it has given. */
 int group_end(struct group *group, int64_t at_ms, const struct group_settings *settings,
 	struct fw_err *err);

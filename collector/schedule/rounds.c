@@ -60,6 +60,8 @@ void rounds_load(struct rounds *rounds, struct rule_set *set, int64_t interval_m
 			open_round(&next.items[next.n], file, interval_ms, now_ms);
 			if (before)
 				take_over(&next.items[next.n], before);
+			if (rounds->set)
+				group_begin_anew(&next.items[next.n].group);
 			next.n++;
 		}
 	for (size_t i = 0; i < rounds->n; i++)
@@ -81,12 +83,22 @@ void rounds_done(struct rounds *rounds)
 
 /* ---- one round ---- */
 
-struct round *rounds_first(const struct rounds *rounds)
+/* A clock that was put back takes the moments with it. */
+static void put_back(struct round *round, int64_t now_ms)
+{
+	if (round->due_ms - now_ms > round->interval_ms)
+		round->due_ms = round_moment(round->group.file, round->interval_ms, now_ms) +
+			round->interval_ms;
+}
+
+struct round *rounds_first(const struct rounds *rounds, int64_t now_ms)
 {
 	struct round *first = NULL;
-	for (size_t i = 0; i < rounds->n; i++)
+	for (size_t i = 0; i < rounds->n; i++) {
+		put_back(&rounds->items[i], now_ms);
 		if (!first || rounds->items[i].due_ms < first->due_ms)
 			first = &rounds->items[i];
+	}
 	return first;
 }
 

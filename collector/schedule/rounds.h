@@ -34,7 +34,7 @@ int64_t round_moment(const struct file_group *file, int64_t interval_ms, int64_t
 void rounds_load(struct rounds *rounds, struct rule_set *set, int64_t interval_ms, int64_t now_ms,
 	const struct group_settings *settings);
 /* The one that is due first, or NULL. */
-struct round *rounds_first(const struct rounds *rounds);
+struct round *rounds_first(const struct rounds *rounds, int64_t now_ms);
 /* Evaluates it, for the moment that it is due at or the last one since. */
 void round_run(struct round *round, int64_t now_ms, const struct group_settings *settings);
 void rounds_done(struct rounds *rounds);

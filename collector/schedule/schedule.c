@@ -125,7 +125,7 @@ static void *on_thread(void *arg)
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
 		int64_t now_ms = fw_wall_ms();
-		struct round *first = rounds_first(&s->rounds);
+		struct round *first = rounds_first(&s->rounds, now_ms);
 		if (s->next_set) {
 			load(s);
 		} else if (first && first->due_ms <= now_ms) {
