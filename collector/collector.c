@@ -235,7 +235,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		return rc;
 	}
 	presence_set_absence(c->presence, &config->alerts.absence);
-	api_set_register(c->api, &config->registry);
+	api_set_register(c->api, config->registry);
 	schedule_load(c->schedule, config_take_rules(config));
 	c->left = c->reread;
 	c->reread = config;
@@ -628,7 +628,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.ingest = c->ingest,
 		.inventory = c->inventory,
 		.patch = c->patch,
-		.registry = &c->config->registry,
+		.registry = c->config->registry,
 		.remote = c->remote,
 		.schedule = c->schedule,
 		.senders = c->senders,

@@ -493,7 +493,7 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 
 void config_done(struct config *config)
 {
-	register_done(&config->registry);
+	register_drop(config->registry);
 	if (config->rules)
 		rule_set_done(config->rules);
 	fw_free(config->rules);

@@ -57,7 +57,7 @@ struct config {
 	struct patch_options patches;
 	struct config_settings settings;
 	const char *register_folder; /* or NULL */
-	struct registry registry;
+	struct registry *registry;
 	struct fw_text_list rule_files; /* patterns */
 	struct rule_set *rules;         /* what they name; until config_take_rules */
 	int64_t evaluation_ms;

@@ -100,7 +100,7 @@ void api_set_ready(struct api *api, int ready)
 	api->ready = ready != 0;
 }
 
-void api_set_register(struct api *api, const struct registry *registry)
+void api_set_register(struct api *api, struct registry *registry)
 {
 	api->config.registry = registry;
 }

@@ -56,7 +56,7 @@ struct api_config {
 	struct ingest *ingest;
 	struct inventory *inventory;
 	struct patch *patch;
-	const struct registry *registry;
+	struct registry *registry;
 	struct remote *remote;
 	struct schedule *schedule; /* NULL: no rule files are evaluated */
 	struct senders *senders;
@@ -69,6 +69,6 @@ struct api_config {
 
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);
 unsigned api_port(const struct api *api);
-void api_set_register(struct api *api, const struct registry *registry); /* a new one */
+void api_set_register(struct api *api, struct registry *registry); /* a new one */
 void api_set_ready(struct api *api, int ready);                          /* GET /-/ready */
 void api_close(struct api *api, void (*on_closed)(void *arg), void *arg);

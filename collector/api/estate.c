@@ -11,7 +11,7 @@
 
 struct estate {
 	struct query_scope scope;
-	struct register_hosts *hosts;
+	struct registry *registry;
 	const char *supplier;
 	struct known *known; /* hosts of the store by name; made when first asked */
 	size_t n_known;
@@ -25,16 +25,15 @@ struct known {
 static bool sees(const struct fw_label *labels, size_t n, const void *arg)
 {
 	const struct estate *estate = arg;
-	const char *supplier = register_supplier(estate->hosts, labels, n);
+	const char *supplier = register_host_supplier(estate->registry, labels, n);
 	return supplier && strcmp(supplier, estate->supplier) == 0;
 }
 
 void estate_enter(struct request *r, const char *supplier)
 {
 	struct estate *estate = fw_arena_alloc(&r->arena, sizeof *estate);
-	const struct registry *registry = api_config(r->api)->registry;
 	estate->scope = (struct query_scope){sees, estate};
-	estate->hosts = register_hosts_hold(registry->hosts);
+	estate->registry = register_hold(api_config(r->api)->registry);
 	estate->supplier = supplier;
 	r->estate = estate;
 	r->scope = &estate->scope;
@@ -43,7 +42,7 @@ void estate_enter(struct request *r, const char *supplier)
 void estate_leave(struct request *r)
 {
 	if (r->estate)
-		register_hosts_drop(r->estate->hosts);
+		register_drop(r->estate->registry);
 	r->estate = NULL;
 }
 

@@ -160,7 +160,7 @@ static int count_installed(struct count *c, const struct register_licence *licen
 				"more than %d packages are called so; ask for one licence",
 				ITEMS_LIMIT);
 	}
-	return rc < 0 ? fw_fail_in(&c->err, rc, "licence '%s'", licence->name) : 0;
+	return rc < 0 ? fw_fail_in(&c->err, rc, "licence '%s'", licence->entry.name) : 0;
 }
 
 /* ---- the answer ---- */
@@ -169,7 +169,7 @@ static int write_licence(struct count *c, const struct register_licence *licence
 {
 	struct json *j = c->j;
 	json_open(j, '{');
-	json_put_text(j, "name", licence->name);
+	json_put_text(j, "name", licence->entry.name);
 	json_key(j, "packages");
 	json_open(j, '[');
 	for (size_t i = 0; i < licence->packages.count; i++)
@@ -204,13 +204,14 @@ static void write_estate(struct count *c)
 
 static int write_licences(struct count *c)
 {
-	const struct register_licences *licences = &c->registry->licences;
+	size_t n_licences;
+	const struct register_licence *licences = register_licences(c->registry, &n_licences);
 	int rc = 0;
 	json_key(c->j, "licences");
 	json_open(c->j, '[');
-	for (size_t i = 0; rc == 0 && i < licences->count; i++)
-		if (!c->name || strcmp(c->name, licences->items[i].name) == 0)
-			rc = write_licence(c, &licences->items[i]);
+	for (size_t i = 0; rc == 0 && i < n_licences; i++)
+		if (!c->name || strcmp(c->name, licences[i].entry.name) == 0)
+			rc = write_licence(c, &licences[i]);
 	json_close(c->j, ']');
 	return rc;
 }
@@ -218,14 +219,15 @@ static int write_licences(struct count *c)
 /* Answers with 404 where the register has none of that name. */
 static void check_name(struct count *c)
 {
-	const struct register_licences *licences = &c->registry->licences;
-	const char **names = fw_arena_alloc(&c->r->arena, (licences->count + 1) * sizeof *names);
-	for (size_t i = 0; i < licences->count; i++) {
-		names[i] = licences->items[i].name;
+	size_t n_licences;
+	const struct register_licence *licences = register_licences(c->registry, &n_licences);
+	const char **names = fw_arena_alloc(&c->r->arena, (n_licences + 1) * sizeof *names);
+	for (size_t i = 0; i < n_licences; i++) {
+		names[i] = licences[i].entry.name;
 		if (strcmp(c->name, names[i]) == 0)
 			return;
 	}
-	const char *near = fw_nearest(c->name, names, licences->count);
+	const char *near = fw_nearest(c->name, names, n_licences);
 	request_fail(c->r, 404, "not_found", "the register has no licence '%.200s'%s%s%s", c->name,
 		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

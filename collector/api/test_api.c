@@ -40,29 +40,29 @@ struct scene {
 	char failure[4096]; /* what the client did not like; cmocka's checks are for one thread */
 };
 
-static const char *const shells[] = {"bash", "zsh"}, *const begins_ba[] = {"ba*"},
-			 *const begins_lib[] = {"lib*"}, *const begins_many[] = {"many*"};
-#define PACKAGES(names)                                                            \
-	{                                                                          \
-		(const char **)(uintptr_t)(names), sizeof(names) / sizeof *(names) \
-	}
-static struct register_licence licences[] = {
-	{"Shells", PACKAGES(shells), 3, {NULL, 0}, NULL, {"a.yml", 1}},
-	{"Old shells", PACKAGES(begins_ba), 1, {"2023-11-30", 1701388800000}, "contract 7",
-		{"a.yml", 2}},
-};
-static struct register_licence broad_one[] = {
-	{"All", PACKAGES(begins_lib), 3, {NULL, 0}, NULL, {"a.yml", 1}},
-};
-static struct register_licence broad_all[] = {
-	{"A", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 1}},
-	{"B", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 2}},
-	{"C", PACKAGES(begins_many), 3, {NULL, 0}, NULL, {"a.yml", 3}},
-};
-static const struct registry full = {.licences = {licences, 2}},
-			     broad = {.licences = {broad_one, 1}},
-			     broader = {.licences = {broad_all, 3}}, none = {.licences = {NULL, 0}};
-static const struct registry *registry = &full;
+static const char full[] =
+	"licences: [{name: Shells, packages: [bash, zsh], entitled: 3},\n"
+	"  {name: Old shells, packages: [ba*], entitled: 1, expires: 2023-11-30, note: contract 7}]";
+static const char broad[] = "licences: [{name: All, packages: [lib*], entitled: 3}]";
+static const char broader[] = "licences: [{name: A, packages: [many*], entitled: 3},\n"
+			      "  {name: B, packages: [many*], entitled: 3},\n"
+			      "  {name: C, packages: [many*], entitled: 3}]";
+static const char none[] = "";
+static const char *known = full; /* what the register says */
+
+static struct registry *registry_of(const char *text)
+{
+	char dir[] = "/tmp/fenwatch-api-XXXXXX", path[64];
+	struct registry *registry = NULL;
+	struct fw_err err;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/all.yml", dir);
+	if (fw_file_replace(path, text, strlen(text), 0600, &err) < 0 ||
+		register_load(&registry, dir, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(test_remove_tree(dir), 0);
+	return registry;
+}
 
 static void on_ended(uv_async_t *ended)
 {
@@ -92,7 +92,7 @@ static void play(int auth, void (*client)(struct scene *))
 		.cors = cors,
 		.query = limits,
 		.schedule = schedule,
-		.registry = registry,
+		.registry = registry_of(known),
 		.on_forget = fakes_forget,
 		.on_snapshot = fakes_snapshot,
 		.on_snapshot_look = fakes_snapshot_look};
@@ -107,6 +107,7 @@ static void play(int auth, void (*client)(struct scene *))
 	uv_run(&s.loop, UV_RUN_DEFAULT);
 	uv_thread_join(&s.thread);
 	assert_int_equal(uv_loop_close(&s.loop), 0);
+	register_drop(config.registry);
 	if (s.failure[0])
 		fail_msg("%s", s.failure);
 }
@@ -350,23 +351,14 @@ static void test_a_supplier_sees_its_own_hosts_alone(void **state)
 {
 	static const char text[] = "hosts: [{host: web01, supplier: Contoso}, "
 				   "{match: {instance: 'db.*'}, supplier: Fabrikam}]";
-	char dir[] = "/tmp/fenwatch-api-XXXXXX", path[64];
-	struct registry suppliers;
-	struct fw_err err;
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/hosts.yml", dir);
-	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
-	assert_int_equal(register_load(&suppliers, dir, &err), 0);
-	registry = &suppliers;
+	known = text;
 	fakes_both = true;
 	schedule = (struct schedule *)&schedule;
 	play(1, client_of_a_supplier);
 	schedule = NULL;
 	fakes_both = false;
-	registry = &full;
-	register_done(&suppliers);
-	assert_int_equal(test_remove_tree(dir), 0);
+	known = full;
 }
 
 static void client_with_passwords(struct scene *s)
@@ -494,8 +486,7 @@ static void test_pages_of_other_origins(void **state)
 	struct fw_err err;
 	uv_loop_t loop;
 	uv_loop_init(&loop);
-	struct api_config config = {
-		.loop = &loop, .listen = "127.0.0.1:0", .auth = 1, .cors = "(", .registry = &none};
+	struct api_config config = {.loop = &loop, .listen = "127.0.0.1:0", .auth = 1, .cors = "("};
 	assert_true(api_open(&api, &config, &err) < 0);
 	assert_non_null(strstr(err.text, "'cors' is no expression: missing closing )"));
 	assert_int_equal(uv_loop_close(&loop), 0);
@@ -1121,13 +1112,13 @@ static void client_that_counts_too_much_in_all(struct scene *s)
 static void test_licences_of_other_registers(void **state)
 {
 	(void)state;
-	registry = &none;
+	known = none;
 	play(1, client_without_licences);
-	registry = &broad;
+	known = broad;
 	play(1, client_that_counts_too_much);
-	registry = &broader;
+	known = broader;
 	play(1, client_that_counts_too_much_in_all);
-	registry = &full;
+	known = full;
 }
 
 static void client_that_looks_at_the_store(struct scene *s)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which host is whose: by its name, or by expressions that its labels match. */
+/* What is known of which host: rows by its name, and rows by expressions that its labels
+ * match. */
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,245 +9,324 @@
 #include "shim.h"
 
 #define NAMED_LIMIT 100000
-#define MATCHED_LIMIT 1000
+#define MATCHING_LIMIT 1000
 #define MATCHERS_LIMIT 8 /* of one row */
-#define TEXT_LIMIT 255   /* bytes of a name or an expression */
+
+const char *const register_lifecycle_names[] = {"planned", "live", "retiring", "retired", NULL};
+
+const char *const register_text_names[HOST_TEXTS] = {
+	[HOST_SUPPLIER] = "supplier",
+	[HOST_OWNER] = "owner",
+	[HOST_CLASS] = "class",
+	[HOST_SERVICE] = "service",
+	[HOST_PURPOSE] = "purpose",
+	[HOST_CONTRACT] = "contract",
+	[HOST_TELEPHONE] = "telephone",
+	[HOST_START] = "start",
+	[HOST_STOP] = "stop",
+	[HOST_RACK] = "rack",
+	[HOST_SERIAL] = "serial",
+};
 
 struct matcher {
 	const char *label;
 	struct shim_regex *regex;
 };
 
-struct row {
-	const char *host; /* its name, or NULL: matchers say which */
-	struct matcher matchers[MATCHERS_LIMIT];
-	size_t n_matchers;
-	const char *supplier;
-	struct register_place place;
+/* What is NULL or 0 is left to rows behind this one. */
+struct host_row {
+	struct register_entry entry; /* without a name: matchers say which */
+	struct matchers {
+		struct matcher *items;
+		size_t count;
+	} matchers;
+	const char *texts[HOST_TEXTS], *site_name;
+	const struct register_site *site;
+	int tier, lifecycle; /* as register_parse_one_of has them */
+	bool vip;
+	struct register_day retires, contract_ends;
 };
-
-struct rows {
-	struct row *items;
-	size_t count, capacity;
-};
-
-struct register_hosts {
-	atomic_uint holders;
-	struct fw_arena arena;
-	struct rows named, matched; /* by name; in the order in which they stand */
-};
-
-/* ---- who has it ---- */
-
-static struct register_hosts *hosts_new(void)
-{
-	struct register_hosts *hosts = fw_alloc(sizeof *hosts);
-	atomic_init(&hosts->holders, 1);
-	return hosts;
-}
-
-static void hosts_free(struct register_hosts *hosts)
-{
-	for (size_t i = 0; i < hosts->matched.count; i++)
-		for (size_t m = 0; m < hosts->matched.items[i].n_matchers; m++)
-			shim_regex_free(hosts->matched.items[i].matchers[m].regex);
-	fw_free(hosts->named.items);
-	fw_free(hosts->matched.items);
-	fw_arena_done(&hosts->arena);
-	fw_free(hosts);
-}
-
-struct register_hosts *register_hosts_hold(struct register_hosts *hosts)
-{
-	if (hosts)
-		atomic_fetch_add(&hosts->holders, 1);
-	return hosts;
-}
-
-void register_hosts_drop(struct register_hosts *hosts)
-{
-	if (hosts && atomic_fetch_sub(&hosts->holders, 1) == 1)
-		hosts_free(hosts);
-}
 
 /* ---- one row ---- */
 
-struct section {
-	const char *host, *supplier;
-	const struct fw_yaml *match;
-};
+static int add_matcher(struct matchers *matchers, const char *label, const struct fw_yaml *node,
+	struct fw_err *err)
+{
+	char why[200];
+	const char *text = fw_yaml_text(node);
+	if (!text || !register_is_line(text, NAME_LIMIT))
+		return fw_yaml_fail(node, err, "an expression has 1 to %d bytes", NAME_LIMIT);
+	struct shim_regex *regex = shim_regex_new(text, why, sizeof why);
+	if (!regex)
+		return fw_yaml_fail(node, err, "'%s' is no expression: %s", text, why);
+	matchers->items[matchers->count++] = (struct matcher){label, regex};
+	return 0;
+}
 
 static int parse_match(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
-	(void)arena;
-	if (fw_yaml_kind(node) != FW_YAML_MAPPING || fw_yaml_count(node) == 0 ||
-		fw_yaml_count(node) > MATCHERS_LIMIT)
+	size_t n = fw_yaml_count(node);
+	struct matchers *matchers = field;
+	int rc = 0;
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING || n == 0 || n > MATCHERS_LIMIT)
 		return fw_yaml_fail(node, err,
 			"'match' is 1 to %d labels, each with an expression: {instance: 'lib-.*'}",
 			MATCHERS_LIMIT);
-	*(const struct fw_yaml **)field = node;
-	return 0;
+	matchers->items = fw_arena_alloc(arena, n * sizeof *matchers->items);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_matcher(
+			matchers, fw_yaml_text(fw_yaml_key(node, i)), fw_yaml_item(node, i), err);
+	return rc;
 }
 
-#define AT(member) offsetof(struct section, member)
-static const struct fw_option host_table[] = {
+static int parse_lifecycle(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	(void)arena;
+	return register_parse_one_of(node, register_lifecycle_names, field, err);
+}
+
+#define AT(member) offsetof(struct host_row, member)
+#define TEXT(key, which, most, about)                                                \
+	{                                                                            \
+		.name = key, .help = about, .type = FW_OPT_TEXT,                     \
+		.offset = AT(texts) + (which) * sizeof(const char *), .max = (most), \
+	}
+static const struct fw_option table[] = {
 	{
 		.name = "host",
 		.help = "its name, as its agent gives it",
 		.type = FW_OPT_TEXT,
-		.offset = AT(host),
+		.offset = AT(entry.name),
 	},
 	{
 		.name = "match",
 		.help = "labels of hosts, each with a regular expression for the whole of its value",
 		.type = FW_OPT_CUSTOM,
 		.parse = parse_match,
-		.offset = AT(match),
+		.offset = AT(matchers),
 	},
 	{
-		.name = "supplier",
-		.help = "who looks after it",
+		.name = "site",
+		.help = "where it stands",
 		.type = FW_OPT_TEXT,
-		.offset = AT(supplier),
-		.required = true,
+		.offset = AT(site_name),
 	},
+	{
+		.name = "tier",
+		.help = "standard, blue-light or vip, where it is not its site's",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_tier,
+		.offset = AT(tier),
+	},
+	{
+		.name = "vip",
+		.help = "whether it serves somebody who must not wait",
+		.type = FW_OPT_BOOL,
+		.offset = AT(vip),
+	},
+	{
+		.name = "lifecycle",
+		.help = "planned, live, retiring or retired",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_lifecycle,
+		.offset = AT(lifecycle),
+	},
+	{
+		.name = "retires",
+		.help = "the day on which it goes",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_day,
+		.offset = AT(retires),
+	},
+	{
+		.name = "contract_ends",
+		.help = "the last day of its support contract",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_day,
+		.offset = AT(contract_ends),
+	},
+	TEXT("supplier", HOST_SUPPLIER, NAME_LIMIT, "who looks after it"),
+	TEXT("owner", HOST_OWNER, NAME_LIMIT, "whose it is"),
+	TEXT("class", HOST_CLASS, NAME_LIMIT,
+		"server, laptop or blue-light, where its agent says otherwise"),
+	TEXT("service", HOST_SERVICE, NAME_LIMIT, "the business service that needs it"),
+	TEXT("purpose", HOST_PURPOSE, LINE_LIMIT, "what it is for"),
+	TEXT("contract", HOST_CONTRACT, LINE_LIMIT, "its support contract"),
+	TEXT("telephone", HOST_TELEPHONE, LINE_LIMIT, "whom to ring when it fails"),
+	TEXT("start", HOST_START, LINE_LIMIT, "how it is started"),
+	TEXT("stop", HOST_STOP, LINE_LIMIT, "how it is stopped"),
+	TEXT("rack", HOST_RACK, LINE_LIMIT, "where exactly it stands"),
+	TEXT("serial", HOST_SERIAL, LINE_LIMIT, "its serial number"),
 	{0},
 };
 
-static bool is_text(const char *text)
+static int check(const struct fw_yaml *node, void *item, struct fw_err *err)
 {
-	size_t length = strlen(text);
-	return length > 0 && length <= TEXT_LIMIT;
-}
-
-static int add_matchers(struct register_hosts *hosts, struct row *row, const struct fw_yaml *match,
-	struct fw_err *err)
-{
-	char why[200];
-	for (size_t i = 0; i < fw_yaml_count(match); i++) {
-		const struct fw_yaml *node = fw_yaml_item(match, i);
-		const char *text = fw_yaml_text(node);
-		struct matcher *matcher = &row->matchers[row->n_matchers];
-		if (!text || !is_text(text))
-			return fw_yaml_fail(
-				node, err, "an expression has 1 to %d bytes", TEXT_LIMIT);
-		matcher->label =
-			fw_arena_strdup(&hosts->arena, fw_yaml_text(fw_yaml_key(match, i)));
-		matcher->regex = shim_regex_new(text, why, sizeof why);
-		if (!matcher->regex)
-			return fw_yaml_fail(node, err, "'%s' is no expression: %s", text, why);
-		row->n_matchers++;
-	}
+	const struct host_row *row = item;
+	if (!row->entry.name == (row->matchers.count == 0))
+		return fw_yaml_fail(node, err, "a row has either 'host' or 'match'");
 	return 0;
 }
 
-/* A row for the section, zeroed but for what every row has. */
-static struct row *make_row(
-	struct register_hosts *hosts, const struct section *section, unsigned line)
-{
-	struct rows *rows = section->host ? &hosts->named : &hosts->matched;
-	if (rows->count == rows->capacity) {
-		rows->capacity = rows->capacity ? 2 * rows->capacity : 16;
-		rows->items = fw_realloc(rows->items, rows->capacity * sizeof *rows->items);
-	}
-	struct row *row = &rows->items[rows->count++];
-	*row = (struct row){
-		.supplier = fw_arena_strdup(&hosts->arena, section->supplier), .place.line = line};
-	if (section->host)
-		row->host = fw_arena_strdup(&hosts->arena, section->host);
-	return row;
-}
+static const struct kind named_kind = {
+	.one = "host",
+	.example = "[{host: web01, supplier: Contoso, site: County Hall}]",
+	.size = sizeof(struct host_row),
+	.limit = NAMED_LIMIT,
+	.table = table,
+	.check = check,
+};
 
-static int add_row(struct register_hosts *hosts, const struct fw_yaml *node, struct fw_arena *arena,
-	struct fw_err *err)
-{
-	struct section section = {0};
-	int rc = fw_conf_bind(node, host_table, &section, arena, err);
-	if (rc < 0)
-		return rc;
-	if (!section.host == !section.match)
-		return fw_yaml_fail(node, err, "a row has either 'host' or 'match'");
-	if (!is_text(section.supplier) || (section.host && !is_text(section.host)))
-		return fw_yaml_fail(node, err, "names have 1 to %d bytes", TEXT_LIMIT);
-	if (hosts->named.count == NAMED_LIMIT || hosts->matched.count == MATCHED_LIMIT)
-		return fw_yaml_fail(node, err, "there may be %d named hosts and %d rows that match",
-			NAMED_LIMIT, MATCHED_LIMIT);
-	struct row *row = make_row(hosts, &section, fw_yaml_line(node));
-	return section.match ? add_matchers(hosts, row, section.match, err) : 0;
-}
+static const struct kind matching_kind = {
+	.one = "row that matches",
+	.size = sizeof(struct host_row),
+	.limit = MATCHING_LIMIT,
+	.table = table,
+	.check = check,
+};
 
 int register_parse_hosts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
-	struct register_hosts **hosts = field;
+	struct host_rows *rows = field;
+	int rc = 0;
 	if (fw_yaml_kind(node) != FW_YAML_SEQUENCE)
-		return fw_yaml_fail(
-			node, err, "hosts are a list: [{host: web01, supplier: Contoso}]");
-	if (!*hosts)
-		*hosts = hosts_new();
-	for (size_t i = 0; i < fw_yaml_count(node); i++) {
-		int rc = add_row(*hosts, fw_yaml_item(node, i), arena, err);
-		if (rc < 0)
-			return rc;
+		return fw_yaml_fail(node, err, "a list is expected: %s", named_kind.example);
+	for (size_t i = 0; rc == 0 && i < fw_yaml_count(node); i++) {
+		const struct fw_yaml *item = fw_yaml_item(node, i);
+		bool matching = fw_yaml_kind(item) == FW_YAML_MAPPING && fw_yaml_get(item, "match");
+		rc = matching ? entries_read_one(&rows->matching, &matching_kind, item, arena, err)
+			      : entries_read_one(&rows->named, &named_kind, item, arena, err);
 	}
-	return 0;
+	return rc;
 }
 
 /* ---- all of them ---- */
 
-/* Rows that no file was named for yet are of this one. */
-void register_place_hosts(struct register_hosts *hosts, const char *file)
+void register_place_hosts(struct host_rows *rows, const char *file)
 {
-	if (!hosts)
-		return;
-	file = fw_arena_strdup(&hosts->arena, file);
-	for (size_t n = hosts->named.count; n > 0 && !hosts->named.items[n - 1].place.file; n--)
-		hosts->named.items[n - 1].place.file = file;
+	entries_place(&rows->named, &named_kind, file);
+	entries_place(&rows->matching, &matching_kind, file);
 }
 
-static int by_name(const void *a, const void *b)
+static int join(struct registry *registry, struct entries *entries, struct fw_err *err)
 {
-	return strcmp(((const struct row *)a)->host, ((const struct row *)b)->host);
-}
-
-int register_check_hosts(struct register_hosts *hosts, struct fw_err *err)
-{
-	if (!hosts || hosts->named.count == 0)
-		return 0;
-	struct row *rows = hosts->named.items;
-	qsort(rows, hosts->named.count, sizeof *rows, by_name);
-	for (size_t i = 1; i < hosts->named.count; i++)
-		if (by_name(&rows[i - 1], &rows[i]) == 0)
-			return fw_fail(err, -EINVAL,
-				"register: host '%s' stands in '%s', line %u, and in '%s', line %u",
-				rows[i].host, rows[i - 1].place.file, rows[i - 1].place.line,
-				rows[i].place.file, rows[i].place.line);
+	struct host_row *rows = entries->items;
+	for (size_t i = 0; i < entries->count; i++) {
+		const char *supplier = rows[i].texts[HOST_SUPPLIER];
+		rows[i].site = register_site(registry, rows[i].site_name);
+		if (rows[i].site_name && !rows[i].site)
+			return entry_unknown(
+				&rows[i].entry, "site", rows[i].site_name, &registry->sites, err);
+		if (supplier && registry->suppliers.count > 0 &&
+			!register_supplier(registry, supplier))
+			return entry_unknown(
+				&rows[i].entry, "supplier", supplier, &registry->suppliers, err);
+	}
 	return 0;
 }
 
-static bool matches(const struct row *row, const struct fw_label *labels, size_t n)
+int register_join_hosts(struct registry *registry, struct fw_err *err)
 {
-	for (size_t i = 0; i < row->n_matchers; i++)
-		if (!shim_regex_matches(row->matchers[i].regex,
-			    fw_label_value(labels, n, row->matchers[i].label)))
+	int rc = entries_check(&registry->hosts.named, &named_kind, err);
+	if (rc == 0)
+		rc = join(registry, &registry->hosts.named, err);
+	return rc == 0 ? join(registry, &registry->hosts.matching, err) : rc;
+}
+
+static void free_matchers(struct entries *entries)
+{
+	struct host_row *rows = entries->items;
+	for (size_t i = 0; i < entries->count; i++)
+		for (size_t m = 0; m < rows[i].matchers.count; m++)
+			shim_regex_free(rows[i].matchers.items[m].regex);
+}
+
+void register_done_hosts(struct host_rows *rows)
+{
+	free_matchers(&rows->named); /* of a row that was refused for having both */
+	free_matchers(&rows->matching);
+	entries_done(&rows->named);
+	entries_done(&rows->matching);
+}
+
+/* ---- of one host ---- */
+
+static bool matches(const struct host_row *row, const struct fw_label *labels, size_t n)
+{
+	for (size_t i = 0; i < row->matchers.count; i++)
+		if (!shim_regex_matches(row->matchers.items[i].regex,
+			    fw_label_value(labels, n, row->matchers.items[i].label)))
 			return false;
 	return true;
 }
 
-const char *register_supplier(
-	const struct register_hosts *hosts, const struct fw_label *labels, size_t n)
+static void add_day(struct register_day *day, const struct register_day *more)
 {
-	if (!hosts)
-		return NULL;
-	const struct row wanted = {.host = fw_label_value(labels, n, "instance")};
-	const struct row *named = hosts->named.count == 0
-		? NULL
-		: bsearch(&wanted, hosts->named.items, hosts->named.count, sizeof wanted, by_name);
+	if (!day->day)
+		*day = *more;
+}
+
+/* What rows before have said stays. */
+static void add_row(struct host_row *sum, const struct host_row *row)
+{
+	for (size_t i = 0; i < HOST_TEXTS; i++)
+		if (!sum->texts[i])
+			sum->texts[i] = row->texts[i];
+	if (!sum->site)
+		sum->site = row->site;
+	if (!sum->tier)
+		sum->tier = row->tier;
+	if (!sum->lifecycle)
+		sum->lifecycle = row->lifecycle;
+	sum->vip = sum->vip || row->vip;
+	add_day(&sum->retires, &row->retires);
+	add_day(&sum->contract_ends, &row->contract_ends);
+}
+
+static void add_rows(
+	const struct host_rows *rows, const struct fw_label *labels, size_t n, struct host_row *sum)
+{
+	const struct host_row *named =
+		entries_find(&rows->named, fw_label_value(labels, n, "instance"));
+	const struct host_row *matching = rows->matching.items;
 	if (named)
-		return named->supplier;
-	for (size_t i = 0; i < hosts->matched.count; i++)
-		if (matches(&hosts->matched.items[i], labels, n))
-			return hosts->matched.items[i].supplier;
-	return NULL;
+		add_row(sum, named);
+	for (size_t i = 0; i < rows->matching.count; i++)
+		if (matches(&matching[i], labels, n))
+			add_row(sum, &matching[i]);
+}
+
+static enum register_tier tier_of(const struct host_row *row)
+{
+	if (row->tier)
+		return (enum register_tier)(row->tier - 1);
+	return row->site ? row->site->tier : TIER_STANDARD;
+}
+
+void register_host(const struct registry *registry, const struct fw_label *labels, size_t n,
+	struct register_host *out)
+{
+	struct host_row sum = {0};
+	add_rows(&registry->hosts, labels, n, &sum);
+	*out = (struct register_host){
+		.site = sum.site,
+		.tier = tier_of(&sum),
+		.vip = sum.vip,
+		.lifecycle =
+			sum.lifecycle ? (enum register_lifecycle)(sum.lifecycle - 1) : LIFE_LIVE,
+		.retires = sum.retires,
+		.contract_ends = sum.contract_ends,
+	};
+	memcpy(out->texts, sum.texts, sizeof out->texts);
+}
+
+const char *register_host_supplier(
+	const struct registry *registry, const struct fw_label *labels, size_t n)
+{
+	struct register_host host;
+	register_host(registry, labels, n, &host);
+	return host.texts[HOST_SUPPLIER];
 }

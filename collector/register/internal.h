@@ -1,18 +1,93 @@
-/* What the files of this folder share: a kind of entry is a file with these two. */
+/* What the files of this folder share: a kind of entry is a file with one of these. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "register.h"
 
-/* An option's parse: adds what one file lists to the struct register_licences. */
-int register_parse_licences(
-	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
-/* Once `file` is read: where those from `first` on stand, and that their names are new. */
-int register_check_licences(
-	struct register_licences *licences, size_t first, const char *file, struct fw_err *err);
+/* Items begin with a struct register_entry; they lie one behind the other, and stay where
+ * they are once every file is read. */
+struct entries {
+	void *items;
+	size_t count, capacity;
+	const struct register_entry **by_name; /* once every file is read */
+};
 
-/* The same for the struct register_hosts *, which is made with its first row. */
+struct kind {
+	const char *one, *example; /* "site", and a list of one */
+	size_t size, limit;
+	const struct fw_option *table;
+	int (*check)(const struct fw_yaml *node, void *item, struct fw_err *err); /* or NULL */
+};
+
+/* Rows of hosts: of one by name, and of all that match. */
+struct host_rows {
+	struct entries named, matching;
+};
+
+struct registry {
+	atomic_uint holders;
+	struct fw_arena arena;
+	struct entries calendars, sites, suppliers, licences;
+	struct host_rows hosts;
+};
+
+/* ---- entries.c ---- */
+
+#define NAME_LIMIT 255  /* bytes */
+#define LINE_LIMIT 1000 /* of a text that people read */
+
+/* An option's parse: adds what one file lists. */
+int entries_read(struct entries *entries, const struct kind *kind, const struct fw_yaml *node,
+	struct fw_arena *arena, struct fw_err *err);
+int entries_read_one(struct entries *entries, const struct kind *kind, const struct fw_yaml *node,
+	struct fw_arena *arena, struct fw_err *err);
+/* Entries that no file was named for yet are of this one. */
+void entries_place(struct entries *entries, const struct kind *kind, const char *file);
+/* Once every file is read: no name may come twice. */
+int entries_check(struct entries *entries, const struct kind *kind, struct fw_err *err);
+const void *entries_find(const struct entries *entries, const char *name); /* or NULL */
+void entries_done(struct entries *entries);
+/* -EINVAL, with where `entry` stands: "sites.yml, line 3: there is no site 'x'; ...". */
+int entry_unknown(const struct register_entry *entry, const char *what, const char *name,
+	const struct entries *among, struct fw_err *err);
+
+/* 1 to `limit` bytes that can stand on one line. */
+bool register_is_line(const char *text, size_t limit);
+/* Every text of the table that is set must be a line of its option's `max` bytes, or
+ * NAME_LIMIT. */
+int register_check_lines(const struct fw_yaml *node, const struct fw_option *table,
+	const void *item, struct fw_err *err);
+/* The number of one of these names, and one more: 0 is left for what is not said. */
+int register_parse_one_of(
+	const struct fw_yaml *node, const char *const *names, int *out, struct fw_err *err);
+/* FW_OPT_CUSTOM: a struct register_day. */
+int register_parse_day(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+
+/* ---- the kinds ---- */
+
+extern const struct kind calendar_kind, site_kind, supplier_kind, licence_kind;
+/* FW_OPT_CUSTOM: the days of a struct calendar's own. */
+int register_parse_days(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+/* FW_OPT_CUSTOM: an int, as register_parse_one_of has it. */
+int register_parse_tier(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+/* The built-in ones, or of this register; NULL: there is none. */
+const struct calendar *calendar_named(const struct registry *registry, const char *name);
+/* What names others is joined to them. */
+int register_join_sites(struct registry *registry, struct fw_err *err);
+int register_join_suppliers(struct registry *registry, struct fw_err *err);
+int register_join_hosts(struct registry *registry, struct fw_err *err);
+
 int register_parse_hosts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
-void register_place_hosts(struct register_hosts *hosts, const char *file);
-/* Once every file is read. */
-int register_check_hosts(struct register_hosts *hosts, struct fw_err *err);
+void register_place_hosts(struct host_rows *rows, const char *file);
+void register_done_hosts(struct host_rows *rows);
+
+/* ---- csv.c ---- */
+
+/* Rows of hosts under a line of keys (RFC 4180), as the same list in YAML, line by line. */
+struct fw_buf;
+int register_csv_to_yaml(const char *text, size_t length, struct fw_buf *out, struct fw_err *err);

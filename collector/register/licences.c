@@ -9,35 +9,18 @@
 
 #define LICENCES_LIMIT 1000
 #define PACKAGES_LIMIT 50 /* of one licence */
-#define NAME_LIMIT 100    /* bytes of a name, of a licence or a package */
-#define NOTE_LIMIT 1000
-#define PATTERN_LEAST 2 /* characters before the star: less would mean half of everything */
-#define DAY_MS 86400000LL
+#define PATTERN_LEAST 2   /* characters before the star: less would mean half of everything */
 
 #define AT(member) offsetof(struct register_licence, member)
 
 /* ---- one licence ---- */
-
-static int parse_day(
-	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
-{
-	struct register_expiry *expiry = field;
-	const char *day = fw_yaml_text(node);
-	int64_t begin_ms;
-	if (!day || strlen(day) != strlen("2027-03-31") ||
-		fw_time_parse(fw_arena_format(arena, "%sT00:00:00Z", day), &begin_ms) < 0)
-		return fw_yaml_fail(
-			node, err, "'expires' must be a day such as 2027-03-31, the last of it");
-	*expiry = (struct register_expiry){.day = day, .end_ms = begin_ms + DAY_MS};
-	return 0;
-}
 
 static const struct fw_option licence_table[] = {
 	{
 		.name = "name",
 		.help = "what it is called",
 		.type = FW_OPT_TEXT,
-		.offset = AT(name),
+		.offset = AT(entry.name),
 		.required = true,
 	},
 	{
@@ -59,7 +42,7 @@ static const struct fw_option licence_table[] = {
 		.name = "expires",
 		.help = "the last day on which it holds",
 		.type = FW_OPT_CUSTOM,
-		.parse = parse_day,
+		.parse = register_parse_day,
 		.offset = AT(expires),
 	},
 	{
@@ -67,26 +50,16 @@ static const struct fw_option licence_table[] = {
 		.help = "the contract, whom to ask",
 		.type = FW_OPT_TEXT,
 		.offset = AT(note),
+		.max = LINE_LIMIT,
 	},
 	{0},
 };
-
-/* 1 to `limit` bytes that can stand on one line. */
-static bool is_line(const char *text, size_t limit)
-{
-	size_t length = strlen(text);
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return false;
-	return length > 0 && length <= limit;
-}
 
 static bool is_package(const char *text)
 {
 	size_t name = strcspn(text, ":*");
 	bool pattern = text[name] == '*';
-	return is_line(text, NAME_LIMIT) && !text[name + pattern] &&
-		(!pattern || name >= PATTERN_LEAST);
+	return !text[name + pattern] && (!pattern || name >= PATTERN_LEAST);
 }
 
 static bool covers(const char *pattern, const char *text)
@@ -111,18 +84,12 @@ static int check_package(const struct fw_yaml *node, const struct fw_text_list *
 	return 0;
 }
 
-static int check_licence(
-	const struct fw_yaml *node, const struct register_licence *licence, struct fw_err *err)
+static int check_licence(const struct fw_yaml *node, void *item, struct fw_err *err)
 {
+	const struct register_licence *licence = item;
 	const struct fw_text_list *packages = &licence->packages;
 	const struct fw_yaml *list = fw_yaml_get(node, "packages");
 	bool single = fw_yaml_kind(list) == FW_YAML_SCALAR;
-	if (!is_line(licence->name, NAME_LIMIT))
-		return fw_yaml_fail(fw_yaml_get(node, "name"), err,
-			"a licence's name is one line of 1 to %d bytes", NAME_LIMIT);
-	if (licence->note && !is_line(licence->note, NOTE_LIMIT))
-		return fw_yaml_fail(fw_yaml_get(node, "note"), err,
-			"a note is one line of 1 to %d bytes", NOTE_LIMIT);
 	if (packages->count == 0 || packages->count > PACKAGES_LIMIT)
 		return fw_yaml_fail(list, err, "a licence has 1 to %d 'packages'", PACKAGES_LIMIT);
 	for (size_t i = 0; i < packages->count; i++) {
@@ -133,56 +100,17 @@ static int check_licence(
 	return 0;
 }
 
-/* ---- all of them ---- */
+const struct kind licence_kind = {
+	.one = "licence",
+	.example = "[{name: ..., packages: [...], entitled: 10}]",
+	.size = sizeof(struct register_licence),
+	.limit = LICENCES_LIMIT,
+	.table = licence_table,
+	.check = check_licence,
+};
 
-static struct register_licence *make_room(
-	struct register_licences *licences, size_t more, struct fw_arena *arena)
+const struct register_licence *register_licences(const struct registry *registry, size_t *count)
 {
-	size_t old = licences->count;
-	struct register_licence *items = fw_arena_alloc(arena, (old + more) * sizeof *items);
-	if (old > 0)
-		memcpy(items, licences->items, old * sizeof *items);
-	licences->items = items;
-	licences->count += more;
-	return items + old;
-}
-
-int register_parse_licences(
-	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
-{
-	struct register_licences *licences = field;
-	size_t n = fw_yaml_count(node);
-	if (fw_yaml_kind(node) != FW_YAML_SEQUENCE)
-		return fw_yaml_fail(node, err,
-			"licences are a list: [{name: ..., packages: [...], entitled: 10}]");
-	if (licences->count + n > LICENCES_LIMIT)
-		return fw_yaml_fail(node, err, "there may be %d licences in all", LICENCES_LIMIT);
-	struct register_licence *fresh = make_room(licences, n, arena);
-	for (size_t i = 0; i < n; i++) {
-		const struct fw_yaml *item = fw_yaml_item(node, i);
-		int rc = fw_conf_bind(item, licence_table, &fresh[i], arena, err);
-		if (rc == 0)
-			rc = check_licence(item, &fresh[i], err);
-		if (rc < 0)
-			return rc;
-		fresh[i].place.line = fw_yaml_line(item);
-	}
-	return 0;
-}
-
-int register_check_licences(
-	struct register_licences *licences, size_t first, const char *file, struct fw_err *err)
-{
-	for (size_t n = first; n < licences->count; n++) {
-		struct register_licence *licence = &licences->items[n];
-		licence->place.file = file;
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(licences->items[i].name, licence->name) == 0)
-				return fw_fail(err, -EINVAL,
-					"line %u: licence '%s' stands in '%s', line %u, already",
-					licence->place.line, licence->name,
-					licences->items[i].place.file,
-					licences->items[i].place.line);
-	}
-	return 0;
+	*count = registry->licences.count;
+	return registry->licences.items;
 }

@@ -3,42 +3,113 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include <fenwatch/buf.h>
+#include <fenwatch/file.h>
+
 #include "internal.h"
 
 #define FILES_LIMIT 256
-#define BYTES_LIMIT (16 << 20) /* of all files; of one, conf.h's */
+#define FILE_LIMIT (1 << 20)
+#define BYTES_LIMIT (16 << 20) /* of all files */
 
+/* ---- what may stand in a file ---- */
+
+#define LIST(name)                                                          \
+	static int parse_##name##s(const struct fw_yaml *node, void *field, \
+		struct fw_arena *arena, struct fw_err *err)                 \
+	{                                                                   \
+		return entries_read(field, &name##_kind, node, arena, err); \
+	}
+LIST(calendar)
+LIST(site)
+LIST(supplier)
+LIST(licence)
+
+#define AT(member) offsetof(struct registry, member)
 static const struct fw_option table[] = {
+	{
+		.name = "calendars",
+		.help = "when people work: a list of {name, hours, open_on_bank_holidays, days}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_calendars,
+		.offset = AT(calendars),
+	},
+	{
+		.name = "sites",
+		.help = "a list of {name, parent, tier, calendar, days, links, address, telephone}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_sites,
+		.offset = AT(sites),
+	},
+	{
+		.name = "suppliers",
+		.help = "a list of {name, towers, contacts, calendar}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_suppliers,
+		.offset = AT(suppliers),
+	},
+	{
+		.name = "hosts",
+		.help = "what is known of hosts: a list of {host or match, supplier, site, ...}",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_hosts,
+		.offset = AT(hosts),
+	},
 	{
 		.name = "licences",
 		.help = "how many hosts may have a software: a list of {name, packages, entitled, "
 			"expires, note}",
 		.type = FW_OPT_CUSTOM,
-		.parse = register_parse_licences,
-		.offset = offsetof(struct registry, licences),
-	},
-	{
-		.name = "hosts",
-		.help = "who looks after which host: a list of {host or match, supplier}",
-		.type = FW_OPT_CUSTOM,
-		.parse = register_parse_hosts,
-		.offset = offsetof(struct registry, hosts),
+		.parse = parse_licences,
+		.offset = AT(licences),
 	},
 	{0},
 };
 
+static void place(struct registry *registry, const char *file)
+{
+	entries_place(&registry->calendars, &calendar_kind, file);
+	entries_place(&registry->sites, &site_kind, file);
+	entries_place(&registry->suppliers, &supplier_kind, file);
+	entries_place(&registry->licences, &licence_kind, file);
+	register_place_hosts(&registry->hosts, file);
+}
+
+static int check(struct registry *registry, struct fw_err *err)
+{
+	int rc = entries_check(&registry->calendars, &calendar_kind, err);
+	if (rc == 0)
+		rc = entries_check(&registry->sites, &site_kind, err);
+	if (rc == 0)
+		rc = entries_check(&registry->suppliers, &supplier_kind, err);
+	if (rc == 0)
+		rc = entries_check(&registry->licences, &licence_kind, err);
+	if (rc == 0)
+		rc = register_join_sites(registry, err);
+	if (rc == 0)
+		rc = register_join_suppliers(registry, err);
+	if (rc == 0)
+		rc = register_join_hosts(registry, err);
+	return rc < 0 ? fw_fail_in(err, rc, "register") : 0;
+}
+
+/* ---- files ---- */
+
+static bool ends_in(const char *name, const char *ending)
+{
+	size_t length = strlen(name);
+	return length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
+}
+
 /* What an editor keeps beside a file begins with a dot. */
 static int is_part(const struct dirent *entry)
 {
-	static const char ending[] = ".yml";
-	size_t length = strlen(entry->d_name);
-	return entry->d_name[0] != '.' && length >= sizeof ending &&
-		strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0;
+	const char *name = entry->d_name;
+	return name[0] != '.' && (ends_in(name, ".yml") || ends_in(name, ".csv"));
 }
 
 /* Before it is opened, as a pipe would never end. */
@@ -46,30 +117,52 @@ static int check_file(const char *path, int64_t *bytes, struct fw_err *err)
 {
 	struct stat st;
 	if (stat(path, &st) < 0)
-		return fw_fail_sys(err, -errno, "register: cannot read '%s'", path);
+		return fw_fail_sys(err, -errno, "cannot be read");
 	if (!S_ISREG(st.st_mode))
-		return fw_fail(err, -EINVAL, "register: '%s' is no file", path);
+		return fw_fail(err, -EINVAL, "is no file");
 	*bytes += st.st_size;
 	if (*bytes > BYTES_LIMIT)
-		return fw_fail(err, -EFBIG, "register: with '%s' it is larger than %d MiB", path,
+		return fw_fail(err, -EFBIG, "the register is larger than %d MiB with it",
 			BYTES_LIMIT >> 20);
 	return 0;
+}
+
+/* As YAML. */
+static int read_text(const char *path, struct fw_buf *out, struct fw_err *err)
+{
+	struct fw_buf text = {0};
+	int rc = fw_file_read(path, FILE_LIMIT, &text, err);
+	if (rc == 0 && ends_in(path, ".csv"))
+		rc = register_csv_to_yaml((const char *)text.data, text.length, out, err);
+	else if (rc == 0)
+		fw_buf_append(out, text.data, text.length);
+	fw_buf_done(&text);
+	return rc;
+}
+
+static int read_file(struct registry *registry, const char *path, struct fw_err *err)
+{
+	struct fw_buf text = {0};
+	const struct fw_yaml *root;
+	int rc = read_text(path, &text, err);
+	if (rc == 0)
+		rc = fw_yaml_parse(
+			(const char *)text.data, text.length, &registry->arena, &root, err);
+	if (rc == 0)
+		rc = fw_conf_bind(root, table, registry, &registry->arena, err);
+	fw_buf_done(&text);
+	return rc;
 }
 
 static int load_file(struct registry *registry, const char *folder, const char *name,
 	int64_t *bytes, struct fw_err *err)
 {
-	struct fw_arena *arena = &registry->arena;
-	const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
-	const char *path = fw_arena_format(arena, "%s%s%s", folder, slash, name);
-	size_t first = registry->licences.count;
+	const char *slash = ends_in(folder, "/") ? "" : "/";
+	const char *path = fw_arena_format(&registry->arena, "%s%s%s", folder, slash, name);
 	int rc = check_file(path, bytes, err);
 	if (rc == 0)
-		rc = fw_conf_load(path, table, registry, arena, err);
-	if (rc < 0)
-		return rc;
-	register_place_hosts(registry->hosts, name);
-	rc = register_check_licences(&registry->licences, first, fw_arena_strdup(arena, name), err);
+		rc = read_file(registry, path, err);
+	place(registry, fw_arena_strdup(&registry->arena, name));
 	return rc < 0 ? fw_fail_in(err, rc, "register '%s'", path) : 0;
 }
 
@@ -91,22 +184,37 @@ static int load_folder(struct registry *registry, const char *folder, struct fw_
 	return rc;
 }
 
-int register_load(struct registry *out, const char *folder, struct fw_err *err)
+/* ---- life ---- */
+
+int register_load(struct registry **out, const char *folder, struct fw_err *err)
 {
-	struct registry registry = {0};
-	int rc = folder ? load_folder(&registry, folder, err) : 0;
+	struct registry *registry = fw_alloc(sizeof *registry);
+	atomic_init(&registry->holders, 1);
+	int rc = folder ? load_folder(registry, folder, err) : 0;
 	if (rc == 0)
-		rc = register_check_hosts(registry.hosts, err);
+		rc = check(registry, err);
 	if (rc < 0)
-		register_done(&registry);
+		register_drop(registry);
 	else
 		*out = registry;
 	return rc;
 }
 
-void register_done(struct registry *registry)
+struct registry *register_hold(struct registry *registry)
 {
-	register_hosts_drop(registry->hosts);
+	atomic_fetch_add(&registry->holders, 1);
+	return registry;
+}
+
+void register_drop(struct registry *registry)
+{
+	if (!registry || atomic_fetch_sub(&registry->holders, 1) != 1)
+		return;
+	register_done_hosts(&registry->hosts);
+	entries_done(&registry->calendars);
+	entries_done(&registry->sites);
+	entries_done(&registry->suppliers);
+	entries_done(&registry->licences);
 	fw_arena_done(&registry->arena);
-	*registry = (struct registry){0};
+	fw_free(registry);
 }

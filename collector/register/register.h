@@ -1,13 +1,15 @@
 /* The register: what people know of the estate and no agent can say.
  *
- * Every *.yml of one folder, in the order of their names, is part of it: a key may
- * stand in several files, what it lists adds up, and no name comes twice. It is
- * read and checked as a whole; one mistake, and there is no register but a sentence
- * with file and line. What it holds lies in its own arena and never changes: who
- * reads the folder again has a new one. Main thread. (`register` is a word of C's.)
+ * Every *.yml and *.csv of one folder, in the order of their names, is part of it: a key
+ * may stand in several files, what it lists adds up, and no name comes twice. It is read
+ * and checked as a whole; one mistake, and there is no register but a sentence with file
+ * and line. What it holds never changes and may be read on any thread; it lives while
+ * somebody holds it, and who reads the folder again has a new one. (`register` is a word
+ * of C's.)
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,45 +18,108 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/schema.h>
 
-struct register_place {
-	const char *file; /* without its folder */
+#include "calendar.h"
+
+struct registry;
+
+/* What every entry begins with. */
+struct register_entry {
+	const char *name; /* no other of its kind has it */
+	const char *file; /* where it stands, without its folder */
 	unsigned line;
 };
 
-struct register_expiry {
-	const char *day; /* "2027-03-31", the last on which it holds; NULL: no end */
+struct register_day {
+	const char *day; /* "2027-03-31"; NULL: none is said */
 	int64_t end_ms;  /* of that day, in UTC */
 };
 
+/* ---- sites ---- */
+
+enum register_tier { TIER_STANDARD, TIER_BLUE_LIGHT, TIER_VIP };
+extern const char *const register_tier_names[]; /* "standard" .., NULL-ended */
+
+/* A tree: of tier and calendar a site has its parent's where it says none of its own. */
+struct register_site {
+	struct register_entry entry;
+	const struct register_site *parent; /* NULL: it is at the top */
+	enum register_tier tier;
+	struct calendar calendar;  /* with the days of the site itself */
+	struct fw_text_list links; /* hosts: while none is heard, nothing behind them can be */
+	const char *address, *telephone; /* or NULL */
+};
+const struct register_site *register_site(const struct registry *registry, const char *name);
+
+/* ---- suppliers ---- */
+
+struct register_contact {
+	const char *name, *telephone, *mail; /* or NULL */
+};
+struct register_supplier {
+	struct register_entry entry;
+	struct fw_text_list towers;              /* what it runs: "servers", "storage" */
+	const struct register_contact *contacts; /* in the order in which they are asked */
+	size_t n_contacts;
+	struct calendar calendar; /* when it works */
+};
+/* NULL where it only stands in rows of hosts. */
+const struct register_supplier *register_supplier(
+	const struct registry *registry, const char *name);
+
+/* ---- hosts ---- */
+
+enum register_text {
+	HOST_SUPPLIER,
+	HOST_OWNER,
+	HOST_CLASS,
+	HOST_SERVICE,
+	HOST_PURPOSE,
+	HOST_CONTRACT,
+	HOST_TELEPHONE,
+	HOST_START,
+	HOST_STOP,
+	HOST_RACK,
+	HOST_SERIAL,
+	HOST_TEXTS
+};
+extern const char *const register_text_names[HOST_TEXTS]; /* "supplier" .. */
+
+enum register_lifecycle { LIFE_PLANNED, LIFE_LIVE, LIFE_RETIRING, LIFE_RETIRED };
+extern const char *const register_lifecycle_names[]; /* "planned" .., NULL-ended */
+
+/* Each key is of the first row that says it: the host's own before rows that match, and
+ * those in the order of files and lines. */
+struct register_host {
+	const char *texts[HOST_TEXTS];    /* NULL: nothing is said */
+	const struct register_site *site; /* or NULL */
+	enum register_tier tier;          /* its own, or its site's */
+	bool vip;
+	enum register_lifecycle lifecycle;
+	struct register_day retires, contract_ends;
+};
+/* Of the host with these labels. */
+void register_host(const struct registry *registry, const struct fw_label *labels, size_t n,
+	struct register_host *out);
+/* Its supplier alone; NULL: it is nobody's. */
+const char *register_host_supplier(
+	const struct registry *registry, const struct fw_label *labels, size_t n);
+
+/* ---- licences ---- */
+
 /* One licence a host on which any of the packages is. */
 struct register_licence {
-	const char *name; /* no other has it */
+	struct register_entry entry;
 	struct fw_text_list
 		packages; /* names, or NAME* for all that begin so; none covers another */
 	int64_t entitled; /* hosts */
-	struct register_expiry expires;
-	const char *note; /* or NULL */
-	struct register_place place;
+	struct register_day expires; /* the last day on which it holds */
+	const char *note;            /* or NULL */
 };
+const struct register_licence *register_licences(const struct registry *registry, size_t *count);
 
-/* Who looks after which host. A host's own row counts before rows that match, and of those
- * the first. It outlives its register where somebody holds it. */
-struct register_hosts;
-struct register_hosts *register_hosts_hold(struct register_hosts *hosts); /* NULL stays NULL */
-void register_hosts_drop(struct register_hosts *hosts);                   /* any thread */
-/* Of the host with these labels; NULL: nobody's. Any thread. */
-const char *register_supplier(
-	const struct register_hosts *hosts, const struct fw_label *labels, size_t n);
+/* ---- all of it ---- */
 
-struct registry {
-	struct fw_arena arena;
-	struct register_hosts *hosts; /* NULL: none */
-	struct register_licences {
-		struct register_licence *items;
-		size_t count;
-	} licences;
-};
-
-/* `folder` NULL: a register that holds nothing. */
-int register_load(struct registry *out, const char *folder, struct fw_err *err);
-void register_done(struct registry *registry);
+/* `folder` NULL: a register that holds nothing. The caller holds it. */
+int register_load(struct registry **out, const char *folder, struct fw_err *err);
+struct registry *register_hold(struct registry *registry);
+void register_drop(struct registry *registry); /* NULL, too */

@@ -21,7 +21,7 @@
 
 struct stage {
 	char dir[64];
-	struct registry registry;
+	struct registry *registry;
 	struct fw_err err;
 };
 
@@ -37,7 +37,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct stage *stage = *state;
-	register_done(&stage->registry);
+	register_drop(stage->registry);
 	int rc = test_remove_tree(stage->dir);
 	fw_free(stage);
 	return rc;
@@ -54,27 +54,36 @@ static void put(struct stage *stage, const char *name, const char *text)
 
 static void load(struct stage *stage)
 {
-	register_done(&stage->registry);
+	register_drop(stage->registry);
 	if (register_load(&stage->registry, stage->dir, &stage->err) < 0)
 		fail_msg("%s", stage->err.text);
 }
 
 static void expect_refused(struct stage *stage, const char *const *words)
 {
-	struct registry registry;
+	struct registry *registry;
 	assert_true(register_load(&registry, stage->dir, &stage->err) < 0);
 	for (; *words; words++)
 		if (!strstr(stage->err.text, *words))
 			fail_msg("'%s' lacks '%s'", stage->err.text, *words);
 }
 
+static const struct register_licence *licences_of(const struct stage *stage, size_t count)
+{
+	size_t n;
+	const struct register_licence *licences = register_licences(stage->registry, &n);
+	assert_int_equal(n, count);
+	return licences;
+}
+
 static void no_folder_and_an_empty_one_hold_nothing(void **state)
 {
 	struct stage *stage = *state;
 	load(stage);
-	assert_int_equal(stage->registry.licences.count, 0);
+	licences_of(stage, 0);
+	register_drop(stage->registry);
 	assert_int_equal(register_load(&stage->registry, NULL, &stage->err), 0);
-	assert_int_equal(stage->registry.licences.count, 0);
+	licences_of(stage, 0);
 }
 
 static void licences_are_read(void **state)
@@ -91,9 +100,8 @@ static void licences_are_read(void **state)
 		"    note: contract 4711, Jo in procurement\n"
 		"  - {name: Zebra, packages: zebra-driver, entitled: 0}\n");
 	load(stage);
-	assert_int_equal(stage->registry.licences.count, 2);
-	const struct register_licence *first = &stage->registry.licences.items[0];
-	assert_string_equal(first->name, "Oracle Database");
+	const struct register_licence *first = licences_of(stage, 2);
+	assert_string_equal(first->entry.name, "Oracle Database");
 	assert_int_equal(first->packages.count, 2);
 	assert_string_equal(first->packages.items[1], "oracle-database*");
 	assert_int_equal(first->entitled, 12);
@@ -101,8 +109,8 @@ static void licences_are_read(void **state)
 	assert_string_equal(
 		fw_time_format(first->expires.end_ms, end, sizeof end), "2027-04-01T00:00:00.000Z");
 	assert_string_equal(first->note, "contract 4711, Jo in procurement");
-	assert_string_equal(first->place.file, "licences.yml");
-	assert_int_equal(first->place.line, 3);
+	assert_string_equal(first->entry.file, "licences.yml");
+	assert_int_equal(first->entry.line, 3);
 	assert_int_equal(first[1].entitled, 0);
 	assert_null(first[1].expires.day);
 	assert_null(first[1].note);
@@ -120,13 +128,12 @@ static void files_add_up_by_name(void **state)
 	put(stage, ".a.yml", "nonsense: [");
 	put(stage, "README", "nonsense: [");
 	load(stage);
-	const struct register_licence *items = stage->registry.licences.items;
-	assert_int_equal(stage->registry.licences.count, 3);
-	assert_string_equal(items[0].name, "A");
-	assert_string_equal(items[1].name, "C");
-	assert_string_equal(items[2].name, "B");
-	assert_string_equal(items[1].place.file, "a.yml");
-	assert_string_equal(items[2].place.file, "b.yml");
+	const struct register_licence *items = licences_of(stage, 3);
+	assert_string_equal(items[0].entry.name, "A");
+	assert_string_equal(items[1].entry.name, "C");
+	assert_string_equal(items[2].entry.name, "B");
+	assert_string_equal(items[1].entry.file, "a.yml");
+	assert_string_equal(items[2].entry.file, "b.yml");
 }
 
 #define ONE(more) "licences:\n  - {name: A, packages: aa, entitled: 1" more "}\n"
@@ -134,11 +141,11 @@ static void files_add_up_by_name(void **state)
 static void mistakes_are_named(void **state)
 {
 	static const struct {
-		const char *text, *words[4];
+		const char *text, *words[5];
 	} cases[] = {
 		{"licenses: []", {"line 1", "licenses", "did you mean 'licences'?"}},
-		{"licences: 3", {"line 1", "licences are a list"}},
-		{"licences: {name: A}", {"line 1", "licences are a list"}},
+		{"licences: 3", {"line 1", "a list is expected"}},
+		{"licences: {name: A}", {"line 1", "a list is expected"}},
 		{"licences: [A]", {"line 1", "keys with values"}},
 		{ONE(", expire: 2027-03-31"), {"line 2", "expire", "did you mean 'expires'?"}},
 		{"licences:\n  - {name: A, packages: aa}", {"line 2", "entitled", "missing"}},
@@ -146,7 +153,7 @@ static void mistakes_are_named(void **state)
 		{"licences:\n  - {packages: aa, entitled: 1}", {"line 2", "name", "missing"}},
 		{"licences: [{name: A, packages: aa, entitled: many}]", {"whole number", "many"}},
 		{"licences: [{name: A, packages: aa, entitled: -1}]", {"from 0 to 10000000"}},
-		{"licences: [{name: '', packages: aa, entitled: 1}]", {"name", "1 to 100"}},
+		{"licences: [{name: '', packages: aa, entitled: 1}]", {"name", "1 to 255"}},
 		{"licences: [{name: \"a\\nb\", packages: aa, entitled: 1}]", {"one line"}},
 		{ONE(", note: \"a\\x07b\""), {"line 2", "note"}},
 		{ONE(", expires: soon"), {"line 2", "2027-03-31"}},
@@ -173,7 +180,7 @@ static void mistakes_are_named(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		put(stage, "bad.yml", cases[i].text);
 		expect_refused(stage, cases[i].words);
-		expect_refused(stage, (const char *const[]){stage->dir, "bad.yml", NULL});
+		expect_refused(stage, (const char *const[]){"bad.yml", NULL});
 	}
 	put(stage, "bad.yml", ONE(""));
 	load(stage);
@@ -205,9 +212,9 @@ static void there_are_limits(void **state)
 	put_many(stage, "a.yml", 'a', 600);
 	put_many(stage, "b.yml", 'b', 400);
 	load(stage);
-	assert_int_equal(stage->registry.licences.count, 1000);
+	licences_of(stage, 1000);
 	put_many(stage, "c.yml", 'c', 1);
-	expect_refused(stage, (const char *const[]){"c.yml", "line 2", "1000 licences", NULL});
+	expect_refused(stage, (const char *const[]){"c.yml", "line 2", "1000", NULL});
 	put(stage, "c.yml", "");
 	fw_buf_puts(&text, "licences: [{name: A, entitled: 1, packages: [");
 	for (int i = 0; i < 51; i++)
@@ -248,7 +255,7 @@ static void what_is_no_file_is_told(void **state)
 	assert_int_equal(remove(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
 	expect_refused(stage, (const char *const[]){"x.yml", "is no file", NULL});
-	struct registry registry;
+	struct registry *registry;
 	assert_int_equal(register_load(&registry, "/nonexistent/r", &stage->err), -ENOENT);
 	assert_non_null(strstr(stage->err.text, "'/nonexistent/r'"));
 }
@@ -256,7 +263,7 @@ static void what_is_no_file_is_told(void **state)
 static const char *supplier_of(const struct stage *stage, const char *instance, const char *job)
 {
 	const struct fw_label labels[] = {{"instance", instance}, {"job", job}};
-	const char *supplier = register_supplier(stage->registry.hosts, labels, 2);
+	const char *supplier = register_host_supplier(stage->registry, labels, 2);
 	return supplier ? supplier : "nobody";
 }
 
@@ -282,35 +289,32 @@ static void hosts_have_suppliers(void **state)
 }
 
 /* Who answers a question meanwhile goes on with what it began with. */
-static void hosts_outlive_their_register(void **state)
+static void a_register_lives_while_it_is_held(void **state)
 {
 	struct stage *stage = *state;
 	const struct fw_label labels[] = {{"instance", "web01"}};
 	put(stage, "a.yml", "hosts: [{host: web01, supplier: Contoso}]");
 	load(stage);
-	struct register_hosts *held = register_hosts_hold(stage->registry.hosts);
+	struct registry *held = register_hold(stage->registry);
 	put(stage, "a.yml", "hosts: [{host: web01, supplier: Fabrikam}]");
 	load(stage);
-	assert_string_equal(register_supplier(held, labels, 1), "Contoso");
+	assert_string_equal(register_host_supplier(held, labels, 1), "Contoso");
 	assert_string_equal(supplier_of(stage, "web01", "node"), "Fabrikam");
-	register_hosts_drop(held);
-	assert_null(register_hosts_hold(NULL));
-	assert_null(register_supplier(NULL, labels, 1));
+	register_drop(held);
 }
 
 static void mistakes_in_hosts_are_named(void **state)
 {
 	static const struct {
-		const char *text, *words[3];
+		const char *text, *words[4];
 	} rows[] = {
-		{"hosts: {host: a}", {"line 1", "hosts are a list"}},
-		{"hosts:\n  - {host: a}", {"line 2", "supplier"}},
+		{"hosts: {host: a}", {"line 1", "a list is expected"}},
 		{"hosts: [{supplier: a}]", {"either 'host' or 'match'"}},
 		{"hosts: [{host: a, match: {job: b}, supplier: c}]", {"either 'host' or 'match'"}},
 		{"hosts: [{match: {}, supplier: c}]", {"1 to 8 labels"}},
 		{"hosts:\n- {match: {job: '('}, supplier: c}", {"line 2", "'(' is no expression"}},
 		{"hosts: [{match: {job: [x]}, supplier: c}]", {"an expression has 1 to 255"}},
-		{"hosts: [{host: a, supplier: ''}]", {"names have 1 to 255"}},
+		{"hosts: [{host: a, supplier: ''}]", {"'supplier' is one line of 1 to 255"}},
 		{"hosts: [{host: a, suplier: x}]", {"did you mean 'supplier'?"}},
 		{"hosts:\n- {host: a, supplier: x}\n- {host: a, supplier: y}",
 			{"host 'a' stands in 'a.yml', line 2", "line 3"}},
@@ -318,6 +322,196 @@ static void mistakes_in_hosts_are_named(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		put(*state, "a.yml", rows[i].text);
 		expect_refused(*state, rows[i].words);
+	}
+}
+
+static const char tree[] =
+	"calendars:\n"
+	"  - name: library\n"
+	"    hours: {tue-fri: ['09:00-12:00', '13:00-17:00'], sat: '09:00-12:00'}\n"
+	"    days: {2026-12-24: '09:00-11:00', 2026-12-29: closed}\n"
+	"sites:\n"
+	"  - {name: Boston library, parent: Boston, calendar: library, tier: standard,\n"
+	"     days: {2026-12-24: closed, 2026-12-30: all day}}\n"
+	"  - {name: Boston, parent: County, tier: blue-light, links: [bos-rtr1, bos-rtr2]}\n"
+	"  - {name: County, calendar: office, address: \"Newland, Lincoln\", telephone: 01522 1}\n"
+	"  - {name: Boston fire station, parent: Boston}\n";
+
+static int64_t worked_h(const struct calendar *calendar, const char *from, const char *to)
+{
+	int64_t from_ms, to_ms;
+	assert_int_equal(fw_time_parse(from, &from_ms), 0);
+	assert_int_equal(fw_time_parse(to, &to_ms), 0);
+	return calendar_worked_ms(calendar, from_ms, to_ms) / 3600000;
+}
+
+static void sites_have_what_their_parents_say(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "sites.yml", tree);
+	load(stage);
+	const struct register_site *library = register_site(stage->registry, "Boston library");
+	const struct register_site *station = register_site(stage->registry, "Boston fire station");
+	const struct register_site *boston = register_site(stage->registry, "Boston");
+	assert_ptr_equal(library->parent, boston);
+	assert_ptr_equal(boston->parent, register_site(stage->registry, "County"));
+	assert_int_equal(library->tier, TIER_STANDARD);
+	assert_int_equal(station->tier, TIER_BLUE_LIGHT);
+	assert_int_equal(boston->parent->tier, TIER_STANDARD);
+	assert_string_equal(station->calendar.name, "office");
+	assert_string_equal(boston->links.items[1], "bos-rtr2");
+	assert_string_equal(boston->parent->address, "Newland, Lincoln");
+	assert_null(register_site(stage->registry, "Grimsby"));
+	/* Its own days before the calendar's: nothing on the 24th, 24 hours on the 30th. */
+	assert_int_equal(
+		worked_h(&library->calendar, "2026-12-22T00:00:00Z", "2027-01-01T00:00:00Z"),
+		7 + 7 + 0 + 0 + 3 * 0 + 0 + 24 + 7);
+}
+
+static void suppliers_have_contacts_and_hours(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "a.yml",
+		"suppliers:\n"
+		"  - name: Contoso\n"
+		"    towers: [servers, storage]\n"
+		"    calendar: office\n"
+		"    contacts:\n"
+		"      - {name: Duty desk, telephone: 01522 552222, mail: desk@contoso.example}\n"
+		"      - {name: Jo}\n"
+		"  - {name: Fabrikam}\n");
+	load(stage);
+	const struct register_supplier *contoso = register_supplier(stage->registry, "Contoso");
+	assert_string_equal(contoso->towers.items[1], "storage");
+	assert_int_equal(contoso->n_contacts, 2);
+	assert_string_equal(contoso->contacts[0].mail, "desk@contoso.example");
+	assert_null(contoso->contacts[1].telephone);
+	assert_string_equal(contoso->calendar.name, "office");
+	assert_string_equal(register_supplier(stage->registry, "Fabrikam")->calendar.name, "24x7");
+	assert_null(register_supplier(stage->registry, "Northwind"));
+}
+
+static void each_key_of_a_host_is_of_the_first_row_that_says_it(void **state)
+{
+	struct stage *stage = *state;
+	const struct fw_label labels[] = {{"instance", "bos-db1"}};
+	struct register_host host;
+	put(stage, "sites.yml", tree);
+	put(stage, "hosts.yml",
+		"hosts:\n"
+		"  - {match: {instance: 'bos-.*'}, site: Boston, supplier: Contoso, owner: Fire}\n"
+		"  - {match: {instance: '.*-db.*'}, owner: DBA team, class: server, vip: true,\n"
+		"     lifecycle: retiring, retires: 2027-06-30}\n"
+		"  - {host: bos-db1, supplier: Fabrikam, tier: vip, contract: no. 4711,\n"
+		"     contract_ends: 2027-03-31, rack: B7, start: ask first}\n");
+	load(stage);
+	register_host(stage->registry, labels, 1, &host);
+	assert_string_equal(host.texts[HOST_SUPPLIER], "Fabrikam");
+	assert_string_equal(host.texts[HOST_OWNER], "Fire");
+	assert_string_equal(host.texts[HOST_CLASS], "server");
+	assert_string_equal(host.texts[HOST_RACK], "B7");
+	assert_null(host.texts[HOST_SERIAL]);
+	assert_string_equal(host.site->entry.name, "Boston");
+	assert_int_equal(host.tier, TIER_VIP);
+	assert_true(host.vip);
+	assert_int_equal(host.lifecycle, LIFE_RETIRING);
+	assert_string_equal(host.retires.day, "2027-06-30");
+	assert_string_equal(host.contract_ends.day, "2027-03-31");
+}
+
+/* Of its tier a host says nothing; its site does. */
+static void a_host_without_a_word_is_live_and_standard(void **state)
+{
+	struct stage *stage = *state;
+	const struct fw_label labels[] = {{"instance", "web01"}};
+	struct register_host host;
+	put(stage, "sites.yml", tree);
+	load(stage);
+	register_host(stage->registry, labels, 1, &host);
+	assert_null(host.site);
+	assert_int_equal(host.tier, TIER_STANDARD);
+	assert_int_equal(host.lifecycle, LIFE_LIVE);
+	put(stage, "hosts.yml", "hosts: [{host: web01, site: Boston fire station}]");
+	load(stage);
+	register_host(stage->registry, labels, 1, &host);
+	assert_int_equal(host.tier, TIER_BLUE_LIGHT);
+}
+
+static void hosts_come_from_a_table(void **state)
+{
+	struct stage *stage = *state;
+	const struct fw_label labels[] = {{"instance", "lib-02"}};
+	struct register_host host;
+	put(stage, "hosts.csv",
+		"\xef\xbb\xbfhost,supplier,purpose,rack\r\n"
+		"lib-01,Contoso,,\r\n"
+		"\r\n"
+		"lib-02,\"Northwind, \"\"Co\"\"\",keeps: the \\ books,B7");
+	load(stage);
+	assert_string_equal(supplier_of(stage, "lib-01", "node"), "Contoso");
+	register_host(stage->registry, labels, 1, &host);
+	assert_string_equal(host.texts[HOST_SUPPLIER], "Northwind, \"Co\"");
+	assert_string_equal(host.texts[HOST_PURPOSE], "keeps: the \\ books");
+	assert_string_equal(host.texts[HOST_RACK], "B7");
+}
+
+static void mistakes_in_tables_are_named(void **state)
+{
+	static const struct {
+		const char *text, *words[4];
+	} tables[] = {
+		{"", {"hosts.csv", "line 1", "host,site,supplier"}},
+		{"host,rak\na,b\n", {"line 2", "unknown key 'rak'", "'rack'"}},
+		{"host,rack\na,b\nc\n", {"line 3", "2 fields are expected"}},
+		{"host,rack\na,b,c\n", {"line 2", "2 fields are expected"}},
+		{"host,rack\na,\"b\nc\"\n", {"line 2", "2 fields are expected"}},
+		{"host,rack\na,b\"c\n", {"line 2", "2 fields are expected"}},
+		{"host,rack\na,\"b\"c\n", {"line 2", "2 fields are expected"}},
+		{"host,rack\na,b\x01\n", {"line 2", "one line"}},
+		{"host,rack\n,b\n", {"line 2", "either 'host' or 'match'"}},
+		{"host,site\n\na,b\n", {"'hosts.csv', line 3", "there is no site 'b'"}},
+		{"host\na\na\n", {"'a'", "line 2", "line 3"}},
+	};
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		put(*state, "hosts.csv", tables[i].text);
+		expect_refused(*state, tables[i].words);
+	}
+}
+
+static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
+{
+	static const struct {
+		const char *text, *words[4];
+	} cases[] = {
+		{"sites:\n- {name: A, parent: B}", {"'a.yml', line 2", "there is no site 'B'"}},
+		{"sites: [{name: Lincoln}, {name: A, parent: Lincon}]",
+			{"did you mean 'Lincoln'?"}},
+		{"sites: [{name: A, parent: B}, {name: B, parent: A}]", {"circle"}},
+		{"sites: [{name: A, parent: A}]", {"circle"}},
+		{"sites: [{name: A, tier: gold}]", {"standard, blue-light, vip", "'gold'"}},
+		{"sites: [{name: A, calendar: offise}]", {"there is no calendar 'offise'"}},
+		{"sites: [{name: A, links: [\"a\\nb\"]}]", {"'links' is one line"}},
+		{"sites: [{name: A}, {name: A}]", {"site 'A' stands in"}},
+		{"sites: [{name: A, days: {soon: closed}}]", {"a day is expected"}},
+		{"calendars: [{name: office, hours: {mon: '8:00-9:00'}}]",
+			{"'office' is built in"}},
+		{"calendars: [{name: c}]", {"'hours' is missing"}},
+		{"calendars: [{name: c, hours: {mo: '8:00-9:00'}}]", {"mon, tue", "'mo'"}},
+		{"calendars: [{name: c, hours: {fri-mon: '8:00-9:00'}}]", {"'fri-mon'"}},
+		{"calendars: [{name: c, hours: {mon: '9:00-8:00'}}]", {"'9:00-8:00'"}},
+		{"calendars: [{name: c, hours: {mon: '9:00-24:01'}}]", {"'9:00-24:01'"}},
+		{"calendars: [{name: c, hours: {mon: ['9:00-12:00', '11:00-13:00']}}]", {"apart"}},
+		{"calendars: [{name: c, hours: {mon: [1, 2]}}]", {"'08:00-18:00', not '1'"}},
+		{"suppliers: [{name: A, calendar: x}]", {"there is no calendar 'x'"}},
+		{"suppliers: [{name: A, contacts: [{mail: x}]}]", {"'name' is missing"}},
+		{"suppliers: [{name: A}]\nhosts:\n- {host: a, supplier: B}",
+			{"line 3", "there is no supplier 'B'"}},
+		{"hosts: [{host: a, lifecycle: new}]", {"planned, live, retiring, retired"}},
+		{"hosts: [{host: a, site: x}]", {"there is no site 'x'"}},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		put(*state, "a.yml", cases[i].text);
+		expect_refused(*state, cases[i].words);
 	}
 }
 
@@ -334,8 +528,15 @@ int main(void)
 		TEST(too_many_files_and_too_much),
 		TEST(what_is_no_file_is_told),
 		TEST(hosts_have_suppliers),
-		TEST(hosts_outlive_their_register),
+		TEST(a_register_lives_while_it_is_held),
 		TEST(mistakes_in_hosts_are_named),
+		TEST(sites_have_what_their_parents_say),
+		TEST(suppliers_have_contacts_and_hours),
+		TEST(each_key_of_a_host_is_of_the_first_row_that_says_it),
+		TEST(a_host_without_a_word_is_live_and_standard),
+		TEST(hosts_come_from_a_table),
+		TEST(mistakes_in_tables_are_named),
+		TEST(mistakes_in_sites_suppliers_and_calendars_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
