@@ -234,7 +234,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		drop_config(config);
 		return rc;
 	}
-	presence_set_absence(c->presence, &config->alerts.absence);
+	presence_reload(c->presence, &config->alerts.absence, config->registry);
 	api_set_register(c->api, config->registry);
 	schedule_load(c->schedule, config_take_rules(config));
 	c->left = c->reread;
@@ -659,7 +659,7 @@ static int open_all(struct collector *c, struct fw_err *err)
 		rc = open_ingest(c, err);
 	if (rc == 0)
 		rc = presence_open(&c->presence, &c->loop, c->store, c->state,
-			&c->config->alerts.absence, err);
+			&c->config->alerts.absence, c->config->registry, err);
 	if (rc == 0)
 		rc = open_patch(c, err);
 	if (rc == 0)

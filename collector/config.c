@@ -450,7 +450,10 @@ static int load_register(struct config *config, const char *path, struct fw_err 
 		return fw_fail(err, -EINVAL, "config '%s': 'register' must name a folder", path);
 	if (folder)
 		folder = beside(&config->arena, path, folder);
-	return register_load(&config->registry, folder, err);
+	int rc = register_load(&config->registry, folder, err);
+	if (rc == 0)
+		config->alerts.registry = config->registry;
+	return rc;
 }
 
 static int load_rules(struct config *config, const char *path, struct fw_err *err)

@@ -12,6 +12,7 @@
 #include <fenwatch/schema.h>
 
 #include "ingest.h"
+#include "register.h"
 #include "state.h"
 #include "store.h"
 
@@ -21,6 +22,7 @@
 #define INTERVAL_MS 15000
 #define INTERVAL_LEAST_MS 2000
 #define INTERVAL_MOST_MS 600000
+#define RENEW_AT_ONCE 500 /* each may be matched with a thousand expressions */
 
 static const char *const steps[] = {
 	"CREATE TABLE host_class (host INTEGER PRIMARY KEY, class TEXT NOT NULL)",
@@ -28,10 +30,14 @@ static const char *const steps[] = {
 
 enum attendance { HERE, AWAY, DOWN };
 
+enum { UP, HOST_AWAY, HOST_INFO, COLUMNS };
+enum { INFO_LABELS = 5 };
+
 struct watched {
-	char *class;
-	uint32_t
-		schema; /* the store's id of {up, host_away, host_info{class}}; UINT32_MAX: not made yet */
+	char *said;      /* its class, by its agent; NULL: nothing was said */
+	char *class;     /* as it is in force */
+	uint32_t schema; /* the store's id of its COLUMNS; UINT32_MAX: not made yet */
+	bool stands;     /* they are as the register has it */
 	int64_t received_ms, told_ms;
 	int64_t gaps_ms[GAPS];
 	unsigned n_gaps;
@@ -45,8 +51,10 @@ struct presence {
 	struct store *store;
 	struct state *state;
 	struct alert_absence absence;
+	struct registry *registry;
 	struct watched *hosts; /* by the store's id */
 	size_t n_hosts;
+	unsigned renewed; /* of this tick */
 	void (*on_closed)(void *arg);
 	void *closed_arg;
 };
@@ -55,7 +63,7 @@ struct presence {
 struct cells {
 	struct store_entry entry;
 	int64_t at_ms;
-	int64_t values[3];
+	int64_t values[COLUMNS];
 };
 
 static struct watched *watched(struct presence *presence, uint32_t id)
@@ -77,10 +85,9 @@ static struct watched *watched(struct presence *presence, uint32_t id)
 static void set_class(struct presence *presence, uint32_t id, const char *class)
 {
 	struct watched *host = watched(presence, id);
-	fw_free(host->class);
-	host->class = fw_strdup(class);
-	host->schema = UINT32_MAX;
-	host->told_ms = 0;
+	fw_free(host->said);
+	host->said = fw_strdup(class);
+	host->stands = false;
 }
 
 void presence_note(struct presence *presence, const struct ingest_greeting *greeting)
@@ -88,13 +95,20 @@ void presence_note(struct presence *presence, const struct ingest_greeting *gree
 	const char *class = greeting->class[0] ? greeting->class : "server";
 	struct watched *host = watched(presence, greeting->host);
 	struct fw_err err;
-	if (host->class && strcmp(host->class, class) == 0)
+	if (host->said && strcmp(host->said, class) == 0)
 		return;
 	set_class(presence, greeting->host, class);
 	if (state_run(presence->state, &err,
 		    "INSERT OR REPLACE INTO host_class (host, class) VALUES (?, ?)", "it",
 		    (int64_t)greeting->host, class) < 0)
 		fw_log(FW_ERROR, "the class of a host cannot be kept: %s", err.text);
+}
+
+static void watched_done(struct watched *host)
+{
+	fw_free(host->said);
+	fw_free(host->class);
+	*host = (struct watched){.schema = UINT32_MAX};
 }
 
 int presence_forget(struct presence *presence, uint32_t host, struct fw_err *err)
@@ -104,8 +118,7 @@ int presence_forget(struct presence *presence, uint32_t host, struct fw_err *err
 		presence->state, err, "DELETE FROM host_class WHERE host = ?", "i", (int64_t)host);
 	if (rc < 0)
 		return rc;
-	fw_free(gone->class);
-	*gone = (struct watched){.schema = UINT32_MAX};
+	watched_done(gone);
 	return 0;
 }
 
@@ -146,52 +159,104 @@ static void on_written(struct store_entry *entry)
 	fw_free(FW_CONTAINER(entry, struct cells, entry));
 }
 
-static int intern(struct presence *presence, struct watched *host)
+/* What is known of a host, by name; labels without a value are left out. */
+static size_t info_labels(
+	const struct register_host *known, const char *class, struct fw_label out[INFO_LABELS])
 {
-	struct fw_label class = {"class", host->class ? host->class : "server"};
-	struct fw_column columns[] = {
-		{.name = "up", .type = FW_GAUGE, .factor = 1},
-		{.name = "fenwatch_host_away", .type = FW_GAUGE, .factor = 1},
-		{.name = "fenwatch_host_info",
-			.labels = &class,
-			.n_labels = 1,
+	const struct fw_label all[INFO_LABELS] = {
+		{"class", class},
+		{"owner", known->texts[HOST_OWNER]},
+		{"site", known->site ? known->site->entry.name : NULL},
+		{"supplier", known->texts[HOST_SUPPLIER]},
+		{"tier", register_tier_names[known->tier]},
+	};
+	size_t n = 0;
+	for (size_t i = 0; i < INFO_LABELS; i++)
+		if (all[i].value)
+			out[n++] = all[i];
+	return n;
+}
+
+static int intern(
+	struct presence *presence, const struct fw_label *labels, size_t n_labels, uint32_t *out)
+{
+	struct fw_column columns[COLUMNS] = {
+		[UP] = {.name = "up", .type = FW_GAUGE, .factor = 1},
+		[HOST_AWAY] = {.name = "fenwatch_host_away", .type = FW_GAUGE, .factor = 1},
+		[HOST_INFO] = {.name = "fenwatch_host_info",
+			.labels = labels,
+			.n_labels = (uint16_t)n_labels,
 			.type = FW_GAUGE,
 			.factor = 1},
 	};
-	struct fw_schema schema = {.n_columns = 3, .columns = columns};
+	struct fw_schema schema = {.n_columns = COLUMNS, .columns = columns};
 	struct fw_err err;
 	fw_schema_seal(&schema);
-	int rc = store_schema_intern(presence->store, &schema, &host->schema, &err);
+	int rc = store_schema_intern(presence->store, &schema, out, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "up of a host cannot be written: %s", err.text);
 	return rc;
 }
 
-static void write_host(struct presence *presence, uint32_t id, enum attendance is, int64_t now_ms)
+static void submit(
+	struct presence *presence, uint32_t id, const int64_t values[COLUMNS], int64_t now_ms)
 {
-	struct watched *host = &presence->hosts[id];
-	if (host->schema == UINT32_MAX && intern(presence, host) < 0)
-		return;
 	struct cells *cells = fw_alloc(sizeof *cells);
 	cells->at_ms = now_ms;
-	cells->values[0] = is == AWAY ? FW_ABSENT : is == HERE;
-	cells->values[1] = is == AWAY;
-	cells->values[2] = 1;
+	memcpy(cells->values, values, sizeof cells->values);
 	cells->entry = (struct store_entry){
 		.kind = STORE_CELLS,
 		.host = id,
-		.schema = host->schema,
+		.schema = presence->hosts[id].schema,
 		.received_ms = now_ms,
 		.sweeps = {.n_sweeps = 1,
-			.n_columns = 3,
+			.n_columns = COLUMNS,
 			.times_ms = &cells->at_ms,
 			.cells = cells->values},
 		.on_done = on_written,
 	};
+	store_submit(presence->store, &cells->entry);
+}
+
+/* What is known of the host now; what was known before ends. */
+static void renew(struct presence *presence, const struct store_host *seen, int64_t now_ms)
+{
+	static const int64_t end[COLUMNS] = {FW_ABSENT, FW_ABSENT, FW_ABSENT};
+	struct watched *host = &presence->hosts[seen->id];
+	struct register_host known;
+	struct fw_label labels[INFO_LABELS];
+	uint32_t schema;
+	register_host(presence->registry, seen->labels, seen->n_labels, &known);
+	const char *class = known.texts[HOST_CLASS] ? known.texts[HOST_CLASS]
+		: host->said                        ? host->said
+						    : "server";
+	if (intern(presence, labels, info_labels(&known, class, labels), &schema) < 0)
+		return;
+	if (schema != host->schema && host->schema != UINT32_MAX)
+		submit(presence, seen->id, end, now_ms - 1);
+	if (schema != host->schema)
+		host->told_ms = 0;
+	fw_free(host->class);
+	host->class = fw_strdup(class);
+	host->schema = schema;
+	host->stands = true;
+	presence->renewed++;
+}
+
+static void write_host(struct presence *presence, uint32_t id, enum attendance is, int64_t now_ms)
+{
+	struct watched *host = &presence->hosts[id];
+	const int64_t values[COLUMNS] = {
+		[UP] = is == AWAY ? FW_ABSENT : is == HERE,
+		[HOST_AWAY] = is == AWAY,
+		[HOST_INFO] = 1,
+	};
+	if (host->schema == UINT32_MAX)
+		return;
+	submit(presence, id, values, now_ms);
 	host->is = is;
 	host->known = true;
 	host->told_ms = now_ms;
-	store_submit(presence->store, &cells->entry);
 }
 
 static enum attendance judge(
@@ -210,6 +275,8 @@ static void look_at(struct presence *presence, const struct store_host *seen, in
 	if (last_ms == 0)
 		return;
 	note_arrival(host, seen);
+	if (!host->stands && presence->renewed < RENEW_AT_ONCE)
+		renew(presence, seen, now_ms);
 	enum attendance is = judge(presence, host, now_ms - last_ms);
 	bool stepped = now_ms < host->told_ms; /* the clock was set back */
 	if (!host->known || is != host->is || stepped || now_ms - host->told_ms >= REPEAT_MS)
@@ -223,6 +290,7 @@ static void on_tick(uv_timer_t *timer)
 	struct store_host *hosts;
 	int64_t now_ms = fw_wall_ms();
 	size_t n = store_hosts(presence->store, &arena, &hosts);
+	presence->renewed = 0;
 	for (size_t i = 0; i < n; i++)
 		look_at(presence, &hosts[i], now_ms);
 	fw_arena_done(&arena);
@@ -249,15 +317,16 @@ static void on_owner_done(struct fw_owner *owner)
 	void (*on_closed)(void *) = presence->on_closed;
 	void *arg = presence->closed_arg;
 	for (size_t i = 0; i < presence->n_hosts; i++)
-		fw_free(presence->hosts[i].class);
+		watched_done(&presence->hosts[i]);
 	fw_free(presence->hosts);
+	register_drop(presence->registry);
 	fw_free(presence);
 	if (on_closed)
 		on_closed(arg);
 }
 
 int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, struct state *state,
-	const struct alert_absence *absence, struct fw_err *err)
+	const struct alert_absence *absence, struct registry *registry, struct fw_err *err)
 {
 	int rc = state_migrate(state, "presence", steps, sizeof steps / sizeof *steps, err);
 	if (rc < 0)
@@ -265,6 +334,7 @@ int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, s
 	struct presence *presence = fw_alloc(sizeof *presence);
 	presence->store = store;
 	presence->absence = *absence;
+	presence->registry = register_hold(registry);
 	presence->state = state;
 	uv_timer_init(loop, &presence->timer);
 	fw_owner_init(&presence->owner, on_owner_done);
@@ -279,9 +349,15 @@ int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, s
 	return 0;
 }
 
-void presence_set_absence(struct presence *presence, const struct alert_absence *absence)
+void presence_reload(
+	struct presence *presence, const struct alert_absence *absence, struct registry *registry)
 {
 	presence->absence = *absence;
+	register_hold(registry);
+	register_drop(presence->registry);
+	presence->registry = registry;
+	for (size_t i = 0; i < presence->n_hosts; i++)
+		presence->hosts[i].stands = false;
 }
 
 void presence_close(struct presence *presence, void (*on_closed)(void *arg), void *arg)

@@ -37,6 +37,45 @@ static void write_identity(struct screen *s, const json_t *host)
 	screen_printf(s, "heard %s ago\n", screen_age(s, host, "last_seen"));
 }
 
+static void write_line(struct screen *s, const char *what, const json_t *object, const char *key)
+{
+	if (json_is_string(json_object_get(object, key)))
+		screen_printf(s, "%-9s %s\n", what, screen_member(s, object, key));
+}
+
+static void write_contact(struct screen *s, const json_t *contact)
+{
+	screen_printf(s, "  %s", screen_member(s, contact, "name"));
+	if (json_is_string(json_object_get(contact, "telephone")))
+		screen_printf(s, ", %s", screen_member(s, contact, "telephone"));
+	if (json_is_string(json_object_get(contact, "mail")))
+		screen_printf(s, ", %s", screen_member(s, contact, "mail"));
+	fw_buf_putc(&s->out, '\n');
+}
+
+/* Where it stands and whom to ring. */
+static void write_register(struct screen *s, const json_t *host)
+{
+	static const char *const lines[] = {"service", "purpose", "owner", "telephone", "rack",
+		"serial", "start", "stop", "retires", "contract"};
+	const json_t *known = json_object_get(host, "register"), *contact;
+	const json_t *site = json_array_get(json_object_get(known, "sites"), 0);
+	size_t i;
+	if (!site && !json_is_string(json_object_get(known, "supplier")))
+		return;
+	heading(s, "REGISTER");
+	write_line(s, "site", site, "name");
+	write_line(s, "", site, "address");
+	write_line(s, "", site, "telephone");
+	write_line(s, "tier", known, "tier");
+	for (i = 0; i < sizeof lines / sizeof *lines; i++)
+		write_line(s, lines[i], known, lines[i]);
+	write_line(s, "until", known, "contract_ends");
+	write_line(s, "supplier", known, "supplier");
+	json_array_foreach(json_object_get(known, "contacts"), i, contact)
+		write_contact(s, contact);
+}
+
 /* Returns whether one fires. */
 static bool write_alerts(struct screen *s, const json_t *host)
 {
@@ -215,6 +254,7 @@ enum status render_host(struct screen *s, const json_t *data)
 	write_filesystems(s, data);
 	write_disks(s, data);
 	write_network(s, data);
+	write_register(s, data);
 	write_inventory(s, data);
 	return firing || strcmp(screen_member(s, data, "state"), "silent") == 0 ? STATUS_BAD_NEWS
 										: STATUS_WELL;

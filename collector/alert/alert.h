@@ -23,6 +23,7 @@
 struct state;
 struct store;
 struct alerts;
+struct registry;
 
 struct alert_config {
 	uv_loop_t *loop;
@@ -59,6 +60,7 @@ struct alert_options {
 		*rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
 	size_t n_rules;
 	struct alert_absence absence;
+	const struct registry *registry; /* what is known of hosts; NULL: nothing */
 };
 /* For FW_OPT_CUSTOM rows of collector.yml; `field` of both is the struct alert_options. */
 int alert_parse_feeds(

@@ -14,10 +14,13 @@
 
 #include <fenwatch/clock.h>
 #include <fenwatch/fault.h>
+#include <fenwatch/file.h>
 #include <fenwatch/log.h>
 
+#include "register.h"
 #include "state.h"
 #include "store.h"
+#include "test_tree.h"
 
 #define GIB (INT64_C(1) << 30)
 #define MOST_COLUMNS 24
@@ -668,6 +671,28 @@ static void test_blue_light_is_missed_without_a_hold(void **arg)
 	assert_non_null(go_silent(place, blue_light, 2500));
 }
 
+/* Whatever its agent says: the register has it at a fire station. */
+static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg)
+{
+	static const char text[] = "sites: [{name: Station, tier: blue-light}]\n"
+				   "hosts: [{match: {instance: web.*}, site: Station}]\n";
+	struct place *place = *arg;
+	struct registry *registry;
+	struct fw_err err;
+	char dir[] = "/tmp/fenwatch-alerts-XXXXXX", path[64];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/hosts.yml", dir);
+	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
+	assert_int_equal(register_load(&registry, dir, &err), 0);
+	place->options.registry = registry;
+	reopen_with(place, 2.5, 3600000);
+	struct alert_view *view = go_silent(place, server, 2500);
+	assert_true(view && view->state == ALERT_FIRING);
+	place->options.registry = NULL;
+	register_drop(registry);
+	assert_int_equal(test_remove_tree(dir), 0);
+}
+
 static void test_a_server_is_held_as_the_rule_says(void **arg)
 {
 	struct place *place = *arg;
@@ -841,6 +866,7 @@ int main(void)
 		CASE(test_a_laptop_may_not_be_away_for_ever),
 		CASE(test_absence_goes_on_over_a_restart),
 		CASE(test_blue_light_is_missed_without_a_hold),
+		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
 		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),

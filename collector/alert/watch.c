@@ -9,6 +9,7 @@
 #include <fenwatch/log.h>
 
 #include "internal.h"
+#include "register.h"
 #include "store.h"
 
 #define LOOKBACK_MS (5 * 60 * 1000) /* older values of another schema are no values */
@@ -44,12 +45,14 @@ struct host {
 	size_t n_labels;
 	uint64_t changes;
 	int64_t newest_ms, received_ms;
-	int64_t heard_ms;    /* monotonic */
-	int64_t absent_ms;   /* how long it had not been heard at `heard_ms` */
-	int64_t interval_ms; /* as it shows in the sweeps' times */
-	bool heard;          /* since the start */
-	bool measured;       /* the interval is the host's own */
-	char class[32];
+	int64_t heard_ms;      /* monotonic */
+	int64_t absent_ms;     /* how long it had not been heard at `heard_ms` */
+	int64_t interval_ms;   /* as it shows in the sweeps' times */
+	bool heard;            /* since the start */
+	bool measured;         /* the interval is the host's own */
+	char class[32];        /* by its agent */
+	char registered[32];   /* by the register; "" where it says nothing */
+	bool is_known;         /* the register was asked */
 	uint8_t agent[16];     /* who spoke last */
 	int64_t selected_ms;   /* monotonic; 0: never */
 	struct fw_arena arena; /* of the groups */
@@ -184,6 +187,26 @@ static void add_items(struct group *group, const struct alert_rule_option *in_fo
 static void set_class(struct host *host, const struct fw_label *labels, size_t n)
 {
 	snprintf(host->class, sizeof host->class, "%s", fw_label_value(labels, n, "class"));
+}
+
+/* What the register says counts before what the agent does, and who is blue-light in it
+ * is missed as such. */
+static void learn_from_register(struct watch *watch, struct host *host)
+{
+	const struct alert_options *options = watch->alerts->config.options;
+	struct register_host known = {.tier = TIER_STANDARD};
+	if (options && options->registry)
+		register_host(options->registry, host->labels, host->n_labels, &known);
+	const char *class = known.texts[HOST_CLASS];
+	if (!class && known.tier == TIER_BLUE_LIGHT)
+		class = register_tier_names[TIER_BLUE_LIGHT];
+	snprintf(host->registered, sizeof host->registered, "%s", class ? class : "");
+	host->is_known = true;
+}
+
+static const char *class_of(const struct host *host)
+{
+	return *host->registered ? host->registered : host->class;
 }
 
 static void learn_class(struct host *host, const struct group *group)
@@ -513,7 +536,7 @@ static bool may_be_silent(const struct watch *watch, const struct host *host, in
 {
 	const struct alert_config *config = &watch->alerts->config;
 	int64_t silent_ms = host->absent_ms + now_ms - host->heard_ms;
-	return alert_may_be_away(absence_of(watch), host->class, silent_ms) ||
+	return alert_may_be_away(absence_of(watch), class_of(host), silent_ms) ||
 		(config->is_expected && !config->is_expected(host->agent, config->arg));
 }
 
@@ -522,15 +545,18 @@ static bool may_be_silent(const struct watch *watch, const struct host *host, in
 static void look_for_silence(struct watch *watch, struct host *host, int64_t now_ms)
 {
 	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
-	if (!host->heard && !engine_is_breach(&watch->silence->limits, missed))
+	bool is_breach = engine_is_breach(&watch->silence->limits, missed);
+	if (!host->heard && !is_breach)
 		return;
 	if (host->selected_ms == 0 || (!*host->class && host->selected_ms <= host->heard_ms))
 		select_groups(watch, host);
-	if (engine_is_breach(&watch->silence->limits, missed) && may_be_silent(watch, host, now_ms))
+	if (is_breach && !host->is_known)
+		learn_from_register(watch, host);
+	if (is_breach && may_be_silent(watch, host, now_ms))
 		missed = 0;
 	struct alert_rule_option rule = *watch->silence;
 	rule.limits.hold_ms = alert_silence_hold_ms(
-		absence_of(watch), host->class, watch->silence->limits.hold_ms);
+		absence_of(watch), class_of(host), watch->silence->limits.hold_ms);
 	observe(watch, host, &rule, NULL, missed, host->heard_ms);
 }
 
@@ -588,9 +614,12 @@ struct watch *watch_open(struct alerts *alerts)
 
 void watch_rules_changed(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->n_hosts; i++)
-		if (watch->hosts[i])
-			watch->hosts[i]->selected_ms = 0;
+	for (size_t i = 0; i < watch->n_hosts; i++) {
+		if (!watch->hosts[i])
+			continue;
+		watch->hosts[i]->selected_ms = 0;
+		watch->hosts[i]->is_known = false;
+	}
 }
 
 void watch_series_changed(struct watch *watch, uint32_t host)

@@ -70,5 +70,5 @@ struct api_config {
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);
 unsigned api_port(const struct api *api);
 void api_set_register(struct api *api, struct registry *registry); /* a new one */
-void api_set_ready(struct api *api, int ready);                          /* GET /-/ready */
+void api_set_ready(struct api *api, int ready);                    /* GET /-/ready */
 void api_close(struct api *api, void (*on_closed)(void *arg), void *arg);

@@ -10,6 +10,7 @@
 #include "hosts.h"
 #include "inventory.h"
 #include "parts.h"
+#include "registered.h"
 
 #define RATE_RANGE "[2m]"
 #define RATE_METRICS                                                                         \
@@ -146,6 +147,7 @@ static void write_identity(const struct page *p)
 	for (size_t i = 0; i < host->store->n_labels; i++)
 		json_put_text(p->j, host->store->labels[i].name, host->store->labels[i].value);
 	json_close(p->j, '}');
+	registered_write(p->j, api_config(p->r->api)->registry, host->store);
 }
 
 /* A label of a metric whose facts are its labels. */

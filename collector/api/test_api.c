@@ -41,6 +41,8 @@ struct scene {
 };
 
 static const char full[] =
+	"sites: [{name: County, tier: vip}, {name: Hall, parent: County, telephone: 1}]\n"
+	"hosts: [{host: web01, site: Hall, supplier: Contoso, rack: B7}]\n"
 	"licences: [{name: Shells, packages: [bash, zsh], entitled: 3},\n"
 	"  {name: Old shells, packages: [ba*], entitled: 1, expires: 2023-11-30, note: contract 7}]";
 static const char broad[] = "licences: [{name: All, packages: [lib*], entitled: 3}]";
@@ -900,6 +902,9 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"\"network\":[{\"device\":\"eth0\",\"up\":true,\"receive_bytes_per_s\":100,",
 		"\"patches\":{\"pending\":7,\"security\":3,\"held\":2,\"reboot_required\":true,",
 		"\"source_ok\":true}",
+		"\"register\":{\"tier\":\"vip\",\"vip\":false,\"lifecycle\":\"live\",\"retires\":null,",
+		"\"rack\":\"B7\",\"serial\":null,\"sites\":[{\"name\":\"Hall\",\"tier\":\"vip\",\"address\":null,",
+		"\"contacts\":[]}",
 		"\"units_failed\":[\"cron.service\"]",
 		"\"inventory\":[{\"kind\":\"packages\",\"items\":912,\"since\":\"2023-11-14T22:13:20.000Z\",",
 		"\"rule\":\"SecurityUpdatesPending\"",

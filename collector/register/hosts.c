@@ -90,7 +90,7 @@ static int parse_lifecycle(
 #define AT(member) offsetof(struct host_row, member)
 #define TEXT(key, which, most, about)                                                \
 	{                                                                            \
-		.name = key, .help = about, .type = FW_OPT_TEXT,                     \
+		.name = (key), .help = (about), .type = FW_OPT_TEXT,                 \
 		.offset = AT(texts) + (which) * sizeof(const char *), .max = (most), \
 	}
 static const struct fw_option table[] = {
@@ -323,10 +323,18 @@ void register_host(const struct registry *registry, const struct fw_label *label
 	memcpy(out->texts, sum.texts, sizeof out->texts);
 }
 
+/* Asked of every host for many a question, so it looks no further than it must. */
 const char *register_host_supplier(
 	const struct registry *registry, const struct fw_label *labels, size_t n)
 {
-	struct register_host host;
-	register_host(registry, labels, n, &host);
-	return host.texts[HOST_SUPPLIER];
+	const struct entries *matching = &registry->hosts.matching;
+	const struct host_row *row =
+		entries_find(&registry->hosts.named, fw_label_value(labels, n, "instance"));
+	if (row && row->texts[HOST_SUPPLIER])
+		return row->texts[HOST_SUPPLIER];
+	row = matching->items;
+	for (size_t i = 0; i < matching->count; i++)
+		if (row[i].texts[HOST_SUPPLIER] && matches(&row[i], labels, n))
+			return row[i].texts[HOST_SUPPLIER];
+	return NULL;
 }

@@ -1,0 +1,65 @@
+"""What the register says of a host: on its page, as a series, and otherwise after SIGHUP."""
+import json
+import os
+import signal
+
+from stage import check, main, until
+
+SITES = """
+sites:
+  - {name: County, calendar: office, address: "Newland, Lincoln"}
+  - {name: Boston fire station, parent: County, tier: blue-light, links: [bos-rtr1], telephone: 01205 000000}
+suppliers:
+  - {name: Contoso, contacts: [{name: Duty desk, telephone: 01522 000000, mail: desk@contoso.example}]}
+"""
+HOSTS = "host,site,supplier,owner,purpose\nweb01,Boston fire station,Contoso,Fire and Rescue,\"mobilising, maps\"\n"
+
+
+def put(lab, name, text):
+    with open(os.path.join(lab.dir, "register.d", name), "w") as f:
+        f.write(text)
+
+
+def hup(c, said):
+    seen = c.log().count("SIGHUP: ")
+    c.child.send_signal(signal.SIGHUP)
+    until(10, "the answer to SIGHUP", lambda: c.log().count("SIGHUP: ") > seen)
+    check(said in c.log().split("SIGHUP: ")[-1], f"wanted '{said}': {c.log()[-600:]}")
+
+
+def known(c):
+    """The labels of the one series that stands now."""
+    found = c.query('fenwatch_host_info{instance="web01"}')
+    return [{name: value for name, value in one["metric"].items() if name in
+             ("class", "owner", "site", "supplier", "tier")} for one in found]
+
+
+def test_a_host_is_as_the_register_has_it(lab):
+    os.makedirs(os.path.join(lab.dir, "register.d"))
+    put(lab, "sites.yml", SITES)
+    put(lab, "hosts.csv", HOSTS)
+    c = lab.collector(extra="register: register.d/\n").start()
+    lab.agent(c, name="web01", host="web01").enrol().start()
+    station = {"class": "server", "owner": "Fire and Rescue", "site": "Boston fire station", "supplier": "Contoso",
+               "tier": "blue-light"}
+    until(30, "the series about it", lambda: known(c) == [station])
+    check(c.get("/api/fenwatch/v1/hosts")[0]["site"] == "Boston fire station", "its site in the list")
+    page = c.cli("host", "web01")
+    for line in ("site      Boston fire station", "tier      blue-light", "purpose   mobilising, maps",
+                 "  Duty desk, 01522 000000, desk@contoso.example"):
+        check(line in page.stdout, f"'{line}' on its page: {page.stdout}")
+    said = json.loads(c.cli("--json", "host", "web01").stdout)["register"]
+    check([one["name"] for one in said["sites"]] == ["Boston fire station", "County"], f"up the tree: {said}")
+
+    put(lab, "hosts.csv", HOSTS.replace("Boston fire", "Bosten fire"))
+    hup(c, "'hosts.csv', line 2: there is no site 'Bosten fire station'; did you mean 'Boston fire station'?; rules")
+    check(known(c) == [station], "a mistake changes nothing")
+    put(lab, "hosts.csv", HOSTS.replace("Boston fire station,", "County,"))
+    hup(c, "read anew")
+    county = dict(station, site="County", tier="standard")
+    until(10, "the other series, and it alone", lambda: known(c) == [county])
+    check(c.value('up{instance="web01"}') == 1, "it is up all the time")
+    c.stop()
+
+
+main()
