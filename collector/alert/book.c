@@ -23,6 +23,8 @@ static const char *const steps[] = {
 	"  why TEXT NOT NULL, UNIQUE (key, starts_ms, feed, kind)) STRICT;"
 	"CREATE INDEX notice_waiting ON notice (feed, id) WHERE state = 0;"
 	"CREATE INDEX notice_feed ON notice (feed, state)",
+	"ALTER TABLE notice ADD COLUMN receipt TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX notice_closed ON notice (feed, told_ms) WHERE kind = 1 AND state = 1",
 };
 
 static const char *text_at(sqlite3_stmt *row, int column)
@@ -205,39 +207,50 @@ int book_waiting(struct state *state, const char *feed, int64_t after_id,
 	return rc;
 }
 
-static int read_notice(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
+static int fill_notice(sqlite3_stmt *row, int64_t id, struct book_notice *out, struct fw_err *err)
+{
+	*out = (struct book_notice){
+		.id = id,
+		.kind = (enum notice_kind)sqlite3_column_int(row, 1),
+		.starts_ms = sqlite3_column_int64(row, 2),
+		.ends_ms = sqlite3_column_int64(row, 3),
+		.tries = sqlite3_column_int64(row, 4),
+	};
+	snprintf(out->key, sizeof out->key, "%s", text_at(row, 0));
+	snprintf(out->receipt, sizeof out->receipt, "%s", text_at(row, 7));
+	if (pairs_parse(text_at(row, 5), &out->labels) == 0 &&
+		pairs_parse(text_at(row, 6), &out->annotations) == 0)
+		return 0;
+	book_notice_done(out);
+	return fw_fail(err, -EBADMSG, "state.db: notice %lld is damaged", (long long)id);
+}
+
+#define NOTICE_COLUMNS                                                                       \
+	"SELECT key, kind, starts_ms, ends_ms, tries, labels, annotations, ifnull("          \
+	" (SELECT o.receipt FROM notice o WHERE o.key = n.key AND o.starts_ms = n.starts_ms" \
+	"  AND o.feed = n.feed AND o.kind = 0 AND n.kind = 1), '') FROM notice n WHERE n.id = ?"
+#define NOTHING_NEWER \
+	" AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.key = n.key AND m.feed = n.feed AND m.id > n.id)"
+
+static int read_notice(struct state *state, const char *sql, int64_t id, struct book_notice *out,
+	struct fw_err *err)
 {
 	sqlite3_stmt *row;
-	int rc = state_query(state, &row, err,
-		"SELECT key, kind, starts_ms, ends_ms, tries, labels, annotations FROM notice"
-		" WHERE id = ? AND state = 0",
-		"i", id);
+	int rc = state_query(state, &row, err, sql, "i", id);
 	if (rc < 0)
 		return rc;
 	rc = state_step(state, row, err);
-	if (rc > 0) {
-		*out = (struct book_notice){
-			.id = id,
-			.kind = (enum notice_kind)sqlite3_column_int(row, 1),
-			.starts_ms = sqlite3_column_int64(row, 2),
-			.ends_ms = sqlite3_column_int64(row, 3),
-			.tries = sqlite3_column_int64(row, 4),
-		};
-		snprintf(out->key, sizeof out->key, "%s", text_at(row, 0));
-		if (pairs_parse(text_at(row, 5), &out->labels) < 0 ||
-			pairs_parse(text_at(row, 6), &out->annotations) < 0) {
-			book_notice_done(out);
-			rc = fw_fail(
-				err, -EBADMSG, "state.db: notice %lld is damaged", (long long)id);
-		}
-	}
+	if (rc == 0)
+		rc = -ENOENT;
+	else if (rc > 0)
+		rc = fill_notice(row, id, out, err);
 	state_done(row);
-	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+	return rc;
 }
 
 int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
 {
-	int rc = read_notice(state, id, out, err);
+	int rc = read_notice(state, NOTICE_COLUMNS " AND state = 0", id, out, err);
 	if (rc < 0)
 		return rc;
 	rc = state_run(state, err, "UPDATE notice SET tries = tries + 1 WHERE id = ?", "i", id);
@@ -245,6 +258,30 @@ int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw
 		book_notice_done(out);
 	else
 		out->tries++;
+	return rc;
+}
+
+int book_repeat(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
+{
+	return read_notice(state, NOTICE_COLUMNS " AND state = 1" NOTHING_NEWER, id, out, err);
+}
+
+int book_standing(struct state *state, const char *feed, int64_t closed_ms,
+	void (*each)(int64_t id, const char *key, void *arg), void *arg, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT n.id, n.key FROM episode e JOIN notice n ON n.key = e.key AND"
+		" n.starts_ms = e.starts_ms AND n.feed = ? AND n.kind = 0"
+		" WHERE e.ends_ms = 0 AND n.state = 1" NOTHING_NEWER
+		" UNION ALL SELECT n.id, n.key FROM notice n WHERE n.feed = ? AND n.kind = 1"
+		" AND n.state = 1 AND n.told_ms >= ?" NOTHING_NEWER,
+		"tti", feed, feed, closed_ms);
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		each(sqlite3_column_int64(row, 0), text_at(row, 1), arg);
+	state_done(row);
 	return rc;
 }
 
@@ -264,13 +301,14 @@ static int drop_close(struct state *state, int64_t id, struct fw_err *err)
 }
 
 int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
-	int64_t now_ms, struct fw_err *err)
+	const char *receipt, int64_t now_ms, struct fw_err *err)
 {
 	int rc = state_begin(state, err);
 	if (rc < 0)
 		return rc;
-	rc = state_run(state, err, "UPDATE notice SET state = ?, told_ms = ?, why = ? WHERE id = ?",
-		"iiti", (int64_t)how, now_ms, how == NOTICE_DELIVERED ? "" : why, id);
+	rc = state_run(state, err,
+		"UPDATE notice SET state = ?, told_ms = ?, why = ?, receipt = ? WHERE id = ?",
+		"iitti", (int64_t)how, now_ms, how == NOTICE_DELIVERED ? "" : why, receipt, id);
 	if (rc == 0 && how == NOTICE_REFUSED)
 		rc = drop_close(state, id, err);
 	if (rc == 0)

@@ -59,6 +59,7 @@ struct book_notice {
 	enum notice_kind kind;
 	int64_t starts_ms, ends_ms, tries;
 	struct pairs labels, annotations;
+	char receipt[FEED_RECEIPT]; /* of a close: what its open was given */
 };
 
 /* Waiting ones of this feed after `id`, oldest first: the id, key and tries of each. */
@@ -68,9 +69,18 @@ int book_waiting(struct state *state, const char *feed, int64_t after_id,
 /* Writes down that it is about to be tried, and gives all of it. -ENOENT: it waits no longer. */
 int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err);
 void book_notice_done(struct book_notice *notice);
-/* How it ended. A refusal at the first try drops its close too. */
+/* How it ended, and the receiver's number of it or "". A refusal at the first try drops its
+ * close too. */
 int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
-	int64_t now_ms, struct fw_err *err);
+	const char *receipt, int64_t now_ms, struct fw_err *err);
+
+/* What a receiver that forgets must hear again: the opens it was told of that go on, and the
+ * closes it was told of since `closed_ms`, as long as nothing newer is to be told of the same
+ * alert. The id and key of each. */
+int book_standing(struct state *state, const char *feed, int64_t closed_ms,
+	void (*each)(int64_t id, const char *key, void *arg), void *arg, struct fw_err *err);
+/* All of one of these; nothing is written down. -ENOENT: it stands no longer. */
+int book_repeat(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err);
 
 struct book_counts {
 	uint64_t waiting, delivered, refused, tries;

@@ -26,6 +26,7 @@ struct entry {
 	int64_t id, due_ms;      /* monotonic */
 	int64_t tries;
 	char key[IDENTITY_KEY];
+	bool repeat;             /* it was told already */
 	struct sending *sending; /* NULL: it waits */
 };
 
@@ -35,8 +36,9 @@ struct outlet {
 	struct entry *first, **last;
 	struct entry *lanes[LANES];
 	int64_t last_id;
-	unsigned under_way;
-	bool stale; /* there may be rows after last_id */
+	unsigned under_way, repeats;
+	int64_t repeat_ms, alone_ms; /* monotonic: the next round of repeats; nothing before */
+	bool stale;                  /* there may be rows after last_id */
 	char error[256];
 	int64_t last_ms;
 };
@@ -80,12 +82,10 @@ static struct entry **lane_of(struct outlet *outlet, const char *key)
 	return &outlet->lanes[hash % LANES];
 }
 
-static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
+static struct entry *append(struct outlet *outlet, int64_t id, const char *key)
 {
-	struct outlet *outlet = arg;
 	struct entry *entry = fw_alloc(sizeof *entry);
 	entry->id = id;
-	entry->tries = tries;
 	snprintf(entry->key, sizeof entry->key, "%s", key);
 	*outlet->last = entry;
 	outlet->last = &entry->next;
@@ -93,11 +93,26 @@ static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
 	while (*link)
 		link = &(*link)->next_lane;
 	*link = entry;
+	return entry;
+}
+
+static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
+{
+	struct outlet *outlet = arg;
+	append(outlet, id, key)->tries = tries;
 	outlet->last_id = id;
+}
+
+static void on_standing(int64_t id, const char *key, void *arg)
+{
+	struct outlet *outlet = arg;
+	append(outlet, id, key)->repeat = true;
+	outlet->repeats++;
 }
 
 static void forget(struct outlet *outlet, struct entry *entry)
 {
+	outlet->repeats -= entry->repeat;
 	struct entry **link = &outlet->first;
 	while (*link != entry)
 		link = &(*link)->next;
@@ -184,6 +199,7 @@ static void fill_notice(struct sending *sending)
 		.n_annotations = row->annotations.n,
 		.generator_url = sending->generator_url,
 		.external_url = external,
+		.receipt = row->receipt,
 	};
 }
 
@@ -193,7 +209,9 @@ static bool start(struct outlet *outlet, struct entry *entry)
 	struct outbox *outbox = outlet->outbox;
 	struct sending *sending = fw_alloc(sizeof *sending);
 	struct fw_err err;
-	int rc = book_try(outbox->config.state, entry->id, &sending->row, &err);
+	struct state *state = outbox->config.state;
+	int rc = entry->repeat ? book_repeat(state, entry->id, &sending->row, &err)
+			       : book_try(state, entry->id, &sending->row, &err);
 	if (rc < 0) {
 		fw_free(sending);
 		if (rc == -ENOENT)
@@ -209,6 +227,7 @@ static bool start(struct outlet *outlet, struct entry *entry)
 		.notice = &sending->notice,
 		.config = outlet->option->config,
 		.loop = outbox->config.loop,
+		.now_ms = fw_wall_ms(),
 		.on_finished = on_finished,
 		.outbox = sending,
 	};
@@ -229,13 +248,27 @@ static void load(struct outlet *outlet)
 		tell_trouble(outlet->outbox, "waiting notices cannot be read", &err);
 }
 
+/* A round begins when the last one is through. */
+static void load_standing(struct outlet *outlet, int64_t now_ms)
+{
+	struct fw_err err;
+	const struct feed *feed = outlet->option->feed;
+	if (feed->repeat_ms == 0 || now_ms < outlet->repeat_ms || outlet->repeats > 0)
+		return;
+	outlet->repeat_ms = now_ms + feed->repeat_ms;
+	if (book_standing(outlet->outbox->config.state, outlet->option->name,
+		    fw_wall_ms() - feed->repeat_closed_ms, on_standing, outlet, &err) < 0)
+		tell_trouble(outlet->outbox, "what is to be told again cannot be read", &err);
+}
+
 static void send_due(struct outlet *outlet)
 {
-	if (!outlet->option->live)
+	int64_t now_ms = fw_mono_ms();
+	if (!outlet->option->live || now_ms < outlet->alone_ms)
 		return;
 	if (outlet->stale)
 		load(outlet);
-	int64_t now_ms = fw_mono_ms();
+	load_standing(outlet, now_ms);
 	bool goes_on = true;
 	struct entry *next;
 	for (struct entry *entry = outlet->first;
@@ -265,30 +298,40 @@ static void note_trouble(struct outlet *outlet, const struct sending *sending)
 }
 
 /* False: SQLite did not take it, so the notice is neither forgotten nor sent again. */
+static bool settle_entry(struct outlet *outlet, const struct sending *sending, int64_t now_ms)
+{
+	struct entry *entry = sending->entry;
+	struct fw_err err;
+	if (sending->verdict == TRY_LATER && !entry->repeat) {
+		entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
+		entry->sending = NULL;
+		return true;
+	}
+	if (!entry->repeat &&
+		book_told(outlet->outbox->config.state, entry->id,
+			sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
+			sending->why, sending->delivery.receipt, now_ms, &err) < 0) {
+		tell_trouble(outlet->outbox, "an answer cannot be written down yet", &err);
+		return false;
+	}
+	forget(outlet, entry);
+	return true;
+}
+
 static bool settle(struct sending *sending)
 {
 	struct outlet *outlet = sending->outlet;
-	struct outbox *outbox = outlet->outbox;
-	struct entry *entry = sending->entry;
-	struct fw_err err;
 	int64_t now_ms = fw_wall_ms();
-	if (sending->verdict == TRY_LATER) {
-		entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
-		entry->sending = NULL;
-	} else if (book_told(outbox->config.state, entry->id,
-			   sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
-			   sending->why, now_ms, &err) < 0) {
-		tell_trouble(outbox, "an answer cannot be written down yet", &err);
+	if (!settle_entry(outlet, sending, now_ms))
 		return false;
-	} else {
-		forget(outlet, entry);
-	}
 	outlet->last_ms = now_ms;
 	outlet->under_way--;
+	if (sending->verdict == TRY_LATER && sending->delivery.retry_after_ms > 0)
+		outlet->alone_ms = fw_mono_ms() + sending->delivery.retry_after_ms;
 	if (sending->verdict == DELIVERED) {
 		hurry(outlet);
 		*outlet->error = '\0';
-		*outbox->trouble = '\0';
+		*outlet->outbox->trouble = '\0';
 	} else {
 		note_trouble(outlet, sending);
 	}
@@ -346,7 +389,7 @@ static void on_outbox_closed(struct fw_owner *owner)
 
 int outbox_open(struct outbox **out, const struct outbox_config *config, struct fw_err *err)
 {
-	int rc = feed_http_open(config->loop, err);
+	int rc = feed_curl_open(config->loop, err);
 	if (rc < 0)
 		return rc;
 	struct outbox *outbox = fw_alloc(sizeof *outbox);
@@ -387,7 +430,7 @@ void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg
 		sending_free(left);
 	}
 	outbox->finished = NULL;
-	feed_http_close();
+	feed_curl_close();
 }
 
 int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_feed_view **out,

@@ -7,7 +7,10 @@
  * is forgotten, so a crash between the two sends it once more under the same
  * idempotency key. A receiver that fails is tried again after a pause that
  * grows from OUTBOX_PAUSE_MS to OUTBOX_PAUSE_MOST_MS, by chance up to half
- * shorter; as soon as one notice of a feed is delivered, its others are due.
+ * shorter; as soon as one notice of a feed is delivered, its others are due. Who
+ * asks to be left alone for a while is told nothing before. To a receiver that forgets,
+ * what stands is told again from time to time; that is no notice of its own and
+ * is not written down.
  */
 #pragma once
 

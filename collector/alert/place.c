@@ -53,6 +53,14 @@ void close_outbox(struct place *place)
 		uv_run(&place->loop, UV_RUN_ONCE);
 }
 
+static struct feed webhook(void)
+{
+	const struct feed *const *feed = feeds;
+	while (strcmp((*feed)->name, "webhook") != 0)
+		feed++;
+	return **feed;
+}
+
 int set_up(void **arg)
 {
 	struct place *place = fw_alloc(sizeof *place);
@@ -61,9 +69,11 @@ int set_up(void **arg)
 	uv_loop_init(&place->loop);
 	receiver_open(&place->receiver, &place->loop);
 	snprintf(place->url, sizeof place->url, "http://127.0.0.1:%u/hook", place->receiver.port);
-	place->config = fw_alloc(feeds[0]->config_size);
-	*(const char **)((char *)place->config + feeds[0]->options[0].offset) = place->url;
-	place->feed = (struct alert_feed_option){"desk", "webhook", true, feeds[0], place->config};
+	place->type = webhook();
+	place->config = fw_alloc(place->type.config_size);
+	*(const char **)((char *)place->config + place->type.options[0].offset) = place->url;
+	place->feed =
+		(struct alert_feed_option){"desk", "webhook", true, &place->type, place->config};
 	place->feeds[0] = &place->feed;
 	place->options = (struct alert_options){.feeds = place->feeds, .n_feeds = 1};
 	open_state(place);

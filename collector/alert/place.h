@@ -26,6 +26,7 @@ struct place {
 	struct state *state;
 	struct outbox *outbox;
 	struct receiver receiver;
+	struct feed type; /* the webhook; a test may change what it asks for */
 	struct alert_feed_option feed, *feeds[1];
 	struct alert_options options;
 	char url[64];

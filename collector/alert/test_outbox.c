@@ -220,6 +220,131 @@ static void test_what_fires_is_there_after_a_restart(void **arg)
 	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
 }
 
+/* ---- receivers that ask for more ---- */
+
+static void test_what_stands_is_told_again(void **arg)
+{
+	struct place *place = *arg;
+	place->type.repeat_ms = 20;
+	place->type.repeat_closed_ms = 60000;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	fire(place, "fw1-2");
+	RUN_UNTIL(place, accepted(place, "fw1-1", "firing") >= 3);
+	resolve(place, &one);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") >= 3);
+	/* From its close on nothing but its close, while the other goes on. */
+	bool over = false;
+	for (size_t i = 0; i < place->receiver.n_got; i++) {
+		const char *got = place->receiver.got[i].idempotency;
+		if (strncmp(got, "fw1-1/", 6) != 0)
+			continue;
+		over = over || strstr(got, "/resolved");
+		assert_true(!over || strstr(got, "/resolved"));
+	}
+	size_t before = accepted(place, "fw1-2", "firing");
+	RUN_UNTIL(place, accepted(place, "fw1-2", "firing") > before);
+	/* It is no notice: counted once, and nothing waits. */
+	assert_int_equal(counts(place).delivered, 3);
+	assert_int_equal(counts(place).waiting, 0);
+	assert_int_equal(counts(place).tries, 3);
+}
+
+static void test_a_close_is_repeated_no_longer_than_asked(void **arg)
+{
+	struct place *place = *arg;
+	place->type.repeat_ms = 20;
+	place->type.repeat_closed_ms = -60000; /* as if a minute had gone */
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	resolve(place, &one);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	run_for(place, 100);
+	assert_int_equal(accepted(place, "fw1-1", "resolved"), 1);
+}
+
+static void test_an_alert_that_fires_again_is_not_closed_by_a_repeat(void **arg)
+{
+	struct place *place = *arg;
+	place->type.repeat_ms = 20;
+	place->type.repeat_closed_ms = 60000;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	resolve(place, &one);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 3);
+	size_t closes = accepted(place, "fw1-1", "resolved"),
+	       opens = accepted(place, "fw1-1", "firing");
+	RUN_UNTIL(place, accepted(place, "fw1-1", "firing") >= opens + 2);
+	assert_int_equal(accepted(place, "fw1-1", "resolved"), closes);
+}
+
+static void test_a_repeat_that_fails_holds_up_nothing(void **arg)
+{
+	struct place *place = *arg;
+	place->type.repeat_ms = 20;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	place->receiver.answer = 503;
+	size_t before = place->receiver.n_got;
+	RUN_UNTIL(place, place->receiver.n_got >= before + 2);
+	place->receiver.answer = 200;
+	resolve(place, &one);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+}
+
+static int too_many(struct receiver *receiver, const struct received *request)
+{
+	(void)request;
+	return receiver->n_got == 0 ? 429 : 200;
+}
+
+static void test_who_asks_for_a_while_is_left_alone(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.decide = too_many;
+	place->receiver.retry_after = "2";
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	int64_t asked_ms = fw_mono_ms();
+	fire(place, "fw1-2");
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	assert_true(fw_mono_ms() - asked_ms >= 1900);
+	assert_int_equal(place->receiver.n_got, 3);
+}
+
+static char seen_receipt[FEED_RECEIPT];
+
+static void give_receipt(struct delivery *delivery)
+{
+	snprintf(seen_receipt, sizeof seen_receipt, "%s", delivery->notice->receipt);
+	if (strcmp(delivery->notice->status, "firing") == 0)
+		snprintf(delivery->receipt, sizeof delivery->receipt, "INC0012345");
+	feed_finish(delivery, DELIVERED, "");
+}
+
+static void test_a_close_knows_the_receiver_s_number(void **arg)
+{
+	struct place *place = *arg;
+	place->type.deliver = give_receipt;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	assert_string_equal(seen_receipt, "");
+	close_outbox(place);
+	state_close(place->state);
+	open_state(place);
+	open_outbox(place);
+	resolve(place, &one);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	assert_string_equal(seen_receipt, "INC0012345");
+}
+
 /* ---- power and processes that end ---- */
 
 static void test_killed_before_during_and_after_a_try(void **arg)
@@ -266,6 +391,12 @@ int main(void)
 		CASE(test_many_at_once),
 		CASE(test_an_episode_never_begins_when_another_of_its_key_did),
 		CASE(test_what_fires_is_there_after_a_restart),
+		CASE(test_what_stands_is_told_again),
+		CASE(test_a_close_is_repeated_no_longer_than_asked),
+		CASE(test_an_alert_that_fires_again_is_not_closed_by_a_repeat),
+		CASE(test_a_repeat_that_fails_holds_up_nothing),
+		CASE(test_who_asks_for_a_while_is_left_alone),
+		CASE(test_a_close_knows_the_receiver_s_number),
 		CASE(test_killed_before_during_and_after_a_try),
 	};
 	fw_log_init("test_outbox", (enum fw_level)0);

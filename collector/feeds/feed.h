@@ -14,6 +14,8 @@
 
 #include <fenwatch/conf.h>
 
+#define FEED_RECEIPT 128 /* bytes, with the NUL */
+
 enum verdict { DELIVERED, TRY_LATER, REFUSED };
 
 /* One thing to tell. Texts live until feed_finish. */
@@ -26,6 +28,8 @@ struct notice {
 	const struct notice_pair *labels, *annotations; /* sorted by name */
 	size_t n_labels, n_annotations;
 	const char *generator_url, *external_url;
+	const char *priority; /* "P1" to "P5", or NULL: not judged */
+	const char *receipt;  /* of a close: what the open left in its delivery; else "" */
 };
 struct notice_pair {
 	const char *name, *value;
@@ -35,7 +39,12 @@ struct delivery {
 	const struct notice *notice;
 	const void *config; /* the feed's own, filled from its options */
 	uv_loop_t *loop;
-	void *state; /* the feed's, while under way */
+	int64_t now_ms; /* wall */
+	void *state;    /* the feed's, while under way */
+	/* What a feed may leave before it finishes: the receiver's own number of an alert that
+	 * was opened; and with TRY_LATER, for how long nothing at all is to be sent. */
+	char receipt[FEED_RECEIPT];
+	int64_t retry_after_ms;
 	/* What feed_finish tells; `outbox` is for its use. `why` is for a person. */
 	void (*on_finished)(struct delivery *delivery, enum verdict verdict, const char *why);
 	void *outbox;
@@ -48,12 +57,15 @@ struct feed {
 	int (*check)(const void *config, struct fw_err *err); /* optional: at load */
 	void (*deliver)(struct delivery *delivery);
 	void (*cancel)(struct delivery *delivery); /* shutdown: finish with TRY_LATER now */
+	/* Of receivers that forget what they do not hear of: every repeat_ms all that is open is
+	 * told again, and what has closed for repeat_closed_ms. 0: told once. */
+	int64_t repeat_ms, repeat_closed_ms;
 };
 
 void feed_finish(struct delivery *delivery, enum verdict verdict, const char *why);
 
 extern const struct feed *const feeds[]; /* NULL-ended */
 
-/* libcurl on the loop, shared by feeds that speak HTTP; closed as often as opened. */
-int feed_http_open(uv_loop_t *loop, struct fw_err *err);
-void feed_http_close(void);
+/* libcurl on the loop, shared by the feeds that use it; closed as often as opened. */
+int feed_curl_open(uv_loop_t *loop, struct fw_err *err);
+void feed_curl_close(void);

@@ -1,249 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <curl/curl.h>
-#include <uv.h>
-
+#include <fenwatch/buf.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
 #include "feed.h"
-
-/* libcurl says which sockets to watch and when to be called; we watch and call. */
-static struct http {
-	CURLM *multi;
-	uv_loop_t *loop;
-	uv_timer_t timer;
-	struct fw_owner owner;
-	unsigned users;
-} * http;
-
-struct watch {
-	uv_poll_t poll;
-	curl_socket_t fd;
-};
+#include "transfer.h"
 
 struct http_request {
-	CURL *easy;
+	struct transfer transfer;
 	struct curl_slist *headers;
-	size_t answered;
-	char error[CURL_ERROR_SIZE];
+	struct fw_buf answer;
 	http_done *on_done;
 	void *arg;
 };
 
 /* ---- requests ---- */
 
-static void request_free(struct http_request *request)
+void http_cancel(struct http_request *request)
 {
-	curl_easy_cleanup(request->easy);
+	transfer_done(&request->transfer);
 	curl_slist_free_all(request->headers);
+	fw_buf_done(&request->answer);
 	fw_free(request);
 }
 
-/* The status is what counts; the rest of the answer is let through up to a limit. */
+/* What is over the limit ends the transfer: the status has been seen by then. */
 static size_t on_answered(char *data, size_t size, size_t n, void *arg)
 {
-	(void)data;
 	struct http_request *request = arg;
-	request->answered += size * n;
-	return request->answered <= HTTP_ANSWER_LIMIT ? size * n : 0;
+	fw_buf_append(&request->answer, data, size * n);
+	return request->answer.overflowed ? 0 : size * n;
 }
 
-static void set_options(
-	struct http_request *request, const char *url, const char *body, size_t length)
+static void on_finished(struct transfer *transfer, CURLcode code)
 {
-	CURL *easy = request->easy;
-	curl_easy_setopt(easy, CURLOPT_URL, url);
+	struct http_request *request = FW_CONTAINER(transfer, struct http_request, transfer);
+	struct http_answer answer = {
+		.why = transfer->error,
+		.body = request->answer.data ? (const char *)request->answer.data : "",
+		.length = request->answer.length,
+	};
+	curl_off_t retry_after_s = 0;
+	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && request->answer.overflowed))
+		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+	curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	answer.retry_after_ms = retry_after_s < HTTP_RETRY_AFTER_MOST_MS / 1000
+		? retry_after_s * 1000
+		: HTTP_RETRY_AFTER_MOST_MS;
+	request->on_done(&answer, request->arg);
+	http_cancel(request);
+}
+
+static void set_options(struct http_request *request, const struct http_call *call)
+{
+	CURL *easy = request->transfer.easy;
+	curl_easy_setopt(easy, CURLOPT_URL, call->url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is left behind */
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)HTTP_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "Fenwatch/" FW_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)length);
-	curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body);
+	if (call->body) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(call->body));
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, call->body);
+	}
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+	if (call->ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answered);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
 }
 
-int http_post(struct http_request **out, const char *url, const char *const *headers,
-	const char *body, size_t length, http_done *on_done, void *arg)
+static bool take_headers(struct http_request *request, const char *const *headers)
 {
-	assert(http);
-	struct http_request *request = fw_alloc(sizeof *request);
-	request->on_done = on_done;
-	request->arg = arg;
-	request->easy = curl_easy_init();
-	bool whole = request->easy;
+	/* The body goes at once, without asking whether it may. */
+	request->headers = curl_slist_append(NULL, "Expect:");
+	bool whole = request->headers;
 	for (; whole && *headers; headers++) {
 		struct curl_slist *longer = curl_slist_append(request->headers, *headers);
 		whole = longer;
 		if (longer)
 			request->headers = longer;
 	}
-	if (whole) {
-		set_options(request, url, body, length);
-		whole = curl_multi_add_handle(http->multi, request->easy) == CURLM_OK;
+	return whole;
+}
+
+int http_send(
+	struct http_request **out, const struct http_call *call, http_done *on_done, void *arg)
+{
+	struct http_request *request = fw_alloc(sizeof *request);
+	request->on_done = on_done;
+	request->arg = arg;
+	request->answer.limit = HTTP_ANSWER_LIMIT;
+	int rc = transfer_init(&request->transfer);
+	request->transfer.on_finished = on_finished;
+	if (rc == 0 && !take_headers(request, call->headers))
+		rc = -ENOMEM;
+	if (rc == 0) {
+		set_options(request, call);
+		rc = transfer_start(&request->transfer);
 	}
-	if (!whole) {
-		request_free(request);
-		return -ENOMEM;
-	}
-	*out = request;
-	return 0;
+	if (rc < 0)
+		http_cancel(request);
+	else
+		*out = request;
+	return rc;
 }
 
-void http_cancel(struct http_request *request)
+/* ---- deliveries ---- */
+
+void http_ask(struct delivery *delivery, const struct http_call *call, http_done *on_done)
 {
-	curl_multi_remove_handle(http->multi, request->easy);
-	request_free(request);
+	struct http_request *request = NULL;
+	int rc = http_send(&request, call, on_done, delivery);
+	delivery->state = request;
+	if (rc < 0)
+		feed_finish(delivery, TRY_LATER, fw_strerror(rc));
 }
 
-static void finish(struct http_request *request, CURLcode code)
+static bool is_temporary(long status)
 {
-	long status = 0;
-	char why[CURL_ERROR_SIZE];
-	bool cut = request->answered > HTTP_ANSWER_LIMIT;
-	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && cut))
-		curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-	snprintf(
-		why, sizeof why, "%s", *request->error ? request->error : curl_easy_strerror(code));
-	http_done *on_done = request->on_done;
-	void *arg = request->arg;
-	http_cancel(request);
-	on_done(status, why, arg);
+	/* Who is not believed has a wrong or old password: people put that right. */
+	return status == 401 || status == 403 || status == 408 || status == 429 ||
+		status / 100 == 5;
 }
 
-/* Finishing may start or cancel other requests: the queue is asked anew each time. */
-static void finish_all(void)
+void http_finish(const struct http_answer *answer, void *arg)
 {
-	int left;
-	for (CURLMsg *m; http && (m = curl_multi_info_read(http->multi, &left));) {
-		struct http_request *request;
-		assert(m->msg == CURLMSG_DONE);
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&request);
-		finish(request, m->data.result);
-	}
+	struct delivery *delivery = arg;
+	char text[64];
+	delivery->state = NULL;
+	delivery->retry_after_ms = answer->retry_after_ms;
+	snprintf(text, sizeof text, "the receiver answered %ld", answer->status);
+	if (answer->status == 0)
+		feed_finish(delivery, TRY_LATER, answer->why);
+	else if (answer->status / 100 == 2)
+		feed_finish(delivery, DELIVERED, text);
+	else
+		feed_finish(delivery, is_temporary(answer->status) ? TRY_LATER : REFUSED, text);
 }
 
-/* ---- the loop ---- */
-
-static void on_ready(uv_poll_t *poll, int status, int events)
+void http_interrupt(struct delivery *delivery)
 {
-	struct watch *watch = poll->data;
-	int mask = status < 0 ? CURL_CSELECT_ERR : 0, running;
-	if (events & UV_READABLE)
-		mask |= CURL_CSELECT_IN;
-	if (events & UV_WRITABLE)
-		mask |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(http->multi, watch->fd, mask, &running);
-	finish_all();
-}
-
-static void on_due(uv_timer_t *timer)
-{
-	(void)timer;
-	int running;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_all();
-}
-
-static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg)
-{
-	(void)multi;
-	struct http *self = arg;
-	if (timeout_ms < 0)
-		uv_timer_stop(&self->timer);
-	else if (!self->owner.closing)
-		uv_timer_start(&self->timer, on_due, (uint64_t)timeout_ms, 0);
-	return 0;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-	fw_free(handle->data);
-}
-
-static struct watch *watch_new(struct http *self, curl_socket_t fd)
-{
-	struct watch *watch = fw_alloc(sizeof *watch);
-	watch->fd = fd;
-	if (uv_poll_init_socket(self->loop, &watch->poll, fd) < 0) {
-		fw_free(watch);
-		return NULL;
-	}
-	watch->poll.data = watch;
-	curl_multi_assign(self->multi, fd, watch);
-	return watch;
-}
-
-static int on_watch_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socket)
-{
-	(void)easy;
-	struct watch *watch = of_socket;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch)
-			uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-		return 0;
-	}
-	if (!watch)
-		watch = watch_new(arg, fd);
-	if (!watch)
-		return -1;
-	int events =
-		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-	return uv_poll_start(&watch->poll, events, on_ready) < 0 ? -1 : 0;
-}
-
-static void on_http_closed(struct fw_owner *owner)
-{
-	fw_free((char *)owner - offsetof(struct http, owner));
-}
-
-int feed_http_open(uv_loop_t *loop, struct fw_err *err)
-{
-	if (http) {
-		http->users++;
-		return 0;
-	}
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return fw_fail(err, -ENOMEM, "libcurl does not start");
-	CURLM *multi = curl_multi_init();
-	if (!multi)
-		return fw_fail(err, -ENOMEM, "libcurl does not start");
-	http = fw_alloc(sizeof *http);
-	http->multi = multi;
-	http->loop = loop;
-	http->users = 1;
-	fw_owner_init(&http->owner, on_http_closed);
-	uv_timer_init(loop, &http->timer);
-	fw_owner_adopt(&http->owner, &http->timer);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_watch_wanted);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
-	return 0;
-}
-
-void feed_http_close(void)
-{
-	if (!http || --http->users > 0)
-		return;
-	curl_multi_cleanup(http->multi);
-	fw_owner_close(&http->owner);
-	http = NULL;
+	if (delivery->state)
+		http_cancel(delivery->state);
+	delivery->state = NULL;
+	feed_finish(delivery, TRY_LATER, "it was interrupted");
 }
 
 /* ---- URLs ---- */

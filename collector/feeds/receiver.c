@@ -67,6 +67,20 @@ static void send_long(struct receiver_peer *peer)
 	fw_free(text);
 }
 
+static void send_status(struct receiver_peer *peer, int status)
+{
+	const struct receiver *receiver = peer->receiver;
+	const char *body = receiver->text ? receiver->text : "ok";
+	struct fw_buf answer = {0};
+	fw_buf_printf(&answer, "HTTP/1.1 %d Word\r\nLocation: http://127.0.0.1:%u/other\r\n",
+		status, receiver->port);
+	if (receiver->retry_after)
+		fw_buf_printf(&answer, "Retry-After: %s\r\n", receiver->retry_after);
+	fw_buf_printf(&answer, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+	send_text(peer, (char *)answer.data, answer.length, on_written);
+	fw_buf_done(&answer);
+}
+
 static void send_answer(struct receiver_peer *peer, int answer)
 {
 	char text[160];
@@ -84,11 +98,7 @@ static void send_answer(struct receiver_peer *peer, int answer)
 		send_long(peer);
 		return;
 	default:
-		snprintf(text, sizeof text,
-			"HTTP/1.1 %d Word\r\nLocation: http://127.0.0.1:%u/other\r\n"
-			"Content-Length: 2\r\n\r\nok",
-			answer, peer->receiver->port);
-		send_text(peer, text, strlen(text), on_written);
+		send_status(peer, answer);
 	}
 }
 

@@ -26,7 +26,9 @@ struct receiver {
 	uv_tcp_t listener;
 	uv_loop_t *loop;
 	unsigned port;
-	int answer; /* a status, or one of the above */
+	int answer;              /* a status, or one of the above */
+	const char *retry_after; /* beside the status; NULL: not */
+	const char *text;        /* the answer's body; NULL: "ok" */
 	int (*decide)(struct receiver *receiver, const struct received *request); /* or this */
 	struct received *got;
 	size_t n_got;

@@ -77,21 +77,6 @@ static char *payload(const struct notice *notice)
 
 /* ---- the feed ---- */
 
-static void on_answered(long status, const char *why, void *arg)
-{
-	struct delivery *delivery = arg;
-	char text[64];
-	delivery->state = NULL;
-	snprintf(text, sizeof text, "the receiver answered %ld", status);
-	if (status == 0)
-		feed_finish(delivery, TRY_LATER, why);
-	else if (status / 100 == 2)
-		feed_finish(delivery, DELIVERED, text);
-	else
-		feed_finish(
-			delivery, status == 429 || status / 100 == 5 ? TRY_LATER : REFUSED, text);
-}
-
 static void deliver(struct delivery *delivery)
 {
 	const struct webhook *webhook = delivery->config;
@@ -101,29 +86,11 @@ static void deliver(struct delivery *delivery)
 		return;
 	}
 	char *idempotency = fw_format("Idempotency-Key: %s", delivery->notice->idempotency);
-	const char *const headers[] = {
-		"Content-Type: application/json",
-		"Expect:", /* send the body at once */
-		idempotency,
-		NULL,
-	};
-	struct http_request *request;
-	int rc = http_post(
-		&request, webhook->url, headers, body, strlen(body), on_answered, delivery);
+	const char *const headers[] = {"Content-Type: application/json", idempotency, NULL};
+	http_ask(delivery, &(struct http_call){"POST", webhook->url, headers, body, NULL},
+		http_finish);
 	fw_free(idempotency);
 	free(body);
-	if (rc < 0)
-		feed_finish(delivery, TRY_LATER, fw_strerror(rc));
-	else
-		delivery->state = request;
-}
-
-static void cancel(struct delivery *delivery)
-{
-	if (delivery->state)
-		http_cancel(delivery->state);
-	delivery->state = NULL;
-	feed_finish(delivery, TRY_LATER, "it was interrupted");
 }
 
 static int check(const void *config, struct fw_err *err)
@@ -151,5 +118,5 @@ const struct feed feed_webhook = {
 	.config_size = sizeof(struct webhook),
 	.check = check,
 	.deliver = deliver,
-	.cancel = cancel,
+	.cancel = http_interrupt,
 };
