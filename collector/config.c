@@ -326,8 +326,8 @@ const struct fw_option config_table[] = {
 	},
 	{
 		.name = "feeds",
-		.help = "who is told of alerts: a list of {name, type: webhook, url, live}; a feed is in "
-			"rehearsal until it has live: true",
+		.help = "who is told of alerts: a list of {name, type, live} and what the type asks "
+			"for; a feed is in rehearsal until it has live: true",
 		.type = FW_OPT_CUSTOM,
 		.parse = alert_parse_feeds,
 		.offset = AT(alerts),

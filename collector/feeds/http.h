@@ -45,8 +45,8 @@ void http_cancel(struct http_request *request); /* on_done is not called */
  * begun finishes with TRY_LATER. */
 void http_ask(struct delivery *delivery, const struct http_call *call, http_done *on_done);
 /* Finishes by what the answer's status means: 2xx delivered; none, 401, 403, 408, 429 and
- * 5xx are tried again; others are refused. An http_done. */
-void http_finish(const struct http_answer *answer, void *delivery);
+ * 5xx are tried again; others are refused. An http_done; `arg` is the delivery. */
+void http_finish(const struct http_answer *answer, void *arg);
 /* The `cancel` of these. */
 void http_interrupt(struct delivery *delivery);
 

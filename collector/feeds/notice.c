@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notice.h"
+
+#include <string.h>
+
+#include <fenwatch/mem.h>
+#include <fenwatch/utf8.h>
+
+const char *const severity_names[SEVERITIES] = {"critical", "major", "minor", "warning", "info"};
+
+bool notice_is_over(const struct notice *notice)
+{
+	return strcmp(notice->status, "resolved") == 0;
+}
+
+static const char *value_of(const struct notice_pair *items, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(items[i].name, name) == 0)
+			return items[i].value;
+	return "";
+}
+
+const char *notice_label(const struct notice *notice, const char *name)
+{
+	return value_of(notice->labels, notice->n_labels, name);
+}
+
+const char *notice_annotation(const struct notice *notice, const char *name)
+{
+	return value_of(notice->annotations, notice->n_annotations, name);
+}
+
+enum severity notice_severity(const struct notice *notice)
+{
+	const char *said = notice_label(notice, "severity");
+	for (size_t i = 0; i < SEVERITIES; i++)
+		if (strcmp(said, severity_names[i]) == 0)
+			return (enum severity)i;
+	return SEVERITY_WARNING;
+}
+
+char *notice_summary(const struct notice *notice)
+{
+	const char *summary = notice_annotation(notice, "summary");
+	if (*summary)
+		return fw_strdup(summary);
+	const char *instance = notice_label(notice, "instance");
+	return fw_format(
+		"%s%s%s", instance, *instance ? ": " : "", notice_label(notice, "alertname"));
+}
+
+/* What is no UTF-8 counts as a character a byte. */
+static size_t next_character(const char *text, uint32_t *code)
+{
+	size_t bytes = fw_utf8_decode(text, strlen(text), code);
+	if (bytes == 0)
+		*code = '?';
+	return bytes ? bytes : 1;
+}
+
+size_t text_cut(const char *text, size_t most)
+{
+	size_t length = 0;
+	uint32_t code;
+	for (; text[length] && most > 0; most--)
+		length += next_character(text + length, &code);
+	return length;
+}
+
+void text_put_line(struct fw_buf *out, const char *text, size_t most)
+{
+	uint32_t code;
+	for (; *text && most > 0; most--) {
+		text += next_character(text, &code);
+		bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+			code == 0x2029;
+		fw_utf8_put(out, control ? ' ' : code);
+	}
+}

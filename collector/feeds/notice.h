@@ -1,0 +1,32 @@
+/* What feeds say of a notice, in the words that receivers share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <fenwatch/buf.h>
+
+#include "feed.h"
+
+enum severity {
+	SEVERITY_CRITICAL,
+	SEVERITY_MAJOR,
+	SEVERITY_MINOR,
+	SEVERITY_WARNING,
+	SEVERITY_INFO,
+	SEVERITIES
+};
+extern const char *const severity_names[SEVERITIES];
+
+bool notice_is_over(const struct notice *notice);
+/* By the label `severity`; a word that is none counts as a warning. */
+enum severity notice_severity(const struct notice *notice);
+const char *notice_label(const struct notice *notice, const char *name); /* or "" */
+const char *notice_annotation(const struct notice *notice, const char *name);
+/* What it is in one line: the annotation, else the rule and the host. fw_free gives it back. */
+char *notice_summary(const struct notice *notice);
+
+/* How many bytes the first `most` characters take. */
+size_t text_cut(const char *text, size_t most);
+/* Appends the first `most` characters; what is no UTF-8 as '?', control characters as blanks. */
+void text_put_line(struct fw_buf *out, const char *text, size_t most);
