@@ -10,9 +10,9 @@
 #include <fenwatch/mem.h>
 
 #include "feed.h"
-#include "http.h"
 #include "notice.h"
 #include "secret.h"
+#include "web.h"
 
 #define REPEAT_MS (60 * 1000)
 #define LASTS_MS (5 * 60 * 1000) /* what is not repeated for so long is over */
@@ -73,8 +73,8 @@ static void post(struct delivery *delivery, const char *body, const struct secre
 	char *authorization = fw_format("Authorization: Bearer %s", token->text);
 	const char *const headers[] = {
 		"Content-Type: application/json", *token->text ? authorization : NULL, NULL};
-	http_ask(delivery, &(struct http_call){"POST", url, headers, body, alertmanager->ca_file},
-		http_finish);
+	web_ask(delivery, &(struct web_call){"POST", url, headers, body, alertmanager->ca_file},
+		web_finish);
 	explicit_bzero(authorization, strlen(authorization));
 	fw_free(authorization);
 	fw_free(url);
@@ -99,7 +99,7 @@ static void deliver(struct delivery *delivery)
 static int check(const void *config, struct fw_err *err)
 {
 	const struct alertmanager *alertmanager = config;
-	int rc = http_check_url(alertmanager->url, err);
+	int rc = web_check_url(alertmanager->url, err);
 	return rc < 0 ? fw_fail_in(err, rc, "url") : 0;
 }
 
@@ -133,7 +133,7 @@ const struct feed feed_alertmanager = {
 	.config_size = sizeof(struct alertmanager),
 	.check = check,
 	.deliver = deliver,
-	.cancel = http_interrupt,
+	.cancel = web_interrupt,
 	.repeat_ms = REPEAT_MS,
 	.repeat_closed_ms = LASTS_MS,
 };

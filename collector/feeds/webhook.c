@@ -11,7 +11,7 @@
 #include <fenwatch/mem.h>
 
 #include "feed.h"
-#include "http.h"
+#include "web.h"
 
 #define FINGERPRINT_DIGITS 16 /* of the key, behind "fw1-" */
 
@@ -87,8 +87,8 @@ static void deliver(struct delivery *delivery)
 	}
 	char *idempotency = fw_format("Idempotency-Key: %s", delivery->notice->idempotency);
 	const char *const headers[] = {"Content-Type: application/json", idempotency, NULL};
-	http_ask(delivery, &(struct http_call){"POST", webhook->url, headers, body, NULL},
-		http_finish);
+	web_ask(delivery, &(struct web_call){"POST", webhook->url, headers, body, NULL},
+		web_finish);
 	fw_free(idempotency);
 	free(body);
 }
@@ -96,7 +96,7 @@ static void deliver(struct delivery *delivery)
 static int check(const void *config, struct fw_err *err)
 {
 	const struct webhook *webhook = config;
-	int rc = http_check_url(webhook->url, err);
+	int rc = web_check_url(webhook->url, err);
 	return rc < 0 ? fw_fail_in(err, rc, "url") : 0;
 }
 
@@ -118,5 +118,5 @@ const struct feed feed_webhook = {
 	.config_size = sizeof(struct webhook),
 	.check = check,
 	.deliver = deliver,
-	.cancel = http_interrupt,
+	.cancel = web_interrupt,
 };

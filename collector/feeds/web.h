@@ -2,7 +2,7 @@
  *
  * No redirects, no proxies from the environment, http and https only, and the
  * server's certificate is always checked. An answer is awaited for at most
- * TRANSFER_MS in all, and read to HTTP_ANSWER_LIMIT.
+ * TRANSFER_MS in all, and read to WEB_ANSWER_LIMIT.
  */
 #pragma once
 
@@ -11,20 +11,20 @@
 
 #include <fenwatch/err.h>
 
-#define HTTP_ANSWER_LIMIT (64u << 10)
-#define HTTP_RETRY_AFTER_MOST_MS (24 * 3600 * 1000)
+#define WEB_ANSWER_LIMIT (64u << 10)
+#define WEB_RETRY_AFTER_MOST_MS (24 * 3600 * 1000)
 
 struct delivery;
-struct http_request;
+struct web_request;
 
-struct http_call {
+struct web_call {
 	const char *method, *url;
 	const char *const *headers; /* "Name: value", NULL-ended */
 	const char *body;           /* copied; NULL: none */
 	const char *ca_file;        /* whose certificates are believed; NULL: the system's */
 };
 
-struct http_answer {
+struct web_answer {
 	long status;     /* 0: there was none */
 	const char *why; /* of no answer */
 	const char *body;
@@ -33,22 +33,21 @@ struct http_answer {
 };
 
 /* From the loop, once; the request is gone afterwards. */
-typedef void http_done(const struct http_answer *answer, void *arg);
+typedef void web_done(const struct web_answer *answer, void *arg);
 
-int http_send(
-	struct http_request **out, const struct http_call *call, http_done *on_done, void *arg);
-void http_cancel(struct http_request *request); /* on_done is not called */
+int web_send(struct web_request **out, const struct web_call *call, web_done *on_done, void *arg);
+void web_cancel(struct web_request *request); /* on_done is not called */
 
 /* ---- deliveries; their `state` is the request under way ---- */
 
 /* Sends it for this delivery; on_done's argument is the delivery. What cannot even be
  * begun finishes with TRY_LATER. */
-void http_ask(struct delivery *delivery, const struct http_call *call, http_done *on_done);
+void web_ask(struct delivery *delivery, const struct web_call *call, web_done *on_done);
 /* Finishes by what the answer's status means: 2xx delivered; none, 401, 403, 408, 429 and
- * 5xx are tried again; others are refused. An http_done; `arg` is the delivery. */
-void http_finish(const struct http_answer *answer, void *arg);
+ * 5xx are tried again; others are refused. An web_done; `arg` is the delivery. */
+void web_finish(const struct web_answer *answer, void *arg);
 /* The `cancel` of these. */
-void http_interrupt(struct delivery *delivery);
+void web_interrupt(struct delivery *delivery);
 
 /* Whether this is a URL that may be asked. */
-int http_check_url(const char *url, struct fw_err *err);
+int web_check_url(const char *url, struct fw_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http.h"
+#include "web.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -13,17 +13,17 @@
 #include "feed.h"
 #include "transfer.h"
 
-struct http_request {
+struct web_request {
 	struct transfer transfer;
 	struct curl_slist *headers;
 	struct fw_buf answer;
-	http_done *on_done;
+	web_done *on_done;
 	void *arg;
 };
 
 /* ---- requests ---- */
 
-void http_cancel(struct http_request *request)
+void web_cancel(struct web_request *request)
 {
 	transfer_done(&request->transfer);
 	curl_slist_free_all(request->headers);
@@ -34,15 +34,15 @@ void http_cancel(struct http_request *request)
 /* What is over the limit ends the transfer: the status has been seen by then. */
 static size_t on_answered(char *data, size_t size, size_t n, void *arg)
 {
-	struct http_request *request = arg;
+	struct web_request *request = arg;
 	fw_buf_append(&request->answer, data, size * n);
 	return request->answer.overflowed ? 0 : size * n;
 }
 
 static void on_finished(struct transfer *transfer, CURLcode code)
 {
-	struct http_request *request = FW_CONTAINER(transfer, struct http_request, transfer);
-	struct http_answer answer = {
+	struct web_request *request = FW_CONTAINER(transfer, struct web_request, transfer);
+	struct web_answer answer = {
 		.why = transfer->error,
 		.body = request->answer.data ? (const char *)request->answer.data : "",
 		.length = request->answer.length,
@@ -51,14 +51,14 @@ static void on_finished(struct transfer *transfer, CURLcode code)
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && request->answer.overflowed))
 		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer.status);
 	curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-	answer.retry_after_ms = retry_after_s < HTTP_RETRY_AFTER_MOST_MS / 1000
+	answer.retry_after_ms = retry_after_s < WEB_RETRY_AFTER_MOST_MS / 1000
 		? retry_after_s * 1000
-		: HTTP_RETRY_AFTER_MOST_MS;
+		: WEB_RETRY_AFTER_MOST_MS;
 	request->on_done(&answer, request->arg);
-	http_cancel(request);
+	web_cancel(request);
 }
 
-static void set_options(struct http_request *request, const struct http_call *call)
+static void set_options(struct web_request *request, const struct web_call *call)
 {
 	CURL *easy = request->transfer.easy;
 	curl_easy_setopt(easy, CURLOPT_URL, call->url);
@@ -78,7 +78,7 @@ static void set_options(struct http_request *request, const struct http_call *ca
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 }
 
-static bool take_headers(struct http_request *request, const char *const *headers)
+static bool take_headers(struct web_request *request, const char *const *headers)
 {
 	/* The body goes at once, without asking whether it may. */
 	request->headers = curl_slist_append(NULL, "Expect:");
@@ -92,13 +92,12 @@ static bool take_headers(struct http_request *request, const char *const *header
 	return whole;
 }
 
-int http_send(
-	struct http_request **out, const struct http_call *call, http_done *on_done, void *arg)
+int web_send(struct web_request **out, const struct web_call *call, web_done *on_done, void *arg)
 {
-	struct http_request *request = fw_alloc(sizeof *request);
+	struct web_request *request = fw_alloc(sizeof *request);
 	request->on_done = on_done;
 	request->arg = arg;
-	request->answer.limit = HTTP_ANSWER_LIMIT;
+	request->answer.limit = WEB_ANSWER_LIMIT;
 	int rc = transfer_init(&request->transfer);
 	request->transfer.on_finished = on_finished;
 	if (rc == 0 && !take_headers(request, call->headers))
@@ -108,7 +107,7 @@ int http_send(
 		rc = transfer_start(&request->transfer);
 	}
 	if (rc < 0)
-		http_cancel(request);
+		web_cancel(request);
 	else
 		*out = request;
 	return rc;
@@ -116,10 +115,10 @@ int http_send(
 
 /* ---- deliveries ---- */
 
-void http_ask(struct delivery *delivery, const struct http_call *call, http_done *on_done)
+void web_ask(struct delivery *delivery, const struct web_call *call, web_done *on_done)
 {
-	struct http_request *request = NULL;
-	int rc = http_send(&request, call, on_done, delivery);
+	struct web_request *request = NULL;
+	int rc = web_send(&request, call, on_done, delivery);
 	delivery->state = request;
 	if (rc < 0)
 		feed_finish(delivery, TRY_LATER, fw_strerror(rc));
@@ -132,7 +131,7 @@ static bool is_temporary(long status)
 		status / 100 == 5;
 }
 
-void http_finish(const struct http_answer *answer, void *arg)
+void web_finish(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	char text[64];
@@ -147,17 +146,17 @@ void http_finish(const struct http_answer *answer, void *arg)
 		feed_finish(delivery, is_temporary(answer->status) ? TRY_LATER : REFUSED, text);
 }
 
-void http_interrupt(struct delivery *delivery)
+void web_interrupt(struct delivery *delivery)
 {
 	if (delivery->state)
-		http_cancel(delivery->state);
+		web_cancel(delivery->state);
 	delivery->state = NULL;
 	feed_finish(delivery, TRY_LATER, "it was interrupted");
 }
 
 /* ---- URLs ---- */
 
-int http_check_url(const char *url, struct fw_err *err)
+int web_check_url(const char *url, struct fw_err *err)
 {
 	CURLU *parts = curl_url();
 	char *scheme = NULL, *host = NULL;
