@@ -30,6 +30,12 @@ class Server:
     def pid(self):
         return self.process.child.pid
 
+    def dial(self):
+        """The connection of what is asked next: an idle one may have been closed."""
+        if self.line:
+            self.line.close()
+        self.line = socket.create_connection(("127.0.0.1", self.port), timeout=120)
+
     def leave(self):
         """Ends it, and its files go."""
         self.process.kill()
@@ -40,7 +46,6 @@ class Server:
         request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n"
         if self.token:
             request += f"Authorization: Bearer {self.token}\r\n"
-        self.line = self.line or socket.create_connection(("127.0.0.1", self.port), timeout=120)
         start = time.perf_counter()
         self.line.sendall((request + "\r\n").encode())
         head, body, chunked = self.receive()

@@ -85,6 +85,7 @@ def url(server, parameters, past):
 
 def measure(server, path):
     """(body, median ms, CPU ms of one), after one that warms up."""
+    server.dial()
     server.ask(path)
     cpu = precise_cpu_seconds(server.pid)
     answers = [server.ask(path) for _ in range(RUNS)]
@@ -220,7 +221,7 @@ def measure_fleet(lab):
     collector.wait_ready(PATIENCE_S)
     fleet = Fleet(lab, collector, 5, hosts=FLEET // 5, series=1, interval=60000, jitter=0).begin()
     server, path = ours(collector), "/api/v1/query?query=fleet_tick"
-    until(180, f"{FLEET} hosts have a value", lambda: len(samples_of(server.ask(path)[0])) == FLEET, 1)
+    until(180, f"{FLEET} hosts have a value", lambda: len(collector.query("fleet_tick")) == FLEET, 1)
     quiet([server], 3)
     asked = Asked(server, path)
     table([["ms (CPU ms)", "Fenwatch", "kB", "at most", ""],
