@@ -5,7 +5,10 @@ usage: layers.py SOURCE-ROOT
 
 The door of collector/store is store.h; what is private lies beside it. What lib and proto
 share is in include/fenwatch. Which folders a folder may see at all, the build says. Tests
-may use each other's kits. Speaks TAP.
+may use each other's kits.
+
+A function that a header declares is the only one of its name in its program: of two the
+linker takes one for both and says nothing. Speaks TAP.
 """
 import os
 import re
@@ -15,6 +18,9 @@ import sys
 # own, and who follows the store's log needs nothing else of the store.
 DOORS = {"feeds": {"feed.h"}, "remote": {"remote.h", "read.h", "send.h"}, "store": {"store.h", "follow.h"}}
 KITS = {"test_pki.h", "test_tree.h", "testkit.h", "receiver.h", "fakes.h", "place.h"}
+
+PROGRAMS = {"collector": ("collector", "lib", "proto", "promql", "rules"), "agent": ("agent", "lib", "proto"),
+            "cli": ("cli", "lib", "proto", "promql", "rules")}
 
 
 def folder_of(path):
@@ -53,16 +59,49 @@ def trespasses(files):
     return found
 
 
+def declarations(root):
+    """[(function, header)]"""
+    found = []
+    for top in ("lib", "proto", "promql", "rules", "agent", "collector", "cli"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for path in (os.path.join(folder, n) for n in names if n.endswith(".h") and not n.startswith("test")):
+                with open(path) as f:
+                    functions = re.findall(r"^(?!static|typedef|return|else)[a-z][\w ]*?[ *]+(\w+)\(", f.read(), re.M)
+                found += [(function, os.path.relpath(path, root)) for function in functions]
+    return found
+
+
+def namesakes(declared):
+    found = []
+    for program, tops in PROGRAMS.items():
+        homes = {}
+        for function, header in declared:
+            if header.split("/")[0] in tops:
+                homes.setdefault(function, set()).add(header)
+        found += [f"{program} has {function}() of {' and of '.join(sorted(h))}" for function, h in homes.items()
+                  if len(h) > 1]
+    return found
+
+
 def main():
     files = tree(sys.argv[1])
     found = trespasses(files)
     thief = trespasses(dict(files, **{"collector/api/thief.c": ["ring.h", "store.h"]}))
-    print("1..2")
-    print(f"{'ok' if not found else 'not ok'} 1 - nobody includes what is private to another folder")
-    for text in found:
+    declared = declarations(sys.argv[1])
+    twins = namesakes(declared)
+    twin = namesakes(declared + [("store_open", "collector/api/thief.h")])
+    results = [
+        (not found, "nobody includes what is private to another folder"),
+        (len(thief) == len(found) + 1, "who did would be found"),
+        (not twins, "no two functions of a program have one name"),
+        (len(twin) == len(twins) + 1, "two that had would be found"),
+    ]
+    print(f"1..{len(results)}")
+    for number, (good, what) in enumerate(results, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {what}")
+    for text in found + twins:
         print("# " + text)
-    print(f"{'ok' if len(thief) == len(found) + 1 else 'not ok'} 2 - who did would be found")
-    sys.exit(1 if found or len(thief) != len(found) + 1 else 0)
+    sys.exit(not all(good for good, _ in results))
 
 
 main()

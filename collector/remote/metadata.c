@@ -102,7 +102,7 @@ static struct remote_about copy(const struct metadata_entry *entry, struct fw_ar
 	};
 }
 
-size_t metadata_list(struct metadata *metadata, const char *metric, struct fw_arena *arena,
+size_t metadata_collect(struct metadata *metadata, const char *metric, struct fw_arena *arena,
 	struct remote_about **out)
 {
 	size_t n = 0;

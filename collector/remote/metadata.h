@@ -18,5 +18,5 @@ void metadata_init(struct metadata *metadata);
 void metadata_done(struct metadata *metadata);
 /* What finds no room is passed over. */
 void metadata_note(struct metadata *metadata, const struct remote_about *about);
-size_t metadata_list(struct metadata *metadata, const char *metric, struct fw_arena *arena,
+size_t metadata_collect(struct metadata *metadata, const char *metric, struct fw_arena *arena,
 	struct remote_about **out);

@@ -43,7 +43,7 @@ void remote_free(struct remote *remote)
 size_t remote_metadata(struct remote *remote, const char *metric, struct fw_arena *arena,
 	struct remote_about **out)
 {
-	return metadata_list(&remote->metadata, metric, arena, out);
+	return metadata_collect(&remote->metadata, metric, arena, out);
 }
 
 void remote_stat(struct remote *remote, struct remote_stat *out)

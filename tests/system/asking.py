@@ -97,6 +97,7 @@ def test_grafana_finds_a_prometheus(lab):
     check("instance" in c.get("/api/v1/labels", **span), "names of labels")
     check("good-00003" in c.get("/api/v1/label/instance/values", **span), "their values")
     check(len(c.get("/api/v1/series", **{"match[]": "fleet_tick"}, **span)) == HOSTS, "series")
+    check(c.get("/api/v1/metadata", metric="fleet_tick")["fleet_tick"][0]["type"] == "gauge", "what a metric is")
     check(c.get("/api/v1/query_exemplars", query="fleet_tick", **span) == [], "no exemplars")
     check(c.get("/api/v1/rules")["groups"] == [] and "alerts" in c.get("/api/v1/alerts"), "rules and alerts")
     panel = c.get("/api/v1/query_range", query="sum by (instance) (rate(fleet_tick[1m]))", step="15", **span)
