@@ -47,10 +47,8 @@ static void note_bad_bound(const struct histograms *h, const char *name, const c
 {
 	struct fw_buf text = {0};
 	promql_quote(&text, bound);
-	if (*name) {
-		fw_buf_puts(&text, " for metric name ");
-		promql_quote(&text, name);
-	}
+	fw_buf_puts(&text, " for metric name ");
+	promql_quote(&text, name);
 	promql_note(h->context->notes, NOTE_WARNING, promql_argument(h->context, h->argument),
 		"PromQL warning: bucket label \"le\" is missing or has a malformed value of %s",
 		(const char *)text.data);
@@ -214,18 +212,14 @@ static double bucket_quantile(double quantile, struct bucket *buckets, size_t n,
 
 static void note_forced(const struct histograms *h, const struct histogram *one)
 {
-	struct fw_buf text = {0};
-	const char *name = fw_label_value(one->labels, one->n_labels, LABEL_NAME);
-	if (*name) {
-		fw_buf_puts(&text, " for metric name ");
-		promql_quote(&text, name);
-	}
+	struct fw_buf name = {0};
+	promql_quote(&name, fw_label_value(one->labels, one->n_labels, LABEL_NAME));
 	promql_note(h->context->notes, NOTE_INFO, promql_argument(h->context, h->argument),
 		"PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
 		"https://prometheus.io/docs/prometheus/latest/querying/functions/"
-		"#histogram_quantile)%s",
-		text.data ? (const char *)text.data : "");
-	fw_buf_done(&text);
+		"#histogram_quantile) for metric name %s",
+		(const char *)name.data);
+	fw_buf_done(&name);
 }
 
 static void note_quantiles(const struct call_context *context, const double *quantiles)

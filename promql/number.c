@@ -142,34 +142,32 @@ const char *promql_exponent(double value, char *text, size_t size)
 
 /* ---- in ---- */
 
-static const struct unit {
-	const char *name;
-	int64_t ms;
-} units[] = {
-	/* In the order in which a duration names them. */
-	{"y", 365LL * 86400000},
-	{"w", 7LL * 86400000},
-	{"d", 86400000},
-	{"h", 3600000},
-	{"m", 60000},
-	{"s", 1000},
-	{"ms", 1},
+const struct promql_unit promql_units[] = {
+	{"y", 365LL * 86400000, true},
+	{"w", 7LL * 86400000, true},
+	{"d", 86400000, false},
+	{"h", 3600000, false},
+	{"m", 60000, false},
+	{"s", 1000, false},
+	{"ms", 1, false},
 };
-#define N_UNITS (sizeof units / sizeof *units)
+const size_t promql_n_units = sizeof promql_units / sizeof *promql_units;
 
 /* 292 years, as in Prometheus: sums of a duration and a time cannot overflow. */
 #define DURATION_LIMIT_MS (INT64_MAX / 1000000)
 
-static const struct unit *find_unit(const char *at, size_t length)
+const struct promql_unit *promql_unit_of(const char *name, size_t length)
 {
-	for (size_t i = 0; i < N_UNITS; i++)
-		if (strlen(units[i].name) == length && memcmp(units[i].name, at, length) == 0)
-			return &units[i];
+	for (size_t i = 0; i < promql_n_units; i++)
+		if (strlen(promql_units[i].name) == length &&
+			memcmp(promql_units[i].name, name, length) == 0)
+			return &promql_units[i];
 	return NULL;
 }
 
 /* One "30m"; units must come in falling order, each at most once. */
-static int take_part(const char **at, const char *end, const struct unit **last, int64_t *sum)
+static int take_part(
+	const char **at, const char *end, const struct promql_unit **last, int64_t *sum)
 {
 	int64_t count = 0;
 	const char *start = *at;
@@ -182,7 +180,7 @@ static int take_part(const char **at, const char *end, const struct unit **last,
 	const char *word = *at;
 	while (*at < end && **at >= 'a' && **at <= 'z')
 		(*at)++;
-	const struct unit *unit = find_unit(word, (size_t)(*at - word));
+	const struct promql_unit *unit = promql_unit_of(word, (size_t)(*at - word));
 	if (word == start || !unit || (*last && unit <= *last))
 		return -EINVAL;
 	if (count > (DURATION_LIMIT_MS - *sum) / unit->ms)
@@ -223,7 +221,7 @@ int promql_duration(const char *text, size_t length, int64_t *ms)
 		*ms = sum;
 		return 0;
 	}
-	const struct unit *last = NULL;
+	const struct promql_unit *last = NULL;
 	const char *at = text, *end = text + length;
 	sum = 0;
 	while (at < end) {

@@ -75,32 +75,21 @@ static int read_number(struct parser *p, const struct token *token, double *valu
 
 /* ---- durations ---- */
 
-static const char *const units[] = {"y", "w", "d", "h", "m", "s", "ms"};
-#define N_UNITS (sizeof units / sizeof *units)
-
-static size_t unit_of(const char *text, size_t length)
-{
-	size_t i = 0;
-	while (i < N_UNITS && (strlen(units[i]) != length || memcmp(units[i], text, length) != 0))
-		i++;
-	return i;
-}
-
 /* Why promql_duration() did not take it. */
 static int bad_duration(struct parser *p, const struct token *token)
 {
 	const char *text =
 		fw_arena_strndup(p->arena, p->lexer.text + token->from, token->to - token->from);
-	size_t last = N_UNITS;
+	const struct promql_unit *last = NULL;
 	for (const char *at = text; *at;) {
 		errno = 0;
 		strtoull(at, (char **)&at, 10);
 		size_t length = strcspn(at, "0123456789");
-		size_t unit = unit_of(at, length);
-		if (errno == 0 && unit == N_UNITS)
+		const struct promql_unit *unit = promql_unit_of(at, length);
+		if (errno == 0 && !unit)
 			return parse_fail(p, token->from,
 				"unknown unit \"%.*s\" in duration \"%s\"", (int)length, at, text);
-		if (errno == ERANGE || (last != N_UNITS && unit <= last))
+		if (errno == ERANGE || (last && unit <= last))
 			return parse_fail(
 				p, token->from, "not a valid duration string: \"%s\"", text);
 		last = unit;

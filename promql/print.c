@@ -14,27 +14,14 @@
 
 void promql_put_duration(struct fw_buf *out, int64_t ms)
 {
-	/* Years and weeks only where nothing is left over: 90d reads better than 12w6d. */
-	static const struct {
-		const char *name;
-		int64_t ms;
-		bool exact;
-	} units[] = {
-		{"y", 365LL * 86400000, true},
-		{"w", 7LL * 86400000, true},
-		{"d", 86400000, false},
-		{"h", 3600000, false},
-		{"m", 60000, false},
-		{"s", 1000, false},
-		{"ms", 1, false},
-	};
 	if (ms == 0)
 		fw_buf_puts(out, "0s");
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (ms < units[i].ms || (units[i].exact && ms % units[i].ms != 0))
+	for (size_t i = 0; i < promql_n_units; i++) {
+		const struct promql_unit *unit = &promql_units[i];
+		if (ms < unit->ms || (unit->whole && ms % unit->ms != 0))
 			continue;
-		fw_buf_printf(out, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
-		ms %= units[i].ms;
+		fw_buf_printf(out, "%lld%s", (long long)(ms / unit->ms), unit->name);
+		ms %= unit->ms;
 	}
 }
 

@@ -125,7 +125,7 @@ static void test_bounds_that_are_none(void **state)
 			"of \" 1\" for metric name \"d\" (1:26)"},
 		{"histogram_quantile(0.25, (sum(c)))",
 			"| PromQL warning: bucket label \"le\" is missing or has a malformed value "
-			"of \"\" (1:27)"},
+			"of \"\" for metric name \"\" (1:27)"},
 	};
 	ASK(series, 10, rows, 0);
 }
@@ -167,7 +167,7 @@ static void test_many_over_steps(void **state)
 		{"histogram_quantile(0.5, sum by (le) (h))",
 			"{} 1 0.5 0.5 | PromQL info: input to histogram_quantile needed to be fixed "
 			"for monotonicity (see https://prometheus.io/docs/prometheus/latest/"
-			"querying/functions/#histogram_quantile) (1:25)"},
+			"querying/functions/#histogram_quantile) for metric name \"\" (1:25)"},
 		{"histogram_quantile(scalar(h{a=\"2\",le=\"1\"}) / 4, h{a=\"2\"})",
 			"{a=\"2\"} NaN 1 1"},
 	};

@@ -2,6 +2,7 @@
 #include "params.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -51,6 +52,18 @@ static int fail(const char *name, const char *text, const char *what, struct fw_
 		"invalid parameter \"%s\": cannot parse \"%.80s\" to a valid %s", name, text, what);
 }
 
+/* Seconds in any form of a number, "1.5e3" among them, or as RFC 3339 has it. */
+static int read_time(const char *text, int64_t *ms)
+{
+	double seconds;
+	if (promql_read_number(text, &seconds) < 0)
+		return fw_time_parse(text, ms);
+	if (!(fabs(seconds) * 1000 <= (double)PARAMS_TIME_LIMIT_MS))
+		return -EINVAL;
+	*ms = llround(seconds * 1000);
+	return 0;
+}
+
 int params_time(const struct params *params, const char *name, int required, int64_t *ms,
 	struct fw_err *err)
 {
@@ -58,7 +71,7 @@ int params_time(const struct params *params, const char *name, int required, int
 	int64_t value;
 	if (!required && (!text || !*text))
 		return 0;
-	if (!text || fw_time_parse(text, &value) < 0 || value > PARAMS_TIME_LIMIT_MS ||
+	if (!text || read_time(text, &value) < 0 || value > PARAMS_TIME_LIMIT_MS ||
 		value < -PARAMS_TIME_LIMIT_MS)
 		return fail(name, text ? text : "", "timestamp", err);
 	*ms = value;
