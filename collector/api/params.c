@@ -88,6 +88,21 @@ int params_time_of(const struct params *params, const char *name, int64_t *ms, s
 		name, name, text);
 }
 
+/* A duration, or seconds in any form of a number. */
+static int read_duration(const char *text, int64_t *ms)
+{
+	const int negative = *text == '-';
+	double seconds;
+	if (promql_duration(text + negative, strlen(text + negative), ms) == 0) {
+		*ms = negative ? -*ms : *ms;
+		return 0;
+	}
+	if (promql_read_number(text, &seconds) < 0 || !(fabs(seconds) < (double)INT64_MAX / 1e9))
+		return -EINVAL;
+	*ms = (int64_t)(seconds * 1000);
+	return 0;
+}
+
 int params_duration(const struct params *params, const char *name, int required, int64_t *ms,
 	struct fw_err *err)
 {
@@ -95,10 +110,9 @@ int params_duration(const struct params *params, const char *name, int required,
 	int64_t value;
 	if (!required && (!text || !*text))
 		return 0;
-	int negative = text && *text == '-';
-	if (!text || promql_duration(text + negative, strlen(text + negative), &value) < 0)
+	if (!text || read_duration(text, &value) < 0)
 		return fail(name, text ? text : "", "duration", err);
-	*ms = negative ? -value : value;
+	*ms = value;
 	return 0;
 }
 

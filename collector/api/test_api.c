@@ -664,6 +664,8 @@ static void client_that_queries(struct scene *s)
 	expect_get(s, "/api/v1/query?query=1.5&time=1795383731.95", 200,
 		"{\"resultType\":\"scalar\",\"result\":[1795383731.95,\"1.5\"]}");
 	expect_get(s, "/api/v1/query?query=time()&time=1.5e3", 200, "[1500,\"1500\"]");
+	expect_get(s, "/api/v1/query_range?query=time()&start=0&end=1e2&step=5e1", 200,
+		"\"values\":[[0,\"0\"],[50,\"50\"],[100,\"100\"]]");
 	expect_get(s, "/api/v1/query?query=node_load1[30s]&time=2026-11-22T12:00:00Z", 200,
 		"\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"node_load1\",\"instance\":\"web01\",\"job\":\"node\"},\"values\":[[1795348785,\"1.5\"],[1795348800,\"1.5\"]]}]");
 	expect_get(s, "/api/v1/query_range?query=node_load1&start=100&end=130&step=15", 200,
