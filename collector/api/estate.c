@@ -22,9 +22,12 @@ struct known {
 	bool seen;
 };
 
+/* What names no host is about all of them, whatever pattern would match its empty name. */
 static bool sees(const struct fw_label *labels, size_t n, const void *arg)
 {
 	const struct estate *estate = arg;
+	if (!*fw_label_value(labels, n, "instance"))
+		return false;
 	const char *supplier = register_host_supplier(estate->registry, labels, n);
 	return supplier && strcmp(supplier, estate->supplier) == 0;
 }

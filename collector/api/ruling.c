@@ -52,11 +52,9 @@ static void write_alert(struct json *j, const struct schedule_alert *alert)
 	json_close(j, '}');
 }
 
-/* An alert that names no host is about all of them. */
 static bool sees(struct request *r, const struct schedule_alert *alert)
 {
-	const char *host = label_set_get(&alert->labels, "instance");
-	return !r->scope || (*host && estate_sees(r, host));
+	return estate_sees(r, label_set_get(&alert->labels, "instance"));
 }
 
 static void write_rule_alerts(struct request *r, const struct schedule_rule *rule)

@@ -5,6 +5,7 @@ acknowledged, and other questions are answered.
 """
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -12,8 +13,10 @@ import subprocess
 import threading
 import time
 import urllib.parse
+import urllib.request
 
 from fleets import Fleet
+from samples import field, snappy, varint
 from stage import check, main, skip, until
 
 HOSTS = 20
@@ -135,13 +138,44 @@ def words_of(answer):
     return {str(answer)}
 
 
+def of_files(answer):
+    """Alerts of rule files, not of what is built in."""
+    return [a for a in answer[1]["data"]["alerts"] if a["labels"]["alertname"] in ("Ticks", "All")]
+
+
+def federate(c, token):
+    status, text = ask(c, "/federate", token=token, **{"match[]": "fleet_tick"})
+    check(status == 200, f"federate: {status} {text}")
+    return text
+
+
+def read_raw(c, token):
+    """remote_read, in frames that are not packed: the labels of each, written as federate does."""
+    now = int(time.time() * 1000)
+    matcher = field(2, b"__name__") + field(3, b"fleet_tick")
+    query = b"\x08" + varint(now - 60000) + b"\x10" + varint(now) + field(3, matcher)
+    request = urllib.request.Request(f"http://127.0.0.1:{c.api}/api/v1/read", method="POST",
+                                     data=snappy(field(1, query) + b"\x10\x01"))
+    request.add_header("Authorization", "Bearer " + token)
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        body = reply.read()
+    names = re.findall(rb"(?s)\x08__name__\x12.(\w+)", body)
+    instances = re.findall(rb"(?s)\x08instance\x12.([\w-]+)", body)
+    return "".join(f"{n.decode()}{{instance={i.decode()}}}\n" for n, i in zip(names, instances))
+
+
 def test_a_supplier_sees_its_own_hosts(lab):
     folder = os.path.join(lab.dir, "register.d")
     os.mkdir(folder)
     with open(os.path.join(folder, "hosts.yml"), "w") as f:
         f.write("hosts:\n- {match: {instance: 'good-0000[0-4]'}, supplier: Contoso}\n"
-                "- {match: {instance: 'good-.*'}, supplier: Fabrikam}\n")
-    c, fleet = fleet_of(lab, extra=f"register: {folder}\n")
+                "- {match: {instance: 'good-.*'}, supplier: Fabrikam}\n"
+                "- {match: {instance: '|nobody'}, supplier: Contoso}\n")
+    rules = os.path.join(lab.dir, "rules.yml")
+    with open(rules, "w") as f:
+        f.write("groups:\n- name: g\n  interval: 1s\n  rules:\n  - {alert: Ticks, expr: fleet_tick >= 0}\n"
+                "  - {alert: All, expr: count(fleet_tick) > 0}\n  - {record: 'all:ticks', expr: count(fleet_tick)}\n")
+    c, fleet = fleet_of(lab, extra=f"register: {folder}\nrules: [{rules}]\n")
     made = c.cli("token", "new", "--role", "supplier", "--supplier", "Contoso")
     check(made.returncode == 0, f"a token: {made.stderr}")
     token = made.stdout.strip()
@@ -152,12 +186,15 @@ def test_a_supplier_sees_its_own_hosts(lab):
         ("/api/v1/query", {"query": "label_replace(count by (instance) ({instance=~'.+'}), 'a', '$1', 'instance', '(.*)')"}),
         ("/api/v1/query_range", {"query": "fleet_tick", "start": time.time() - 30, "end": time.time(), "step": 5}),
         ("/api/v1/series", {"match[]": "fleet_tick"}),
+        ("/api/v1/query", {"query": "ALERTS{alertname='Ticks'}"}),
         ("/api/v1/label/instance/values", {}),
+        ("/api/v1/alerts", {}),
         ("/api/fenwatch/v1/hosts", {}),
         ("/api/fenwatch/v1/agents", {}),
         ("/api/fenwatch/v1/patches", {}),
         ("/api/fenwatch/v1/reports/patch-compliance", {}),
     ]
+    until(20, "alerts fire", lambda: c.value("count(ALERTS{alertname=~'Ticks|All'})") == HOSTS + 1)
     for path, parameters in questions:
         status, answer = ask(c, path, token=token, **parameters)
         found = words_of(answer)
@@ -168,9 +205,17 @@ def test_a_supplier_sees_its_own_hosts(lab):
     for question in ("count(fleet_tick)", "count(count by (instance) ({__name__=~'.+'}))"):
         status, answer = ask(c, "/api/v1/query", token=token, query=question)
         check(answer["data"]["result"][0]["value"][1] == "5", f"{question}: {answer}")
-    for path in ("/api/fenwatch/v1/hosts/good-00007", "/api/fenwatch/v1/store", "/metrics"):
+    check(len(of_files(ask(c, "/api/v1/alerts", token=token))) == 5, "an alert that names no host is about all")
+    for question in ("all:ticks", "ALERTS{alertname='All'}", "fenwatch_rule_group_failures_total"):
+        check(c.query(question), f"{question}: there is one")
+        check(ask(c, "/api/v1/query", token=token, query=question)[1]["data"]["result"] == [], f"{question}: of all hosts")
+    for name, body in (("read", read_raw), ("federate", federate)):
+        found, whole = body(c, token), body(c, c.token)
+        check(not [o for o in others if o in found] and all(o in found for o in own), f"{name}: its own alone")
+        check(found.count("fleet_tick{") == 5 and all(o in whole for o in others), f"{name}: and an admin has all")
+    for path in ("/api/v1/rules", "/api/fenwatch/v1/hosts/good-00007", "/api/fenwatch/v1/store", "/metrics"):
         status, answer = ask(c, path, token=token)
-        check(status == (404 if "hosts" in path else 403), f"{path}: {status} {answer}")
+        check(status == (404 if "good" in path else 403), f"{path}: {status} {answer}")
     with open(os.path.join(folder, "hosts.yml"), "w") as f:
         f.write("hosts: [{host: good-00007, supplier: Contoso}]\n")
     os.kill(c.child.pid, 1)

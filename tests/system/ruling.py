@@ -1,0 +1,136 @@
+"""Rule files at work: holds over a real restart, series that end, files read anew, good and broken.
+
+The collector's clock is moved by a file, so half an hour passes in a moment.
+"""
+import os
+import signal
+import time
+from datetime import datetime
+
+from samples import send
+from stage import check, clock_file, main, set_clock, until
+
+MINUTE = 60
+WAITS = """- name: waits
+  interval: 1s
+  rules:
+  - alert: Waits
+    expr: last_over_time(load[1h]) > %s
+    for: 30m
+    labels: {severity: page}
+    annotations: {summary: '{{ $labels.instance }} has {{ $value }}'}
+"""
+RECORDS = """- name: records
+  interval: 1s
+  limit: 1
+  rules:
+  - {record: 'hosts:load:sum', expr: 'sum(last_over_time(load[1h]))'}
+  - {record: many, expr: 'last_over_time({__name__=~"load.*"}[1h])'}
+"""
+
+
+class Scene:
+    def __init__(self, lab):
+        self.clock, self.shift_s = clock_file(lab), 0
+        self.rules = os.path.join(lab.dir, "rules.yml")
+        self.write("groups:\n" + WAITS % 1 + RECORDS)
+        self.c = lab.collector(extra=f"rules: [{self.rules}]\n", env={"FENWATCH_CLOCK_FILE": self.clock}).start()
+
+    def write(self, text):
+        with open(self.rules, "w") as f:
+            f.write(text)
+
+    def read_anew(self, says):
+        before = self.c.log().count(says)
+        self.c.child.send_signal(signal.SIGHUP)
+        until(10, f"the collector says '{says}'", lambda: self.c.log().count(says) > before)
+
+    def now(self):
+        return time.time() + self.shift_s
+
+    def at(self, shift_s):
+        """So much later; what rules look at reaches back over it."""
+        self.shift_s = shift_s
+        set_clock(self.clock, int(shift_s * 1000))
+        self.feed()
+
+    def feed(self):
+        series = [({"__name__": name, "instance": instance, "job": "x"}, [(int(self.now() * 1000), 2.0)])
+                  for name, instance in (("load", "a-1"), ("loads", "a-2"))]
+        send(f"http://127.0.0.1:{self.c.api}/api/v1/write", series, self.c.token)
+
+    def alert(self, state):
+        """The one alert once it is in that state, evaluated with the clock as it is now."""
+        def look():
+            groups = {g["name"]: g for g in self.c.get("/api/v1/rules")["groups"]}
+            rule = groups["waits"]["rules"][0]
+            check(seconds(rule["lastEvaluation"]) > self.now() - 30, f"evaluated lately: {rule}")
+            alerts = [a for a in rule["alerts"] if a["state"] == state]
+            return alerts and alerts[0]
+        return until(20, f"it is {state}", look)
+
+
+def seconds(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_rules_over_a_restart_and_files_read_anew(lab):
+    s = Scene(lab)
+    c = s.c
+    s.feed()
+    since = seconds(s.alert("pending")["activeAt"])
+    s.at(10 * MINUTE)
+    check(seconds(s.alert("pending")["activeAt"]) == since, "it goes on waiting")
+    until(10, "that is kept", lambda: c.query("ALERTS_FOR_STATE{alertname='Waits',instance='a-1',severity='page'}"))
+    kept = float(c.query("ALERTS_FOR_STATE")[0]["value"][1])
+    check(int(since) == kept, f"since when it waits: {kept}, {since}")
+
+    # Ten of thirty minutes have passed; it is away for five.
+    c.kill()
+    s.shift_s = 15 * MINUTE
+    set_clock(s.clock, s.shift_s * 1000)
+    c.start()
+    s.feed()
+    until(20, "what it waited for is known again", lambda: seconds(s.alert("pending")["activeAt"]) < s.now() - 5 * MINUTE)
+    restored = seconds(s.alert("pending")["activeAt"])
+    check(4.9 * MINUTE < restored - since < 5.9 * MINUTE, f"less the time between: {restored - since:.0f} s")
+    s.at(33 * MINUTE)
+    check(s.alert("pending")["state"] == "pending", "that it was away is not counted")
+    s.at(37 * MINUTE)
+    firing = s.alert("firing")
+    check(seconds(firing["activeAt"]) == restored and firing["annotations"]["summary"] == "a-1 has 2", f"{firing}")
+    check(firing["value"] == "2e+00" and firing["labels"] ==
+          {"alertname": "Waits", "instance": "a-1", "job": "x", "severity": "page"}, f"as Prometheus has it: {firing}")
+    until(10, "and as a series", lambda: [r["metric"]["alertstate"] for r in c.query("ALERTS")] == ["firing"])
+    alerts = c.get("/api/v1/alerts")["alerts"]
+    check([a for a in alerts if a["labels"]["alertname"] == "Waits"] == [firing], f"and in the list: {alerts}")
+
+    # One rule of the other group is over its limit; that holds up neither itself nor others.
+    records = c.get("/api/v1/rules", **{"rule_group[]": "records"})["groups"][0]
+    check([r["health"] for r in records["rules"]] == ["ok", "err"]
+          and records["rules"][1]["lastError"] == "exceeded limit of 1 with 2 series", f"{records}")
+
+    # A broken file changes nothing.
+    s.feed()
+    s.write("groups:\n" + WAITS % 1 + "  - {alert: Broken, expr: 'sum('}\n")
+    s.read_anew("rules, feeds and register stay as they were")
+    check("unclosed left parenthesis" in c.log() or "unexpected end of input" in c.log(), "it is said what is wrong")
+    check([g["name"] for g in c.get("/api/v1/rules")["groups"]] == ["records", "waits"], "the old ones are at work")
+    check(c.value("hosts:load:sum") == 2, "and record")
+
+    # A good one: the alert lives on with its new expression, what no group gives any more ends.
+    s.write("groups:\n" + WAITS % 1.5)
+    s.read_anew("rules, feeds and register are read anew")
+    until(10, "the group is gone", lambda: [g["name"] for g in c.get("/api/v1/rules")["groups"]] == ["waits"])
+    check(c.query("hosts:load:sum") == [], "and with it what it recorded")
+    check(c.query("hosts:load:sum offset 2s"), "of which the past is there")
+    now = s.alert("firing")
+    rule = c.get("/api/v1/rules")["groups"][0]["rules"][0]
+    check(rule["query"] == "last_over_time(load[1h]) > 1.5" and now["activeAt"] == firing["activeAt"], f"{rule}")
+    s.write("groups:\n" + WAITS % 2.5)
+    s.read_anew("rules, feeds and register are read anew")
+    until(10, "it ends", lambda: c.query("ALERTS") == [] and c.get("/api/v1/rules")["groups"][0]["rules"][0]["alerts"] == [])
+
+
+if __name__ == "__main__":
+    main()
