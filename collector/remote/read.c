@@ -16,6 +16,8 @@
 #include "remote.h"
 #include "remote.pb-c.h"
 
+#define TIME_LIMIT_MS (INT64_C(1) << 53) /* further from 1970 there are no samples */
+
 enum { ENCODING_XOR = 1, ANSWER_CHUNKS = 1 };
 
 typedef Fenwatch__Remote__Query Query;
@@ -180,15 +182,23 @@ static int take_matchers(
 	return 0;
 }
 
+static int64_t within_limit(int64_t at_ms)
+{
+	return at_ms > TIME_LIMIT_MS     ? TIME_LIMIT_MS
+		: at_ms < -TIME_LIMIT_MS ? -TIME_LIMIT_MS
+					 : at_ms;
+}
+
 static int run(struct asking *a, const Query *query, struct fw_err *err)
 {
-	struct promql_selection selection = {.from_ms = query->from_ms, .to_ms = query->to_ms};
+	struct promql_selection selection = {
+		.from_ms = within_limit(query->from_ms), .to_ms = within_limit(query->to_ms)};
 	struct promql_notes notes = {.arena = a->read->arena};
 	a->n = 0;
 	int rc = take_matchers(a, query, &selection, err);
 	if (rc < 0 || query->from_ms > query->to_ms)
 		return rc;
-	selection.range_ms = query->to_ms - query->from_ms;
+	selection.range_ms = selection.to_ms - selection.from_ms;
 	const struct promql_select_to to = {on_series, a, a->read->arena, &notes};
 	rc = a->read->data.select(&a->read->data, &selection, &to, err);
 	if (rc == -E2BIG)
