@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "evaluate.h"
+#include "exact.h"
 
 enum plane { COUNT, VALUE, CARRY, MEAN, PLANES };
 
@@ -32,24 +33,12 @@ size_t group_of(struct evaluation *e, const struct node *node, const struct seri
 
 /* ---- sums ---- */
 
-static void add_carrying(double *sum, double *carry, double value)
-{
-	double total = *sum + value;
-	if (isinf(total))
-		*carry = 0;
-	else if (fabs(*sum) >= fabs(value))
-		*carry += (*sum - total) + value;
-	else
-		*carry += (value - total) + *sum;
-	*sum = total;
-}
-
 static void add_to_sum(const struct planes *p, size_t i, double value)
 {
 	if (p->at[COUNT][i]++ == 0)
 		p->at[VALUE][i] = value;
 	else
-		add_carrying(&p->at[VALUE][i], &p->at[CARRY][i], value);
+		exact_put(&p->at[VALUE][i], &p->at[CARRY][i], value);
 }
 
 static double finish_sum(const struct planes *p, size_t i)
@@ -69,7 +58,7 @@ static void add_to_mean(const struct planes *p, size_t i, double value)
 	}
 	if (p->at[MEAN][i] == 0) {
 		double next = *sum, next_carry = *carry;
-		add_carrying(&next, &next_carry, value);
+		exact_put(&next, &next_carry, value);
 		if (!isinf(next)) {
 			*sum = next;
 			*carry = next_carry;
@@ -81,7 +70,7 @@ static void add_to_mean(const struct planes *p, size_t i, double value)
 	}
 	*sum *= (n - 1) / n;
 	*carry *= (n - 1) / n;
-	add_carrying(sum, carry, value / n);
+	exact_put(sum, carry, value / n);
 }
 
 static double finish_mean(const struct planes *p, size_t i)

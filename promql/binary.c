@@ -5,7 +5,7 @@
 
 #include "evaluate.h"
 
-double operate(enum node_operator op, double left, double right)
+static double operate(enum node_operator op, double left, double right)
 {
 	switch (op) {
 	case OP_ADD:
@@ -27,7 +27,7 @@ double operate(enum node_operator op, double left, double right)
 	}
 }
 
-bool compares(enum node_operator op, double left, double right)
+static bool compares(enum node_operator op, double left, double right)
 {
 	switch (op) {
 	case OP_EQUAL:
@@ -47,20 +47,27 @@ bool compares(enum node_operator op, double left, double right)
 	}
 }
 
+double binary_value(const struct node *node, double left, double right, double kept)
+{
+	const enum node_operator op = node->binary.op;
+	if (!node_is_comparison(op))
+		return operate(op, left, right);
+	if (node->binary.returns_bool)
+		return compares(op, left, right);
+	return compares(op, left, right) ? kept : promql_absent();
+}
+
 int binary_scalars(
 	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
 {
 	struct value left, right;
-	enum node_operator op = node->binary.op;
 	int rc = evaluate(e, node->binary.left, axis, &left);
 	if (rc >= 0)
 		rc = evaluate(e, node->binary.right, axis, &right);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < axis->n; i++) {
-		double l = left.scalar[i], r = right.scalar[i];
-		left.scalar[i] = node_is_comparison(op) ? compares(op, l, r) : operate(op, l, r);
-	}
+	for (size_t i = 0; i < axis->n; i++)
+		left.scalar[i] = binary_value(node, left.scalar[i], right.scalar[i], 0);
 	out->scalar = left.scalar;
 	return 0;
 }
@@ -80,15 +87,9 @@ struct applying {
 /* A filter keeps the vector's value, whichever side it stands on. */
 static double apply_one(const struct applying *a, double value, double scalar)
 {
-	enum node_operator op = a->node->binary.op;
 	double left = a->scalar_is_left ? scalar : value;
 	double right = a->scalar_is_left ? value : scalar;
-	if (!node_is_comparison(op))
-		return operate(op, left, right);
-	bool holds = compares(op, left, right);
-	if (a->node->binary.returns_bool)
-		return holds;
-	return holds ? value : promql_absent();
+	return binary_value(a->node, left, right, value);
 }
 
 static int apply(void *arg, struct series *series)

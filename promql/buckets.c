@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "exact.h"
 #include "workings.h"
 
 /* Buckets [first, end) of a series, none of them empty, and the range they are in. */

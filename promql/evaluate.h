@@ -169,8 +169,8 @@ int scalars_of(struct evaluation *e, const struct node *call, const struct axis 
 void scalars_at(struct scalars *scalars, size_t step);
 size_t call_subject(const struct node *call); /* the argument that is no scalar */
 /* binary.c */
-double operate(enum node_operator op, double left, double right);
-bool compares(enum node_operator op, double left, double right);
+/* What an operator makes of two values; a comparison that filters leaves `kept`, or nothing. */
+double binary_value(const struct node *node, double left, double right, double kept);
 whole_way binary_scalars;
 stream_way binary_with_scalar, unary_vector;
 /* match.c */

@@ -36,6 +36,7 @@ struct histogram {
 struct histograms {
 	const struct call_context *context;
 	struct label_table table;
+	struct fw_label *labels; /* room for those of one series */
 	struct histogram *list;
 	size_t n, capacity;
 	size_t argument; /* of the call: the vector */
@@ -66,14 +67,13 @@ static void *twice(struct fw_arena *arena, const void *from, size_t *capacity, s
 
 static struct histogram *histogram_of(struct histograms *h, const struct series *series)
 {
-	struct fw_arena *arena = h->context->arena;
-	struct fw_label *labels = fw_arena_alloc(arena, (series->n_labels + 1) * sizeof *labels);
-	size_t n = labels_drop(series->labels, series->n_labels, BUCKET_LABEL, labels);
-	size_t number = label_table_put(&h->table, labels, n);
+	size_t n = labels_drop(series->labels, series->n_labels, BUCKET_LABEL, h->labels);
+	size_t number = label_table_put(&h->table, h->labels, n);
 	if (number == h->capacity)
-		h->list = twice(arena, h->list, &h->capacity, sizeof *h->list);
+		h->list = twice(h->context->arena, h->list, &h->capacity, sizeof *h->list);
 	if (number == h->n)
-		h->list[h->n++] = (struct histogram){.labels = labels, .n_labels = n};
+		h->list[h->n++] = (struct histogram){
+			.labels = h->table.entries[number].labels, .n_labels = n};
 	return &h->list[number];
 }
 
@@ -100,13 +100,24 @@ static int by_bound(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static size_t most_labels(const struct value *vector)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < vector->n_series; i++)
+		if (vector->series[i].n_labels > most)
+			most = vector->series[i].n_labels;
+	return most;
+}
+
 static struct histograms group(
 	const struct call_context *context, const struct value *arguments, size_t argument)
 {
+	const struct value *vector = &arguments[argument];
 	struct histograms h = {
 		.context = context, .table = {.arena = context->arena}, .argument = argument};
-	for (size_t i = 0; i < arguments[argument].n_series; i++)
-		add_series(&h, &arguments[argument].series[i]);
+	h.labels = fw_arena_alloc(context->arena, (most_labels(vector) + 1) * sizeof *h.labels);
+	for (size_t i = 0; i < vector->n_series; i++)
+		add_series(&h, &vector->series[i]);
 	for (size_t i = 0; i < h.n; i++) {
 		struct histogram *one = &h.list[i];
 		qsort(one->series, one->n, sizeof *one->series, by_bound);

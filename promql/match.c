@@ -146,15 +146,10 @@ static const struct fw_label *result_labels(
 
 static double pair_value(const struct matching *m, double many, double one)
 {
-	enum node_operator op = m->node->binary.op;
 	double left = m->swapped ? one : many, right = m->swapped ? many : one;
 	if (promql_is_absent(many) || promql_is_absent(one))
 		return promql_absent();
-	if (!node_is_comparison(op))
-		return operate(op, left, right);
-	if (m->node->binary.returns_bool)
-		return compares(op, left, right);
-	return compares(op, left, right) ? left : promql_absent();
+	return binary_value(m->node, left, right, left);
 }
 
 static int mark_matched(struct matching *m, struct match_group *group, const double *values)

@@ -5,6 +5,7 @@
 
 #include <fenwatch/mem.h>
 
+#include "exact.h"
 #include "workings.h"
 
 static size_t count(const struct window *w)

@@ -3,6 +3,7 @@
  * changes. */
 #include <math.h>
 
+#include "exact.h"
 #include "workings.h"
 
 static size_t count(const struct window *w)

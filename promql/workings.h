@@ -96,20 +96,3 @@ double *promql_take_values(const struct call_context *context);
 double promql_quantile(double quantile, double *values, size_t n);
 bool promql_is_quantile(double quantile);
 void promql_note_quantile(struct promql_notes *notes, const struct node *node, double quantile);
-
-/* A sum with what rounding took from it. */
-struct exact {
-	double sum, rest;
-};
-
-static inline void exact_add(struct exact *e, double value)
-{
-	double sum = e->sum + value;
-	if (__builtin_isinf(sum))
-		e->rest = 0;
-	else if (__builtin_fabs(e->sum) >= __builtin_fabs(value))
-		e->rest += (e->sum - sum) + value;
-	else
-		e->rest += (value - sum) + e->sum;
-	e->sum = sum;
-}
