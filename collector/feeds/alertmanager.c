@@ -67,16 +67,12 @@ static char *payload(const struct notice *notice, int64_t now_ms)
 static void post(struct delivery *delivery, const char *body, const struct secret *token)
 {
 	const struct alertmanager *alertmanager = delivery->config;
-	size_t length = strlen(alertmanager->url);
-	bool slash = alertmanager->url[length - 1] == '/';
-	char *url = fw_format("%s%sapi/v2/alerts", alertmanager->url, slash ? "" : "/");
-	char *authorization = fw_format("Authorization: Bearer %s", token->text);
-	const char *const headers[] = {
-		"Content-Type: application/json", *token->text ? authorization : NULL, NULL};
+	char *url = fw_format("%s/api/v2/alerts", alertmanager->url);
+	char *authorization = *token->text ? secret_authorization(token, NULL) : NULL;
+	const char *const headers[] = {"Content-Type: application/json", authorization, NULL};
 	web_ask(delivery, &(struct web_call){"POST", url, headers, body, alertmanager->ca_file},
 		web_finish);
-	explicit_bzero(authorization, strlen(authorization));
-	fw_free(authorization);
+	secret_forget(authorization);
 	fw_free(url);
 }
 
@@ -99,8 +95,7 @@ static void deliver(struct delivery *delivery)
 static int check(const void *config, struct fw_err *err)
 {
 	const struct alertmanager *alertmanager = config;
-	int rc = web_check_url(alertmanager->url, err);
-	return rc < 0 ? fw_fail_in(err, rc, "url") : 0;
+	return web_check_base(alertmanager->url, err);
 }
 
 static const struct fw_option options[] = {

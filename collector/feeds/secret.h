@@ -15,4 +15,8 @@ struct secret {
 
 /* `path` NULL: an empty one. -EINVAL where it is empty or more than a line. */
 int secret_read(struct secret *secret, const char *path, struct fw_err *err);
+/* The header "Authorization: ..." for it: Basic with a user, Bearer without (NULL).
+ * secret_forget gives it back. */
+char *secret_authorization(const struct secret *secret, const char *user);
+void secret_forget(char *line);
 void secret_wipe(struct secret *secret);

@@ -176,3 +176,14 @@ int web_check_url(const char *url, struct fw_err *err)
 	curl_url_cleanup(parts);
 	return rc;
 }
+
+int web_check_base(const char *url, struct fw_err *err)
+{
+	int rc = web_check_url(url, err);
+	if (rc < 0)
+		return fw_fail_in(err, rc, "url");
+	if (url[strlen(url) - 1] == '/' || strpbrk(url, "?#"))
+		return fw_fail(
+			err, -EINVAL, "url: without a '/' at its end, a query or a fragment");
+	return 0;
+}

@@ -51,3 +51,5 @@ void web_interrupt(struct delivery *delivery);
 
 /* Whether this is a URL that may be asked. */
 int web_check_url(const char *url, struct fw_err *err);
+/* The same of one that paths are put behind; the sentence says "url". */
+int web_check_base(const char *url, struct fw_err *err);

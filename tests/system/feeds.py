@@ -1,10 +1,12 @@
 """Where notices go: real receivers, and what they made of them."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 
+from desks import Desks, Freshservice, Halo, Jira, PagerDuty, ServiceNow, Sms, Teams, Topdesk
 from stage import Process, check, free_port, main, skip, until
 
 RULE = "FilesystemAlmostFull"
@@ -19,9 +21,9 @@ def need(program, package):
     return path
 
 
-def everything_is_full(lab, feed):
-    """A collector for which every filesystem is too full, an agent, and a feed."""
-    return lab.pair(extra=FULL + f"feeds: [{json.dumps(feed)}]\n")[0]
+def everything_is_full(lab, *feeds):
+    """A collector for which every filesystem is too full, an agent, and feeds."""
+    return lab.pair(extra=FULL + f"feeds: {json.dumps(feeds)}\n")[0]
 
 
 def end_it(collector):
@@ -35,6 +37,13 @@ def end_it(collector):
 
 def feed_of(collector):
     return collector.get("/api/fenwatch/v1/feeds")[0]
+
+
+def secret(lab, name, text):
+    path = os.path.join(lab.dir, name)
+    with open(path, "w") as f:
+        f.write(text + "\n")
+    return path
 
 
 # ---- Alertmanager ----
@@ -75,6 +84,85 @@ def test_alertmanager_has_the_alert_and_its_end(lab):
     until(20, "the end is passed on", lambda: [
         n for n in hook.notices("resolved", RULE) if n[2]["alerts"][0]["labels"].get("mountpoint") == "/"])
     check(feed_of(c)["waiting"] == 0 and feed_of(c)["refused"] == 0, str(feed_of(c)))
+
+
+# ---- desks ----
+
+def of_root(lines, key):
+    """Those about the root filesystem: others come and go on a busy machine."""
+    return [line for line in lines if key in line or "agent: / has " in line]
+
+
+def root_key(collector):
+    alerts = collector.get("/api/fenwatch/v1/alerts")
+    return next((a["key"] for a in alerts if a["rule"] == RULE and a["state"] == "firing"
+                 and a["labels"]["mountpoint"] == "/"), None)
+
+
+def desks_of(lab, **vendors):
+    desks = Desks(**vendors)
+    lab.closers.append(desks.close)
+    return desks
+
+
+def follow(c, desks, closing):
+    """The alert becomes one ticket at each desk, and is closed where the desk is told of closes."""
+    key = until(20, "the alert", lambda: root_key(c))
+    for name, vendor in desks.vendors.items():
+        until(30, f"{name} has a ticket", lambda v=vendor: of_root(v.opened, key))
+    end_it(c)
+    for name in closing:
+        until(30, f"{name} has closed it", lambda v=desks.vendors[name]: of_root(v.closed, key))
+    until(20, "nothing waits", lambda: all(f["waiting"] == 0 for f in c.get("/api/fenwatch/v1/feeds")))
+    check(not desks.mistakes, f"{desks.mistakes}")
+    for name, vendor in desks.vendors.items():
+        check(len(of_root(vendor.opened, key)) == 1, f"{name}: one of {vendor.opened}")
+        check(len(of_root(vendor.closed, key)) == (name in closing), f"{name}: closed {vendor.closed}")
+
+
+def examples(port, token):
+    """Those of packaging/feeds, against our port and live."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+                          "packaging", "feeds")
+    text = ""
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name)) as f:
+            one = f.read()
+        check(len(re.findall("live: false", one)) == 1, f"{name} starts in rehearsal")
+        one = re.sub(r"https://[^/]+", f"http://127.0.0.1:{port}/{name[:-4]}", one.replace("live: false", "live: true"))
+        one = one.replace(f"/etc/fenwatch/{name[:-4]}.token", token[name[:-4]])
+        text += one.replace("feeds:\n", "")
+    return "feeds:\n" + text
+
+
+def test_desks_described_as_data_have_one_ticket_each_and_its_end(lab):
+    desks = desks_of(lab, halo=Halo(), topdesk=Topdesk(), freshservice=Freshservice(), teams=Teams(), sms=Sms())
+    secrets = {"halo": "halo", "topdesk": "topdesk:pw", "freshservice": "key:X", "sms": "AC:s",
+               "teams": "workflows/1/invoke?sig=a%2Fb"}
+    token = {name: secret(lab, name + ".token", text) for name, text in secrets.items()}
+    c = lab.pair(extra=FULL + examples(desks.port, token))[0]
+    follow(c, desks, ["halo", "topdesk", "freshservice", "teams"])
+    for text in secrets.values():
+        if len(text) > 4:
+            check(text not in c.log() and text not in json.dumps(c.get("/api/fenwatch/v1/feeds")), "a secret is told")
+
+
+def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
+    desks = desks_of(lab, pagerduty=PagerDuty(), events=ServiceNow(), incidents=ServiceNow(), jira=Jira())
+    for vendor in desks.vendors.values():
+        vendor.moods = [(401, {}), (429, {"Retry-After": "1"}), (503, {})]
+    url, password = f"http://127.0.0.1:{desks.port}", secret(lab, "password", "pw")
+    now = {"type": "servicenow", "user": "fenwatch", "password_file": password, "live": True}
+    c = everything_is_full(
+        lab,
+        {"name": "pager", "type": "pagerduty", "url": url + "/pagerduty/v2/enqueue", "live": True,
+         "routing_key_file": secret(lab, "key", "0123456789abcdef" * 2)},
+        {"name": "jira", "type": "jira", "url": url + "/jira", "project": "OPS", "live": True,
+         "token_file": secret(lab, "token", "jira")},
+        dict(now, name="events", url=url + "/events"),
+        dict(now, name="incidents", url=url + "/incidents", table="incident"))
+    follow(c, desks, desks.vendors)
+    check(not any(vendor.moods for vendor in desks.vendors.values()), "each has had its moods")
 
 
 main()

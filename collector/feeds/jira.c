@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An issue for each alert, with the alert's key as a label. It is looked for by that
+ * label before one is made, so that what was sent twice makes one issue. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <fenwatch/mem.h>
+
+#include "feed.h"
+#include "notice.h"
+#include "pointer.h"
+#include "secret.h"
+#include "web.h"
+
+#define SUMMARY_CHARACTERS 254
+#define DESCRIPTION_CHARACTERS 32000
+
+struct jira {
+	const char *url, *project, *issue_type, *close_transition, *user, *token_file, *ca_file;
+	bool cloud;
+};
+
+extern const struct feed feed_jira;
+
+/* ---- requests ---- */
+
+static void send_text(struct delivery *delivery, const char *method, const char *path,
+	const char *text, web_done *on_done)
+{
+	const struct jira *jira = delivery->config;
+	struct secret token;
+	struct fw_err err;
+	if (secret_read(&token, jira->token_file, &err) < 0) {
+		feed_finish(delivery, TRY_LATER, err.text);
+		return;
+	}
+	char *line = secret_authorization(&token, jira->user);
+	char *url = fw_format("%s/rest/api/2/%s", jira->url, path);
+	const char *const headers[] = {
+		line, "Content-Type: application/json", "Accept: application/json", NULL};
+	web_ask(delivery, &(struct web_call){method, url, headers, text, jira->ca_file}, on_done);
+	secret_wipe(&token);
+	secret_forget(line);
+	fw_free(url);
+}
+
+/* Takes `body`; NULL where a text in it was no UTF-8. */
+static void post(struct delivery *delivery, const char *path, json_t *body, web_done *on_done)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	delivery->state = NULL;
+	if (text)
+		send_text(delivery, "POST", path, text, on_done);
+	else
+		feed_finish(delivery, REFUSED, "the notice is not UTF-8");
+	free(text);
+	json_decref(body);
+}
+
+/* ---- an issue ---- */
+
+static void look_for(struct delivery *delivery, web_done *on_done)
+{
+	const struct jira *jira = delivery->config;
+	char *jql = fw_format("project = \"%s\" AND labels = \"%s\" AND statusCategory != Done",
+		jira->project, delivery->notice->key);
+	post(delivery, jira->cloud ? "search/jql" : "search",
+		json_pack("{s:s, s:[s], s:i}", "jql", jql, "fields", "status", "maxResults", 1),
+		on_done);
+	fw_free(jql);
+}
+
+/* Between the first and the last {noformat} a host's text is no markup, unless it ends that. */
+static void disarm(char *text)
+{
+	char *from = strchr(text, '}') + 1, *end = text + strlen(text) - strlen("{noformat}");
+	while (strncmp(end, "{noformat}", strlen("{noformat}")) != 0)
+		end--;
+	for (; from < end; from++)
+		if (*from == '{')
+			*from = '(';
+}
+
+static json_t *issue(const struct jira *jira, const struct notice *notice)
+{
+	struct fw_buf line = {0};
+	char *summary = notice_summary(notice);
+	text_put_line(&line, *summary ? summary : "?", SUMMARY_CHARACTERS);
+	const char *description = notice_annotation(notice, "description");
+	char *text = fw_format("{noformat}%s\n\n%.*s{noformat}\n%s\n%s", summary,
+		(int)text_cut(description, DESCRIPTION_CHARACTERS), description,
+		notice->generator_url, notice->key);
+	disarm(text);
+	json_t *object = json_pack("{s:{s:{s:s}, s:{s:s}, s:s, s:o, s:[s,s]}}", "fields", "project",
+		"key", jira->project, "issuetype", "name", jira->issue_type, "summary",
+		(char *)line.data, "description", json_string(text), "labels", "fenwatch",
+		notice->key);
+	fw_buf_done(&line);
+	fw_free(summary);
+	fw_free(text);
+	return object;
+}
+
+static void on_made(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	if (answer->status / 100 == 2)
+		pointer_text(answer->body, answer->length, "/key", delivery->receipt,
+			sizeof delivery->receipt);
+	web_finish(answer, delivery);
+}
+
+static void on_looked(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	pointer_text(answer->body, answer->length, "/issues/0/key", delivery->receipt,
+		sizeof delivery->receipt);
+	if (answer->status != 200 || *delivery->receipt)
+		web_finish(answer, delivery);
+	else
+		post(delivery, "issue", issue(delivery->config, delivery->notice), on_made);
+}
+
+/* ---- its end ---- */
+
+/* "OPS-17", as Jira makes them: it becomes part of a path. */
+static bool is_key(const char *key)
+{
+	size_t length = strlen(key);
+	return length > 0 && strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == length;
+}
+
+static void on_transitions(const struct web_answer *answer, void *arg);
+
+static void ask_transitions(struct delivery *delivery, const char *key)
+{
+	char *path = fw_format("issue/%s/transitions", key);
+	snprintf(delivery->receipt, sizeof delivery->receipt, "%s", key);
+	delivery->state = NULL;
+	send_text(delivery, "GET", path, NULL, on_transitions);
+	fw_free(path);
+}
+
+static const char *transition_id(const json_t *root, const char *name)
+{
+	size_t i;
+	const json_t *all = json_object_get(root, "transitions"), *one;
+	json_array_foreach(all, i, one)
+	{
+		const char *called = json_string_value(json_object_get(one, "name"));
+		const char *id = json_string_value(json_object_get(one, "id"));
+		if (called && id && strcasecmp(called, name) == 0)
+			return id;
+	}
+	return NULL;
+}
+
+static void on_transitions(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	const struct jira *jira = delivery->config;
+	json_t *root = json_loadb(answer->body, answer->length, 0, NULL);
+	const char *id = transition_id(root, jira->close_transition);
+	char why[160];
+	if (answer->status != 200) {
+		web_finish(answer, delivery);
+	} else if (id) {
+		char *path = fw_format("issue/%s/transitions", delivery->receipt);
+		post(delivery, path, json_pack("{s:{s:s}}", "transition", "id", id), web_finish);
+		fw_free(path);
+	} else {
+		delivery->state = NULL;
+		snprintf(why, sizeof why, "%.60s has no transition called '%.60s' now",
+			delivery->receipt, jira->close_transition);
+		feed_finish(delivery, REFUSED, why);
+	}
+	json_decref(root);
+}
+
+/* None that is open: people have closed it already. */
+static void on_looked_to_close(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	char key[FEED_RECEIPT];
+	pointer_text(answer->body, answer->length, "/issues/0/key", key, sizeof key);
+	if (answer->status == 200 && is_key(key))
+		ask_transitions(delivery, key);
+	else
+		web_finish(answer, delivery);
+}
+
+/* ---- the feed ---- */
+
+static void deliver(struct delivery *delivery)
+{
+	look_for(delivery, notice_is_over(delivery->notice) ? on_looked_to_close : on_looked);
+}
+
+static bool is_project(const char *text)
+{
+	size_t length = strlen(text);
+	return length > 0 && length <= 64 &&
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == length;
+}
+
+static int check(const void *config, struct fw_err *err)
+{
+	const struct jira *jira = config;
+	int rc = web_check_base(jira->url, err);
+	if (rc < 0)
+		return rc;
+	if (!is_project(jira->project))
+		return fw_fail(
+			err, -EINVAL, "project: its key, like OPS, not '%.60s'", jira->project);
+	return 0;
+}
+
+static const struct fw_option options[] = {
+	{
+		.name = "url",
+		.help = "Where Jira is: https://NAME.atlassian.net.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, url),
+		.required = true,
+	},
+	{
+		.name = "cloud",
+		.help = "Whether it is Atlassian's cloud, which is searched in another way.",
+		.type = FW_OPT_BOOL,
+		.offset = offsetof(struct jira, cloud),
+		.fallback = "false",
+	},
+	{
+		.name = "project",
+		.help = "The project's key.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, project),
+		.required = true,
+	},
+	{
+		.name = "issue_type",
+		.help = "The type of new issues.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, issue_type),
+		.fallback = "Incident",
+	},
+	{
+		.name = "close_transition",
+		.help = "The transition that closes an issue, by its name.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, close_transition),
+		.fallback = "Done",
+	},
+	{
+		.name = "user",
+		.help = "Whose token it is, a mail address in the cloud; without it the token is "
+			"sent as Bearer.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, user),
+	},
+	{
+		.name = "token_file",
+		.help = "A file with the token.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, token_file),
+		.required = true,
+	},
+	{
+		.name = "ca_file",
+		.help = "Certificates (PEM) to believe instead of the system's.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct jira, ca_file),
+	},
+	{0},
+};
+
+const struct feed feed_jira = {
+	.name = "jira",
+	.help = "an issue of Jira for each alert, found by a label",
+	.options = options,
+	.config_size = sizeof(struct jira),
+	.check = check,
+	.deliver = deliver,
+	.cancel = web_interrupt,
+};

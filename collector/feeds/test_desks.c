@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The desks of vendors, each against a receiver that answers as they publish it. */
+#include "testkit.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+#define ID "46d44a5dc0a8010e0000e39d1bd06dd1"
+
+static json_t *body_of(const struct kit *kit, size_t i)
+{
+	json_t *root = json_loads(kit_got(kit, i)->body, 0, NULL);
+	assert_non_null(root);
+	return root;
+}
+
+static void expect_text(const json_t *object, const char *name, const char *text)
+{
+	const char *found = json_string_value(json_object_get(object, name));
+	assert_string_equal(found ? found : "none", text);
+}
+
+static void expect_request(const struct kit *kit, size_t i, const char *line)
+{
+	const char *head = kit_got(kit, i)->head;
+	if (strncmp(head, line, strlen(line)) != 0)
+		fail_msg("'%.*s' is not '%s'", (int)strcspn(head, "\r"), head, line);
+}
+
+/* A text of this many characters, each of two bytes. */
+static const char *long_text(struct kit *kit, size_t characters)
+{
+	char *text = fw_arena_alloc(&kit->arena, 2 * characters + 1);
+	for (size_t i = 0; i < characters; i++)
+		memcpy(text + 2 * i, "\xc3\xa4", 2);
+	return text;
+}
+
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* ---- PagerDuty ---- */
+
+#define PAGERDUTY "url: 'http://127.0.0.1:PORT/v2/enqueue'\nrouting_key_file: DIR/key"
+
+static void test_pagerduty_triggers_and_resolves(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "key", "0123456789abcdef0123456789abcdef\n");
+	kit_configure(kit, "pagerduty", PAGERDUTY);
+	kit->receiver.answer = 202;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *event = body_of(kit, 0), *payload = json_object_get(event, "payload");
+	expect_request(kit, 0, "POST /v2/enqueue HTTP/1.1\r\n");
+	assert_int_equal(json_object_size(event), 6);
+	expect_text(event, "routing_key", "0123456789abcdef0123456789abcdef");
+	expect_text(event, "event_action", "trigger");
+	expect_text(event, "dedup_key", kit->notice.key);
+	expect_text(payload, "summary", "web01: /srv has 4.0 % left");
+	expect_text(payload, "source", "web01");
+	expect_text(payload, "severity", "critical");
+	expect_text(payload, "timestamp", "2026-11-22T10:00:00.000Z");
+	expect_text(json_object_get(payload, "custom_details"), "mountpoint", "/srv/\"quoted\"\n");
+	json_decref(event);
+	kit_resolve(kit, "");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	event = body_of(kit, 1);
+	assert_int_equal(json_object_size(event), 3);
+	expect_text(event, "event_action", "resolve");
+	expect_text(event, "dedup_key", kit->notice.key);
+	json_decref(event);
+}
+
+static void test_pagerduty_is_told_no_more_than_it_takes(void **arg)
+{
+	struct kit *kit = *arg;
+	const struct notice_pair annotations[] = {{"summary", long_text(kit, 5000)}};
+	kit_file(kit, "key", "k");
+	kit_configure(kit, "pagerduty", PAGERDUTY);
+	kit->notice.annotations = annotations;
+	kit->notice.n_annotations = 1;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *event = body_of(kit, 0);
+	const json_t *summary = json_object_get(json_object_get(event, "payload"), "summary");
+	assert_int_equal(characters(json_string_value(summary)), 1024);
+	json_decref(event);
+}
+
+/* ---- ServiceNow ---- */
+
+#define SERVICENOW "url: 'http://127.0.0.1:PORT'\nuser: fenwatch\npassword_file: DIR/password\n"
+
+static void test_servicenow_has_an_event_and_its_clear(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p:w");
+	kit_configure(kit, "servicenow", SERVICENOW);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	expect_request(kit, 0, "POST /api/global/em/jsonv2 HTTP/1.1\r\n");
+	assert_non_null(strstr(kit_got(kit, 0)->head, "Authorization: Basic ZmVud2F0Y2g6cDp3\r\n"));
+	json_t *root = body_of(kit, 0);
+	json_t *event = json_array_get(json_object_get(root, "records"), 0);
+	assert_int_equal(json_array_size(json_object_get(root, "records")), 1);
+	expect_text(event, "source", "Fenwatch");
+	expect_text(event, "node", "web01");
+	expect_text(event, "type", "FilesystemAlmostFull");
+	expect_text(event, "resource", "/srv/\"quoted\"\n");
+	expect_text(event, "message_key", kit->notice.key);
+	expect_text(event, "severity", "1");
+	expect_text(event, "resolution_state", "New");
+	expect_text(event, "time_of_event", "2026-11-22 10:00:00");
+	json_t *more =
+		json_loads(json_string_value(json_object_get(event, "additional_info")), 0, NULL);
+	expect_text(more, "alertname", "FilesystemAlmostFull");
+	json_decref(more);
+	json_decref(root);
+	kit_resolve(kit, "");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	root = body_of(kit, 1);
+	event = json_array_get(json_object_get(root, "records"), 0);
+	expect_text(event, "severity", "0");
+	expect_text(event, "resolution_state", "Closing");
+	expect_text(event, "message_key", kit->notice.key);
+	expect_text(event, "time_of_event", "2026-11-22 10:00:59");
+	json_decref(root);
+}
+
+static int none_yet(struct receiver *receiver, const struct received *request)
+{
+	bool asks = strncmp(request->head, "GET", 3) == 0;
+	receiver->text = asks ? "{\"result\":[]}" : "{\"result\":{\"sys_id\":\"" ID "\"}}";
+	return asks ? 200 : 201;
+}
+
+static int one_there(struct receiver *receiver, const struct received *request)
+{
+	(void)request;
+	receiver->text = "{\"result\":[{\"sys_id\":\"" ID "\"}]}";
+	return 200;
+}
+
+static void test_servicenow_has_one_incident(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p");
+	kit_configure(kit, "servicenow", SERVICENOW "table: incident\n");
+	kit->receiver.decide = none_yet;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit->delivery.receipt, ID);
+	assert_int_equal(kit->receiver.n_got, 2);
+	expect_request(kit, 0,
+		"GET /api/now/table/incident?sysparm_query=correlation_id%3D"
+		"fw1-0123456789abcdef0123456789abcdef%5Estate%3C6&");
+	expect_request(kit, 1, "POST /api/now/table/incident HTTP/1.1\r\n");
+	json_t *incident = body_of(kit, 1);
+	expect_text(incident, "correlation_id", kit->notice.key);
+	expect_text(incident, "urgency", "1");
+	json_decref(incident);
+	/* Told once more, as after a crash: found, and not made again. */
+	kit->receiver.decide = one_there;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit->delivery.receipt, ID);
+	assert_int_equal(kit->receiver.n_got, 3);
+	kit_resolve(kit, ID);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	expect_request(kit, 3, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
+	/* Without its number it is looked for; where people have closed it, all is well. */
+	kit_resolve(kit, "../../x");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	expect_request(kit, 5, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
+	kit->receiver.decide = none_yet;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 7);
+}
+
+/* ---- Jira ---- */
+
+#define JIRA "url: 'http://127.0.0.1:PORT/jira'\nproject: OPS\ntoken_file: DIR/token\n"
+
+static const char *found; /* what a search finds */
+
+static int jira(struct receiver *receiver, const struct received *request)
+{
+	if (strstr(request->head, "/search"))
+		receiver->text = found;
+	else if (strncmp(request->head, "GET", 3) == 0)
+		receiver->text = "{\"transitions\":[{\"id\":\"11\",\"name\":\"To do\"},"
+				 "{\"id\":\"31\",\"name\":\"done\"}]}";
+	else
+		receiver->text = "{\"id\":\"10000\",\"key\":\"OPS-17\"}";
+	return strstr(request->head, "POST /jira/rest/api/2/issue ") ? 201 : 200;
+}
+
+static void test_jira_has_one_issue(void **arg)
+{
+	struct kit *kit = *arg;
+	static const struct notice_pair annotations[] = {
+		{"description", "{noformat} [x|http://evil]\n\xe2\x80\xa8"}, {"summary", "a\nb"}};
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira", JIRA);
+	kit->receiver.decide = jira;
+	kit->notice.annotations = annotations;
+	kit->notice.n_annotations = 2;
+	found = "{\"issues\":[]}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit->delivery.receipt, "OPS-17");
+	assert_int_equal(kit->receiver.n_got, 2);
+	expect_request(kit, 0, "POST /jira/rest/api/2/search HTTP/1.1\r\n");
+	assert_non_null(strstr(kit_got(kit, 0)->head, "Authorization: Bearer t\r\n"));
+	json_t *search = body_of(kit, 0);
+	expect_text(search, "jql",
+		"project = \"OPS\" AND labels = \"fw1-0123456789abcdef0123456789abcdef\" AND "
+		"statusCategory != Done");
+	json_decref(search);
+	json_t *issue = body_of(kit, 1), *fields = json_object_get(issue, "fields");
+	expect_text(fields, "summary", "a b");
+	const char *text = json_string_value(json_object_get(fields, "description"));
+	assert_non_null(strstr(text, "(noformat} [x|"));
+	assert_int_equal(json_array_size(json_object_get(fields, "labels")), 2);
+	json_decref(issue);
+	found = "{\"issues\":[{\"key\":\"OPS-17\"}]}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 3);
+	kit_resolve(kit, "OPS-17");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 6);
+	expect_request(kit, 4, "GET /jira/rest/api/2/issue/OPS-17/transitions HTTP/1.1\r\n");
+	expect_request(kit, 5, "POST /jira/rest/api/2/issue/OPS-17/transitions HTTP/1.1\r\n");
+	assert_string_equal(kit_got(kit, 5)->body, "{\"transition\":{\"id\":\"31\"}}");
+}
+
+static void test_jira_closes_nothing_it_should_not(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira", JIRA "close_transition: Vanish\nuser: a@b\ncloud: true\n");
+	kit->receiver.decide = jira;
+	kit_resolve(kit, "OPS-17");
+	static const char *const none[] = {
+		"{\"issues\":[]}", "{}", "no json", "{\"issues\":[{\"key\":\"../../x\"}]}"};
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		found = none[i];
+		assert_int_equal(kit_deliver(kit), DELIVERED); /* people have closed it */
+		assert_int_equal(kit->receiver.n_got, i + 1);
+	}
+	expect_request(kit, 0, "POST /jira/rest/api/2/search/jql HTTP/1.1\r\n");
+	assert_non_null(strstr(kit_got(kit, 0)->head, "Authorization: Basic YUBiOnQ=\r\n"));
+	found = "{\"issues\":[{\"key\":\"OPS-17\"}]}";
+	assert_int_equal(kit_deliver(kit), REFUSED);
+	assert_non_null(strstr(kit->why, "no transition called 'Vanish'"));
+}
+
+/* ---- all of them ---- */
+
+static const struct {
+	const char *type, *yaml;
+} desks[] = {
+	{"pagerduty", PAGERDUTY},
+	{"servicenow", SERVICENOW},
+	{"servicenow", SERVICENOW "table: incident\n"},
+	{"jira", JIRA},
+};
+#define DESKS (sizeof desks / sizeof *desks)
+
+static void write_secrets(struct kit *kit)
+{
+	kit_file(kit, "key", "k");
+	kit_file(kit, "password", "p");
+	kit_file(kit, "token", "t");
+}
+
+static void test_answers_that_all_give(void **arg)
+{
+	static const struct {
+		int answer;
+		enum verdict verdict;
+	} cases[] = {{400, REFUSED}, {401, TRY_LATER}, {429, TRY_LATER}, {503, TRY_LATER},
+		{RECEIVER_RESET, TRY_LATER}};
+	struct kit *kit = *arg;
+	write_secrets(kit);
+	kit->receiver.retry_after = "3";
+	for (size_t desk = 0; desk < DESKS; desk++) {
+		kit_configure(kit, desks[desk].type, desks[desk].yaml);
+		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+			kit->receiver.answer = cases[i].answer;
+			assert_int_equal(kit_deliver(kit), cases[i].verdict);
+			if (cases[i].answer > 0)
+				assert_int_equal(kit->delivery.retry_after_ms, 3000);
+		}
+	}
+}
+
+static void test_without_their_secret_nothing_is_sent(void **arg)
+{
+	struct kit *kit = *arg;
+	for (size_t desk = 0; desk < DESKS; desk++) {
+		kit_configure(kit, desks[desk].type, desks[desk].yaml);
+		assert_int_equal(kit_deliver(kit), TRY_LATER);
+		assert_non_null(strstr(kit->why, kit->dir));
+	}
+	assert_int_equal(kit->receiver.n_got, 0);
+}
+
+static void test_text_that_is_none_is_refused(void **arg)
+{
+	struct kit *kit = *arg;
+	static const struct notice_pair broken[] = {{"alertname", "a\xff"}, {"instance", "a\xff"}};
+	static const struct notice_pair annotations[] = {{"description", "a\xff"}};
+	write_secrets(kit);
+	kit->receiver.text = "{}";
+	kit_set_labels(kit, broken, 2);
+	kit->notice.annotations = annotations;
+	kit->notice.n_annotations = 1;
+	for (size_t desk = 0; desk < DESKS; desk++) {
+		kit_configure(kit, desks[desk].type, desks[desk].yaml);
+		assert_int_equal(kit_deliver(kit), REFUSED);
+		assert_non_null(strstr(kit->why, "UTF-8"));
+	}
+}
+
+static void test_mistakes_are_named(void **arg)
+{
+	static const struct {
+		const char *type, *yaml, *word;
+	} cases[] = {
+		{"pagerduty", "url: 'ftp://x'\nrouting_key_file: k", "ftp"},
+		{"pagerduty", "url: 'http://x'", "routing_key_file"},
+		{"servicenow", "url: 'https://x/'\nuser: u\npassword_file: p", "without a '/'"},
+		{"servicenow", "url: 'https://x'\nuser: u\npassword_file: p\ntable: cmdb", "event"},
+		{"jira", "url: 'https://x/'\nproject: OPS\ntoken_file: t", "without a '/'"},
+		{"jira", "url: 'https://x'\nproject: 'O\" OR 1'\ntoken_file: t", "its key"},
+	};
+	struct kit *kit = *arg;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *said = kit_refusal(kit, cases[i].type, cases[i].yaml);
+		if (!strstr(said, cases[i].word))
+			fail_msg("%s: %s", cases[i].yaml, said);
+	}
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(test_pagerduty_triggers_and_resolves),
+		CASE(test_pagerduty_is_told_no_more_than_it_takes),
+		CASE(test_servicenow_has_an_event_and_its_clear),
+		CASE(test_servicenow_has_one_incident),
+		CASE(test_jira_has_one_issue),
+		CASE(test_jira_closes_nothing_it_should_not),
+		CASE(test_answers_that_all_give),
+		CASE(test_without_their_secret_nothing_is_sent),
+		CASE(test_text_that_is_none_is_refused),
+		CASE(test_mistakes_are_named),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
