@@ -335,7 +335,7 @@ const char *const remote_refusals[STORE_REFUSALS] = {
 	[STORE_BAD_LABELS] =
 		"invalid labels: a name, each label once, in UTF-8, at most 32 of 1024 bytes",
 	[STORE_TOO_MANY] = "too many series: the limit of the store is reached",
-	[STORE_TOO_OLD] = "out of bounds: older than the store takes",
+	[STORE_TOO_OLD] = "out of bounds: older than the store takes (store: late, any_age)",
 	[STORE_AHEAD] = "out of bounds: more than ten minutes ahead of now",
 };
 

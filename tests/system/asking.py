@@ -16,7 +16,8 @@ import urllib.parse
 import urllib.request
 
 from fleets import Fleet
-from samples import field, snappy, varint
+import samples
+from samples import STALE, field, snappy, varint
 from stage import check, main, skip, until
 
 HOSTS = 20
@@ -125,6 +126,44 @@ def test_promtool_asks(lab):
     check("good-00001" in tool("labels", url, "instance").split(), "labels")
     wrong = subprocess.run(["promtool", "query", "instant", url, "sum("], capture_output=True, text=True, timeout=60)
     check(wrong.returncode != 0 and "parse error" in wrong.stdout + wrong.stderr, f"an error: {wrong}")
+
+
+def test_cases_whose_time_begins_at_0(lab):
+    """As a suite of tests asks: a case writes what it needs and asks at once, one after the other."""
+    c = lab.collector(store="{raw: 16MiB, any_age: true}").start()
+
+    def write(labels, *values, step=300, begin=0):
+        taken = [(round(begin + i * step * 1000), v) for i, v in enumerate(values) if v is not None]
+        samples.send(f"http://127.0.0.1:{c.api}/api/v1/write", [(labels, taken)], token=c.token)
+
+    def row(text, at):
+        return [r["value"][1] for r in c.query(text, at)]
+
+    for case in range(30):
+        for k in (1, 2):
+            write({"__name__": "case_total", "case": str(case), "job": f"j{k}"}, *(10.0 * k * i for i in range(11)))
+        got = row(f'sum(increase(case_total{{case="{case}"}}[50m]))', 3000)
+        check(got and abs(float(got[0]) - 300) < 1e-9, f"case {case}: {got}")
+    write({"__name__": "odd"}, float("nan"), float("inf"), STALE, -0.0, None, float("-inf"))
+    got = [row("odd", at) for at in (-1, 0, 300, 600, 900, 1199, 1500)]
+    check(got == [[], ["NaN"], ["+Inf"], [], ["-0"], ["-0"], ["-Inf"]], f"odd values: {got}")
+    write({"__name__": "é.total", "ключ": "знач"}, 1.0, 2.0)
+    check(row('{"é.total","ключ"=~"з.*"}', 300) == ["2"], "names in UTF-8")
+    for begin in (3000000, 0, 1500000):
+        write({"__name__": "back"}, 1.0, 2.0, begin=begin)
+    check(row("count_over_time(back[1h])", 3300) == ["6"], "times that go back")
+    write({"__name__": "dense"}, *map(float, range(5000)), step=0.001)
+    check(row("sum_over_time(dense[3ms])", 4.999) == [str(4997 + 4998 + 4999)], "a sample a millisecond")
+
+
+def test_old_times_are_refused_unless_asked_for(lab):
+    c = lab.collector().start()
+    try:
+        samples.send(f"http://127.0.0.1:{c.api}/api/v1/write", [({"__name__": "old"}, [(0, 1.0)])], token=c.token)
+        refused = "nothing"
+    except AssertionError as sentence:
+        refused = str(sentence)
+    check(": 400 " in refused and "any_age" in refused, f"who sends is told what to set: {refused}")
 
 
 # ---- as a supplier ----
