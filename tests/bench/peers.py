@@ -83,11 +83,20 @@ class Prometheus(Server):
 
 
 class Victoria(Server):
-    def bytes_kept(self, _):
-        """Of data and index, merged."""
+    def number(self, pattern):
+        """The sum of its own metrics of such names."""
+        return sum(float(value) for value in re.findall(pattern + r"\S* (\S+)", fetch(self, "/metrics").decode()))
+
+    def bytes_kept(self, samples):
+        """Of data and index: merged, and after a clean end."""
         for path in ("/internal/force_flush", "/internal/force_merge"):
             fetch(self, path)
-        quiet([self], 5)
+        time.sleep(2)
+        until(PATIENCE_S, f"{self.name} has merged", lambda: not self.number(r"\nvm_active_(?:force_)?merges"), 2)
+        held = self.number(r'\nvm_rows{type="storage/')
+        if held != samples:
+            raise SystemExit(f"{self.name} has {held:.0f} samples of {samples}")
+        self.process.stop(PATIENCE_S)
         return tree_bytes(os.path.join(self.folder, "data")) + tree_bytes(os.path.join(self.folder, "indexdb"))
 
 

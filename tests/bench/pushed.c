@@ -98,7 +98,7 @@ static void add_hosts(struct push *push, unsigned n, const struct fw_column *col
 		char instance[32];
 		snprintf(instance, sizeof instance, "host-%05u", h);
 		gen_host_init(&host->made, h);
-		host->dice = 1;
+		host->dice = h + 1;
 		host->labels = fw_alloc_array(push->n_series, sizeof *host->labels);
 		for (unsigned i = 0; i < push->n_series; i++) {
 			host->labels[i] = (struct fw_buf){0};
