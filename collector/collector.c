@@ -604,6 +604,7 @@ static int open_schedule(struct collector *c, struct fw_err *err)
 			.max_bytes = RULE_BYTES,
 			.timeout_ms = RULE_TIMEOUT_MS},
 		.interval_ms = c->config->evaluation_ms,
+		.external_labels = &c->config->external_labels,
 		.external_url = c->config->api.external_url,
 	};
 	int rc = schedule_open(&c->schedule, &config, err);
@@ -631,6 +632,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.registry = c->config->registry,
 		.remote = c->remote,
 		.schedule = c->schedule,
+		.external_labels = &c->config->external_labels,
 		.senders = c->senders,
 		.on_forget = on_forget,
 		.on_snapshot = on_snapshot,

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/conn.h>
 #include <fenwatch/crc.h>
 #include <fenwatch/text.h>
 
+#include "encode.h"
 #include "shim.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -288,6 +290,47 @@ static int parse_settings(
 	return 0;
 }
 
+/* ---- external_labels: {NAME: VALUE} ---- */
+
+static bool is_label_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	size_t n = strspn(name, letters);
+	return n > 0 && name[n + strspn(name + n, "0123456789")] == '\0';
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
+}
+
+static int parse_external(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	struct label_set *set = field;
+	size_t n = fw_yaml_count(node);
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING || n > ENCODE_EXTERNAL)
+		return fw_yaml_fail(node, err, "'external_labels' is at most %d of NAME: VALUE",
+			ENCODE_EXTERNAL);
+	struct fw_label *labels = fw_arena_alloc(arena, (n + 1) * sizeof *labels);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = fw_yaml_text(fw_yaml_key(node, i));
+		const char *value = fw_yaml_text(fw_yaml_item(node, i));
+		if (!is_label_name(name) || strcmp(name, "__name__") == 0)
+			return fw_yaml_fail(fw_yaml_key(node, i), err,
+				"'%.100s' is no name of an external label", name);
+		if (!value || !*value)
+			return fw_yaml_fail(fw_yaml_item(node, i), err,
+				"the external label '%.100s' needs a text", name);
+		labels[i] = (struct fw_label){
+			fw_arena_strdup(arena, name), fw_arena_strdup(arena, value)};
+	}
+	if (n > 1)
+		qsort(labels, n, sizeof *labels, by_name);
+	*set = (struct label_set){labels, n};
+	return 0;
+}
+
 const struct fw_option config_table[] = {
 	{
 		.name = "data",
@@ -384,6 +427,14 @@ const struct fw_option config_table[] = {
 		.max = 86400000,
 	},
 	{
+		.name = "external_labels",
+		.help = "{NAME: VALUE}, put to what leaves by remote_write and /federate and lacks "
+			"them; templates of rules know them",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_external,
+		.offset = AT(external_labels),
+	},
+	{
 		.name = "remote_write",
 		.help = "receivers of all samples: [{url: ..., name: ..., protocol: 1 or 2, "
 			"compression: snappy or zstd, token_file: ...}, ...]",
@@ -477,6 +528,8 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 {
 	*config = (struct config){0};
 	int rc = fw_conf_load(path, config_table, config, &config->arena, err);
+	config->remote_write.external = config->external_labels.items;
+	config->remote_write.n_external = config->external_labels.n;
 	if (rc == 0) {
 		rc = check(config, err);
 		if (rc < 0)

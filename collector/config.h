@@ -14,6 +14,7 @@
 #include "alert.h"
 #include "api.h"
 #include "ingest.h"
+#include "label_set.h"
 #include "patch.h"
 #include "register.h"
 #include "rulefile.h"
@@ -61,6 +62,7 @@ struct config {
 	struct fw_text_list rule_files; /* patterns */
 	struct rule_set *rules;         /* what they name; until config_take_rules */
 	int64_t evaluation_ms;
+	struct label_set external_labels;
 	struct send_options remote_write;
 };
 

@@ -22,6 +22,7 @@ struct inventory;
 struct patch;
 struct registry;
 struct remote;
+struct label_set;
 struct schedule;
 struct senders;
 struct store;
@@ -58,7 +59,8 @@ struct api_config {
 	struct patch *patch;
 	struct registry *registry;
 	struct remote *remote;
-	struct schedule *schedule; /* NULL: no rule files are evaluated */
+	struct schedule *schedule;               /* NULL: no rule files are evaluated */
+	const struct label_set *external_labels; /* for /federate; NULL: none */
 	struct senders *senders;
 	/* All that is kept of a host goes; main thread. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);

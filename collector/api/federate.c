@@ -9,6 +9,7 @@
 
 #include <fenwatch/batch.h>
 
+#include "label_set.h"
 #include "labels.h"
 #include "node.h"
 #include "notes.h"
@@ -118,20 +119,32 @@ static void put_label(struct fw_buf *out, const char *name, const char *value, b
 	put_quoted(out, value);
 }
 
-/* An instance that is empty says that there is none: who scrapes must not put its own. */
-static void put_labels(struct fw_buf *out, const struct newest *one, bool *any)
+static bool has_label(const struct fw_label *labels, size_t n, const char *name)
 {
-	bool has_instance = false;
-	for (size_t i = 0; i < one->n_labels; i++)
-		has_instance |= strcmp(one->labels[i].name, "instance") == 0;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* An instance that is empty says that there is none: who scrapes must not put its own. */
+static void put_labels(
+	struct fw_buf *out, const struct newest *one, const struct label_set *external, bool *any)
+{
+	bool has_instance = has_label(one->labels, one->n_labels, "instance") ||
+		has_label(external->items, external->n, "instance");
 	for (size_t i = 0; i < one->n_labels; i++)
 		if (strcmp(one->labels[i].name, "__name__") != 0)
 			put_label(out, one->labels[i].name, one->labels[i].value, any);
+	for (size_t i = 0; i < external->n; i++)
+		if (!has_label(one->labels, one->n_labels, external->items[i].name))
+			put_label(out, external->items[i].name, external->items[i].value, any);
 	if (!has_instance)
 		put_label(out, "instance", "", any);
 }
 
-static void put_one(struct fw_buf *out, const struct newest *one, bool first)
+static void put_one(
+	struct fw_buf *out, const struct newest *one, const struct label_set *external, bool first)
 {
 	char number[PROMQL_NUMBER_SIZE];
 	const char *name = name_of(one);
@@ -148,13 +161,15 @@ static void put_one(struct fw_buf *out, const struct newest *one, bool first)
 	fw_buf_putc(out, '{');
 	if (!plain)
 		put_quoted(out, name);
-	put_labels(out, one, &any);
+	put_labels(out, one, external, &any);
 	fw_buf_printf(out, "} %s %" PRId64 "\n", promql_number(one->value, number, sizeof number),
 		one->at_ms);
 }
 
 static void write_all(struct federating *f)
 {
+	static const struct label_set none = {NULL, 0};
+	const struct label_set *external = api_config(f->r->api)->external_labels;
 	struct fw_buf *out = &f->r->out;
 	const char *before = NULL;
 	if (f->n > 1)
@@ -165,7 +180,8 @@ static void write_all(struct federating *f)
 		const struct newest *one = &f->all[i];
 		if (i > 0 && by_metric(one, one - 1) == 0)
 			continue;
-		put_one(out, one, !before || strcmp(before, name_of(one)) != 0);
+		put_one(out, one, external ? external : &none,
+			!before || strcmp(before, name_of(one)) != 0);
 		before = name_of(one);
 	}
 }

@@ -10,7 +10,7 @@
 #include <fenwatch/crc.h>
 #include <fenwatch/mem.h>
 
-#define LABELS_MOST (2 * FW_LABELS_LIMIT + 1)
+#define LABELS_MOST (2 * FW_LABELS_LIMIT + 1 + ENCODE_EXTERNAL)
 #define FIRST_SLOTS 1024
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2 };
@@ -86,24 +86,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
 }
 
-static bool has_label(const struct fw_column *column, const char *name)
+static bool has_label(const struct fw_label *labels, size_t n, const char *name)
 {
-	for (unsigned i = 0; i < column->n_labels; i++)
-		if (strcmp(column->labels[i].name, name) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(labels[i].name, name) == 0)
 			return true;
 	return false;
 }
 
-static size_t list_labels(const struct store_followed *sweeps, const struct fw_column *column,
-	struct fw_label labels[LABELS_MOST])
+static size_t list_labels(const struct encoder *e, const struct store_followed *sweeps,
+	const struct fw_column *column, struct fw_label labels[LABELS_MOST])
 {
 	size_t n = 0;
 	labels[n++] = (struct fw_label){"__name__", column->name};
 	for (size_t i = 0; i < sweeps->n_host_labels; i++)
-		if (!has_label(column, sweeps->host_labels[i].name))
+		if (!has_label(column->labels, column->n_labels, sweeps->host_labels[i].name))
 			labels[n++] = sweeps->host_labels[i];
 	for (unsigned i = 0; i < column->n_labels; i++)
 		labels[n++] = column->labels[i];
+	for (size_t i = 0, own = n; i < e->n_external; i++)
+		if (!has_label(labels, own, e->external[i].name))
+			labels[n++] = e->external[i];
 	qsort(labels, n, sizeof *labels, by_name);
 	return n;
 }
@@ -177,7 +180,7 @@ static void encode_column(struct encoder *e, const struct store_followed *sweeps
 		any = is_told(sweeps, i, c);
 	if (!any)
 		return;
-	size_t n = list_labels(sweeps, column, labels);
+	size_t n = list_labels(e, sweeps, column, labels);
 	fw_buf_reset(&e->one);
 	(e->is_2 ? put_refs : put_labels)(e, labels, n);
 	e->n_samples += put_samples(e, sweeps, c);

@@ -474,8 +474,11 @@ int senders_open(struct senders **out, uv_loop_t *loop, struct store *store, str
 	fw_owner_init(&senders->owner, on_owner_done);
 	uv_timer_init(loop, &senders->timer);
 	fw_owner_adopt(&senders->owner, &senders->timer);
-	for (size_t i = 0; i < senders->n; i++)
+	for (size_t i = 0; i < senders->n; i++) {
 		init_sender(&senders->all[i], store, &options->receivers[i]);
+		senders->all[i].encoder.external = options->external;
+		senders->all[i].encoder.n_external = options->n_external;
+	}
 	int rc = state_migrate(state, "remote_write", steps, 1, err);
 	for (size_t i = 0; i < senders->n && rc >= 0; i++)
 		rc = open_sender(senders, &senders->all[i], err);

@@ -17,6 +17,7 @@
 #include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
 
 struct state;
 struct store;
@@ -31,6 +32,8 @@ struct send_receiver {
 struct send_options {
 	struct send_receiver *receivers;
 	size_t n_receivers;
+	const struct fw_label *external; /* external_labels of collector.yml */
+	size_t n_external;
 };
 
 /* The key remote_write of collector.yml: a list. */

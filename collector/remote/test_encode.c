@@ -123,6 +123,39 @@ static void test_over(void **state)
 	close_scene(&s);
 }
 
+/* The control of what test_over() finds: the same series by a label that only the sender put. */
+static void test_external_labels(void **state)
+{
+	static const struct fw_label external[] = {{"instance", "other"}, {"site", "north"}};
+	const struct store_matcher site = {.name = "site", .accepts = accepts, .value = "north"},
+				   other = {.name = "instance",
+					   .accepts = accepts,
+					   .value = "other"};
+	(void)state;
+	for (int is_2 = 0; is_2 < 2; is_2++) {
+		struct scene s;
+		struct fw_arena arena = {0};
+		struct store_group *groups;
+		size_t n;
+		open_scene(&s);
+		s.encoder.external = external;
+		s.encoder.n_external = 2;
+		sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema, kit_now_ms, 3, 1000,
+			true);
+		assert_true(send_all(&s, is_2) > 0);
+		assert_int_equal(
+			store_select(s.to.store, &site, 1, 0, INT64_MAX, &arena, &groups, &n, NULL),
+			0);
+		assert_true(n > 0);
+		assert_int_equal(store_select(s.to.store, &other, 1, 0, INT64_MAX, &arena, &groups,
+					 &n, NULL),
+			0);
+		assert_int_equal(n, 0); /* they have one of their own */
+		fw_arena_done(&arena);
+		close_scene(&s);
+	}
+}
+
 /* A place in the log stays good when the store is opened again. */
 static void test_goes_on(void **state)
 {
@@ -203,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_over),
+		cmocka_unit_test(test_external_labels),
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_a_segment_that_is_used_again),
 		cmocka_unit_test(test_left_behind),

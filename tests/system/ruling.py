@@ -18,7 +18,7 @@ WAITS = """- name: waits
     expr: last_over_time(load[1h]) > %s
     for: 30m
     labels: {severity: page}
-    annotations: {summary: '{{ $labels.instance }} has {{ $value }}'}
+    annotations: {summary: '{{ $labels.instance }} of {{ $externalLabels.site }} has {{ $value }}'}
 """
 RECORDS = """- name: records
   interval: 1s
@@ -34,7 +34,7 @@ class Scene:
         self.clock, self.shift_s = clock_file(lab), 0
         self.rules = os.path.join(lab.dir, "rules.yml")
         self.write("groups:\n" + WAITS % 1 + RECORDS)
-        self.c = lab.collector(extra=f"rules: [{self.rules}]\n", env={"FENWATCH_CLOCK_FILE": self.clock}).start()
+        self.c = lab.collector(extra=f"rules: [{self.rules}]\nexternal_labels: {{site: north, job: y}}\n", env={"FENWATCH_CLOCK_FILE": self.clock}).start()
 
     def write(self, text):
         with open(self.rules, "w") as f:
@@ -98,12 +98,16 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     check(s.alert("pending")["state"] == "pending", "that it was away is not counted")
     s.at(37 * MINUTE)
     firing = s.alert("firing")
-    check(seconds(firing["activeAt"]) == restored and firing["annotations"]["summary"] == "a-1 has 2", f"{firing}")
+    check(seconds(firing["activeAt"]) == restored and firing["annotations"]["summary"] == "a-1 of north has 2", f"{firing}")
     check(firing["value"] == "2e+00" and firing["labels"] ==
           {"alertname": "Waits", "instance": "a-1", "job": "x", "severity": "page"}, f"as Prometheus has it: {firing}")
     until(10, "and as a series", lambda: [r["metric"]["alertstate"] for r in c.query("ALERTS")] == ["firing"])
     alerts = c.get("/api/v1/alerts")["alerts"]
     check([a for a in alerts if a["labels"]["alertname"] == "Waits"] == [firing], f"and in the list: {alerts}")
+
+    text = c.request("/federate?match[]=load&match[]=hosts:load:sum")[1]
+    check('load{instance="a-1",job="x",site="north"} 2' in text and 'hosts:load:sum{job="y",site="north",instance=""} 2' in text,
+          f"who scrapes it is told which site it is: {text}")
 
     # One rule of the other group is over its limit; that holds up neither itself nor others.
     records = c.get("/api/v1/rules", **{"rule_group[]": "records"})["groups"][0]
