@@ -77,15 +77,52 @@ def run(script, builds, env):
         argv.insert(0, sys.executable)
     os.makedirs(builds["SCRATCH"], exist_ok=True)
     start = time.time()
-    done = subprocess.run(argv, env={**env, **os.environ}, capture_output=True, text=True)
+    done = subprocess.run(argv, env={**env, **os.environ}, capture_output=True, text=True, errors="replace")
     return done.returncode, done.stdout + done.stderr, time.time() - start
 
 
-def write_report(path, lines):
-    """Anew after every row: a run that is stopped has told what it did."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write("\n".join(lines) + "\n")
+def judge(status, text):
+    """(how many passed, failed, what the program tells of itself)"""
+    skipped = re.findall(r"^ok .*# SKIP (.*)$", text, re.M)
+    good = len(re.findall(r"^ok (?!.*# SKIP)", text, re.M))
+    bad = len(re.findall(r"^not ok ", text, re.M)) or (1 if status else 0)
+    if not good and not bad and not skipped:
+        good = 1  # a program without cases of its own
+    figures = re.findall(r"^(?:# (?=\d)|Done )(.*)$", text, re.M)[:4] + [f"skipped: {why}" for why in skipped]
+    return good, bad, "; ".join(figures).replace("|", "/")
+
+
+class Report:
+    """The day's report, written anew after every row: a run that is stopped has told what it
+    did, and a run of some rows leaves the others' as they are."""
+
+    HEAD = ["| what | passed | failed | minutes | version | figures |", "| --- | --- | --- | --- | --- | --- |"]
+
+    def __init__(self):
+        self.day = datetime.date.today().isoformat()
+        self.path = f"docs/qualify/{self.day}.md"
+        self.version = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
+                                      text=True).stdout.strip()
+
+    def lines(self):
+        """The rows that are there, by what they are about."""
+        if not os.path.exists(self.path):
+            return {}
+        with open(self.path) as f:
+            rows = [line.strip() for line in f if line.startswith("| ") and line.strip() not in self.HEAD]
+        return {row.split(" | ")[0][2:]: row for row in rows}
+
+    def add(self, what, good, bad, seconds, figures):
+        lines = self.lines()
+        lines[what] = f"| {what} | {good} | {bad} | {seconds / 60:.1f} | {self.version} | {figures} |"
+        order = [what for _, what, _, _ in ROWS]
+        text = [f"# Qualification of {self.day}", "",
+                f"Kernel {platform.release()}, {os.cpu_count()} cores. Command: `./dev qualify [NAME...]`; a row that "
+                "ran more than once that day is there as it ran last.", "", *self.HEAD,
+                *(lines[what] for what in order if what in lines)]
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "w") as f:
+            f.write("\n".join(text) + "\n")
 
 
 def main():
@@ -96,31 +133,21 @@ def main():
     if unknown:
         print(f"qualify: no such row: {' '.join(unknown)}; there are {' '.join(r[0] for r in ROWS)}")
         sys.exit(2)
-    today = datetime.date.today().isoformat()
-    version = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    report = [f"# Qualification of {today}", "",
-              f"Version {version}, kernel {platform.release()}, {os.cpu_count()} cores. Command: "
-              f"`./dev qualify{''.join(' ' + w for w in wanted)}`.", "",
-              "| what | passed | failed | minutes | figures |", "| --- | --- | --- | --- | --- |"]
+    report = Report()
     failed = passed = 0
-    path = f"docs/qualify/{today}.md"
     for name, what, script, env in ROWS:
         if wanted and name not in wanted:
             continue
         print(f"qualify: {what}", flush=True)
         status, text, seconds = run(script, builds, env)
-        good = len(re.findall(r"^ok (?!.*# SKIP)", text, re.M))
-        bad = len(re.findall(r"^not ok ", text, re.M)) or (1 if status else 0)
-        if not good and not bad:
-            good = 1  # a program without cases of its own
-        figures = "; ".join(re.findall(r"^(?:# (?=\d)|Done )(.*)$", text, re.M)[:4])
+        good, bad, figures = judge(status, text)
         passed, failed = passed + good, failed + bad
-        report.append(f"| {what} | {good} | {bad} | {seconds / 60:.1f} | {figures} |")
-        write_report(path, report)
+        report.add(what, good, bad, seconds, figures)
         if bad:
-            print(text[-8000:])
-    print(f"report: {path}\n{passed} passed, {failed} failed")
+            print(text[-8000:], flush=True)
+    print(f"report: {report.path}\n{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
