@@ -16,7 +16,14 @@
 
 #include "testkit.h"
 
-enum { STEP = 15000, SWEEPS = 300, KEY_EVERY = 10 };
+/* The store is small, since it is copied for every flip. */
+enum {
+	STEP = 15000,
+	SWEEPS = 300,
+	KEY_EVERY = 10,
+	SEGMENT = 32 << 10,
+	SEGMENTS = 16,
+};
 
 static struct kit kit;
 static char image[80]; /* the store as it is to be damaged */
@@ -31,7 +38,7 @@ static uint32_t chance(uint32_t below)
 static void fill_store(bool clean)
 {
 	struct sender sender = {0};
-	kit_init(&kit);
+	kit_init_of(&kit, SEGMENT, SEGMENTS);
 	kit.config.log_segment_bytes = 0;
 	sender_begin(&sender, &kit, 1, 7);
 	for (int i = 0; i < SWEEPS; i++)

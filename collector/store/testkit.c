@@ -36,8 +36,9 @@ void kit_init(struct kit *kit)
 void kit_init_of(struct kit *kit, uint64_t segment_bytes, uint64_t segments)
 {
 	const uint64_t bytes = segment_bytes * segments;
+	const char *folder = getenv("TMPDIR");
 	*kit = (struct kit){0};
-	snprintf(kit->dir, sizeof kit->dir, "/tmp/fenwatch-store-XXXXXX");
+	snprintf(kit->dir, sizeof kit->dir, "%s/fenwatch-store-XXXXXX", folder ? folder : "/tmp");
 	assert_non_null(mkdtemp(kit->dir));
 	kit->config = (struct store_config){
 		.dir = kit->dir,
