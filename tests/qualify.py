@@ -61,8 +61,11 @@ ROWS = [
      {"FENWATCH_DAMAGE": "10000", "TMPDIR": "/dev/shm", "CMOCKA_MESSAGE_OUTPUT": "TAP"}),
     ("fuzzblocks", "ten million blocks from nowhere",
      ["FUZZ/collector/store/fuzz_columns", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/columns"], {}),
-    ("fuzzstore", "ten million heads, indices and log records from nowhere",
+    ("fuzzstore", "ten million blocks and log records from nowhere, with their checksums right",
      ["FUZZ/collector/store/fuzz_store", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/store"], {}),
+    ("fuzzdisk", "ten million stores of which every segment is from nowhere, opened and replayed",
+     ["FUZZ/collector/store/fuzz_disk", "-runs=10000000", "-entropic=0", "SCRATCH", "tests/fuzz/corpus/disk"],
+     {"ASAN_OPTIONS": "malloc_context_size=2"}),
     ("fuzzrows", "ten million rows from nowhere",
      ["FUZZ/collector/store/fuzz_rows", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/rows"], {}),
     ("state", "every operation and allocation of the state fails", ["SANITIZE/collector/state/test_state"],
@@ -89,7 +92,7 @@ def judge(status, text):
     bad = len(re.findall(r"^not ok ", text, re.M)) or (1 if status else 0)
     if not good and not bad and not skipped:
         good = 1  # a program without cases of its own
-    figures = re.findall(r"^(?:# (?=\d)|Done )(.*)$", text, re.M)[:4] + [f"skipped: {why}" for why in skipped]
+    figures = re.findall(r"^(?:# (?=\d)(?!\d{4}-)|Done )(.*)$", text, re.M)[:4] + [f"skipped: {why}" for why in skipped]
     return good, bad, "; ".join(figures).replace("|", "/")
 
 

@@ -44,7 +44,7 @@ void hosts_done(struct hosts *hosts)
 		if (host)
 			free_host(host);
 	}
-	for (size_t i = 0; i < sizeof hosts->pages / sizeof *hosts->pages; i++)
+	for (size_t i = 0; i * HOSTS_OF_PAGE < count; i++)
 		fw_free(hosts->pages[i]);
 	pthread_mutex_destroy(&hosts->growing);
 }

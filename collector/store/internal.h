@@ -134,7 +134,10 @@ void arrive_live(struct store *store, const struct arrival *arrival, const uint8
 void arrive_late(struct store *store, const struct arrival *arrival, uint64_t position);
 bool table_is_current(const struct table *table);
 
-/* store.c: many schemas with one sync. */
+/* store.c: one without files and without a writer yet; and the end of one that has none. */
+struct store *store_new(const struct store_config *config);
+void store_free(struct store *store);
+/* Many schemas with one sync. */
 int store_schemas_intern(struct store *store, const struct fw_schema *schemas, size_t n,
 	uint32_t *ids, struct fw_err *err);
 /* A host of any labels, or none. */
@@ -181,7 +184,9 @@ int records_carry(struct store *store, unsigned slot);
 /* follow.c: what is durable may be seen by followers. */
 void follow_show(struct store *store);
 
-/* recover.c */
+/* recover.c: what lies on disk comes into memory; nothing is written. */
+int store_replay(struct store *store, struct fw_err *err);
+/* The same, and the log goes on. */
 int store_recover(struct store *store, struct fw_err *err);
 bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position);
 /* In a block of either lane: where the order of records is that of runs. */

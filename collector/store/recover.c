@@ -377,7 +377,7 @@ static void know_foreigners(struct store *store)
 	}
 }
 
-int store_recover(struct store *store, struct fw_err *err)
+int store_replay(struct store *store, struct fw_err *err)
 {
 	add_hosts(store);
 	int rc = note_blocks(store);
@@ -392,8 +392,14 @@ int store_recover(struct store *store, struct fw_err *err)
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		store->counters.damaged += store->rings.tiers[tier].damaged;
 	store->counters.damaged += store->names.damaged;
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : 0;
+}
+
+int store_recover(struct store *store, struct fw_err *err)
+{
+	int rc = store_replay(store, err);
 	if (rc < 0)
-		return fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir);
+		return rc;
 	rc = flush_closed(store);
 	if (rc >= 0)
 		rc = writer_switch_log(store, false);

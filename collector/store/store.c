@@ -129,7 +129,7 @@ static int open_files(struct store *store, struct fw_err *err)
 	return rc < 0 ? rc : log_open(&store->log, store->dir, &store->super, false, err);
 }
 
-static void free_store(struct store *store)
+void store_free(struct store *store)
 {
 	hosts_done(&store->hosts);
 	foreigners_done(&store->foreigners);
@@ -154,7 +154,7 @@ static void free_store(struct store *store)
 	fw_free(store);
 }
 
-static struct store *new_store(const struct store_config *config)
+struct store *store_new(const struct store_config *config)
 {
 	struct store *store = fw_alloc(sizeof *store);
 	store->config = *config;
@@ -180,7 +180,7 @@ int store_open(struct store **out, const struct store_config *config, struct fw_
 	int rc = check_config(config, err);
 	if (rc < 0)
 		return rc;
-	struct store *store = new_store(config);
+	struct store *store = store_new(config);
 	rc = open_files(store, err);
 	if (rc >= 0)
 		rc = store_recover(store, err);
@@ -190,7 +190,7 @@ int store_open(struct store **out, const struct store_config *config, struct fw_
 			fw_fail_sys(err, rc, "cannot start the store's writer");
 	}
 	if (rc < 0)
-		free_store(store);
+		store_free(store);
 	else
 		*out = store;
 	return rc;
@@ -205,7 +205,7 @@ void store_close(struct store *store)
 	pthread_cond_signal(&store->wake);
 	pthread_mutex_unlock(&store->lock);
 	pthread_join(store->thread, NULL);
-	free_store(store);
+	store_free(store);
 }
 
 /* ---- identity ---- */

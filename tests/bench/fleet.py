@@ -141,7 +141,8 @@ def row_of_series(lab, rows, agents, seconds):
 
 
 def row_of_agents(lab, rows, agents, seconds):
-    collector = lab.collector(name="many", store="{raw: 1GiB}").start()
+    collector = lab.collector(name="many", store="{raw: 1GiB}").start(wait=False)
+    collector.wait_ready(PATIENCE)  # until its rings are allocated
     start = time.monotonic()
     fleets = fleets_of(lab, collector, agents, interval=60000, jitter=20, series=200, spread=agents * 3)
     say(f"{agents} agents are enrolled after {time.monotonic() - start:.0f} s")
