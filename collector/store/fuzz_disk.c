@@ -29,7 +29,7 @@ enum { FILE_BITS = 7, LOOSE = 8, INDEX = 16, REPLAY = 32 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the pieces go into; LOG_SLOTS and all but two of the ring's segments stay empty. */
+/* What the pieces go into: all segments that the store has. */
 static struct disk_file {
 	const char *name;
 	enum file_kind kind;

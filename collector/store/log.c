@@ -75,6 +75,12 @@ static int guess_number(const struct log *log, struct log_slot *slot)
 	return scan_done(&scan);
 }
 
+/* From here on positions would begin again. */
+static uint64_t number_limit(const struct log *log)
+{
+	return UINT64_MAX / log->super->log_segment_bytes;
+}
+
 static int read_header(struct log *log, struct log_slot *slot)
 {
 	uint8_t header[LOG_HEADER_BYTES];
@@ -86,6 +92,8 @@ static int read_header(struct log *log, struct log_slot *slot)
 		: file_header_open(header, log->super, FILE_LOG, HEADER_MORE);
 	if (rc == -ENOTSUP)
 		return rc;
+	if (rc >= 0 && get_u64(header + FILE_HEADER_BYTES) >= number_limit(log))
+		rc = -EBADMSG;
 	if (rc >= 0) {
 		slot->number = get_u64(header + FILE_HEADER_BYTES);
 		slot->before = get_u64(header + FILE_HEADER_BYTES + 8);
