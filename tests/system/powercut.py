@@ -5,11 +5,14 @@ which the collector works. `cp --reflink=always` of the image is what the disk
 would hold had the power gone at that instant. A collector started from the
 copy must have everything that was acknowledged before it. The control takes
 fdatasync away (FENWATCH_FAULT=fdatasync:skip) and must lose something: a test
-that passes then has no teeth.
+that passes then has no teeth. Meanwhile snapshots are made on the same disk: one that was told to be complete
+before the cut is restored from it now and then, and has what was acknowledged before it was begun.
 """
 import os
 import random
+import shutil
 import subprocess
+import threading
 import time
 
 import wire
@@ -17,6 +20,7 @@ from kill_ledger import Ledger, stored
 from stage import check, main, skip
 
 CUTS = int(os.environ.get("FENWATCH_CUTS", "5"))
+SNAPSHOT_EVERY = max(1, CUTS // 40)  # so many cuts one is restored from
 
 
 def run(*argv):
@@ -40,7 +44,7 @@ class Disk:
             run("mount", "-o", "loop", lab.dir + "/outer.img", self.outer)
             lab.closers.append(lambda: subprocess.run(["umount", "-l", self.outer]))
             with open(self.outer + "/inner.img", "wb") as f:
-                f.truncate(160 << 20)
+                f.truncate(400 << 20)
             run("mkfs.ext4", "-q", "-F", self.outer + "/inner.img")
             run("mount", "-o", "loop", self.outer + "/inner.img", self.inner)
             lab.closers.append(lambda: subprocess.run(["umount", "-l", self.inner]))
@@ -63,6 +67,50 @@ class Disk:
         os.unlink(image)
 
 
+class Snapshots(threading.Thread):
+    """One after the other; `complete` is the newest that was told to be, and what was
+    acknowledged to each ledger before it was begun."""
+
+    def __init__(self, collector, ledgers):
+        super().__init__(daemon=True)
+        self.collector, self.ledgers = collector, ledgers
+        self.complete, self.count, self.ending, self.failure = None, 0, False, None
+
+    def run(self):
+        while not self.ending:
+            acked = [ledger.acked for ledger in self.ledgers]
+            name = f"s{self.count}"
+            done = self.collector.cli("store", "snapshot", name)
+            if done.returncode:
+                self.failure = done.stdout + done.stderr
+                return
+            self.forget_older()
+            self.complete, self.count = (name, acked), self.count + 1
+
+    def forget_older(self):
+        if self.count >= 2:
+            shutil.rmtree(os.path.join(self.collector.data, "snapshots", f"s{self.count - 2}"))
+
+
+def lost_in_snapshot(lab, disk, mount, complete, ledgers):
+    """Acknowledged before the snapshot was begun and not in what is restored from it."""
+    name, acked = complete
+    c = lab.collector(name=f"copy{disk.cuts}", data=os.path.join(lab.dir, f"copy{disk.cuts}"))
+    done = subprocess.run([lab.program("collector"), "store", "restore", "--config", c.config,
+                           os.path.join(mount, "data", "snapshots", name)], capture_output=True, text=True)
+    if done.returncode:
+        print(f"# {name}: {done.stderr.strip()}")
+        return sum(acked)
+    c.start()
+    lost = 0
+    for ledger, until_number in zip(ledgers, acked):
+        found = stored(c, ledger, until_number, 1)
+        lost += sum(1 for n in range(1, until_number + 1) if found.get(ledger.when(n)) != ledger.cells(n)[0])
+    c.stop()
+    shutil.rmtree(c.data)
+    return lost
+
+
 def starts(c):
     """Without its fdatasync a store may be so harmed that nothing of it can be read."""
     try:
@@ -73,9 +121,10 @@ def starts(c):
         return False
 
 
-def lost_after_cut(lab, disk, live, ledgers):
+def lost_after_cut(lab, disk, ledgers, snapshots):
     """Acknowledged before the cut and missing after it."""
     acked = [(ledger, ledger.acked) for ledger in ledgers]
+    complete = snapshots.complete
     image, mount = disk.cut()
     disk.mount(image, mount)
     c = lab.collector(name=f"cut{disk.cuts}", data=os.path.join(mount, "data"))
@@ -90,6 +139,8 @@ def lost_after_cut(lab, disk, live, ledgers):
             lost += sum(1 for n in range(first, until_number + 1)
                         if found.get(ledger.when(n)) != ledger.cells(n)[0])
         c.stop()
+        if complete and disk.cuts % SNAPSHOT_EVERY == 0:
+            lost += lost_in_snapshot(lab, disk, mount, complete, ledgers)
         return lost, sum(n for _, n in acked)
     finally:
         c.kill()
@@ -103,29 +154,32 @@ def cuts(lab, count, **env):
     ledgers = [Ledger(live, wire.enrolled(live, f"ledger{i}"), base_ms) for i in range(2)]
     for ledger in ledgers:
         ledger.start()
+    snapshots = Snapshots(live, ledgers)
+    snapshots.start()
     lost = acked = 0
     dice = random.Random(20261122)
     for _ in range(count):
         time.sleep(dice.uniform(0.05, 0.8))
-        more, acked = lost_after_cut(lab, disk, live, ledgers)
+        more, acked = lost_after_cut(lab, disk, ledgers, snapshots)
         lost += more
-    for ledger in ledgers:
-        ledger.ending = True
-    for ledger in ledgers:
-        ledger.join(20)
+    for ending in (*ledgers, snapshots):
+        ending.ending = True
+    for ending in (*ledgers, snapshots):
+        ending.join(20)
     live.kill()
-    return lost, acked
+    return lost, acked, snapshots
 
 
 def test_power_cuts_lose_nothing_that_was_acknowledged(lab):
-    lost, acked = cuts(lab, CUTS)
+    lost, acked, snapshots = cuts(lab, CUTS)
     check(acked > 20, f"something was acknowledged: {acked}")
     check(lost == 0, f"{lost} acknowledged batches are gone")
-    print(f"# {CUTS} cuts, {acked} acknowledged batches")
+    check(snapshots.count > 0 and not snapshots.failure, f"snapshots are made meanwhile: {snapshots.failure}")
+    print(f"# {CUTS} cuts, {acked} acknowledged batches, {snapshots.count} snapshots")
 
 
 def test_control_without_fdatasync_the_same_test_fails(lab):
-    lost, acked = cuts(lab, 3, FENWATCH_FAULT="fdatasync:skip,fsync:skip")
+    lost, acked, _ = cuts(lab, 3, FENWATCH_FAULT="fdatasync:skip,fsync:skip")
     check(acked > 20, f"something was acknowledged: {acked}")
     check(lost > 0, "fdatasync was taken out and nothing was lost: this test has no teeth")
 
