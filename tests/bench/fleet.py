@@ -93,6 +93,12 @@ class Readers:
         self.p99 = took_ms[int(len(took_ms) * 0.99)] if took_ms else 0
 
 
+def begin(collector):
+    """Ready, however long its rings take to be allocated or read: that is measured, not judged."""
+    collector.start(wait=False).wait_ready(PATIENCE)
+    return collector
+
+
 def seconds_of(deed):
     start = time.monotonic()
     deed()
@@ -105,6 +111,13 @@ def settle_and_check(collector, fleets, seconds):
     return sum(nothing_lost_or_doubled(collector, fleet, seconds) for fleet in fleets)
 
 
+def all_leave(collector, fleets, since):
+    settle_and_check(collector, fleets, int(time.time() - since) + 120)
+    for fleet in fleets:
+        fleet.leave()
+    collector.stop(60)
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -112,7 +125,7 @@ def say(text):
 def row_of_connections(lab, rows, agents, _):
     """Connections that say nothing but heartbeats: what TLS and a session take."""
     agents = max(200, agents // 10)
-    collector = lab.collector(name="idle", store="{raw: 64MiB}").start()
+    collector = begin(lab.collector(name="idle", store="{raw: 64MiB}"))
     time.sleep(1)
     empty = anonymous_kib(collector)
     fleet = Fleet(lab, collector, agents, interval=3600000, series=1, spread=agents * 3).begin()
@@ -126,8 +139,8 @@ def row_of_connections(lab, rows, agents, _):
 
 def row_of_series(lab, rows, agents, seconds):
     """Series by the thousand over four connections, above the empty process."""
-    hosts = max(1, 100 * agents // FULL)
-    collector = lab.collector(name="series", store="{raw: 1GiB}").start()
+    hosts, since = max(1, 100 * agents // FULL), time.time()
+    collector = begin(lab.collector(name="series", store="{raw: 1GiB}"))
     time.sleep(1)
     empty = anonymous_kib(collector)
     fleet = Fleet(lab, collector, 4, hosts=hosts, series=500, interval=10000, jitter=50).begin()
@@ -135,14 +148,11 @@ def row_of_series(lab, rows, agents, seconds):
     time.sleep(max(seconds, 25))
     each = (anonymous_kib(collector) - empty) * 1024 / (4 * hosts * 500)
     rows.append((f"a series, of {4 * hosts * 500}, after {max(seconds, 25)} s", f"{each:.0f} B", "80 B"))
-    settle_and_check(collector, [fleet], 3600)
-    fleet.leave()
-    collector.stop(60)
+    all_leave(collector, [fleet], since)
 
 
 def row_of_agents(lab, rows, agents, seconds):
-    collector = lab.collector(name="many", store="{raw: 1GiB}").start(wait=False)
-    collector.wait_ready(PATIENCE)  # until its rings are allocated
+    collector = begin(lab.collector(name="many", store="{raw: 1GiB}"))
     start = time.monotonic()
     fleets = fleets_of(lab, collector, agents, interval=60000, jitter=20, series=200, spread=agents * 3)
     say(f"{agents} agents are enrolled after {time.monotonic() - start:.0f} s")
@@ -161,7 +171,7 @@ def row_of_agents(lab, rows, agents, seconds):
     rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", ""))
     collector.kill()
     again = time.time()
-    ready = seconds_of(collector.start)
+    ready = seconds_of(lambda: begin(collector))
     took = all_connected(fleets, PATIENCE)
     cpu = precise_cpu_seconds(collector.child.pid)
     rows.append(("  ready after kill -9", f"{ready:.1f} s", "5 s"))
@@ -171,7 +181,7 @@ def row_of_agents(lab, rows, agents, seconds):
     total = settle_and_check(collector, fleets, int(time.time() - since) + 120)
     rows.append(("  sweeps acknowledged; lost or doubled", f"{total}; 0", "0"))
     rows.append(("  SIGTERM to its end, all connected", f"{seconds_of(lambda: collector.stop(60)):.1f} s", "5 s"))
-    rows.append(("  ready after that", f"{seconds_of(collector.start):.1f} s", "1 s"))
+    rows.append(("  ready after that", f"{seconds_of(lambda: begin(collector)):.1f} s", "1 s"))
     for fleet in fleets:
         fleet.leave()
     collector.stop(60)
@@ -179,8 +189,7 @@ def row_of_agents(lab, rows, agents, seconds):
 
 def council(lab, agents):
     """(a collector, the council's fleets, all connected, and what they send in a second)"""
-    collector = lab.collector(name="council", store="{raw: 2GiB}").start(wait=False)
-    collector.wait_ready(PATIENCE)  # until its rings are allocated
+    collector = begin(lab.collector(name="council", store="{raw: 2GiB}"))
     share = agents / FULL
     fleets, rate = [], 0
     for number, (what, count, hosts, series, interval) in enumerate(COUNCIL):
@@ -191,13 +200,6 @@ def council(lab, agents):
                             **{"from": f"127.{1 + number}.0.1"}).begin())
     all_connected(fleets, PATIENCE)
     return collector, fleets, rate
-
-
-def council_leaves(collector, fleets, since):
-    settle_and_check(collector, fleets, int(time.time() - since) + 120)
-    for fleet in fleets:
-        fleet.leave()
-    collector.stop(60)
 
 
 def ack_p99_ms(fleets):
@@ -215,7 +217,7 @@ def row_of_council(lab, rows, agents, seconds):
     rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
     rows.append(("  acknowledgement p99, query p99", f"{ack_p99_ms(fleets)} ms, {meter.p99:.0f} ms", "150 ms"))
     rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", ""))
-    council_leaves(collector, fleets, since)
+    all_leave(collector, fleets, since)
 
 
 def row_of_readers(lab, rows, agents, seconds):
@@ -231,7 +233,7 @@ def row_of_readers(lab, rows, agents, seconds):
                  "150 ms"))
     rows.append((f"  {readers.answers / meter.wall:.1f} ranges of an hour a second: p99", f"{readers.p99:.0f} ms", ""))
     rows.append(("  cores", f"{meter.cores:.2f}", ""))
-    council_leaves(collector, fleets, since)
+    all_leave(collector, fleets, since)
 
 
 ROWS = {"connections": row_of_connections, "series": row_of_series, "council": row_of_council,
@@ -254,7 +256,7 @@ def main():
             ROWS[name](lab, rows, agents, seconds)
         finally:
             lab.close()
-        say("; ".join(" ".join(row) for row in rows[1:]))
+            say("; ".join(" ".join(row) for row in rows[1:]))  # also what was measured before it failed
     print()
     table(rows)
     return 0
