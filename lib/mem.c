@@ -149,7 +149,7 @@ static void *arena_take(struct fw_arena *arena, size_t bytes)
 	void *memory = block->data + block->used;
 	block->used += rounded;
 	arena->used += rounded;
-	return memset(memory, 0, bytes);
+	return memory;
 }
 
 void *fw_arena_alloc(struct fw_arena *arena, size_t bytes)
@@ -157,14 +157,20 @@ void *fw_arena_alloc(struct fw_arena *arena, size_t bytes)
 	void *memory = arena_take(arena, bytes);
 	if (!memory)
 		out_of_memory(bytes);
-	return memory;
+	return memset(memory, 0, bytes);
 }
 
-void *fw_arena_try(struct fw_arena *arena, size_t bytes)
+void *fw_arena_room(struct fw_arena *arena, size_t bytes)
 {
 	if (arena->limit && (arena->used > arena->limit || bytes > arena->limit - arena->used))
 		return NULL;
 	return arena_take(arena, bytes);
+}
+
+void *fw_arena_try(struct fw_arena *arena, size_t bytes)
+{
+	void *memory = fw_arena_room(arena, bytes);
+	return memory ? memset(memory, 0, bytes) : NULL;
 }
 
 char *fw_arena_strdup(struct fw_arena *arena, const char *text)

@@ -93,10 +93,10 @@ static double correct(struct correction *c, const double *values, const struct b
 
 static bool has_resets(const struct windows *w)
 {
-	bool any = false;
+	double n = 0; /* as compilers can lay two such sums side by side, but not two answers */
 	for (size_t i = w->bounds[0].first + 1; i < w->bounds[w->n - 1].end; i++)
-		any |= w->values[i] < w->values[i - 1];
-	return any;
+		n += w->values[i] < w->values[i - 1] ? 1 : 0;
+	return n > 0;
 }
 
 /* A counter cannot have been below zero, so it is followed back no further than to there. */

@@ -71,19 +71,44 @@ static void scale(const struct cells *cells, double *values, size_t n)
 		divide(values, n, cells->over);
 }
 
+/* The highest bit tells: it is set only for 0. Not a comparison, as compilers can lay several
+ * such side by side. */
+static inline uint64_t same(int64_t cell, uint64_t mark)
+{
+	uint64_t difference = (uint64_t)cell ^ mark;
+	return (difference - 1) & ~difference;
+}
+
+/* Taken as if all were plain numbers; whether that was wrong of any. */
+static bool read_plain(const struct cells *cells, const int64_t *from, size_t n, double *to)
+{
+	uint64_t any = 0;
+	for (size_t i = 0; i < n; i++) {
+		any |= same(from[i], (uint64_t)FW_ABSENT);
+		to[i] = (double)from[i];
+	}
+	scale(cells, to, n);
+	return any >> 63;
+}
+
+static bool read_plain_doubles(const int64_t *from, size_t n, double *to)
+{
+	uint64_t any = 0;
+	for (size_t i = 0; i < n; i++)
+		any |= same(from[i], (uint64_t)FW_ABSENT) | same(from[i], FW_STALE_NAN_BITS);
+	memcpy(to, from, n * sizeof *to);
+	return any >> 63;
+}
+
 bool cells_read(const struct cells *cells, const int64_t *from, size_t n, double *to)
 {
 	bool any_absent = false;
+	if (!(cells->is_double ? read_plain_doubles(from, n, to) : read_plain(cells, from, n, to)))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		any_absent |= from[i] == FW_ABSENT;
-		to[i] = (double)from[i];
-	}
-	if (!cells->is_double && !any_absent) {
-		scale(cells, to, n);
-		return false;
-	}
-	for (size_t i = 0; i < n; i++)
 		to[i] = cell_value(cells, from[i]);
+	}
 	return any_absent;
 }
 

@@ -2,6 +2,7 @@
 #include "body.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <fenwatch/batch.h>
 
@@ -28,18 +29,19 @@ void body_done(struct body_reader *reader)
 }
 
 static int read_columns(const struct block_ref *ref, const uint8_t *body, size_t length,
-	uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, int64_t *room)
+	uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, const struct body_room *room)
 {
 	struct columns columns;
 	int rc = columns_open(&columns, body, length, ref->n_sweeps, n_columns);
 	if (rc == 0)
-		rc = columns_times(&columns, room);
-	return rc < 0 ? rc : columns_read(&columns, wanted, n_wanted, room + ref->n_sweeps);
+		rc = columns_times(&columns, room->times_ms);
+	return rc < 0 ? rc : columns_read(&columns, wanted, n_wanted, room->cells, room->to_column);
 }
 
 /* Format 1: all columns are decoded, sweep after sweep. */
 static int read_batch(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
-	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, int64_t *room)
+	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted,
+	const struct body_room *room)
 {
 	struct fw_batch batch;
 	int rc = fw_batch_open(body, length, &reader->arena, &batch, NULL);
@@ -53,11 +55,11 @@ static int read_batch(struct body_reader *reader, const struct block_ref *ref, c
 	rc = fw_batch_decode(&batch, n_columns, NULL, whole, NULL);
 	if (rc < 0)
 		return rc;
-	for (uint32_t i = 0; i < batch.n_sweeps; i++)
-		*room++ = batch.times_ms[i];
+	memcpy(room->times_ms, batch.times_ms, batch.n_sweeps * sizeof *batch.times_ms);
 	for (size_t c = 0; c < n_wanted; c++)
 		for (uint32_t i = 0; i < batch.n_sweeps; i++)
-			*room++ = whole[(size_t)i * n_columns + wanted[c]];
+			room->cells[c * room->to_column + i] =
+				whole[(size_t)i * n_columns + wanted[c]];
 	return 0;
 }
 
@@ -68,6 +70,23 @@ static const uint32_t *list_all(struct body_reader *reader, uint32_t n_columns)
 	for (uint32_t c = 0; all && c < n_columns; c++)
 		all[c] = c;
 	return all;
+}
+
+static int read_any(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
+	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted,
+	const struct body_room *room)
+{
+	return ref->flags & BLOCK_COLUMNS
+		? read_columns(ref, body, length, n_columns, wanted, n_wanted, room)
+		: read_batch(reader, ref, body, length, n_columns, wanted, n_wanted, room);
+}
+
+int body_read_to(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
+	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted,
+	const struct body_room *room)
+{
+	fw_arena_reset(&reader->arena);
+	return read_any(reader, ref, body, length, n_columns, wanted, n_wanted, room);
 }
 
 int body_read(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
@@ -85,9 +104,8 @@ int body_read(struct body_reader *reader, const struct block_ref *ref, const uin
 		return -ENOMEM;
 	reader->times_ms = room;
 	reader->cells = room + ref->n_sweeps;
-	return ref->flags & BLOCK_COLUMNS
-		? read_columns(ref, body, length, n_columns, wanted, n_wanted, room)
-		: read_batch(reader, ref, body, length, n_columns, wanted, n_wanted, room);
+	return read_any(reader, ref, body, length, n_columns, wanted, n_wanted,
+		&(struct body_room){room, room + ref->n_sweeps, ref->n_sweeps});
 }
 
 struct columns_cells body_cells(

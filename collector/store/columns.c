@@ -221,7 +221,7 @@ int columns_times(const struct columns *c, int64_t *times_ms)
 /* Reads the wanted columns of the group that begins at `first`; returns how many they
  * are. The group ends where its last column does. */
 static int read_group(const struct columns *c, struct place group, uint32_t first,
-	const uint32_t *wanted, size_t n_wanted, int64_t *cells)
+	const uint32_t *wanted, size_t n_wanted, int64_t *cells, size_t to_column)
 {
 	size_t done = 0;
 	struct head head;
@@ -233,14 +233,15 @@ static int read_group(const struct columns *c, struct place group, uint32_t firs
 			return -EBADMSG;
 		if (wanted[done] != column)
 			continue;
-		if (!read_cells(&head, c->end, c->n_sweeps, cells + done * c->n_sweeps))
+		if (!read_cells(&head, c->end, c->n_sweeps, cells + done * to_column))
 			return -EBADMSG;
 		done++;
 	}
 	return group.at == group.end ? (int)done : -EBADMSG;
 }
 
-int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells)
+int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells,
+	size_t to_column)
 {
 	struct place p = {c->data, c->end}, group;
 	struct head times;
@@ -252,13 +253,13 @@ int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wante
 		if (!take_unsigned(&p, &length) || !take_place(&p, length, &group))
 			return -EBADMSG;
 		int n = wanted[0] < first + GROUP_COLUMNS
-			? read_group(c, group, first, wanted, n_wanted, cells)
+			? read_group(c, group, first, wanted, n_wanted, cells, to_column)
 			: 0;
 		if (n < 0)
 			return n;
 		wanted += n;
 		n_wanted -= (size_t)n;
-		cells += (size_t)n * c->n_sweeps;
+		cells += (size_t)n * to_column;
 	}
 	return 0;
 }

@@ -42,5 +42,7 @@ int columns_open(struct columns *c, const uint8_t *body, size_t length, uint32_t
 	uint32_t n_columns);
 /* -EBADMSG where they are not strictly ascending, or damaged. */
 int columns_times(const struct columns *c, int64_t *times_ms);
-/* Cells of the columns `wanted`, ascending, one column after the other. */
-int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells);
+/* Cells of the columns `wanted`, ascending: each column's begin `to_column` cells, at least
+ * n_sweeps, behind those of the one before. */
+int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells,
+	size_t to_column);

@@ -16,9 +16,9 @@ static void read_all(const struct columns *c, int64_t *cells)
 	uint32_t wanted[COLUMNS_MOST];
 	for (uint32_t i = 0; i < c->n_columns; i++)
 		wanted[i] = i;
-	columns_read(c, wanted, c->n_columns, cells);
+	columns_read(c, wanted, c->n_columns, cells, c->n_sweeps);
 	for (uint32_t i = 0; i < c->n_columns; i += 37)
-		columns_read(c, &i, 1, cells);
+		columns_read(c, &i, 1, cells, c->n_sweeps);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

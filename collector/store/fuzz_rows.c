@@ -62,7 +62,7 @@ static void use_body(const struct columns *body, const uint8_t *types, uint32_t 
 	const struct columns_cells cells = {
 		times, room, body->n_sweeps, 1, body->n_sweeps, body->n_columns};
 	if (columns_times(body, times) == 0 &&
-		columns_read(body, wanted, body->n_columns, room) == 0 &&
+		columns_read(body, wanted, body->n_columns, room, body->n_sweeps) == 0 &&
 		rows_check(&cells, columns, n_columns, BUCKET_MS) == 0) {
 		roll_up(&cells, columns, n_columns);
 		read_rows(&cells, columns, n_columns);

@@ -2,7 +2,9 @@
 /* Sweeps of one group, put together from runs in memory and blocks on disk.
  *
  * Memory is looked at first and the ring second: a run becomes a block between
- * the two at worst, and is then seen twice, never not at all. Every piece knows
+ * the two at worst, and is then seen twice, never not at all. Only then is
+ * anything decoded, piece after piece in the order of time, each just behind the
+ * one before: so the answer lies there when the last is read. Every piece knows
  * where its records lie in the log; of equal times the one logged last wins.
  */
 #include <errno.h>
@@ -14,54 +16,20 @@
 
 #include "reading.h"
 
+/* A row of the room. */
 struct joined_row {
 	int64_t at_ms;
 	uint64_t logged;
-	const struct piece *piece;
 	size_t index;
 };
 
-/* Sweeps as they were decoded: the cell of column c in sweep i is
- * cells[c * to_column + i * to_sweep], where c is one of `columns` or, without, counts. */
-struct decoded {
-	const int64_t *times_ms, *cells;
-	const uint32_t *columns;
-	size_t to_column, to_sweep, n;
-};
-
-static void copy_columns(
-	const struct decoded *from, size_t first, size_t n, size_t n_columns, int64_t *to)
+void reading_add(struct reading *r, const struct piece *piece)
 {
-	for (size_t c = 0; c < n_columns; c++) {
-		size_t column = from->columns ? from->columns[c] : c;
-		const int64_t *at = from->cells + column * from->to_column + first * from->to_sweep;
-		for (size_t i = 0; i < n; i++)
-			*to++ = at[i * from->to_sweep];
+	if (r->n_pieces == r->pieces_capacity) {
+		r->pieces_capacity = 2 * r->pieces_capacity + 32;
+		r->pieces = fw_realloc(r->pieces, r->pieces_capacity * sizeof *r->pieces);
 	}
-}
-
-/* Keeps what lies within the range. */
-static int keep_piece(struct reading *r, const struct decoded *from, uint64_t logged)
-{
-	size_t first = 0, n = from->n, n_columns = r->group->n_columns;
-	while (first < n && from->times_ms[first] < r->from_ms)
-		first++;
-	while (n > first && from->times_ms[n - 1] > r->to_ms)
-		n--;
-	if (first == n)
-		return 0;
-	n -= first;
-	struct piece *piece = fw_arena_try(r->arena, sizeof *piece);
-	int64_t *kept = piece ? fw_arena_try(r->arena, n * (n_columns + 1) * sizeof *kept) : NULL;
-	if (!kept)
-		return -ENOMEM;
-	*piece = (struct piece){r->pieces, logged, n, kept, kept + n};
-	memcpy(piece->times_ms, from->times_ms + first, n * sizeof *kept);
-	copy_columns(from, first, n, n_columns, piece->cells);
-	r->pieces = piece;
-	r->n_pieces++;
-	r->n_rows += n;
-	return 0;
+	r->pieces[r->n_pieces++] = *piece;
 }
 
 /* ---- memory ---- */
@@ -71,7 +39,7 @@ static struct held *copy_run(struct reading *r, const struct run *run)
 {
 	struct held *first = NULL, **end = &first;
 	for (const struct held *held = run->first; held; held = held->next) {
-		struct held *copy = fw_arena_try(&r->scratch, sizeof *copy + held->length);
+		struct held *copy = fw_arena_room(&r->scratch, sizeof *copy + held->length);
 		if (!copy)
 			return NULL;
 		memcpy(copy, held, sizeof *copy + held->length);
@@ -83,66 +51,60 @@ static struct held *copy_run(struct reading *r, const struct run *run)
 }
 
 struct copied_run {
-	struct copied_run *next;
 	struct held *held;
 	bool foreign;
 	uint32_t n_sweeps;
-	uint64_t logged;
 };
 
-static struct copied_run *copy_runs(struct reading *r, const struct table *table)
+static int read_run(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
-	struct copied_run *copies = NULL;
+	const struct copied_run *run = piece->from;
+	const struct store_group *group = r->group;
+	const uint32_t width = group->schema->n_columns;
+	int64_t *cells = scratch_take(&r->cells, (size_t)run->n_sweeps * width + 1);
+	if (!cells || !run->held)
+		return -ENOMEM;
+	int n = run_decode(
+		run->held, run->foreign, width, &r->scratch, to->times_ms, cells, run->n_sweeps);
+	for (size_t c = 0; c < group->n_columns; c++)
+		for (int i = 0; i < n; i++)
+			to->cells[c * to->to_column + (size_t)i] =
+				cells[(size_t)i * width + group->columns[c]];
+	return n;
+}
+
+void reading_memory(struct reading *r, const struct table *table)
+{
 	pthread_mutex_lock(&table->host->lock);
 	for (const struct run *run = table->first; run; run = run->next) {
 		if (run->t0_ms > r->to_ms || run->t1_ms < r->from_ms)
 			continue;
 		struct copied_run *copy = fw_arena_alloc(&r->scratch, sizeof *copy);
-		copy->held = copy_run(r, run);
-		copy->foreign = run->foreign;
-		copy->n_sweeps = run->n_sweeps;
-		copy->logged = run->logged_to;
-		copy->next = copies;
-		copies = copy;
+		*copy = (struct copied_run){copy_run(r, run), run->foreign, run->n_sweeps};
+		reading_add(r,
+			&(struct piece){.t0_ms = run->t0_ms,
+				.logged = run->logged_to,
+				.most = run->n_sweeps,
+				.read = read_run,
+				.from = copy});
 	}
 	pthread_mutex_unlock(&table->host->lock);
-	return copies;
-}
-
-int reading_memory(struct reading *r, const struct table *table)
-{
-	int rc = 0;
-	uint32_t width = r->group->schema->n_columns;
-	for (struct copied_run *run = copy_runs(r, table); run && rc >= 0; run = run->next) {
-		int64_t *cells = scratch_take(&r->cells, (size_t)run->n_sweeps * width + 1);
-		int64_t *times = fw_arena_alloc(&r->scratch, run->n_sweeps * sizeof *times);
-		if (!cells)
-			return -ENOMEM;
-		rc = run_decode(
-			run->held, run->foreign, width, &r->scratch, times, cells, run->n_sweeps);
-		const struct decoded decoded = {
-			times, cells, r->group->columns, 1, width, rc < 0 ? 0 : (size_t)rc};
-		if (rc >= 0)
-			rc = keep_piece(r, &decoded, run->logged);
-	}
-	fw_arena_reset(&r->scratch);
-	return rc;
 }
 
 /* ---- blocks ---- */
 
-int reading_find(
-	struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms, int64_t to_ms)
+int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms,
+	int64_t to_ms, struct ring_places *out)
 {
 	const struct ring_question question = {
 		r->group->host, r->group->schema_id, from_ms, to_ms, false};
 	size_t kept = 0;
-	r->places.n = 0;
-	int rc = ring_find(&r->store->rings.tiers[tier], &question, &r->places);
-	for (size_t i = 0; i < r->places.n; i++)
-		if (!undigested || !r->places.at[i].digested)
-			r->places.at[kept++] = r->places.at[i];
-	r->places.n = kept;
+	out->n = 0;
+	int rc = ring_find(&r->store->rings.tiers[tier], &question, out);
+	for (size_t i = 0; i < out->n; i++)
+		if (!undigested || !out->at[i].digested)
+			out->at[kept++] = out->at[i];
+	out->n = kept;
 	r->damaged += rc == -EBADMSG;
 	return rc == -EBADMSG ? 0 : rc;
 }
@@ -156,30 +118,83 @@ int reading_pass_over(struct reading *r, int rc)
 	return 0;
 }
 
-static int read_block(struct reading *r, const struct ring_place *place)
+static int read_block(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
+	const struct ring_place *place = piece->from;
 	const uint8_t *body;
 	size_t length;
 	int rc = ring_read(raw_ring(r->store), place, &r->block, &body, &length);
 	if (rc >= 0)
-		rc = body_read(&r->body, &place->ref, body, length, r->group->schema->n_columns,
-			r->group->columns, r->group->n_columns);
-	if (rc < 0)
-		return reading_pass_over(r, rc);
-	const size_t n = place->ref.n_sweeps;
-	const struct decoded decoded = {r->body.times_ms, r->body.cells, NULL, n, 1, n};
-	return keep_piece(r, &decoded, place->ref.logged_to);
+		rc = body_read_to(&r->body, &place->ref, body, length, r->group->schema->n_columns,
+			r->group->columns, r->group->n_columns, to);
+	return rc < 0 ? reading_pass_over(r, rc) : place->ref.n_sweeps;
 }
 
 int reading_raw(struct reading *r)
 {
-	int rc = reading_find(r, STORE_RAW, r->undigested, r->from_ms, r->to_ms);
-	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
-		rc = read_block(r, &r->places.at[i]);
+	int rc = reading_find(r, STORE_RAW, r->undigested, r->from_ms, r->to_ms, &r->sweep_places);
+	for (size_t i = 0; i < r->sweep_places.n; i++) {
+		const struct ring_place *place = &r->sweep_places.at[i];
+		reading_add(r,
+			&(struct piece){.t0_ms = place->ref.t0_ms,
+				.logged = place->ref.logged_to,
+				.most = place->ref.n_sweeps,
+				.read = read_block,
+				.from = place});
+	}
 	return rc;
 }
 
 /* ---- putting together ---- */
+
+/* Room for n sweeps. */
+static int make_room(struct reading *r, size_t n)
+{
+	size_t cells;
+	if (__builtin_mul_overflow(n + 1, r->group->n_columns + 1, &cells) ||
+		cells > SIZE_MAX / sizeof(int64_t))
+		return -ENOMEM;
+	int64_t *room = fw_arena_room(r->arena, cells * sizeof *room);
+	r->room = (struct body_room){room, room + n, n};
+	return room ? 0 : -ENOMEM;
+}
+
+static int by_first_time(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+	return x->t0_ms < y->t0_ms ? -1 : x->t0_ms > y->t0_ms;
+}
+
+/* One that was written over meanwhile is left out, and told when the others are read. */
+static int read_pieces(struct reading *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i < r->n_pieces; i++) {
+		struct piece *piece = &r->pieces[i];
+		const struct body_room rest = {
+			r->room.times_ms + r->n_rows, r->room.cells + r->n_rows, r->room.to_column};
+		int n = piece->read(r, piece, &rest);
+		if (n < 0 && n != -ESTALE)
+			return n;
+		rc = n < 0 ? n : rc;
+		piece->first = r->n_rows;
+		piece->n = n < 0 ? 0 : (size_t)n;
+		r->n_rows += piece->n;
+	}
+	return rc;
+}
+
+/* False when two pieces cover the same times. */
+static bool is_ascending(const struct reading *r)
+{
+	const int64_t *times_ms = r->room.times_ms;
+	for (size_t i = 0; i < r->n_pieces; i++) {
+		size_t first = r->pieces[i].first;
+		if (r->pieces[i].n > 0 && first > 0 && times_ms[first] <= times_ms[first - 1])
+			return false;
+	}
+	return true;
+}
 
 static int by_time(const void *a, const void *b)
 {
@@ -191,139 +206,117 @@ static int by_time(const void *a, const void *b)
 
 static size_t list_rows(const struct reading *r, struct joined_row *rows)
 {
-	size_t n = 0;
-	for (const struct piece *piece = r->pieces; piece; piece = piece->next) {
-		for (size_t i = 0; i < piece->n_sweeps; i++)
-			rows[n++] =
-				(struct joined_row){piece->times_ms[i], piece->logged, piece, i};
+	size_t n = 0, kept = 0;
+	for (size_t p = 0; p < r->n_pieces; p++) {
+		const struct piece *piece = &r->pieces[p];
+		for (size_t i = piece->first; i < piece->first + piece->n; i++)
+			rows[n++] = (struct joined_row){r->room.times_ms[i], piece->logged, i};
 	}
 	qsort(rows, n, sizeof *rows, by_time);
-	size_t kept = 0;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || rows[i].at_ms != rows[kept - 1].at_ms)
 			rows[kept++] = rows[i];
-	}
 	return kept;
 }
 
-/* Room for n sweeps, and the columns that point into it. */
-static int64_t *make_room(struct reading *r, size_t n, struct store_columns *out)
-{
-	size_t n_columns = r->group->n_columns;
-	int64_t **columns = fw_arena_try(r->arena, n_columns * sizeof *columns + 1);
-	int64_t *room = fw_arena_try(r->arena, (n * (n_columns + 1) + 1) * sizeof *room);
-	if (!columns || !room)
-		return NULL;
-	for (size_t c = 0; c < n_columns; c++)
-		columns[c] = room + (c + 1) * n;
-	*out = (struct store_columns){
-		.n = n,
-		.times_ms = room,
-		.cells = (const int64_t *const *)columns,
-		.damaged_blocks = r->damaged,
-	};
-	return room;
-}
-
-/* Pieces that cover the same times: row by row. */
-static int join_rows(struct reading *r, struct store_columns *out)
+/* Pieces that cover the same times: row by row, into another room. */
+static int join_rows(struct reading *r)
 {
 	struct joined_row *rows = fw_try_alloc((r->n_rows + 1) * sizeof *rows);
 	if (!rows)
 		return -ENOMEM;
-	size_t n = list_rows(r, rows);
-	int64_t *room = make_room(r, n, out);
-	for (size_t i = 0; room && i < n; i++)
-		room[i] = rows[i].at_ms;
-	for (size_t c = 0; room && c < r->group->n_columns; c++)
-		for (size_t i = 0; i < n; i++)
-			room[(c + 1) * n + i] =
-				rows[i].piece->cells[c * rows[i].piece->n_sweeps + rows[i].index];
+	const struct body_room from = r->room;
+	r->n_rows = list_rows(r, rows);
+	int rc = make_room(r, r->n_rows);
+	for (size_t i = 0; rc >= 0 && i < r->n_rows; i++)
+		r->room.times_ms[i] = rows[i].at_ms;
+	for (size_t c = 0; rc >= 0 && c < r->group->n_columns; c++)
+		for (size_t i = 0; i < r->n_rows; i++)
+			r->room.cells[c * r->room.to_column + i] =
+				from.cells[c * from.to_column + rows[i].index];
 	fw_free(rows);
-	return room ? 0 : -ENOMEM;
-}
-
-static int by_first_time(const void *a, const void *b)
-{
-	const struct piece *x = *(const struct piece *const *)a,
-			   *y = *(const struct piece *const *)b;
-	return x->times_ms[0] < y->times_ms[0] ? -1 : x->times_ms[0] > y->times_ms[0];
-}
-
-/* False when two pieces cover the same times. */
-static bool sort_pieces(const struct reading *r, const struct piece **pieces)
-{
-	size_t n = 0;
-	for (const struct piece *piece = r->pieces; piece; piece = piece->next)
-		pieces[n++] = piece;
-	qsort(pieces, n, sizeof(struct piece *), by_first_time);
-	for (size_t i = 1; i < n; i++)
-		if (pieces[i]->times_ms[0] <= pieces[i - 1]->times_ms[pieces[i - 1]->n_sweeps - 1])
-			return false;
-	return true;
-}
-
-/* Pieces one behind the other, as they nearly always are. */
-static int join_runs(
-	struct reading *r, const struct piece *const *pieces, struct store_columns *out)
-{
-	size_t done = 0, n = r->n_rows;
-	int64_t *room = make_room(r, n, out);
-	for (size_t i = 0; room && i < r->n_pieces; i++) {
-		const struct piece *piece = pieces[i];
-		size_t length = piece->n_sweeps;
-		memcpy(room + done, piece->times_ms, length * sizeof *room);
-		for (size_t c = 0; c < r->group->n_columns; c++)
-			memcpy(room + (c + 1) * n + done, piece->cells + c * length,
-				length * sizeof *room);
-		done += length;
-	}
-	return room ? 0 : -ENOMEM;
-}
-
-int reading_join(struct reading *r, struct store_columns *out)
-{
-	const struct piece **pieces = fw_try_alloc((r->n_pieces + 1) * sizeof(struct piece *));
-	if (!pieces)
-		return -ENOMEM;
-	int rc = sort_pieces(r, pieces) ? join_runs(r, pieces, out) : join_rows(r, out);
-	fw_free(pieces);
 	return rc;
+}
+
+/* What lies within the times. */
+static int answer(struct reading *r, struct store_columns *out)
+{
+	size_t first = 0, end = r->n_rows, n_columns = r->group->n_columns;
+	const int64_t **columns = fw_arena_room(r->arena, n_columns * sizeof *columns + 1);
+	if (!columns)
+		return -ENOMEM;
+	while (first < end && r->room.times_ms[first] < r->from_ms)
+		first++;
+	while (end > first && r->room.times_ms[end - 1] > r->to_ms)
+		end--;
+	for (size_t c = 0; c < n_columns; c++)
+		columns[c] = r->room.cells + c * r->room.to_column + first;
+	*out = (struct store_columns){
+		.n = end - first,
+		.times_ms = r->room.times_ms + first,
+		.cells = columns,
+		.damaged_blocks = r->damaged,
+		.tier = r->coarsest,
+	};
+	return 0;
+}
+
+int reading_take(struct reading *r, struct store_columns *out)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < r->n_pieces; i++)
+		most += r->pieces[i].most;
+	if (r->n_pieces)
+		qsort(r->pieces, r->n_pieces, sizeof *r->pieces, by_first_time);
+	int rc = make_room(r, most), missed = 0;
+	if (rc >= 0)
+		rc = missed = read_pieces(r);
+	if ((rc >= 0 || rc == -ESTALE) && !is_ascending(r))
+		rc = join_rows(r);
+	if (rc >= 0 || rc == -ESTALE)
+		rc = answer(r, out);
+	return rc < 0 ? rc : missed;
 }
 
 void reading_clear(struct reading *r)
 {
-	r->pieces = NULL;
+	fw_arena_reset(&r->scratch);
 	r->n_pieces = r->n_rows = r->damaged = 0;
+	r->coarsest = STORE_RAW;
 }
 
 void reading_done(struct reading *r)
 {
 	fw_arena_done(&r->scratch);
+	fw_free(r->pieces);
 	fw_free(r->cells.cells);
 	fw_buf_done(&r->block);
-	fw_free(r->places.at);
+	fw_free(r->sweep_places.at);
+	fw_free(r->row_places.at);
 	body_done(&r->body);
 }
 
-/* Memory first, so that a run that becomes a block meanwhile is seen twice at worst. What
- * a digest moves while it is looked at lies elsewhere at the next look. */
+/* Memory first, so that a run that becomes a block meanwhile is seen twice at worst. */
+static int look(struct reading *r, const struct table *table, struct store_columns *out)
+{
+	reading_clear(r);
+	reading_memory(r, table);
+	int found = reading_raw(r);
+	if (found >= 0)
+		found = reading_tiers(r);
+	if (found < 0 && found != -ESTALE)
+		return found;
+	int rc = reading_take(r, out);
+	return rc < 0 ? rc : found;
+}
+
+/* What a digest moves while it is looked at lies elsewhere at the next look. */
 static int read_all(struct reading *r, const struct table *table, struct store_columns *out)
 {
-	enum store_tier tier = STORE_RAW;
 	int rc = -ESTALE;
-	for (int look = 0; look < READING_LOOKS && rc == -ESTALE; look++) {
-		reading_clear(r);
-		rc = reading_memory(r, table);
-		if (rc >= 0)
-			rc = reading_raw(r);
-		if (rc >= 0)
-			rc = reading_tiers(r, &tier);
-	}
-	if (rc >= 0 || rc == -ESTALE)
-		rc = reading_join(r, out);
-	out->tier = tier;
-	return rc;
+	for (int looks = 0; looks < READING_LOOKS && rc == -ESTALE; looks++)
+		rc = look(r, table, out);
+	return rc == -ESTALE ? 0 : rc;
 }
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,

@@ -69,9 +69,9 @@ static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigest
 	int64_t to_ms)
 {
 	struct reading *r = rr->r;
-	int rc = reading_find(r, tier, undigested, from_ms, to_ms);
-	for (size_t i = 0; i < r->places.n && rc >= 0; i++)
-		rc = read_block(rr, &r->places.at[i], from_ms, to_ms);
+	int rc = reading_find(r, tier, undigested, from_ms, to_ms, &r->row_places);
+	for (size_t i = 0; i < r->row_places.n && rc >= 0; i++)
+		rc = read_block(rr, &r->row_places.at[i], from_ms, to_ms);
 	return rc;
 }
 
@@ -84,21 +84,14 @@ static int64_t lost_to(const struct reading *r, int tier)
 	return forgotten_ms < r->to_ms ? forgotten_ms : r->to_ms;
 }
 
-static int keep_last(struct reading *r, const struct store_rows *rows)
+static int copy_last(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
-	size_t n = rows->n, n_columns = r->group->n_columns;
-	struct piece *piece = fw_arena_try(r->arena, sizeof *piece);
-	int64_t *room = piece ? fw_arena_try(r->arena, n * (n_columns + 1) * sizeof *room) : NULL;
-	if (!room)
-		return -ENOMEM;
-	*piece = (struct piece){r->pieces, 0, n, room, room + n};
-	memcpy(room, rows->last_ms, n * sizeof *room);
-	for (size_t c = 0; c < n_columns; c++)
-		memcpy(room + (c + 1) * n, rows->columns[c].last, n * sizeof *room);
-	r->pieces = piece;
-	r->n_pieces++;
-	r->n_rows += n;
-	return 0;
+	const struct store_rows *rows = piece->from;
+	memcpy(to->times_ms, rows->last_ms, rows->n * sizeof *rows->last_ms);
+	for (size_t c = 0; c < r->group->n_columns; c++)
+		memcpy(to->cells + c * to->to_column, rows->columns[c].last,
+			rows->n * sizeof *to->cells);
+	return (int)rows->n;
 }
 
 static bool tier_may_have(const struct reading *r, int tier, int64_t to_ms)
@@ -108,24 +101,34 @@ static bool tier_may_have(const struct reading *r, int tier, int64_t to_ms)
 	return ring_may_have(&r->store->rings.tiers[tier], &question);
 }
 
-int reading_tiers(struct reading *r, enum store_tier *coarsest)
+/* Rows of a tier up to a time, as a piece. */
+static int add_last(struct reading *r, enum store_tier tier, int64_t to_ms)
+{
+	struct row_reading rr;
+	struct store_rows *rows = fw_arena_try(r->arena, sizeof *rows);
+	int rc = rows ? begin(&rr, r, store_bucket_ms(tier)) : -ENOMEM;
+	if (rc >= 0)
+		rc = read_tier(&rr, tier, false, r->from_ms, to_ms);
+	if (rc >= 0)
+		rc = rows_reader_answer(&rr.reader, rows);
+	if (rc < 0 || rows->n == 0)
+		return rc;
+	reading_add(r,
+		&(struct piece){.t0_ms = rows->last_ms[0],
+			.most = rows->n,
+			.read = copy_last,
+			.from = rows});
+	r->coarsest = tier;
+	return 0;
+}
+
+int reading_tiers(struct reading *r)
 {
 	int rc = 0;
 	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS && rc >= 0; tier++) {
-		struct row_reading rr;
-		struct store_rows rows = {0};
 		int64_t to_ms = lost_to(r, tier);
-		if (to_ms < r->from_ms || !tier_may_have(r, tier, to_ms))
-			continue;
-		rc = begin(&rr, r, store_bucket_ms((enum store_tier)tier));
-		if (rc >= 0)
-			rc = read_tier(&rr, (enum store_tier)tier, false, r->from_ms, to_ms);
-		if (rc >= 0)
-			rc = rows_reader_answer(&rr.reader, &rows);
-		if (rc < 0 || rows.n == 0)
-			continue;
-		rc = keep_last(r, &rows);
-		*coarsest = (enum store_tier)tier;
+		if (to_ms >= r->from_ms && tier_may_have(r, tier, to_ms))
+			rc = add_last(r, (enum store_tier)tier, to_ms);
 	}
 	return rc;
 }
@@ -143,7 +146,7 @@ static int roll_up(struct row_reading *rr, const struct store_columns *sweeps)
 		const struct columns_cells rest = {
 			.times_ms = sweeps->times_ms + done,
 			.cells = sweeps->cells[0] + done,
-			.to_column = sweeps->n,
+			.to_column = rr->r->room.to_column,
 			.to_sweep = 1,
 			.n_sweeps = (uint32_t)(sweeps->n - done),
 			.n_columns = rr->reader.n_columns,
@@ -168,11 +171,10 @@ static int read_undigested(struct row_reading *rr, const struct table *table)
 	reading_clear(r);
 	if (r->from_ms > INT64_MIN + rr->reader.bucket_ms)
 		r->from_ms -= rr->reader.bucket_ms;
-	int rc = reading_memory(r, table);
+	reading_memory(r, table);
+	int rc = reading_raw(r);
 	if (rc >= 0)
-		rc = reading_raw(r);
-	if (rc >= 0)
-		rc = reading_join(r, &sweeps);
+		rc = reading_take(r, &sweeps);
 	r->from_ms = from_ms;
 	return rc >= 0 && sweeps.n > 0 ? roll_up(rr, &sweeps) : rc;
 }

@@ -3,12 +3,17 @@
 
 #include "internal.h"
 
-/* Some sweeps of the group, column after column. */
+struct reading;
+
+/* Some sweeps of the group: what they are read from, and then where they lie in the room. */
 struct piece {
-	struct piece *next;
+	int64_t t0_ms;
 	uint64_t logged;
-	size_t n_sweeps;
-	int64_t *times_ms, *cells;
+	size_t most; /* sweeps */
+	/* How many came, or why none. */
+	int (*read)(struct reading *r, const struct piece *piece, const struct body_room *to);
+	const void *from;
+	size_t first, n; /* rows of the room */
 };
 
 struct reading {
@@ -16,14 +21,17 @@ struct reading {
 	const struct store_group *group;
 	int64_t from_ms, to_ms;
 	bool undigested;         /* only blocks that no digest has seen */
-	struct fw_arena *arena;  /* the caller's: for what is returned, and pieces */
-	struct fw_arena scratch; /* for one batch */
+	struct fw_arena *arena;  /* the caller's: for what is returned */
+	struct fw_arena scratch; /* for one look */
 	struct scratch cells;
 	struct body_reader body;
 	struct fw_buf block;
-	struct ring_places places;
+	struct ring_places sweep_places, row_places;
 	struct piece *pieces;
-	size_t n_pieces, n_rows, damaged;
+	size_t n_pieces, pieces_capacity;
+	struct body_room room; /* of all pieces, one behind the other */
+	size_t n_rows, damaged;
+	enum store_tier coarsest;
 };
 
 #define READING_LOOKS 4 /* as a digest may move what is looked at */
@@ -31,18 +39,20 @@ struct reading {
 void reading_done(struct reading *r);
 /* Forgets its pieces, to begin again. */
 void reading_clear(struct reading *r);
-/* Places of blocks in a tier, into r->places; a damaged index is counted and passed over. */
-int reading_find(
-	struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms, int64_t to_ms);
+void reading_add(struct reading *r, const struct piece *piece);
+/* Places of blocks in a tier; a damaged index is counted and passed over. */
+int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms,
+	int64_t to_ms, struct ring_places *out);
 /* What to do after a block could not be read: one that is damaged is counted and passed
  * over. */
 int reading_pass_over(struct reading *r, int rc);
-/* Sweeps still in memory. */
-int reading_memory(struct reading *r, const struct table *table);
-/* Sweeps of the blocks in the raw ring. -ESTALE: something was written over meanwhile. */
+/* Adds the sweeps still in memory. */
+void reading_memory(struct reading *r, const struct table *table);
+/* Adds those of the blocks in the raw ring. -ESTALE: something was written over meanwhile. */
 int reading_raw(struct reading *r);
-/* Puts the pieces together; of equal times the one logged last stays. */
-int reading_join(struct reading *r, struct store_columns *out);
+/* Reads all pieces and puts them together; of equal times the one logged last stays.
+ * -ESTALE: something was written over meanwhile, the others are there. */
+int reading_take(struct reading *r, struct store_columns *out);
 
-/* read_tiers.c: pieces of the last cells of rows, where raw does not reach. */
-int reading_tiers(struct reading *r, enum store_tier *coarsest);
+/* read_tiers.c: adds the last cells of rows, where raw does not reach. */
+int reading_tiers(struct reading *r);

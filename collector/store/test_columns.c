@@ -93,7 +93,7 @@ static void expect_same_turned(const struct block *b)
 static void expect_column(const struct block *b, const struct columns *c, uint32_t column)
 {
 	int64_t got[FW_SWEEPS_LIMIT];
-	assert_int_equal(columns_read(c, &column, 1, got), 0);
+	assert_int_equal(columns_read(c, &column, 1, got, 0), 0);
 	for (uint32_t i = 0; i < b->n_sweeps; i++)
 		assert_int_equal(got[i], *cell(b, i, column));
 }
@@ -113,7 +113,7 @@ static void expect_same(struct block *b)
 	assert_memory_equal(times, b->times, b->n_sweeps * sizeof *times);
 	for (uint32_t i = 0; i < b->n_columns; i++)
 		all[i] = i;
-	assert_int_equal(columns_read(&c, all, b->n_columns, got), 0);
+	assert_int_equal(columns_read(&c, all, b->n_columns, got, b->n_sweeps), 0);
 	for (uint32_t i = 0; i < b->n_columns; i++) {
 		for (uint32_t s = 0; s < b->n_sweeps; s++)
 			assert_int_equal(got[i * b->n_sweeps + s], *cell(b, s, i));
@@ -339,7 +339,7 @@ static int read_all(const uint8_t *body, size_t length, uint32_t n_sweeps, uint3
 		all[i] = i;
 	int rc = columns_open(&c, body, length, n_sweeps, n_columns);
 	rc = rc < 0 ? rc : columns_times(&c, times);
-	return rc < 0 ? rc : columns_read(&c, all, n_columns, cells);
+	return rc < 0 ? rc : columns_read(&c, all, n_columns, cells, n_sweeps);
 }
 
 static void test_damage_is_told_or_harmless(void **state)

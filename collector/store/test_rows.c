@@ -410,7 +410,7 @@ static struct columns_cells read_block(const struct tier *tier, uint32_t block)
 				 tier->blocks[block].length, n, width),
 		0);
 	assert_int_equal(columns_times(&columns, times), 0);
-	assert_int_equal(columns_read(&columns, wanted, width, cells), 0);
+	assert_int_equal(columns_read(&columns, wanted, width, cells, n), 0);
 	return (struct columns_cells){times, cells, n, 1, n, width};
 }
 

@@ -29,6 +29,7 @@ struct fw_arena {
 
 void *fw_arena_alloc(struct fw_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
 void *fw_arena_try(struct fw_arena *arena, size_t bytes);
+void *fw_arena_room(struct fw_arena *arena, size_t bytes); /* the same, not zeroed */
 char *fw_arena_strdup(struct fw_arena *arena, const char *text);
 char *fw_arena_strndup(struct fw_arena *arena, const char *text, size_t length);
 char *fw_arena_format(struct fw_arena *arena, const char *format, ...)

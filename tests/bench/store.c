@@ -150,7 +150,7 @@ static void read_back(struct trial *t)
 	const struct columns_cells *of = &t->cells;
 	if (columns_open(&columns, t->body.data, t->body.length, of->n_sweeps, of->n_columns) < 0 ||
 		columns_times(&columns, t->times_ms) < 0 ||
-		columns_read(&columns, t->all, of->n_columns, t->read) < 0)
+		columns_read(&columns, t->all, of->n_columns, t->read, of->n_sweeps) < 0)
 		die("a block", &(struct fw_err){"cannot be read"});
 }
 
