@@ -1,4 +1,5 @@
 """Where notices go: real receivers, and what they made of them."""
+import email
 import json
 import os
 import re
@@ -27,7 +28,8 @@ def everything_is_full(lab, *feeds):
 
 
 def end_it(collector):
-    """What was opened is over: the rule is switched off."""
+    """What was opened is over: the rule is switched off. What is under way then would be sent once more."""
+    until(30, "nothing waits", lambda: all(f["waiting"] == 0 for f in collector.get("/api/fenwatch/v1/feeds")))
     with open(collector.config) as f:
         text = f.read()
     with open(collector.config, "w") as f:
@@ -163,6 +165,67 @@ def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
         dict(now, name="incidents", url=url + "/incidents", table="incident"))
     follow(c, desks, desks.vendors)
     check(not any(vendor.moods for vendor in desks.vendors.values()), "each has had its moods")
+
+
+# ---- mail ----
+
+def certificate(lab, name):
+    """(certificate, key) of a server of this name, which vouches for itself."""
+    cert, key = os.path.join(lab.dir, name + ".crt"), os.path.join(lab.dir, name + ".key")
+    subprocess.run([need("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
+                    f"subjectAltName=DNS:{name}", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def mailbox(lab, cert, key):
+    """(port, the mails so far) of a server that wants STARTTLS and a password."""
+    python = need("/usr/bin/python3", "python3")
+    if subprocess.run([python, "-c", "import aiosmtpd"], capture_output=True).returncode:
+        skip("aiosmtpd is not installed (Debian: python3-aiosmtpd)")
+    port, path = free_port(), os.path.join(lab.dir, "mails")
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mailbox.py")
+    lab.processes.append(Process(lab, "mailbox", [python, script, str(port), cert, key, path]).start())
+
+    def mails():
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return [dict(json.loads(line), mail=email.message_from_string(json.loads(line)["mail"])) for line in f]
+    return port, mails
+
+
+def mail_feed(lab, port, cert):
+    return {"name": "mail", "type": "mail", "server": f"localhost:{port}", "from": "fenwatch@council.example",
+            "to": ["desk@council.example"], "user": "fenwatch", "ca_file": cert, "live": True,
+            "password_file": secret(lab, "password", "correct horse")}
+
+
+def test_a_mail_is_answered_by_its_close(lab):
+    cert, key = certificate(lab, "localhost")
+    port, mails = mailbox(lab, cert, key)
+    c = everything_is_full(lab, mail_feed(lab, port, cert))
+    alert = until(20, "the alert", lambda: root_key(c))
+
+    def about_root():
+        return [m for m in mails() if m["mail"]["X-Fenwatch-Key"] == alert]
+    opened = until(30, "the mail", about_root)[0]
+    check(opened["tls"] and opened["to"] == ["desk@council.example"], f"{opened}")
+    check("agent: / has" in opened["mail"]["Subject"], opened["mail"]["Subject"])
+    check("agent: / has" in opened["mail"].get_payload(decode=True).decode(), "the body can be read")
+    end_it(c)
+    closed = until(30, "its close", lambda: about_root()[1:])[0]
+    check(closed["mail"]["In-Reply-To"] == closed["mail"]["References"] == opened["mail"]["Message-ID"],
+          "the close replies to the open")
+    check(len(about_root()) == 2 and "correct horse" not in c.log(), "two mails, and no password told")
+
+
+def test_no_mail_goes_to_a_server_of_another_name(lab):
+    cert, key = certificate(lab, "mail.example")
+    port, mails = mailbox(lab, cert, key)
+    c = everything_is_full(lab, mail_feed(lab, port, cert))
+    until(30, "it is noticed", lambda: "localhost" in feed_of(c)["last_error"])
+    check(not mails() and feed_of(c)["waiting"] > 0, f"{feed_of(c)}")
 
 
 main()
