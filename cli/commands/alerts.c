@@ -6,7 +6,7 @@
 enum status render_alerts(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {
-		"HOST", "SEVERITY", "STATE", ">FOR", "RULE", "WHAT", NULL};
+		"HOST", "SEVERITY", "PRIORITY", "STATE", ">FOR", "RULE", "WHAT", NULL};
 	struct table t;
 	size_t i;
 	const json_t *alert;
@@ -15,6 +15,7 @@ enum status render_alerts(struct screen *s, const json_t *data)
 	json_array_foreach(data, i, alert)
 	{
 		const char *state = screen_member(s, alert, "state");
+		const json_t *annotations = json_object_get(alert, "annotations");
 		const char *severity = screen_member(s, alert, "severity");
 		bool fires = strcmp(state, "firing") == 0;
 		bool is_news = strcmp(severity, "info") != 0;
@@ -25,11 +26,11 @@ enum status render_alerts(struct screen *s, const json_t *data)
 			status = STATUS_BAD_NEWS;
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
 		table_put(&t, fires ? tone : TONE_PLAIN, severity);
+		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "priority"));
 		table_put(&t, TONE_PLAIN, state);
 		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
-		table_put(&t, TONE_PLAIN,
-			screen_member(s, json_object_get(alert, "annotations"), "summary"));
+		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "summary"));
 	}
 	if (i > 0)
 		table_print(&t);

@@ -7,6 +7,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 
+#include "context.h"
 #include "internal.h"
 #include "state.h"
 
@@ -78,6 +79,22 @@ void alert_free(struct alert *alert)
 	fw_free(alert);
 }
 
+/* The rule's words, and what the register says of the host now. */
+static void annotate(
+	struct alerts *alerts, struct alert *alert, const char *description, const char *summary)
+{
+	const struct alert_options *options = alerts->config.options;
+	struct notice_pair annotations[CONTEXT_MOST + 2];
+	struct pairs fresh;
+	size_t n = context_of(options ? options->registry : NULL, &alert->episode.labels,
+		alert->episode.severity, watch_class(alerts, alert), annotations);
+	annotations[n++] = (struct notice_pair){"description", description};
+	annotations[n++] = (struct notice_pair){"summary", summary};
+	pairs_copy(&fresh, annotations, n);
+	pairs_done(&alert->episode.annotations);
+	alert->episode.annotations = fresh;
+}
+
 /* Raised alerts keep the text they were raised with. */
 static void describe(struct alerts *alerts, struct alert *alert, double value)
 {
@@ -88,12 +105,7 @@ static void describe(struct alerts *alerts, struct alert *alert, double value)
 		? config->on_detail(alert->rule->name, alert->episode.instance, config->arg)
 		: "";
 	char *summary = rule_summary(alert->rule, &alert->episode.labels, value, detail);
-	const struct notice_pair annotations[] = {
-		{"description", alert->rule->help},
-		{"summary", summary},
-	};
-	pairs_done(&alert->episode.annotations);
-	pairs_copy(&alert->episode.annotations, annotations, 2);
+	annotate(alerts, alert, alert->rule->help, summary);
 	fw_free(summary);
 }
 
@@ -229,12 +241,8 @@ void alert_raise(struct alerts *alerts, const char *name, const char *instance, 
 			{"instance", instance},
 			{"severity", rule ? rule->severity : "warning"},
 		};
-		const struct notice_pair annotations[] = {
-			{"description", rule ? rule->help : ""},
-			{"summary", text},
-		};
 		alert = alert_new(&alerts->homeless, key, rule, name, labels, 3);
-		pairs_copy(&alert->episode.annotations, annotations, 2);
+		annotate(alerts, alert, rule ? rule->help : "", text);
 	}
 	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 	observe_raised(alerts, alert);

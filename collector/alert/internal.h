@@ -69,6 +69,8 @@ void watch_rules_changed(struct watch *watch);
 void watch_series_changed(struct watch *watch, uint32_t host);
 void watch_look(struct watch *watch);    /* at hosts that have spoken */
 void watch_silence(struct watch *watch); /* at those that have not */
+/* The class of the alert's host as its agent gives it, "" where it has not. */
+const char *watch_class(const struct alerts *alerts, const struct alert *alert);
 /* Its alerts have been closed. */
 void watch_forget(struct watch *watch, const char *instance);
 /* Every alert of every host. */

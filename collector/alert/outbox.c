@@ -184,6 +184,7 @@ static void fill_notice(struct sending *sending)
 	char starts[32];
 	snprintf(sending->idempotency, sizeof sending->idempotency, "%s/%s/%s", row->key,
 		fw_time_format(row->starts_ms, starts, sizeof starts), status);
+	const char *priority = pairs_get(&row->annotations, "priority");
 	external = external ? external : "";
 	sending->generator_url = fw_format("%s/api/fenwatch/v1/alerts", external);
 	sending->notice = (struct notice){
@@ -191,6 +192,7 @@ static void fill_notice(struct sending *sending)
 		.status = status,
 		.idempotency = sending->idempotency,
 		.receiver = sending->outlet->option->name,
+		.priority = *priority ? priority : NULL,
 		.starts_ms = row->starts_ms,
 		.ends_ms = row->ends_ms,
 		.labels = row->labels.items,

@@ -674,8 +674,9 @@ static void test_blue_light_is_missed_without_a_hold(void **arg)
 /* Whatever its agent says: the register has it at a fire station. */
 static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg)
 {
-	static const char text[] = "sites: [{name: Station, tier: blue-light}]\n"
-				   "hosts: [{match: {instance: web.*}, site: Station}]\n";
+	static const char text[] =
+		"sites: [{name: Station, tier: blue-light}]\n"
+		"hosts: [{match: {instance: web.*}, site: Station, contract: no. 4711}]\n";
 	struct place *place = *arg;
 	struct registry *registry;
 	struct fw_err err;
@@ -688,6 +689,10 @@ static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg
 	reopen_with(place, 2.5, 3600000);
 	struct alert_view *view = go_silent(place, server, 2500);
 	assert_true(view && view->state == ALERT_FIRING);
+	assert_string_equal(annotation(view, "priority"), "P1");
+	assert_string_equal(annotation(view, "site"), "Station");
+	assert_string_equal(annotation(view, "contract"), "no. 4711");
+	assert_string_equal(annotation(view, "summary"), "web01 has gone silent");
 	place->options.registry = NULL;
 	register_drop(registry);
 	assert_int_equal(test_remove_tree(dir), 0);

@@ -638,6 +638,13 @@ static void host_free(struct host *host)
 	fw_free(host);
 }
 
+const char *watch_class(const struct alerts *alerts, const struct alert *alert)
+{
+	if (alert->list == &alerts->homeless)
+		return "";
+	return FW_CONTAINER(alert->list, const struct host, alerts)->class;
+}
+
 void watch_forget(struct watch *watch, const char *instance)
 {
 	for (size_t i = 0; i < watch->n_hosts; i++) {

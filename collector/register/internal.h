@@ -25,11 +25,21 @@ struct host_rows {
 	struct entries named, matching;
 };
 
+enum { LEVELS = 3 }; /* high, medium, low */
+enum { IMPACT_BLUE_LIGHT, IMPACT_VIP, IMPACT_STANDARD, IMPACT_LAPTOP, IMPACTS };
+enum { URGENCY_CRITICAL, URGENCY_WARNING, URGENCY_INFO, URGENCIES };
+struct priorities {
+	int matrix[LEVELS][LEVELS];              /* 1..5, by impact and urgency */
+	int impact[IMPACTS], urgency[URGENCIES]; /* levels */
+	unsigned line;                           /* 0: as usual */
+};
+
 struct registry {
 	atomic_uint holders;
 	struct fw_arena arena;
 	struct entries calendars, sites, suppliers, licences;
 	struct host_rows hosts;
+	struct priorities priorities;
 };
 
 /* ---- entries.c ---- */
@@ -85,6 +95,10 @@ int register_parse_hosts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 void register_place_hosts(struct host_rows *rows, const char *file);
 void register_done_hosts(struct host_rows *rows);
+
+/* FW_OPT_CUSTOM; `node` NULL: the usual ones. */
+int register_parse_priorities(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
 /* ---- csv.c ---- */
 

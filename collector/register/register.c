@@ -60,6 +60,13 @@ static const struct fw_option table[] = {
 		.offset = AT(hosts),
 	},
 	{
+		.name = "priorities",
+		.help = "how soon faults must be met: {matrix, impact, urgency}",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_priorities,
+		.offset = AT(priorities),
+	},
+	{
 		.name = "licences",
 		.help = "how many hosts may have a software: a list of {name, packages, entitled, "
 			"expires, note}",
@@ -191,6 +198,8 @@ int register_load(struct registry **out, const char *folder, struct fw_err *err)
 	struct registry *registry = fw_alloc(sizeof *registry);
 	atomic_init(&registry->holders, 1);
 	int rc = folder ? load_folder(registry, folder, err) : 0;
+	if (rc == 0 && registry->priorities.line == 0)
+		rc = register_parse_priorities(NULL, &registry->priorities, &registry->arena, err);
 	if (rc == 0)
 		rc = check(registry, err);
 	if (rc < 0)

@@ -104,6 +104,11 @@ void register_host(const struct registry *registry, const struct fw_label *label
 const char *register_host_supplier(
 	const struct registry *registry, const struct fw_label *labels, size_t n);
 
+/* How soon a fault of it must be met: 1 to 5, by its tier, class and VIP mark, and the
+ * severity of the alert ("critical", "warning", "info"). */
+int register_priority(
+	const struct registry *registry, const struct register_host *host, const char *severity);
+
 /* ---- licences ---- */
 
 /* One licence a host on which any of the packages is. */

@@ -437,6 +437,38 @@ static void a_host_without_a_word_is_live_and_standard(void **state)
 	assert_int_equal(host.tier, TIER_BLUE_LIGHT);
 }
 
+static int priority_of(const struct stage *stage, const char *instance, const char *severity)
+{
+	const struct fw_label labels[] = {{"instance", instance}};
+	struct register_host host;
+	register_host(stage->registry, labels, 1, &host);
+	return register_priority(stage->registry, &host, severity);
+}
+
+static void priorities_are_impact_by_urgency(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "a.yml",
+		"hosts: [{host: bl, tier: blue-light}, {host: vip, vip: true, class: laptop},"
+		" {host: lap, class: laptop}]");
+	load(stage);
+	assert_int_equal(priority_of(stage, "bl", "critical"), 1);
+	assert_int_equal(priority_of(stage, "vip", "warning"), 2);
+	assert_int_equal(priority_of(stage, "web01", "critical"), 2);
+	assert_int_equal(priority_of(stage, "web01", "page"), 3);
+	assert_int_equal(priority_of(stage, "lap", "critical"), 3);
+	assert_int_equal(priority_of(stage, "lap", "info"), 5);
+	put(stage, "b.yml",
+		"priorities:\n"
+		"  impact: {vip: medium, laptop: medium}\n"
+		"  urgency: {info: medium}\n"
+		"  matrix: [[P1, P1, P2], [P2, P4, P4], [P4, P5, P5]]\n");
+	load(stage);
+	assert_int_equal(priority_of(stage, "bl", "warning"), 1);
+	assert_int_equal(priority_of(stage, "vip", "critical"), 2);
+	assert_int_equal(priority_of(stage, "lap", "info"), 4);
+}
+
 static void hosts_come_from_a_table(void **state)
 {
 	struct stage *stage = *state;
@@ -478,6 +510,14 @@ static void mistakes_in_tables_are_named(void **state)
 	}
 }
 
+static void priorities_stand_in_one_file(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "a.yml", "priorities: {impact: {vip: low}}");
+	put(stage, "b.yml", "priorities: {impact: {vip: high}}");
+	expect_refused(stage, (const char *const[]){"b.yml", "in another file already", NULL});
+}
+
 static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 {
 	static const struct {
@@ -506,6 +546,11 @@ static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 		{"suppliers: [{name: A, contacts: [{mail: x}]}]", {"'name' is missing"}},
 		{"suppliers: [{name: A}]\nhosts:\n- {host: a, supplier: B}",
 			{"line 3", "there is no supplier 'B'"}},
+		{"priorities: {matrix: [[P1]]}", {"a row each for impact"}},
+		{"priorities: {matrix: [[P1, P2, P3], [P1, P2], [P1, P2, P3]]}", {"a row of the"}},
+		{"priorities: {matrix: [[P1, P2, P6], [P1, P2, P3], [P1, P2, P3]]}", {"'P6'"}},
+		{"priorities: {impact: {vip: huge}}", {"high or medium or low", "'huge'"}},
+		{"priorities: {urgency: {critcal: high}}", {"did you mean 'critical'?"}},
 		{"hosts: [{host: a, lifecycle: new}]", {"planned, live, retiring, retired"}},
 		{"hosts: [{host: a, site: x}]", {"there is no site 'x'"}},
 	};
@@ -534,8 +579,10 @@ int main(void)
 		TEST(suppliers_have_contacts_and_hours),
 		TEST(each_key_of_a_host_is_of_the_first_row_that_says_it),
 		TEST(a_host_without_a_word_is_live_and_standard),
+		TEST(priorities_are_impact_by_urgency),
 		TEST(hosts_come_from_a_table),
 		TEST(mistakes_in_tables_are_named),
+		TEST(priorities_stand_in_one_file),
 		TEST(mistakes_in_sites_suppliers_and_calendars_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

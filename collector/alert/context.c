@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
+
+#include <assert.h>
+
+#include "register.h"
+
+struct context {
+	struct notice_pair *out;
+	size_t n;
+};
+
+static void add(struct context *context, const char *name, const char *value)
+{
+	assert(context->n < CONTEXT_MOST);
+	if (value)
+		context->out[context->n++] = (struct notice_pair){name, value};
+}
+
+static void add_site(struct context *context, const struct register_site *site)
+{
+	add(context, "site", site->entry.name);
+	add(context, "site_address", site->address);
+	add(context, "site_telephone", site->telephone);
+}
+
+size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
+	const char *class, struct notice_pair out[CONTEXT_MOST])
+{
+	static const char *const priorities[] = {"P1", "P2", "P3", "P4", "P5"};
+	static const enum register_text told[] = {HOST_SUPPLIER, HOST_OWNER, HOST_SERVICE,
+		HOST_PURPOSE, HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK};
+	struct context context = {.out = out};
+	struct register_host host;
+	if (!registry)
+		return 0;
+	const struct fw_label names[] = {
+		{"instance", pairs_get(labels, "instance")},
+		{"job", pairs_get(labels, "job")},
+	};
+	register_host(registry, names, 2, &host);
+	if (!host.texts[HOST_CLASS])
+		host.texts[HOST_CLASS] = class;
+	add(&context, "priority", priorities[register_priority(registry, &host, severity) - 1]);
+	add(&context, "tier", register_tier_names[host.tier]);
+	if (host.site)
+		add_site(&context, host.site);
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		add(&context, register_text_names[told[i]], host.texts[told[i]]);
+	return context.n;
+}
