@@ -10,7 +10,6 @@
 #include <fenwatch/crc.h>
 #include <fenwatch/text.h>
 
-#include "encode.h"
 #include "shim.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -309,9 +308,9 @@ static int parse_external(
 {
 	struct label_set *set = field;
 	size_t n = fw_yaml_count(node);
-	if (fw_yaml_kind(node) != FW_YAML_MAPPING || n > ENCODE_EXTERNAL)
-		return fw_yaml_fail(node, err, "'external_labels' is at most %d of NAME: VALUE",
-			ENCODE_EXTERNAL);
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING || n > SEND_EXTERNAL)
+		return fw_yaml_fail(
+			node, err, "'external_labels' is at most %d of NAME: VALUE", SEND_EXTERNAL);
 	struct fw_label *labels = fw_arena_alloc(arena, (n + 1) * sizeof *labels);
 	for (size_t i = 0; i < n; i++) {
 		const char *name = fw_yaml_text(fw_yaml_key(node, i));

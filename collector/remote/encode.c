@@ -10,7 +10,9 @@
 #include <fenwatch/crc.h>
 #include <fenwatch/mem.h>
 
-#define LABELS_MOST (2 * FW_LABELS_LIMIT + 1 + ENCODE_EXTERNAL)
+#include "send.h"
+
+#define LABELS_MOST (2 * FW_LABELS_LIMIT + 1 + SEND_EXTERNAL)
 #define FIRST_SLOTS 1024
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2 };

@@ -8,8 +8,6 @@
 
 #include "follow.h"
 
-#define ENCODE_EXTERNAL 16
-
 struct symbol_slot {
 	const char *text; /* the store's, so it stays */
 	uint32_t ref;
@@ -18,7 +16,7 @@ struct symbol_slot {
 struct encoder {
 	bool is_2;
 	const struct fw_label *external; /* put to each series that has none of the name */
-	size_t n_external;               /* at most ENCODE_EXTERNAL */
+	size_t n_external;               /* at most SEND_EXTERNAL */
 	size_t n_samples;
 	struct fw_buf series; /* of the message */
 	struct fw_buf one;    /* a series */

@@ -29,11 +29,13 @@ struct send_receiver {
 	int compression;        /* enum body_packing */
 };
 
+#define SEND_EXTERNAL 16
+
 struct send_options {
 	struct send_receiver *receivers;
 	size_t n_receivers;
 	const struct fw_label *external; /* external_labels of collector.yml */
-	size_t n_external;
+	size_t n_external; /* at most SEND_EXTERNAL */
 };
 
 /* The key remote_write of collector.yml: a list. */
