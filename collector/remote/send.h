@@ -35,7 +35,7 @@ struct send_options {
 	struct send_receiver *receivers;
 	size_t n_receivers;
 	const struct fw_label *external; /* external_labels of collector.yml */
-	size_t n_external; /* at most SEND_EXTERNAL */
+	size_t n_external;               /* at most SEND_EXTERNAL */
 };
 
 /* The key remote_write of collector.yml: a list. */
