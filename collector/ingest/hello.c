@@ -392,6 +392,12 @@ void hello_take_enrol(struct session *session, const struct fw_frame *frame)
 	}
 	const Fenwatch__Wire__EnrolRequest *asked = message;
 	const char *wrong = NULL;
+	if (session->stage == STAGE_STREAMING && asked->token.len > 0) {
+		/* A guess costs a connection, whoever guesses. */
+		session_refuse(session, CAUSE_PROTOCOL, REASON(PROTOCOL),
+			"an agent that is connected renews with its certificate, not with a token");
+		return;
+	}
 	if (asked->machine.len != MACHINE_BYTES)
 		wrong = "the request says nothing of its machine";
 	else if (asked->token.len == 0 && !fw_conn_peer(session->conn))

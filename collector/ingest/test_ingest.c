@@ -784,6 +784,22 @@ static void who_has_expired_may_only_renew(void **state)
 	peer_done(&peer);
 }
 
+/* Nobody guesses tokens one after the other on a connection that stays. */
+static void who_is_connected_may_not_try_tokens(void **state)
+{
+	struct stage *stage = *state;
+	struct identity web01;
+	struct peer peer;
+	enrolled(stage, "web01", &web01);
+	peer_greet(&peer, stage, &web01);
+	assert_non_null(peer.welcome);
+	ask(&peer, &web01, "a guess");
+	run_until(stage, peer.ended);
+	assert_null(peer.reply);
+	assert_int_equal(peer.goodbye->reason, FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL);
+	peer_done(&peer);
+}
+
 static void a_session_ends_with_its_certificate(void **state)
 {
 	struct stage *stage = *state;
@@ -923,6 +939,7 @@ int main(void)
 		TEST(nobody_goes_by_anothers_name),
 		TEST(revoking_ends_a_live_connection),
 		TEST(who_has_expired_may_only_renew),
+		TEST(who_is_connected_may_not_try_tokens),
 		TEST(a_session_ends_with_its_certificate),
 		TEST(a_stranger_may_not_send_much),
 		TEST(an_agent_brings_so_many_new_series_and_no_more),
