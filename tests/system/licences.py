@@ -1,7 +1,6 @@
 """Licences from the register and hosts' packages to one answer: over, expired, at a date, and of whom nothing is known."""
 import json
 import os
-import signal
 import subprocess
 
 from stage import check, main, until
@@ -49,13 +48,6 @@ def expect(c, installed, unproven, **more):
     until(40, f"{installed}, unproven {unproven}", lambda: counts(c, **more) == (installed, unproven))
 
 
-def hup(c, said):
-    seen = c.log().count("SIGHUP: ")
-    c.child.send_signal(signal.SIGHUP)
-    until(10, "the answer to SIGHUP", lambda: c.log().count("SIGHUP: ") > seen)
-    check(said in c.log().split("SIGHUP: ")[-1], f"wanted '{said}': {c.log()[-600:]}")
-
-
 def test_what_is_installed_against_what_may_be(lab):
     register(lab, a=SHELLS)
     c = lab.collector(extra="register: register.d/\n").start()
@@ -81,15 +73,15 @@ def test_what_is_installed_against_what_may_be(lab):
 
     # The expired one is matched by how its packages begin; a mistake before changes nothing.
     register(lab, b="- {name: TLS, packagse: [a], entitled: 1}\n")
-    hup(c, "b.yml': line 2: unknown key 'packagse'; did you mean 'packages'?; rules, feeds and register stay")
+    c.reload("b.yml': line 2: unknown key 'packagse'; did you mean 'packages'?; rules, feeds and register stay")
     check(counts(c) == ({"Shells": 2}, ["quiet"]), "the register stays")
     register(lab, b=TLS)
-    hup(c, "rules, feeds and register are read anew")
+    c.reload("rules, feeds and register are read anew")
     check(counts(c)[0] == {"Shells": 2, "TLS": 2}, f"by pattern: {counts(c)}")
     bad = c.cli("licences")
     check(bad.returncode == 1 and "2020-01-01 (expired)" in bad.stdout, f"expired: {bad}")
     register(lab, b="", a=SHELLS.replace("2,", "1,"))
-    hup(c, "read anew")
+    c.reload("read anew")
     over = c.cli("--json", "licences", "Shells")
     one = json.loads(over.stdout)["licences"][0]
     check(over.returncode == 1 and (one["over"], one["free"]) == (1, 0), f"over: {over}")

@@ -1,7 +1,6 @@
 """What the register says of a host: on its page, as a series, and otherwise after SIGHUP."""
 import json
 import os
-import signal
 
 from stage import check, main, until
 
@@ -18,13 +17,6 @@ HOSTS = "host,site,supplier,owner,purpose\nweb01,Boston fire station,Contoso,Fir
 def put(lab, name, text):
     with open(os.path.join(lab.dir, "register.d", name), "w") as f:
         f.write(text)
-
-
-def hup(c, said):
-    seen = c.log().count("SIGHUP: ")
-    c.child.send_signal(signal.SIGHUP)
-    until(10, "the answer to SIGHUP", lambda: c.log().count("SIGHUP: ") > seen)
-    check(said in c.log().split("SIGHUP: ")[-1], f"wanted '{said}': {c.log()[-600:]}")
 
 
 def known(c):
@@ -52,10 +44,10 @@ def test_a_host_is_as_the_register_has_it(lab):
     check([one["name"] for one in said["sites"]] == ["Boston fire station", "County"], f"up the tree: {said}")
 
     put(lab, "hosts.csv", HOSTS.replace("Boston fire", "Bosten fire"))
-    hup(c, "'hosts.csv', line 2: there is no site 'Bosten fire station'; did you mean 'Boston fire station'?; rules")
+    c.reload("'hosts.csv', line 2: there is no site 'Bosten fire station'; did you mean 'Boston fire station'?; rules")
     check(known(c) == [station], "a mistake changes nothing")
     put(lab, "hosts.csv", HOSTS.replace("Boston fire station,", "County,"))
-    hup(c, "read anew")
+    c.reload("read anew")
     county = dict(station, site="County", tier="standard")
     until(10, "the other series, and it alone", lambda: known(c) == [county])
     check(c.value('up{instance="web01"}') == 1, "it is up all the time")

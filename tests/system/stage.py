@@ -132,6 +132,13 @@ class Collector(Process):
                     f"store: {store}\n{extra}")
         super().__init__(lab, name, [lab.program("collector"), "--config", self.config], env)
 
+    def reload(self, said):
+        """SIGHUP, and the words that its answer in the log must hold."""
+        seen = self.log().count("SIGHUP: ")
+        self.child.send_signal(signal.SIGHUP)
+        until(10, "the answer to SIGHUP", lambda: self.log().count("SIGHUP: ") > seen)
+        check(said in self.log().split("SIGHUP: ")[-1], f"wanted '{said}': {self.log()[-600:]}")
+
     def start(self, wait=True, **env):
         super().start(**env)
         if wait:
