@@ -115,7 +115,7 @@ def test_a_register_that_is_wrong_does_not_start(lab):
 
     check(said()[0] == 1 and "register.d" in said()[1], f"no folder: {said()}")
     folder = register(lab, a=SHELLS, b=SHELLS)
-    check(said()[0] == 1 and "line 2: licence 'Shells' stands in 'a.yml', line 2" in said()[1], f"twice: {said()}")
+    check(said()[0] == 1 and "licence 'Shells' stands in 'a.yml', line 2, and in 'b.yml', line 2" in said()[1], f"twice: {said()}")
     c.start(wait=False)
     c.child.wait(20)
     check(c.child.returncode == 1 and "'a.yml', line 2" in c.log(), f"{c.log()}")
