@@ -98,6 +98,24 @@ static void expect_column(const struct block *b, const struct columns *c, uint32
 		assert_int_equal(got[i], *cell(b, i, column));
 }
 
+#define GAP 7
+#define UNTOUCHED INT64_C(0x5a5a5a5a5a5a5a5a)
+
+/* Columns further apart than they are long, as a range has them: what lies between stays. */
+static void expect_gaps(const struct block *b, const struct columns *c, const uint32_t *all)
+{
+	size_t apart = b->n_sweeps + GAP;
+	int64_t *got = fw_alloc(apart * b->n_columns * sizeof *got + 1);
+	for (size_t i = 0; i < apart * b->n_columns; i++)
+		got[i] = UNTOUCHED;
+	assert_int_equal(columns_read(c, all, b->n_columns, got, apart), 0);
+	for (uint32_t i = 0; i < b->n_columns; i++)
+		for (uint32_t s = 0; s < apart; s++)
+			assert_int_equal(
+				got[i * apart + s], s < b->n_sweeps ? *cell(b, s, i) : UNTOUCHED);
+	fw_free(got);
+}
+
 /* All columns at once, and each alone. */
 static void expect_same(struct block *b)
 {
@@ -119,6 +137,7 @@ static void expect_same(struct block *b)
 			assert_int_equal(got[i * b->n_sweeps + s], *cell(b, s, i));
 		expect_column(b, &c, i);
 	}
+	expect_gaps(b, &c, all);
 	fw_free(got);
 }
 
