@@ -7,6 +7,8 @@
 
 #include <fenwatch/mem.h>
 
+#include "audit.h"
+#include "evidence.h"
 #include "outbox.h"
 #include "state.h"
 
@@ -35,7 +37,9 @@ static const char *text_at(sqlite3_stmt *row, int column)
 
 int book_open(struct state *state, struct fw_err *err)
 {
-	return state_migrate(state, "alert", steps, sizeof steps / sizeof *steps, err);
+	int rc = audit_open(state, err);
+	return rc < 0 ? rc
+		      : state_migrate(state, "alert", steps, sizeof steps / sizeof *steps, err);
 }
 
 /* ---- episodes ---- */
@@ -87,6 +91,8 @@ int book_fired(struct state *state, const struct alert_options *options, struct 
 		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
 			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
 	}
+	if (rc == 0)
+		rc = evidence_fired(state, episode, err);
 	fw_free(labels);
 	fw_free(annotations);
 	return rc;
@@ -146,6 +152,8 @@ int book_resolved(struct state *state, const struct alert_options *options,
 	char *annotations = pairs_json(&episode->annotations);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
 		rc = close_for(state, options->feeds[i]->name, episode, labels, annotations, err);
+	if (rc == 0)
+		rc = evidence_cleared(state, episode, err);
 	fw_free(labels);
 	fw_free(annotations);
 	return rc;
@@ -312,6 +320,8 @@ int book_told(struct state *state, int64_t id, enum notice_state how, const char
 	if (rc == 0 && how == NOTICE_REFUSED)
 		rc = drop_close(state, id, err);
 	if (rc == 0)
+		rc = evidence_told(state, id, how, why, receipt, now_ms, err);
+	if (rc == 0)
 		return state_commit(state, err);
 	state_rollback(state);
 	return rc;
@@ -351,7 +361,7 @@ int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, st
 	if (rc == 0)
 		rc = state_run(state, err, "DELETE FROM episode WHERE ends_ms <> 0 AND ends_ms < ?",
 			"i", episodes_ms);
-	return rc;
+	return rc < 0 ? rc : audit_forget(state, episodes_ms, err);
 }
 
 int book_forget_host(struct state *state, const char *instance, struct fw_err *err)

@@ -88,5 +88,6 @@ struct book_counts {
 int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err);
 /* All that has ended of a host. */
 int book_forget_host(struct state *state, const char *instance, struct fw_err *err);
-/* Notices that were dealt with and episodes that have ended before these moments. */
+/* Notices that were dealt with and episodes that have ended before these moments, and what
+ * the audit trail has of the time before the latter. */
 int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err);

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/buf.h>
 #include <fenwatch/log.h>
+
+#include "audit.h"
 
 static void test_an_open_and_its_close_are_told_once(void **arg)
 {
@@ -220,6 +223,38 @@ static void test_what_fires_is_there_after_a_restart(void **arg)
 	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
 }
 
+/* ---- the audit trail ---- */
+
+static bool add_line(const struct audit_entry *entry, void *arg)
+{
+	struct fw_buf *text = arg;
+	fw_buf_printf(text, "%s %s %s\n", entry->subject, entry->kind, entry->detail);
+	return true;
+}
+
+static void test_the_audit_trail_says_what_became_of_an_alert(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_buf trail = {0};
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	resolve(place, &one);
+	place->receiver.answer = 404;
+	RUN_UNTIL(place, counts(place).refused == 1);
+	const struct audit_range all = {0};
+	assert_int_equal(audit_each(place->state, &all, add_line, &trail, NULL), 0);
+	assert_string_equal((const char *)trail.data,
+		"fw1-1 fired {\"annotations\":{\"summary\":\"web01 is unwell\"},"
+		"\"instance\":\"web01\",\"labels\":{\"alertname\":\"R\",\"instance\":\"web01\"},"
+		"\"rule\":\"R\",\"severity\":\"warning\",\"starts\":1795341600000}\n"
+		"fw1-1 told {\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"\",\"starts\":1795341600000}\n"
+		"fw1-1 cleared {\"ends\":1795341601000,\"starts\":1795341600000}\n"
+		"fw1-1 refused {\"feed\":\"desk\",\"notice\":\"close\",\"starts\":1795341600000,"
+		"\"why\":\"the receiver answered 404\"}\n");
+	fw_buf_done(&trail);
+}
+
 /* ---- receivers that ask for more ---- */
 
 static void test_what_stands_is_told_again(void **arg)
@@ -391,6 +426,7 @@ int main(void)
 		CASE(test_many_at_once),
 		CASE(test_an_episode_never_begins_when_another_of_its_key_did),
 		CASE(test_what_fires_is_there_after_a_restart),
+		CASE(test_the_audit_trail_says_what_became_of_an_alert),
 		CASE(test_what_stands_is_told_again),
 		CASE(test_a_close_is_repeated_no_longer_than_asked),
 		CASE(test_an_alert_that_fires_again_is_not_closed_by_a_repeat),

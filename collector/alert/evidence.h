@@ -1,0 +1,23 @@
+/* What the audit trail is told of alerts, in the transaction of what happens to them.
+ *
+ * Each entry's subject is the alert's key, and `starts` in its detail the episode:
+ *   fired    starts, rule, instance, severity, labels, annotations
+ *   cleared  starts, ends
+ *   told     starts, feed, notice ("open", "close"), receipt
+ *   refused  starts, feed, notice, why
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+#include "book.h"
+
+struct state;
+
+int evidence_fired(struct state *state, const struct episode *episode, struct fw_err *err);
+int evidence_cleared(struct state *state, const struct episode *episode, struct fw_err *err);
+/* Of the notice with this number, as book_told has it. */
+int evidence_told(struct state *state, int64_t id, enum notice_state how, const char *why,
+	const char *receipt, int64_t now_ms, struct fw_err *err);
