@@ -27,7 +27,6 @@ static void add_site(struct context *context, const struct register_site *site)
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
 	const char *class, struct notice_pair out[CONTEXT_MOST])
 {
-	static const char *const priorities[] = {"P1", "P2", "P3", "P4", "P5"};
 	static const enum register_text told[] = {HOST_SUPPLIER, HOST_OWNER, HOST_SERVICE,
 		HOST_PURPOSE, HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK};
 	struct context context = {.out = out};
@@ -41,7 +40,8 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 	register_host(registry, names, 2, &host);
 	if (!host.texts[HOST_CLASS])
 		host.texts[HOST_CLASS] = class;
-	add(&context, "priority", priorities[register_priority(registry, &host, severity) - 1]);
+	add(&context, "priority",
+		register_priority_names[register_priority(registry, &host, severity) - 1]);
 	add(&context, "tier", register_tier_names[host.tier]);
 	if (host.site)
 		add_site(&context, host.site);

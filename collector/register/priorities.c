@@ -4,20 +4,21 @@
 
 #include "internal.h"
 
+const char *const register_priority_names[] = {"P1", "P2", "P3", "P4", "P5", NULL};
 static const char *const levels[] = {"high", "medium", "low", NULL};
 
 /* ---- what may stand in a file ---- */
 
 static int parse_row(const struct fw_yaml *row, int out[LEVELS], struct fw_err *err)
 {
-	static const char *const names[] = {"P1", "P2", "P3", "P4", "P5", NULL};
 	int rc = 0;
 	if (fw_yaml_kind(row) != FW_YAML_SEQUENCE || fw_yaml_count(row) != LEVELS)
 		return fw_yaml_fail(row, err,
 			"a row of the matrix is one of urgency high, medium "
 			"and low: [P1, P2, P3]");
 	for (size_t i = 0; rc == 0 && i < LEVELS; i++)
-		rc = register_parse_one_of(fw_yaml_item(row, i), names, &out[i], err);
+		rc = register_parse_one_of(
+			fw_yaml_item(row, i), register_priority_names, &out[i], err);
 	return rc;
 }
 

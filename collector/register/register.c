@@ -27,6 +27,7 @@
 LIST(calendar)
 LIST(site)
 LIST(supplier)
+LIST(target)
 LIST(licence)
 
 #define AT(member) offsetof(struct registry, member)
@@ -67,6 +68,14 @@ static const struct fw_option table[] = {
 		.offset = AT(priorities),
 	},
 	{
+		.name = "targets",
+		.help = "what was agreed: a list of {supplier, tier, priority, respond, resolve, "
+			"calendar}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_targets,
+		.offset = AT(targets),
+	},
+	{
 		.name = "licences",
 		.help = "how many hosts may have a software: a list of {name, packages, entitled, "
 			"expires, note}",
@@ -82,6 +91,7 @@ static void place(struct registry *registry, const char *file)
 	entries_place(&registry->calendars, &calendar_kind, file);
 	entries_place(&registry->sites, &site_kind, file);
 	entries_place(&registry->suppliers, &supplier_kind, file);
+	entries_place(&registry->targets, &target_kind, file);
 	entries_place(&registry->licences, &licence_kind, file);
 	register_place_hosts(&registry->hosts, file);
 }
@@ -99,6 +109,8 @@ static int check(struct registry *registry, struct fw_err *err)
 		rc = register_join_sites(registry, err);
 	if (rc == 0)
 		rc = register_join_suppliers(registry, err);
+	if (rc == 0)
+		rc = register_join_targets(registry, err);
 	if (rc == 0)
 		rc = register_join_hosts(registry, err);
 	return rc < 0 ? fw_fail_in(err, rc, "register") : 0;
@@ -223,6 +235,7 @@ void register_drop(struct registry *registry)
 	entries_done(&registry->calendars);
 	entries_done(&registry->sites);
 	entries_done(&registry->suppliers);
+	entries_done(&registry->targets);
 	entries_done(&registry->licences);
 	fw_arena_done(&registry->arena);
 	fw_free(registry);

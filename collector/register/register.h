@@ -109,6 +109,25 @@ const char *register_host_supplier(
 int register_priority(
 	const struct registry *registry, const struct register_host *host, const char *severity);
 
+extern const char *const register_priority_names[]; /* "P1" .., NULL-ended */
+
+/* ---- targets ---- */
+
+/* What is asked of: texts as an alert carries them, "" for none. */
+struct register_fault {
+	const char *supplier, *site, *tier, *priority;
+};
+/* Time counts while the calendar is open. */
+struct register_target {
+	const char *file; /* where it stands */
+	unsigned line;
+	int64_t respond_ms, resolve_ms; /* 0: none is set */
+	const struct calendar *calendar;
+};
+/* The first target that fits, in the order of files and lines; false: none was agreed. */
+bool register_target(const struct registry *registry, const struct register_fault *fault,
+	struct register_target *out);
+
 /* ---- licences ---- */
 
 /* One licence a host on which any of the packages is. */

@@ -560,6 +560,62 @@ static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 	}
 }
 
+static void expect_target(
+	struct stage *stage, struct register_fault fault, unsigned line, const char *calendar)
+{
+	struct register_target target;
+	if (!register_target(stage->registry, &fault, &target))
+		fail_msg("%s %s: none fits", fault.supplier, fault.priority);
+	assert_int_equal(target.line, line);
+	assert_string_equal(target.calendar->name, calendar);
+}
+
+static void the_first_target_that_fits_counts(void **arg)
+{
+	struct stage *stage = *arg;
+	struct register_target target;
+	put(stage, "a.yml",
+		"suppliers: [{name: Contoso, calendar: office}]\n"
+		"sites: [{name: Depot, calendar: 24x7}]\n"
+		"targets:\n"
+		"  - {tier: blue-light, priority: P1, respond: 10m, resolve: 2h, calendar: 24x7}\n"
+		"  - {supplier: Contoso, priority: P1, respond: 15m}\n"
+		"  - {supplier: Contoso, resolve: 3d}\n");
+	load(stage);
+	struct register_fault fault = {"Contoso", "", "blue-light", "P1"};
+	expect_target(stage, fault, 4, "24x7");
+	fault.tier = "standard";
+	expect_target(stage, fault, 5, "office");
+	fault.site = "Depot";
+	expect_target(stage, fault, 5, "24x7");
+	fault.priority = "P4";
+	expect_target(stage, fault, 6, "24x7");
+	assert_true(register_target(stage->registry, &fault, &target));
+	assert_int_equal(target.respond_ms, 0);
+	assert_int_equal(target.resolve_ms, INT64_C(3) * 86400000);
+	fault.supplier = "";
+	assert_false(register_target(stage->registry, &fault, &target));
+}
+
+static void mistakes_in_targets_are_named(void **state)
+{
+	static const struct {
+		const char *text, *words[4];
+	} cases[] = {
+		{"targets: [{priority: P1}]", {"'respond' or 'resolve'"}},
+		{"targets: [{priority: P7, resolve: 1h}]", {"P4, P5", "'P7'"}},
+		{"targets: [{tier: gold, resolve: 1h}]", {"blue-light", "'gold'"}},
+		{"targets: [{calendar: offise, resolve: 1h}]", {"no calendar 'offise'"}},
+		{"suppliers: [{name: Contoso}]\ntargets: [{supplier: Contso, resolve: 1h}]",
+			{"line 2", "did you mean 'Contoso'?"}},
+		{"targets: {resolve: 1h}", {"a list is expected"}},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		put(*state, "a.yml", cases[i].text);
+		expect_refused(*state, cases[i].words);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -584,6 +640,8 @@ int main(void)
 		TEST(mistakes_in_tables_are_named),
 		TEST(priorities_stand_in_one_file),
 		TEST(mistakes_in_sites_suppliers_and_calendars_are_named),
+		TEST(the_first_target_that_fits_counts),
+		TEST(mistakes_in_targets_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
