@@ -87,6 +87,7 @@ static int check_token(struct request *r)
 			      : "a token is needed: Authorization: Bearer TOKEN, or TOKEN as the password of basic authentication");
 		return -EACCES;
 	}
+	r->who = caller.who;
 	if (!may_ask(caller.role, r->route->access))
 		request_fail(r, 403, "forbidden",
 			"a token of role %s may not ask this: it takes %s",
@@ -101,6 +102,7 @@ static int check_token(struct request *r)
 
 int auth_check(struct request *r)
 {
+	r->who = "someone on this machine";
 	if (r->route->access == ACCESS_ANYONE)
 		return 0;
 	if (check_origin(r) < 0)

@@ -346,7 +346,7 @@ int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
 	for (int i = 0; enrol_role_names[i]; i++) {
 		if (i != ROLE_JOIN && strcmp(enrol_role_names[i], text) == 0) {
 			*out = (struct enrol_caller){
-				(enum enrol_role)i, i == ROLE_SUPPLIER ? "Contoso" : ""};
+				(enum enrol_role)i, i == ROLE_SUPPLIER ? "Contoso" : "", "token 1"};
 			return 0;
 		}
 	}

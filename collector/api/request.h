@@ -82,6 +82,7 @@ struct request {
 	int64_t now_ms, queued_ms;
 	bool canceled, takes_gzip;
 	const char *origin; /* the page that asks, or NULL */
+	const char *who;    /* asks, as its token says; "someone on this machine" without tokens */
 	/* Whose hosts alone it is about, of a supplier; NULL: all hosts. */
 	const struct query_scope *scope;
 	struct estate *estate;

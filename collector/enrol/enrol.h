@@ -123,10 +123,11 @@ int enrol_token_new(struct enrol *enrol, const struct enrol_token *wanted, int64
 int enrol_token_revoke(struct enrol *enrol, int64_t id, int64_t now_ms, struct fw_err *err);
 int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token **out, size_t *n,
 	struct fw_err *err);
-/* The role of an API token and, of a supplier's, whose it is, in the arena; or -EACCES. */
+/* Who asks with this API token, texts in the arena; or -EACCES. */
 struct enrol_caller {
 	enum enrol_role role;
-	const char *supplier; /* or "" */
+	const char *supplier; /* whose it is, of a supplier's; or "" */
+	const char *who;      /* "Jo's phone (token 12)", as its note has it; "token 12" */
 };
 int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
 	struct fw_arena *arena, struct enrol_caller *out);

@@ -590,6 +590,7 @@ static void test_a_suppliers_token_says_whose_it_is(void **arg)
 		enrol_token_caller(place->enrol, text, place->now_ms, &place->arena, &caller), 0);
 	assert_int_equal(caller.role, ROLE_SUPPLIER);
 	assert_string_equal(caller.supplier, "Contoso");
+	assert_string_equal(caller.who, "token 2");
 }
 
 /* ---- agents ---- */

@@ -209,6 +209,13 @@ int enrol_tokens(struct enrol *enrol, struct fw_arena *arena, struct enrol_token
 
 /* ---- what they open ---- */
 
+static const char *who_has(const struct enrol_token *facts, struct fw_arena *arena)
+{
+	return *facts->note
+		? fw_arena_format(arena, "%.200s (token %lld)", facts->note, (long long)facts->id)
+		: fw_arena_format(arena, "token %lld", (long long)facts->id);
+}
+
 int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
 	struct fw_arena *arena, struct enrol_caller *out)
 {
@@ -216,7 +223,10 @@ int enrol_token_caller(struct enrol *enrol, const char *text, int64_t now_ms,
 	if (!token || is_expired(&token->facts, now_ms) || token->facts.role == ROLE_JOIN)
 		return -EACCES;
 	*out = (struct enrol_caller){
-		token->facts.role, fw_arena_strdup(arena, token->facts.supplier)};
+		.role = token->facts.role,
+		.supplier = fw_arena_strdup(arena, token->facts.supplier),
+		.who = who_has(&token->facts, arena),
+	};
 	return 0;
 }
 
