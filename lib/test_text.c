@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -178,6 +179,17 @@ static void test_nearest(void **state)
 	assert_null(fw_nearest(longest, keys, 4));
 }
 
+static void test_digits(void **state)
+{
+	(void)state;
+	char wanted[FW_DIGITS + 1], text[FW_DIGITS + 1] = "";
+	uint64_t values[] = {0, 7, 9, 10, 99, 100, 101, 999, 1000, 1795383731860, UINT64_MAX};
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)values[i]);
+		assert_string_equal(fw_digits(values[i], text + FW_DIGITS), wanted);
+	}
+}
+
 static void test_hex(void **state)
 {
 	(void)state;
@@ -227,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_same_secret),

@@ -154,6 +154,28 @@ int fw_parse_u64(const char *text, uint64_t *value)
 	return rc;
 }
 
+static char *put_pair(unsigned pair, char *end)
+{
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+				    "2021222324252627282930313233343536373839"
+				    "4041424344454647484950515253545556575859"
+				    "6061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
+	end[-2] = pairs[2 * pair];
+	end[-1] = pairs[2 * pair + 1];
+	return end - 2;
+}
+
+char *fw_digits(uint64_t value, char *end)
+{
+	for (; value >= 100; value /= 100)
+		end = put_pair((unsigned)(value % 100), end);
+	if (value >= 10)
+		return put_pair((unsigned)value, end);
+	*--end = (char)('0' + value);
+	return end;
+}
+
 void fw_hex(const uint8_t *data, size_t length, char *out)
 {
 	static const char digits[] = "0123456789abcdef";

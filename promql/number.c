@@ -8,44 +8,53 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim.h"
+#include <fenwatch/text.h>
+
+#include "shortest.h"
 
 /* ---- out ---- */
 
+enum { DIGITS = 20 };
+
 struct digits {
-	char text[SHIM_DIGITS];
+	char text[DIGITS];
 	int count, point; /* 0.TEXT times ten to the power of `point` */
 };
 
-static const double powers[] = {1, 1e3, 1e6};
-#define DECIMALS_STEP 3
-#define EXACT 1e15 /* of fewer digits than that no two decimals are the same double */
+#define EXACT 0x1p53 /* up to here no integer is left out, and each is its own shortest */
 
-/* Most values are integers or have few decimals, and then need no search: a decimal
- * of up to 15 digits that gives the value back is its shortest. */
-static bool take_decimal(double magnitude, struct digits *d)
+static struct decimal decimal_of(double magnitude)
 {
-	uint64_t n = 0;
-	size_t i = 0;
-	for (; i < sizeof powers / sizeof *powers; i++) {
-		double scaled = magnitude * powers[i];
-		if (scaled >= EXACT)
-			return false;
-		n = (uint64_t)(scaled + 0.5);
-		if ((double)n / powers[i] == magnitude)
-			break;
+	uint64_t whole = magnitude < EXACT ? (uint64_t)magnitude : 0;
+	return (double)whole == magnitude ? (struct decimal){whole, 0}
+					  : shortest_decimal(magnitude);
+}
+
+/* Zeros at its end say nothing. Of eight and four at once, as there may be many. */
+static void drop_zeros(struct decimal *decimal)
+{
+	static const struct {
+		uint64_t power;
+		int zeros;
+	} steps[] = {{100000000, 8}, {10000, 4}};
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		if (decimal->digits % steps[i].power == 0) {
+			decimal->digits /= steps[i].power;
+			decimal->exponent += steps[i].zeros;
+		}
 	}
-	if (i == sizeof powers / sizeof *powers)
-		return false;
-	char *end = d->text + sizeof d->text, *at = end;
-	for (; n > 0; n /= 10)
-		*--at = (char)('0' + n % 10);
-	d->point = (int)(end - at) - (int)i * DECIMALS_STEP;
-	while (end[-1] == '0')
-		end--;
+	for (; decimal->digits % 10 == 0; decimal->digits /= 10)
+		decimal->exponent++;
+}
+
+static void spell(struct decimal decimal, struct digits *d)
+{
+	char text[DIGITS], *end = text + sizeof text;
+	drop_zeros(&decimal);
+	const char *at = fw_digits(decimal.digits, end);
 	d->count = (int)(end - at);
-	memmove(d->text, at, (size_t)d->count);
-	return true;
+	d->point = d->count + decimal.exponent;
+	memcpy(d->text, at, (size_t)d->count);
 }
 
 static char *put(char *at, const char *text, int count)
@@ -110,8 +119,7 @@ static const char *format(double value, enum form form, char *text, size_t size)
 		snprintf(text, size, "%s0%s", sign, form == EXPONENT ? "e+00" : "");
 	} else {
 		struct digits d;
-		if (!take_decimal(magnitude, &d))
-			d.count = shim_shortest(magnitude, d.text, &d.point);
+		spell(decimal_of(magnitude), &d);
 		if (needs_exponent(form, magnitude))
 			write_exponent(&d, sign, text, size);
 		else

@@ -5,7 +5,6 @@
 #include <new>
 #include <string>
 
-#include <double-conversion/double-conversion.h>
 #include <re2/re2.h>
 
 using re2::RE2;
@@ -107,8 +106,7 @@ static bool match(const shim_regex *regex, const char *text, size_t from, re2::R
 	return true;
 }
 
-bool shim_regex_search(
-	const shim_regex *regex, const char *text, size_t from, int *spans, size_t n)
+bool shim_regex_search(const shim_regex *regex, const char *text, size_t from, int *spans, size_t n)
 {
 	return match(regex, text, from, re2::RE2::UNANCHORED, spans, n);
 }
@@ -131,14 +129,4 @@ int shim_regex_group(const shim_regex *regex, const char *name, size_t length)
 	const auto &groups = regex->compiled.NamedCapturingGroups();
 	auto found = groups.find(std::string(name, length));
 	return found == groups.end() ? -1 : found->second;
-}
-
-int shim_shortest(double value, char digits[SHIM_DIGITS], int *point)
-{
-	using double_conversion::DoubleToStringConverter;
-	bool negative;
-	int length;
-	DoubleToStringConverter::DoubleToAscii(value, DoubleToStringConverter::SHORTEST, 0, digits,
-		SHIM_DIGITS, &negative, &length, point);
-	return length;
 }

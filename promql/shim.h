@@ -1,6 +1,5 @@
-/* What only C++ libraries do well, behind C: RE2's expressions, which run in
- * linear time and are written as Prometheus writes them, and double-conversion's
- * shortest digits. */
+/* What only a C++ library does well, behind C: RE2's expressions, which run in
+ * linear time and are written as Prometheus writes them. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,11 +27,6 @@ bool shim_regex_search(
 bool shim_regex_find(const struct shim_regex *regex, const char *text, int *spans, size_t n);
 /* The number of a group by its name or its digits; -1: there is none. */
 int shim_regex_group(const struct shim_regex *regex, const char *name, size_t length);
-
-/* The fewest digits of |value| (finite, not 0) that read back the same. The
- * value is 0.DIGITS times ten to the power of `point`. Returns their number. */
-#define SHIM_DIGITS 18
-int shim_shortest(double value, char digits[SHIM_DIGITS], int *point);
 
 #ifdef __cplusplus
 }

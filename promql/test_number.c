@@ -71,6 +71,65 @@ static void test_decimals_are_the_shortest(void **state)
 	}
 }
 
+/* The first that reads back, of those with one digit, two digits, ... */
+static void spell_by_trial(double value, char text[40])
+{
+	for (int digits = 0; digits < 17; digits++) {
+		snprintf(text, 40, "%.*e", digits, value);
+		if (strtod(text, NULL) == value)
+			return;
+	}
+}
+
+static double double_of(uint64_t bits)
+{
+	double value;
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+static void check_shortest(uint64_t bits)
+{
+	char text[PROMQL_NUMBER_SIZE], wanted[40];
+	spell_by_trial(double_of(bits), wanted);
+	assert_string_equal(promql_exponent(double_of(bits), text, sizeof text), wanted);
+}
+
+/* Of every size, near and far from where the gap between doubles changes. */
+static void test_doubles_are_the_shortest(void **state)
+{
+	(void)state;
+	uint64_t seed = 7;
+	for (uint64_t exponent = 0; exponent < 2047; exponent++) {
+		uint64_t least = exponent << 52;
+		check_shortest(least + 1);
+		check_shortest(least + 2);
+		check_shortest(least + (UINT64_C(1) << 52) - 1);
+		for (int i = 0; i < 4; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			check_shortest(least + 1 + (seed >> 13));
+		}
+	}
+}
+
+/* Below a power of two the gap is half of that above: what is nearest of the shortest may
+ * be another's. */
+static void test_powers_of_two_read_back(void **state)
+{
+	(void)state;
+	char text[PROMQL_NUMBER_SIZE], longer[40];
+	for (uint64_t exponent = 1; exponent < 2047; exponent++) {
+		double value = double_of(exponent << 52);
+		spell_by_trial(value, longer);
+		assert_true(strtod(promql_exponent(value, text, sizeof text), NULL) == value);
+		assert_true(strlen(text) <= strlen(longer));
+	}
+	assert_string_equal(promql_exponent(0x1p-44, text, sizeof text), "5.684341886080802e-14");
+	assert_string_equal(
+		promql_exponent(0x1p-1022, text, sizeof text), "2.2250738585072014e-308");
+	assert_string_equal(promql_exponent(0x1p-1074, text, sizeof text), "5e-324");
+}
+
 static void test_exponents_where_they_belong(void **state)
 {
 	(void)state;
@@ -129,6 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_in_vectors),
 		cmocka_unit_test(test_decimals_are_the_shortest),
+		cmocka_unit_test(test_doubles_are_the_shortest),
+		cmocka_unit_test(test_powers_of_two_read_back),
 		cmocka_unit_test(test_exponents_where_they_belong),
 		cmocka_unit_test(test_durations),
 	};

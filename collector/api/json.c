@@ -139,15 +139,26 @@ void json_time(struct json *j, int64_t wall_ms)
 	json_text(j, wall_ms ? fw_time_format(wall_ms, text, sizeof text) : NULL);
 }
 
+size_t json_seconds_text(int64_t wall_ms, char text[JSON_SECONDS_SIZE])
+{
+	char *end = text + JSON_SECONDS_SIZE, *at = end;
+	uint64_t ms = wall_ms < 0 ? 0 - (uint64_t)wall_ms : (uint64_t)wall_ms;
+	if (ms % 1000 != 0) {
+		at = fw_digits(1000 + ms % 1000, at);
+		*at = '.';
+	}
+	at = fw_digits(ms / 1000, at);
+	if (wall_ms < 0)
+		*--at = '-';
+	memmove(text, at, (size_t)(end - at));
+	return (size_t)(end - at);
+}
+
 void json_seconds(struct json *j, int64_t wall_ms)
 {
+	char text[JSON_SECONDS_SIZE];
 	begin_value(j);
-	int64_t seconds = wall_ms / 1000, rest = wall_ms % 1000;
-	if (rest == 0)
-		fw_buf_printf(j->out, "%" PRId64, seconds);
-	else
-		fw_buf_printf(j->out, "%s%" PRId64 ".%03d", wall_ms < 0 && seconds == 0 ? "-" : "",
-			seconds, (int)(rest < 0 ? -rest : rest));
+	fw_buf_append(j->out, text, json_seconds_text(wall_ms, text));
 }
 
 void json_put_text(struct json *j, const char *name, const char *text)

@@ -27,6 +27,9 @@ void json_raw(struct json *j, const char *text);
 void json_time(struct json *j, int64_t wall_ms);
 /* A wall time as Prometheus has it: 1795383727 or 1795383731.860. */
 void json_seconds(struct json *j, int64_t wall_ms);
+/* The same as text, without its end; returns how long it is. */
+#define JSON_SECONDS_SIZE 24
+size_t json_seconds_text(int64_t wall_ms, char text[JSON_SECONDS_SIZE]);
 /* Key and value in one. */
 void json_put_text(struct json *j, const char *name, const char *text);
 void json_put_int(struct json *j, const char *name, int64_t value);

@@ -8,7 +8,7 @@
 #include "parts.h"
 
 #define PIECE_BYTES (64u << 10)
-#define STAMP_SIZE 48
+#define STAMP_SIZE (JSON_SECONDS_SIZE + 3)
 
 /* How a value at one time begins: `[1795383731.860,"`. */
 struct stamp {
@@ -34,15 +34,13 @@ struct writer {
 
 static struct stamp make_stamp(int64_t at_ms)
 {
-	struct fw_buf out = {0};
-	struct json j = {.out = &out};
 	struct stamp stamp;
-	fw_buf_putc(&out, '[');
-	json_seconds(&j, at_ms);
-	fw_buf_puts(&out, ",\"");
-	stamp.length = out.length;
-	memcpy(stamp.text, out.data, out.length);
-	fw_buf_done(&out);
+	char *at = stamp.text;
+	*at++ = '[';
+	at += json_seconds_text(at_ms, at);
+	*at++ = ',';
+	*at++ = '"';
+	stamp.length = (size_t)(at - stamp.text);
 	return stamp;
 }
 

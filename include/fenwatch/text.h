@@ -30,6 +30,10 @@ const char *fw_format_size(uint64_t bytes, char *text, size_t size); /* "5.0 GiB
 /* The candidate nearest to `word` by edit distance, or NULL when none is near. */
 const char *fw_nearest(const char *word, const char *const *candidates, size_t count);
 
+#define FW_DIGITS 20 /* of the largest */
+/* Writes its digits in front of `end`, and returns where they begin. */
+char *fw_digits(uint64_t value, char *end);
+
 void fw_hex(const uint8_t *data, size_t length, char *out); /* 2 * length + 1 bytes */
 int fw_unhex(
 	const char *text, uint8_t *out, size_t length); /* exactly `length` bytes, or -EINVAL */
