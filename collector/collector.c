@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence,
  * patch, outlook, snapshots, API.
- * Closing, each when the one before has ended: API, snapshots, ingest, outlook, presence, patch, alerts;
+ * Closing, each when the one before has ended: API, rules, snapshots, ingest, outlook, presence, patch, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
  * The store's writer reaches the main thread through `news`: it only sets flags
@@ -37,6 +37,7 @@
 #include "reach.h"
 #include "records.h"
 #include "remote.h"
+#include "rulings.h"
 #include "schedule.h"
 #include "send.h"
 #include "snapshots.h"
@@ -81,6 +82,7 @@ struct collector {
 	struct remote *remote;
 	struct query_source rule_source;
 	struct promql_data rule_data;
+	struct rulings *rulings;
 	struct schedule *schedule;
 	struct senders *senders;
 	struct api *api;
@@ -100,6 +102,10 @@ static void close_next(void *arg)
 		schedule_close(c->schedule);
 		c->schedule = NULL;
 		close_next(c);
+	} else if (c->rulings) {
+		struct rulings *rulings = c->rulings;
+		c->rulings = NULL;
+		rulings_close(rulings, close_next, c);
 	} else if (c->snapshots) {
 		snapshots_close(c->snapshots);
 		c->snapshots = NULL;
@@ -592,13 +598,28 @@ static int on_rule_samples(
 	return rc;
 }
 
+static void on_evaluated(void *arg, const struct schedule_group *group)
+{
+	const struct collector *c = arg;
+	rulings_evaluated(c->rulings, group);
+}
+
+static void on_loaded(void *arg, const struct schedule_group *groups, size_t n)
+{
+	const struct collector *c = arg;
+	rulings_loaded(c->rulings, groups, n);
+}
+
 static int open_schedule(struct collector *c, struct fw_err *err)
 {
+	c->rulings = rulings_open(&c->loop, enrol_estate(c->enrol), c->alerts);
 	c->rule_source = (struct query_source){.store = c->store, .max_bytes = RULE_BYTES};
 	c->rule_data = query_data(&c->rule_source);
 	const struct schedule_config config = {
 		.data = &c->rule_data,
 		.on_samples = on_rule_samples,
+		.on_evaluated = on_evaluated,
+		.on_loaded = on_loaded,
 		.arg = c,
 		.limits = {.max_samples = RULE_SAMPLES,
 			.max_bytes = RULE_BYTES,

@@ -15,6 +15,7 @@ enum status render_alerts(struct screen *s, const json_t *data)
 	json_array_foreach(data, i, alert)
 	{
 		const char *state = screen_member(s, alert, "state");
+		bool is_unknown = json_object_get(alert, "unknown");
 		const json_t *annotations = json_object_get(alert, "annotations");
 		const char *severity = screen_member(s, alert, "severity");
 		bool fires = strcmp(state, "firing") == 0;
@@ -27,10 +28,12 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
 		table_put(&t, fires ? tone : TONE_PLAIN, severity);
 		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "priority"));
-		table_put(&t, TONE_PLAIN, state);
+		table_put(&t, TONE_PLAIN, is_unknown ? "unknown" : state);
 		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
-		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "summary"));
+		table_put(&t, TONE_PLAIN,
+			is_unknown ? screen_member(s, alert, "unknown")
+				   : screen_member(s, annotations, "summary"));
 	}
 	if (i > 0)
 		table_print(&t);

@@ -19,6 +19,7 @@
 #include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/schema.h>
 
 struct state;
 struct store;
@@ -83,16 +84,40 @@ void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg)
 void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text);
 void alert_clear(struct alerts *alerts, const char *name, const char *instance);
 
+/* What a group of a rule file found: made on any thread, then handed over. */
+struct alert_report;
+struct alert_found {
+	const struct fw_label *labels, *annotations;
+	size_t n_labels, n_annotations;
+	bool is_firing;
+	double value;
+	int64_t active_ms, fired_ms;
+};
+/* `settled`: evaluated so often since the start that what it does not have is over. */
+struct alert_report *alert_report_new(const char *file, const char *group, bool settled);
+/* A rule of alerts, each before what it has found. `trouble`: why it was not evaluated, "" if
+ * it was. */
+void alert_report_rule(struct alert_report *report, const char *name, const char *trouble);
+void alert_report_add(
+	struct alert_report *report, const char *estate, const struct alert_found *found);
+void alert_report_free(struct alert_report *report);
+/* The next report of its group, which `alerts` keep and free. */
+void alert_take_report(struct alerts *alerts, struct alert_report *report);
+/* The same of every group that there is now: all others are gone. */
+void alert_take_reports(struct alerts *alerts, struct alert_report **reports, size_t n);
+
 /* Closes what is open of this host and tells so, and keeps nothing of what was; notices on
  * their way are kept until they have been delivered and 30 days more. */
 int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err);
 
 enum alert_state { ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
 struct alert_view {
-	const char *key, *rule, *instance, *severity; /* severity: "warning" or "critical" */
+	const char *key, *rule, *instance, *severity; /* severity: of rule files, their label */
 	enum alert_state state;
 	int64_t since_ms, ended_ms;
 	double value;
+	bool is_ruled;       /* of a rule file */
+	const char *unknown; /* why nobody can tell whether it goes on; "" where it is known */
 	const struct notice_pair *labels, *annotations;
 	size_t n_labels, n_annotations;
 };

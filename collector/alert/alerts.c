@@ -8,7 +8,7 @@
 #include <fenwatch/log.h>
 
 #include "context.h"
-#include "internal.h"
+#include "ruled.h"
 #include "state.h"
 
 #define TICK_MS 1000
@@ -35,17 +35,18 @@ struct alert *alert_find(struct alert *list, const char *key)
 
 static void link_to(struct alert *alert, struct alert **list)
 {
-	alert->list = list;
+	alert->list = alert->link = list;
 	alert->next = *list;
+	if (alert->next)
+		alert->next->link = &alert->next;
 	*list = alert;
 }
 
 static void unlink_from(struct alert *alert)
 {
-	struct alert **link = alert->list;
-	while (*link != alert)
-		link = &(*link)->next;
-	*link = alert->next;
+	*alert->link = alert->next;
+	if (alert->next)
+		alert->next->link = alert->link;
 }
 
 void alert_move(struct alert *alert, struct alert **list)
@@ -72,6 +73,9 @@ struct alert *alert_new(struct alert **list, const char *key, const struct rule 
 void alert_free(struct alert *alert)
 {
 	unlink_from(alert);
+	if (alert->ruling.ruled)
+		ruled_remove(alert->ruling.ruled, alert);
+	pairs_done(&alert->ruling.words);
 	pairs_done(&alert->episode.labels);
 	pairs_done(&alert->episode.annotations);
 	fw_free((char *)alert->episode.rule);
@@ -80,32 +84,43 @@ void alert_free(struct alert *alert)
 }
 
 /* The rule's words, and what the register says of the host now. */
-static void annotate(
-	struct alerts *alerts, struct alert *alert, const char *description, const char *summary)
+static void annotate(struct alerts *alerts, struct alert *alert, const struct pairs *words)
 {
 	const struct alert_options *options = alerts->config.options;
-	struct notice_pair annotations[CONTEXT_MOST + 2];
+	struct notice_pair *annotations =
+		fw_alloc_array(CONTEXT_MOST + words->n, sizeof *annotations);
 	struct pairs fresh;
 	size_t n = context_of(options ? options->registry : NULL, &alert->episode.labels,
 		alert->episode.severity, watch_class(alerts, alert), annotations);
-	annotations[n++] = (struct notice_pair){"description", description};
-	annotations[n++] = (struct notice_pair){"summary", summary};
+	for (size_t i = 0; i < words->n; i++)
+		annotations[n++] = words->items[i];
 	pairs_copy(&fresh, annotations, n);
+	fw_free(annotations);
 	pairs_done(&alert->episode.annotations);
 	alert->episode.annotations = fresh;
+}
+
+static void annotate_with(
+	struct alerts *alerts, struct alert *alert, const char *description, const char *summary)
+{
+	struct notice_pair items[] = {{"description", description}, {"summary", summary}};
+	const struct pairs words = {items, 2};
+	annotate(alerts, alert, &words);
 }
 
 /* Raised alerts keep the text they were raised with. */
 static void describe(struct alerts *alerts, struct alert *alert, double value)
 {
 	const struct alert_config *config = &alerts->config;
+	if (alert->ruling.ruled)
+		annotate(alerts, alert, ruled_words(alert));
 	if (!alert->rule || alert->rule->kind == RULE_RAISED)
 		return;
 	const char *detail = config->on_detail
 		? config->on_detail(alert->rule->name, alert->episode.instance, config->arg)
 		: "";
 	char *summary = rule_summary(alert->rule, &alert->episode.labels, value, detail);
-	annotate(alerts, alert, alert->rule->help, summary);
+	annotate_with(alerts, alert, alert->rule->help, summary);
 	fw_free(summary);
 }
 
@@ -198,7 +213,7 @@ static void commit_some(struct alerts *alerts)
 	alerts->changed = end;
 }
 
-static void commit(struct alerts *alerts)
+void alerts_commit(struct alerts *alerts)
 {
 	bool any = alerts->changed;
 	while (alerts->changed)
@@ -242,11 +257,11 @@ void alert_raise(struct alerts *alerts, const char *name, const char *instance, 
 			{"severity", rule ? rule->severity : "warning"},
 		};
 		alert = alert_new(&alerts->homeless, key, rule, name, labels, 3);
-		annotate(alerts, alert, rule ? rule->help : "", text);
+		annotate_with(alerts, alert, rule ? rule->help : "", text);
 	}
 	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 	observe_raised(alerts, alert);
-	commit(alerts);
+	alerts_commit(alerts);
 }
 
 void alert_clear(struct alerts *alerts, const char *name, const char *instance)
@@ -258,7 +273,7 @@ void alert_clear(struct alerts *alerts, const char *name, const char *instance)
 		return;
 	alert->raised_until_ms = 0;
 	observe_raised(alerts, alert);
-	commit(alerts);
+	alerts_commit(alerts);
 }
 
 /* ---- the clock ---- */
@@ -283,7 +298,7 @@ static void on_look(uv_timer_t *timer)
 	struct alerts *alerts = alerts_of(timer);
 	alerts->looked_ms = fw_mono_ms();
 	watch_look(alerts->watch);
-	commit(alerts);
+	alerts_commit(alerts);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -295,7 +310,7 @@ static void on_tick(uv_timer_t *timer)
 	for (struct alert *alert = alerts->homeless; alert; alert = alert->next)
 		if (is_raised_kind(alert))
 			observe_raised(alerts, alert);
-	commit(alerts);
+	alerts_commit(alerts);
 	if (now_ms - alerts->forgot_ms >= DAY_MS)
 		forget_old(alerts, now_ms);
 }
@@ -338,6 +353,14 @@ static void on_counted(struct alert *alert, void *arg)
 	((struct gathering *)arg)->n++;
 }
 
+static const char *doubt_of(const struct gathering *g, const struct alert *alert)
+{
+	char doubt[ALERT_DOUBT] = "";
+	if (alert->ruling.ruled)
+		ruled_doubt(alert->ruling.ruled, alert, doubt, sizeof doubt);
+	return fw_arena_strdup(g->arena, doubt);
+}
+
 static void on_gathered(struct alert *alert, void *arg)
 {
 	struct gathering *g = arg;
@@ -347,10 +370,12 @@ static void on_gathered(struct alert *alert, void *arg)
 		.key = fw_arena_strdup(g->arena, episode->key),
 		.rule = fw_arena_strdup(g->arena, episode->rule),
 		.instance = fw_arena_strdup(g->arena, episode->instance),
-		.severity = episode->severity,
+		.severity = fw_arena_strdup(g->arena, episode->severity),
 		.state = episode->life.phase == FIRING ? ALERT_FIRING : ALERT_PENDING,
 		.since_ms = episode->life.starts_ms,
 		.value = episode->life.value,
+		.is_ruled = episode->is_ruled,
+		.unknown = doubt_of(g, alert),
 		.labels = copy_pairs(g->arena, &episode->labels),
 		.n_labels = episode->labels.n,
 		.annotations = copy_pairs(g->arena, &episode->annotations),
@@ -383,6 +408,7 @@ static void each_alert(struct alerts *alerts, void (*each)(struct alert *, void 
 		each(alert, arg);
 	}
 	watch_each(alerts->watch, each, arg);
+	ruled_each(alerts->ruled, each, arg);
 }
 
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
@@ -411,6 +437,10 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 static void on_firing(const struct episode *episode, void *arg)
 {
 	struct alerts *alerts = arg;
+	if (episode->is_ruled) {
+		ruled_resume(alerts->ruled, episode);
+		return;
+	}
 	const struct rule *rule = rule_find(episode->rule);
 	struct alert *alert = alert_new(&alerts->homeless, episode->key, rule, episode->rule,
 		episode->labels.items, episode->labels.n);
@@ -431,7 +461,7 @@ static void end_if_disabled(struct alert *alert, void *arg)
 static void end_disabled(struct alerts *alerts)
 {
 	each_alert(alerts, end_if_disabled, alerts);
-	commit(alerts);
+	alerts_commit(alerts);
 }
 
 /* ---- forgetting ---- */
@@ -462,7 +492,7 @@ int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err
 {
 	struct forgetting f = {.alerts = alerts, .instance = instance};
 	each_alert(alerts, end_of_host, &f);
-	commit(alerts);
+	alerts_commit(alerts);
 	each_alert(alerts, look_for_host, &f);
 	if (f.any)
 		return fw_fail(err, -EIO, "its alerts cannot be closed: %.150s", alerts->trouble);
@@ -473,6 +503,7 @@ int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err
 static void free_all(struct alerts *alerts)
 {
 	watch_close(alerts->watch);
+	ruled_free(alerts->ruled);
 	while (alerts->homeless)
 		alert_free(alerts->homeless);
 	fw_free(alerts);
@@ -516,6 +547,7 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	struct alerts *alerts = fw_alloc(sizeof *alerts);
 	alerts->config = *config;
 	alerts->last_changed = &alerts->changed;
+	alerts->ruled = ruled_new(alerts);
 	rules_in_force(config->options, alerts->rules);
 	int rc = book_open(config->state, err);
 	if (rc == 0)

@@ -27,6 +27,7 @@ static const char *const steps[] = {
 	"CREATE INDEX notice_feed ON notice (feed, state)",
 	"ALTER TABLE notice ADD COLUMN receipt TEXT NOT NULL DEFAULT '';"
 	"CREATE INDEX notice_closed ON notice (feed, told_ms) WHERE kind = 1 AND state = 1",
+	"ALTER TABLE episode ADD COLUMN is_ruled INTEGER NOT NULL DEFAULT 0",
 };
 
 static const char *text_at(sqlite3_stmt *row, int column)
@@ -83,9 +84,10 @@ int book_fired(struct state *state, const struct alert_options *options, struct 
 	char *annotations = pairs_json(&episode->annotations);
 	rc = state_run(state, err,
 		"INSERT INTO episode (key, starts_ms, ends_ms, rule, instance, severity, value,"
-		" labels, annotations) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)",
-		"titttrtt", episode->key, episode->life.starts_ms, episode->rule, episode->instance,
-		episode->severity, episode->life.value, labels, annotations);
+		" labels, annotations, is_ruled) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?)",
+		"titttrtti", episode->key, episode->life.starts_ms, episode->rule,
+		episode->instance, episode->severity, episode->life.value, labels, annotations,
+		(int64_t)episode->is_ruled);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
 		const struct alert_feed_option *feed = options->feeds[i];
 		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
@@ -165,6 +167,7 @@ static void read_episode(sqlite3_stmt *row, struct episode *episode)
 	episode->rule = text_at(row, 2);
 	episode->instance = text_at(row, 3);
 	episode->severity = text_at(row, 4);
+	episode->is_ruled = sqlite3_column_int(row, 8);
 	episode->life = (struct life){
 		.phase = FIRING,
 		.starts_ms = sqlite3_column_int64(row, 1),
@@ -177,8 +180,8 @@ int book_firing(struct state *state, void (*each)(const struct episode *episode,
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
-		"SELECT key, starts_ms, rule, instance, severity, value, labels, annotations"
-		" FROM episode WHERE ends_ms = 0 ORDER BY starts_ms",
+		"SELECT key, starts_ms, rule, instance, severity, value, labels, annotations,"
+		" is_ruled FROM episode WHERE ends_ms = 0 ORDER BY starts_ms",
 		"");
 	if (rc < 0)
 		return rc;

@@ -34,6 +34,7 @@ enum notice_kind { NOTICE_OPEN, NOTICE_CLOSE };
 struct episode {
 	char key[IDENTITY_KEY];
 	const char *rule, *instance, *severity;
+	bool is_ruled; /* of a rule file */
 	struct pairs labels, annotations;
 	struct life life;
 };

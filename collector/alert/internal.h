@@ -1,6 +1,6 @@
 /* What alerts.c and watch.c share.
  *
- * watch.c looks at hosts and says what it saw; alerts.c keeps the alerts that
+ * watch.c looks at hosts and ruled.c at what rule files gave; alerts.c keeps the alerts that
  * live, and writes changes down at the end of each look, many in one
  * transaction. A change that could not be written has not happened: the alert
  * is as before, and the next look finds the same again.
@@ -19,15 +19,30 @@
 #include "outbox.h"
 #include "rules.h"
 
+struct alert_report;
+struct finding;
+struct ruled;
 struct store;
 struct watch;
 
+/* What an alert of a rule file has beside. */
+struct ruling {
+	struct ruled *ruled; /* NULL: it is none */
+	struct alert *next;  /* of those with the same hash */
+	const struct alert_report *by;
+	const struct finding *said; /* in it; NULL: no group claims it now */
+	struct pairs words;         /* of the last that did */
+	bool is_unknown;            /* it could not be told whether it goes on */
+};
+#define ALERT_DOUBT 256
+
 struct alert {
-	struct alert *next, **list; /* in the list of its host, or of those without one */
+	struct alert *next, **link, **list; /* in the list of its host, or of those without one */
 	struct alert *next_changed;
-	const struct rule *rule; /* NULL: raised under a name that no rule has */
-	struct episode episode;  /* its texts are the alert's own */
-	struct life wanted;      /* after `change`, once it is written */
+	const struct rule *rule; /* NULL: of a rule file, or raised under a name that no rule has */
+	struct ruling ruling;
+	struct episode episode; /* its texts are the alert's own */
+	struct life wanted;     /* after `change`, once it is written */
 	enum change change;
 	uint64_t seen;           /* the look at which its series was last there */
 	int64_t raised_until_ms; /* monotonic; of those raised by name */
@@ -38,6 +53,7 @@ struct alerts {
 	struct alert_rule_option rules[RULES];
 	struct outbox *outbox;
 	struct watch *watch;
+	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */
 	struct alert *changed, **last_changed;
 	char trouble[256];
@@ -61,6 +77,8 @@ void alert_free(struct alert *alert);
 void alert_changed(
 	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
 
+void alerts_commit(struct alerts *alerts);
+
 /* ---- watch.c ---- */
 
 struct watch *watch_open(struct alerts *alerts);
@@ -70,7 +88,9 @@ void watch_series_changed(struct watch *watch, uint32_t host);
 void watch_look(struct watch *watch);    /* at hosts that have spoken */
 void watch_silence(struct watch *watch); /* at those that have not */
 /* The class of the alert's host as its agent gives it, "" where it has not. */
-const char *watch_class(const struct alerts *alerts, const struct alert *alert);
+const char *watch_class(struct alerts *alerts, const struct alert *alert);
+/* Whether hosts of that name are known, and none of them was heard lately. */
+bool watch_is_silent(struct watch *watch, const char *instance);
 /* Its alerts have been closed. */
 void watch_forget(struct watch *watch, const char *instance);
 /* Every alert of every host. */

@@ -65,6 +65,8 @@ struct watch {
 	struct alerts *alerts;
 	struct host **hosts; /* by the store's id; NULL where there is none */
 	size_t n_hosts;
+	struct host **by_name; /* by instance; made when it is asked for. NULL: not yet */
+	size_t n_by_name;
 	uint64_t look;
 	const struct alert_rule_option *silence;
 	unsigned selections; /* of this look */
@@ -468,6 +470,12 @@ static struct host *host_new(struct watch *watch, const struct store_host *seen)
 	return host;
 }
 
+static void drop_names(struct watch *watch)
+{
+	fw_free(watch->by_name);
+	watch->by_name = NULL;
+}
+
 static struct host *host_of(struct watch *watch, const struct store_host *seen)
 {
 	if (seen->id >= watch->n_hosts) {
@@ -477,8 +485,10 @@ static struct host *host_of(struct watch *watch, const struct store_host *seen)
 			(n - watch->n_hosts) * sizeof *watch->hosts);
 		watch->n_hosts = n;
 	}
-	if (!watch->hosts[seen->id])
+	if (!watch->hosts[seen->id]) {
 		watch->hosts[seen->id] = host_new(watch, seen);
+		drop_names(watch);
+	}
 	return watch->hosts[seen->id];
 }
 
@@ -638,10 +648,78 @@ static void host_free(struct host *host)
 	fw_free(host);
 }
 
-const char *watch_class(const struct alerts *alerts, const struct alert *alert)
+/* ---- by name ---- */
+
+static const char *name_of(const struct host *host)
+{
+	return fw_label_value(host->labels, host->n_labels, "instance");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct host *const *x = a, *const *y = b;
+	return strcmp(name_of(*x), name_of(*y));
+}
+
+static void sort_names(struct watch *watch)
+{
+	watch->by_name = fw_alloc_array(watch->n_hosts + 1, sizeof(struct host *));
+	watch->n_by_name = 0;
+	for (size_t i = 0; i < watch->n_hosts; i++)
+		if (watch->hosts[i])
+			watch->by_name[watch->n_by_name++] = watch->hosts[i];
+	if (watch->n_by_name > 1)
+		qsort(watch->by_name, watch->n_by_name, sizeof(struct host *), by_name);
+}
+
+/* The first of that name, or where it would be; up to the end of by_name. */
+static size_t first_named(struct watch *watch, const char *instance)
+{
+	if (!watch->by_name)
+		sort_names(watch);
+	size_t low = 0, high = watch->n_by_name;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(name_of(watch->by_name[middle]), instance) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_heard(const struct watch *watch, const struct host *host)
+{
+	double missed = (double)(fw_mono_ms() - host->heard_ms) / (double)host->interval_ms;
+	return host->heard && !engine_is_breach(&watch->silence->limits, missed);
+}
+
+bool watch_is_silent(struct watch *watch, const char *instance)
+{
+	bool is_known = false;
+	for (size_t i = first_named(watch, instance);
+		i < watch->n_by_name && strcmp(name_of(watch->by_name[i]), instance) == 0; i++) {
+		const struct host *host = watch->by_name[i];
+		if (is_heard(watch, host))
+			return false;
+		is_known |= host->newest_ms != 0;
+	}
+	return is_known;
+}
+
+static const char *class_named(struct watch *watch, const char *instance)
+{
+	size_t i = first_named(watch, instance);
+	bool is_known = i < watch->n_by_name && strcmp(name_of(watch->by_name[i]), instance) == 0;
+	return is_known ? watch->by_name[i]->class : "";
+}
+
+const char *watch_class(struct alerts *alerts, const struct alert *alert)
 {
 	if (alert->list == &alerts->homeless)
 		return "";
+	if (alert->ruling.ruled)
+		return class_named(alerts->watch, alert->episode.instance);
 	return FW_CONTAINER(alert->list, const struct host, alerts)->class;
 }
 
@@ -655,6 +733,7 @@ void watch_forget(struct watch *watch, const char *instance)
 			continue;
 		host_free(host);
 		watch->hosts[i] = NULL;
+		drop_names(watch);
 	}
 }
 
@@ -664,6 +743,7 @@ void watch_close(struct watch *watch)
 		return;
 	for (size_t i = 0; i < watch->n_hosts; i++)
 		host_free(watch->hosts[i]);
+	drop_names(watch);
 	fw_free(watch->hosts);
 	fw_free(watch);
 }

@@ -62,6 +62,8 @@ void admin_write_alert(struct json *j, const struct alert_view *alert)
 	json_put_text(j, "state", states[alert->state]);
 	json_put_time(j, "since", alert->since_ms);
 	json_put_number(j, "value", alert->value);
+	if (*alert->unknown)
+		json_put_text(j, "unknown", alert->unknown);
 	admin_write_pairs(j, "labels", alert->labels, alert->n_labels);
 	admin_write_pairs(j, "annotations", alert->annotations, alert->n_annotations);
 	json_close(j, '}');

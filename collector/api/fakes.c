@@ -467,14 +467,14 @@ static const struct notice_pair db_labels[] = {{"alertname", "HostSilent"}, {"in
 
 /* The last of them is only there with fakes_both. */
 static const struct alert_view views[] = {
-	{"fw1-a", "RebootRequired", "web01", "warning", ALERT_FIRING, 1700000000000, 0, 1, labels,
-		NULL, 2, 0},
+	{"fw1-a", "RebootRequired", "web01", "warning", ALERT_FIRING, 1700000000000, 0, 1, false,
+		"", labels, NULL, 2, 0},
 	{"fw1-b", "SecurityUpdatesPending", "web01", "warning", ALERT_PENDING, 1700000000500, 0, 3,
-		labels, NULL, 2, 0},
+		false, "", labels, NULL, 2, 0},
 	{"fw1-c", "CertificateRenewalDue", "web01", "info", ALERT_FIRING, 1600000000000, 0, 1,
-		labels, NULL, 2, 0},
-	{"fw1-d", "HostSilent", "db01", "critical", ALERT_FIRING, 1600000000000, 0, 42.42,
-		db_labels, NULL, 2, 0},
+		false, "", labels, NULL, 2, 0},
+	{"fw1-d", "HostSilent", "db01", "critical", ALERT_FIRING, 1600000000000, 0, 42.42, false,
+		"", db_labels, NULL, 2, 0},
 };
 
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
@@ -518,8 +518,9 @@ void schedule_list(struct schedule *schedule, struct fw_arena *arena,
 				     severity[] = {{"severity", "page"}},
 				     said[] = {{"summary", "{{ $value }}"}};
 	static struct schedule_alert alerts[] = {
-		{{web, 2}, {NULL, 0}, ALERT_IS_FIRING, 1, 1700000000000, 1700000060000},
-		{{db, 2}, {NULL, 0}, ALERT_IS_PENDING, 42.42, 1700000000000, 0}};
+		{{web, 2}, {NULL, 0}, ALERT_IS_FIRING, 1, 1700000000000, 1700000000000,
+			1700000060000},
+		{{db, 2}, {NULL, 0}, ALERT_IS_PENDING, 42.42, 1700000000000, 0, 0}};
 	static struct schedule_rule rules[] = {
 		{"Busy", "up == 1", true, 60000, 300000, {severity, 1}, {said, 1}, RULE_OK, "",
 			1700000000000, 2, alerts, 2},

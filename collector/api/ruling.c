@@ -84,7 +84,8 @@ void ruling_alerts(struct request *r)
 	json_key(j, "alerts");
 	json_open(j, '[');
 	for (size_t i = 0; i < r->n_alerts; i++)
-		write_builtin(j, &r->alerts[i]);
+		if (!r->alerts[i].is_ruled)
+			write_builtin(j, &r->alerts[i]);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < groups[i].n_rules; k++)
 			write_rule_alerts(r, &groups[i].rules[k]);

@@ -23,7 +23,8 @@ static struct label_set texts_of(const struct rule_texts *texts, struct fw_arena
 {
 	struct fw_label *items = fw_arena_alloc(arena, (texts->n + 1) * sizeof *items);
 	for (size_t i = 0; i < texts->n; i++)
-		items[i] = (struct fw_label){texts->items[i].name, texts->items[i].text};
+		items[i] = (struct fw_label){fw_arena_strdup(arena, texts->items[i].name),
+			fw_arena_strdup(arena, texts->items[i].text)};
 	return (struct label_set){items, texts->n};
 }
 
@@ -41,6 +42,7 @@ static void take_alerts(
 			.phase = alert->phase,
 			.value = alert->value,
 			.active_ms = alert->active_ms,
+			.fired_ms = alert->fired_ms,
 			.unseen_ms = alert->unseen_ms,
 		};
 	}
@@ -59,7 +61,7 @@ static struct schedule_rule take_rule(const struct group_rule *rule, struct fw_a
 {
 	const struct file_rule *file = rule->rule;
 	struct schedule_rule out = {
-		.name = file->name,
+		.name = fw_arena_strdup(arena, file->name),
 		.query = normal_form(file->node, arena),
 		.is_alert = file->is_alert,
 		.for_ms = file->for_ms,
@@ -79,8 +81,8 @@ static struct schedule_group take_group(const struct round *round, struct fw_are
 {
 	const struct file_group *file = round->group.file;
 	struct schedule_group out = {
-		.file = file->file,
-		.name = file->name,
+		.file = fw_arena_strdup(arena, file->file),
+		.name = fw_arena_strdup(arena, file->name),
 		.interval_ms = round->interval_ms,
 		.limit = file->limit,
 		.evaluated_ms = round->group.evaluated_ms,

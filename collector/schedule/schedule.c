@@ -97,12 +97,35 @@ static void wait_until(struct schedule *s, int64_t due_ms, int64_t now_ms)
 	pthread_cond_timedwait(&s->wake, &s->lock, &until);
 }
 
+static const struct schedule_group *find(
+	const struct published *published, const struct file_group *file)
+{
+	const struct schedule_group *group = published->groups;
+	while (strcmp(group->file, file->file) != 0 || strcmp(group->name, file->name) != 0)
+		group++;
+	return group;
+}
+
+/* `evaluated` NULL: others were loaded. */
+static void hand_over(
+	struct schedule *s, const struct published *published, const struct round *evaluated)
+{
+	const struct schedule_config *config = &s->config;
+	if (s->stopping)
+		return;
+	if (!evaluated && config->on_loaded)
+		config->on_loaded(config->arg, published->groups, published->n);
+	else if (evaluated && config->on_evaluated)
+		config->on_evaluated(config->arg, find(published, evaluated->group.file));
+}
+
 /* Called and returns with the lock held. */
-static void publish(struct schedule *s)
+static void publish(struct schedule *s, const struct round *evaluated)
 {
 	struct published fresh = {0}, before;
 	pthread_mutex_unlock(&s->lock);
 	publish_rounds(&fresh, &s->rounds);
+	hand_over(s, &fresh, evaluated);
 	pthread_mutex_lock(&s->lock);
 	before = s->published;
 	s->published = fresh;
@@ -116,7 +139,7 @@ static void load(struct schedule *s)
 	pthread_mutex_unlock(&s->lock);
 	rounds_load(&s->rounds, set, s->config.interval_ms, fw_wall_ms(), &s->settings);
 	pthread_mutex_lock(&s->lock);
-	publish(s);
+	publish(s, NULL);
 }
 
 static void *on_thread(void *arg)
@@ -132,7 +155,7 @@ static void *on_thread(void *arg)
 			pthread_mutex_unlock(&s->lock);
 			run(s, first, now_ms);
 			pthread_mutex_lock(&s->lock);
-			publish(s);
+			publish(s, first);
 		} else {
 			wait_until(s, first ? first->due_ms : now_ms + LONGEST_WAIT_MS, now_ms);
 		}

@@ -16,12 +16,17 @@
 #include "rulefile.h"
 
 struct schedule;
+struct schedule_group;
 
 struct schedule_config {
 	const struct promql_data *data; /* what rules ask */
 	/* Keeps samples: when it returns they can be read. The thread's. */
 	int (*on_samples)(void *arg, const struct group_sample *samples, size_t n, int64_t at_ms,
 		struct fw_err *err);
+	/* Of the thread too: what a group is at after its evaluation, and all groups once others
+	 * were loaded. Either may be NULL. */
+	void (*on_evaluated)(void *arg, const struct schedule_group *group);
+	void (*on_loaded)(void *arg, const struct schedule_group *groups, size_t n);
 	void *arg;
 	struct promql_limits limits;             /* of one question */
 	int64_t interval_ms;                     /* of groups that do not say */
@@ -39,8 +44,8 @@ struct schedule_alert {
 	struct label_set labels, annotations;
 	enum alert_phase phase; /* pending or firing */
 	double value;
-	int64_t active_ms;
-	int64_t unseen_ms; /* since when it is only kept firing; 0: it is not */
+	int64_t active_ms, fired_ms; /* the latter 0: it has not */
+	int64_t unseen_ms;           /* since when it is only kept firing; 0: it is not */
 };
 
 struct schedule_rule {

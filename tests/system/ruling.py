@@ -3,6 +3,7 @@
 The collector's clock is moved by a file, so half an hour passes in a moment.
 """
 import os
+import shutil
 import signal
 import time
 from datetime import datetime
@@ -10,7 +11,24 @@ from datetime import datetime
 from samples import send
 from stage import check, clock_file, main, set_clock, until
 
+MACHINES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "machines")
 MINUTE = 60
+# The form of node-mixin's NodeFileDescriptorLimit.
+DESCRIPTORS = """groups:
+- name: node-exporter
+  interval: 1s
+  rules:
+  - alert: NodeFileDescriptorLimit
+    expr: |
+      (
+        node_filefd_allocated{job="node"} * 100 / node_filefd_maximum{job="node"} > 70
+      )
+    for: 2s
+    labels: {severity: critical}
+    annotations:
+      description: File descriptors limit at {{ $labels.instance }} is currently at {{ printf "%.2f" $value }}%.
+      summary: Kernel is predicted to exhaust file descriptors limit soon.
+"""
 WAITS = """- name: waits
   interval: 1s
   rules:
@@ -134,6 +152,85 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     s.write("groups:\n" + WAITS % 2.5)
     s.read_anew("rules, feeds and register are read anew")
     until(10, "it ends", lambda: c.query("ALERTS") == [] and c.get("/api/v1/rules")["groups"][0]["rules"][0]["alerts"] == [])
+
+
+# ---- told of ----
+
+def write_descriptors(root, allocated):
+    with open(os.path.join(root, "proc/sys/fs/file-nr"), "r+") as f:
+        f.write(f"{allocated}\t0\t1000               \n")
+
+
+def test_the_desk_is_told_once_over_kills(lab):
+    hook = lab.webhook()
+    root, rules = os.path.join(lab.dir, "machine"), os.path.join(lab.dir, "rules.yml")
+    shutil.copytree(os.path.join(MACHINES, "debian-12"), root, symlinks=True)
+    write_descriptors(root, 100)
+    with open(rules, "w") as f:
+        f.write(DESCRIPTORS)
+    clock = {"FENWATCH_CLOCK_FILE": clock_file(lab)}
+    c = lab.collector(env=clock, extra=f"rules: [{rules}]\nfeeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n").start()
+    agent = lab.agent(c, extra=f"root: {root}\n", env=clock).enrol().start()
+    name = "NodeFileDescriptorLimit"
+
+    def told():
+        return [(body["status"], body["alerts"][0]["startsAt"]) for _, _, body in hook.notices(rule=name)]
+
+    def listed():
+        return [a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == name]
+
+    def healthy_evaluations(n):
+        """So many more of the group, none with the alert."""
+        def ended():
+            return [g["evaluationTime"] is not None and g["lastEvaluation"] for g in c.get("/api/v1/rules")["groups"]]
+        seen = set()
+        until(30, f"{n} evaluations", lambda: seen.update(ended()) or len(seen) > n)
+
+    until(30, "its descriptors are known", lambda: c.query("node_filefd_allocated"))
+    healthy_evaluations(4)
+    check(listed() == [] and told() == [], "a machine that is well has no alert")
+
+    write_descriptors(root, 800)
+    until(30, "the desk is told", told)
+    alert = until(10, "it is listed", listed)[0]
+    check(alert["state"] == "firing" and alert["severity"] == "critical" and alert["host"] == "agent", f"{alert}")
+    check("unknown" not in alert and alert["annotations"]["description"] ==
+          "File descriptors limit at agent is currently at 80.00%.", f"{alert}")
+    first = told()
+    check(len(first) == 1 and first[0][0] == "firing", f"once: {first}")
+    body = hook.notices(rule=name)[0][2]
+    check(body["groupKey"] == alert["key"] and body["alerts"][0]["annotations"]["summary"] ==
+          "Kernel is predicted to exhaust file descriptors limit soon.", f"{body}")
+    shown = c.cli("alerts")
+    check(name in shown.stdout, shown.stdout)
+
+    c.kill()
+    c.start()
+    healthy_evaluations(6)
+    check([a["key"] for a in listed()] == [alert["key"]] and listed()[0]["since"] == alert["since"], f"it goes on: {listed()}")
+    check(told() == first, f"and is not told again: {told()}")
+
+    # Repaired while nobody looks.
+    c.kill()
+    write_descriptors(root, 100)
+    c.start()
+    until(60, "its end is told", lambda: len(told()) == 2)
+    check(told()[1] == ("resolved", first[0][1]) and listed() == [], f"{told()}")
+    healthy_evaluations(4)
+    check(len(told()) == 2, f"once: {told()}")
+
+    # While the machine is silent nothing is known, so nothing ends.
+    write_descriptors(root, 900)
+    until(30, "it is told of again", lambda: len(told()) == 3)
+    agent.stop()
+    until(30, "its silence is seen", lambda: [a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == "HostSilent"])
+    set_clock(clock["FENWATCH_CLOCK_FILE"], 10 * MINUTE * 1000)
+    until(30, "what the machine sent is too old to go on from", lambda: listed()[0].get("unknown") == "its host is not heard")
+    check(len(told()) == 3, f"{told()}")
+    write_descriptors(root, 100)
+    agent.start()
+    until(60, "its end is told when it speaks again", lambda: len(told()) == 4)
+    check(told()[3][0] == "resolved", f"{told()}")
 
 
 if __name__ == "__main__":
