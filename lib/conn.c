@@ -37,7 +37,7 @@ struct fw_conn {
 	struct fw_owner owner;
 	uv_timer_t timer;
 	enum stage stage;
-	bool paused, resuming, has_peer, freed;
+	bool paused, resuming, has_peer, freed, foreign, closed_here, alerted, confirmed;
 	struct fw_conn_config config;
 	struct fw_dial *dial;
 	struct fw_link *link;
@@ -79,7 +79,9 @@ static void tell_ended(struct fw_conn *conn)
 	conn->stage = ENDED;
 	fw_link_close(conn->link);
 	conn->link = NULL;
-	tell(conn, &(struct fw_conn_happening){.event = FW_CONN_ENDED, .why = conn->why});
+	tell(conn,
+		&(struct fw_conn_happening){
+			.event = FW_CONN_ENDED, .why = conn->why, .confirmed = conn->confirmed});
 }
 
 /* ---- between OpenSSL and the link ---- */
@@ -169,7 +171,8 @@ static void end(struct fw_conn *conn, bool linger, const char *format, ...)
 	conn->dial = NULL;
 	if (linger && conn->link && fw_link_resume(conn->link) == 0) {
 		fw_link_shutdown(conn->link);
-		arm(conn, LINGER_MS);
+		arm(conn,
+			conn->config.linger_ms > 0 ? (uint64_t)conn->config.linger_ms : LINGER_MS);
 	} else {
 		arm(conn, 0);
 	}
@@ -189,9 +192,10 @@ static void end_by_tls(struct fw_conn *conn, const char *during)
 static void on_link_ended(struct fw_link *link, int rc)
 {
 	struct fw_conn *conn = link->arg;
-	if (conn->stage == LINGER)
+	if (conn->stage == LINGER) {
+		conn->confirmed = conn->closed_here && rc == UV_EOF && !conn->alerted;
 		arm(conn, 0);
-	else if (rc == UV_EOF)
+	} else if (rc == UV_EOF)
 		end(conn, false, "%s",
 			conn->stage == HANDSHAKE ? "hung up during the TLS handshake"
 						 : "closed by the peer");
@@ -213,7 +217,7 @@ static void read_alpn(struct fw_conn *conn)
 static void handshake_done(struct fw_conn *conn)
 {
 	read_alpn(conn);
-	if (!conn->alpn[0]) {
+	if (!conn->alpn[0] && !conn->foreign) {
 		end(conn, true, "the peer agreed to no protocol of Fenwatch (ALPN)");
 		return;
 	}
@@ -265,11 +269,27 @@ static void take_in(struct fw_conn *conn)
 	}
 }
 
+/* After our last word only theirs counts: a goodbye, or that they refused us. */
+static void listen_on(struct fw_conn *conn, const uint8_t *data, size_t length)
+{
+	int rc = 1;
+	conn->in = data;
+	conn->in_left = length;
+	ERR_clear_error();
+	while (rc > 0)
+		rc = SSL_read(conn->ssl, plain_bytes, PLAIN_BYTES);
+	conn->alerted = conn->alerted || SSL_get_error(conn->ssl, rc) == SSL_ERROR_SSL;
+	conn->in_left = 0;
+}
+
 static void on_link_read(struct fw_link *link, const uint8_t *data, size_t length)
 {
 	struct fw_conn *conn = link->arg;
-	if (conn->stage == LINGER)
+	if (conn->stage == LINGER) {
+		if (conn->closed_here)
+			listen_on(conn, data, length);
 		return;
+	}
 	conn->heard_ms = uv_now(loop_of(conn));
 	conn->in = data;
 	conn->in_left = length;
@@ -401,13 +421,26 @@ static int offer_alpn(struct fw_conn *conn)
 	return SSL_set_alpn_protos(conn->ssl, offer, (unsigned)length + 1) == 0 ? 0 : -ENOMEM;
 }
 
+/* Checked by OpenSSL during the handshake, if the context verifies at all. */
+static int expect_name(struct fw_conn *conn)
+{
+	X509_VERIFY_PARAM *expected = SSL_get0_param(conn->ssl);
+	conn->foreign = true;
+	if (X509_VERIFY_PARAM_set1_ip_asc(expected, conn->config.server_name) == 1)
+		return 0;
+	ERR_clear_error();
+	bool set = SSL_set1_host(conn->ssl, conn->config.server_name) == 1 &&
+		SSL_set_tlsext_host_name(conn->ssl, conn->config.server_name) == 1;
+	return set ? 0 : -EINVAL;
+}
+
 int fw_conn_dial(struct fw_conn **out, uv_loop_t *loop, const char *host_port, const char *proxy,
 	const struct fw_conn_config *config, struct fw_err *err)
 {
 	struct fw_conn *conn = conn_new(loop, config);
 	int rc = ssl_new(conn, false);
 	if (rc == 0)
-		rc = offer_alpn(conn);
+		rc = config->server_name ? expect_name(conn) : offer_alpn(conn);
 	if (rc < 0)
 		fw_fail(err, rc, "cannot start TLS");
 	else
@@ -489,6 +522,7 @@ void fw_conn_close(struct fw_conn *conn)
 	ERR_clear_error();
 	if (open)
 		SSL_shutdown(conn->ssl);
+	conn->closed_here = conn->closed_here || open;
 	end(conn, open, "closed here");
 }
 

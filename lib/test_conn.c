@@ -42,6 +42,7 @@ struct side {
 	void (*on_ready)(struct side *side);
 	void (*on_data)(struct side *side);
 	bool keep; /* not freed at its end */
+	bool confirmed;
 };
 
 struct world {
@@ -79,6 +80,7 @@ static void on_event(struct fw_conn *conn, const struct fw_conn_happening *happe
 		break;
 	case FW_CONN_ENDED:
 		side->ended++;
+		side->confirmed = happening->confirmed;
 		snprintf(side->why, sizeof side->why, "%s", happening->why);
 		if (!side->keep) {
 			fw_conn_free(conn);
@@ -215,6 +217,7 @@ static void both_ends_talk_and_close(void **state)
 	run_until(&world, world.client.ended && world.server.ended);
 	assert_string_equal(world.client.why, "closed here");
 	assert_string_equal(world.server.why, "closed by the peer");
+	assert_true(world.client.confirmed && !world.server.confirmed);
 	world_done(&world);
 }
 

@@ -35,13 +35,19 @@ struct fw_conn_happening {
 	const uint8_t *data;
 	size_t length;
 	const char *why;
+	bool confirmed; /* ENDED after fw_conn_close: the peer has hung up in good order, so it has
+			   taken all that was written */
 };
 
 struct fw_conn_config {
 	SSL_CTX *tls;
-	const char *alpn;     /* client: what to ask for */
+	const char *alpn; /* client: what to ask for */
+	/* Client of another program's server instead, one that speaks no ALPN: the name or address
+	 * that its certificate must have. */
+	const char *server_name;
 	int64_t handshake_ms; /* 10,000 */
 	int64_t idle_ms;      /* 45,000; 0: never */
+	int64_t linger_ms;    /* how long a goodbye is waited for; 0: 2 s */
 	size_t limit;         /* bytes queued for writing, 1 MiB */
 	void (*on_event)(
 		struct fw_conn *conn, const struct fw_conn_happening *happening, void *arg);
@@ -59,7 +65,7 @@ int fw_conn_accept(struct fw_conn **out, uv_loop_t *loop, int fd,
 int fw_conn_write(struct fw_conn *conn, const void *data, size_t length);
 void fw_conn_pause(struct fw_conn *conn); /* no more DATA until resumed: back-pressure */
 void fw_conn_resume(struct fw_conn *conn);
-/* Sends what is queued, says goodbye, waits up to 2 s for the peer to hang up, and
+/* Sends what is queued, says goodbye, waits for `linger_ms` for the peer to hang up, and
  * comes back with ENDED "closed here". */
 void fw_conn_close(struct fw_conn *conn);
 /* Any time. Before ENDED: closes without a further event. Memory goes when libuv is done. */

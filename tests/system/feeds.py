@@ -169,9 +169,9 @@ def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
 
 # ---- mail ----
 
-def certificate(lab, name):
+def certificate(lab, name, whose="its"):
     """(certificate, key) of a server of this name, which vouches for itself."""
-    cert, key = os.path.join(lab.dir, name + ".crt"), os.path.join(lab.dir, name + ".key")
+    cert, key = (os.path.join(lab.dir, f"{whose}-{name}.{kind}") for kind in ("crt", "key"))
     subprocess.run([need("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
                     f"subjectAltName=DNS:{name}", "-keyout", key, "-out", cert], check=True, capture_output=True)
@@ -226,6 +226,66 @@ def test_no_mail_goes_to_a_server_of_another_name(lab):
     c = everything_is_full(lab, mail_feed(lab, port, cert))
     until(30, "it is noticed", lambda: "localhost" in feed_of(c)["last_error"])
     check(not mails() and feed_of(c)["waiting"] > 0, f"{feed_of(c)}")
+
+
+# ---- syslog ----
+
+def rsyslog(lab, cert, key):
+    """(port, the lines so far) of rsyslog, which takes TLS from anybody and writes an alert's fields a line."""
+    program, port = need("rsyslogd", "rsyslog"), free_port()
+    config, path = os.path.join(lab.dir, "rsyslog.conf"), os.path.join(lab.dir, "messages")
+    with open(config, "w") as f:
+        f.write(f"""global(defaultNetstreamDriverCAFile="{cert}" defaultNetstreamDriverCertFile="{cert}"
+       defaultNetstreamDriverKeyFile="{key}" workDirectory="{lab.dir}")
+module(load="imtcp" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="anon")
+module(load="mmpstrucdata")
+template(name="fields" type="string"
+  string="%pri-text% %timereported:::date-rfc3339% %hostname% %procid% %msgid% %$!rfc5424-sd!alarm!perceivedseverity% %msg%\\n")
+action(type="mmpstrucdata")
+action(type="omfile" file="{path}" template="fields")
+input(type="imtcp" port="{port}" address="127.0.0.1")
+""")
+    if subprocess.run([program, "-N1", "-f", config], capture_output=True).returncode:
+        skip("rsyslog cannot do TLS (Debian: rsyslog-openssl)")
+    process = Process(lab, "rsyslogd", [program, "-n", "-f", config, "-i", os.path.join(lab.dir, "rsyslogd.pid")])
+    lab.processes.append(process)
+
+    def lines():
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return f.read().splitlines()
+    return process, port, lines
+
+
+def syslog_feed(port, ca):
+    return {"name": "siem", "type": "syslog", "server": f"localhost:{port}", "ca_file": ca, "live": True}
+
+
+def test_rsyslog_has_the_alarm_and_its_end_once_it_is_there(lab):
+    cert, key = certificate(lab, "localhost")
+    process, port, lines = rsyslog(lab, cert, key)
+    c = everything_is_full(lab, syslog_feed(port, cert))
+    alert = until(20, "the alert", lambda: root_key(c))
+    until(20, "nobody answers", lambda: "refused" in feed_of(c)["last_error"])
+    process.start()
+    opened = until(30, "the alarm", lambda: [line for line in lines() if alert in line])
+    check(f" agent {alert} {RULE} warning " in opened[0] and "agent: / has" in opened[0], opened[0])
+    check(opened[0].startswith("local0.warning "), opened[0])
+    end_it(c)
+    closed = until(30, "its end", lambda: [line for line in lines() if alert in line][1:])
+    check(f" agent {alert} {RULE} cleared " in closed[0] and closed[0].startswith("local0.notice "), closed[0])
+    check(len([line for line in lines() if alert in line]) == 2, f"{lines()}")
+
+
+def test_no_alarm_goes_to_a_syslog_server_that_nobody_vouches_for(lab):
+    cert, key = certificate(lab, "localhost")
+    process, port, lines = rsyslog(lab, cert, key)
+    process.start()
+    stranger, _ = certificate(lab, "localhost", "stranger")
+    c = everything_is_full(lab, syslog_feed(port, stranger))
+    until(30, "it is noticed", lambda: "certificate" in feed_of(c)["last_error"])
+    check(not lines() and feed_of(c)["waiting"] > 0, f"{lines()} {feed_of(c)}")
 
 
 main()
