@@ -96,7 +96,7 @@ uint64_t admission_wait_ms(struct admission *admission, uint64_t now_ms);
  * It is never closed to newcomers: in a full one, the address with the most
  * connections in it loses its oldest. */
 
-#define POOL_LIMIT 2000 /* all workers together */
+#define POOL_LIMIT 1400 /* all workers together: half a handshake takes up to 46 kB */
 #define ADDRESS_BYTES 16
 
 struct waiter {
