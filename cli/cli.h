@@ -19,9 +19,9 @@ enum status { STATUS_WELL, STATUS_BAD_NEWS, STATUS_USAGE, STATUS_NO_ANSWER };
 /* What the command line and the environment say. */
 struct settings {
 	const char *api, *token_file, *token;
-	bool json, join, csv, force, help;
+	bool json, join, csv, html, force, help;
 	const char *at, *from, *to, *step;
-	const char *kind, *package, *policy, *limit;
+	const char *kind, *package, *policy, *limit, *month, *by, *site, *reason;
 	const char *role, *supplier, *uses, *ttl, *networks, *serials, *note;
 };
 
@@ -84,6 +84,13 @@ enum status command_advisories_list(struct cli *cli, char **args, int n_args);
 enum status command_disks(struct cli *cli, char **args, int n_args);
 enum status command_report_capacity(struct cli *cli, char **args, int n_args);
 enum status command_alerts(struct cli *cli, char **args, int n_args);
+enum status command_tickets(struct cli *cli, char **args, int n_args);
+enum status command_ticket_pause(struct cli *cli, char **args, int n_args);
+enum status command_ticket_resume(struct cli *cli, char **args, int n_args);
+enum status command_report_sla(struct cli *cli, char **args, int n_args);
+enum status command_report_tickets(struct cli *cli, char **args, int n_args);
+enum status command_audit_list(struct cli *cli, char **args, int n_args);
+enum status command_audit_check(struct cli *cli, char **args, int n_args);
 enum status command_query(struct cli *cli, char **args, int n_args);
 enum status command_range(struct cli *cli, char **args, int n_args);
 enum status command_series(struct cli *cli, char **args, int n_args);

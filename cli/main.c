@@ -30,11 +30,18 @@ const struct command commands[] = {
 	{"forget", NULL, "HOST", "ends a host and all that is kept of it", "", 1, 1, command_forget},
 	{"disks", NULL, "[HOST]", "filesystems, fullest first, and when they fill; arrays, pools, missing mounts", "", 0, 1, command_disks},
 	{"patches", NULL, "[HOST [--at TIME]]", "how hosts stand with fixes; of one, each fix and when it is due, exit status 1 unless it is compliant", " at ", 0, 1, command_patches},
-	{"report", "capacity", "", "filesystems that are forecast to fill, soonest first", "", 0, 0, command_report_capacity},
-	{"report", "patch-compliance", "[--at TIME] [--policy POLICY] [--csv]", "every host under every policy, now or on a date in the past", " at policy csv ", 0, 0, command_report_compliance},
+	{"report", "capacity", "[--csv | --html]", "filesystems that are forecast to fill, soonest first", " csv html ", 0, 0, command_report_capacity},
+	{"report", "patch-compliance", "[--at TIME] [--policy POLICY] [--csv | --html]", "every host under every policy, now or on a date in the past", " at policy csv html ", 0, 0, command_report_compliance},
+	{"report", "sla", "[--month MONTH | --from TIME --to TIME] [--at TIME] [--supplier NAME] [--site NAME] [--csv | --html]", "who met which target, with every ticket as evidence", " month from to at supplier site csv html ", 0, 0, command_report_sla},
+	{"report", "tickets", "[--month MONTH | --from TIME --to TIME] [--at TIME] [--by WORD] [--supplier NAME] [--site NAME] [--csv | --html]", "how many tickets there were: of which rules, hosts, sites, suppliers or priorities", " month from to at by supplier site csv html ", 0, 0, command_report_tickets},
 	{"advisories", "import", "FILE...", "reads advisories (DSA/list, USN database, OVAL, updateinfo.xml; - is standard input) and hands them to the collector", "", 1, 1000, command_advisories_import},
 	{"advisories", "list", "[--package NAME] [--limit N]", "advisories that were imported, newest first", " package limit ", 0, 0, command_advisories_list},
 	{"alerts", NULL, "", "what is pending or firing, worst first; exit status 1 while one fires", "", 0, 0, command_alerts},
+	{"tickets", NULL, "[--supplier NAME] [--site NAME]", "open tickets and those of the last week; exit status 1 while one has missed its target", " supplier site ", 0, 0, command_tickets},
+	{"ticket", "pause", "KEY --reason REASON", "stops the clocks of a ticket", " reason ", 1, 1, command_ticket_pause},
+	{"ticket", "resume", "KEY", "lets them go on", "", 1, 1, command_ticket_resume},
+	{"audit", "list", "[KEY] [--from TIME] [--to TIME] [--limit N]", "what happened, to one alert or to all, oldest first", " from to limit ", 0, 1, command_audit_list},
+	{"audit", "check", "", "whether the audit trail's chain of hashes holds; exit status 1 where it does not", "", 0, 0, command_audit_check},
 	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},
 	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "what it gives over time; on a terminal a chart", " from to step ", 1, 1, command_range},
 	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},
@@ -70,13 +77,18 @@ static const struct {
 	{"package", "NAME", "a package, NAME:ARCHITECTURE, or NAME* for all that begin so", offsetof(struct settings, package), false, false},
 	{"policy", "POLICY", "ce14, ncsc5 or ncsc7 (all of them)", offsetof(struct settings, policy), false, false},
 	{"csv", "", "as CSV", offsetof(struct settings, csv), true, false},
+	{"html", "", "as a page of HTML, with charts", offsetof(struct settings, html), true, false},
+	{"month", "MONTH", "2026-11 (otherwise the last 30 days)", offsetof(struct settings, month), false, false},
+	{"by", "WORD", "rule, host, site, supplier or priority (rule)", offsetof(struct settings, by), false, false},
+	{"site", "NAME", "of this site alone", offsetof(struct settings, site), false, false},
+	{"reason", "REASON", "user, third-party, access or agreed", offsetof(struct settings, reason), false, false},
 	{"limit", "N", "at most so many (50)", offsetof(struct settings, limit), false, false},
 	{"from", "TIME", "the first moment", offsetof(struct settings, from), false, false},
 	{"to", "TIME", "the last moment", offsetof(struct settings, to), false, false},
 	{"step", "DURATION", "from one moment to the next: 15s, 5m, 1h", offsetof(struct settings, step), false, false},
 	{"join", "", "a token with which an agent enrols", offsetof(struct settings, join), true, false},
 	{"role", "ROLE", "a token with which a person or program asks: viewer, engineer, admin, supplier", offsetof(struct settings, role), false, false},
-	{"supplier", "NAME", "whose hosts a supplier's token may see, as the register names it", offsetof(struct settings, supplier), false, false},
+	{"supplier", "NAME", "a supplier as the register names it: whose hosts a token may see, whose tickets are meant", offsetof(struct settings, supplier), false, false},
 	{"uses", "N", "how many agents may enrol with it (1)", offsetof(struct settings, uses), false, false},
 	{"ttl", "DURATION", "how long it lives (join: 15m; others: until revoked)", offsetof(struct settings, ttl), false, false},
 	{"force", "", "leave behind who has not moved: they must enrol anew", offsetof(struct settings, force), true, false},
@@ -270,6 +282,9 @@ static enum status run(struct cli *cli, const struct command *command, char **ar
 	if (status == STATUS_WELL) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		look_at_terminal(&cli->screen);
+		cli->screen.form = cli->settings.csv ? FORM_CSV
+			: cli->settings.html         ? FORM_HTML
+						     : FORM_TEXT;
 		status = command->run(cli, args, n_args);
 		curl_global_cleanup();
 	}

@@ -15,7 +15,6 @@ enum status render_licences(struct screen *s, const json_t *data);
 enum status render_licence(struct screen *s, const json_t *data);
 enum status render_host_patches(struct screen *s, const json_t *data);
 enum status render_compliance(struct screen *s, const json_t *data);
-enum status render_compliance_csv(struct screen *s, const json_t *data);
 enum status render_advisories(struct screen *s, const json_t *data);
 enum status render_patches(struct screen *s, const json_t *data);
 /* The rows of disks that are no filesystems, as a table of their own; nothing without any. */
@@ -28,6 +27,11 @@ enum status render_disks(struct screen *s, const json_t *data);
 enum status render_host_disks(struct screen *s, const json_t *data);
 enum status render_capacity(struct screen *s, const json_t *data);
 enum status render_alerts(struct screen *s, const json_t *data);
+enum status render_tickets(struct screen *s, const json_t *data);
+enum status render_sla(struct screen *s, const json_t *data);
+enum status render_volumes(struct screen *s, const json_t *data);
+enum status render_audit(struct screen *s, const json_t *data);
+enum status render_audit_verdict(struct screen *s, const json_t *data);
 enum status render_result(struct screen *s, const json_t *data);
 /* On a terminal a chart, elsewhere as above. */
 enum status render_range(struct screen *s, const json_t *data);

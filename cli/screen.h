@@ -15,12 +15,15 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/mem.h>
 
+enum screen_form { FORM_TEXT, FORM_CSV, FORM_HTML };
+
 struct screen {
 	struct fw_buf out;
 	struct fw_arena arena;
 	bool colour;
-	bool charts;  /* it shows braille */
-	size_t width; /* columns of the terminal; 0: no limit */
+	bool charts;           /* it shows braille */
+	enum screen_form form; /* of reports */
+	size_t width;          /* columns of the terminal; 0: no limit */
 	int64_t now_ms;
 };
 

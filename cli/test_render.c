@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recorded answers and what the command line makes of them: recorded/NAME.json is
  * the `data`, recorded/NAME.txt the screen, as wide as a telephone where it says so.
+ * FENWATCH_WRITE_EXPECTED=1 writes the screens anew, to be looked at before they are kept.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,55 +27,69 @@ struct recording {
 	enum status (*render)(struct screen *s, const json_t *data);
 	enum status status;
 	size_t width;
+	enum screen_form form;
 };
 
 static const struct recording recordings[] = {
-	{"hosts", "hosts", render_hosts, STATUS_WELL, 0},
-	{"host", "host", render_host, STATUS_BAD_NEWS, 0},
-	{"host-narrow", "host", render_host, STATUS_BAD_NEWS, 40},
-	{"host-bare", "host-bare", render_host, STATUS_WELL, 40},
-	{"inventory", "inventory", render_inventory, STATUS_WELL, 0},
-	{"inventory-narrow", "inventory", render_inventory, STATUS_WELL, 40},
-	{"found", "found", render_found, STATUS_WELL, 0},
-	{"found-none", "found-none", render_found, STATUS_WELL, 0},
-	{"licences", "licences", render_licences, STATUS_BAD_NEWS, 0},
-	{"licences-well", "licences-well", render_licences, STATUS_WELL, 0},
-	{"licences-none", "licences-none", render_licences, STATUS_WELL, 0},
-	{"licence", "licence", render_licence, STATUS_BAD_NEWS, 0},
-	{"patches", "patches", render_patches, STATUS_WELL, 0},
-	{"patches-narrow", "patches", render_patches, STATUS_WELL, 40},
-	{"host-patches", "host-patches", render_host_patches, STATUS_BAD_NEWS, 40},
-	{"compliance", "compliance", render_compliance, STATUS_WELL, 0},
-	{"compliance-csv", "compliance", render_compliance_csv, STATUS_WELL, 0},
-	{"advisories", "advisories", render_advisories, STATUS_WELL, 0},
-	{"advisories-none", "advisories-none", render_advisories, STATUS_WELL, 0},
-	{"disks", "disks", render_disks, STATUS_WELL, 0},
-	{"disks-host", "disks", render_host_disks, STATUS_WELL, 0},
-	{"disks-nobody", "alerts-none", render_host_disks, STATUS_BAD_NEWS, 0},
-	{"capacity", "capacity", render_capacity, STATUS_WELL, 0},
-	{"capacity-none", "alerts-none", render_capacity, STATUS_WELL, 0},
-	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0},
-	{"alerts-info", "alerts-info", render_alerts, STATUS_WELL, 0},
-	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0},
-	{"vector", "vector", render_result, STATUS_WELL, 0},
-	{"matrix", "matrix", render_result, STATUS_WELL, 0},
-	{"range", "range", render_range, STATUS_WELL, 72},
-	{"range-flat", "range-flat", render_range, STATUS_WELL, 40},
-	{"range-many", "range-many", render_range, STATUS_WELL, 60},
-	{"range-nothing", "range-nothing", render_range, STATUS_WELL, 72},
-	{"matrix", "matrix", render_range, STATUS_WELL, 0},
-	{"scalar", "scalar", render_result, STATUS_WELL, 0},
-	{"series", "series", render_series, STATUS_WELL, 0},
-	{"tokens", "tokens", render_tokens, STATUS_WELL, 0},
-	{"new-token", "new-token", render_new_token, STATUS_WELL, 0},
-	{"agents", "agents", render_agents, STATUS_WELL, 0},
-	{"ca", "ca", render_ca, STATUS_WELL, 0},
-	{"ca-alone", "ca-alone", render_ca, STATUS_WELL, 0},
-	{"store", "store", render_store, STATUS_BAD_NEWS, 0},
-	{"store-well", "store-well", render_store, STATUS_WELL, 0},
-	{"snapshot", "snapshot", render_snapshot, STATUS_WELL, 0},
-	{"snapshot-failed", "snapshot-failed", render_snapshot, STATUS_BAD_NEWS, 0},
-	{"feeds", "feeds", render_feeds, STATUS_WELL, 0},
+	{"hosts", "hosts", render_hosts, STATUS_WELL, 0, FORM_TEXT},
+	{"host", "host", render_host, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"host-narrow", "host", render_host, STATUS_BAD_NEWS, 40, FORM_TEXT},
+	{"host-bare", "host-bare", render_host, STATUS_WELL, 40, FORM_TEXT},
+	{"inventory", "inventory", render_inventory, STATUS_WELL, 0, FORM_TEXT},
+	{"inventory-narrow", "inventory", render_inventory, STATUS_WELL, 40, FORM_TEXT},
+	{"found", "found", render_found, STATUS_WELL, 0, FORM_TEXT},
+	{"found-none", "found-none", render_found, STATUS_WELL, 0, FORM_TEXT},
+	{"licences", "licences", render_licences, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"licences-well", "licences-well", render_licences, STATUS_WELL, 0, FORM_TEXT},
+	{"licences-none", "licences-none", render_licences, STATUS_WELL, 0, FORM_TEXT},
+	{"licence", "licence", render_licence, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"patches", "patches", render_patches, STATUS_WELL, 0, FORM_TEXT},
+	{"patches-narrow", "patches", render_patches, STATUS_WELL, 40, FORM_TEXT},
+	{"host-patches", "host-patches", render_host_patches, STATUS_BAD_NEWS, 40, FORM_TEXT},
+	{"compliance", "compliance", render_compliance, STATUS_WELL, 0, FORM_TEXT},
+	{"compliance-csv", "compliance", render_compliance, STATUS_WELL, 0, FORM_CSV},
+	{"compliance-html", "compliance", render_compliance, STATUS_WELL, 0, FORM_HTML},
+	{"advisories", "advisories", render_advisories, STATUS_WELL, 0, FORM_TEXT},
+	{"advisories-none", "advisories-none", render_advisories, STATUS_WELL, 0, FORM_TEXT},
+	{"disks", "disks", render_disks, STATUS_WELL, 0, FORM_TEXT},
+	{"disks-host", "disks", render_host_disks, STATUS_WELL, 0, FORM_TEXT},
+	{"disks-nobody", "alerts-none", render_host_disks, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"capacity", "capacity", render_capacity, STATUS_WELL, 0, FORM_TEXT},
+	{"capacity-csv", "capacity", render_capacity, STATUS_WELL, 0, FORM_CSV},
+	{"capacity-html", "capacity", render_capacity, STATUS_WELL, 0, FORM_HTML},
+	{"capacity-none", "alerts-none", render_capacity, STATUS_WELL, 0, FORM_TEXT},
+	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"alerts-info", "alerts-info", render_alerts, STATUS_WELL, 0, FORM_TEXT},
+	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0, FORM_TEXT},
+	{"tickets", "tickets", render_tickets, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"tickets-none", "alerts-none", render_tickets, STATUS_WELL, 0, FORM_TEXT},
+	{"sla", "sla", render_sla, STATUS_WELL, 0, FORM_TEXT},
+	{"sla-csv", "sla", render_sla, STATUS_WELL, 0, FORM_CSV},
+	{"sla-html", "sla", render_sla, STATUS_WELL, 0, FORM_HTML},
+	{"volumes", "volumes", render_volumes, STATUS_WELL, 0, FORM_TEXT},
+	{"volumes-html", "volumes", render_volumes, STATUS_WELL, 0, FORM_HTML},
+	{"audit", "audit", render_audit, STATUS_WELL, 0, FORM_TEXT},
+	{"audit-whole", "audit-whole", render_audit_verdict, STATUS_WELL, 0, FORM_TEXT},
+	{"audit-broken", "audit-broken", render_audit_verdict, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"vector", "vector", render_result, STATUS_WELL, 0, FORM_TEXT},
+	{"matrix", "matrix", render_result, STATUS_WELL, 0, FORM_TEXT},
+	{"range", "range", render_range, STATUS_WELL, 72, FORM_TEXT},
+	{"range-flat", "range-flat", render_range, STATUS_WELL, 40, FORM_TEXT},
+	{"range-many", "range-many", render_range, STATUS_WELL, 60, FORM_TEXT},
+	{"range-nothing", "range-nothing", render_range, STATUS_WELL, 72, FORM_TEXT},
+	{"matrix", "matrix", render_range, STATUS_WELL, 0, FORM_TEXT},
+	{"scalar", "scalar", render_result, STATUS_WELL, 0, FORM_TEXT},
+	{"series", "series", render_series, STATUS_WELL, 0, FORM_TEXT},
+	{"tokens", "tokens", render_tokens, STATUS_WELL, 0, FORM_TEXT},
+	{"new-token", "new-token", render_new_token, STATUS_WELL, 0, FORM_TEXT},
+	{"agents", "agents", render_agents, STATUS_WELL, 0, FORM_TEXT},
+	{"ca", "ca", render_ca, STATUS_WELL, 0, FORM_TEXT},
+	{"ca-alone", "ca-alone", render_ca, STATUS_WELL, 0, FORM_TEXT},
+	{"store", "store", render_store, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"store-well", "store-well", render_store, STATUS_WELL, 0, FORM_TEXT},
+	{"snapshot", "snapshot", render_snapshot, STATUS_WELL, 0, FORM_TEXT},
+	{"snapshot-failed", "snapshot-failed", render_snapshot, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"feeds", "feeds", render_feeds, STATUS_WELL, 0, FORM_TEXT},
 };
 #define N_RECORDINGS (sizeof recordings / sizeof *recordings)
 
@@ -83,6 +99,15 @@ static void read_recorded(const char *name, const char *ending, struct fw_buf *o
 	struct fw_err err;
 	snprintf(path, sizeof path, "%s/%s.%s", folder, name, ending);
 	if (fw_file_read(path, 1u << 20, out, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void write_recorded(const char *name, const struct fw_buf *text)
+{
+	char path[1024];
+	struct fw_err err;
+	snprintf(path, sizeof path, "%s/%s.txt", folder, name);
+	if (fw_file_replace(path, text->data, text->length, 0644, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -100,10 +125,13 @@ static json_t *read_answer(const char *name)
 
 static void check_recording(const struct recording *r)
 {
-	struct screen s = {.now_ms = NOW_MS, .charts = r->width > 0, .width = r->width};
+	struct screen s = {
+		.now_ms = NOW_MS, .charts = r->width > 0, .width = r->width, .form = r->form};
 	struct fw_buf wanted = {0};
 	json_t *data = read_answer(r->answer);
 	enum status status = r->render(&s, data);
+	if (getenv("FENWATCH_WRITE_EXPECTED"))
+		write_recorded(r->name, &s.out);
 	read_recorded(r->name, "txt", &wanted);
 	if (strcmp((const char *)s.out.data, (const char *)wanted.data) != 0)
 		fail_msg("%s:\n%s", r->name, (const char *)s.out.data);

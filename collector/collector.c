@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence,
- * patch, outlook, snapshots, API.
- * Closing, each when the one before has ended: API, rules, snapshots, ingest, outlook, presence, patch, alerts;
+ * patch, outlook, tickets, snapshots, API.
+ * Closing, each when the one before has ended: API, rules, snapshots, ingest, outlook,
+ * presence, patch, tickets, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
  *
  * The store's writer reaches the main thread through `news`: it only sets flags
@@ -43,6 +44,7 @@
 #include "snapshots.h"
 #include "state.h"
 #include "store.h"
+#include "tickets.h"
 
 #define COMMIT_MS 50
 #define TELL_EVERY_MS 3000
@@ -75,6 +77,7 @@ struct collector {
 	struct store *store;
 	struct enrol *enrol;
 	struct alerts *alerts;
+	struct tickets *tickets;
 	struct ingest *ingest;
 	struct presence *presence;
 	struct outlook *outlook;
@@ -130,6 +133,10 @@ static void close_next(void *arg)
 		struct patch *patch = c->patch;
 		c->patch = NULL;
 		patch_close(patch, close_next, c);
+	} else if (c->tickets) {
+		struct tickets *tickets = c->tickets;
+		c->tickets = NULL;
+		tickets_close(tickets, close_next, c);
 	} else if (c->alerts) {
 		struct alerts *alerts = c->alerts;
 		c->alerts = NULL;
@@ -241,6 +248,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		return rc;
 	}
 	presence_reload(c->presence, &config->alerts.absence, config->registry);
+	tickets_set_register(c->tickets, config->registry);
 	api_set_register(c->api, config->registry);
 	schedule_load(c->schedule, config_take_rules(config));
 	c->left = c->reread;
@@ -526,6 +534,29 @@ static int open_patch(struct collector *c, struct fw_err *err)
 	return patch_open(&c->patch, &config, err);
 }
 
+static void on_risk(const struct ticket *ticket, enum ticket_clock clock, void *arg)
+{
+	static const char *const wanted[] = {"nobody has taken up", "there is still"};
+	const struct collector *c = arg;
+	char due[32], text[512];
+	snprintf(text, sizeof text, "%.200s: %s %.60s%s%.60s; what was agreed ends at %s",
+		ticket->instance, wanted[clock], ticket->rule, *ticket->receipt ? ", " : "",
+		ticket->receipt, fw_time_format(ticket->due_ms[clock], due, sizeof due));
+	alert_raise(c->alerts, "TargetAtRisk", ticket->instance, text);
+}
+
+static int open_tickets(struct collector *c, struct fw_err *err)
+{
+	const struct tickets_config config = {
+		.loop = &c->loop,
+		.state = c->state,
+		.registry = c->config->registry,
+		.on_risk = on_risk,
+		.arg = c,
+	};
+	return tickets_open(&c->tickets, &config, err);
+}
+
 static int on_forget(const char *name, struct fw_err *err, void *arg)
 {
 	const struct collector *c = arg;
@@ -645,6 +676,8 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.cors = c->config->api.cors,
 		.query = c->config->query,
 		.store = c->store,
+		.dir = c->config->data,
+		.tickets = c->tickets,
 		.enrol = c->enrol,
 		.alerts = c->alerts,
 		.ingest = c->ingest,
@@ -687,6 +720,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 		rc = open_patch(c, err);
 	if (rc == 0)
 		rc = open_outlook(c, err);
+	if (rc == 0)
+		rc = open_tickets(c, err);
 	if (rc == 0)
 		rc = senders_open(
 			&c->senders, &c->loop, c->store, c->state, &c->config->remote_write, err);

@@ -6,6 +6,7 @@
 
 #include <fenwatch/clock.h>
 
+#include "paper.h"
 #include "render.h"
 
 #define HOUR_S 3600.0
@@ -136,6 +137,22 @@ enum status render_host_disks(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
+static void write_capacity_bars(struct screen *s, const json_t *data)
+{
+	size_t i, n = json_array_size(data);
+	const json_t *row;
+	struct paper_bar *bars = fw_arena_alloc(&s->arena, (n + 1) * sizeof *bars);
+	json_array_foreach(data, i, row)
+	{
+		bars[i] = (struct paper_bar){
+			.name = fw_arena_format(&s->arena, "%s %s", screen_member(s, row, "host"),
+				screen_member(s, row, "mountpoint")),
+			.bad = json_number_value(json_object_get(row, "used_percent")),
+		};
+	}
+	paper_bars(s, "How full they are now, in percent", bars, n);
+}
+
 enum status render_capacity(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"HOST", "MOUNTPOINT", "WHAT", ">USED", "LIKELY",
@@ -143,7 +160,7 @@ enum status render_capacity(struct screen *s, const json_t *data)
 	struct table t;
 	size_t i;
 	const json_t *row;
-	if (json_array_size(data) == 0) {
+	if (json_array_size(data) == 0 && s->form == FORM_TEXT) {
 		fw_buf_puts(&s->out, "no filesystem is forecast to fill\n");
 		return STATUS_WELL;
 	}
@@ -159,7 +176,10 @@ enum status render_capacity(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_number(s, row, "samples"));
 		table_put(&t, TONE_PLAIN, screen_seconds(s, row, "span_s"));
 	}
-	table_print(&t);
+	paper_begin(s, "Filesystems that are forecast to fill", NULL);
+	paper_table(&t, PAPER_EVIDENCE, NULL);
+	write_capacity_bars(s, data);
+	paper_end(s);
 	return STATUS_WELL;
 }
 

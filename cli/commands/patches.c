@@ -3,6 +3,7 @@
  * lines each, in forty columns: they are read in front of the machine. */
 #include <string.h>
 
+#include "paper.h"
 #include "render.h"
 
 static enum tone tone_of(const char *state)
@@ -164,7 +165,24 @@ static void write_summary(struct screen *s, const json_t *summary)
 		for (size_t i = 0; i < 4; i++)
 			table_put(&t, TONE_PLAIN, screen_number(s, counts, standings[i]));
 	}
-	table_print(&t);
+	paper_table(&t, PAPER_SUMS, NULL);
+}
+
+static void write_compliance_bars(struct screen *s, const json_t *summary)
+{
+	struct paper_bar bars[8];
+	const char *policy;
+	json_t *counts;
+	size_t n = 0;
+	json_object_foreach((json_t *)(uintptr_t)summary, policy, counts)
+	{
+		double all = 0, good = json_number_value(json_object_get(counts, standings[0]));
+		for (size_t i = 0; i < 4; i++)
+			all += json_number_value(json_object_get(counts, standings[i]));
+		if (n < sizeof bars / sizeof *bars)
+			bars[n++] = (struct paper_bar){screen_text(s, policy), good, all - good};
+	}
+	paper_bars(s, "Hosts that are compliant, and others", bars, n);
 }
 
 static void put_row(struct table *t, const json_t *host, const char *policy, const json_t *stands)
@@ -181,7 +199,7 @@ static void put_row(struct table *t, const json_t *host, const char *policy, con
 	table_put(t, TONE_PLAIN, screen_member(s, host, "why"));
 }
 
-enum status render_compliance(struct screen *s, const json_t *data)
+static enum status write_paper(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"HOST", "POLICY", "STATE", ">OVERDUE", ">PENDING",
 		">OLDEST", ">HEARD", "WHY", NULL};
@@ -190,10 +208,14 @@ enum status render_compliance(struct screen *s, const json_t *data)
 	json_t *stands;
 	struct table t;
 	size_t i;
-	screen_printf(s, "Patch compliance at %s\nEvidence: %s advisories\n\n",
-		screen_member(s, data, "at"), screen_number(s, data, "advisories"));
+	paper_begin(s,
+		fw_arena_format(&s->arena, "Patch compliance at %s", screen_member(s, data, "at")),
+		fw_arena_format(&s->arena, "Evidence: %s advisories",
+			screen_number(s, data, "advisories")));
 	write_summary(s, json_object_get(data, "summary"));
-	fw_buf_putc(&s->out, '\n');
+	write_compliance_bars(s, json_object_get(data, "summary"));
+	if (s->form == FORM_TEXT)
+		fw_buf_putc(&s->out, '\n');
 	table_init(&t, s, headings);
 	json_array_foreach(json_object_get(data, "hosts"), i, host)
 	{
@@ -202,27 +224,13 @@ enum status render_compliance(struct screen *s, const json_t *data)
 			put_row(&t, host, policy, stands);
 		}
 	}
-	table_print(&t);
+	paper_table(&t, PAPER_EVIDENCE, NULL);
+	paper_end(s);
 	return STATUS_WELL;
 }
 
-/* A field as RFC 4180 has it; what a spreadsheet would take for a formula is a text. */
-static void put_field(struct screen *s, const char *text, char end)
-{
-	bool formula = strchr("=+-@", *text) && *text && strcmp(text, "-") != 0;
-	fw_buf_putc(&s->out, '"');
-	if (formula)
-		fw_buf_putc(&s->out, '\'');
-	for (; *text; text++) {
-		if (*text == '"')
-			fw_buf_putc(&s->out, '"');
-		fw_buf_putc(&s->out, *text);
-	}
-	fw_buf_putc(&s->out, '"');
-	fw_buf_putc(&s->out, end);
-}
-
-enum status render_compliance_csv(struct screen *s, const json_t *data)
+/* With members for which the others have no room. */
+static enum status write_csv(struct screen *s, const json_t *data)
 {
 	static const char *const members[] = {"os", "pending", "unfinished", "oldest", "heard"};
 	const json_t *host;
@@ -235,17 +243,22 @@ enum status render_compliance_csv(struct screen *s, const json_t *data)
 	{
 		json_object_foreach(json_object_get(host, "policies"), policy, stands)
 		{
-			put_field(s, screen_member(s, data, "at"), ',');
-			put_field(s, screen_member(s, host, "host"), ',');
-			put_field(s, screen_text(s, policy), ',');
-			put_field(s, screen_member(s, stands, "state"), ',');
-			put_field(s, screen_member(s, stands, "overdue"), ',');
+			paper_field(s, screen_member(s, data, "at"), ',');
+			paper_field(s, screen_member(s, host, "host"), ',');
+			paper_field(s, screen_text(s, policy), ',');
+			paper_field(s, screen_member(s, stands, "state"), ',');
+			paper_field(s, screen_member(s, stands, "overdue"), ',');
 			for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-				put_field(s, screen_member(s, host, members[m]), ',');
-			put_field(s, screen_member(s, host, "why"), '\n');
+				paper_field(s, screen_member(s, host, members[m]), ',');
+			paper_field(s, screen_member(s, host, "why"), '\n');
 		}
 	}
 	return STATUS_WELL;
+}
+
+enum status render_compliance(struct screen *s, const json_t *data)
+{
+	return s->form == FORM_CSV ? write_csv(s, data) : write_paper(s, data);
 }
 
 enum status command_report_compliance(struct cli *cli, char **args, int n_args)
@@ -253,10 +266,10 @@ enum status command_report_compliance(struct cli *cli, char **args, int n_args)
 	const struct settings *settings = &cli->settings;
 	(void)args;
 	(void)n_args;
-	if (settings->csv && settings->json)
-		return cli_fail(STATUS_USAGE, "a report is CSV or JSON, not both");
+	if (settings->csv + settings->html + settings->json > 1)
+		return cli_fail(STATUS_USAGE, "a report is CSV, HTML or JSON, not several of them");
 	const struct parameter parameters[] = {
 		{"at", cli_time(cli, settings->at)}, {"policy", settings->policy}, {0}};
-	return cli_get(cli, "/api/fenwatch/v1/reports/patch-compliance", parameters,
-		settings->csv ? render_compliance_csv : render_compliance);
+	return cli_get(
+		cli, "/api/fenwatch/v1/reports/patch-compliance", parameters, render_compliance);
 }

@@ -350,6 +350,15 @@ const struct rule rules[RULES] = {
 		.limits = {ABOVE, 0, 0, 0},
 		.summary = "{instance}: one identity on two machines",
 	},
+	{
+		.name = "TargetAtRisk",
+		.help = "Four fifths of the time that was agreed for a ticket of this host are gone, "
+			"or all of it; see 'fenwatch tickets'.",
+		.severity = "info",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "{instance}: a ticket's target is near",
+	},
 };
 
 const struct rule *rule_find(const char *name)

@@ -26,6 +26,7 @@ struct label_set;
 struct schedule;
 struct senders;
 struct store;
+struct tickets;
 
 /* The snapshot that is being made, or was made last. */
 struct api_snapshot {
@@ -52,6 +53,8 @@ struct api_config {
 	const char *cors;               /* origins whose pages may read answers, or NULL: none */
 	struct api_query query;
 	struct store *store;
+	const char *dir; /* of state.db */
+	struct tickets *tickets;
 	struct enrol *enrol;
 	struct alerts *alerts;
 	struct ingest *ingest;

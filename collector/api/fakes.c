@@ -8,6 +8,7 @@
 #include <fenwatch/clock.h>
 
 #include "alert.h"
+#include "audit.h"
 #include "enrol.h"
 #include "feed.h"
 #include "ingest.h"
@@ -18,7 +19,9 @@
 #include "remote.h"
 #include "schedule.h"
 #include "send.h"
+#include "state.h"
 #include "store.h"
+#include "tickets.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define STEP_MS 15000
@@ -330,6 +333,100 @@ bool senders_stat(struct senders *senders, size_t i, struct send_stat *out)
 void remote_write_done(struct remote_write *write)
 {
 	(void)write;
+}
+
+/* ---- tickets and the audit trail: one of each host, raised in the first minute of 1970 ---- */
+
+int tickets_of(struct state *state, int64_t from_ms, int64_t until_ms, int64_t at_ms,
+	struct fw_arena *arena, struct ticket **out, size_t *n, struct fw_err *err)
+{
+	static const struct ticket web = {.key = "fw1-web",
+		.rule = "DiskFailing",
+		.instance = "web01",
+		.severity = "critical",
+		.summary = "",
+		.priority = "P1",
+		.tier = "",
+		.site = "",
+		.supplier = "Contoso",
+		.feed = "desk",
+		.receipt = "INC1",
+		.responder = "",
+		.target = "",
+		.paused = "",
+		.starts_ms = 1000,
+		.raised_ms = 2000,
+		.due_ms = {60000, 0}};
+	struct ticket db = web;
+	(void)state, (void)err;
+	db.key = "fw1-db";
+	db.instance = "db01";
+	db.supplier = "Fabrikam";
+	db.restored_ms = db.starts_ms + 60000;
+	*n = from_ms <= 2000 && until_ms > 2000 && at_ms >= 2000 ? 2 : 0;
+	*out = fw_arena_alloc(arena, 2 * sizeof **out);
+	(*out)[0] = web;
+	(*out)[1] = db;
+	return 0;
+}
+
+void tickets_list(struct tickets *tickets, struct fw_arena *arena, struct ticket **out, size_t *n)
+{
+	(void)tickets;
+	tickets_of(NULL, 0, 2001, 2000, arena, out, n, NULL);
+}
+
+int tickets_pause(struct tickets *tickets, const char *key, const char *reason, const char *who,
+	int64_t now_ms, struct fw_err *err)
+{
+	(void)tickets, (void)now_ms;
+	snprintf(fakes_asked, sizeof fakes_asked, "pause %s %s %s", key, reason, who);
+	return strcmp(key, "fw1-web") == 0 ? 0
+					   : fw_fail(err, -ENOENT, "there is no ticket '%s'", key);
+}
+
+int tickets_resume(struct tickets *tickets, const char *key, const char *who, int64_t now_ms,
+	struct fw_err *err)
+{
+	(void)tickets, (void)now_ms;
+	snprintf(fakes_asked, sizeof fakes_asked, "resume %s %s", key, who);
+	return fw_fail(err, -EALREADY, "ticket '%s' is not paused", key);
+}
+
+int state_open_reader(struct state **out, const char *dir, struct fw_err *err)
+{
+	(void)dir, (void)err;
+	*out = (struct state *)(void *)fakes_asked; /* nobody looks into it */
+	return 0;
+}
+
+void state_close(struct state *state)
+{
+	(void)state;
+}
+
+int audit_each(struct state *state, const struct audit_range *range,
+	bool (*each)(const struct audit_entry *entry, void *arg), void *arg, struct fw_err *err)
+{
+	static const uint8_t hash[AUDIT_HASH] = {0xab};
+	struct audit_entry entry = {.at_ms = 1000,
+		.kind = "fired",
+		.subject = "fw1-web",
+		.who = "",
+		.detail = "{\"starts\":1000}",
+		.hash = hash};
+	(void)state, (void)err;
+	for (entry.id = range->after_id + 1; entry.id <= 3; entry.id++)
+		if (!each(&entry, arg))
+			break;
+	return 0;
+}
+
+int audit_check(struct state *state, struct audit_verdict *out, struct fw_err *err)
+{
+	(void)state, (void)err;
+	*out = (struct audit_verdict){.entries = 2, .broken_id = 3, .head_id = 2};
+	return 0;
 }
 
 /* ---- enrolment ---- */

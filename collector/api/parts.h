@@ -98,6 +98,15 @@ void patches_list(struct request *r);
 void patches_host(struct request *r);
 void patches_prepare_report(struct request *r);
 void patches_report(struct request *r);
+/* tickets.c */
+void tickets_now(struct request *r);
+void tickets_pause_one(struct request *r);
+void tickets_resume_one(struct request *r);
+void tickets_report_sla(struct request *r);
+void tickets_report_volumes(struct request *r);
+/* audit.c */
+void audit_entries(struct request *r);
+void audit_verify(struct request *r);
 /* advisories.c */
 void advisories_import(struct request *r);
 void advisories_list(struct request *r);

@@ -282,6 +282,9 @@ static const struct {
 	{"/api/fenwatch/v1/reports/capacity", ""},
 	{"/api/fenwatch/v1/alerts", ""},
 	{"/api/fenwatch/v1/agents", ""},
+	{"/api/fenwatch/v1/tickets", ""},
+	{"/api/fenwatch/v1/reports/sla", "?month=1970-01"},
+	{"/api/fenwatch/v1/reports/tickets", "?month=1970-01&by=host"},
 };
 
 static bool fits(const char *pattern, const char *path)
@@ -1369,10 +1372,60 @@ static void test_clients_may_leave_at_any_time(void **state)
 	play(1, client_that_leaves);
 }
 
+/* ---- tickets ---- */
+
+static void client_of_tickets(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/tickets?supplier=Contoso", 200,
+		"\"number\":\"INC1\",\"responder\":\"\",\"target\":\"\",\"paused\":\"\","
+		"\"detected\":\"1970-01-01T00:00:01.000Z\"");
+	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01", 200,
+		"{\"from\":null,\"until\":\"1970-02-01T00:00:00.000Z\","
+		"\"at\":\"1970-02-01T00:00:00.000Z\",\"targets\":[{\"supplier\":\"Contoso\","
+		"\"site\":\"\",\"priority\":\"P1\",\"tickets\":1,\"respond\":{\"met\":0,"
+		"\"missed\":1,\"running\":0,\"none\":0}");
+	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01&at=1", 200, "\"targets\":[]");
+	expect_get(s, "/api/fenwatch/v1/reports/tickets?month=1970-01&by=host", 200,
+		"\"groups\":[{\"name\":\"db01\",\"tickets\":1,\"open\":0,\"taken_up\":0,"
+		"\"again\":0,\"soon_over\":1,\"median_s\":59}");
+	expect_get(s, "/api/fenwatch/v1/reports/tickets?month=2026-13", 400, "one such as 2026-11");
+	expect_get(s, "/api/fenwatch/v1/reports/tickets?by=moon", 400, "rule, host, site");
+	expect_get(s, "/api/fenwatch/v1/reports/sla?at=9e9", 400, "it has not been yet");
+	expect(s, "pause",
+		ask(s, "POST", "/api/fenwatch/v1/tickets/fw1-web/pause?reason=user", "admin", NULL,
+			""),
+		200, "{\"paused\":\"fw1-web\"}");
+	expect(s, "who", fakes_asked, 0, "pause fw1-web user token 1");
+	expect(s, "pause", ask(s, "POST", "/api/fenwatch/v1/tickets/x/pause", "admin", NULL, ""),
+		404, "there is no ticket 'x'");
+	expect(s, "resume", ask(s, "POST", "/api/fenwatch/v1/tickets/x/resume", "admin", NULL, ""),
+		409, "is not paused");
+}
+
+static void client_of_the_trail(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/audit?after=2", 200,
+		"\"data\":[{\"id\":3,\"at\":\"1970-01-01T00:00:01.000Z\",\"kind\":\"fired\","
+		"\"subject\":\"fw1-web\",\"who\":\"\",\"detail\":{\"starts\":1000},"
+		"\"hash\":\"ab00");
+	expect_get(s, "/api/fenwatch/v1/audit?limit=1", 200, "\"data\":[{\"id\":1,");
+	expect_get(s, "/api/fenwatch/v1/audit?after=x", 400, "after");
+	expect_get(s, "/api/fenwatch/v1/audit/check", 200,
+		"{\"whole\":false,\"entries\":2,\"broken\":3,\"newest\":2,");
+}
+
+static void test_tickets_and_what_became_of_them(void **state)
+{
+	(void)state;
+	play(1, client_of_tickets);
+	play(1, client_of_the_trail);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_route_has_its_role),
+		cmocka_unit_test(test_tickets_and_what_became_of_them),
 		cmocka_unit_test(test_a_supplier_sees_its_own_hosts_alone),
 		cmocka_unit_test(test_writes),
 		cmocka_unit_test(test_reads_and_imports),

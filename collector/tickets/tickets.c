@@ -21,8 +21,6 @@
 #define OPEN_DAYS 90 /* a ticket that is open for longer is found in reports alone */
 #define SHOWN_DAYS 7 /* after the fault was gone */
 
-const char *const ticket_clock_names[] = {"respond", "resolve"};
-const char *const ticket_standing_names[] = {"none", "running", "at risk", "met", "missed"};
 const char *const ticket_pause_reasons[] = {"user", "third-party", "access", "agreed", NULL};
 
 struct tickets {
@@ -34,36 +32,7 @@ struct tickets {
 	void *arg;
 };
 
-/* ---- clocks ---- */
-
-static int64_t ended_ms(const struct ticket *ticket, enum ticket_clock clock)
-{
-	int64_t responded = ticket->responded_ms, restored = ticket->restored_ms;
-	if (clock == TICKET_RESOLVE || responded == 0)
-		return restored;
-	return restored && restored < responded ? restored : responded;
-}
-
-static enum ticket_standing standing_of_open(
-	const struct ticket *ticket, int64_t due_ms, int64_t at_ms)
-{
-	int64_t now_ms = ticket->paused_since_ms ? ticket->paused_since_ms : at_ms;
-	if (now_ms > due_ms)
-		return TICKET_MISSED;
-	return now_ms - ticket->raised_ms > (due_ms - ticket->raised_ms) / 5 * 4 ? TICKET_AT_RISK
-										 : TICKET_RUNNING;
-}
-
-enum ticket_standing ticket_standing(
-	const struct ticket *ticket, enum ticket_clock clock, int64_t at_ms)
-{
-	int64_t due_ms = ticket->due_ms[clock], end_ms = ended_ms(ticket, clock);
-	if (due_ms == 0)
-		return TICKET_UNSET;
-	if (end_ms == 0)
-		return standing_of_open(ticket, due_ms, at_ms);
-	return end_ms <= due_ms ? TICKET_MET : TICKET_MISSED;
-}
+/* ---- targets ---- */
 
 static bool find_target(
 	const struct tickets *tickets, const struct ticket *ticket, struct register_target *out)
@@ -152,7 +121,7 @@ static void tell_risk(const struct ticket *ticket, void *arg)
 	const struct tickets_config *config = &look->tickets->config;
 	for (enum ticket_clock clock = 0; clock < TICKET_CLOCKS; clock++) {
 		enum ticket_standing standing = ticket_standing(ticket, clock, look->now_ms);
-		if (!ended_ms(ticket, clock) && !ticket->paused_since_ms &&
+		if (!ticket_ended_ms(ticket, clock) && !ticket->paused_since_ms &&
 			(standing == TICKET_AT_RISK || standing == TICKET_MISSED))
 			config->on_risk(ticket, clock, config->arg);
 	}

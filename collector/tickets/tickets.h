@@ -55,6 +55,8 @@ struct ticket {
 	int64_t due_ms[TICKET_CLOCKS];      /* 0: no target */
 	bool is_judged;                     /* its targets have been looked up */
 };
+/* When a clock of it ended; 0: it has not. */
+int64_t ticket_ended_ms(const struct ticket *ticket, enum ticket_clock clock);
 enum ticket_standing ticket_standing(
 	const struct ticket *ticket, enum ticket_clock clock, int64_t at_ms);
 

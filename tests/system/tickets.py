@@ -1,0 +1,107 @@
+"""Tickets and their clocks, from the fact to the report; and a trail that shows who meddled with it."""
+import json
+import os
+import signal
+import sqlite3
+import time
+
+from stage import check, main, until
+
+RULE = "FilesystemAlmostFull"
+FULL = f"builtin_rules: {{{RULE}: {{threshold: 100%, recovery: 101%, hold: 0s}}}}\n"
+NO_RULE = f"builtin_rules: {{{RULE}: {{enabled: false}}}}\n"
+REGISTER = """
+suppliers: [{name: Contoso}]
+sites: [{name: Hall}]
+hosts: [{match: {instance: ".*"}, supplier: Contoso, site: Hall}]
+targets: [{supplier: Contoso, respond: 10s, resolve: 1h}]
+"""
+
+
+def estate(lab, hook):
+    os.makedirs(os.path.join(lab.dir, "register.d"))
+    with open(os.path.join(lab.dir, "register.d", "all.yml"), "w") as f:
+        f.write(REGISTER)
+    feeds = [{"name": "desk", "type": "webhook", "url": hook.url, "live": True}]
+    return lab.pair(extra=f"register: register.d/\n{FULL}feeds: {json.dumps(feeds)}\n")[0]
+
+
+def tickets(c):
+    return c.get("/api/fenwatch/v1/tickets")
+
+
+def ticket_of(c, key):
+    return next((t for t in tickets(c) if t["key"] == key), None)
+
+
+def key_of(c, mountpoint):
+    return next((a["key"] for a in c.get("/api/fenwatch/v1/alerts")
+                 if a["rule"] == RULE and a["labels"]["mountpoint"] == mountpoint), None)
+
+
+def report(c, *args):
+    done = c.cli("report", "sla", *args)
+    check(done.returncode == 0, done.stderr)
+    return done.stdout
+
+
+def repair(c):
+    with open(c.config) as f:
+        text = f.read()
+    with open(c.config, "w") as f:
+        f.write(text.replace(FULL, NO_RULE))
+    c.child.send_signal(signal.SIGHUP)
+
+
+def test_clocks_run_from_the_desk_s_yes_to_the_end_of_the_fault(lab):
+    c = estate(lab, lab.webhook())
+    key = until(30, "the alert", lambda: key_of(c, "/"))
+    until(30, "a ticket with targets", lambda: (ticket_of(c, key) or {"respond": {}})["respond"].get("due"))
+    first = ticket_of(c, key)
+    check((first["host"], first["supplier"], first["site"], first["target"]) ==
+          ("agent", "Contoso", "Hall", "all.yml, line 5"), str(first))
+    check(c.cli("ticket", "pause", key, "--reason", "lunch").returncode != 0, "no such reason")
+    until(30, "nobody has taken it up", lambda: "TargetAtRisk" in c.cli("alerts").stdout)
+    check(c.cli("ticket", "pause", key, "--reason", "user").returncode == 0, "it is paused")
+    paused = ticket_of(c, key)
+    check(paused["paused"] == "user", str(paused))
+    c.kill()
+    c.start()
+    after = until(20, "as it was", lambda: ticket_of(c, key))
+    check(after["paused"] == "user" and after["raised"] == first["raised"], f"over kill -9: {after}")
+    check(c.cli("ticket", "resume", key).returncode == 0, "it goes on")
+    moved = ticket_of(c, key)
+    check(moved["resolve"]["due"] > first["resolve"]["due"], f"its target has moved: {moved}")
+    repair(c)
+    until(30, "the fault is gone", lambda: all(t["restored"] for t in tickets(c)))
+    check(not any(t["rule"] == "TargetAtRisk" for t in tickets(c)), "what is said of a ticket is none")
+
+    at = f"{time.time():.3f}"
+    once = report(c, "--at", at, "--csv")
+    check('"Contoso"' in once and '"met"' in once, once)
+    check(report(c, "--at", at, "--csv") == once, "the same question has the same answer")
+    page = report(c, "--at", at, "--html")
+    check("<svg" in page and page.rstrip().endswith("</html>"), page[-200:])
+    volumes = json.loads(c.cli("--json", "report", "tickets", "--by", "host").stdout)
+    check(volumes["groups"][0]["name"] == "agent" and volumes["tickets"] >= 1, str(volumes))
+    c.stop()
+
+
+def test_a_trail_shows_who_meddled_with_it(lab):
+    c = estate(lab, lab.webhook())
+    until(30, "a ticket", lambda: tickets(c))
+    kinds = [e["kind"] for e in c.get("/api/fenwatch/v1/audit")]
+    check("fired" in kinds and "told" in kinds, str(kinds))
+    check(c.cli("audit", "check").returncode == 0, "the chain holds")
+    key = tickets(c)[0]["key"]
+    check("fired" in c.cli("audit", "list", key).stdout, "what happened to one alert")
+    c.stop()
+    with sqlite3.connect(os.path.join(c.data, "state.db")) as db:
+        db.execute("UPDATE audit SET at_ms = at_ms - 60000 WHERE id = 1")
+    c.start()
+    check(c.cli("audit", "check").returncode == 1, "the chain is broken")
+    check("broken at entry 1" in c.cli("audit", "check").stdout, c.cli("audit", "check").stdout)
+    c.stop()
+
+
+main()
