@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "number.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -14,20 +15,27 @@
 
 /* ---- out ---- */
 
-enum { DIGITS = 20 };
+enum { DIGITS = FW_DIGITS };
 
 struct digits {
-	char text[DIGITS];
+	char text[2 * DIGITS];
 	int count, point; /* 0.TEXT times ten to the power of `point` */
 };
 
-#define EXACT 0x1p53 /* up to here no integer is left out, and each is its own shortest */
+#define EXACT 1e15 /* of fewer digits than that no two decimals are the same double */
+#define DECIMALS 3
 
+/* Most values are integers or have few decimals, and then need no search: a decimal
+ * of up to 15 digits that gives the value back is its shortest. */
 static struct decimal decimal_of(double magnitude)
 {
-	uint64_t whole = magnitude < EXACT ? (uint64_t)magnitude : 0;
-	return (double)whole == magnitude ? (struct decimal){whole, 0}
-					  : shortest_decimal(magnitude);
+	const double power = 1000;
+	if (magnitude * power < EXACT) {
+		uint64_t n = (uint64_t)(magnitude * power + 0.5);
+		if ((double)n / power == magnitude)
+			return (struct decimal){n, -DECIMALS};
+	}
+	return shortest_decimal(magnitude);
 }
 
 /* Zeros at its end say nothing. Of eight and four at once, as there may be many. */
@@ -49,17 +57,18 @@ static void drop_zeros(struct decimal *decimal)
 
 static void spell(struct decimal decimal, struct digits *d)
 {
-	char text[DIGITS], *end = text + sizeof text;
+	char text[2 * DIGITS], *end = text + DIGITS;
 	drop_zeros(&decimal);
 	const char *at = fw_digits(decimal.digits, end);
 	d->count = (int)(end - at);
 	d->point = d->count + decimal.exponent;
-	memcpy(d->text, at, (size_t)d->count);
+	memcpy(d->text, at, DIGITS);
 }
 
+/* In one piece of a length that is known: most of a number's cost would be calls. */
 static char *put(char *at, const char *text, int count)
 {
-	memcpy(at, text, (size_t)count);
+	memcpy(at, text, DIGITS);
 	return at + count;
 }
 
@@ -69,9 +78,9 @@ static char *put_zeros(char *at, int count)
 	return at + count;
 }
 
-static void write_plain(const struct digits *d, const char *sign, char *text, size_t size)
+static void write_plain(const struct digits *d, const char *sign, char *text)
 {
-	char number[PROMQL_NUMBER_SIZE], *at = number;
+	char *at = text;
 	int whole = d->point < 0 ? 0 : d->point < d->count ? d->point : d->count;
 	if (*sign)
 		*at++ = *sign;
@@ -80,12 +89,11 @@ static void write_plain(const struct digits *d, const char *sign, char *text, si
 		at = put_zeros(at, d->point - d->count);
 	if (whole < d->count) {
 		*at++ = '.';
-		at = put_zeros(at, d->point < 0 ? -d->point : 0);
+		if (d->point < 0)
+			at = put_zeros(at, -d->point);
 		at = put(at, d->text + whole, d->count - whole);
 	}
-	size_t length = (size_t)(at - number) < size ? (size_t)(at - number) : size - 1;
-	memcpy(text, number, length);
-	text[length] = '\0';
+	*at = '\0';
 }
 
 static void write_exponent(const struct digits *d, const char *sign, char *text, size_t size)
@@ -109,6 +117,7 @@ static bool needs_exponent(enum form form, double magnitude)
 
 static const char *format(double value, enum form form, char *text, size_t size)
 {
+	assert(size >= PROMQL_NUMBER_SIZE);
 	const char *sign = signbit(value) ? "-" : "";
 	double magnitude = fabs(value);
 	if (isnan(value)) {
@@ -123,7 +132,7 @@ static const char *format(double value, enum form form, char *text, size_t size)
 		if (needs_exponent(form, magnitude))
 			write_exponent(&d, sign, text, size);
 		else
-			write_plain(&d, sign, text, size);
+			write_plain(&d, sign, text);
 	}
 	return text;
 }
