@@ -61,6 +61,8 @@ ROWS = [
      {"FENWATCH_DAMAGE": "10000", "TMPDIR": "/dev/shm", "CMOCKA_MESSAGE_OUTPUT": "TAP"}),
     ("fuzzblocks", "ten million blocks from nowhere",
      ["FUZZ/collector/store/fuzz_columns", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/columns"], {}),
+    ("fuzzgroups", "ten million blocks in groups from nowhere, with their checksums right",
+     ["FUZZ/collector/store/fuzz_groups", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/groups"], {}),
     ("fuzzstore", "ten million blocks and log records from nowhere, with their checksums right",
      ["FUZZ/collector/store/fuzz_store", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/store"], {}),
     ("fuzzdisk", "ten million stores of which every segment is from nowhere, opened and replayed",

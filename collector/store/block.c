@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "block.h"
 
+#include <fenwatch/crc.h>
+
 #include "bytes.h"
+#include "columns.h"
 
 void block_put(uint8_t *at, const struct block_ref *ref, const struct block_home *home)
 {
@@ -41,6 +44,23 @@ bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, struct 
 	if (ref->flags & BLOCK_DIGESTED)
 		ref->source = get_u64(at + 64);
 	return ref->t0_ms < INT64_MAX - UINT32_MAX;
+}
+
+static uint32_t sum_front(const uint8_t *at, size_t length, uint32_t salt)
+{
+	return fw_crc32c(salt, at + ENVELOPE_BYTES, length - ENVELOPE_BYTES - sizeof(uint32_t));
+}
+
+void block_seal_front(uint8_t *at, const struct block_ref *ref, size_t length, uint32_t salt)
+{
+	size_t head = block_head_bytes(ref);
+	size_t front = head + columns_front_bytes(at + head, length - head);
+	put_u32(at + front - sizeof(uint32_t), sum_front(at, front, salt));
+}
+
+bool block_front_is_sound(const uint8_t *at, size_t length, uint32_t salt)
+{
+	return sum_front(at, length, salt) == get_u32(at + length - sizeof(uint32_t));
 }
 
 int block_compare(const void *a, const void *b)

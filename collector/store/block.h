@@ -4,6 +4,9 @@
  * that the block was written into, so that what an earlier life left is known. A block
  * that a digest made names the life of the newest segment it was made from: until the
  * digest is committed such a block does not count.
+ *
+ * The envelope's checksum is of the whole block. Where the body is in groups another one,
+ * of the head and the body's front, lets a reader do without the rest.
  */
 #pragma once
 
@@ -21,6 +24,7 @@ enum {
 	BLOCK_COLUMNS = 8, /* the body is as columns.h has it; without, a backlog batch */
 	BLOCK_DIGESTED = 16, /* made from blocks of segments up to life `source` */
 	BLOCK_JOINED = 32,   /* of the same tier; otherwise rows of the tier below */
+	BLOCK_GROUPS = 64,   /* of columns: the front can be read and checked alone */
 };
 
 /* A block as the index knows it. */
@@ -60,6 +64,11 @@ static inline bool block_same_table(const struct block_ref *a, const struct bloc
 void block_put(uint8_t *at, const struct block_ref *ref, const struct block_home *home);
 /* `length` is what the envelope holds. False: malformed. */
 bool block_open(const uint8_t *at, size_t length, struct block_ref *ref, struct block_home *home);
+
+/* The front of a whole block in groups gets its checksum, before the envelope is sealed. */
+void block_seal_front(uint8_t *at, const struct block_ref *ref, size_t length, uint32_t salt);
+/* `length`: up to the end of the front. */
+bool block_front_is_sound(const uint8_t *at, size_t length, uint32_t salt);
 
 /* Sorts by host, schema, first time, place. */
 int block_compare(const void *a, const void *b);

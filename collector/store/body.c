@@ -32,7 +32,9 @@ static int read_columns(const struct block_ref *ref, const uint8_t *body, size_t
 	uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, const struct body_room *room)
 {
 	struct columns columns;
-	int rc = columns_open(&columns, body, length, ref->n_sweeps, n_columns);
+	int rc = ref->flags & BLOCK_GROUPS
+		? columns_open_groups(&columns, body, length, ref->n_sweeps, n_columns)
+		: columns_open(&columns, body, length, ref->n_sweeps, n_columns);
 	if (rc == 0)
 		rc = columns_times(&columns, room->times_ms);
 	return rc < 0 ? rc : columns_read(&columns, wanted, n_wanted, room->cells, room->to_column);
@@ -89,23 +91,32 @@ int body_read_to(struct body_reader *reader, const struct block_ref *ref, const 
 	return read_any(reader, ref, body, length, n_columns, wanted, n_wanted, room);
 }
 
+int body_take_room(struct body_reader *reader, const struct block_ref *ref, size_t n_wanted,
+	struct body_room *room)
+{
+	if (ref->n_sweeps == 0 || ref->n_sweeps > FW_SWEEPS_LIMIT)
+		return -EBADMSG;
+	int64_t *cells = scratch_take(&reader->room, ref->n_sweeps * (n_wanted + 1));
+	if (!cells)
+		return -ENOMEM;
+	*room = (struct body_room){cells, cells + ref->n_sweeps, ref->n_sweeps};
+	reader->times_ms = room->times_ms;
+	reader->cells = room->cells;
+	return 0;
+}
+
 int body_read(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
 	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted)
 {
+	struct body_room room;
 	fw_arena_reset(&reader->arena);
-	if (ref->n_sweeps == 0 || ref->n_sweeps > FW_SWEEPS_LIMIT)
-		return -EBADMSG;
 	if (!wanted) {
 		wanted = list_all(reader, n_columns);
 		n_wanted = n_columns;
 	}
-	int64_t *room = scratch_take(&reader->room, ref->n_sweeps * (n_wanted + 1));
-	if (!wanted || !room)
-		return -ENOMEM;
-	reader->times_ms = room;
-	reader->cells = room + ref->n_sweeps;
-	return read_any(reader, ref, body, length, n_columns, wanted, n_wanted,
-		&(struct body_room){room, room + ref->n_sweeps, ref->n_sweeps});
+	int rc = wanted ? body_take_room(reader, ref, n_wanted, &room) : -ENOMEM;
+	return rc < 0 ? rc
+		      : read_any(reader, ref, body, length, n_columns, wanted, n_wanted, &room);
 }
 
 struct columns_cells body_cells(

@@ -1,4 +1,4 @@
-/* What a block holds: sweeps, as columns.h has them, or (format 1) as a backlog batch.
+/* What a whole block holds: sweeps, as columns.h has them, or (format 1) as a backlog batch.
  *
  * body_read() gives times and the cells of the columns wanted, one column after the
  * other, in memory of its own that the next call writes over; body_read_to() puts them
@@ -41,6 +41,9 @@ struct body_room {
 int body_read_to(struct body_reader *reader, const struct block_ref *ref, const uint8_t *body,
 	size_t length, uint32_t n_columns, const uint32_t *wanted, size_t n_wanted,
 	const struct body_room *room);
+/* The room that body_read() would read so many columns into. -ENOMEM. */
+int body_take_room(struct body_reader *reader, const struct block_ref *ref, size_t n_wanted,
+	struct body_room *room);
 /* What body_read() read last, of so many columns. */
 struct columns_cells body_cells(
 	const struct body_reader *reader, const struct block_ref *ref, uint32_t n_columns);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*   times | groups: length, columns
+/*   without groups    times | for each 64 columns: length, columns
+ *   in groups         front | columns
+ *
+ *   front     length of times u16, groups u16
+ *             length u16, checksum u32    of each group
+ *             times
+ *             checksum u32                of the block's head and what stands above
  *
  *   column    kind u8
  *             decimals u8                 DECIMAL
@@ -15,10 +21,14 @@
 #include "columns.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include <fenwatch/crc.h>
+
+#include "bytes.h"
 #include "codes.h"
 #include "columns_bytes.h"
 
@@ -194,20 +204,85 @@ static bool read_cells(
 	return true;
 }
 
-/* ---- a body ---- */
+/* ---- columns side by side ---- */
+
+/* Over what varints there are; as fast as it goes, for most columns are passed over. */
+static bool skip_varint(struct place *p)
+{
+	uint64_t bytes;
+	if (p->end - p->at >= (ptrdiff_t)sizeof bytes) {
+		memcpy(&bytes, p->at, sizeof bytes);
+		bytes = ~le64toh(bytes) & 0x8080808080808080;
+		if (bytes) {
+			p->at += __builtin_ctzll(bytes) / 8 + 1;
+			return true;
+		}
+	}
+	return take_unsigned(p, &bytes);
+}
+
+static bool skip_column(struct place *p, uint32_t n_sweeps)
+{
+	uint8_t kind = ZERO, decimals;
+	uint64_t length = 0;
+	struct place rest;
+	bool well = take_byte(p, &kind) && kind <= FLAGS && (kind & SHAPE) <= DELTA2;
+	well = well && (!(kind & DECIMAL) || take_byte(p, &decimals));
+	well = well && ((kind & SHAPE) == ZERO || skip_varint(p));
+	well = well && ((kind & SHAPE) != LINE || skip_varint(p));
+	well = well && (!is_coded(kind) || take_unsigned(p, &length));
+	length += kind & HOLES ? HOLE_BYTES(n_sweeps) : 0;
+	return well && take_place(p, length, &rest);
+}
+
+/* Reads the wanted ones of the `n` columns from `first` on, which fill the place; returns
+ * how many they are. It ends where its last column does. */
+static int read_columns(const struct columns *c, struct place place, uint32_t first, uint32_t n,
+	const uint32_t *wanted, size_t n_wanted, int64_t *cells, size_t to_column)
+{
+	size_t done = 0;
+	struct head head;
+	for (uint32_t column = first; column < first + n; column++) {
+		if (done == n_wanted)
+			return (int)done;
+		if (wanted[done] != column) {
+			if (!skip_column(&place, c->n_sweeps))
+				return -EBADMSG;
+			continue;
+		}
+		if (!take_head(&place, c->n_sweeps, &head) ||
+			!read_cells(&head, c->end, c->n_sweeps, cells + done * to_column))
+			return -EBADMSG;
+		done++;
+	}
+	return place.at == place.end ? (int)done : -EBADMSG;
+}
+
+static uint32_t at_most(uint32_t n, uint32_t most)
+{
+	return n < most ? n : most;
+}
+
+/* ---- a body without groups ---- */
+
+static bool has_columns(uint32_t n_sweeps, uint32_t n_columns)
+{
+	return n_sweeps > 0 && n_sweeps <= FW_SWEEPS_LIMIT && n_columns <= COLUMNS_LIMIT;
+}
 
 int columns_open(struct columns *c, const uint8_t *body, size_t length, uint32_t n_sweeps,
 	uint32_t n_columns)
 {
-	if (n_sweeps == 0 || n_sweeps > FW_SWEEPS_LIMIT || n_columns > COLUMNS_LIMIT)
+	const uint8_t *end = body + length;
+	if (!has_columns(n_sweeps, n_columns))
 		return -EBADMSG;
-	*c = (struct columns){body, body + length, n_sweeps, n_columns};
+	*c = (struct columns){body, end, NULL, body, end, n_sweeps, n_columns};
 	return 0;
 }
 
 int columns_times(const struct columns *c, int64_t *times_ms)
 {
-	struct place p = {c->data, c->end};
+	struct place p = {c->times, c->times_end};
 	struct head head;
 	if (!take_head(&p, c->n_sweeps, &head) || (head.kind & (HOLES | DECIMAL)) ||
 		!read_cells(&head, c->end, c->n_sweeps, times_ms))
@@ -218,42 +293,19 @@ int columns_times(const struct columns *c, int64_t *times_ms)
 	return 0;
 }
 
-/* Reads the wanted columns of the group that begins at `first`; returns how many they
- * are. The group ends where its last column does. */
-static int read_group(const struct columns *c, struct place group, uint32_t first,
-	const uint32_t *wanted, size_t n_wanted, int64_t *cells, size_t to_column)
+static int read_rows(const struct columns *c, const uint32_t *wanted, size_t n_wanted,
+	int64_t *cells, size_t to_column)
 {
-	size_t done = 0;
-	struct head head;
-	for (uint32_t column = first; column < c->n_columns && column < first + GROUP_COLUMNS;
-		column++) {
-		if (done == n_wanted)
-			return (int)done;
-		if (!take_head(&group, c->n_sweeps, &head))
-			return -EBADMSG;
-		if (wanted[done] != column)
-			continue;
-		if (!read_cells(&head, c->end, c->n_sweeps, cells + done * to_column))
-			return -EBADMSG;
-		done++;
-	}
-	return group.at == group.end ? (int)done : -EBADMSG;
-}
-
-int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells,
-	size_t to_column)
-{
-	struct place p = {c->data, c->end}, group;
-	struct head times;
-	if (!take_head(&p, c->n_sweeps, &times))
+	struct place p = {c->data, c->end}, row;
+	if (!skip_column(&p, c->n_sweeps)) /* the times */
 		return -EBADMSG;
-	for (uint32_t first = 0; n_wanted > 0; first += GROUP_COLUMNS) {
+	for (uint32_t first = 0; n_wanted > 0; first += ROW_COLUMNS) {
 		uint64_t length;
-		assert(wanted[n_wanted - 1] < c->n_columns && wanted[0] >= first);
-		if (!take_unsigned(&p, &length) || !take_place(&p, length, &group))
+		if (!take_unsigned(&p, &length) || !take_place(&p, length, &row))
 			return -EBADMSG;
-		int n = wanted[0] < first + GROUP_COLUMNS
-			? read_group(c, group, first, wanted, n_wanted, cells, to_column)
+		int n = wanted[0] < first + ROW_COLUMNS
+			? read_columns(c, row, first, at_most(c->n_columns - first, ROW_COLUMNS),
+				  wanted, n_wanted, cells, to_column)
 			: 0;
 		if (n < 0)
 			return n;
@@ -262,4 +314,121 @@ int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wante
 		cells += (size_t)n * to_column;
 	}
 	return 0;
+}
+
+/* ---- a body in groups ---- */
+
+static uint32_t count_groups(uint32_t n_columns)
+{
+	return (n_columns + GROUP_COLUMNS - 1) / GROUP_COLUMNS;
+}
+
+bool columns_are_grouped(uint32_t n_columns)
+{
+	return n_columns > GROUP_COLUMNS;
+}
+
+size_t columns_front_bytes(const uint8_t *body, size_t length)
+{
+	if (length < FRONT_HEAD_BYTES)
+		return 0;
+	return FRONT_HEAD_BYTES + get_u16(body) + (size_t)get_u16(body + 2) * FRONT_GROUP_BYTES +
+		FRONT_SUM_BYTES;
+}
+
+size_t columns_likely_front(uint32_t n_columns)
+{
+	return FRONT_HEAD_BYTES + (size_t)count_groups(n_columns) * FRONT_GROUP_BYTES +
+		FW_SWEEPS_LIMIT + FRONT_SUM_BYTES;
+}
+
+int columns_open_groups(struct columns *c, const uint8_t *body, size_t length, uint32_t n_sweeps,
+	uint32_t n_columns)
+{
+	size_t front = columns_front_bytes(body, length);
+	if (!has_columns(n_sweeps, n_columns) || front == 0 || front > length ||
+		get_u16(body + 2) != count_groups(n_columns))
+		return -EBADMSG;
+	const uint8_t *times_end = body + front - FRONT_SUM_BYTES;
+	*c = (struct columns){
+		.data = body,
+		.end = body + length,
+		.directory = body + FRONT_HEAD_BYTES,
+		.times = times_end - get_u16(body),
+		.times_end = times_end,
+		.n_sweeps = n_sweeps,
+		.n_columns = n_columns,
+	};
+	return 0;
+}
+
+static size_t group_bytes(const struct columns *c, uint32_t group)
+{
+	return get_u16(c->directory + (size_t)group * FRONT_GROUP_BYTES);
+}
+
+struct columns_span columns_find(const struct columns *c, const uint32_t *wanted, size_t n_wanted)
+{
+	uint32_t first = wanted[0] / GROUP_COLUMNS, last = wanted[n_wanted - 1] / GROUP_COLUMNS;
+	struct columns_span span = {
+		.from = (size_t)(c->times_end - c->data) + FRONT_SUM_BYTES,
+		.first = first * GROUP_COLUMNS,
+	};
+	for (uint32_t group = 0; group < first; group++)
+		span.from += group_bytes(c, group);
+	for (uint32_t group = first; group <= last; group++)
+		span.length += group_bytes(c, group);
+	return span;
+}
+
+/* One that nothing is wanted of is not looked at. */
+static int read_group(const struct columns *c, struct place place, uint32_t group,
+	const uint32_t *wanted, size_t n_wanted, int64_t *cells, size_t to_column)
+{
+	uint32_t first = group * GROUP_COLUMNS;
+	const uint8_t *sum = c->directory + (size_t)group * FRONT_GROUP_BYTES + 2;
+	if (wanted[0] >= first + GROUP_COLUMNS)
+		return 0;
+	if (fw_crc32c(0, place.at, (size_t)(place.end - place.at)) != get_u32(sum))
+		return -EBADMSG;
+	return read_columns(c, place, first, at_most(c->n_columns - first, GROUP_COLUMNS), wanted,
+		n_wanted, cells, to_column);
+}
+
+int columns_read_span(const struct columns *c, const struct columns_span *span,
+	const uint8_t *bytes, const uint32_t *wanted, size_t n_wanted, int64_t *cells,
+	size_t to_column)
+{
+	struct place p = {bytes, bytes + span->length}, place;
+	struct columns in_span = *c;
+	in_span.end = p.end;
+	for (uint32_t group = span->first / GROUP_COLUMNS; n_wanted > 0; group++) {
+		assert(wanted[n_wanted - 1] < c->n_columns);
+		if (!take_place(&p, group_bytes(c, group), &place))
+			return -EBADMSG;
+		int n = read_group(&in_span, place, group, wanted, n_wanted, cells, to_column);
+		if (n < 0)
+			return n;
+		wanted += n;
+		n_wanted -= (size_t)n;
+		cells += (size_t)n * to_column;
+	}
+	return 0;
+}
+
+/* ---- either ---- */
+
+int columns_read(const struct columns *c, const uint32_t *wanted, size_t n_wanted, int64_t *cells,
+	size_t to_column)
+{
+	if (n_wanted == 0)
+		return 0;
+	assert(wanted[n_wanted - 1] < c->n_columns);
+	if (!c->directory)
+		return read_rows(c, wanted, n_wanted, cells, to_column);
+	const struct columns_span span = columns_find(c, wanted, n_wanted);
+	size_t length = (size_t)(c->end - c->data);
+	if (span.from > length || span.length > length - span.from)
+		return -EBADMSG;
+	return columns_read_span(c, &span, c->data + span.from, wanted, n_wanted, cells, to_column);
 }

@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define GROUP_COLUMNS 64
+#define GROUP_COLUMNS 24
+#define ROW_COLUMNS 64 /* whose lengths are told together where there are no groups */
+#define FRONT_HEAD_BYTES 4
+#define FRONT_GROUP_BYTES 6 /* of the directory */
+#define FRONT_SUM_BYTES 4
 #define HOLE_BYTES(sweeps) (((sweeps) + 7) / 8)
 #define DECIMALS_LIMIT 15
 

@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include <fenwatch/crc.h>
 #include <fenwatch/mem.h>
 
+#include "bytes.h"
 #include "codes.h"
 #include "columns_bytes.h"
 
@@ -380,20 +382,71 @@ static void put_times(struct fw_buf *out, const struct columns_cells *from, stru
 	put_column(out, times, from->n_sweeps, false, work);
 }
 
-static void put_group(struct fw_buf *out, const struct columns_cells *from,
+static void put_columns(struct fw_buf *out, const struct columns_cells *from,
 	const struct fw_column *columns, uint32_t first, uint32_t end, struct work *work)
 {
-	struct fw_buf group = {0};
 	for (uint32_t c = first; c < end; c += TILE_COLUMNS) {
 		uint32_t n = end - c < TILE_COLUMNS ? end - c : TILE_COLUMNS;
 		load_tile(work->tile, from, c, n);
 		for (uint32_t i = 0; i < n; i++)
-			put_column(&group, work->tile[i], from->n_sweeps,
+			put_column(out, work->tile[i], from->n_sweeps,
 				columns[c + i].type & FW_DOUBLE, work);
 	}
-	fw_buf_put_varint(out, group.length);
-	fw_buf_append(out, group.data, group.length);
-	fw_buf_done(&group);
+}
+
+/* ---- a body ---- */
+
+static void put_whole(struct fw_buf *out, const struct columns_cells *from,
+	const struct fw_column *columns, struct work *work)
+{
+	struct fw_buf row = {0};
+	put_times(out, from, work);
+	put_columns(&row, from, columns, 0, from->n_columns, work);
+	if (from->n_columns > 0)
+		fw_buf_put_varint(out, row.length);
+	fw_buf_append(out, row.data, row.length);
+	fw_buf_done(&row);
+}
+
+static void put_in_directory(uint8_t *at, const uint8_t *group, size_t length)
+{
+	assert(length <= UINT16_MAX); /* 24 columns of 240 cells of 73 bits, and their heads */
+	put_u16(at, (uint16_t)length);
+	put_u32(at + 2, fw_crc32c(0, group, length));
+}
+
+/* All groups; the directory is filled in. */
+static void put_groups(struct fw_buf *out, const struct columns_cells *from,
+	const struct fw_column *columns, uint8_t *directory, struct work *work)
+{
+	for (uint32_t c = 0; c < from->n_columns; c += GROUP_COLUMNS) {
+		size_t begin = out->length;
+		uint32_t left = from->n_columns - c;
+		put_columns(out, from, columns, c,
+			c + (left < GROUP_COLUMNS ? left : GROUP_COLUMNS), work);
+		put_in_directory(directory, out->data + begin, out->length - begin);
+		directory += FRONT_GROUP_BYTES;
+	}
+}
+
+static void put_grouped(struct fw_buf *out, const struct columns_cells *from,
+	const struct fw_column *columns, struct work *work)
+{
+	static const uint8_t no_sum[FRONT_SUM_BYTES];
+	struct fw_buf times = {0}, groups = {0};
+	uint32_t n_groups = (from->n_columns + GROUP_COLUMNS - 1) / GROUP_COLUMNS;
+	size_t length = FRONT_HEAD_BYTES + (size_t)n_groups * FRONT_GROUP_BYTES;
+	uint8_t *front = fw_buf_reserve(out, length);
+	put_times(&times, from, work);
+	put_u16(front, (uint16_t)times.length);
+	put_u16(front + 2, (uint16_t)n_groups);
+	put_groups(&groups, from, columns, front + FRONT_HEAD_BYTES, work);
+	out->length += length;
+	fw_buf_append(out, times.data, times.length);
+	fw_buf_append(out, no_sum, sizeof no_sum);
+	fw_buf_append(out, groups.data, groups.length);
+	fw_buf_done(&times);
+	fw_buf_done(&groups);
 }
 
 void columns_pack(
@@ -401,11 +454,9 @@ void columns_pack(
 {
 	struct work *work = fw_alloc(sizeof *work);
 	assert(from->n_sweeps > 0 && from->n_sweeps <= FW_SWEEPS_LIMIT);
-	put_times(out, from, work);
-	for (uint32_t c = 0; c < from->n_columns; c += GROUP_COLUMNS) {
-		uint32_t left = from->n_columns - c;
-		put_group(out, from, columns, c, c + (left < GROUP_COLUMNS ? left : GROUP_COLUMNS),
-			work);
-	}
+	if (columns_are_grouped(from->n_columns))
+		put_grouped(out, from, columns, work);
+	else
+		put_whole(out, from, columns, work);
 	fw_free(work);
 }

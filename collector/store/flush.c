@@ -86,7 +86,8 @@ static int write_block(struct store *store, struct ring *ring, const struct bloc
 	ref.t0_ms = times_ms[0];
 	ref.span_ms = (uint32_t)(times_ms[cells->n_sweeps - 1] - times_ms[0]);
 	ref.n_sweeps = (uint16_t)cells->n_sweeps;
-	ref.flags |= BLOCK_COLUMNS | (more ? BLOCK_PARTIAL : 0);
+	ref.flags |= BLOCK_COLUMNS | (columns_are_grouped(cells->n_columns) ? BLOCK_GROUPS : 0) |
+		(more ? BLOCK_PARTIAL : 0);
 	int rc = ring_write(ring, &ref, store->encoded.data, store->encoded.length);
 	if (rc >= 0 && ring->tier == STORE_RAW) {
 		bool joined = ref.flags & BLOCK_JOINED;

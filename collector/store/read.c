@@ -118,15 +118,48 @@ int reading_pass_over(struct reading *r, int rc)
 	return 0;
 }
 
+/* The front says where the columns lie: the rest is not read. */
+static int read_groups(struct reading *r, struct ring *ring, const struct ring_place *place,
+	uint32_t n_columns, const uint32_t *wanted, size_t n_wanted, const struct body_room *room)
+{
+	struct columns columns;
+	const uint8_t *bytes;
+	size_t length;
+	int rc = ring_read_front(
+		ring, place, columns_likely_front(n_columns), &r->block, &bytes, &length);
+	if (rc >= 0)
+		rc = columns_open_groups(&columns, bytes, length, place->ref.n_sweeps, n_columns);
+	if (rc >= 0)
+		rc = columns_times(&columns, room->times_ms);
+	if (rc < 0 || n_wanted == 0)
+		return rc;
+	const struct columns_span span = columns_find(&columns, wanted, n_wanted);
+	rc = ring_read_span(ring, place, span.from, span.length, &r->span, &bytes);
+	if (rc >= 0)
+		rc = columns_read_span(
+			&columns, &span, bytes, wanted, n_wanted, room->cells, room->to_column);
+	return rc == -EBADMSG ? ring_unsound(ring, place) : rc;
+}
+
+int reading_block(struct reading *r, const struct ring_place *place, uint32_t n_columns,
+	const uint32_t *wanted, size_t n_wanted, const struct body_room *room)
+{
+	struct ring *ring = &r->store->rings.tiers[place->tier];
+	const uint8_t *body;
+	size_t length;
+	if (place->ref.flags & BLOCK_GROUPS)
+		return read_groups(r, ring, place, n_columns, wanted, n_wanted, room);
+	int rc = ring_read(ring, place, &r->block, &body, &length);
+	return rc < 0 ? rc
+		      : body_read_to(&r->body, &place->ref, body, length, n_columns, wanted,
+				n_wanted, room);
+}
+
 static int read_block(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
 	const struct ring_place *place = piece->from;
-	const uint8_t *body;
-	size_t length;
-	int rc = ring_read(raw_ring(r->store), place, &r->block, &body, &length);
-	if (rc >= 0)
-		rc = body_read_to(&r->body, &place->ref, body, length, r->group->schema->n_columns,
-			r->group->columns, r->group->n_columns, to);
+	int rc = reading_block(
+		r, place, r->group->schema->n_columns, r->group->columns, r->group->n_columns, to);
 	return rc < 0 ? reading_pass_over(r, rc) : place->ref.n_sweeps;
 }
 
@@ -291,6 +324,7 @@ void reading_done(struct reading *r)
 	fw_free(r->pieces);
 	fw_free(r->cells.cells);
 	fw_buf_done(&r->block);
+	fw_buf_done(&r->span);
 	fw_free(r->sweep_places.at);
 	fw_free(r->row_places.at);
 	body_done(&r->body);

@@ -52,13 +52,12 @@ static int read_block(
 	struct row_reading *rr, const struct ring_place *place, int64_t from_ms, int64_t to_ms)
 {
 	struct reading *r = rr->r;
-	const uint8_t *body;
-	size_t length;
+	struct body_room room;
 	uint32_t width = rows_width(rr->reader.n_columns);
-	int rc = ring_read(&r->store->rings.tiers[place->tier], place, &r->block, &body, &length);
+	int rc = body_take_room(&r->body, &place->ref, width, &room);
 	if (rc >= 0)
-		rc = body_read(&r->body, &place->ref, body, length,
-			rows_width(r->group->schema->n_columns), rr->wanted, width);
+		rc = reading_block(r, place, rows_width(r->group->schema->n_columns), rr->wanted,
+			width, &room);
 	const struct columns_cells rows = body_cells(&r->body, &place->ref, width);
 	if (rc >= 0)
 		rc = rows_reader_add(&rr->reader, &rows, from_ms, to_ms);

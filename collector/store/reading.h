@@ -25,7 +25,7 @@ struct reading {
 	struct fw_arena scratch; /* for one look */
 	struct scratch cells;
 	struct body_reader body;
-	struct fw_buf block;
+	struct fw_buf block, span; /* bytes of one that is read */
 	struct ring_places sweep_places, row_places;
 	struct piece *pieces;
 	size_t n_pieces, pieces_capacity;
@@ -46,6 +46,9 @@ int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64
 /* What to do after a block could not be read: one that is damaged is counted and passed
  * over. */
 int reading_pass_over(struct reading *r, int rc);
+/* Of a block: the cells of the columns `wanted`, of so many, and all of its times. */
+int reading_block(struct reading *r, const struct ring_place *place, uint32_t n_columns,
+	const uint32_t *wanted, size_t n_wanted, const struct body_room *room);
 /* Adds the sweeps still in memory. */
 void reading_memory(struct reading *r, const struct table *table);
 /* Adds those of the blocks in the raw ring. -ESTALE: something was written over meanwhile. */

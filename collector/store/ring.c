@@ -267,6 +267,8 @@ int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_
 	block_put(at, ref, &(struct block_home){segment->number, (uint32_t)segment->synced});
 	memcpy(at + head, body, length);
 	memset(at + whole, 0, padded - whole);
+	if (ref->flags & BLOCK_GROUPS)
+		block_seal_front(at, ref, whole, ring->all->super->salt);
 	envelope_seal(at, MAGIC_BLOCK, whole - ENVELOPE_BYTES, ring->all->super->salt);
 	rc = fw_pwrite(segment->fd, at, padded, segment->used);
 	if (rc < 0)

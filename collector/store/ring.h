@@ -132,6 +132,14 @@ bool ring_may_have(struct ring *ring, const struct ring_question *question);
  * -EBADMSG: damaged. Others: the disk does not give it now. */
 int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,
 	const uint8_t **body, size_t *length);
+/* The same of the front of a body in groups, which is `likely` so long, and more where
+ * there is more; and of other bytes of the body, which the caller checks. */
+int ring_read_front(struct ring *ring, const struct ring_place *place, size_t likely,
+	struct fw_buf *buf, const uint8_t **front, size_t *length);
+int ring_read_span(struct ring *ring, const struct ring_place *place, size_t from, size_t length,
+	struct fw_buf *buf, const uint8_t **bytes);
+/* What it means that they are not sound: -ESTALE or -EBADMSG. */
+int ring_unsound(struct ring *ring, const struct ring_place *place);
 /* Calls back with every block that counts, segment by segment, sorted within one. The
  * writer's, or of a store that nobody writes. */
 int ring_walk(

@@ -6,6 +6,7 @@
 #include <fenwatch/mem.h>
 
 #include "bytes.h"
+#include "columns.h"
 #include "ring.h"
 
 static void add_place(struct ring_places *out, const struct ring_place *place)
@@ -166,28 +167,95 @@ bool ring_may_have(struct ring *ring, const struct ring_question *question)
 	return found;
 }
 
+int ring_unsound(struct ring *ring, const struct ring_place *place)
+{
+	return is_current(ring, place) ? -EBADMSG : -ESTALE;
+}
+
+/* Up to `length` bytes of a block from `from` on; how many came. */
+static ssize_t read_bytes(struct ring *ring, const struct ring_place *place, size_t from,
+	size_t length, struct fw_buf *buf)
+{
+	fw_buf_reset(buf);
+	uint8_t *at = fw_buf_reserve(buf, length);
+	if (!at)
+		return -ENOMEM;
+	return fw_pread(ring->segments[place->segment].fd, at, length, place->ref.offset + from);
+}
+
+/* Whether a head, `length` bytes behind the envelope's, is of this block. */
+static bool is_head_of(const uint8_t *at, size_t length, const struct ring_place *place)
+{
+	struct block_ref ref;
+	struct block_home home;
+	return block_open(at, length, &ref, &home) && home.number == place->number &&
+		ref.host == place->ref.host && ref.schema == place->ref.schema &&
+		ref.flags == place->ref.flags;
+}
+
 int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,
 	const uint8_t **body, size_t *length)
 {
-	fw_buf_reset(buf);
-	uint8_t *at = fw_buf_reserve(buf, place->ref.length);
-	if (!at)
-		return -ENOMEM;
-	ssize_t got = fw_pread(
-		ring->segments[place->segment].fd, at, place->ref.length, place->ref.offset);
+	ssize_t got = read_bytes(ring, place, 0, place->ref.length, buf);
 	if (got < 0)
 		return (int)got;
+	size_t head = block_head_bytes(&place->ref);
+	const uint8_t *at = buf->data;
 	int64_t inside = envelope_open(at, (size_t)got, MAGIC_BLOCK, ring->all->super->salt);
-	struct block_ref ref;
-	struct block_home home;
-	bool sound = inside >= 0 && block_open(at, (size_t)inside, &ref, &home) &&
-		home.number == place->number && ref.host == place->ref.host &&
-		ref.schema == place->ref.schema && ref.flags == place->ref.flags;
-	if (!sound)
-		return is_current(ring, place) ? -EBADMSG : -ESTALE;
-	*body = at + block_head_bytes(&ref);
-	*length = (size_t)inside + ENVELOPE_BYTES - block_head_bytes(&ref);
+	if (inside < 0 || !is_head_of(at, (size_t)inside, place))
+		return ring_unsound(ring, place);
+	*body = at + head;
+	*length = (size_t)inside + ENVELOPE_BYTES - head;
 	return 0;
+}
+
+/* Reads a block up to the end of its front, in a second look where it is longer than the
+ * first. Returns where that is, 0 where there is none. */
+static ssize_t look_at_front(
+	struct ring *ring, const struct ring_place *place, size_t likely, struct fw_buf *buf)
+{
+	size_t head = block_head_bytes(&place->ref), end = head + likely;
+	for (int look = 0; look < 2; look++) {
+		end = end < place->ref.length ? end : place->ref.length;
+		ssize_t got = read_bytes(ring, place, 0, end, buf);
+		if (got < (ssize_t)head)
+			return got < 0 ? got : 0;
+		size_t front = columns_front_bytes(buf->data + head, (size_t)got - head);
+		end = head + front;
+		if (front == 0 || end > place->ref.length)
+			return 0;
+		if (end <= (size_t)got)
+			return (ssize_t)end;
+	}
+	return 0;
+}
+
+int ring_read_front(struct ring *ring, const struct ring_place *place, size_t likely,
+	struct fw_buf *buf, const uint8_t **front, size_t *length)
+{
+	size_t head = block_head_bytes(&place->ref);
+	ssize_t end = look_at_front(ring, place, likely, buf);
+	if (end < 0)
+		return (int)end;
+	if (end == 0 || !is_head_of(buf->data, head - ENVELOPE_BYTES, place) ||
+		!block_front_is_sound(buf->data, (size_t)end, ring->all->super->salt))
+		return ring_unsound(ring, place);
+	*front = buf->data + head;
+	*length = (size_t)end - head;
+	return 0;
+}
+
+int ring_read_span(struct ring *ring, const struct ring_place *place, size_t from, size_t length,
+	struct fw_buf *buf, const uint8_t **bytes)
+{
+	size_t body = place->ref.length - block_head_bytes(&place->ref);
+	if (from > body || length > body - from)
+		return ring_unsound(ring, place);
+	ssize_t got = read_bytes(ring, place, block_head_bytes(&place->ref) + from, length, buf);
+	if (got < 0)
+		return (int)got;
+	*bytes = buf->data;
+	return (size_t)got == length ? 0 : ring_unsound(ring, place);
 }
 
 /* ---- walking ---- */

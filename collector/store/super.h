@@ -12,7 +12,7 @@
 
 #include "store.h"
 
-#define STORE_FORMAT 3
+#define STORE_FORMAT 4
 
 #define FILE_HEADER_BYTES 32
 #define MAGIC_SUPER 0x50535746u  /* "FWSP" */

@@ -65,6 +65,15 @@ static int64_t *cell(const struct block *b, uint32_t sweep, uint32_t column)
 	return &b->cells[(size_t)sweep * b->n_columns + column];
 }
 
+/* As columns_pack() made it. */
+static int open_body(struct columns *c, const uint8_t *body, size_t length, uint32_t n_sweeps,
+	uint32_t n_columns)
+{
+	return columns_are_grouped(n_columns)
+		? columns_open_groups(c, body, length, n_sweeps, n_columns)
+		: columns_open(c, body, length, n_sweeps, n_columns);
+}
+
 static void pack(struct block *b)
 {
 	const struct columns_cells rows = {
@@ -125,8 +134,7 @@ static void expect_same(struct block *b)
 	int64_t *got = fw_alloc(((size_t)b->n_sweeps * b->n_columns + 1) * sizeof *got);
 	pack(b);
 	expect_same_turned(b);
-	assert_int_equal(
-		columns_open(&c, b->body.data, b->body.length, b->n_sweeps, b->n_columns), 0);
+	assert_int_equal(open_body(&c, b->body.data, b->body.length, b->n_sweeps, b->n_columns), 0);
 	assert_int_equal(columns_times(&c, times), 0);
 	assert_memory_equal(times, b->times, b->n_sweeps * sizeof *times);
 	for (uint32_t i = 0; i < b->n_columns; i++)
@@ -327,7 +335,7 @@ static void test_sizes(void **state)
 	for (uint32_t c = 0; c < 64; c++)
 		fill(&b, c, zero);
 	pack(&b);
-	assert_in_range(b.body.length, 64, 64 + 16);
+	assert_in_range(b.body.length, 64, 64 + 48);
 	for (uint32_t c = 0; c < 64; c++)
 		fill(&b, c, pages); /* nine values, alike: 3.2 bits at best */
 	pack(&b);
@@ -356,7 +364,7 @@ static int read_all(const uint8_t *body, size_t length, uint32_t n_sweeps, uint3
 	int64_t times[FW_SWEEPS_LIMIT];
 	for (uint32_t i = 0; i < n_columns; i++)
 		all[i] = i;
-	int rc = columns_open(&c, body, length, n_sweeps, n_columns);
+	int rc = open_body(&c, body, length, n_sweeps, n_columns);
 	rc = rc < 0 ? rc : columns_times(&c, times);
 	return rc < 0 ? rc : columns_read(&c, all, n_columns, cells, n_sweeps);
 }
@@ -385,6 +393,106 @@ static void test_damage_is_told_or_harmless(void **state)
 	assert_int_equal(read_all(b.body.data, b.body.length, 0, b.n_columns), -EBADMSG);
 	assert_int_equal(read_all(b.body.data, b.body.length, 241, b.n_columns), -EBADMSG);
 	assert_int_equal(read_all(b.body.data, b.body.length, 59, b.n_columns), -EBADMSG);
+	block_done(&b);
+}
+
+enum { WIDE = 100 };
+
+static void fill_wide(struct block *b, uint32_t n_sweeps)
+{
+	dice_state = 13;
+	block_init(b, n_sweeps, WIDE);
+	for (uint32_t c = 0; c < WIDE; c++) {
+		bool is_real = c % 3 == 0;
+		b->columns[c] = is_real ? real : integer;
+		fill(b, c, is_real ? reals[c % COUNT(reals)] : integers[c % COUNT(integers)]);
+	}
+}
+
+/* Which columns can still be read, and are right; whatever is read is right. */
+static uint32_t count_readable(const struct block *b, const struct columns *c)
+{
+	uint32_t n = 0;
+	int64_t got[FW_SWEEPS_LIMIT];
+	for (uint32_t column = 0; column < b->n_columns; column++) {
+		int rc = columns_read(c, &column, 1, got, 0);
+		assert_true(rc == 0 || rc == -EBADMSG);
+		for (uint32_t i = 0; rc == 0 && i < b->n_sweeps; i++)
+			assert_int_equal(got[i], *cell(b, i, column));
+		n += rc == 0;
+	}
+	return n;
+}
+
+/* A flipped bit behind the front costs the columns of one group, and is never read. */
+static void test_damage_costs_a_group(void **state)
+{
+	struct block b;
+	struct columns c;
+	(void)state;
+	fill_wide(&b, 12);
+	pack(&b);
+	assert_int_equal(open_body(&c, b.body.data, b.body.length, 12, WIDE), 0);
+	assert_int_equal(count_readable(&b, &c), WIDE);
+	size_t front = columns_front_bytes(b.body.data, b.body.length);
+	for (size_t bit = 8 * front; bit < 8 * b.body.length; bit += 3) {
+		b.body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		uint32_t n = count_readable(&b, &c);
+		assert_true(n >= WIDE - 24 && n < WIDE);
+		b.body.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	block_done(&b);
+}
+
+/* ---- bodies as format 3 had them ---- */
+
+static void put_row(const struct block *b, uint32_t first, uint32_t n, struct fw_buf *row)
+{
+	struct fw_buf body = {0}, times = {0};
+	const struct columns_cells none = {b->times, b->cells, 1, b->n_columns, b->n_sweeps, 0};
+	struct columns_cells part = none;
+	part.cells += first;
+	part.n_columns = n;
+	columns_pack(&none, b->columns, &times);
+	columns_pack(&part, b->columns + first, &body);
+	uint64_t length;
+	size_t begin = times.length;
+	begin += fw_get_varint(body.data + begin, body.length - begin, &length);
+	fw_buf_append(row, body.data + begin, length);
+	fw_buf_done(&times);
+	fw_buf_done(&body);
+}
+
+/* Rows of 64 columns without groups, put together from bodies that have none. */
+static void pack_in_rows(const struct block *b, struct fw_buf *out)
+{
+	const struct columns_cells none = {b->times, b->cells, 1, b->n_columns, b->n_sweeps, 0};
+	columns_pack(&none, b->columns, out);
+	for (uint32_t first = 0; first < b->n_columns; first += 64) {
+		struct fw_buf row = {0};
+		uint32_t end = first + 64 < b->n_columns ? first + 64 : b->n_columns;
+		for (uint32_t c = first; c < end; c += 16)
+			put_row(b, c, c + 16 < end ? 16 : end - c, &row);
+		fw_buf_put_varint(out, row.length);
+		fw_buf_append(out, row.data, row.length);
+		fw_buf_done(&row);
+	}
+}
+
+static void test_bodies_of_format_3(void **state)
+{
+	struct block b;
+	struct columns c;
+	struct fw_buf body = {0};
+	int64_t times[FW_SWEEPS_LIMIT];
+	(void)state;
+	fill_wide(&b, 60);
+	pack_in_rows(&b, &body);
+	assert_int_equal(columns_open(&c, body.data, body.length, 60, WIDE), 0);
+	assert_int_equal(columns_times(&c, times), 0);
+	assert_memory_equal(times, b.times, 60 * sizeof *times);
+	assert_int_equal(count_readable(&b, &c), WIDE);
+	fw_buf_done(&body);
 	block_done(&b);
 }
 
@@ -444,6 +552,8 @@ int main(void)
 		cmocka_unit_test(test_random_blocks),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_damage_is_told_or_harmless),
+		cmocka_unit_test(test_damage_costs_a_group),
+		cmocka_unit_test(test_bodies_of_format_3),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_codes_of_any_length),
 	};

@@ -143,6 +143,141 @@ static void test_flips_in_blocks(void **state)
 	done();
 }
 
+/* ---- blocks in groups, column by column ---- */
+
+enum { WIDE = 60, A_GROUP = 24, WIDE_SWEEPS = 2 * STORE_BLOCK_SWEEPS };
+
+static uint32_t wide_schema(void)
+{
+	static char texts[WIDE][8];
+	const char *names[WIDE];
+	for (int c = 0; c < WIDE; c++) {
+		snprintf(texts[c], sizeof texts[c], "w%02d", c);
+		names[c] = texts[c];
+	}
+	return kit_schema_of(&kit, names, WIDE);
+}
+
+/* A block's sweeps from the `first` on. */
+static void fill_wide(struct fw_buf *message, uint64_t seq, int first)
+{
+	static int64_t times[STORE_BLOCK_SWEEPS], cells[STORE_BLOCK_SWEEPS * WIDE];
+	for (int i = 0; i < STORE_BLOCK_SWEEPS; i++) {
+		times[i] = kit_now_ms - INT64_C(86400000) + (int64_t)(first + i) * STEP;
+		for (uint32_t c = 0; c < WIDE; c++)
+			cells[i * WIDE + (int)c] = kit_cell(times[i], c);
+	}
+	const struct fw_sweeps sweeps = {.n_sweeps = STORE_BLOCK_SWEEPS,
+		.n_columns = WIDE,
+		.times_ms = times,
+		.cells = cells};
+	fw_batch_encode_live(&sweeps, seq, 1, STEP, NULL, message);
+}
+
+static void send_wide(struct sender *sender, int first)
+{
+	struct fw_buf message = {0};
+	struct fw_arena arena = {0};
+	struct fw_batch batch;
+	fill_wide(&message, sender->next[STORE_LIVE], first);
+	assert_int_equal(fw_batch_open(message.data, message.length, &arena, &batch, NULL), 0);
+	struct store_entry entry = {
+		.kind = STORE_BATCH,
+		.stream = sender->stream,
+		.session = sender->session,
+		.lane = STORE_LIVE,
+		.seq = sender->next[STORE_LIVE]++,
+		.host = kit.host,
+		.schema = kit.schema,
+		.payload = message.data,
+		.length = message.length,
+		.batch = &batch,
+	};
+	memcpy(entry.agent, sender->agent, sizeof entry.agent);
+	kit_submit(&kit, &entry);
+	assert_int_equal(entry.verdict, STORE_DURABLE);
+	fw_arena_done(&arena);
+	fw_buf_done(&message);
+}
+
+static void fill_wide_store(void)
+{
+	struct sender sender = {0};
+	kit_init_of(&kit, SEGMENT, SEGMENTS);
+	kit.config.log_segment_bytes = 0;
+	kit.schema = wide_schema();
+	sender_begin(&sender, &kit, 1, 7);
+	for (int first = 0; first < WIDE_SWEEPS; first += STORE_BLOCK_SWEEPS)
+		send_wide(&sender, first);
+	store_close(kit.store);
+	snprintf(image, sizeof image, "%s-image", kit.dir);
+	kit_copy(kit.dir, image);
+}
+
+/* Sweeps of one column, every one of them exact. */
+static size_t count_column(const struct store_group *all, uint32_t column, bool *noticed)
+{
+	struct fw_arena arena = {0};
+	struct store_group one = *all;
+	struct store_columns read;
+	one.columns = &column;
+	one.n_columns = 1;
+	assert_int_equal(store_read(kit.store, &one, INT64_MIN, INT64_MAX, &arena, &read, NULL), 0);
+	for (size_t i = 0; i < read.n; i++)
+		assert_int_equal(read.cells[0][i], kit_cell(read.times_ms[i], column));
+	*noticed = read.damaged_blocks > 0;
+	size_t n = read.n;
+	fw_arena_done(&arena);
+	return n;
+}
+
+/* How many columns lost sweeps, each of them told. */
+static uint32_t count_losers(void)
+{
+	struct fw_arena arena = {0};
+	struct fw_err err = {""};
+	struct store_group *groups;
+	size_t n_groups;
+	uint32_t losers = 0;
+	if (kit_open(&kit, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(store_select(kit.store, NULL, 0, INT64_MIN, INT64_MAX, &arena, &groups,
+				 &n_groups, NULL),
+		0);
+	for (uint32_t c = 0; n_groups > 0 && c < WIDE; c++) {
+		bool noticed;
+		size_t n = count_column(&groups[0], c, &noticed);
+		assert_true(n >= WIDE_SWEEPS - STORE_BLOCK_SWEEPS);
+		assert_true(n == WIDE_SWEEPS || noticed);
+		losers += n < WIDE_SWEEPS;
+	}
+	fw_arena_done(&arena);
+	store_close(kit.store);
+	return losers;
+}
+
+/* A group's bytes cost its columns, a front's all of them. */
+static void test_flips_in_groups(void **state)
+{
+	(void)state;
+	unsigned losses = 0;
+	fill_wide_store();
+	assert_int_equal(count_losers(), 0);
+	assert_int_equal(kit_check(kit.dir), 0);
+	for (int i = 0; i < rounds(60); i++) {
+		restore_image();
+		flip("raw/0000");
+		int faults = kit_check(kit.dir);
+		uint32_t losers = count_losers();
+		assert_true(losers == 0 || losers == A_GROUP || losers == WIDE % A_GROUP ||
+			losers == WIDE);
+		assert_true(losers == 0 || faults > 0);
+		losses += losers > 0 && losers < WIDE;
+	}
+	assert_true(losses > 0);
+	done();
+}
+
 static void test_flips_in_the_log(void **state)
 {
 	(void)state;
@@ -254,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flips_in_blocks),
+		cmocka_unit_test(test_flips_in_groups),
 		cmocka_unit_test(test_flips_in_the_log),
 		cmocka_unit_test(test_flips_elsewhere),
 		cmocka_unit_test(test_log_cut_short),

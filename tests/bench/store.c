@@ -148,7 +148,9 @@ static void read_back(struct trial *t)
 {
 	struct columns columns;
 	const struct columns_cells *of = &t->cells;
-	if (columns_open(&columns, t->body.data, t->body.length, of->n_sweeps, of->n_columns) < 0 ||
+	int (*const begin)(struct columns *, const uint8_t *, size_t, uint32_t, uint32_t) =
+		columns_are_grouped(of->n_columns) ? columns_open_groups : columns_open;
+	if (begin(&columns, t->body.data, t->body.length, of->n_sweeps, of->n_columns) < 0 ||
 		columns_times(&columns, t->times_ms) < 0 ||
 		columns_read(&columns, t->all, of->n_columns, t->read, of->n_sweeps) < 0)
 		die("a block", &(struct fw_err){"cannot be read"});
