@@ -23,6 +23,7 @@ struct settings {
 	const char *at, *from, *to, *step;
 	const char *kind, *package, *policy, *limit, *month, *by, *site, *reason;
 	const char *role, *supplier, *uses, *ttl, *networks, *serials, *note;
+	const char *lasts;
 };
 
 struct cli {
@@ -91,6 +92,9 @@ enum status command_report_sla(struct cli *cli, char **args, int n_args);
 enum status command_report_tickets(struct cli *cli, char **args, int n_args);
 enum status command_audit_list(struct cli *cli, char **args, int n_args);
 enum status command_audit_check(struct cli *cli, char **args, int n_args);
+enum status command_silence_add(struct cli *cli, char **args, int n_args);
+enum status command_silence_list(struct cli *cli, char **args, int n_args);
+enum status command_silence_end(struct cli *cli, char **args, int n_args);
 enum status command_query(struct cli *cli, char **args, int n_args);
 enum status command_range(struct cli *cli, char **args, int n_args);
 enum status command_series(struct cli *cli, char **args, int n_args);

@@ -42,6 +42,9 @@ const struct command commands[] = {
 	{"ticket", "resume", "KEY", "lets them go on", "", 1, 1, command_ticket_resume},
 	{"audit", "list", "[KEY] [--from TIME] [--to TIME] [--limit N]", "what happened, to one alert or to all, oldest first", " from to limit ", 0, 1, command_audit_list},
 	{"audit", "check", "", "whether the audit trail's chain of hashes holds; exit status 1 where it does not", "", 0, 0, command_audit_check},
+	{"silence", "add", "MATCHER... --for DURATION --note TEXT [--from TIME]", "feeds are not told of alerts that meet all matchers: instance=web01 alertname=~Filesystem.*", " for note from ", 1, 32, command_silence_add},
+	{"silence", "list", "", "silences that have not ended", "", 0, 0, command_silence_list},
+	{"silence", "end", "ID", "ends a silence; what still fires is told at once", "", 1, 1, command_silence_end},
 	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},
 	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "what it gives over time; on a terminal a chart", " from to step ", 1, 1, command_range},
 	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},
@@ -86,6 +89,7 @@ static const struct {
 	{"from", "TIME", "the first moment", offsetof(struct settings, from), false, false},
 	{"to", "TIME", "the last moment", offsetof(struct settings, to), false, false},
 	{"step", "DURATION", "from one moment to the next: 15s, 5m, 1h", offsetof(struct settings, step), false, false},
+	{"for", "DURATION", "how long: 30m, 2h, 7d", offsetof(struct settings, lasts), false, false},
 	{"join", "", "a token with which an agent enrols", offsetof(struct settings, join), true, false},
 	{"role", "ROLE", "a token with which a person or program asks: viewer, engineer, admin, supplier", offsetof(struct settings, role), false, false},
 	{"supplier", "NAME", "a supplier as the register names it: whose hosts a token may see, whose tickets are meant", offsetof(struct settings, supplier), false, false},
@@ -94,7 +98,7 @@ static const struct {
 	{"force", "", "leave behind who has not moved: they must enrol anew", offsetof(struct settings, force), true, false},
 	{"networks", "LIST", "from where: 10.1.0.0/16,10.2.0.0/16", offsetof(struct settings, networks), false, false},
 	{"serials", "LIST", "for which machines: ABC123,DEF456", offsetof(struct settings, serials), false, false},
-	{"note", "TEXT", "what it is for", offsetof(struct settings, note), false, false},
+	{"note", "TEXT", "what it is for, or why", offsetof(struct settings, note), false, false},
 };
 /* clang-format on */
 #define N_OPTIONS (sizeof options / sizeof *options)
@@ -187,9 +191,9 @@ static bool is_command(const char *name)
 
 static enum status fail_unknown(const char *word)
 {
-	const char *names[32];
+	const char *names[64];
 	size_t n = 0;
-	for (const struct command *c = commands; c->name && n < 32; c++)
+	for (const struct command *c = commands; c->name && n < 64; c++)
 		names[n++] = c->name;
 	const char *nearest = fw_nearest(word, names, n);
 	if (nearest)

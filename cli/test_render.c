@@ -61,6 +61,8 @@ static const struct recording recordings[] = {
 	{"alerts", "alerts", render_alerts, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"alerts-info", "alerts-info", render_alerts, STATUS_WELL, 0, FORM_TEXT},
 	{"alerts-none", "alerts-none", render_alerts, STATUS_WELL, 0, FORM_TEXT},
+	{"silences", "silences", render_silences, STATUS_WELL, 0, FORM_TEXT},
+	{"silences-none", "alerts-none", render_silences, STATUS_WELL, 0, FORM_TEXT},
 	{"tickets", "tickets", render_tickets, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"tickets-none", "alerts-none", render_tickets, STATUS_WELL, 0, FORM_TEXT},
 	{"sla", "sla", render_sla, STATUS_WELL, 0, FORM_TEXT},

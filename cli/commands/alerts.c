@@ -6,7 +6,7 @@
 enum status render_alerts(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {
-		"HOST", "SEVERITY", "PRIORITY", "STATE", ">FOR", "RULE", "WHAT", NULL};
+		"HOST", "SEVERITY", "PRIORITY", "STATE", "HELD", ">FOR", "RULE", "WHAT", NULL};
 	struct table t;
 	size_t i;
 	const json_t *alert;
@@ -29,6 +29,8 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		table_put(&t, fires ? tone : TONE_PLAIN, severity);
 		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "priority"));
 		table_put(&t, TONE_PLAIN, is_unknown ? "unknown" : state);
+		table_put(
+			&t, TONE_PLAIN, screen_member(s, json_object_get(alert, "held"), "reason"));
 		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
 		table_put(&t, TONE_PLAIN,

@@ -120,10 +120,26 @@ struct alert_view {
 	const char *unknown; /* why nobody can tell whether it goes on; "" where it is known */
 	const struct notice_pair *labels, *annotations;
 	size_t n_labels, n_annotations;
+	const char *held, *held_why; /* why feeds have not heard of it; "": nothing holds it */
 };
 /* Pending and firing ones, worst first. */
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
 	struct fw_err *err);
+
+struct alert_silence {
+	int64_t id;
+	const char *const *matchers; /* "instance=~web.*" */
+	size_t n_matchers;
+	int64_t starts_ms, ends_ms;
+	const char *who, *comment;
+};
+/* Its id is filled in. -EINVAL: the sentence says what is wrong with it. */
+int alert_silence_add(struct alerts *alerts, struct alert_silence *silence, struct fw_err *err);
+/* -ENOENT: there is none, or it has ended. */
+int alert_silence_end(struct alerts *alerts, int64_t id, const char *who, struct fw_err *err);
+/* Those that end after `since_ms`, newest first; in the arena. */
+void alert_silences(struct alerts *alerts, int64_t since_ms, struct fw_arena *arena,
+	struct alert_silence **out, size_t *n);
 
 struct alert_feed_view {
 	const char *name, *type;

@@ -9,6 +9,7 @@
 
 #include "context.h"
 #include "ruled.h"
+#include "silences.h"
 #include "state.h"
 
 #define TICK_MS 1000
@@ -150,8 +151,8 @@ static int write_change(struct alerts *alerts, struct alert *alert, struct fw_er
 	struct episode episode = alert->episode;
 	episode.life = alert->wanted;
 	if (alert->change == CHANGE_RESOLVED)
-		return book_resolved(alerts->config.state, alerts->config.options, &episode, err);
-	int rc = book_fired(alerts->config.state, alerts->config.options, &episode, err);
+		return gate_resolved(alerts->gate, &episode, err);
+	int rc = gate_fired(alerts->gate, &episode, alerts_now(), err);
 	alert->wanted = episode.life;
 	return rc;
 }
@@ -202,6 +203,7 @@ static void commit_some(struct alerts *alerts)
 	for (int n = 0; end && n < AT_ONCE; n++)
 		end = end->next_changed;
 	int rc = write_changes(alerts, first, end, &err);
+	gate_settle(alerts->gate, rc == 0);
 	if (rc < 0)
 		tell_trouble(alerts, &err);
 	else
@@ -289,8 +291,20 @@ static void forget_old(struct alerts *alerts, int64_t now_ms)
 	int64_t wall_ms = fw_wall_ms();
 	alerts->forgot_ms = now_ms;
 	if (book_forget(alerts->config.state, wall_ms - NOTICES_KEPT_MS, wall_ms - EPISODES_KEPT_MS,
-		    &err) < 0)
+		    &err) < 0 ||
+		silences_forget(gate_silences(alerts->gate), wall_ms - EPISODES_KEPT_MS, &err) < 0)
 		tell_trouble(alerts, &err);
+}
+
+/* What was held may be told by now. */
+static void look_at_held(struct alerts *alerts)
+{
+	struct fw_err err;
+	int told = gate_look(alerts->gate, alerts_now(), &err);
+	if (told < 0)
+		tell_trouble(alerts, &err);
+	else if (told > 0)
+		outbox_wake(alerts->outbox);
 }
 
 static void on_look(uv_timer_t *timer)
@@ -311,6 +325,7 @@ static void on_tick(uv_timer_t *timer)
 		if (is_raised_kind(alert))
 			observe_raised(alerts, alert);
 	alerts_commit(alerts);
+	look_at_held(alerts);
 	if (now_ms - alerts->forgot_ms >= DAY_MS)
 		forget_old(alerts, now_ms);
 }
@@ -365,6 +380,7 @@ static void on_gathered(struct alert *alert, void *arg)
 {
 	struct gathering *g = arg;
 	const struct episode *episode = &alert->episode;
+	const struct held *held = gate_find(g->alerts->gate, episode->key);
 	describe(g->alerts, alert, episode->life.value);
 	g->views[g->n++] = (struct alert_view){
 		.key = fw_arena_strdup(g->arena, episode->key),
@@ -376,6 +392,8 @@ static void on_gathered(struct alert *alert, void *arg)
 		.value = episode->life.value,
 		.is_ruled = episode->is_ruled,
 		.unknown = doubt_of(g, alert),
+		.held = held ? held->reason : "",
+		.held_why = fw_arena_strdup(g->arena, held ? held->why : ""),
 		.labels = copy_pairs(g->arena, &episode->labels),
 		.n_labels = episode->labels.n,
 		.annotations = copy_pairs(g->arena, &episode->annotations),
@@ -430,6 +448,28 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 	size_t *n, struct fw_err *err)
 {
 	return outbox_feeds(alerts->outbox, arena, out, n, err);
+}
+
+/* ---- silences ---- */
+
+int alert_silence_add(struct alerts *alerts, struct alert_silence *silence, struct fw_err *err)
+{
+	return silences_add(gate_silences(alerts->gate), silence, fw_wall_ms(), err);
+}
+
+/* What it held and still fires is told at once. */
+int alert_silence_end(struct alerts *alerts, int64_t id, const char *who, struct fw_err *err)
+{
+	int rc = silences_end(gate_silences(alerts->gate), id, who, fw_wall_ms(), err);
+	if (rc == 0)
+		look_at_held(alerts);
+	return rc;
+}
+
+void alert_silences(struct alerts *alerts, int64_t since_ms, struct fw_arena *arena,
+	struct alert_silence **out, size_t *n)
+{
+	silences_list(gate_silences(alerts->gate), since_ms, arena, out, n);
 }
 
 /* ---- opening and closing ---- */
@@ -504,6 +544,7 @@ static void free_all(struct alerts *alerts)
 {
 	watch_close(alerts->watch);
 	ruled_free(alerts->ruled);
+	gate_close(alerts->gate);
 	while (alerts->homeless)
 		alert_free(alerts->homeless);
 	fw_free(alerts);
@@ -542,6 +583,15 @@ static int open_outbox(
 	return outbox_open(&alerts->outbox, &outbox, err);
 }
 
+static int open_gate(struct alerts *alerts, struct fw_err *err)
+{
+	const struct gate_config gate = {
+		.state = alerts->config.state,
+		.options = alerts->config.options,
+	};
+	return gate_open(&alerts->gate, &gate, err);
+}
+
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err)
 {
 	struct alerts *alerts = fw_alloc(sizeof *alerts);
@@ -550,6 +600,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	alerts->ruled = ruled_new(alerts);
 	rules_in_force(config->options, alerts->rules);
 	int rc = book_open(config->state, err);
+	if (rc == 0)
+		rc = open_gate(alerts, err);
 	if (rc == 0)
 		rc = book_firing(config->state, on_firing, alerts, err);
 	if (rc == 0)
@@ -579,6 +631,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	if (rc < 0)
 		return rc;
 	alerts->config.options = options;
+	gate_reload(alerts->gate, options);
 	rules_in_force(options, alerts->rules);
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);

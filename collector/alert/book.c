@@ -28,6 +28,11 @@ static const char *const steps[] = {
 	"ALTER TABLE notice ADD COLUMN receipt TEXT NOT NULL DEFAULT '';"
 	"CREATE INDEX notice_closed ON notice (feed, told_ms) WHERE kind = 1 AND state = 1",
 	"ALTER TABLE episode ADD COLUMN is_ruled INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE episode ADD COLUMN told_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE episode ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE episode ADD COLUMN why TEXT NOT NULL DEFAULT '';"
+	"UPDATE episode SET told_ms = starts_ms;"
+	"CREATE INDEX episode_untold ON episode (key) WHERE ends_ms = 0 AND told_ms = 0",
 };
 
 static const char *text_at(sqlite3_stmt *row, int column)
@@ -74,8 +79,7 @@ static int find_free_start(struct state *state, struct episode *episode, struct 
 	}
 }
 
-int book_fired(struct state *state, const struct alert_options *options, struct episode *episode,
-	struct fw_err *err)
+int book_fired(struct state *state, struct episode *episode, struct fw_err *err)
 {
 	int rc = find_free_start(state, episode, err);
 	if (rc < 0)
@@ -88,16 +92,39 @@ int book_fired(struct state *state, const struct alert_options *options, struct 
 		"titttrtti", episode->key, episode->life.starts_ms, episode->rule,
 		episode->instance, episode->severity, episode->life.value, labels, annotations,
 		(int64_t)episode->is_ruled);
-	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
-		const struct alert_feed_option *feed = options->feeds[i];
-		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
-			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
-	}
 	if (rc == 0)
 		rc = evidence_fired(state, episode, err);
 	fw_free(labels);
 	fw_free(annotations);
 	return rc;
+}
+
+int book_tell(struct state *state, const struct alert_options *options,
+	const struct episode *episode, int64_t now_ms, struct fw_err *err)
+{
+	char *labels = pairs_json(&episode->labels);
+	char *annotations = pairs_json(&episode->annotations);
+	int rc = state_run(state, err,
+		"UPDATE episode SET told_ms = ?, reason = '', why = '' WHERE key = ? AND"
+		" starts_ms = ?",
+		"iti", now_ms, episode->key, episode->life.starts_ms);
+	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
+		const struct alert_feed_option *feed = options->feeds[i];
+		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
+			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
+	}
+	fw_free(labels);
+	fw_free(annotations);
+	return rc;
+}
+
+int book_hold(struct state *state, const struct episode *episode, const char *reason,
+	const char *why, int64_t now_ms, struct fw_err *err)
+{
+	int rc = state_run(state, err,
+		"UPDATE episode SET reason = ?, why = ? WHERE key = ? AND starts_ms = ?", "ttti",
+		reason, why, episode->key, episode->life.starts_ms);
+	return rc < 0 ? rc : evidence_held(state, episode, reason, why, now_ms, err);
 }
 
 /* What became of the open of this episode: 1 and its row, or 0. */
@@ -175,27 +202,60 @@ static void read_episode(sqlite3_stmt *row, struct episode *episode)
 	};
 }
 
+#define EPISODE_COLUMNS                                                                          \
+	"SELECT key, starts_ms, rule, instance, severity, value, labels, annotations, is_ruled," \
+	" reason, why FROM episode WHERE ends_ms = 0"
+
+struct reading {
+	void (*each)(const struct episode *episode, void *arg);
+	void (*each_untold)(
+		const struct episode *episode, const char *reason, const char *why, void *arg);
+	void *arg;
+};
+
+static void give_episode(sqlite3_stmt *row, const struct reading *reading)
+{
+	struct episode episode = {0};
+	read_episode(row, &episode);
+	if (pairs_parse(text_at(row, 6), &episode.labels) == 0 &&
+		pairs_parse(text_at(row, 7), &episode.annotations) == 0) {
+		if (reading->each)
+			reading->each(&episode, reading->arg);
+		else
+			reading->each_untold(
+				&episode, text_at(row, 9), text_at(row, 10), reading->arg);
+	}
+	pairs_done(&episode.labels);
+	pairs_done(&episode.annotations);
+}
+
+static int read_episodes(
+	struct state *state, const char *sql, const struct reading *reading, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err, sql, "");
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		give_episode(row, reading);
+	state_done(row);
+	return rc;
+}
+
 int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
 	void *arg, struct fw_err *err)
 {
-	sqlite3_stmt *row;
-	int rc = state_query(state, &row, err,
-		"SELECT key, starts_ms, rule, instance, severity, value, labels, annotations,"
-		" is_ruled FROM episode WHERE ends_ms = 0 ORDER BY starts_ms",
-		"");
-	if (rc < 0)
-		return rc;
-	while ((rc = state_step(state, row, err)) > 0) {
-		struct episode episode = {0};
-		read_episode(row, &episode);
-		if (pairs_parse(text_at(row, 6), &episode.labels) == 0 &&
-			pairs_parse(text_at(row, 7), &episode.annotations) == 0)
-			each(&episode, arg);
-		pairs_done(&episode.labels);
-		pairs_done(&episode.annotations);
-	}
-	state_done(row);
-	return rc;
+	const struct reading reading = {.each = each, .arg = arg};
+	return read_episodes(state, EPISODE_COLUMNS " ORDER BY starts_ms", &reading, err);
+}
+
+int book_untold(struct state *state,
+	void (*each)(const struct episode *episode, const char *reason, const char *why, void *arg),
+	void *arg, struct fw_err *err)
+{
+	const struct reading reading = {.each_untold = each, .arg = arg};
+	return read_episodes(
+		state, EPISODE_COLUMNS " AND told_ms = 0 ORDER BY starts_ms", &reading, err);
 }
 
 /* ---- notices ---- */

@@ -1,8 +1,8 @@
 /* What is written down of alerts: their episodes, and the notices of them.
  *
  * A change that must be told and its notices, one a feed, are one transaction.
- * The book decides what a feed is told: of every open; of a close only if its
- * open may have reached the receiver. An open that was never tried and has
+ * An open is told when the gate says so (gate.h), a close only if its open may
+ * have reached the receiver. An open that was never tried and has
  * resolved is dropped with its close. A feed in rehearsal gets rows that
  * nobody sends.
  */
@@ -43,11 +43,19 @@ int book_open(struct state *state, struct fw_err *err);
 
 /* Within the caller's transaction. book_fired may move starts_ms on by some
  * milliseconds, so that no two episodes of one key begin at the same. */
-int book_fired(struct state *state, const struct alert_options *options, struct episode *episode,
-	struct fw_err *err);
+int book_fired(struct state *state, struct episode *episode, struct fw_err *err);
+/* Feeds hear of it; or they do not for now, for a reason of the gate's (gate.h). */
+int book_tell(struct state *state, const struct alert_options *options,
+	const struct episode *episode, int64_t now_ms, struct fw_err *err);
+int book_hold(struct state *state, const struct episode *episode, const char *reason,
+	const char *why, int64_t now_ms, struct fw_err *err);
 int book_resolved(struct state *state, const struct alert_options *options,
 	const struct episode *episode, struct fw_err *err);
 
+/* Every episode that has not ended and was not told; `each` copies what it keeps. */
+int book_untold(struct state *state,
+	void (*each)(const struct episode *episode, const char *reason, const char *why, void *arg),
+	void *arg, struct fw_err *err);
 /* Every episode that has not ended; `each` copies what it keeps. */
 int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
 	void *arg, struct fw_err *err);

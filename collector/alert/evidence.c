@@ -44,6 +44,14 @@ int evidence_fired(struct state *state, const struct episode *episode, struct fw
 	return add(state, fw_wall_ms(), "fired", episode->key, "", detail, err);
 }
 
+int evidence_held(struct state *state, const struct episode *episode, const char *reason,
+	const char *why, int64_t now_ms, struct fw_err *err)
+{
+	json_t *detail = json_pack("{sI ss ss}", "starts", (json_int_t)episode->life.starts_ms,
+		"reason", reason, "why", why);
+	return add(state, now_ms, "held", episode->key, "", detail, err);
+}
+
 int evidence_cleared(struct state *state, const struct episode *episode, struct fw_err *err)
 {
 	json_t *detail = json_pack("{sI sI}", "starts", (json_int_t)episode->life.starts_ms, "ends",

@@ -2,6 +2,7 @@
  *
  * Each entry's subject is the alert's key, and `starts` in its detail the episode:
  *   fired    starts, rule, instance, severity, labels, annotations
+ *   held     starts, reason, why
  *   cleared  starts, ends
  *   told     starts, feed, notice ("open", "close"), receipt
  *   refused  starts, feed, notice, why
@@ -17,6 +18,8 @@
 struct state;
 
 int evidence_fired(struct state *state, const struct episode *episode, struct fw_err *err);
+int evidence_held(struct state *state, const struct episode *episode, const char *reason,
+	const char *why, int64_t now_ms, struct fw_err *err);
 int evidence_cleared(struct state *state, const struct episode *episode, struct fw_err *err);
 /* Of the notice with this number, as book_told has it. */
 int evidence_told(struct state *state, int64_t id, enum notice_state how, const char *why,

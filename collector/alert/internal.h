@@ -16,6 +16,7 @@
 
 #include "alert.h"
 #include "book.h"
+#include "gate.h"
 #include "outbox.h"
 #include "rules.h"
 
@@ -52,6 +53,7 @@ struct alerts {
 	struct alert_config config;
 	struct alert_rule_option rules[RULES];
 	struct outbox *outbox;
+	struct gate *gate;
 	struct watch *watch;
 	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */

@@ -127,7 +127,10 @@ int write_fired(struct place *place, struct episode *episode)
 	int rc = state_begin(place->state, NULL);
 	if (rc < 0)
 		return rc;
-	rc = book_fired(place->state, &place->options, episode, NULL);
+	rc = book_fired(place->state, episode, NULL);
+	if (rc == 0)
+		rc = book_tell(
+			place->state, &place->options, episode, episode->life.starts_ms, NULL);
 	if (rc == 0)
 		return state_commit(place->state, NULL);
 	state_rollback(place->state);

@@ -125,6 +125,11 @@ void admin_tokens(struct request *r);
 void admin_token_new(struct request *r);
 void admin_token_revoke(struct request *r);
 void admin_feeds(struct request *r);
+/* telling.c */
+void telling_write_held(struct json *j, const struct alert_view *alert);
+void telling_silences(struct request *r);
+void telling_silence_new(struct request *r);
+void telling_silence_end(struct request *r);
 /* store.c */
 void store_page(struct request *r);
 void store_snapshots(struct request *r);

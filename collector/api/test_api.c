@@ -1268,6 +1268,42 @@ static void client_that_manages(struct scene *s)
 		"there is no agent 'nobody'");
 }
 
+static void client_that_silences(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/silences";
+	expect_get(s, path, 200, "\"data\":[]");
+	expect_get(s, "/api/fenwatch/v1/silences?ended=true", 200,
+		"{\"id\":2,\"state\":\"ended\",\"matchers\":[\"instance=~web.*\"]");
+	expect(s, "new silence",
+		ask(s, "POST", path, "engineer", FORM_HEADER,
+			"matcher%5B%5D=instance%3Dweb01&for=2h&comment=CHG-1"),
+		200, "{\"id\":3,\"state\":\"active\",\"matchers\":[\"instance=web01\"]");
+	if (strncmp(fakes_asked, "silence 1 instance=web01 for 7200000 by ", 40) != 0 &&
+		!s->failure[0])
+		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
+	expect(s, "of nothing", ask(s, "POST", path, "engineer", FORM_HEADER, "for=2h&comment=x"),
+		400, "what is to be silenced?");
+	expect(s, "without an end",
+		ask(s, "POST", path, "engineer", FORM_HEADER, "matcher%5B%5D=a%3Db&comment=x"), 400,
+		"\\\"end\\\"");
+	expect(s, "not a viewer's",
+		ask(s, "POST", path, "viewer", FORM_HEADER, "matcher%5B%5D=a%3Db&for=2h"), 403, "");
+	expect(s, "end", ask(s, "DELETE", "/api/fenwatch/v1/silences/3", "engineer", NULL, NULL),
+		200, "{\"ended\":3}");
+	expect(s, "end of none",
+		ask(s, "DELETE", "/api/fenwatch/v1/silences/4", "engineer", NULL, NULL), 404,
+		"there is no silence 4");
+	expect(s, "end of no number",
+		ask(s, "DELETE", "/api/fenwatch/v1/silences/x", "engineer", NULL, NULL), 400,
+		"not 'x'");
+}
+
+static void test_silences(void **state)
+{
+	(void)state;
+	play(1, client_that_silences);
+}
+
 static void test_agents_tokens_and_feeds(void **state)
 {
 	(void)state;
@@ -1449,6 +1485,7 @@ int main(void)
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
+		cmocka_unit_test(test_silences),
 		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 		cmocka_unit_test(test_who_goes_away_is_not_answered),

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "render.h"
+
+#define MATCHERS_MOST 32
+
+/* Its matchers in one line, as they are typed. */
+static const char *matchers_of(struct screen *s, const json_t *silence)
+{
+	const char *all = "";
+	size_t i;
+	const json_t *matcher;
+	json_array_foreach(json_object_get(silence, "matchers"), i, matcher) all = fw_arena_format(
+		&s->arena, "%s%s%s", all, i ? " " : "", screen_text(s, json_string_value(matcher)));
+	return all;
+}
+
+enum status render_silences(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {
+		">ID", "STATE", ">ENDS IN", "MATCHERS", "WHO", "COMMENT", NULL};
+	struct table t;
+	size_t i;
+	const json_t *silence;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, silence)
+	{
+		table_put(&t, TONE_PLAIN, screen_number(s, silence, "id"));
+		table_put(&t, TONE_PLAIN, screen_member(s, silence, "state"));
+		table_put(&t, TONE_PLAIN, screen_age(s, silence, "ends"));
+		table_put(&t, TONE_PLAIN, matchers_of(s, silence));
+		table_put(&t, TONE_PLAIN, screen_member(s, silence, "who"));
+		table_put(&t, TONE_PLAIN, screen_member(s, silence, "comment"));
+	}
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no silences\n");
+	return STATUS_WELL;
+}
+
+static enum status render_new_silence(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "silence %s ends in %s\n", screen_number(s, data, "id"),
+		screen_age(s, data, "ends"));
+	return STATUS_WELL;
+}
+
+enum status command_silence_add(struct cli *cli, char **args, int n_args)
+{
+	const struct settings *settings = &cli->settings;
+	struct parameter parameters[MATCHERS_MOST + 4] = {0};
+	enum status status = STATUS_NO_ANSWER;
+	int n = 0;
+	if (!settings->lasts || !settings->note)
+		return cli_fail(STATUS_USAGE, "say how long, --for 2h, and why, --note TEXT");
+	for (int i = 0; i < n_args; i++)
+		parameters[n++] = (struct parameter){"matcher[]", args[i]};
+	parameters[n++] = (struct parameter){"for", settings->lasts};
+	parameters[n++] = (struct parameter){"comment", settings->note};
+	parameters[n++] = (struct parameter){"start", cli_time(cli, settings->from)};
+	json_t *data = client_ask(cli, "POST", "/api/fenwatch/v1/silences", parameters, &status);
+	return data ? cli_show(cli, data, render_new_silence) : status;
+}
+
+enum status command_silence_list(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/silences", NULL, render_silences);
+}
+
+static enum status render_ended(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "silence %s has ended\n", screen_number(s, data, "ended"));
+	return STATUS_WELL;
+}
+
+enum status command_silence_end(struct cli *cli, char **args, int n_args)
+{
+	const char *path = fw_arena_format(
+		&cli->screen.arena, "/api/fenwatch/v1/silences/%s", client_escape(cli, args[0]));
+	enum status status = STATUS_NO_ANSWER;
+	(void)n_args;
+	json_t *data = client_ask(cli, "DELETE", path, NULL, &status);
+	return data ? cli_show(cli, data, render_ended) : status;
+}

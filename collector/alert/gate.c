@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "alert.h"
+#include "silences.h"
+#include "state.h"
+
+#define LANES 4096 /* buckets of what is held, by its key */
+
+struct gate {
+	struct gate_config config;
+	struct silences *silences;
+	struct held *lanes[LANES];
+	size_t n;
+	bool changed; /* in a transaction that has not ended */
+	bool stale;   /* it could not be read again */
+};
+
+/* ---- the reasons ---- */
+
+static bool is_silenced(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	return silences_hold(gate->silences, &held->episode, now.wall_ms, why);
+}
+
+static const struct reason {
+	const char *name;
+	bool (*holds)(
+		struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY]);
+} reasons[] = {
+	{"silenced", is_silenced},
+};
+
+static const char *judge(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (reasons[i].holds(gate, held, now, why))
+			return reasons[i].name;
+	return NULL;
+}
+
+/* ---- what is held ---- */
+
+static struct held **lane_of(const struct gate *gate, const char *key)
+{
+	unsigned hash = 0;
+	for (const char *c = key; *c; c++)
+		hash = hash * 31 + (unsigned char)*c;
+	return (struct held **)&gate->lanes[hash % LANES];
+}
+
+static struct held **link_of(const struct gate *gate, const char *key)
+{
+	struct held **link = lane_of(gate, key);
+	while (*link && strcmp((*link)->episode.key, key) != 0)
+		link = &(*link)->next;
+	return link;
+}
+
+const struct held *gate_find(const struct gate *gate, const char *key)
+{
+	return *link_of(gate, key);
+}
+
+static struct held *held_new(const struct episode *episode)
+{
+	struct held *held = fw_alloc(sizeof *held);
+	held->episode = *episode;
+	held->episode.rule = fw_strdup(episode->rule);
+	held->episode.instance = fw_strdup(episode->instance);
+	held->episode.severity = fw_strdup(episode->severity);
+	pairs_copy(&held->episode.labels, episode->labels.items, episode->labels.n);
+	pairs_copy(&held->episode.annotations, episode->annotations.items, episode->annotations.n);
+	held->reason = "";
+	return held;
+}
+
+static void add(struct gate *gate, struct held *held)
+{
+	struct held **lane = lane_of(gate, held->episode.key);
+	held->next = *lane;
+	*lane = held;
+	gate->n++;
+}
+
+/* Takes it out and ends it. */
+static void drop(struct gate *gate, struct held **link)
+{
+	struct held *held = *link;
+	*link = held->next;
+	gate->n--;
+	pairs_done(&held->episode.labels);
+	pairs_done(&held->episode.annotations);
+	fw_free((char *)held->episode.rule);
+	fw_free((char *)held->episode.instance);
+	fw_free((char *)held->episode.severity);
+	fw_free(held);
+}
+
+static void drop_all(struct gate *gate)
+{
+	for (size_t i = 0; i < LANES; i++)
+		while (gate->lanes[i])
+			drop(gate, &gate->lanes[i]);
+}
+
+/* ---- as it is written down ---- */
+
+static const char *known_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (strcmp(reasons[i].name, name) == 0)
+			return reasons[i].name;
+	return "";
+}
+
+static void on_untold(const struct episode *episode, const char *reason, const char *why, void *arg)
+{
+	struct held *held = held_new(episode);
+	held->reason = known_name(reason);
+	snprintf(held->why, sizeof held->why, "%s", why);
+	add(arg, held);
+}
+
+static int load(struct gate *gate, struct fw_err *err)
+{
+	drop_all(gate);
+	return book_untold(gate->config.state, on_untold, gate, err);
+}
+
+/* Writes what became of it: 1 when it is told, 0 when it is held. */
+static int write_judgement(
+	struct gate *gate, struct held *held, struct moment now, struct fw_err *err)
+{
+	char why[GATE_WHY] = "";
+	const char *reason = judge(gate, held, now, why);
+	gate->changed = true;
+	if (!reason) {
+		int rc = book_tell(
+			gate->config.state, gate->config.options, &held->episode, now.wall_ms, err);
+		return rc < 0 ? rc : 1;
+	}
+	if (reason == held->reason && strcmp(why, held->why) == 0)
+		return 0;
+	held->reason = reason;
+	snprintf(held->why, sizeof held->why, "%s", why);
+	return book_hold(gate->config.state, &held->episode, reason, why, now.wall_ms, err);
+}
+
+int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err)
+{
+	int rc = book_fired(gate->config.state, episode, err);
+	if (rc < 0)
+		return rc;
+	add(gate, held_new(episode));
+	struct held **link = link_of(gate, episode->key);
+	rc = write_judgement(gate, *link, now, err);
+	if (rc > 0)
+		drop(gate, link);
+	return rc < 0 ? rc : 0;
+}
+
+int gate_resolved(struct gate *gate, const struct episode *episode, struct fw_err *err)
+{
+	struct held **link = link_of(gate, episode->key);
+	gate->changed = true;
+	if (*link)
+		drop(gate, link);
+	return book_resolved(gate->config.state, gate->config.options, episode, err);
+}
+
+/* What was not written has not happened. */
+void gate_settle(struct gate *gate, bool written)
+{
+	if (!written && gate->changed)
+		gate->stale = load(gate, NULL) < 0;
+	gate->changed = false;
+}
+
+static int judge_lane(struct gate *gate, struct held **link, struct moment now, struct fw_err *err)
+{
+	int told = 0;
+	while (*link) {
+		int rc = write_judgement(gate, *link, now, err);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			drop(gate, link);
+		else
+			link = &(*link)->next;
+		told += rc;
+	}
+	return told;
+}
+
+int gate_look(struct gate *gate, struct moment now, struct fw_err *err)
+{
+	int told = 0;
+	int rc = gate->stale ? load(gate, err) : 0;
+	gate->stale = rc < 0;
+	if (rc < 0 || gate->n == 0)
+		return rc;
+	rc = state_begin(gate->config.state, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < LANES && rc >= 0; i++) {
+		rc = judge_lane(gate, &gate->lanes[i], now, err);
+		told += rc > 0 ? rc : 0;
+	}
+	if (rc >= 0)
+		rc = state_commit(gate->config.state, err);
+	else
+		state_rollback(gate->config.state);
+	gate_settle(gate, rc >= 0);
+	return rc < 0 ? rc : told;
+}
+
+/* ---- opening and closing ---- */
+
+struct silences *gate_silences(struct gate *gate)
+{
+	return gate->silences;
+}
+
+void gate_reload(struct gate *gate, const struct alert_options *options)
+{
+	gate->config.options = options;
+}
+
+void gate_close(struct gate *gate)
+{
+	if (!gate)
+		return;
+	drop_all(gate);
+	silences_close(gate->silences);
+	fw_free(gate);
+}
+
+int gate_open(struct gate **out, const struct gate_config *config, struct fw_err *err)
+{
+	struct gate *gate = fw_alloc(sizeof *gate);
+	gate->config = *config;
+	int rc = silences_open(&gate->silences, config->state, err);
+	if (rc == 0)
+		rc = load(gate, err);
+	if (rc == 0)
+		*out = gate;
+	else
+		gate_close(gate);
+	return rc;
+}

@@ -1,0 +1,53 @@
+/* The gate of telling: whether an alert that fires is told, or held, and why.
+ *
+ * Every episode, whatever it came from, passes here in the transaction in which
+ * it is written down. The reasons to hold one are a table in gate.c, in order:
+ * the first that holds it is the one that is shown. Watching goes on meanwhile.
+ * What is held is asked again with every gate_look; as soon as no reason holds
+ * it, feeds are told. If it ends before, nobody hears of it. Once it was told,
+ * nothing holds its close. All of it is the main thread's.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+#include "book.h"
+
+#define GATE_WHY 200
+
+struct alert_options;
+struct gate;
+struct silences;
+struct state;
+
+struct gate_config {
+	struct state *state;
+	const struct alert_options *options;
+};
+
+/* An episode that is not told. */
+struct held {
+	struct held *next;
+	struct episode episode; /* its texts are its own */
+	const char *reason;     /* its name in the table; "" before it was judged */
+	char why[GATE_WHY];
+};
+
+int gate_open(struct gate **out, const struct gate_config *config, struct fw_err *err);
+void gate_close(struct gate *gate); /* NULL, too */
+void gate_reload(struct gate *gate, const struct alert_options *options);
+struct silences *gate_silences(struct gate *gate);
+
+/* Within the caller's transaction, which ends with gate_settle. */
+int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err);
+int gate_resolved(struct gate *gate, const struct episode *episode, struct fw_err *err);
+void gate_settle(struct gate *gate, bool written);
+
+/* In a transaction of its own. How many were told. */
+int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
+
+/* NULL: it is not held. */
+const struct held *gate_find(const struct gate *gate, const char *key);

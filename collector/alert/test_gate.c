@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fenwatch/fault.h>
+#include <fenwatch/mem.h>
+
+#include "alert.h"
+#include "outbox.h"
+#include "silences.h"
+#include "state.h"
+#include "test_tree.h"
+
+#define NOW_MS INT64_C(1795341600000)
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+
+/* ---- the place: a state on disk, one feed, a gate ---- */
+
+struct place {
+	char dir[64];
+	struct state *state;
+	struct gate *gate;
+	struct feed type;
+	struct alert_feed_option feed, *feeds[1];
+	struct alert_options options;
+	struct fw_arena arena;
+	int64_t now_ms;
+};
+
+static void open_gate(struct place *place)
+{
+	struct fw_err err;
+	if (state_open(&place->state, place->dir, &err) < 0 || book_open(place->state, &err) < 0)
+		fail_msg("%s", err.text);
+	const struct gate_config config = {.state = place->state, .options = &place->options};
+	if (gate_open(&place->gate, &config, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void close_gate(struct place *place)
+{
+	gate_close(place->gate);
+	state_close(place->state);
+}
+
+static int set_up(void **arg)
+{
+	struct place *place = fw_alloc(sizeof *place);
+	snprintf(place->dir, sizeof place->dir, "/tmp/fenwatch-gate-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	place->feed = (struct alert_feed_option){"desk", "webhook", true, &place->type, NULL};
+	place->feeds[0] = &place->feed;
+	place->options = (struct alert_options){.feeds = place->feeds, .n_feeds = 1};
+	place->now_ms = NOW_MS;
+	open_gate(place);
+	*arg = place;
+	return 0;
+}
+
+static int tear_down(void **arg)
+{
+	struct place *place = *arg;
+	fw_fault_clear();
+	close_gate(place);
+	test_remove_tree(place->dir);
+	fw_arena_done(&place->arena);
+	fw_free(place);
+	return 0;
+}
+
+static struct moment now(const struct place *place)
+{
+	return (struct moment){place->now_ms - NOW_MS + HOUR_MS, place->now_ms};
+}
+
+/* ---- episodes ---- */
+
+static struct episode episode_of(const char *key, const char *instance)
+{
+	static struct notice_pair labels[2];
+	static const struct notice_pair annotations[] = {
+		{"site", "Boston"}, {"summary", "it is unwell"}};
+	labels[0] = (struct notice_pair){"alertname", "R"};
+	labels[1] = (struct notice_pair){"instance", instance};
+	struct episode episode = {
+		.rule = "R",
+		.instance = instance,
+		.severity = "warning",
+		.labels = {labels, 2},
+		.annotations = {(struct notice_pair *)annotations, 2},
+		.life = {.phase = FIRING, .value = 1},
+	};
+	snprintf(episode.key, sizeof episode.key, "%s", key);
+	return episode;
+}
+
+static int end_transaction(struct place *place, int rc)
+{
+	if (rc == 0)
+		rc = state_commit(place->state, NULL);
+	else
+		state_rollback(place->state);
+	gate_settle(place->gate, rc == 0);
+	return rc;
+}
+
+static int write_fired(struct place *place, struct episode *episode)
+{
+	int rc = state_begin(place->state, NULL);
+	episode->life.starts_ms = place->now_ms;
+	if (rc == 0)
+		rc = gate_fired(place->gate, episode, now(place), NULL);
+	return end_transaction(place, rc);
+}
+
+static struct episode fire(struct place *place, const char *key, const char *instance)
+{
+	struct episode episode = episode_of(key, instance);
+	assert_int_equal(write_fired(place, &episode), 0);
+	return episode;
+}
+
+static int write_resolved(struct place *place, struct episode *episode)
+{
+	int rc = state_begin(place->state, NULL);
+	episode->life.ends_ms = place->now_ms;
+	if (rc == 0)
+		rc = gate_resolved(place->gate, episode, NULL);
+	return end_transaction(place, rc);
+}
+
+static void resolve(struct place *place, struct episode *episode)
+{
+	assert_int_equal(write_resolved(place, episode), 0);
+}
+
+static int look_after(struct place *place, int64_t ms)
+{
+	place->now_ms += ms;
+	return gate_look(place->gate, now(place), NULL);
+}
+
+/* ---- what feeds are told ---- */
+
+static int64_t count(struct place *place, const char *sql)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static int64_t opens(struct place *place)
+{
+	return count(place, "SELECT count(*) FROM notice WHERE kind = 0 AND state < 4");
+}
+
+static int64_t closes(struct place *place)
+{
+	return count(place, "SELECT count(*) FROM notice WHERE kind = 1 AND state < 4");
+}
+
+/* Every open has been tried: its close is owed. */
+static void send_all(struct place *place)
+{
+	assert_int_equal(
+		state_run(place->state, NULL, "UPDATE notice SET state = 1, tries = 1", ""), 0);
+}
+
+static void expect_held(struct place *place, const char *key, const char *reason)
+{
+	const struct held *held = gate_find(place->gate, key);
+	if (!reason) {
+		assert_null(held);
+		return;
+	}
+	assert_non_null(held);
+	assert_string_equal(held->reason, reason);
+}
+
+/* ---- silences ---- */
+
+static int silence(struct place *place, const char *matcher, int64_t from_ms, int64_t for_ms,
+	struct fw_err *err)
+{
+	struct alert_silence wanted = {
+		.matchers = &matcher,
+		.n_matchers = 1,
+		.starts_ms = place->now_ms + from_ms,
+		.ends_ms = place->now_ms + from_ms + for_ms,
+		.who = "Ann",
+		.comment = "CHG-1",
+	};
+	int rc = silences_add(gate_silences(place->gate), &wanted, place->now_ms, err);
+	return rc < 0 ? rc : (int)wanted.id;
+}
+
+static void test_without_a_reason_it_is_told_at_once(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episode = fire(place, "fw1-a", "web01");
+	expect_held(place, "fw1-a", NULL);
+	assert_int_equal(opens(place), 1);
+	send_all(place);
+	resolve(place, &episode);
+	assert_int_equal(closes(place), 1);
+}
+
+static void test_the_end_of_a_silence_tells_what_still_fires(void **arg)
+{
+	struct place *place = *arg;
+	assert_int_equal(silence(place, "instance=~web.*", 0, HOUR_MS, NULL), 1);
+	fire(place, "fw1-a", "web01");
+	fire(place, "fw1-b", "db01");
+	expect_held(place, "fw1-a", "silenced");
+	assert_string_equal(gate_find(place->gate, "fw1-a")->why, "silence 1, by Ann: CHG-1");
+	assert_int_equal(opens(place), 1); /* db01's */
+	assert_int_equal(look_after(place, HOUR_MS - 1), 0);
+	assert_int_equal(look_after(place, 1), 1);
+	assert_int_equal(opens(place), 2);
+	assert_int_equal(look_after(place, HOUR_MS), 0);
+	assert_int_equal(opens(place), 2);
+}
+
+static void test_a_silence_can_be_ended_early(void **arg)
+{
+	struct place *place = *arg;
+	int id = silence(place, "site=Boston", 0, HOUR_MS, NULL);
+	fire(place, "fw1-a", "web01");
+	assert_int_equal(opens(place), 0);
+	assert_int_equal(
+		silences_end(gate_silences(place->gate), id, "Ann", place->now_ms, NULL), 0);
+	assert_int_equal(look_after(place, 0), 1);
+	assert_int_equal(
+		silences_end(gate_silences(place->gate), id, "Ann", place->now_ms, NULL), -ENOENT);
+	assert_int_equal(
+		silences_end(gate_silences(place->gate), 99, "Ann", place->now_ms, NULL), -ENOENT);
+}
+
+static void test_what_clears_in_a_silence_was_never_told(void **arg)
+{
+	struct place *place = *arg;
+	silence(place, "instance=web01", 0, HOUR_MS, NULL);
+	struct episode episode = fire(place, "fw1-a", "web01");
+	resolve(place, &episode);
+	assert_int_equal(look_after(place, 2 * HOUR_MS), 0);
+	assert_int_equal(count(place, "SELECT count(*) FROM notice"), 0);
+	assert_int_equal(count(place, "SELECT count(*) FROM episode WHERE ends_ms <> 0"), 1);
+}
+
+static void test_a_close_is_told_whatever_is_silenced(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episode = fire(place, "fw1-a", "web01");
+	send_all(place);
+	silence(place, "instance=web01", 0, HOUR_MS, NULL);
+	resolve(place, &episode);
+	assert_int_equal(closes(place), 1);
+	place->now_ms++;
+	fire(place, "fw1-a", "web01"); /* another episode, which the silence is about */
+	expect_held(place, "fw1-a", "silenced");
+	assert_int_equal(opens(place), 1);
+}
+
+static void test_a_silence_waits_for_its_start(void **arg)
+{
+	struct place *place = *arg;
+	silence(place, "instance=web01", HOUR_MS, HOUR_MS, NULL);
+	fire(place, "fw1-a", "web01");
+	assert_int_equal(opens(place), 1);
+	look_after(place, HOUR_MS);
+	fire(place, "fw1-b", "web01");
+	expect_held(place, "fw1-b", "silenced");
+}
+
+static void test_matchers(void **arg)
+{
+	static const struct {
+		const char *matcher;
+		bool is_met;
+	} cases[] = {
+		{"instance=web01", true}, {"instance=\"web01\"", true}, {"instance=web0", false},
+		{"instance!=db01", true},
+		{"instance=~web", false}, /* an expression is for the whole value */
+		{"instance=~web.+", true}, {"instance!~web.+", false},
+		{"site=Boston", true}, /* an annotation */
+		{"tier!=vip", true},   /* there is none */
+	};
+	struct place *place = *arg;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct episode episode = episode_of("fw1-a", "web01");
+		const char *matchers[] = {cases[i].matcher, "alertname=R"};
+		struct alert_silence wanted = {.matchers = matchers,
+			.n_matchers = 2,
+			.starts_ms = NOW_MS,
+			.ends_ms = NOW_MS + 1,
+			.who = "Ann",
+			.comment = "x"};
+		char why[GATE_WHY];
+		struct silences *silences = gate_silences(place->gate);
+		assert_int_equal(silences_add(silences, &wanted, NOW_MS, NULL), 0);
+		assert_int_equal(silences_hold(silences, &episode, NOW_MS, why), cases[i].is_met);
+		assert_int_equal(silences_forget(silences, NOW_MS + 2, NULL), 0);
+	}
+}
+
+static void test_mistakes_are_named(void **arg)
+{
+	static const struct {
+		const char *matcher;
+		int64_t for_ms;
+		const char *sentence;
+	} cases[] = {
+		{"web01", HOUR_MS, "'web01' is no matcher"},
+		{"=web01", HOUR_MS, "is no matcher"},
+		{"a=~(", HOUR_MS, "is no regular expression"},
+		{"instance=~.*", HOUR_MS, "every alert would be silenced"},
+		{"a=b\nc=d", HOUR_MS, "is no matcher"},
+		{"instance=web01", 0, "must end later"},
+		{"instance=web01", 401 * 24 * HOUR_MS, "within 400 days"},
+	};
+	struct place *place = *arg;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fw_err err;
+		assert_int_equal(
+			silence(place, cases[i].matcher, 0, cases[i].for_ms, &err), -EINVAL);
+		if (!strstr(err.text, cases[i].sentence))
+			fail_msg("%s: %s", cases[i].matcher, err.text);
+	}
+	assert_int_equal(count(place, "SELECT count(*) FROM silence"), 0);
+}
+
+/* ---- what lasts ---- */
+
+/* Without a word: what was not committed is not there. */
+static void restart(struct place *place)
+{
+	close_gate(place);
+	open_gate(place);
+}
+
+static void test_silences_and_what_they_hold_outlive_the_process(void **arg)
+{
+	struct place *place = *arg;
+	silence(place, "instance=web01", 0, HOUR_MS, NULL);
+	struct episode a = fire(place, "fw1-a", "web01");
+	fire(place, "fw1-b", "web01");
+	restart(place);
+	expect_held(place, "fw1-a", "silenced");
+	resolve(place, &a);
+	assert_int_equal(look_after(place, HOUR_MS), 1);
+	assert_int_equal(opens(place), 1);
+	restart(place);
+	assert_int_equal(look_after(place, HOUR_MS), 0);
+	assert_int_equal(opens(place), 1);
+}
+
+static void test_what_cannot_be_written_has_not_happened(void **arg)
+{
+	struct place *place = *arg;
+	silence(place, "instance=web01", 0, HOUR_MS, NULL);
+	struct episode held = fire(place, "fw1-a", "web01");
+	assert_int_equal(state_begin(place->state, NULL), 0);
+	struct episode lost = episode_of("fw1-b", "web01");
+	assert_int_equal(gate_fired(place->gate, &lost, now(place), NULL), 0);
+	assert_int_equal(gate_resolved(place->gate, &held, NULL), 0);
+	assert_int_equal(end_transaction(place, -EIO), -EIO);
+	expect_held(place, "fw1-a", "silenced");
+	expect_held(place, "fw1-b", NULL);
+	assert_int_equal(look_after(place, HOUR_MS), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_without_a_reason_it_is_told_at_once),
+		TEST(test_the_end_of_a_silence_tells_what_still_fires),
+		TEST(test_a_silence_can_be_ended_early),
+		TEST(test_what_clears_in_a_silence_was_never_told),
+		TEST(test_a_close_is_told_whatever_is_silenced),
+		TEST(test_a_silence_waits_for_its_start),
+		TEST(test_matchers),
+		TEST(test_mistakes_are_named),
+		TEST(test_silences_and_what_they_hold_outlive_the_process),
+		TEST(test_what_cannot_be_written_has_not_happened),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

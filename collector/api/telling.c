@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What feeds are not told of, and who says so. */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/text.h>
+
+#include "alert.h"
+#include "parts.h"
+
+static void fail(struct request *r, int rc, const struct fw_err *err)
+{
+	if (rc == -ENOENT)
+		request_fail(r, 404, "not_found", "%s", err->text);
+	else if (rc == -EINVAL || rc == -ERANGE)
+		request_fail_bad(r, err);
+	else
+		request_fail(r, 500, "internal", "%s", err->text);
+}
+
+void telling_write_held(struct json *j, const struct alert_view *alert)
+{
+	json_key(j, "held");
+	if (!alert->held || !*alert->held) {
+		json_none(j);
+		return;
+	}
+	json_open(j, '{');
+	json_put_text(j, "reason", alert->held);
+	json_put_text(j, "why", alert->held_why);
+	json_close(j, '}');
+}
+
+/* ---- silences ---- */
+
+static const char *state_of(const struct alert_silence *silence, int64_t now_ms)
+{
+	if (silence->ends_ms <= now_ms)
+		return "ended";
+	return silence->starts_ms > now_ms ? "pending" : "active";
+}
+
+static void write_silence(struct json *j, const struct alert_silence *silence, int64_t now_ms)
+{
+	json_open(j, '{');
+	json_put_int(j, "id", silence->id);
+	json_put_text(j, "state", state_of(silence, now_ms));
+	json_key(j, "matchers");
+	json_open(j, '[');
+	for (size_t i = 0; i < silence->n_matchers; i++)
+		json_text(j, silence->matchers[i]);
+	json_close(j, ']');
+	json_put_time(j, "starts", silence->starts_ms);
+	json_put_time(j, "ends", silence->ends_ms);
+	json_put_text(j, "who", silence->who);
+	json_put_text(j, "comment", silence->comment);
+	json_close(j, '}');
+}
+
+void telling_silences(struct request *r)
+{
+	const char *ended = params_get(&r->params, "ended");
+	struct alert_silence *silences;
+	size_t n;
+	int64_t since_ms = ended && strcmp(ended, "true") == 0 ? 0 : r->now_ms;
+	alert_silences(api_config(r->api)->alerts, since_ms, &r->arena, &silences, &n);
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++)
+		write_silence(j, &silences[i], r->now_ms);
+	json_close(j, ']');
+	request_end(r, NULL, 0);
+}
+
+/* Its end, or how long it lasts: one of the two. */
+static int read_end(const struct request *r, struct alert_silence *wanted, struct fw_err *err)
+{
+	int64_t lasts_ms;
+	if (!params_get(&r->params, "for"))
+		return params_time(&r->params, "end", 1, &wanted->ends_ms, err);
+	if (params_get(&r->params, "end"))
+		return fw_fail(err, -EINVAL, "say \"end\" or \"for\", not both");
+	int rc = params_duration(&r->params, "for", 1, &lasts_ms, err);
+	wanted->ends_ms = wanted->starts_ms + (rc < 0 ? 0 : lasts_ms);
+	return rc;
+}
+
+void telling_silence_new(struct request *r)
+{
+	const char **matchers;
+	struct fw_err err;
+	struct alert_silence wanted = {
+		.starts_ms = r->now_ms,
+		.who = r->who,
+		.comment = params_get(&r->params, "comment"),
+	};
+	wanted.n_matchers = params_all(&r->params, "matcher[]", &matchers);
+	wanted.matchers = matchers;
+	int rc = params_time(&r->params, "start", 0, &wanted.starts_ms, &err);
+	if (rc >= 0)
+		rc = read_end(r, &wanted, &err);
+	if (rc >= 0)
+		rc = alert_silence_add(api_config(r->api)->alerts, &wanted, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	write_silence(request_begin(r), &wanted, r->now_ms);
+	request_end(r, NULL, 0);
+}
+
+void telling_silence_end(struct request *r)
+{
+	struct fw_err err;
+	uint64_t id;
+	int rc = fw_parse_u64(r->path_value, &id);
+	if (rc < 0 || id > INT64_MAX)
+		rc = fw_fail(&err, -EINVAL, "a silence is named by its number, not '%.60s'",
+			r->path_value);
+	else
+		rc = alert_silence_end(api_config(r->api)->alerts, (int64_t)id, r->who, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_int(j, "ended", (int64_t)id);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
