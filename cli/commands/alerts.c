@@ -18,6 +18,7 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		bool is_unknown = json_object_get(alert, "unknown");
 		const json_t *annotations = json_object_get(alert, "annotations");
 		const char *severity = screen_member(s, alert, "severity");
+		bool is_acked = json_is_object(json_object_get(alert, "acknowledged"));
 		bool fires = strcmp(state, "firing") == 0;
 		bool is_news = strcmp(severity, "info") != 0;
 		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD
@@ -28,7 +29,10 @@ enum status render_alerts(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
 		table_put(&t, fires ? tone : TONE_PLAIN, severity);
 		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "priority"));
-		table_put(&t, TONE_PLAIN, is_unknown ? "unknown" : state);
+		table_put(&t, TONE_PLAIN,
+			is_unknown         ? "unknown"
+				: is_acked ? "acknowledged"
+					   : state);
 		table_put(
 			&t, TONE_PLAIN, screen_member(s, json_object_get(alert, "held"), "reason"));
 		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
@@ -49,4 +53,21 @@ enum status command_alerts(struct cli *cli, char **args, int n_args)
 	(void)args;
 	(void)n_args;
 	return cli_get(cli, "/api/fenwatch/v1/alerts", NULL, render_alerts);
+}
+
+static enum status render_acked(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "%s is acknowledged\n", screen_member(s, data, "alert"));
+	return STATUS_WELL;
+}
+
+enum status command_ack(struct cli *cli, char **args, int n_args)
+{
+	const char *path = fw_arena_format(
+		&cli->screen.arena, "/api/fenwatch/v1/alerts/%s/ack", client_escape(cli, args[0]));
+	const struct parameter parameters[] = {{"note", cli->settings.note}, {0}};
+	enum status status = STATUS_NO_ANSWER;
+	(void)n_args;
+	json_t *data = client_ask(cli, "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, render_acked) : status;
 }

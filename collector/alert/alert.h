@@ -120,11 +120,24 @@ struct alert_view {
 	const char *unknown; /* why nobody can tell whether it goes on; "" where it is known */
 	const struct notice_pair *labels, *annotations;
 	size_t n_labels, n_annotations;
+	const char *acked_by, *ack_note; /* NULL: nobody has acknowledged it */
+	int64_t acked_ms;
 	const char *held, *held_why; /* why feeds have not heard of it; "": nothing holds it */
 };
 /* Pending and firing ones, worst first. */
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
 	struct fw_err *err);
+
+/* What somebody, or a desk, has said of an alert. */
+enum alert_answer_kind { ANSWER_ACKNOWLEDGED, ANSWER_ACCEPTED, ANSWER_RESOLVED };
+struct alert_answer {
+	enum alert_answer_kind kind;
+	const char *alert; /* its key, at least 8 characters of it, or a desk's number */
+	const char *feed;  /* whose number it is; "": any one's */
+	const char *who, *note;
+};
+/* -ENOENT: no such alert fires; -EALREADY: it is acknowledged. */
+int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err);
 
 struct alert_silence {
 	int64_t id;

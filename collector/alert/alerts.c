@@ -7,6 +7,7 @@
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 
+#include "acks.h"
 #include "context.h"
 #include "ruled.h"
 #include "silences.h"
@@ -292,7 +293,9 @@ static void forget_old(struct alerts *alerts, int64_t now_ms)
 	alerts->forgot_ms = now_ms;
 	if (book_forget(alerts->config.state, wall_ms - NOTICES_KEPT_MS, wall_ms - EPISODES_KEPT_MS,
 		    &err) < 0 ||
-		silences_forget(gate_silences(alerts->gate), wall_ms - EPISODES_KEPT_MS, &err) < 0)
+		silences_forget(gate_silences(alerts->gate), wall_ms - EPISODES_KEPT_MS, &err) <
+			0 ||
+		acks_forget(alerts->acks, wall_ms - EPISODES_KEPT_MS, &err) < 0)
 		tell_trouble(alerts, &err);
 }
 
@@ -381,6 +384,7 @@ static void on_gathered(struct alert *alert, void *arg)
 	struct gathering *g = arg;
 	const struct episode *episode = &alert->episode;
 	const struct held *held = gate_find(g->alerts->gate, episode->key);
+	const struct ack *ack = acks_find(g->alerts->acks, episode->key, episode->life.starts_ms);
 	describe(g->alerts, alert, episode->life.value);
 	g->views[g->n++] = (struct alert_view){
 		.key = fw_arena_strdup(g->arena, episode->key),
@@ -392,6 +396,9 @@ static void on_gathered(struct alert *alert, void *arg)
 		.value = episode->life.value,
 		.is_ruled = episode->is_ruled,
 		.unknown = doubt_of(g, alert),
+		.acked_by = ack ? fw_arena_strdup(g->arena, ack->who) : NULL,
+		.ack_note = ack ? fw_arena_strdup(g->arena, ack->note) : NULL,
+		.acked_ms = ack ? ack->at_ms : 0,
 		.held = held ? held->reason : "",
 		.held_why = fw_arena_strdup(g->arena, held ? held->why : ""),
 		.labels = copy_pairs(g->arena, &episode->labels),
@@ -450,7 +457,12 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 	return outbox_feeds(alerts->outbox, arena, out, n, err);
 }
 
-/* ---- silences ---- */
+/* ---- acknowledgements and silences ---- */
+
+int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err)
+{
+	return acks_add(alerts->acks, answer, fw_wall_ms(), err);
+}
 
 int alert_silence_add(struct alerts *alerts, struct alert_silence *silence, struct fw_err *err)
 {
@@ -545,6 +557,7 @@ static void free_all(struct alerts *alerts)
 	watch_close(alerts->watch);
 	ruled_free(alerts->ruled);
 	gate_close(alerts->gate);
+	acks_close(alerts->acks);
 	while (alerts->homeless)
 		alert_free(alerts->homeless);
 	fw_free(alerts);
@@ -602,6 +615,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	int rc = book_open(config->state, err);
 	if (rc == 0)
 		rc = open_gate(alerts, err);
+	if (rc == 0)
+		rc = acks_open(&alerts->acks, config->state, err);
 	if (rc == 0)
 		rc = book_firing(config->state, on_firing, alerts, err);
 	if (rc == 0)

@@ -52,6 +52,13 @@ int evidence_held(struct state *state, const struct episode *episode, const char
 	return add(state, now_ms, "held", episode->key, "", detail, err);
 }
 
+int evidence_answered(struct state *state, const char *key, int64_t starts_ms, const char *kind,
+	const char *who, const char *note, int64_t now_ms, struct fw_err *err)
+{
+	json_t *detail = json_pack("{sI ss}", "starts", (json_int_t)starts_ms, "note", note);
+	return add(state, now_ms, kind, key, who, detail, err);
+}
+
 int evidence_cleared(struct state *state, const struct episode *episode, struct fw_err *err)
 {
 	json_t *detail = json_pack("{sI sI}", "starts", (json_int_t)episode->life.starts_ms, "ends",

@@ -54,6 +54,7 @@ struct alerts {
 	struct alert_rule_option rules[RULES];
 	struct outbox *outbox;
 	struct gate *gate;
+	struct acks *acks;
 	struct watch *watch;
 	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */

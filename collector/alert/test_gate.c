@@ -13,6 +13,7 @@
 #include <fenwatch/fault.h>
 #include <fenwatch/mem.h>
 
+#include "acks.h"
 #include "alert.h"
 #include "outbox.h"
 #include "silences.h"
@@ -29,6 +30,7 @@ struct place {
 	char dir[64];
 	struct state *state;
 	struct gate *gate;
+	struct acks *acks;
 	struct feed type;
 	struct alert_feed_option feed, *feeds[1];
 	struct alert_options options;
@@ -42,13 +44,15 @@ static void open_gate(struct place *place)
 	if (state_open(&place->state, place->dir, &err) < 0 || book_open(place->state, &err) < 0)
 		fail_msg("%s", err.text);
 	const struct gate_config config = {.state = place->state, .options = &place->options};
-	if (gate_open(&place->gate, &config, &err) < 0)
+	if (gate_open(&place->gate, &config, &err) < 0 ||
+		acks_open(&place->acks, place->state, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
 static void close_gate(struct place *place)
 {
 	gate_close(place->gate);
+	acks_close(place->acks);
 	state_close(place->state);
 }
 
@@ -80,6 +84,13 @@ static int tear_down(void **arg)
 static struct moment now(const struct place *place)
 {
 	return (struct moment){place->now_ms - NOW_MS + HOUR_MS, place->now_ms};
+}
+
+/* Without a word: what was not committed is not there. */
+static void restart(struct place *place)
+{
+	close_gate(place);
+	open_gate(place);
 }
 
 /* ---- episodes ---- */
@@ -341,14 +352,74 @@ static void test_mistakes_are_named(void **arg)
 	assert_int_equal(count(place, "SELECT count(*) FROM silence"), 0);
 }
 
-/* ---- what lasts ---- */
+/* ---- acknowledgements ---- */
 
-/* Without a word: what was not committed is not there. */
-static void restart(struct place *place)
+static int acknowledge(
+	struct place *place, enum alert_answer_kind kind, const char *alert, struct fw_err *err)
 {
-	close_gate(place);
-	open_gate(place);
+	const struct alert_answer answer = {
+		.kind = kind, .alert = alert, .feed = "", .who = "Ann", .note = "mine"};
+	return acks_add(place->acks, &answer, place->now_ms, err);
 }
+
+static int64_t entries(struct place *place, const char *kind)
+{
+	char sql[128];
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM audit WHERE kind = '%s'", kind);
+	return count(place, sql);
+}
+
+static void test_an_acknowledgement_ends_with_its_episode(void **arg)
+{
+	struct place *place = *arg;
+	struct episode first = fire(place, "fw1-0123456789", "web01");
+	struct fw_err err;
+	assert_int_equal(acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-0123", &err), 0);
+	assert_int_equal(
+		acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-0123456789", &err), -EALREADY);
+	restart(place);
+	const struct ack *ack = acks_find(place->acks, first.key, first.life.starts_ms);
+	assert_non_null(ack);
+	assert_string_equal(ack->who, "Ann");
+	assert_string_equal(ack->note, "mine");
+	assert_int_equal(entries(place, "acknowledged"), 1);
+	resolve(place, &first);
+	assert_int_equal(acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-0123456789", &err), -ENOENT);
+	place->now_ms++;
+	struct episode second = fire(place, "fw1-0123456789", "web01");
+	assert_null(acks_find(place->acks, second.key, second.life.starts_ms));
+	assert_int_equal(acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-0123456789", &err), 0);
+}
+
+static void test_a_desk_answers_by_its_number(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episode = fire(place, "fw1-a", "web01");
+	fire(place, "fw1-b", "web02");
+	assert_int_equal(acknowledge(place, ANSWER_ACCEPTED, "INC1", NULL), -ENOENT);
+	assert_int_equal(state_run(place->state, NULL,
+				 "UPDATE notice SET receipt = 'INC1' WHERE key = 'fw1-a'", ""),
+		0);
+	assert_int_equal(acknowledge(place, ANSWER_ACCEPTED, "INC1", NULL), 0);
+	assert_non_null(acks_find(place->acks, "fw1-a", episode.life.starts_ms));
+	resolve(place, &episode);
+	assert_int_equal(acknowledge(place, ANSWER_RESOLVED, "INC1", NULL), 0);
+	assert_int_equal(entries(place, "accepted"), 1);
+	assert_int_equal(entries(place, "resolved"), 1);
+}
+
+static void test_an_acknowledgement_says_which(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	fire(place, "fw1-01234567a", "web01");
+	fire(place, "fw1-01234567b", "web01");
+	assert_int_equal(acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-01234567", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "several"));
+	assert_int_equal(acknowledge(place, ANSWER_ACKNOWLEDGED, "fw1-", &err), -ENOENT);
+}
+
+/* ---- what lasts ---- */
 
 static void test_silences_and_what_they_hold_outlive_the_process(void **arg)
 {
@@ -394,6 +465,9 @@ int main(void)
 		TEST(test_a_silence_waits_for_its_start),
 		TEST(test_matchers),
 		TEST(test_mistakes_are_named),
+		TEST(test_an_acknowledgement_ends_with_its_episode),
+		TEST(test_a_desk_answers_by_its_number),
+		TEST(test_an_acknowledgement_says_which),
 		TEST(test_silences_and_what_they_hold_outlive_the_process),
 		TEST(test_what_cannot_be_written_has_not_happened),
 	};

@@ -64,6 +64,7 @@ void admin_write_alert(struct json *j, const struct alert_view *alert)
 	json_put_number(j, "value", alert->value);
 	if (*alert->unknown)
 		json_put_text(j, "unknown", alert->unknown);
+	telling_write_ack(j, alert);
 	telling_write_held(j, alert);
 	admin_write_pairs(j, "labels", alert->labels, alert->n_labels);
 	admin_write_pairs(j, "annotations", alert->annotations, alert->n_annotations);

@@ -590,6 +590,18 @@ int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view 
 	return 0;
 }
 
+int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err)
+{
+	(void)alerts;
+	if (strcmp(answer->alert, "fw1-a") != 0 && strcmp(answer->alert, "INC1") != 0)
+		return fw_fail(err, -ENOENT, "no alert that fires goes by '%s'", answer->alert);
+	if (strcmp(answer->note, "again") == 0)
+		return fw_fail(err, -EALREADY, "Ann has acknowledged it already");
+	snprintf(fakes_asked, sizeof fakes_asked, "answer %d of %s to '%s' by %s: %s",
+		(int)answer->kind, answer->alert, answer->feed, answer->who, answer->note);
+	return 0;
+}
+
 int alert_silence_add(struct alerts *alerts, struct alert_silence *silence, struct fw_err *err)
 {
 	(void)alerts;

@@ -14,8 +14,24 @@ static void fail(struct request *r, int rc, const struct fw_err *err)
 		request_fail(r, 404, "not_found", "%s", err->text);
 	else if (rc == -EINVAL || rc == -ERANGE)
 		request_fail_bad(r, err);
+	else if (rc == -EALREADY)
+		request_fail(r, 409, "conflict", "%s", err->text);
 	else
 		request_fail(r, 500, "internal", "%s", err->text);
+}
+
+void telling_write_ack(struct json *j, const struct alert_view *alert)
+{
+	json_key(j, "acknowledged");
+	if (!alert->acked_by) {
+		json_none(j);
+		return;
+	}
+	json_open(j, '{');
+	json_put_text(j, "who", alert->acked_by);
+	json_put_text(j, "note", alert->ack_note);
+	json_put_time(j, "at", alert->acked_ms);
+	json_close(j, '}');
 }
 
 void telling_write_held(struct json *j, const struct alert_view *alert)
@@ -29,6 +45,80 @@ void telling_write_held(struct json *j, const struct alert_view *alert)
 	json_put_text(j, "reason", alert->held);
 	json_put_text(j, "why", alert->held_why);
 	json_close(j, '}');
+}
+
+/* ---- acknowledgements ---- */
+
+static void take_answer(struct request *r, const struct alert_answer *answer)
+{
+	struct fw_err err;
+	int rc = alert_take_answer(api_config(r->api)->alerts, answer, &err);
+	if (rc < 0) {
+		fail(r, rc, &err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_text(j, "alert", answer->alert);
+	json_put_text(j, "who", answer->who);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+static const char *note_of(const struct request *r)
+{
+	const char *note = params_get(&r->params, "note");
+	return note ? note : "";
+}
+
+void telling_ack(struct request *r)
+{
+	const struct alert_answer answer = {
+		.kind = ANSWER_ACKNOWLEDGED,
+		.alert = r->path_value,
+		.feed = "",
+		.who = r->who,
+		.note = note_of(r),
+	};
+	take_answer(r, &answer);
+}
+
+static bool has_feed(struct request *r, const char *name)
+{
+	struct alert_feed_view *feeds;
+	size_t n;
+	struct fw_err err;
+	if (alert_feeds(api_config(r->api)->alerts, &r->arena, &feeds, &n, &err) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(feeds[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What a desk says of an alert that it was told of. */
+void telling_answer(struct request *r)
+{
+	const char *key = params_get(&r->params, "key"), *state = params_get(&r->params, "state");
+	const char *ticket = params_get(&r->params, "ticket");
+	bool accepted = state && strcmp(state, "accepted") == 0;
+	if (!has_feed(r, r->path_value)) {
+		request_fail(r, 404, "not_found", "there is no feed '%.60s'", r->path_value);
+		return;
+	}
+	if (!key == !ticket || !(accepted || (state && strcmp(state, "resolved") == 0))) {
+		request_fail(r, 400, "bad_data",
+			"an answer has \"key\" or \"ticket\", and a \"state\": accepted or resolved");
+		return;
+	}
+	const struct alert_answer answer = {
+		.kind = accepted ? ANSWER_ACCEPTED : ANSWER_RESOLVED,
+		.alert = key ? key : ticket,
+		.feed = r->path_value,
+		.who = fw_arena_format(&r->arena, "feed %s", r->path_value),
+		.note = note_of(r),
+	};
+	take_answer(r, &answer);
 }
 
 /* ---- silences ---- */

@@ -1298,6 +1298,47 @@ static void client_that_silences(struct scene *s)
 		"not 'x'");
 }
 
+static void expect_asked(struct scene *s, const char *what)
+{
+	if (strcmp(fakes_asked, what) != 0 && !s->failure[0])
+		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
+}
+
+static void client_that_acknowledges(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/alerts/fw1-a/ack";
+	static const char desk[] = "/api/fenwatch/v1/feeds/desk/answer";
+	expect_get(s, "/api/fenwatch/v1/alerts", 200, "\"acknowledged\":null");
+	expect(s, "ack", ask(s, "POST", path, "engineer", FORM_HEADER, "note=mine"), 200,
+		"{\"alert\":\"fw1-a\"");
+	expect(s, "twice", ask(s, "POST", path, "engineer", FORM_HEADER, "note=again"), 409,
+		"already");
+	expect(s, "none",
+		ask(s, "POST", "/api/fenwatch/v1/alerts/fw1-z/ack", "engineer", FORM_HEADER, ""),
+		404, "no alert");
+	expect(s, "not a viewer's", ask(s, "POST", path, "viewer", FORM_HEADER, ""), 403, "");
+	expect(s, "accepted",
+		ask(s, "POST", desk, "engineer", FORM_HEADER, "ticket=INC1&state=accepted"), 200,
+		"\"who\":\"feed desk\"");
+	expect_asked(s, "answer 1 of INC1 to 'desk' by feed desk: ");
+	expect(s, "resolved",
+		ask(s, "POST", desk, "engineer", FORM_HEADER, "key=fw1-a&state=resolved&note=ok"),
+		200, "");
+	expect_asked(s, "answer 2 of fw1-a to 'desk' by feed desk: ok");
+	expect(s, "no state", ask(s, "POST", desk, "engineer", FORM_HEADER, "ticket=INC1"), 400,
+		"accepted or resolved");
+	expect(s, "no feed",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/dusk/answer", "engineer", FORM_HEADER,
+			"key=fw1-a&state=resolved"),
+		404, "there is no feed 'dusk'");
+}
+
+static void test_acknowledgements(void **state)
+{
+	(void)state;
+	play(1, client_that_acknowledges);
+}
+
 static void test_silences(void **state)
 {
 	(void)state;
@@ -1486,6 +1527,7 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_silences),
+		cmocka_unit_test(test_acknowledgements),
 		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 		cmocka_unit_test(test_who_goes_away_is_not_answered),

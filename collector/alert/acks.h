@@ -1,0 +1,33 @@
+/* Acknowledgements: somebody has taken an alert up.
+ *
+ * One belongs to an episode, so it lasts until the alert clears; when it fires
+ * again that is another episode, which nobody has acknowledged. Who, when and
+ * why lie in SQLite and in the audit trail. The main thread's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <fenwatch/err.h>
+
+struct acks;
+struct alert_answer;
+struct state;
+
+struct ack {
+	struct ack *next;
+	char *key, *who, *note;
+	int64_t starts_ms, at_ms;
+};
+
+int acks_open(struct acks **out, struct state *state, struct fw_err *err);
+void acks_close(struct acks *acks); /* NULL, too */
+
+/* Written down with what the audit trail says of it. */
+int acks_add(
+	struct acks *acks, const struct alert_answer *answer, int64_t now_ms, struct fw_err *err);
+/* Of this episode; NULL: nobody has. */
+const struct ack *acks_find(const struct acks *acks, const char *key, int64_t starts_ms);
+/* Those before, of alerts that are over. */
+int acks_forget(struct acks *acks, int64_t before_ms, struct fw_err *err);
