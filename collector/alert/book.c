@@ -110,6 +110,8 @@ int book_tell(struct state *state, const struct alert_options *options,
 		"iti", now_ms, episode->key, episode->life.starts_ms);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
 		const struct alert_feed_option *feed = options->feeds[i];
+		if (!route_wants(options, i, episode))
+			continue;
 		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
 			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
 	}

@@ -167,6 +167,21 @@ static const struct fw_option feed_table[] = {
 		.offset = offsetof(struct alert_feed_option, live),
 		.fallback = "false",
 	},
+	{
+		.name = "match",
+		.help = "Which alerts it hears of, by labels and annotations: [{supplier: Contoso, "
+			"priority: [P1, P2]}]; all of a row, any of the rows.",
+		.type = FW_OPT_CUSTOM,
+		.parse = route_parse,
+		.offset = offsetof(struct alert_feed_option, route),
+	},
+	{
+		.name = "otherwise",
+		.help = "It hears of what no feed with 'match' does.",
+		.type = FW_OPT_BOOL,
+		.offset = offsetof(struct alert_feed_option, route.otherwise),
+		.fallback = "false",
+	},
 	{0},
 };
 
@@ -221,6 +236,9 @@ static int parse_feed(const struct fw_yaml *node, struct alert_feed_option **out
 	option->config = option + 1;
 	*out = option;
 	struct fw_err why;
+	if (option->route.otherwise && option->route.n_rows > 0)
+		return fw_yaml_fail(
+			node, err, "feed '%s' has either 'match' or 'otherwise'", option->name);
 	if (!*option->name || strlen(option->name) > OUTBOX_FEED_NAME)
 		return fw_yaml_fail(node, err, "a feed's name has 1 to %d bytes", OUTBOX_FEED_NAME);
 	if (feed->check && feed->check(option->config, &why) < 0)

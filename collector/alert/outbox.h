@@ -24,6 +24,7 @@
 
 #include "alert.h"
 #include "feed.h"
+#include "route.h"
 
 #define OUTBOX_FEED_NAME 64
 #define OUTBOX_PAUSE_MS 1000
@@ -36,6 +37,7 @@ struct alert_feed_option {
 	bool live;
 	const struct feed *feed;
 	const void *config;
+	struct route route;
 };
 
 struct state;

@@ -72,8 +72,11 @@ int set_up(void **arg)
 	place->type = webhook();
 	place->config = fw_alloc(place->type.config_size);
 	*(const char **)((char *)place->config + place->type.options[0].offset) = place->url;
-	place->feed =
-		(struct alert_feed_option){"desk", "webhook", true, &place->type, place->config};
+	place->feed = (struct alert_feed_option){.name = "desk",
+		.type = "webhook",
+		.live = true,
+		.feed = &place->type,
+		.config = place->config};
 	place->feeds[0] = &place->feed;
 	place->options = (struct alert_options){.feeds = place->feeds, .n_feeds = 1};
 	open_state(place);

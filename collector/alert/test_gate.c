@@ -61,7 +61,8 @@ static int set_up(void **arg)
 	struct place *place = fw_alloc(sizeof *place);
 	snprintf(place->dir, sizeof place->dir, "/tmp/fenwatch-gate-XXXXXX");
 	assert_non_null(mkdtemp(place->dir));
-	place->feed = (struct alert_feed_option){"desk", "webhook", true, &place->type, NULL};
+	place->feed = (struct alert_feed_option){
+		.name = "desk", .type = "webhook", .live = true, .feed = &place->type};
 	place->feeds[0] = &place->feed;
 	place->options = (struct alert_options){.feeds = place->feeds, .n_feeds = 1};
 	place->now_ms = NOW_MS;

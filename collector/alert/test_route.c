@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which feeds hear of which alerts. */
+#include "route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "book.h"
+#include "outbox.h"
+
+static const struct fw_option table[] = {
+	{
+		.name = "feeds",
+		.type = FW_OPT_CUSTOM,
+		.parse = alert_parse_feeds,
+	},
+	{0},
+};
+
+static const char feeds_text[] =
+	"feeds:\n"
+	"  - {name: all, type: webhook, url: 'http://a.example'}\n"
+	"  - {name: contoso, type: webhook, url: 'http://a.example',\n"
+	"     match: {supplier: Contoso, priority: [P1, P2]}}\n"
+	"  - {name: stations, type: webhook, url: 'http://a.example',\n"
+	"     match: [{tier: blue-light}, {instance: 'bos-*'}]}\n"
+	"  - {name: rest, type: webhook, url: 'http://a.example', otherwise: true}\n";
+
+static void parse(const char *text, struct alert_options *options, struct fw_arena *arena)
+{
+	struct fw_err err;
+	memset(options, 0, sizeof *options);
+	if (fw_conf_parse("c.yml", text, strlen(text), table, options, arena, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* The feeds that hear of an alert of this host, whose annotations are these. */
+static void expect(const struct alert_options *options, const char *instance,
+	const struct notice_pair *annotations, size_t n, const char *wanted)
+{
+	const struct notice_pair label = {"instance", instance};
+	struct episode episode = {.rule = "R", .instance = instance};
+	char found[128] = "";
+	pairs_copy(&episode.labels, &label, 1);
+	pairs_copy(&episode.annotations, annotations, n);
+	for (size_t i = 0; i < options->n_feeds; i++)
+		if (route_wants(options, i, &episode))
+			snprintf(found + strlen(found), sizeof found - strlen(found), "%s ",
+				options->feeds[i]->name);
+	pairs_done(&episode.labels);
+	pairs_done(&episode.annotations);
+	assert_string_equal(found, wanted);
+}
+
+static void every_alert_is_heard_by_whom_it_concerns(void **state)
+{
+	static const struct notice_pair urgent[] = {{"priority", "P1"}, {"supplier", "Contoso"}};
+	static const struct notice_pair slow[] = {{"priority", "P4"}, {"supplier", "Contoso"}};
+	static const struct notice_pair station[] = {
+		{"priority", "P2"}, {"supplier", "Contoso"}, {"tier", "blue-light"}};
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	(void)state;
+	parse(feeds_text, &options, &arena);
+	expect(&options, "web01", urgent, 2, "all contoso ");
+	expect(&options, "web01", slow, 2, "all rest ");
+	expect(&options, "web01", station, 3, "all contoso stations ");
+	expect(&options, "bos-rtr1", NULL, 0, "all stations ");
+	expect(&options, "web01", NULL, 0, "all rest ");
+	fw_arena_done(&arena);
+}
+
+/* What a host says of itself in a label is not taken for the register's word, or the other
+ * way round: a label counts before an annotation of its name. */
+static void labels_count_before_annotations(void **state)
+{
+	static const struct notice_pair said[] = {{"instance", "bos-rtr1"}};
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	(void)state;
+	parse(feeds_text, &options, &arena);
+	expect(&options, "web01", said, 1, "all rest ");
+	fw_arena_done(&arena);
+}
+
+static void mistakes_are_named(void **state)
+{
+	static const struct {
+		const char *keys, *words;
+	} cases[] = {
+		{"match: []", "'match' has 1 to"},
+		{"match: {}", "names 1 to"},
+		{"match: [P1]", "a row of 'match'"},
+		{"match: {supplier: []}", "1 to 100 patterns"},
+		{"match: {supplier: [{a: b}]}", "a pattern is a text"},
+		{"match: {supplier: a}, otherwise: true", "either 'match' or 'otherwise'"},
+	};
+	struct alert_options options;
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[256];
+		struct fw_arena arena = {0};
+		struct fw_err err;
+		memset(&options, 0, sizeof options);
+		snprintf(text, sizeof text,
+			"feeds: [{name: d, type: webhook, url: 'http://a', %s}]", cases[i].keys);
+		assert_true(fw_conf_parse("c.yml", text, strlen(text), table, &options, &arena,
+				    &err) < 0);
+		if (!strstr(err.text, cases[i].words))
+			fail_msg("%s: %s", cases[i].keys, err.text);
+		fw_arena_done(&arena);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_alert_is_heard_by_whom_it_concerns),
+		cmocka_unit_test(labels_count_before_annotations),
+		cmocka_unit_test(mistakes_are_named),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
