@@ -288,4 +288,80 @@ def test_no_alarm_goes_to_a_syslog_server_that_nobody_vouches_for(lab):
     check(not lines() and feed_of(c)["waiting"] > 0, f"{lines()} {feed_of(c)}")
 
 
+# ---- SNMP ----
+
+MIBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mibs")
+OUR_MIBS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "packaging", "mibs")
+
+
+def mib(program, *argv):
+    """The tool's words about our MIB, of which it may have no complaint."""
+    done = subprocess.run([need(program, "snmp"), "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB", *argv],
+                          capture_output=True, text=True, timeout=30, env=dict(os.environ, LC_ALL="C.UTF-8"))
+    check(done.returncode == 0 and not done.stderr, f"{program}: {done.stderr}")
+    return done.stdout
+
+
+def snmptrapd(lab):
+    """(process, port, the notifications so far) of snmptrapd, which knows a community and a user."""
+    program, port = need("snmptrapd", "snmptrapd"), free_port()
+    config, path = os.path.join(lab.dir, "snmptrapd.conf"), os.path.join(lab.dir, "traps")
+    with open(config, "w") as f:
+        f.write("authCommunity log council\ncreateUser fenwatch SHA-256 \"correct horse\" AES \"battery staple\"\n"
+                "authUser log fenwatch priv\noutputOption s\nformat2 %P|%v\\n\n")
+    process = Process(lab, "snmptrapd", [
+        program, "-f", "-C", "-c", config, "-Lf", path, "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB",
+        f"udp:127.0.0.1:{port}"], env={"SNMP_PERSISTENT_DIR": os.path.join(lab.dir, "snmp")})
+    lab.processes.append(process)
+
+    def traps():
+        if not os.path.exists(path):
+            return []
+        with open(path, errors="replace") as f:
+            return [line for line in f.read().splitlines() if "fenwatchAlertKey" in line]
+    return process, port, traps
+
+
+def snmp_feed(lab, port, auth="correct horse"):
+    return {"name": "nms", "type": "snmp", "server": f"127.0.0.1:{port}", "user": "fenwatch", "live": True,
+            "auth_file": secret(lab, "auth", auth), "privacy_file": secret(lab, "privacy", "battery staple")}
+
+
+def test_the_mib_loads(lab):
+    check(mib("snmptranslate", "-On", "-IR", "fenwatchAlertResolved").strip() == ".1.3.6.1.4.1.32473.7480.0.2", "OID")
+    check("critical(3)" in mib("snmptranslate", "-Td", "-IR", "fenwatchAlertSeverity"), "severities")
+
+
+def test_snmptrapd_takes_informs_of_version_3_once_the_password_is_right(lab):
+    process, port, traps = snmptrapd(lab)
+    process.start()
+    c = everything_is_full(lab, snmp_feed(lab, port, auth="wrong pony"))
+    alert = until(20, "the alert", lambda: root_key(c))
+    until(30, "it is refused", lambda: "password of auth_file" in feed_of(c)["last_error"])
+    check(not traps() and feed_of(c)["refused"] == 0 and feed_of(c)["waiting"] > 0, f"{feed_of(c)}")
+    secret(lab, "auth", "correct horse")
+    opened = until(60, "the inform", lambda: [line for line in traps() if alert in line])[0]
+    for text in ("fenwatchAlertFiring", "fenwatchAlertSeverity.0 = INTEGER: warning(6)", "agent: / has ",
+                 'fenwatchAlertHost.0 = STRING: agent', f"fenwatchAlertRule.0 = STRING: {RULE}", "user fenwatch"):
+        check(text in opened, f"{text}: {opened}")
+    end_it(c)
+    closed = until(60, "its end", lambda: [line for line in traps() if alert in line][1:])[0]
+    check("fenwatchAlertResolved" in closed and "cleared(1)" in closed, closed)
+    check("correct horse" not in c.log() and len([line for line in traps() if alert in line]) == 2, f"{traps()}")
+
+
+def test_snmptrapd_takes_what_has_its_community(lab):
+    process, port, traps = snmptrapd(lab)
+    feed = {"type": "snmp", "server": f"127.0.0.1:{port}", "version": "2c", "live": True}
+    c = everything_is_full(
+        lab, dict(feed, name="informs", community_file=secret(lab, "community", "council")),
+        dict(feed, name="strangers", community_file=secret(lab, "another", "public")))
+    alert = until(20, "the alert", lambda: root_key(c))
+    until(30, "nobody answers", lambda: "does not answer" in feed_of(c)["last_error"])
+    process.start()
+    opened = until(60, "the inform", lambda: [line for line in traps() if alert in line])
+    check("fenwatchAlertFiring" in opened[0] and "community council" in opened[0], opened[0])
+    check(not [line for line in traps() if "community public" in line], "a stranger is not heard")
+
+
 main()
