@@ -37,7 +37,7 @@ struct fw_conn {
 	struct fw_owner owner;
 	uv_timer_t timer;
 	enum stage stage;
-	bool paused, resuming, has_peer, freed, foreign, closed_here, alerted, confirmed;
+	bool paused, resuming, has_peer, freed, foreign, closed_here, disturbed, confirmed;
 	struct fw_conn_config config;
 	struct fw_dial *dial;
 	struct fw_link *link;
@@ -193,7 +193,8 @@ static void on_link_ended(struct fw_link *link, int rc)
 {
 	struct fw_conn *conn = link->arg;
 	if (conn->stage == LINGER) {
-		conn->confirmed = conn->closed_here && rc == UV_EOF && !conn->alerted;
+		conn->disturbed = conn->disturbed || rc != UV_EOF;
+		conn->confirmed = conn->closed_here && !conn->disturbed;
 		arm(conn, 0);
 	} else if (rc == UV_EOF)
 		end(conn, false, "%s",
@@ -278,7 +279,7 @@ static void listen_on(struct fw_conn *conn, const uint8_t *data, size_t length)
 	ERR_clear_error();
 	while (rc > 0)
 		rc = SSL_read(conn->ssl, plain_bytes, PLAIN_BYTES);
-	conn->alerted = conn->alerted || SSL_get_error(conn->ssl, rc) == SSL_ERROR_SSL;
+	conn->disturbed = conn->disturbed || SSL_get_error(conn->ssl, rc) == SSL_ERROR_SSL;
 	conn->in_left = 0;
 }
 
@@ -520,9 +521,8 @@ void fw_conn_close(struct fw_conn *conn)
 {
 	bool open = conn->stage == OPEN;
 	ERR_clear_error();
-	if (open)
-		SSL_shutdown(conn->ssl);
-	conn->closed_here = conn->closed_here || open;
+	if (open && SSL_shutdown(conn->ssl) >= 0)
+		conn->closed_here = true;
 	end(conn, open, "closed here");
 }
 

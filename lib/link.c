@@ -53,6 +53,20 @@ static void on_alloc(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer)
 	*buffer = uv_buf_init((char *)read_bytes, READ_BYTES);
 }
 
+/* libuv takes a hang-up after a short read for the end and reads no further, so a reset
+ * may look like one. */
+static int true_end(const struct fw_link *link, int rc)
+{
+	uv_os_fd_t fd;
+	int failure = 0;
+	socklen_t length = sizeof failure;
+	if (rc != UV_EOF || uv_fileno((const uv_handle_t *)&link->tcp, &fd) < 0)
+		return rc;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) < 0 || failure == 0)
+		return rc;
+	return -failure;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
 	struct fw_link *link = link_of(stream);
@@ -63,7 +77,7 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 		return;
 	}
 	fw_link_pause(link);
-	link->events->on_ended(link, (int)length);
+	link->events->on_ended(link, true_end(link, (int)length));
 }
 
 static void set_options(struct fw_link *link)
