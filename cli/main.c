@@ -63,7 +63,13 @@ const struct command commands[] = {
 	{"store", "snapshot", "NAME", "a snapshot on the collector's disk, while it runs; waits for its end", "", 1, 1, command_store_snapshot},
 	{"rules", "check", "FILE...", "what is wrong with rule files; exit status 1 where anything is", "", 1, 1000, command_rules_check},
 	{"rules", "test", "FILE...", "runs files of tests, as promtool has them; exit status 1 where one fails", "", 1, 1000, command_rules_test},
-	{"feed", "list", "", "where notices go, and how that is going", "", 0, 0, command_feed_list},
+	{"feed", "list", "", "where notices go, how that is going, and what a rehearsal would have cost", "", 0, 0, command_feed_list},
+	{"feed", "notices", "NAME [--limit N]", "what a feed was, is and would have been told, newest first, with receipts", " limit ", 1, 1, command_feed_notices},
+	{"feed", "letters", "NAME [--limit N]", "what its receiver has refused", " limit ", 1, 1, command_feed_letters},
+	{"feed", "retry", "NAME [ID]", "sends again what was refused, all or one", "", 1, 2, command_feed_retry},
+	{"feed", "test", "NAME", "opens and closes an alert there, in rehearsal too; exit status 1 unless both are delivered", "", 1, 1, command_feed_test},
+	{"feed", "go", "NAME", "ends a feed's rehearsal: what opens is sent from now on, and what goes on", "", 1, 1, command_feed_go},
+	{"feed", "rehearse", "NAME", "begins one: what opens is recorded and not sent", "", 1, 1, command_feed_rehearse},
 	{0},
 };
 

@@ -45,3 +45,5 @@ enum status render_ca(struct screen *s, const json_t *data);
 enum status render_store(struct screen *s, const json_t *data);
 enum status render_snapshot(struct screen *s, const json_t *data);
 enum status render_feeds(struct screen *s, const json_t *data);
+enum status render_notices(struct screen *s, const json_t *data);
+enum status render_test(struct screen *s, const json_t *data);

@@ -92,6 +92,8 @@ static const struct recording recordings[] = {
 	{"snapshot", "snapshot", render_snapshot, STATUS_WELL, 0, FORM_TEXT},
 	{"snapshot-failed", "snapshot-failed", render_snapshot, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"feeds", "feeds", render_feeds, STATUS_WELL, 0, FORM_TEXT},
+	{"notices", "notices", render_notices, STATUS_WELL, 0, FORM_TEXT},
+	{"feed-test", "notices", render_test, STATUS_BAD_NEWS, 0, FORM_TEXT},
 };
 #define N_RECORDINGS (sizeof recordings / sizeof *recordings)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens, agents, the certificate authority and feeds. */
+/* Tokens, agents and the certificate authority. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,39 +212,4 @@ enum status command_forget(struct cli *cli, char **args, int n_args)
 		&cli->screen.arena, "/api/fenwatch/v1/hosts/%s", client_escape(cli, args[0]));
 	json_t *data = client_ask(cli, "DELETE", path, NULL, &status);
 	return data ? cli_show(cli, data, render_forgotten) : status;
-}
-
-/* ---- feeds ---- */
-
-enum status render_feeds(struct screen *s, const json_t *data)
-{
-	static const char *const headings[] = {"FEED", "TYPE", "LIVE", ">WAITING", ">DELIVERED",
-		">REFUSED", ">LAST", "LAST ERROR", NULL};
-	struct table t;
-	size_t i;
-	const json_t *feed;
-	table_init(&t, s, headings);
-	json_array_foreach(data, i, feed)
-	{
-		table_put(&t, TONE_PLAIN, screen_member(s, feed, "name"));
-		table_put(&t, TONE_PLAIN, screen_member(s, feed, "type"));
-		table_put(&t, TONE_PLAIN, screen_member(s, feed, "live"));
-		table_put(&t, TONE_PLAIN, screen_number(s, feed, "waiting"));
-		table_put(&t, TONE_PLAIN, screen_number(s, feed, "delivered"));
-		table_put(&t, TONE_PLAIN, screen_number(s, feed, "refused"));
-		table_put(&t, TONE_PLAIN, screen_age(s, feed, "last"));
-		table_put(&t, TONE_PLAIN, screen_member(s, feed, "last_error"));
-	}
-	if (i > 0)
-		table_print(&t);
-	else
-		fw_buf_puts(&s->out, "no feeds are configured\n");
-	return STATUS_WELL;
-}
-
-enum status command_feed_list(struct cli *cli, char **args, int n_args)
-{
-	(void)args;
-	(void)n_args;
-	return cli_get(cli, "/api/fenwatch/v1/feeds", NULL, render_feeds);
 }

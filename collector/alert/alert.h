@@ -158,8 +158,39 @@ struct alert_feed_view {
 	const char *name, *type;
 	int live; /* 0: rehearsal */
 	uint64_t waiting, delivered, refused, tries;
+	uint64_t rehearsed; /* alerts that it would have opened, of the notices that are kept */
+	int64_t rehearsed_since_ms;
+	double cost; /* of these */
 	const char *last_error;
 	int64_t last_ms;
 };
 int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
 	size_t *n, struct fw_err *err);
+
+/* What an administrator, `who`, does with a feed. -ENOENT: there is none of that name. */
+
+/* Live: what goes on and was rehearsed is told now; otherwise rehearsal: what has not been
+ * tried is not told. `n` says of how many that was true. Kept over restarts, and counts
+ * before what the configuration says. */
+int alert_feed_set_live(struct alerts *alerts, const char *name, bool live, const char *who,
+	uint64_t *n, struct fw_err *err);
+/* Sends refused notices again, all or the one with this number; what is over is dropped. */
+int alert_feed_retry(struct alerts *alerts, const char *name, int64_t id, const char *who,
+	uint64_t *retried, uint64_t *dropped, struct fw_err *err);
+/* Opens and closes an alert for this feed alone, and gives its key. */
+#define ALERT_KEY 37
+int alert_feed_test(struct alerts *alerts, const char *name, const char *who, char key[ALERT_KEY],
+	struct fw_err *err);
+
+struct alert_notice_view {
+	int64_t id;
+	const char *key, *rule, *instance;
+	bool is_close;
+	const char *state;
+	int64_t starts_ms, told_ms, tries;
+	const char *why, *receipt;
+};
+extern const char *const alert_notice_states[]; /* NULL-ended */
+/* The newest ones; `state` is an index of these words, -1: all. */
+int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_t most,
+	struct fw_arena *arena, struct alert_notice_view **out, size_t *n, struct fw_err *err);

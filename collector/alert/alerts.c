@@ -593,7 +593,8 @@ static int open_outbox(
 		.options = options,
 		.external_url = alerts->config.external_url,
 	};
-	return outbox_open(&alerts->outbox, &outbox, err);
+	int rc = outlets_set_modes(alerts, options, err);
+	return rc < 0 ? rc : outbox_open(&alerts->outbox, &outbox, err);
 }
 
 static int open_gate(struct alerts *alerts, struct fw_err *err)

@@ -33,6 +33,7 @@ static const char *const steps[] = {
 	"ALTER TABLE episode ADD COLUMN why TEXT NOT NULL DEFAULT '';"
 	"UPDATE episode SET told_ms = starts_ms;"
 	"CREATE INDEX episode_untold ON episode (key) WHERE ends_ms = 0 AND told_ms = 0",
+	"CREATE TABLE feed_mode (feed TEXT NOT NULL PRIMARY KEY, live INTEGER NOT NULL) STRICT",
 };
 
 static const char *text_at(sqlite3_stmt *row, int column)
@@ -392,6 +393,25 @@ int book_told(struct state *state, int64_t id, enum notice_state how, const char
 	return rc;
 }
 
+static int count_rehearsed(
+	struct state *state, const char *feed, struct book_counts *out, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT count(*), ifnull(min(starts_ms), 0) FROM notice WHERE feed = ? AND"
+		" state = 3 AND kind = 0",
+		"t", feed);
+	if (rc < 0)
+		return rc;
+	rc = state_step(state, row, err);
+	if (rc > 0) {
+		out->rehearsed = (uint64_t)sqlite3_column_int64(row, 0);
+		out->rehearsed_since_ms = sqlite3_column_int64(row, 1);
+	}
+	state_done(row);
+	return rc < 0 ? rc : 0;
+}
+
 int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err)
 {
 	sqlite3_stmt *row;
@@ -412,7 +432,7 @@ int book_count(struct state *state, const char *feed, struct book_counts *out, s
 			out->refused = n;
 	}
 	state_done(row);
-	return rc;
+	return rc < 0 ? rc : count_rehearsed(state, feed, out, err);
 }
 
 int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err)

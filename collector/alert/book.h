@@ -4,7 +4,7 @@
  * An open is told when the gate says so (gate.h), a close only if its open may
  * have reached the receiver. An open that was never tried and has
  * resolved is dropped with its close. A feed in rehearsal gets rows that
- * nobody sends.
+ * nobody sends, beside closes of what it was sent before.
  */
 #pragma once
 
@@ -93,7 +93,10 @@ int book_repeat(struct state *state, int64_t id, struct book_notice *out, struct
 
 struct book_counts {
 	uint64_t waiting, delivered, refused, tries;
+	uint64_t rehearsed; /* opens */
+	int64_t rehearsed_since_ms;
 };
+#define BOOK_TEST "FeedTest" /* the rule of alerts that only try a feed */
 int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err);
 /* All that has ended of a host. */
 int book_forget_host(struct state *state, const char *instance, struct fw_err *err);

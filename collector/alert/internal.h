@@ -82,6 +82,12 @@ void alert_changed(
 
 void alerts_commit(struct alerts *alerts);
 
+/* ---- outlets.c ---- */
+
+/* What was commanded of these feeds before; closes nothing, sends nothing. */
+int outlets_set_modes(
+	const struct alerts *alerts, const struct alert_options *options, struct fw_err *err);
+
 /* ---- watch.c ---- */
 
 struct watch *watch_open(struct alerts *alerts);

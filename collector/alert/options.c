@@ -38,6 +38,19 @@ static int parse_number(
 	return 0;
 }
 
+static int parse_cost(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	const char *text = fw_yaml_text(node);
+	struct fw_cursor c = {text, text ? text + strlen(text) : NULL};
+	int64_t millionths;
+	(void)arena;
+	if (!text || !fw_cut_decimal(&c, 6, &millionths) || c.at != c.end || millionths < 0)
+		return fw_yaml_fail(node, err, "what a ticket costs is written like 24.50");
+	*(double *)field = (double)millionths / 1e6;
+	return 0;
+}
+
 static const struct fw_option rule_table[] = {
 	{
 		.name = "enabled",
@@ -162,7 +175,8 @@ static const struct fw_option feed_table[] = {
 	{
 		.name = "live",
 		.help = "Without it a feed is in rehearsal: what it would send is recorded, and "
-			"nothing is sent.",
+			"nothing is sent. What 'fenwatch feed go' and 'feed rehearse' say counts "
+			"before it.",
 		.type = FW_OPT_BOOL,
 		.offset = offsetof(struct alert_feed_option, live),
 		.fallback = "false",
@@ -181,6 +195,14 @@ static const struct fw_option feed_table[] = {
 		.type = FW_OPT_BOOL,
 		.offset = offsetof(struct alert_feed_option, route.otherwise),
 		.fallback = "false",
+	},
+	{
+		.name = "cost_per_ticket",
+		.help = "What an alert costs that is opened there, in any currency: 24.50. A "
+			"rehearsal adds it up.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_cost,
+		.offset = offsetof(struct alert_feed_option, cost),
 	},
 	{0},
 };

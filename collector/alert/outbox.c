@@ -96,9 +96,19 @@ static struct entry *append(struct outlet *outlet, int64_t id, const char *key)
 	return entry;
 }
 
+static bool is_known(struct outlet *outlet, int64_t id, const char *key)
+{
+	struct entry *entry = *lane_of(outlet, key);
+	while (entry && (entry->id != id || entry->repeat))
+		entry = entry->next_lane;
+	return entry;
+}
+
 static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
 {
 	struct outlet *outlet = arg;
+	if (is_known(outlet, id, key))
+		return;
 	append(outlet, id, key)->tries = tries;
 	outlet->last_id = id;
 }
@@ -266,7 +276,7 @@ static void load_standing(struct outlet *outlet, int64_t now_ms)
 static void send_due(struct outlet *outlet)
 {
 	int64_t now_ms = fw_mono_ms();
-	if (!outlet->option->live || now_ms < outlet->alone_ms)
+	if (now_ms < outlet->alone_ms)
 		return;
 	if (outlet->stale)
 		load(outlet);
@@ -375,6 +385,13 @@ void outbox_wake(struct outbox *outbox)
 		uv_timer_start(&outbox->turn, on_turn, 0, 0);
 }
 
+void outbox_rewind(struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		outbox->outlets[i].last_id = 0;
+	outbox_wake(outbox);
+}
+
 static void on_outbox_closed(struct fw_owner *owner)
 {
 	struct outbox *outbox = (struct outbox *)((char *)owner - offsetof(struct outbox, owner));
@@ -454,6 +471,9 @@ int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_fee
 			.delivered = counts.delivered,
 			.refused = counts.refused,
 			.tries = counts.tries,
+			.rehearsed = counts.rehearsed,
+			.rehearsed_since_ms = counts.rehearsed_since_ms,
+			.cost = (double)counts.rehearsed * outlet->option->cost,
 			.last_error = fw_arena_strdup(arena, outlet->error),
 			.last_ms = outlet->last_ms,
 		};

@@ -34,7 +34,8 @@
 /* A feed as collector.yml describes it; `config` is for the feed's type. */
 struct alert_feed_option {
 	const char *name, *type;
-	bool live;
+	bool live;   /* of the configuration, until an administrator says otherwise */
+	double cost; /* of a ticket */
 	const struct feed *feed;
 	const void *config;
 	struct route route;
@@ -52,6 +53,8 @@ struct outbox_config {
 
 int outbox_open(struct outbox **out, const struct outbox_config *config, struct fw_err *err);
 void outbox_wake(struct outbox *outbox); /* new notices may have been written */
+/* Notices from before may wait again. */
+void outbox_rewind(struct outbox *outbox);
 /* Cancels what is under way; all of it is tried again after the next start. */
 void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg);
 int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_feed_view **out,

@@ -11,7 +11,7 @@
 #include "feed.h"
 #include "parts.h"
 
-static void fail(struct request *r, int rc, const struct fw_err *err)
+void admin_fail(struct request *r, int rc, const struct fw_err *err)
 {
 	if (rc == -ENOENT)
 		request_fail(r, 404, "not_found", "%s", err->text);
@@ -29,7 +29,7 @@ void admin_prepare_alerts(struct request *r)
 	size_t n, kept = 0;
 	int rc = alert_list(api_config(r->api)->alerts, &r->arena, &r->alerts, &n, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -92,7 +92,7 @@ void admin_host_forget(struct request *r)
 	struct fw_err err;
 	int rc = config->on_forget(r->path_value, &err, config->arg);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -118,7 +118,7 @@ void admin_agents(struct request *r)
 	struct fw_err err;
 	int rc = enrol_agents(api_config(r->api)->enrol, &r->arena, &agents, &n, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -145,7 +145,7 @@ void admin_agent_revoke(struct request *r)
 	struct fw_err err;
 	int rc = enrol_revoke(api_config(r->api)->enrol, r->path_value, r->now_ms, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -195,7 +195,7 @@ static void answer_ca(struct request *r, int rc, const struct fw_err *err)
 	if (rc == -EALREADY || rc == -EBUSY)
 		request_fail(r, 409, "conflict", "%s", err->text);
 	else if (rc < 0)
-		fail(r, rc, err);
+		admin_fail(r, rc, err);
 	else
 		admin_ca(r);
 }
@@ -256,7 +256,7 @@ void admin_tokens(struct request *r)
 	struct fw_err err;
 	int rc = enrol_tokens(api_config(r->api)->enrol, &r->arena, &tokens, &n, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -335,7 +335,7 @@ void admin_token_new(struct request *r)
 		rc = enrol_token_new(api_config(r->api)->enrol, &wanted, r->now_ms, text,
 			sizeof text, &id, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	write_new_token(r, text, id);
@@ -353,7 +353,7 @@ void admin_token_revoke(struct request *r)
 	}
 	int rc = enrol_token_revoke(api_config(r->api)->enrol, (int64_t)id, r->now_ms, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -372,7 +372,7 @@ void admin_feeds(struct request *r)
 	struct fw_err err;
 	int rc = alert_feeds(api_config(r->api)->alerts, &r->arena, &views, &n, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -386,6 +386,9 @@ void admin_feeds(struct request *r)
 		json_put_int(j, "delivered", (int64_t)views[i].delivered);
 		json_put_int(j, "refused", (int64_t)views[i].refused);
 		json_put_int(j, "tries", (int64_t)views[i].tries);
+		json_put_int(j, "rehearsed", (int64_t)views[i].rehearsed);
+		json_put_time(j, "rehearsed_since", views[i].rehearsed_since_ms);
+		json_put_number(j, "rehearsed_cost", views[i].cost);
 		json_put_text(j, "last_error", views[i].last_error);
 		json_put_time(j, "last", views[i].last_ms);
 		json_close(j, '}');

@@ -649,6 +649,57 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 	return 0;
 }
 
+static int known_feed(const char *name, struct fw_err *err)
+{
+	return strcmp(name, "desk") == 0 ? 0 : fw_fail(err, -ENOENT, "there is no feed '%s'", name);
+}
+
+int alert_feed_set_live(struct alerts *alerts, const char *name, bool live, const char *who,
+	uint64_t *n, struct fw_err *err)
+{
+	(void)alerts;
+	*n = 3;
+	snprintf(fakes_asked, sizeof fakes_asked, "%s live %d by %s", name, live, who);
+	return known_feed(name, err);
+}
+
+int alert_feed_retry(struct alerts *alerts, const char *name, int64_t id, const char *who,
+	uint64_t *retried, uint64_t *dropped, struct fw_err *err)
+{
+	(void)alerts;
+	(void)who;
+	*retried = (uint64_t)id;
+	*dropped = 1;
+	return known_feed(name, err);
+}
+
+int alert_feed_test(struct alerts *alerts, const char *name, const char *who, char key[ALERT_KEY],
+	struct fw_err *err)
+{
+	(void)alerts;
+	(void)who;
+	snprintf(key, ALERT_KEY, "fw1-test");
+	return known_feed(name, err);
+}
+
+const char *const alert_notice_states[] = {"waiting", "delivered", "refused", NULL};
+
+int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_t most,
+	struct fw_arena *arena, struct alert_notice_view **out, size_t *n, struct fw_err *err)
+{
+	(void)alerts;
+	*out = fw_arena_alloc(arena, sizeof **out);
+	**out = (struct alert_notice_view){.id = (int64_t)most,
+		.key = "fw1-a",
+		.rule = "RebootRequired",
+		.instance = "web01",
+		.state = alert_notice_states[state < 0 ? 0 : state],
+		.why = "",
+		.receipt = "INC1"};
+	*n = 1;
+	return known_feed(name, err);
+}
+
 void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
 {
 	(void)ingest;

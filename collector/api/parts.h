@@ -133,6 +133,13 @@ void telling_answer(struct request *r);
 void telling_silences(struct request *r);
 void telling_silence_new(struct request *r);
 void telling_silence_end(struct request *r);
+void admin_fail(struct request *r, int rc, const struct fw_err *err);
+/* feeding.c */
+void feeding_go(struct request *r);
+void feeding_rehearse(struct request *r);
+void feeding_test(struct request *r);
+void feeding_retry(struct request *r);
+void feeding_notices(struct request *r);
 /* store.c */
 void store_page(struct request *r);
 void store_snapshots(struct request *r);

@@ -201,6 +201,16 @@ const struct route routes[] = {
 		"begins a snapshot, on the collector's disk", store_snapshot_new),
 	NOW(GET, "/api/fenwatch/v1/feeds", VIEWER, CLOSED, "",
 		"where notices go, and how that is going", admin_feeds),
+	NOW(POST, "/api/fenwatch/v1/feeds/{name}/go", ADMIN, CLOSED, "",
+		"sends what opens from now on, and what goes on and was rehearsed", feeding_go),
+	NOW(POST, "/api/fenwatch/v1/feeds/{name}/rehearse", ADMIN, CLOSED, "",
+		"records what opens from now on, and sends only the ends of what was sent", feeding_rehearse),
+	NOW(POST, "/api/fenwatch/v1/feeds/{name}/test", ENGINEER, CLOSED, "",
+		"opens and closes an alert for this feed alone", feeding_test),
+	NOW(POST, "/api/fenwatch/v1/feeds/{name}/retry", ENGINEER, CLOSED, "id",
+		"sends refused notices again, all or one", feeding_retry),
+	NOW(GET, "/api/fenwatch/v1/feeds/{name}/notices", VIEWER, CLOSED, "state, limit",
+		"its notices, newest first", feeding_notices),
 	{0},
 };
 /* clang-format on */

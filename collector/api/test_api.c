@@ -1263,6 +1263,28 @@ static void client_that_manages(struct scene *s)
 		"there is no host 'nobody'");
 	expect(s, "not an engineer's",
 		ask(s, "DELETE", "/api/fenwatch/v1/hosts/web01", "engineer", NULL, NULL), 403, "");
+	expect(s, "go", ask(s, "POST", "/api/fenwatch/v1/feeds/desk/go", "admin", NULL, ""), 200,
+		"{\"feed\":\"desk\",\"live\":true,\"told\":3}");
+	expect(s, "rehearse",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/desk/rehearse", "admin", NULL, ""), 200,
+		"{\"feed\":\"desk\",\"live\":false,\"held\":3}");
+	expect(s, "not an engineer's go",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/desk/go", "engineer", NULL, ""), 403, "");
+	expect(s, "go nowhere", ask(s, "POST", "/api/fenwatch/v1/feeds/x/go", "admin", NULL, ""),
+		404, "there is no feed 'x'");
+	expect(s, "test", ask(s, "POST", "/api/fenwatch/v1/feeds/desk/test", "engineer", NULL, ""),
+		200, "{\"feed\":\"desk\",\"key\":\"fw1-test\"}");
+	expect(s, "retry",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/desk/retry", "engineer", FORM_HEADER,
+			"id=7"),
+		200, "{\"feed\":\"desk\",\"retried\":7,\"dropped\":1}");
+	expect(s, "retry what",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/desk/retry", "engineer", FORM_HEADER,
+			"id=x"),
+		400, "not 'x'");
+	expect_get(s, "/api/fenwatch/v1/feeds/desk/notices?state=refused&limit=7", 200,
+		"[{\"id\":7,\"notice\":\"open\",\"state\":\"refused\",\"key\":\"fw1-a\",");
+	expect_get(s, "/api/fenwatch/v1/feeds/desk/notices?state=lost", 400, "not 'lost'");
 	expect(s, "revoke nobody",
 		ask(s, "POST", "/api/fenwatch/v1/agents/nobody/revoke", "admin", NULL, ""), 404,
 		"there is no agent 'nobody'");

@@ -48,6 +48,55 @@ def secret(lab, name, text):
     return path
 
 
+# ---- rehearsal ----
+
+def test_a_rehearsal_that_goes_and_begins_again(lab):
+    hook = lab.webhook()
+    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "cost_per_ticket": "12.50"})
+    count = until(30, "it is rehearsed", lambda: feed_of(c)["rehearsed"])
+    until(10, "no more come", lambda: feed_of(c)["rehearsed"] == len([a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == RULE]))
+    feed = feed_of(c)
+    count = feed["rehearsed"]
+    check(hook.got == [] and not feed["live"] and feed["rehearsed_cost"] == 12.5 * count, f"{feed}")
+    done = c.cli("feed", "list")
+    check(f"{12.5 * count:g}" in done.stdout, done.stdout)
+    done = c.cli("feed", "test", "desk")
+    check(done.returncode == 0 and len(hook.notices(rule="FeedTest")) == 2, f"{done.stdout} {done.stderr}")
+    done = c.cli("feed", "go", "nobody")
+    check(done.returncode != 0 and "there is no feed 'nobody'" in done.stderr, done.stderr)
+
+    # It goes, is killed, and still goes.
+    done = c.cli("feed", "go", "desk")
+    check(done.stdout == f"feed 'desk' goes; {count} alerts that go on are told now\n", done.stdout)
+    until(20, "they are told", lambda: len(hook.notices("firing", RULE)) == count)
+    c.kill()
+    c.start()
+    check(feed_of(c)["live"], "it goes after a kill")
+
+    # In rehearsal again, the ends of what was told are told.
+    check(c.cli("feed", "rehearse", "desk").returncode == 0, "rehearse")
+    end_it(c)
+    until(20, "ends are told", lambda: len(hook.notices("resolved", RULE)) == count)
+    check(len(hook.notices("firing", RULE)) == count, "each opened once")
+
+
+def test_what_was_refused_is_sent_again(lab):
+    hook = lab.webhook(status=400)
+    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "live": True})
+    until(30, "it is refused", lambda: feed_of(c)["refused"])
+    until(10, "all are", lambda: feed_of(c)["refused"] == len([a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == RULE]))
+    letters = c.get("/api/fenwatch/v1/feeds/desk/notices", state="refused")
+    check(letters[0]["why"] and letters[0]["tries"] == 1, f"{letters[0]}")
+    check(RULE in c.cli("feed", "letters", "desk").stdout, "listed")
+    check(c.cli("feed", "test", "desk").returncode == 1, "a test is refused, too")
+    hook.status = 200
+    hook.got.clear()
+    done = c.cli("feed", "retry", "desk")
+    check(f"{len(letters)} notices are sent again, 1 dropped as over" in done.stdout, done.stdout)
+    until(20, "they are told", lambda: len(hook.notices("firing", RULE)) == len(letters))
+    check(c.cli("feed", "letters", "desk").stdout == "no notices\n", "none is left")
+
+
 # ---- Alertmanager ----
 
 def alertmanager(lab, hook):
