@@ -245,38 +245,78 @@ static bool is_raised_kind(const struct alert *alert)
 	return !alert->rule || alert->rule->kind == RULE_RAISED;
 }
 
-void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
+static void key_of(const struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, char key[IDENTITY_KEY])
+{
+	identity_key(alerts->config.estate, instance, name, apart, apart ? 1 : 0, key);
+}
+
+static struct alert *raised_new(struct alerts *alerts, const char *key, const char *name,
+	const char *instance, const struct notice_pair *apart, const char *text)
+{
+	const struct rule *rule = rule_find(name);
+	struct notice_pair labels[4] = {
+		{"alertname", name},
+		{"severity", rule ? rule->severity : "warning"},
+	};
+	size_t n = 2;
+	if (*instance)
+		labels[n++] = (struct notice_pair){"instance", instance};
+	if (apart)
+		labels[n++] = *apart;
+	struct alert *alert = alert_new(&alerts->homeless, key, rule, name, labels, n);
+	annotate_with(alerts, alert, rule ? rule->help : "", text);
+	return alert;
+}
+
+static void raise_one(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, const char *text)
 {
 	char key[IDENTITY_KEY];
 	const struct rule *rule = rule_find(name);
 	if (rule && !alerts->rules[rule - rules].enabled)
 		return;
-	identity_key(alerts->config.estate, instance, name, NULL, 0, key);
+	key_of(alerts, name, instance, apart, key);
 	struct alert *alert = alert_find(alerts->homeless, key);
-	if (!alert) {
-		const struct notice_pair labels[] = {
-			{"alertname", name},
-			{"instance", instance},
-			{"severity", rule ? rule->severity : "warning"},
-		};
-		alert = alert_new(&alerts->homeless, key, rule, name, labels, 3);
-		annotate_with(alerts, alert, rule ? rule->help : "", text);
-	}
+	if (!alert)
+		alert = raised_new(alerts, key, name, instance, apart, text);
 	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 	observe_raised(alerts, alert);
 	alerts_commit(alerts);
 }
 
-void alert_clear(struct alerts *alerts, const char *name, const char *instance)
+static void clear_one(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart)
 {
 	char key[IDENTITY_KEY];
-	identity_key(alerts->config.estate, instance, name, NULL, 0, key);
+	key_of(alerts, name, instance, apart, key);
 	struct alert *alert = alert_find(alerts->homeless, key);
 	if (!alert || !is_raised_kind(alert))
 		return;
 	alert->raised_until_ms = 0;
 	observe_raised(alerts, alert);
 	alerts_commit(alerts);
+}
+
+void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
+{
+	raise_one(alerts, name, instance, NULL, text);
+}
+
+void alert_clear(struct alerts *alerts, const char *name, const char *instance)
+{
+	clear_one(alerts, name, instance, NULL);
+}
+
+void alerts_raise(
+	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
+{
+	raise_one(alerts, name, "", apart, text);
+}
+
+void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)
+{
+	clear_one(alerts, name, "", apart);
 }
 
 /* ---- the clock ---- */
@@ -324,6 +364,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now_ms = fw_mono_ms();
 	watch_look(alerts->watch);
 	watch_silence(alerts->watch);
+	incidents_look(alerts, now_ms);
 	for (struct alert *alert = alerts->homeless; alert; alert = alert->next)
 		if (is_raised_kind(alert))
 			observe_raised(alerts, alert);
@@ -557,6 +598,7 @@ static void free_all(struct alerts *alerts)
 	watch_close(alerts->watch);
 	ruled_free(alerts->ruled);
 	gate_close(alerts->gate);
+	sites_free(alerts->sites);
 	acks_close(alerts->acks);
 	while (alerts->homeless)
 		alert_free(alerts->homeless);
@@ -602,6 +644,7 @@ static int open_gate(struct alerts *alerts, struct fw_err *err)
 	const struct gate_config gate = {
 		.state = alerts->config.state,
 		.options = alerts->config.options,
+		.sites = alerts->sites,
 	};
 	return gate_open(&alerts->gate, &gate, err);
 }
@@ -613,6 +656,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	alerts->last_changed = &alerts->changed;
 	alerts->ruled = ruled_new(alerts);
 	rules_in_force(config->options, alerts->rules);
+	alerts->sites = sites_new();
+	sites_set_register(alerts->sites, config->options ? config->options->registry : NULL);
 	int rc = book_open(config->state, err);
 	if (rc == 0)
 		rc = open_gate(alerts, err);
@@ -648,6 +693,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 		return rc;
 	alerts->config.options = options;
 	gate_reload(alerts->gate, options);
+	sites_set_register(alerts->sites, options ? options->registry : NULL);
 	rules_in_force(options, alerts->rules);
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);

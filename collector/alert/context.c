@@ -24,6 +24,13 @@ static void add_site(struct context *context, const struct register_site *site)
 	add(context, "site_telephone", site->telephone);
 }
 
+/* What is told of a whole site is nobody's host. */
+static struct register_host site_itself(const struct registry *registry, const char *name)
+{
+	const struct register_site *site = register_site(registry, name);
+	return (struct register_host){.site = site, .tier = site ? site->tier : TIER_STANDARD};
+}
+
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
 	const char *class, struct notice_pair out[CONTEXT_MOST])
 {
@@ -38,6 +45,8 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 		{"job", pairs_get(labels, "job")},
 	};
 	register_host(registry, names, 2, &host);
+	if (!*names[0].value && *pairs_get(labels, "site"))
+		host = site_itself(registry, pairs_get(labels, "site"));
 	if (!host.texts[HOST_CLASS])
 		host.texts[HOST_CLASS] = class;
 	add(&context, "priority",

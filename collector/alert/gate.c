@@ -6,6 +6,7 @@
 
 #include "alert.h"
 #include "silences.h"
+#include "sites.h"
 #include "state.h"
 
 #define LANES 4096 /* buckets of what is held, by its key */
@@ -21,6 +22,15 @@ struct gate {
 
 /* ---- the reasons ---- */
 
+static bool is_unobserved(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	return gate->config.sites && *episode->instance &&
+		sites_hold(gate->config.sites, episode->instance,
+			pairs_get(&episode->labels, "job"), now.mono_ms, why);
+}
+
 static bool is_silenced(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
@@ -32,6 +42,7 @@ static const struct reason {
 	bool (*holds)(
 		struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY]);
 } reasons[] = {
+	{"unobserved", is_unobserved},
 	{"silenced", is_silenced},
 };
 

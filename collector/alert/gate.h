@@ -21,11 +21,13 @@
 struct alert_options;
 struct gate;
 struct silences;
+struct sites;
 struct state;
 
 struct gate_config {
 	struct state *state;
 	const struct alert_options *options;
+	const struct sites *sites; /* or NULL */
 };
 
 /* An episode that is not told. */

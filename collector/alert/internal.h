@@ -19,6 +19,7 @@
 #include "gate.h"
 #include "outbox.h"
 #include "rules.h"
+#include "sites.h"
 
 struct alert_report;
 struct finding;
@@ -55,6 +56,7 @@ struct alerts {
 	struct outbox *outbox;
 	struct gate *gate;
 	struct acks *acks;
+	struct sites *sites;
 	struct watch *watch;
 	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */
@@ -81,6 +83,15 @@ void alert_changed(
 	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
 
 void alerts_commit(struct alerts *alerts);
+/* By name, and by one label more, of what is no one host's. */
+void alerts_raise(
+	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
+void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart);
+
+/* ---- incidents.c ---- */
+
+/* Raises what stands for many alerts that are held, and clears it. */
+void incidents_look(struct alerts *alerts, int64_t now_ms);
 
 /* ---- outlets.c ---- */
 
@@ -100,6 +111,8 @@ void watch_silence(struct watch *watch); /* at those that have not */
 const char *watch_class(struct alerts *alerts, const struct alert *alert);
 /* Whether hosts of that name are known, and none of them was heard lately. */
 bool watch_is_silent(struct watch *watch, const char *instance);
+/* Every host that was ever heard; until the next call. */
+size_t watch_hosts(struct watch *watch, int64_t now_ms, const struct site_host **hosts);
 /* Its alerts have been closed. */
 void watch_forget(struct watch *watch, const char *instance);
 /* Every alert of every host. */

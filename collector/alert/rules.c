@@ -351,6 +351,17 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: one identity on two machines",
 	},
 	{
+		.name = "SiteUnreachable",
+		.help = "Nothing of the site's links, or of nearly all its hosts, is heard. Its hosts are "
+			"unobserved, and none of them is told of by itself. Look at the line.",
+		.severity = "critical",
+		.kind = RULE_RAISED,
+		.identity = "site",
+		.limits = {ABOVE, 0, 0, 60 * 1000},
+		.summary = "the site {site} cannot be reached",
+	},
+
+	{
 		.name = "TargetAtRisk",
 		.help = "Four fifths of the time that was agreed for a ticket of this host are gone, "
 			"or all of it; see 'fenwatch tickets'.",

@@ -706,6 +706,46 @@ static void test_a_server_is_held_as_the_rule_says(void **arg)
 	assert_true(!view || view->state == ALERT_PENDING);
 }
 
+/* One host and its link fall silent: the site is told of, and neither of them. */
+static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
+{
+	static const char text[] = "sites: [{name: Library, tier: blue-light, links: [rtr1]}]\n"
+				   "hosts: [{match: {instance: 'web01|rtr1'}, site: Library}]\n";
+	struct place *place = *arg;
+	struct registry *registry;
+	char dir[96];
+	size_t link = add_host(&place->store, "rtr1");
+	snprintf(dir, sizeof dir, "%s/register", place->dir);
+	assert_int_equal(test_put(place->dir, "register/all.yml", text, sizeof text - 1), 0);
+	assert_int_equal(register_load(&registry, dir, NULL), 0);
+	close_alerts(place);
+	place->options.registry = registry;
+	open_alerts(place);
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 400);
+		speak(place, link, 400);
+		run_for(place, 120);
+	}
+	assert_null(find(place, "SiteUnreachable"));
+	run_for(place, 3500);
+	assert_string_equal(annotation(find(place, "SiteUnreachable"), "summary"),
+		"the site Library cannot be reached: 2 devices are unobserved");
+	assert_string_equal(annotation(find(place, "SiteUnreachable"), "tier"), "blue-light");
+	assert_string_equal(find(place, "HostSilent")->held, "unobserved");
+	for (int i = 0; i < 14 && find(place, "SiteUnreachable"); i++) {
+		speak(place, link, 400);
+		run_for(place, 100);
+	}
+	assert_null(find(place, "SiteUnreachable"));
+	assert_string_equal(find(place, "HostSilent")->held_why,
+		"the site Library can be reached again; it may, too");
+	close_alerts(place);
+	place->options.registry = NULL;
+	open_alerts(place);
+	register_drop(registry);
+	test_remove_tree(dir);
+}
+
 static void test_after_a_restart_hosts_get_time_to_come_back(void **arg)
 {
 	struct place *place = *arg;
@@ -873,6 +913,7 @@ int main(void)
 		CASE(test_blue_light_is_missed_without_a_hold),
 		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
 		CASE(test_a_server_is_held_as_the_rule_says),
+		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),

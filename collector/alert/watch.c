@@ -70,6 +70,7 @@ struct watch {
 	uint64_t look;
 	const struct alert_rule_option *silence;
 	unsigned selections; /* of this look */
+	struct site_host *site_hosts;
 };
 
 /* ---- which series the rules look at ---- */
@@ -580,6 +581,39 @@ void watch_silence(struct watch *watch)
 	}
 }
 
+static struct site_host site_host_of(struct watch *watch, struct host *host, int64_t now_ms)
+{
+	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
+	struct site_host seen = {
+		.labels = host->labels,
+		.n_labels = host->n_labels,
+		.heard_ms = host->heard_ms,
+		.interval_ms = host->interval_ms,
+		.was_heard = host->heard,
+	};
+	if (!engine_is_breach(&watch->silence->limits, missed))
+		return seen;
+	if (!host->is_known)
+		learn_from_register(watch, host);
+	seen.is_away = may_be_silent(watch, host, now_ms);
+	seen.is_silent = !seen.is_away;
+	return seen;
+}
+
+size_t watch_hosts(struct watch *watch, int64_t now_ms, const struct site_host **hosts)
+{
+	size_t n = 0;
+	watch->site_hosts =
+		fw_realloc(watch->site_hosts, (watch->n_hosts + 1) * sizeof *watch->site_hosts);
+	for (size_t i = 0; watch->silence->enabled && i < watch->n_hosts; i++) {
+		struct host *host = watch->hosts[i];
+		if (host && host->newest_ms != 0)
+			watch->site_hosts[n++] = site_host_of(watch, host, now_ms);
+	}
+	*hosts = watch->site_hosts;
+	return n;
+}
+
 void watch_each(struct watch *watch, void (*each)(struct alert *alert, void *arg), void *arg)
 {
 	for (size_t i = 0; i < watch->n_hosts; i++) {
@@ -745,5 +779,6 @@ void watch_close(struct watch *watch)
 		host_free(watch->hosts[i]);
 	drop_names(watch);
 	fw_free(watch->hosts);
+	fw_free(watch->site_hosts);
 	fw_free(watch);
 }

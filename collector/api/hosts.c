@@ -20,6 +20,7 @@ const char *const host_state_names[] = {
 	[HOST_WARNING] = "warning",
 	[HOST_CRITICAL] = "critical",
 	[HOST_SILENT] = "silent",
+	[HOST_UNOBSERVED] = "unobserved",
 	[HOST_AWAY] = "away",
 };
 
@@ -60,7 +61,7 @@ static struct host *find_host(struct host *hosts, size_t n, const char *name)
 static enum host_state state_of(const struct alert_view *alert)
 {
 	if (strcmp(alert->rule, SILENCE_RULE) == 0)
-		return HOST_SILENT;
+		return strcmp(alert->held, "unobserved") == 0 ? HOST_UNOBSERVED : HOST_SILENT;
 	return strcmp(alert->severity, "critical") == 0 ? HOST_CRITICAL : HOST_WARNING;
 }
 
@@ -85,7 +86,7 @@ static void judge(struct request *r, struct host *hosts, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (r->now_ms - hosts[i].store->received_ms <= SILENT_MS ||
-			hosts[i].state == HOST_SILENT)
+			hosts[i].state >= HOST_SILENT)
 			continue;
 		hosts[i].state = HOST_SILENT;
 		hosts[i].since_ms = hosts[i].store->received_ms;
