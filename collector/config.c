@@ -389,6 +389,13 @@ const struct fw_option config_table[] = {
 		.section = alert_absence_table,
 	},
 	{
+		.name = "noise",
+		.help = "how many alerts of one rule at once, and how many tickets a day, feeds are told",
+		.type = FW_OPT_SECTION,
+		.offset = AT(alerts.noise),
+		.section = alert_noise_table,
+	},
+	{
 		.name = "patches",
 		.help = "what the patch clock goes by",
 		.type = FW_OPT_SECTION,

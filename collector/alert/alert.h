@@ -53,6 +53,13 @@ bool alert_may_be_away(const struct alert_absence *absence, const char *class, i
 int64_t alert_silence_hold_ms(
 	const struct alert_absence *absence, const char *class, int64_t hold_ms);
 
+/* What collector.yml says in `noise:`; 0: no limit. */
+struct alert_noise {
+	int64_t storm;              /* alerts of one rule within a minute */
+	int64_t host, site, estate; /* tickets a day */
+};
+extern const struct fw_option alert_noise_table[];
+
 /* What collector.yml says of rules, absence and feeds. */
 struct alert_options {
 	struct alert_feed_option **feeds; /* `feeds:` */
@@ -61,6 +68,7 @@ struct alert_options {
 		*rules; /* `builtin_rules:` NAME: {enabled, threshold, recovery, hold} */
 	size_t n_rules;
 	struct alert_absence absence;
+	struct alert_noise noise;
 	const struct registry *registry; /* what is known of hosts; NULL: nothing */
 };
 /* For FW_OPT_CUSTOM rows of collector.yml; `field` of both is the struct alert_options. */

@@ -34,6 +34,7 @@ static const char *const steps[] = {
 	"UPDATE episode SET told_ms = starts_ms;"
 	"CREATE INDEX episode_untold ON episode (key) WHERE ends_ms = 0 AND told_ms = 0",
 	"CREATE TABLE feed_mode (feed TEXT NOT NULL PRIMARY KEY, live INTEGER NOT NULL) STRICT",
+	"CREATE INDEX episode_told ON episode (told_ms)",
 };
 
 static const char *text_at(sqlite3_stmt *row, int column)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alert.h"
+#include "noise.h"
 #include "silences.h"
 #include "sites.h"
 #include "state.h"
@@ -14,6 +15,7 @@
 struct gate {
 	struct gate_config config;
 	struct silences *silences;
+	struct noise *noise;
 	struct held *lanes[LANES];
 	size_t n;
 	bool changed; /* in a transaction that has not ended */
@@ -37,21 +39,43 @@ static bool is_silenced(
 	return silences_hold(gate->silences, &held->episode, now.wall_ms, why);
 }
 
+static bool is_in_storm(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	return noise_storms(gate->noise, &gate->config.options->noise, held, now.wall_ms, why);
+}
+
+static bool is_flapping(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	return noise_flaps(gate->noise, held, now.wall_ms, why);
+}
+
+static bool is_over_budget(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	return noise_overspends(gate->noise, &gate->config.options->noise, held, now.wall_ms, why);
+}
+
 static const struct reason {
 	const char *name;
 	bool (*holds)(
 		struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY]);
+	bool crowds; /* one alert tells of all that it holds */
 } reasons[] = {
-	{"unobserved", is_unobserved},
-	{"silenced", is_silenced},
+	{"unobserved", is_unobserved, false},
+	{"silenced", is_silenced, false},
+	{"storm", is_in_storm, true},
+	{"flapping", is_flapping, false},
+	{"budget", is_over_budget, true},
 };
 
-static const char *judge(
+static const struct reason *judge(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		if (reasons[i].holds(gate, held, now, why))
-			return reasons[i].name;
+			return &reasons[i];
 	return NULL;
 }
 
@@ -105,6 +129,7 @@ static void drop(struct gate *gate, struct held **link)
 	struct held *held = *link;
 	*link = held->next;
 	gate->n--;
+	noise_leave(held->crowd);
 	pairs_done(&held->episode.labels);
 	pairs_done(&held->episode.annotations);
 	fw_free((char *)held->episode.rule);
@@ -130,18 +155,33 @@ static const char *known_name(const char *name)
 	return "";
 }
 
+static void move_to(struct held *held, struct crowd *crowd, int64_t now_ms)
+{
+	if (crowd == held->crowd)
+		return;
+	noise_leave(held->crowd);
+	held->crowd = crowd;
+	if (crowd)
+		noise_join(crowd, now_ms);
+}
+
+/* Whether a storm is over depends on how many are held for it. */
 static void on_untold(const struct episode *episode, const char *reason, const char *why, void *arg)
 {
+	struct gate *gate = arg;
 	struct held *held = held_new(episode);
 	held->reason = known_name(reason);
 	snprintf(held->why, sizeof held->why, "%s", why);
-	add(arg, held);
+	if (strcmp(reason, "storm") == 0)
+		move_to(held, noise_storm(gate->noise, episode->rule), episode->life.starts_ms);
+	add(gate, held);
 }
 
 static int load(struct gate *gate, struct fw_err *err)
 {
 	drop_all(gate);
-	return book_untold(gate->config.state, on_untold, gate, err);
+	int rc = noise_load(gate->noise, gate->config.state, err);
+	return rc < 0 ? rc : book_untold(gate->config.state, on_untold, gate, err);
 }
 
 /* Writes what became of it: 1 when it is told, 0 when it is held. */
@@ -149,18 +189,20 @@ static int write_judgement(
 	struct gate *gate, struct held *held, struct moment now, struct fw_err *err)
 {
 	char why[GATE_WHY] = "";
-	const char *reason = judge(gate, held, now, why);
+	const struct reason *reason = judge(gate, held, now, why);
 	gate->changed = true;
+	move_to(held, reason && reason->crowds ? noise_crowd(gate->noise) : NULL, now.wall_ms);
 	if (!reason) {
+		noise_told(gate->noise, &held->episode, now.wall_ms);
 		int rc = book_tell(
 			gate->config.state, gate->config.options, &held->episode, now.wall_ms, err);
 		return rc < 0 ? rc : 1;
 	}
-	if (reason == held->reason && strcmp(why, held->why) == 0)
+	if (reason->name == held->reason && strcmp(why, held->why) == 0)
 		return 0;
-	held->reason = reason;
+	held->reason = reason->name;
 	snprintf(held->why, sizeof held->why, "%s", why);
-	return book_hold(gate->config.state, &held->episode, reason, why, now.wall_ms, err);
+	return book_hold(gate->config.state, &held->episode, reason->name, why, now.wall_ms, err);
 }
 
 int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err)
@@ -180,6 +222,7 @@ int gate_resolved(struct gate *gate, const struct episode *episode, struct fw_er
 {
 	struct held **link = link_of(gate, episode->key);
 	gate->changed = true;
+	noise_ended(gate->noise, episode);
 	if (*link)
 		drop(gate, link);
 	return book_resolved(gate->config.state, gate->config.options, episode, err);
@@ -238,6 +281,11 @@ struct silences *gate_silences(struct gate *gate)
 	return gate->silences;
 }
 
+struct noise *gate_noise(struct gate *gate)
+{
+	return gate->noise;
+}
+
 void gate_reload(struct gate *gate, const struct alert_options *options)
 {
 	gate->config.options = options;
@@ -248,6 +296,7 @@ void gate_close(struct gate *gate)
 	if (!gate)
 		return;
 	drop_all(gate);
+	noise_free(gate->noise);
 	silences_close(gate->silences);
 	fw_free(gate);
 }
@@ -256,6 +305,7 @@ int gate_open(struct gate **out, const struct gate_config *config, struct fw_err
 {
 	struct gate *gate = fw_alloc(sizeof *gate);
 	gate->config = *config;
+	gate->noise = noise_new();
 	int rc = silences_open(&gate->silences, config->state, err);
 	if (rc == 0)
 		rc = load(gate, err);

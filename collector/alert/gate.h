@@ -19,7 +19,9 @@
 #define GATE_WHY 200
 
 struct alert_options;
+struct crowd;
 struct gate;
+struct noise;
 struct silences;
 struct sites;
 struct state;
@@ -34,6 +36,7 @@ struct gate_config {
 struct held {
 	struct held *next;
 	struct episode episode; /* its texts are its own */
+	struct crowd *crowd;    /* in which it is told of, or NULL */
 	const char *reason;     /* its name in the table; "" before it was judged */
 	char why[GATE_WHY];
 };
@@ -42,6 +45,7 @@ int gate_open(struct gate **out, const struct gate_config *config, struct fw_err
 void gate_close(struct gate *gate); /* NULL, too */
 void gate_reload(struct gate *gate, const struct alert_options *options);
 struct silences *gate_silences(struct gate *gate);
+struct noise *gate_noise(struct gate *gate);
 
 /* Within the caller's transaction, which ends with gate_settle. */
 int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err);

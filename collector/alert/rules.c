@@ -360,6 +360,27 @@ const struct rule rules[RULES] = {
 		.limits = {ABOVE, 0, 0, 60 * 1000},
 		.summary = "the site {site} cannot be reached",
 	},
+	{
+		.name = "AlertStorm",
+		.help = "Many hosts have broken one rule at once. A few of them were told of; the "
+			"others are held, for they may have one cause: fenwatch alerts lists them.",
+		.severity = "critical",
+		.kind = RULE_RAISED,
+		.identity = "rule",
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "many alerts of {rule} are held",
+	},
+	{
+		.name = "TicketBudgetSpent",
+		.help = "More alerts fire than tickets were agreed for a day; what is beyond is held: "
+			"fenwatch alerts lists it. Mend what makes the noise, or raise noise: in "
+			"collector.yml.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.identity = "budget",
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "the budget of tickets is spent: {budget}",
+	},
 
 	{
 		.name = "TargetAtRisk",

@@ -35,7 +35,7 @@ struct rule {
 				"{detail}" are filled in */
 };
 
-#define RULES 33
+#define RULES 35
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */

@@ -746,6 +746,33 @@ static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
 	test_remove_tree(dir);
 }
 
+/* Of four that fall silent one is told of, and of the others one alert. */
+static void test_of_a_storm_one_alert_tells(void **arg)
+{
+	struct place *place = *arg;
+	static const char *const names[] = {"web02", "web03", "web04"};
+	for (size_t i = 0; i < 3; i++)
+		add_host(&place->store, names[i]);
+	place->options.noise.storm = 1;
+	for (int i = 0; i < 3; i++) {
+		for (size_t h = 0; h < place->store.n_hosts; h++)
+			speak(place, h, 400);
+		run_for(place, 120);
+	}
+	for (int i = 0; i < 100 && !find(place, "AlertStorm"); i++)
+		run_for(place, 200);
+	assert_string_equal(annotation(find(place, "AlertStorm"), "summary"),
+		"3 more alerts of HostSilent are held");
+	assert_string_equal(find(place, "AlertStorm")->held, "");
+	for (int i = 0; i < 20 && find(place, "AlertStorm"); i++) {
+		for (size_t h = 0; h < place->store.n_hosts; h++)
+			speak(place, h, 400);
+		run_for(place, 100);
+	}
+	assert_null(find(place, "AlertStorm"));
+	assert_null(find(place, "HostSilent"));
+}
+
 static void test_after_a_restart_hosts_get_time_to_come_back(void **arg)
 {
 	struct place *place = *arg;
@@ -914,6 +941,7 @@ int main(void)
 		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
 		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
+		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),

@@ -15,6 +15,7 @@
 
 #include "acks.h"
 #include "alert.h"
+#include "noise.h"
 #include "outbox.h"
 #include "silences.h"
 #include "state.h"
@@ -186,8 +187,9 @@ static int64_t closes(struct place *place)
 /* Every open has been tried: its close is owed. */
 static void send_all(struct place *place)
 {
-	assert_int_equal(
-		state_run(place->state, NULL, "UPDATE notice SET state = 1, tries = 1", ""), 0);
+	assert_int_equal(state_run(place->state, NULL,
+				 "UPDATE notice SET state = 1, tries = 1 WHERE state = 0", ""),
+		0);
 }
 
 static void expect_held(struct place *place, const char *key, const char *reason)
@@ -353,6 +355,157 @@ static void test_mistakes_are_named(void **arg)
 	assert_int_equal(count(place, "SELECT count(*) FROM silence"), 0);
 }
 
+/* ---- storms, flapping, budgets ---- */
+
+static struct episode fire_one_of(struct place *place, size_t i)
+{
+	char key[IDENTITY_KEY], instance[32];
+	snprintf(key, sizeof key, "fw1-%zu", i);
+	snprintf(instance, sizeof instance, "host%zu", i);
+	struct episode episode = fire(place, key, instance);
+	episode.instance = "";
+	return episode;
+}
+
+static void test_of_a_storm_a_few_are_told(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episodes[400];
+	place->options.noise.storm = 5;
+	for (size_t i = 0; i < 400; i++)
+		episodes[i] = fire_one_of(place, i);
+	assert_int_equal(opens(place), 5);
+	expect_held(place, "fw1-5", "storm");
+	const struct crowd *crowd = noise_crowds(gate_noise(place->gate));
+	assert_string_equal(crowd->name, "R");
+	assert_int_equal(crowd->n, 395);
+	assert_int_equal(look_after(place, 10 * MINUTE_MS), 0);
+	restart(place);
+	assert_int_equal(look_after(place, MINUTE_MS), 0);
+	for (size_t i = 0; i < 397; i++)
+		resolve(place, &episodes[i]);
+	assert_int_equal(look_after(place, MINUTE_MS), 3);
+	assert_int_equal(opens(place), 3);
+}
+
+/* In transactions of a thousand, as alerts.c writes them. */
+static void test_twenty_thousand_at_once_are_five(void **arg)
+{
+	struct place *place = *arg;
+	place->options.noise.storm = 5;
+	for (size_t i = 0; i < 20000; i++) {
+		char key[IDENTITY_KEY], instance[32];
+		snprintf(key, sizeof key, "fw1-%zu", i);
+		snprintf(instance, sizeof instance, "host%zu", i);
+		struct episode episode = episode_of(key, instance);
+		episode.life.starts_ms = place->now_ms;
+		if (i % 1000 == 0)
+			assert_int_equal(state_begin(place->state, NULL), 0);
+		assert_int_equal(gate_fired(place->gate, &episode, now(place), NULL), 0);
+		if (i % 1000 == 999)
+			assert_int_equal(end_transaction(place, 0), 0);
+	}
+	assert_int_equal(look_after(place, MINUTE_MS), 0);
+	assert_int_equal(opens(place), 5);
+	assert_int_equal(noise_crowds(gate_noise(place->gate))->n, 19995);
+}
+
+/* The control: without a limit all are. */
+static void test_control_without_a_limit_all_are_told(void **arg)
+{
+	struct place *place = *arg;
+	for (size_t i = 0; i < 400; i++)
+		fire_one_of(place, i);
+	assert_int_equal(opens(place), 400);
+}
+
+static void test_few_of_a_rule_wait_a_minute(void **arg)
+{
+	struct place *place = *arg;
+	place->options.noise.storm = 2;
+	for (size_t i = 0; i < 4; i++)
+		fire_one_of(place, i);
+	assert_int_equal(opens(place), 2);
+	assert_int_equal(look_after(place, MINUTE_MS - 1), 0);
+	assert_int_equal(look_after(place, 1), 2);
+}
+
+/* Notices within any hour that ends with one. */
+static int64_t most_in_an_hour(struct place *place)
+{
+	return count(place,
+		"WITH t AS (SELECT told_ms AS at FROM notice WHERE state < 4)"
+		" SELECT max((SELECT count(*) FROM t u WHERE u.at > t.at - 3600000 AND u.at <= t.at))"
+		" FROM t");
+}
+
+static void test_a_thousand_flaps_are_four_notices(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episode;
+	for (size_t i = 0; i < 3000; i++) {
+		episode = fire(place, "fw1-a", "web01");
+		send_all(place);
+		look_after(place, 1000);
+		send_all(place);
+		resolve(place, &episode);
+		look_after(place, 2600);
+	}
+	assert_int_equal(opens(place), closes(place));
+	assert_in_range(opens(place), 5, 8);
+	assert_in_range(most_in_an_hour(place), 2, 4);
+	fire(place, "fw1-a", "web01"); /* and stays */
+	expect_held(place, "fw1-a", "flapping");
+	look_after(place, HOUR_MS);
+	expect_held(place, "fw1-a", NULL);
+}
+
+static void test_other_faults_of_a_host_that_flaps_are_told(void **arg)
+{
+	struct place *place = *arg;
+	for (size_t i = 0; i < 10; i++) {
+		struct episode episode = fire(place, "fw1-a", "web01");
+		send_all(place);
+		place->now_ms += 1000;
+		resolve(place, &episode);
+	}
+	assert_int_equal(opens(place), 2);
+	fire(place, "fw1-b", "web01");
+	expect_held(place, "fw1-b", NULL);
+}
+
+static void test_a_budget_is_a_days(void **arg)
+{
+	static const char *const keys[] = {"fw1-a", "fw1-b", "fw1-c", "fw1-d", "fw1-e"};
+	struct place *place = *arg;
+	place->options.noise = (struct alert_noise){.host = 3, .estate = 4};
+	for (size_t i = 0; i < 5; i++)
+		fire(place, keys[i], "web01");
+	assert_int_equal(opens(place), 3);
+	expect_held(place, "fw1-d", "budget");
+	assert_string_equal(gate_find(place->gate, "fw1-d")->why,
+		"the budget of 3 tickets a day is spent: host web01");
+	fire(place, "fw1-f", "web02");
+	fire(place, "fw1-g", "web03");
+	assert_string_equal(gate_find(place->gate, "fw1-g")->why,
+		"the budget of 4 tickets a day is spent: estate");
+	restart(place);
+	assert_int_equal(look_after(place, 0), 0);
+	assert_int_equal(look_after(place, 24 * HOUR_MS), 3);
+}
+
+static void test_what_may_not_wait_asks_no_budget(void **arg)
+{
+	static struct notice_pair urgent[] = {{"priority", "P1"}};
+	struct place *place = *arg;
+	place->options.noise = (struct alert_noise){.host = 1};
+	fire(place, "fw1-a", "web01");
+	struct episode episode = episode_of("fw1-b", "web01");
+	episode.annotations = (struct pairs){urgent, 1};
+	assert_int_equal(write_fired(place, &episode), 0);
+	expect_held(place, "fw1-b", NULL);
+}
+
 /* ---- acknowledgements ---- */
 
 static int acknowledge(
@@ -466,6 +619,14 @@ int main(void)
 		TEST(test_a_silence_waits_for_its_start),
 		TEST(test_matchers),
 		TEST(test_mistakes_are_named),
+		TEST(test_of_a_storm_a_few_are_told),
+		TEST(test_twenty_thousand_at_once_are_five),
+		TEST(test_control_without_a_limit_all_are_told),
+		TEST(test_few_of_a_rule_wait_a_minute),
+		TEST(test_a_thousand_flaps_are_four_notices),
+		TEST(test_other_faults_of_a_host_that_flaps_are_told),
+		TEST(test_a_budget_is_a_days),
+		TEST(test_what_may_not_wait_asks_no_budget),
 		TEST(test_an_acknowledgement_ends_with_its_episode),
 		TEST(test_a_desk_answers_by_its_number),
 		TEST(test_an_acknowledgement_says_which),

@@ -243,8 +243,9 @@ static int64_t told(struct place *place, const char *rule, int kind)
 
 static void send_all(struct place *place)
 {
-	assert_int_equal(
-		state_run(place->state, NULL, "UPDATE notice SET state = 1, tries = 1", ""), 0);
+	assert_int_equal(state_run(place->state, NULL,
+				 "UPDATE notice SET state = 1, tries = 1 WHERE state = 0", ""),
+		0);
 }
 
 /* ---- tests ---- */

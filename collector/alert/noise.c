@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "noise.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fenwatch/mem.h>
+
+#include "alert.h"
+#include "rules.h"
+#include "state.h"
+
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define REMEMBERED 10000 /* of what was told; the oldest are forgotten */
+
+const struct fw_option alert_noise_table[] = {
+	{
+		.name = "storm",
+		.help = "alerts of one rule within a minute, of which more become one; 0: no limit",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct alert_noise, storm),
+		.fallback = "5",
+		.min = 0,
+		.max = 100000,
+	},
+	{
+		.name = "host",
+		.help = "tickets a day of one host; 0: no limit",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct alert_noise, host),
+		.fallback = "25",
+		.min = 0,
+		.max = 100000,
+	},
+	{
+		.name = "site",
+		.help = "tickets a day of one site",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct alert_noise, site),
+		.fallback = "100",
+		.min = 0,
+		.max = 100000,
+	},
+	{
+		.name = "estate",
+		.help = "tickets a day in all",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct alert_noise, estate),
+		.fallback = "300",
+		.min = 0,
+		.max = 100000,
+	},
+	{0},
+};
+
+struct told {
+	char key[IDENTITY_KEY];
+	char *rule, *instance, *site;
+	int64_t starts_ms, told_ms, ended_ms; /* the last: 0 while it goes on */
+};
+
+struct noise {
+	struct told *told; /* in the order in which they were told */
+	size_t n;
+	struct crowd *crowds, *last;
+};
+
+/* ---- what was told ---- */
+
+static void forget_first(struct noise *noise, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		fw_free(noise->told[i].rule);
+		fw_free(noise->told[i].instance);
+		fw_free(noise->told[i].site);
+	}
+	noise->n -= n;
+	memmove(noise->told, noise->told + n, noise->n * sizeof *noise->told);
+}
+
+static void forget_old(struct noise *noise, int64_t now_ms)
+{
+	size_t old = 0;
+	while (old < noise->n && noise->told[old].told_ms <= now_ms - DAY_MS)
+		old++;
+	if (noise->n - old == REMEMBERED)
+		old++;
+	forget_first(noise, old);
+}
+
+static struct told *append(struct noise *noise, const char *key, const char *rule,
+	const char *instance, const char *site)
+{
+	struct told *told = &noise->told[noise->n++];
+	*told = (struct told){
+		.rule = fw_strdup(rule), .instance = fw_strdup(instance), .site = fw_strdup(site)};
+	snprintf(told->key, sizeof told->key, "%s", key);
+	return told;
+}
+
+void noise_told(struct noise *noise, const struct episode *episode, int64_t now_ms)
+{
+	forget_old(noise, now_ms);
+	struct told *told = append(noise, episode->key, episode->rule, episode->instance,
+		pairs_get(&episode->annotations, "site"));
+	told->starts_ms = episode->life.starts_ms;
+	told->told_ms = now_ms;
+}
+
+void noise_ended(struct noise *noise, const struct episode *episode)
+{
+	for (size_t i = noise->n; i-- > 0;) {
+		struct told *told = &noise->told[i];
+		if (told->starts_ms == episode->life.starts_ms &&
+			strcmp(told->key, episode->key) == 0) {
+			told->ended_ms = episode->life.ends_ms;
+			return;
+		}
+	}
+}
+
+static const char *text_at(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+	return text ? text : "";
+}
+
+int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT * FROM (SELECT key, rule, instance, json_extract(annotations, '$.site'),"
+		" starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
+		" ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
+		"i", (int64_t)REMEMBERED - 1);
+	if (rc < 0)
+		return rc;
+	forget_first(noise, noise->n);
+	while ((rc = state_step(state, row, err)) > 0) {
+		struct told *told = append(
+			noise, text_at(row, 0), text_at(row, 1), text_at(row, 2), text_at(row, 3));
+		told->starts_ms = sqlite3_column_int64(row, 4);
+		told->told_ms = sqlite3_column_int64(row, 5);
+		told->ended_ms = sqlite3_column_int64(row, 6);
+	}
+	state_done(row);
+	return rc;
+}
+
+/* ---- crowds ---- */
+
+static struct crowd *crowd_of(struct noise *noise, enum crowd_kind kind, const char *name)
+{
+	struct crowd *crowd = noise->crowds;
+	while (crowd && (crowd->kind != kind || strcmp(crowd->name, name) != 0))
+		crowd = crowd->next;
+	if (crowd)
+		return crowd;
+	crowd = fw_alloc(sizeof *crowd);
+	*crowd = (struct crowd){.next = noise->crowds, .kind = kind, .name = fw_strdup(name)};
+	return noise->crowds = crowd;
+}
+
+struct crowd *noise_storm(struct noise *noise, const char *rule)
+{
+	return crowd_of(noise, CROWD_STORM, rule);
+}
+
+struct crowd *noise_crowd(struct noise *noise)
+{
+	return noise->last;
+}
+
+struct crowd *noise_crowds(struct noise *noise)
+{
+	return noise->crowds;
+}
+
+void noise_join(struct crowd *crowd, int64_t now_ms)
+{
+	if (crowd->n++ == 0)
+		crowd->since_ms = now_ms;
+}
+
+void noise_leave(struct crowd *crowd)
+{
+	if (crowd)
+		crowd->n--;
+}
+
+/* It stands for many already. */
+static bool is_incident(const struct episode *episode)
+{
+	const struct rule *rule = rule_find(episode->rule);
+	return rule && rule->kind == RULE_RAISED && !*episode->instance;
+}
+
+/* ---- storms ---- */
+
+static size_t told_of_rule(const struct noise *noise, const char *rule, int64_t since_ms)
+{
+	size_t n = 0;
+	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > since_ms;)
+		n += strcmp(noise->told[i].rule, rule) == 0;
+	return n;
+}
+
+bool noise_storms(struct noise *noise, const struct alert_noise *limits, const struct held *held,
+	int64_t now_ms, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	if (!limits || limits->storm == 0 || is_incident(episode))
+		return false;
+	struct crowd *crowd = noise_storm(noise, episode->rule);
+	if (crowd->n <= (size_t)limits->storm &&
+		told_of_rule(noise, episode->rule, now_ms - MINUTE_MS) < (size_t)limits->storm)
+		return false;
+	noise->last = crowd;
+	snprintf(why, GATE_WHY, "more than %" PRId64 " alerts of %.100s within a minute",
+		limits->storm, episode->rule);
+	return true;
+}
+
+/* ---- flapping ---- */
+
+bool noise_flaps(
+	const struct noise *noise, const struct held *held, int64_t now_ms, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	int64_t since_ms = now_ms - HOUR_MS;
+	bool again = false;
+	int notices = 0;
+	for (size_t i = 0; i < noise->n; i++) {
+		const struct told *told = &noise->told[i];
+		bool is_same = strcmp(told->key, episode->key) == 0;
+		if (!is_same &&
+			(!*episode->instance || strcmp(told->instance, episode->instance) != 0))
+			continue;
+		again |= is_same && told->told_ms > since_ms;
+		notices += (told->told_ms > since_ms) + (told->ended_ms > since_ms);
+	}
+	if (!again || notices <= NOISE_FLAPS - 2)
+		return false;
+	snprintf(why, GATE_WHY, "it comes and goes: %d notices an hour are told", NOISE_FLAPS);
+	return true;
+}
+
+/* ---- budgets ---- */
+
+static bool is_spent(struct noise *noise, int64_t budget, size_t spent, const char *whose,
+	const char *name, char why[GATE_WHY])
+{
+	char full[160];
+	if (budget == 0 || spent < (size_t)budget)
+		return false;
+	snprintf(full, sizeof full, "%s%s%.120s", whose, *name ? " " : "", name);
+	noise->last = crowd_of(noise, CROWD_BUDGET, full);
+	snprintf(why, GATE_WHY, "the budget of %" PRId64 " tickets a day is spent: %s", budget,
+		full);
+	return true;
+}
+
+bool noise_overspends(struct noise *noise, const struct alert_noise *limits,
+	const struct held *held, int64_t now_ms, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	const char *site = pairs_get(&episode->annotations, "site");
+	size_t of_host = 0, of_site = 0, all = 0;
+	if (!limits || is_incident(episode) ||
+		strcmp(pairs_get(&episode->annotations, "priority"), "P1") == 0)
+		return false;
+	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > now_ms - DAY_MS; all++) {
+		of_host += strcmp(noise->told[i].instance, episode->instance) == 0;
+		of_site += strcmp(noise->told[i].site, site) == 0;
+	}
+	return is_spent(noise, limits->estate, all, "estate", "", why) ||
+		(*site && is_spent(noise, limits->site, of_site, "site", site, why)) ||
+		(*episode->instance &&
+			is_spent(noise, limits->host, of_host, "host", episode->instance, why));
+}
+
+/* ---- the whole ---- */
+
+struct noise *noise_new(void)
+{
+	struct noise *noise = fw_alloc(sizeof *noise);
+	noise->told = fw_alloc_array(REMEMBERED, sizeof *noise->told);
+	return noise;
+}
+
+void noise_free(struct noise *noise)
+{
+	if (!noise)
+		return;
+	forget_first(noise, noise->n);
+	while (noise->crowds) {
+		struct crowd *crowd = noise->crowds;
+		noise->crowds = crowd->next;
+		fw_free(crowd->name);
+		fw_free(crowd);
+	}
+	fw_free(noise->told);
+	fw_free(noise);
+}
