@@ -339,6 +339,19 @@ static void forget_old(struct alerts *alerts, int64_t now_ms)
 		tell_trouble(alerts, &err);
 }
 
+/* What nobody has taken up goes to the next one. */
+static void look_at_unheard(struct alerts *alerts, struct moment now)
+{
+	struct fw_err err;
+	alerts->escalated_ms = now.mono_ms;
+	int told = escalation_look(
+		alerts->config.state, alerts->gate, alerts->config.options, now, &err);
+	if (told < 0)
+		tell_trouble(alerts, &err);
+	else if (told > 0)
+		outbox_wake(alerts->outbox);
+}
+
 /* What was held may be told by now. */
 static void look_at_held(struct alerts *alerts)
 {
@@ -370,6 +383,8 @@ static void on_tick(uv_timer_t *timer)
 			observe_raised(alerts, alert);
 	alerts_commit(alerts);
 	look_at_held(alerts);
+	if (now_ms - alerts->escalated_ms >= ESCALATION_MS)
+		look_at_unheard(alerts, alerts_now());
 	if (now_ms - alerts->forgot_ms >= DAY_MS)
 		forget_old(alerts, now_ms);
 }

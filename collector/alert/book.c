@@ -8,6 +8,7 @@
 #include <fenwatch/mem.h>
 
 #include "audit.h"
+#include "contact.h"
 #include "evidence.h"
 #include "outbox.h"
 #include "state.h"
@@ -101,24 +102,32 @@ int book_fired(struct state *state, struct episode *episode, struct fw_err *err)
 	return rc;
 }
 
+int book_tell_feed(struct state *state, const struct alert_options *options, size_t feed,
+	const struct episode *episode, int64_t now_ms, struct fw_err *err)
+{
+	const struct alert_feed_option *option = options->feeds[feed];
+	struct pairs annotations;
+	contact_add(&annotations, options->registry, (size_t)option->contact, now_ms,
+		&episode->annotations);
+	char *labels = pairs_json(&episode->labels), *said = pairs_json(&annotations);
+	int rc = insert_notice(state, option->name, episode, NOTICE_OPEN,
+		option->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, said, err);
+	fw_free(labels);
+	fw_free(said);
+	pairs_done(&annotations);
+	return rc;
+}
+
 int book_tell(struct state *state, const struct alert_options *options,
 	const struct episode *episode, int64_t now_ms, struct fw_err *err)
 {
-	char *labels = pairs_json(&episode->labels);
-	char *annotations = pairs_json(&episode->annotations);
 	int rc = state_run(state, err,
 		"UPDATE episode SET told_ms = ?, reason = '', why = '' WHERE key = ? AND"
 		" starts_ms = ?",
 		"iti", now_ms, episode->key, episode->life.starts_ms);
-	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++) {
-		const struct alert_feed_option *feed = options->feeds[i];
-		if (!route_wants(options, i, episode))
-			continue;
-		rc = insert_notice(state, feed->name, episode, NOTICE_OPEN,
-			feed->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, annotations, err);
-	}
-	fw_free(labels);
-	fw_free(annotations);
+	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
+		if (options->feeds[i]->after_ms == 0 && route_wants(options, i, episode))
+			rc = book_tell_feed(state, options, i, episode, now_ms, err);
 	return rc;
 }
 
@@ -160,19 +169,32 @@ static int drop_open(
 		"itit", episode->life.ends_ms, episode->key, episode->life.starts_ms, feed);
 }
 
-static int close_for(struct state *state, const char *feed, const struct episode *episode,
-	const char *labels, const char *annotations, struct fw_err *err)
+/* The close goes to the contact that its open named, whose turn it may no longer be. */
+static int ask_the_same(
+	struct state *state, const char *feed, const struct episode *episode, struct fw_err *err)
+{
+	return state_run(state, err,
+		"UPDATE notice SET annotations = (SELECT o.annotations FROM notice o WHERE"
+		" o.key = notice.key AND o.starts_ms = notice.starts_ms AND o.feed = notice.feed"
+		" AND o.kind = 0) WHERE key = ? AND starts_ms = ? AND feed = ? AND kind = 1",
+		"tit", episode->key, episode->life.starts_ms, feed);
+}
+
+static int close_for(struct state *state, const struct alert_feed_option *feed,
+	const struct episode *episode, const char *labels, const char *annotations,
+	struct fw_err *err)
 {
 	enum notice_state how;
 	int64_t tries;
-	int rc = find_open(state, feed, episode, &how, &tries, err);
+	int rc = find_open(state, feed->name, episode, &how, &tries, err);
 	if (rc <= 0 || how == NOTICE_REFUSED || how == NOTICE_DROPPED)
 		return rc < 0 ? rc : 0;
 	if (how == NOTICE_WAITING && tries == 0)
-		return drop_open(state, feed, episode, err);
-	return insert_notice(state, feed, episode, NOTICE_CLOSE,
+		return drop_open(state, feed->name, episode, err);
+	rc = insert_notice(state, feed->name, episode, NOTICE_CLOSE,
 		how == NOTICE_REHEARSED ? NOTICE_REHEARSED : NOTICE_WAITING, labels, annotations,
 		err);
+	return rc < 0 || feed->contact == 0 ? rc : ask_the_same(state, feed->name, episode, err);
 }
 
 int book_resolved(struct state *state, const struct alert_options *options,
@@ -184,7 +206,7 @@ int book_resolved(struct state *state, const struct alert_options *options,
 	char *labels = pairs_json(&episode->labels);
 	char *annotations = pairs_json(&episode->annotations);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
-		rc = close_for(state, options->feeds[i]->name, episode, labels, annotations, err);
+		rc = close_for(state, options->feeds[i], episode, labels, annotations, err);
 	if (rc == 0)
 		rc = evidence_cleared(state, episode, err);
 	fw_free(labels);
@@ -233,17 +255,22 @@ static void give_episode(sqlite3_stmt *row, const struct reading *reading)
 	pairs_done(&episode.annotations);
 }
 
+static int give_all(
+	struct state *state, sqlite3_stmt *row, const struct reading *reading, struct fw_err *err)
+{
+	int rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		give_episode(row, reading);
+	state_done(row);
+	return rc;
+}
+
 static int read_episodes(
 	struct state *state, const char *sql, const struct reading *reading, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err, sql, "");
-	if (rc < 0)
-		return rc;
-	while ((rc = state_step(state, row, err)) > 0)
-		give_episode(row, reading);
-	state_done(row);
-	return rc;
+	return rc < 0 ? rc : give_all(state, row, reading, err);
 }
 
 int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
@@ -260,6 +287,20 @@ int book_untold(struct state *state,
 	const struct reading reading = {.each_untold = each, .arg = arg};
 	return read_episodes(
 		state, EPISODE_COLUMNS " AND told_ms = 0 ORDER BY starts_ms", &reading, err);
+}
+
+#define UNHEARD                                                                               \
+	" AND told_ms > 0 AND told_ms <= ? AND NOT EXISTS (SELECT 1 FROM ack a WHERE a.key =" \
+	" episode.key AND a.starts_ms = episode.starts_ms) AND NOT EXISTS (SELECT 1 FROM"     \
+	" notice n WHERE n.key = episode.key AND n.starts_ms = episode.starts_ms AND n.feed = ?)"
+
+int book_unheard(struct state *state, const char *feed, int64_t told_ms,
+	void (*each)(const struct episode *episode, void *arg), void *arg, struct fw_err *err)
+{
+	const struct reading reading = {.each = each, .arg = arg};
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err, EPISODE_COLUMNS UNHEARD, "it", told_ms, feed);
+	return rc < 0 ? rc : give_all(state, row, &reading, err);
 }
 
 /* ---- notices ---- */

@@ -47,6 +47,13 @@ int book_fired(struct state *state, struct episode *episode, struct fw_err *err)
 /* Feeds hear of it; or they do not for now, for a reason of the gate's (gate.h). */
 int book_tell(struct state *state, const struct alert_options *options,
 	const struct episode *episode, int64_t now_ms, struct fw_err *err);
+/* One feed more, of those that wait until nobody has taken it up. */
+int book_tell_feed(struct state *state, const struct alert_options *options, size_t feed,
+	const struct episode *episode, int64_t now_ms, struct fw_err *err);
+/* Those that fire, were told by then, and of which neither this feed has heard nor anybody
+ * has taken them up. `each` may tell it. */
+int book_unheard(struct state *state, const char *feed, int64_t told_ms,
+	void (*each)(const struct episode *episode, void *arg), void *arg, struct fw_err *err);
 int book_hold(struct state *state, const struct episode *episode, const char *reason,
 	const char *why, int64_t now_ms, struct fw_err *err);
 int book_resolved(struct state *state, const struct alert_options *options,

@@ -62,12 +62,13 @@ static const struct reason {
 	bool (*holds)(
 		struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY]);
 	bool crowds; /* one alert tells of all that it holds */
+	bool mutes;  /* what was told already goes to nobody else meanwhile */
 } reasons[] = {
-	{"unobserved", is_unobserved, false},
-	{"silenced", is_silenced, false},
-	{"storm", is_in_storm, true},
-	{"flapping", is_flapping, false},
-	{"budget", is_over_budget, true},
+	{"unobserved", is_unobserved, false, true},
+	{"silenced", is_silenced, false, true},
+	{"storm", is_in_storm, true, false},
+	{"flapping", is_flapping, false, false},
+	{"budget", is_over_budget, true, false},
 };
 
 static const struct reason *judge(
@@ -77,6 +78,16 @@ static const struct reason *judge(
 		if (reasons[i].holds(gate, held, now, why))
 			return &reasons[i];
 	return NULL;
+}
+
+bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment now)
+{
+	const struct held told = {.episode = *episode};
+	char why[GATE_WHY];
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (reasons[i].mutes && reasons[i].holds(gate, &told, now, why))
+			return true;
+	return false;
 }
 
 /* ---- what is held ---- */

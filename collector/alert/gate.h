@@ -55,5 +55,8 @@ void gate_settle(struct gate *gate, bool written);
 /* In a transaction of its own. How many were told. */
 int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
 
+/* Whether one that was told is told to nobody else for now. */
+bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment now);
+
 /* NULL: it is not held. */
 const struct held *gate_find(const struct gate *gate, const char *key);

@@ -16,6 +16,7 @@
 
 #include "alert.h"
 #include "book.h"
+#include "escalation.h"
 #include "gate.h"
 #include "outbox.h"
 #include "rules.h"
@@ -54,6 +55,7 @@ struct alerts {
 	struct alert_config config;
 	struct alert_rule_option rules[RULES];
 	struct outbox *outbox;
+	int64_t escalated_ms; /* monotonic: the last look at what nobody has taken up */
 	struct gate *gate;
 	struct acks *acks;
 	struct sites *sites;

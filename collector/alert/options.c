@@ -204,6 +204,24 @@ static const struct fw_option feed_table[] = {
 		.parse = parse_cost,
 		.offset = offsetof(struct alert_feed_option, cost),
 	},
+	{
+		.name = "after",
+		.help = "It hears of an alert that was told so long ago, still fires, and was "
+			"acknowledged by nobody; without it of all at once.",
+		.type = FW_OPT_DURATION,
+		.offset = offsetof(struct alert_feed_option, after_ms),
+		.min = 1000,
+		.max = INT64_C(7) * 24 * 3600 * 1000,
+	},
+	{
+		.name = "contact",
+		.help = "Its notices name the supplier's contact in this place of the register's rota.",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct alert_feed_option, contact),
+		.fallback = "0",
+		.min = 0,
+		.max = 20,
+	},
 	{0},
 };
 

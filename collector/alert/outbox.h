@@ -39,6 +39,8 @@ struct alert_feed_option {
 	const struct feed *feed;
 	const void *config;
 	struct route route;
+	int64_t after_ms; /* it hears of what nobody has taken up for so long; 0: of all at once */
+	int64_t contact;  /* who of the supplier's contacts it asks, from 1; 0: nobody */
 };
 
 struct state;

@@ -24,8 +24,9 @@
 #define TEXT_CHARACTERS 4000
 #define VALUE_CHARACTERS 500
 #define ADDRESS_BYTES 254
-#define LINE_BYTES 76 /* of quoted-printable */
-#define WORD_BYTES 13 /* of text in an encoded word, each taking three */
+#define CONTACT "contact" /* in place of an address */
+#define LINE_BYTES 76     /* of quoted-printable */
+#define WORD_BYTES 13     /* of text in an encoded word, each taking three */
 #define NOT_BELIEVED(code) ((code) == 530 || (code) == 534 || (code) == 535 || (code) == 538)
 
 enum security { SECURITY_STARTTLS, SECURITY_TLS, SECURITY_NONE };
@@ -125,13 +126,52 @@ static void put_date(struct fw_buf *out, int64_t ms)
 		at.tm_mday, months[at.tm_mon], at.tm_year + 1900, at.tm_hour, at.tm_min, at.tm_sec);
 }
 
+/* Plain addresses: no names beside them, no quotes, nothing that could end a line. */
+static bool is_address(const char *text)
+{
+	const char *at = strchr(text, '@');
+	size_t length = strlen(text);
+	if (!at || at == text || !at[1] || strchr(at + 1, '@') || length > ADDRESS_BYTES)
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr("@.!#$%&'*+-/=?^_`{|}~", *text))
+			return false;
+	return true;
+}
+
+/* `contact` stands for whom the notice names; "" where it names nobody. */
+static const char *recipient_at(const struct mail *mail, const struct notice *notice, size_t i)
+{
+	const char *to = mail->to.items[i];
+	return strcmp(to, CONTACT) == 0 ? notice_annotation(notice, "contact_mail") : to;
+}
+
+static bool names_anybody(const struct mail *mail, const struct notice *notice)
+{
+	for (size_t i = 0; i < mail->to.count; i++)
+		if (is_address(recipient_at(mail, notice, i)))
+			return true;
+	return false;
+}
+
+static void put_recipients(struct fw_buf *out, const struct mail *mail, const struct notice *notice)
+{
+	const char *before = "";
+	for (size_t i = 0; i < mail->to.count; i++) {
+		const char *to = recipient_at(mail, notice, i);
+		if (!is_address(to))
+			continue;
+		fw_buf_printf(out, "%s%s", before, to);
+		before = ",\r\n ";
+	}
+}
+
 static void put_header(struct fw_buf *out, const struct mail *mail, const struct delivery *delivery)
 {
 	const struct notice *notice = delivery->notice;
 	put_date(out, delivery->now_ms);
 	fw_buf_printf(out, "From: Fenwatch <%s>\r\nTo: ", mail->from);
-	for (size_t i = 0; i < mail->to.count; i++)
-		fw_buf_printf(out, "%s%s", i > 0 ? ",\r\n " : "", mail->to.items[i]);
+	put_recipients(out, mail, notice);
 	fw_buf_puts(out, "\r\n");
 	put_subject(out, notice);
 	fw_buf_puts(out, "Message-ID: ");
@@ -279,8 +319,10 @@ static bool take_recipients(struct sending *sending, const struct mail *mail)
 {
 	bool whole = true;
 	for (size_t i = 0; whole && i < mail->to.count; i++) {
-		struct curl_slist *longer =
-			curl_slist_append(sending->recipients, mail->to.items[i]);
+		const char *to = recipient_at(mail, sending->delivery->notice, i);
+		if (!is_address(to))
+			continue;
+		struct curl_slist *longer = curl_slist_append(sending->recipients, to);
 		whole = longer;
 		if (longer)
 			sending->recipients = longer;
@@ -345,9 +387,12 @@ static void deliver(struct delivery *delivery)
 	uv_async_init(delivery->loop, &sending->ended, on_ended);
 	fw_owner_adopt(&sending->owner, &sending->ended);
 	put_mail(&sending->text, mail, delivery);
-	if (begin(sending, mail, &err) == 0)
+	if (!names_anybody(mail, delivery->notice))
+		finish(sending, REFUSED, "there is no contact with a mail address");
+	else if (begin(sending, mail, &err) == 0)
 		return;
-	finish(sending, TRY_LATER, err.text);
+	else
+		finish(sending, TRY_LATER, err.text);
 	fw_owner_close(&sending->owner);
 }
 
@@ -360,19 +405,6 @@ static void cancel(struct delivery *delivery)
 }
 
 /* ---- the configuration ---- */
-
-/* Plain addresses: no names beside them, no quotes, nothing that could end a line. */
-static bool is_address(const char *text)
-{
-	const char *at = strchr(text, '@');
-	size_t length = strlen(text);
-	if (!at || at == text || !at[1] || strchr(at + 1, '@') || length > ADDRESS_BYTES)
-		return false;
-	for (; *text; text++)
-		if (!isalnum((unsigned char)*text) && !strchr("@.!#$%&'*+-/=?^_`{|}~", *text))
-			return false;
-	return true;
-}
 
 static int check_server(const struct mail *mail, struct fw_err *err)
 {
@@ -397,7 +429,7 @@ static int check(const void *config, struct fw_err *err)
 	if (mail->to.count == 0)
 		return fw_fail(err, -EINVAL, "to: nobody is named");
 	for (size_t i = 0; i < mail->to.count; i++)
-		if (!is_address(mail->to.items[i]))
+		if (strcmp(mail->to.items[i], CONTACT) != 0 && !is_address(mail->to.items[i]))
 			return fw_fail(
 				err, -EINVAL, "to: '%.60s' is no mail address", mail->to.items[i]);
 	return check_server(mail, err);
@@ -430,7 +462,7 @@ static const struct fw_option options[] = {
 	},
 	{
 		.name = "to",
-		.help = "The recipients' addresses.",
+		.help = "The recipients' addresses; 'contact' is the one that the notice names.",
 		.type = FW_OPT_LIST,
 		.offset = offsetof(struct mail, to),
 		.required = true,

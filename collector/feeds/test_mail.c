@@ -185,6 +185,23 @@ static void test_a_mail_and_its_reply(void **arg)
 	assert_int_equal(post.mails, 3);
 }
 
+static void test_a_mail_goes_to_whom_the_notice_names(void **arg)
+{
+	struct kit *kit = *arg;
+	static const struct notice_pair named[] = {{"contact_mail", "ann@contoso.example"}};
+	static const struct notice_pair strange[] = {{"contact_mail", "a@b>\r\nRCPT TO:<evil@c"}};
+	configure(kit, "to: [contact]");
+	kit->notice.annotations = named;
+	kit->notice.n_annotations = 1;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(post.to, "<ann@contoso.example>");
+	assert_string_equal(header(kit, "To: "), "ann@contoso.example");
+	kit->notice.annotations = strange;
+	assert_int_equal(kit_deliver(kit), REFUSED);
+	kit->notice.n_annotations = 0;
+	assert_int_equal(kit_deliver(kit), REFUSED);
+}
+
 static void test_no_text_of_a_host_becomes_a_header_or_ends_the_mail(void **arg)
 {
 	struct kit *kit = *arg;
@@ -300,6 +317,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_mail_and_its_reply),
+		CASE(test_a_mail_goes_to_whom_the_notice_names),
 		CASE(test_no_text_of_a_host_becomes_a_header_or_ends_the_mail),
 		CASE(test_subjects_in_other_letters_are_coded_in_whole_characters),
 		CASE(test_what_an_answer_means),

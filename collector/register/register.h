@@ -61,10 +61,19 @@ struct register_supplier {
 	const struct register_contact *contacts; /* in the order in which they are asked */
 	size_t n_contacts;
 	struct calendar calendar; /* when it works */
+	struct register_rota {
+		struct register_day from; /* begins on it, on England's clock; day NULL: none */
+		int64_t turn_days;        /* after which the first contact moves to the end */
+	} rota;
 };
 /* NULL where it only stands in rows of hosts. */
 const struct register_supplier *register_supplier(
 	const struct registry *registry, const char *name);
+
+/* Who of its contacts is asked as the `place`-th (from 1) at this moment; NULL: there are
+ * not so many, or there is no such supplier. */
+const struct register_contact *register_contact(
+	const struct registry *registry, const char *supplier, size_t place, int64_t at_ms);
 
 /* ---- hosts ---- */
 

@@ -65,6 +65,35 @@ static int parse_contacts(
 
 /* ---- a supplier ---- */
 
+#define AT(member) offsetof(struct register_rota, member)
+static const struct fw_option rota_table[] = {
+	{
+		.name = "from",
+		.help = "the day on which the first turn begins: 2026-11-30",
+		.type = FW_OPT_CUSTOM,
+		.parse = register_parse_day,
+		.offset = AT(from),
+		.required = true,
+	},
+	{
+		.name = "turn_days",
+		.help = "how many days a turn lasts",
+		.type = FW_OPT_INT,
+		.offset = AT(turn_days),
+		.fallback = "7",
+		.min = 1,
+		.max = 366,
+	},
+	{0},
+};
+#undef AT
+
+static int parse_rota(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	return fw_conf_bind(node, rota_table, field, arena, err);
+}
+
 #define AT(member) offsetof(struct supplier_row, member)
 static const struct fw_option table[] = {
 	{
@@ -86,6 +115,13 @@ static const struct fw_option table[] = {
 		.type = FW_OPT_CUSTOM,
 		.parse = parse_contacts,
 		.offset = AT(contacts),
+	},
+	{
+		.name = "rota",
+		.help = "after each turn the first contact moves to the end: {from, turn_days}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_rota,
+		.offset = AT(supplier.rota),
 	},
 	{
 		.name = "calendar",
@@ -132,4 +168,24 @@ int register_join_suppliers(struct registry *registry, struct fw_err *err)
 		rows[i].supplier.calendar = *calendar;
 	}
 	return 0;
+}
+
+/* ---- whose turn it is ---- */
+
+/* How many turns are over; before the first one begins, none is. */
+static size_t turns_at(const struct register_rota *rota, int64_t at_ms)
+{
+	if (!rota->from.day)
+		return 0;
+	int64_t days = england_day(at_ms) - england_day(rota->from.end_ms - 1);
+	return days > 0 ? (size_t)(days / rota->turn_days) : 0;
+}
+
+const struct register_contact *register_contact(
+	const struct registry *registry, const char *supplier, size_t place, int64_t at_ms)
+{
+	const struct register_supplier *found = register_supplier(registry, supplier);
+	if (!found || place == 0 || place > found->n_contacts)
+		return NULL;
+	return &found->contacts[(turns_at(&found->rota, at_ms) + place - 1) % found->n_contacts];
 }

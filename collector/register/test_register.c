@@ -597,6 +597,39 @@ static void the_first_target_that_fits_counts(void **arg)
 	assert_false(register_target(stage->registry, &fault, &target));
 }
 
+static void expect_contact(struct stage *stage, size_t place, const char *day, const char *name)
+{
+	char noon[32];
+	int64_t at_ms;
+	snprintf(noon, sizeof noon, "%sT12:00:00Z", day);
+	assert_int_equal(fw_time_parse(noon, &at_ms), 0);
+	const struct register_contact *contact =
+		register_contact(stage->registry, "Contoso", place, at_ms);
+	assert_string_equal(contact ? contact->name : "nobody", name);
+}
+
+static void contacts_take_turns(void **arg)
+{
+	struct stage *stage = *arg;
+	put(stage, "a.yml",
+		"suppliers:\n"
+		"  - {name: Contoso, rota: {from: 2026-11-30, turn_days: 7},\n"
+		"     contacts: [{name: Ann}, {name: Ben}, {name: Cas}]}\n"
+		"  - {name: Fabrikam, contacts: [{name: Dot}]}\n");
+	load(stage);
+	expect_contact(stage, 1, "2026-11-01", "Ann");
+	expect_contact(stage, 1, "2026-12-06", "Ann");
+	expect_contact(stage, 1, "2026-12-07", "Ben");
+	expect_contact(stage, 2, "2026-12-07", "Cas");
+	expect_contact(stage, 3, "2026-12-07", "Ann");
+	expect_contact(stage, 4, "2026-12-07", "nobody");
+	expect_contact(stage, 1, "2026-12-21", "Ann");
+	assert_null(register_contact(stage->registry, "Northwind", 1, 0));
+	assert_string_equal(register_contact(stage->registry, "Fabrikam", 1, 0)->name, "Dot");
+	put(stage, "a.yml", "suppliers: [{name: Contoso, rota: {turn_days: 7}}]");
+	expect_refused(stage, (const char *const[]){"'from'", NULL});
+}
+
 static void mistakes_in_targets_are_named(void **state)
 {
 	static const struct {
@@ -642,6 +675,7 @@ int main(void)
 		TEST(mistakes_in_sites_suppliers_and_calendars_are_named),
 		TEST(the_first_target_that_fits_counts),
 		TEST(mistakes_in_targets_are_named),
+		TEST(contacts_take_turns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
