@@ -164,8 +164,11 @@ int audit_check(struct state *state, struct audit_verdict *out, struct fw_err *e
 
 int audit_forget(struct state *state, int64_t before_ms, struct fw_err *err)
 {
-	/* The newest stays: the next one follows from it. */
+	/* Up to the first that is not so old, as a clock may have been wrong for a while. The
+	 * newest stays: the next one follows from it. */
 	return state_run(state, err,
-		"DELETE FROM audit WHERE at_ms < ? AND id < (SELECT max(id) FROM audit)", "i",
-		before_ms);
+		"DELETE FROM audit WHERE id < coalesce("
+		"  (SELECT id FROM audit WHERE +at_ms >= ? ORDER BY id LIMIT 1),"
+		"  (SELECT max(id) FROM audit))",
+		"i", before_ms);
 }

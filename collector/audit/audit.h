@@ -54,5 +54,5 @@ struct audit_verdict {
 /* Follows the whole chain; takes a second for a million entries. */
 int audit_check(struct state *state, struct audit_verdict *out, struct fw_err *err);
 
-/* Entries before this moment. */
+/* Entries before this moment, as far as they are the oldest: no gap comes of it. */
 int audit_forget(struct state *state, int64_t before_ms, struct fw_err *err);

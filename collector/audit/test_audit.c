@@ -162,6 +162,19 @@ static void the_oldest_may_go_and_the_rest_still_holds(void **arg)
 	assert_int_equal(verdict.head_id, 11);
 }
 
+static void a_clock_that_was_wrong_makes_no_gap(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	add_ten(place);
+	add(place, 5, "told", "fw1-b");
+	add(place, 12000, "told", "fw1-b");
+	must(audit_forget(place->state, 4000, &err), &err);
+	struct audit_verdict verdict = check(place);
+	assert_int_equal(verdict.broken_id, 0);
+	assert_int_equal(verdict.entries, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +184,8 @@ int main(void)
 			what_was_changed_added_or_taken_away_shows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_oldest_may_go_and_the_rest_still_holds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_clock_that_was_wrong_makes_no_gap, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
