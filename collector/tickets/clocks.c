@@ -12,14 +12,20 @@ int64_t ticket_ended_ms(const struct ticket *ticket, enum ticket_clock clock)
 	return restored && restored < responded ? restored : responded;
 }
 
+/* What a pause leaves of a moment: no clock has run since it began. */
+static int64_t before_pause(const struct ticket *ticket, int64_t at_ms)
+{
+	int64_t since_ms = ticket->paused_since_ms;
+	return since_ms && since_ms < at_ms ? since_ms : at_ms;
+}
+
 static enum ticket_standing standing_of_open(
 	const struct ticket *ticket, int64_t due_ms, int64_t at_ms)
 {
-	int64_t now_ms = ticket->paused_since_ms ? ticket->paused_since_ms : at_ms;
-	if (now_ms > due_ms)
+	if (at_ms > due_ms)
 		return TICKET_MISSED;
-	return now_ms - ticket->raised_ms > (due_ms - ticket->raised_ms) / 5 * 4 ? TICKET_AT_RISK
-										 : TICKET_RUNNING;
+	return at_ms - ticket->raised_ms > (due_ms - ticket->raised_ms) / 5 * 4 ? TICKET_AT_RISK
+										: TICKET_RUNNING;
 }
 
 enum ticket_standing ticket_standing(
@@ -29,6 +35,6 @@ enum ticket_standing ticket_standing(
 	if (due_ms == 0)
 		return TICKET_UNSET;
 	if (end_ms == 0)
-		return standing_of_open(ticket, due_ms, at_ms);
-	return end_ms <= due_ms ? TICKET_MET : TICKET_MISSED;
+		return standing_of_open(ticket, due_ms, before_pause(ticket, at_ms));
+	return before_pause(ticket, end_ms) <= due_ms ? TICKET_MET : TICKET_MISSED;
 }

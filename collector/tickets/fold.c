@@ -142,11 +142,10 @@ static void on_taken_up(struct row *row, const struct audit_entry *entry, json_t
 	row->ticket.responded_ms = entry->at_ms;
 }
 
-static void end_pause(struct ticket *t, int64_t at_ms)
+static void count_pause(struct ticket *t, int64_t until_ms)
 {
-	if (t->paused_since_ms && at_ms > t->paused_since_ms)
-		t->paused_ms += at_ms - t->paused_since_ms;
-	t->paused_since_ms = 0;
+	if (t->paused_since_ms && until_ms > t->paused_since_ms)
+		t->paused_ms += until_ms - t->paused_since_ms;
 	t->paused = "";
 }
 
@@ -159,14 +158,15 @@ static void on_paused(struct row *row, const struct audit_entry *entry, json_t *
 static void on_resumed(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
 	(void)detail;
-	end_pause(&row->ticket, entry->at_ms);
+	count_pause(&row->ticket, entry->at_ms);
+	row->ticket.paused_since_ms = 0;
 }
 
 static void on_cleared(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
 	(void)entry;
 	row->ticket.restored_ms = number(detail, "ends");
-	end_pause(&row->ticket, row->ticket.restored_ms);
+	count_pause(&row->ticket, row->ticket.restored_ms);
 }
 
 static void on_resolved(struct row *row, const struct audit_entry *entry, json_t *detail)

@@ -231,6 +231,25 @@ static void a_pause_stops_the_clocks(void **arg)
 	expect(stage, "2026-06-02T16:00:01Z", TICKET_RESPOND, TICKET_MISSED);
 }
 
+static void a_fault_that_goes_while_it_is_paused_is_in_time(void **arg)
+{
+	struct stage *stage = *arg;
+	struct fw_err err;
+	char detail[64];
+	raise_ticket(stage, "2026-06-01T10:00:00Z", "blue-light");
+	must(tickets_pause(stage->tickets, "fw1-a", "user", "jo", at("2026-06-01T10:05:00Z"), &err),
+		&err);
+	happens(stage, "2026-06-01T12:00:00Z", "accepted", "feed desk", "{\"starts\":7}");
+	expect(stage, "2026-06-01T12:00:01Z", TICKET_RESPOND, TICKET_MET);
+	snprintf(detail, sizeof detail, "{\"starts\":7,\"ends\":%lld}",
+		(long long)at("2026-06-03T10:05:00Z"));
+	happens(stage, "2026-06-03T10:05:00Z", "cleared", "", detail);
+	expect(stage, "2026-06-03T10:06:00Z", TICKET_RESOLVE, TICKET_MET);
+	struct ticket ticket = ticket_at(stage, "2026-06-03T10:06:00Z");
+	assert_int_equal(ticket.paused_ms, 48 * HOUR_MS);
+	assert_string_equal(ticket.paused, "");
+}
+
 static void mistakes_with_pauses_are_named(void **arg)
 {
 	struct stage *stage = *arg;
@@ -260,6 +279,17 @@ static void a_restart_forgets_nothing(void **arg)
 	close_tickets(stage);
 	open_tickets(stage);
 	assert_int_equal(ticket_at(stage, now).due_ms[TICKET_RESOLVE], due_ms);
+}
+
+static void a_kill_between_raising_and_target_loses_no_target(void **arg)
+{
+	struct stage *stage = *arg;
+	char now[32];
+	fw_time_format(fw_wall_ms(), now, sizeof now);
+	close_tickets(stage);
+	raise_ticket(stage, now, "standard");
+	open_tickets(stage);
+	assert_true(ticket_at(stage, now).due_ms[TICKET_RESOLVE] > 0);
 }
 
 static enum ticket_standing resolved_as_of(struct stage *stage, const char *time, size_t expected)
@@ -312,8 +342,10 @@ int main(void)
 		TEST(a_target_is_at_risk_before_it_is_missed),
 		TEST(a_fault_that_is_gone_needs_no_response),
 		TEST(a_pause_stops_the_clocks),
+		TEST(a_fault_that_goes_while_it_is_paused_is_in_time),
 		TEST(mistakes_with_pauses_are_named),
 		TEST(a_restart_forgets_nothing),
+		TEST(a_kill_between_raising_and_target_loses_no_target),
 		TEST(the_past_does_not_change),
 		TEST(no_ticket_without_a_desk_that_was_told),
 	};

@@ -130,9 +130,8 @@ static void tell_risk(const struct ticket *ticket, void *arg)
 int tickets_look(struct tickets *tickets, int64_t now_ms, struct fw_err *err)
 {
 	struct look look = {tickets, now_ms, 0, err};
-	int64_t before_id = tickets->read_id;
 	int rc = follow(tickets, INT64_MIN, err);
-	if (rc == 0 && tickets->read_id != before_id) {
+	if (rc == 0) {
 		fold_each(tickets->fold, set_due, &look);
 		rc = look.rc < 0 ? look.rc : follow(tickets, INT64_MIN, err);
 	}
@@ -203,7 +202,7 @@ static int move_due(
 		return 0;
 	for (size_t i = 0; i < TICKET_CLOCKS; i++) {
 		due_ms[i] = ticket->due_ms[i];
-		if (due_ms[i] > since_ms)
+		if (due_ms[i] > since_ms && due_ms[i] != INT64_MAX)
 			due_ms[i] = calendar_after_ms(target.calendar, now_ms,
 				calendar_worked_ms(target.calendar, since_ms, due_ms[i]));
 	}

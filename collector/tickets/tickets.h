@@ -51,9 +51,10 @@ struct ticket {
 	const char *target;                            /* "targets.yml, line 4" */
 	const char *paused;                            /* for this reason; "" while it is not */
 	int64_t starts_ms, raised_ms, responded_ms, restored_ms, resolved_ms;
-	int64_t paused_since_ms, paused_ms; /* the latter: all pauses that have ended */
-	int64_t due_ms[TICKET_CLOCKS];      /* 0: no target */
-	bool is_judged;                     /* its targets have been looked up */
+	int64_t paused_since_ms;       /* also of the pause in which the fault went */
+	int64_t paused_ms;             /* all pauses that have ended */
+	int64_t due_ms[TICKET_CLOCKS]; /* 0: no target */
+	bool is_judged;                /* its targets have been looked up */
 };
 /* When a clock of it ended; 0: it has not. */
 int64_t ticket_ended_ms(const struct ticket *ticket, enum ticket_clock clock);
