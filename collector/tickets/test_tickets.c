@@ -250,6 +250,18 @@ static void a_fault_that_goes_while_it_is_paused_is_in_time(void **arg)
 	assert_string_equal(ticket.paused, "");
 }
 
+static void a_clock_set_back_in_a_pause_takes_no_time_away(void **arg)
+{
+	struct stage *stage = *arg;
+	struct fw_err err;
+	raise_ticket(stage, "2026-06-01T10:00:00Z", "blue-light");
+	must(tickets_pause(stage->tickets, "fw1-a", "user", "jo", at("2026-06-01T10:05:00Z"), &err),
+		&err);
+	must(tickets_resume(stage->tickets, "fw1-a", "jo", at("2026-06-01T09:00:00Z"), &err), &err);
+	assert_int_equal(ticket_at(stage, "2026-06-01T10:06:00Z").due_ms[TICKET_RESOLVE],
+		at("2026-06-01T14:00:00Z"));
+}
+
 static void mistakes_with_pauses_are_named(void **arg)
 {
 	struct stage *stage = *arg;
@@ -343,6 +355,7 @@ int main(void)
 		TEST(a_fault_that_is_gone_needs_no_response),
 		TEST(a_pause_stops_the_clocks),
 		TEST(a_fault_that_goes_while_it_is_paused_is_in_time),
+		TEST(a_clock_set_back_in_a_pause_takes_no_time_away),
 		TEST(mistakes_with_pauses_are_named),
 		TEST(a_restart_forgets_nothing),
 		TEST(a_kill_between_raising_and_target_loses_no_target),

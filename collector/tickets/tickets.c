@@ -198,12 +198,13 @@ static int move_due(
 {
 	struct register_target target;
 	int64_t due_ms[TICKET_CLOCKS], since_ms = ticket->paused_since_ms;
+	int64_t from_ms = now_ms > since_ms ? now_ms : since_ms; /* a clock may be set back */
 	if (!*ticket->target || !find_target(tickets, ticket, &target))
 		return 0;
 	for (size_t i = 0; i < TICKET_CLOCKS; i++) {
 		due_ms[i] = ticket->due_ms[i];
 		if (due_ms[i] > since_ms && due_ms[i] != INT64_MAX)
-			due_ms[i] = calendar_after_ms(target.calendar, now_ms,
+			due_ms[i] = calendar_after_ms(target.calendar, from_ms,
 				calendar_worked_ms(target.calendar, since_ms, due_ms[i]));
 	}
 	return write_due(tickets, ticket, now_ms, &target, due_ms, err);
