@@ -262,6 +262,20 @@ static void a_clock_set_back_in_a_pause_takes_no_time_away(void **arg)
 		at("2026-06-01T14:00:00Z"));
 }
 
+static void a_pause_counts_also_when_the_target_has_left_the_register(void **arg)
+{
+	struct stage *stage = *arg;
+	struct fw_err err;
+	raise_ticket(stage, "2026-06-01T10:00:00Z", "blue-light");
+	must(tickets_pause(stage->tickets, "fw1-a", "user", "jo", at("2026-06-01T10:05:00Z"), &err),
+		&err);
+	tickets_set_register(stage->tickets, NULL);
+	must(tickets_resume(stage->tickets, "fw1-a", "jo", at("2026-06-01T11:05:00Z"), &err), &err);
+	struct ticket ticket = ticket_at(stage, "2026-06-01T11:06:00Z");
+	assert_int_equal(ticket.due_ms[TICKET_RESOLVE], at("2026-06-01T15:00:00Z"));
+	assert_string_equal(ticket.target, "targets.yml, line 3");
+}
+
 static void mistakes_with_pauses_are_named(void **arg)
 {
 	struct stage *stage = *arg;
@@ -356,6 +370,7 @@ int main(void)
 		TEST(a_pause_stops_the_clocks),
 		TEST(a_fault_that_goes_while_it_is_paused_is_in_time),
 		TEST(a_clock_set_back_in_a_pause_takes_no_time_away),
+		TEST(a_pause_counts_also_when_the_target_has_left_the_register),
 		TEST(mistakes_with_pauses_are_named),
 		TEST(a_restart_forgets_nothing),
 		TEST(a_kill_between_raising_and_target_loses_no_target),

@@ -70,7 +70,7 @@ static int write_due(struct tickets *tickets, const struct ticket *ticket, int64
 		json_object_set_new(detail, ticket_clock_names[i], json_integer(due_ms[i]));
 	json_object_set_new(detail, "target",
 		target->file ? json_sprintf("%s, line %u", target->file, target->line)
-			     : json_string(""));
+			     : json_string(ticket->target));
 	return write_entry(tickets, ticket, now_ms, "due", "", detail, err);
 }
 
@@ -199,8 +199,11 @@ static int move_due(
 	struct register_target target;
 	int64_t due_ms[TICKET_CLOCKS], since_ms = ticket->paused_since_ms;
 	int64_t from_ms = now_ms > since_ms ? now_ms : since_ms; /* a clock may be set back */
-	if (!*ticket->target || !find_target(tickets, ticket, &target))
+	if (!*ticket->target)
 		return 0;
+	/* What was agreed may have left the register meanwhile. */
+	if (!find_target(tickets, ticket, &target))
+		target = (struct register_target){.calendar = &calendar_always};
 	for (size_t i = 0; i < TICKET_CLOCKS; i++) {
 		due_ms[i] = ticket->due_ms[i];
 		if (due_ms[i] > since_ms && due_ms[i] != INT64_MAX)
