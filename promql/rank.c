@@ -119,14 +119,14 @@ static void offer(struct heap *h, size_t series, size_t most)
 }
 
 /* The worst goes behind the others until all lie in order, the best first. */
-static size_t put_in_order(struct heap *h)
+static void put_in_order(struct heap *h)
 {
 	size_t n = h->n;
 	while (h->n > 1) {
 		swap(&h->series[0], &h->series[--h->n]);
 		sink_down(h, 0);
 	}
-	return n;
+	h->n = n;
 }
 
 /* Of the parameters of all steps; NaN, if one is. */
@@ -191,9 +191,10 @@ static int rank_step(struct ranked *ranked, size_t group, size_t step, size_t *r
 		if (!promql_is_absent(r->in.series[series].values[step]))
 			offer(&heap, series, most);
 	}
-	size_t chosen = put_in_order(&heap);
+	if (r->axis->n == 1) /* a range has its series in the order of their labels */
+		put_in_order(&heap);
 	int rc = check_limits(r->e, n);
-	for (size_t i = 0; i < chosen && rc >= 0; i++)
+	for (size_t i = 0; i < heap.n && rc >= 0; i++)
 		rc = choose(ranked, room[i], step);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "shim.h"
 
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -52,15 +53,33 @@ static const char *sentence(RE2::ErrorCode code)
 	}
 }
 
+// "\C", any byte, is RE2's alone: Go refuses it. Of an expression that compiles.
+static bool takes_bytes(const char *at)
+{
+	while ((at = strchr(at, '\\'))) {
+		if (at[1] == 'C')
+			return true;
+		if (at[1] == 'Q')
+			at = strstr(at, "\\E");
+		if (!at || !at[1])
+			return false;
+		at += 2;
+	}
+	return false;
+}
+
 static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t size)
 {
 	re2::RE2::Options options;
 	options.set_log_errors(false);
 	options.set_dot_nl(dot_nl);
 	shim_regex *regex = new (std::nothrow) shim_regex(pattern, options);
-	if (regex && regex->compiled.ok())
+	bool well = regex && regex->compiled.ok();
+	if (well && !takes_bytes(pattern))
 		return regex;
-	if (regex)
+	if (well)
+		snprintf(why, size, "%s: `\\C`", sentence(RE2::ErrorBadEscape));
+	else if (regex)
 		snprintf(why, size, "%s: `%s`", sentence(regex->compiled.error_code()),
 			regex->compiled.error_arg().c_str());
 	else
