@@ -78,7 +78,7 @@ static char *put_zeros(char *at, int count)
 	return at + count;
 }
 
-static void write_plain(const struct digits *d, const char *sign, char *text)
+static size_t write_plain(const struct digits *d, const char *sign, char *text)
 {
 	char *at = text;
 	int whole = d->point < 0 ? 0 : d->point < d->count ? d->point : d->count;
@@ -94,13 +94,14 @@ static void write_plain(const struct digits *d, const char *sign, char *text)
 		at = put(at, d->text + whole, d->count - whole);
 	}
 	*at = '\0';
+	return (size_t)(at - text);
 }
 
-static void write_exponent(const struct digits *d, const char *sign, char *text, size_t size)
+static size_t write_exponent(const struct digits *d, const char *sign, char *text, size_t size)
 {
 	int exponent = d->point - 1;
-	snprintf(text, size, "%s%c%s%.*se%c%02d", sign, d->text[0], d->count > 1 ? "." : "",
-		d->count - 1, d->text + 1, exponent < 0 ? '-' : '+',
+	return (size_t)snprintf(text, size, "%s%c%s%.*se%c%02d", sign, d->text[0],
+		d->count > 1 ? "." : "", d->count - 1, d->text + 1, exponent < 0 ? '-' : '+',
 		exponent < 0 ? -exponent : exponent);
 }
 
@@ -115,46 +116,58 @@ static bool needs_exponent(enum form form, double magnitude)
 	return form == EXPONENT;
 }
 
-static const char *format(double value, enum form form, char *text, size_t size)
+/* What has no digits, or none but 0. */
+static size_t write_special(double value, enum form form, char *text, size_t size)
 {
+	const char *word = isnan(value) ? "NaN"
+		: isinf(value)          ? "Inf"
+		: form == EXPONENT      ? "0e+00"
+					: "0";
+	const char *sign = isnan(value) ? "" : signbit(value) ? "-" : isinf(value) ? "+" : "";
+	return (size_t)snprintf(text, size, "%s%s", sign, word);
+}
+
+/* Returns how long it is. */
+static size_t format(double value, enum form form, char *text, size_t size)
+{
+	struct digits d;
 	assert(size >= PROMQL_NUMBER_SIZE);
 	const char *sign = signbit(value) ? "-" : "";
 	double magnitude = fabs(value);
-	if (isnan(value)) {
-		snprintf(text, size, "NaN");
-	} else if (isinf(value)) {
-		snprintf(text, size, "%sInf", *sign ? "-" : "+");
-	} else if (value == 0) {
-		snprintf(text, size, "%s0%s", sign, form == EXPONENT ? "e+00" : "");
-	} else {
-		struct digits d;
-		spell(decimal_of(magnitude), &d);
-		if (needs_exponent(form, magnitude))
-			write_exponent(&d, sign, text, size);
-		else
-			write_plain(&d, sign, text);
-	}
-	return text;
+	if (value == 0 || !isfinite(value))
+		return write_special(value, form, text, size);
+	spell(decimal_of(magnitude), &d);
+	return needs_exponent(form, magnitude) ? write_exponent(&d, sign, text, size)
+					       : write_plain(&d, sign, text);
+}
+
+size_t promql_number_length(double value, char text[PROMQL_NUMBER_SIZE])
+{
+	return format(value, EITHER, text, PROMQL_NUMBER_SIZE);
 }
 
 const char *promql_number(double value, char *text, size_t size)
 {
-	return format(value, EITHER, text, size);
+	format(value, EITHER, text, size);
+	return text;
 }
 
 const char *promql_plain(double value, char *text, size_t size)
 {
-	return format(value, PLAIN, text, size);
+	format(value, PLAIN, text, size);
+	return text;
 }
 
 const char *promql_general(double value, char *text, size_t size)
 {
-	return format(value, GENERAL, text, size);
+	format(value, GENERAL, text, size);
+	return text;
 }
 
 const char *promql_exponent(double value, char *text, size_t size)
 {
-	return format(value, EXPONENT, text, size);
+	format(value, EXPONENT, text, size);
+	return text;
 }
 
 /* ---- in ---- */

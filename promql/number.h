@@ -9,6 +9,8 @@
 
 /* As in vectors and matrices: the shortest digits that read back the same, "1e-07", "+Inf", "NaN". */
 const char *promql_number(double value, char *text, size_t size);
+/* The same, and how long it is. */
+size_t promql_number_length(double value, char text[PROMQL_NUMBER_SIZE]);
 /* As in scalars: never with an exponent. */
 const char *promql_plain(double value, char *text, size_t size);
 /* As Go prints numbers in messages and templates: "0.5", "1.5e+06". */

@@ -9,6 +9,8 @@
 
 #define PIECE_BYTES (64u << 10)
 #define STAMP_SIZE (JSON_SECONDS_SIZE + 3)
+#define SHORT_SIZE 24 /* that most numbers have room in */
+#define VALUE_SIZE (1 + STAMP_SIZE + PROMQL_NUMBER_SIZE + SHORT_SIZE)
 
 /* How a value at one time begins: `[1795383731.860,"`. */
 struct stamp {
@@ -50,28 +52,35 @@ static void find_text(struct writer *w, double value)
 	memcpy(&bits, &value, sizeof bits);
 	if (w->last_length > 0 && w->last == bits)
 		return;
-	promql_number(value, w->last_text, sizeof w->last_text);
-	w->last_length = strlen(w->last_text);
+	w->last_length = promql_number_length(value, w->last_text);
 	w->last = bits;
+}
+
+/* There is room for it. What is copied has a length that is known: calls would cost more. */
+static char *put_value(char *at, struct writer *w, const struct stamp *stamp, double value)
+{
+	memcpy(at, stamp->text, STAMP_SIZE);
+	at += stamp->length;
+	find_text(w, value);
+	memcpy(at, w->last_text, SHORT_SIZE);
+	if (w->last_length > SHORT_SIZE)
+		memcpy(at, w->last_text, w->last_length);
+	at += w->last_length;
+	*at++ = '"';
+	*at++ = ']';
+	*at = '\0';
+	return at;
 }
 
 static void write_value(struct json *j, struct writer *w, const struct stamp *stamp, double value)
 {
-	char *begin = (char *)fw_buf_reserve(j->out, STAMP_SIZE + PROMQL_NUMBER_SIZE), *at = begin;
+	char *begin = (char *)fw_buf_reserve(j->out, VALUE_SIZE), *at = begin;
 	if (!at)
 		return;
 	if (j->after_value)
 		*at++ = ',';
 	j->after_value = true;
-	memcpy(at, stamp->text, stamp->length);
-	at += stamp->length;
-	find_text(w, value);
-	memcpy(at, w->last_text, w->last_length);
-	at += w->last_length;
-	*at++ = '"';
-	*at++ = ']';
-	*at = '\0';
-	j->out->length += (size_t)(at - begin);
+	j->out->length += (size_t)(put_value(at, w, stamp, value) - begin);
 }
 
 /* ---- series ---- */
