@@ -75,11 +75,14 @@ static int read_labels(struct reading *r, struct fw_column *column)
 	return 0;
 }
 
+/* What it says is for who keeps schemas to know; agents have none with it. */
+enum { KEEPERS_BIT = 8 };
+
 static bool sensible(const Fenwatch__Wire__Schema *m, size_t i)
 {
 	unsigned type = m->type.data[i];
 	return m->scale[i] >= -FW_SCALE_LIMIT && m->scale[i] <= FW_SCALE_LIMIT &&
-		m->factor[i] >= 1 && type <= (FW_TYPE_MASK | FW_DOUBLE) &&
+		m->factor[i] >= 1 && type <= (FW_TYPE_MASK | FW_DOUBLE | KEEPERS_BIT) &&
 		(type & FW_TYPE_MASK) <= FW_UNTYPED;
 }
 

@@ -73,6 +73,14 @@ static bool may_bring(struct session *session, const struct fw_schema *schema)
 	return false;
 }
 
+static bool has_alone(const struct fw_schema *schema)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+		found |= schema->columns[i].type & STORE_ALONE;
+	return found;
+}
+
 void stream_take_schema(struct session *session, const struct fw_frame *frame)
 {
 	struct fw_arena *scratch = &session->worker->scratch;
@@ -86,6 +94,8 @@ void stream_take_schema(struct session *session, const struct fw_frame *frame)
 		ask_for_schema(session, announced_id(session, frame));
 	} else if (rc < 0) {
 		refuse_malformed(session, frame->type, err.text);
+	} else if (has_alone(&schema)) {
+		refuse_malformed(session, frame->type, "a type that agents do not have");
 	} else if (!may_bring(session, &schema)) {
 		return;
 	} else if (store_schema_intern(store_of(session), &schema, &stored, &err) < 0) {

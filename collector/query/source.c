@@ -208,22 +208,45 @@ static int note_read(struct reading *r, int rc, const struct store_columns *colu
 	return 0;
 }
 
+/* Of a series that stands for itself, what it says. */
+static int hand_over_said(struct reading *r, const struct strand *whole)
+{
+	int64_t *times_ms = fw_arena_try(&r->scratch, 2 * whole->n * sizeof *times_ms);
+	if (!times_ms)
+		return -ENOMEM;
+	int64_t *cells = times_ms + whole->n;
+	struct strand said = *whole;
+	said.times_ms = times_ms;
+	said.cells = cells;
+	said.n = 0;
+	for (size_t i = 0; i < whole->n; i++) {
+		times_ms[said.n] = whole->times_ms[i];
+		cells[said.n] = whole->cells[i];
+		said.n += whole->cells[i] != STORE_UNSAID;
+	}
+	return said.n > 0 ? hand_over(r, &said, NULL) : 0;
+}
+
 static int hand_over_group(
 	struct reading *r, const struct store_group *group, const struct store_columns *columns)
 {
 	int rc = 0;
 	if (columns->n == 0)
 		r->times_ms = NULL; /* as they are forgotten when the next group is taken */
-	for (size_t i = 0; i < group->n_columns && columns->n > 0 && rc >= 0; i++)
-		rc = hand_over(r,
-			&(struct strand){
-				.group = group,
-				.column = &group->schema->columns[group->columns[i]],
-				.times_ms = columns->times_ms,
-				.cells = columns->cells[i],
-				.n = columns->n,
-			},
-			NULL);
+	if (columns->unsaid)
+		fw_arena_reset(&r->scratch);
+	for (size_t i = 0; i < group->n_columns && columns->n > 0 && rc >= 0; i++) {
+		const struct strand strand = {
+			.group = group,
+			.column = &group->schema->columns[group->columns[i]],
+			.times_ms = columns->times_ms,
+			.cells = columns->cells[i],
+			.n = columns->n,
+		};
+		rc = columns->unsaid ? hand_over_said(r, &strand) : hand_over(r, &strand, NULL);
+	}
+	if (columns->unsaid)
+		r->times_ms = NULL;
 	return rc;
 }
 

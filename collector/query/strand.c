@@ -59,11 +59,20 @@ static bool is_stale(double value)
 	return bits == FW_STALE_NAN_BITS;
 }
 
+/* A series that stands for itself says nothing there. */
+static void pass_unsaid(struct strand *s)
+{
+	while (s->next < s->n && s->cells[s->next] == STORE_UNSAID)
+		s->next++;
+}
+
 bool strands_next(struct strand *run, size_t n, struct sample *out)
 {
 	const struct strand *first = NULL;
 	for (size_t i = 0; i < n; i++) {
-		const struct strand *s = &run[i];
+		struct strand *s = &run[i];
+		if (s->column->type & STORE_ALONE)
+			pass_unsaid(s);
 		if (s->next < s->n &&
 			(!first || s->times_ms[s->next] < first->times_ms[first->next]))
 			first = s;

@@ -57,7 +57,6 @@ static void set_last(struct table *table, const struct arrival *arrival, int64_t
 		memcpy(table->owner_agent, arrival->agent, sizeof table->owner_agent);
 	table->made_here = !arrival->stream;
 	table->ended = arrival->kind == LOG_ENDED;
-	table->foreign = false;
 	if (table->ended)
 		table->owner = 0;
 }

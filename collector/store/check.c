@@ -143,15 +143,17 @@ static void check_ring(struct check *check, struct ring *ring)
 static void check_part(const struct foreign_part *part, void *arg)
 {
 	struct check *check = arg;
-	if (!names_schema(&check->names, part->schema) || !names_host(&check->names, part->host))
+	const struct named_schema *schema = names_schema(&check->names, part->schema);
+	if (!schema || part->column >= schema->schema.n_columns ||
+		!names_host(&check->names, part->host))
 		found(check, "log: samples of an unknown host or series");
 }
 
 static void check_record(const struct log_record *record, void *arg)
 {
 	struct check *check = arg;
-	if (record->kind == LOG_SAMPLES &&
-		foreign_walk(record->payload, record->length, check_part, check) < 0)
+	bool samples = record->kind == LOG_SAMPLES || record->kind == LOG_BUNDLED;
+	if (samples && foreign_walk(record, check_part, check) < 0)
 		found(check, "log at %llu: samples that cannot be read",
 			(unsigned long long)record->position);
 	struct fw_batch batch;

@@ -49,7 +49,7 @@ void close_runs(struct store *store, bool (*wanted)(const struct run *run, const
 	}
 }
 
-static int decode_batches(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
+int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
 	int64_t *times_ms, int64_t *cells, uint32_t most)
 {
 	uint32_t n = 0;
@@ -69,13 +69,6 @@ static int decode_batches(const struct held *held, uint32_t n_columns, struct fw
 		state = cells + (size_t)(n - 1) * n_columns;
 	}
 	return (int)n;
-}
-
-int run_decode(const struct held *held, bool foreign, uint32_t n_columns, struct fw_arena *arena,
-	int64_t *times_ms, int64_t *cells, uint32_t most)
-{
-	return foreign ? foreign_decode(held, times_ms, cells, most)
-		       : decode_batches(held, n_columns, arena, times_ms, cells, most);
 }
 
 static int write_block(struct store *store, struct ring *ring, const struct block_ref *about,
@@ -125,16 +118,20 @@ int write_sweeps(struct store *store, struct ring *ring, const struct block_ref 
 	return write_part(store, ring, about, cells, columns, false);
 }
 
-static int write_run(struct store *store, const struct run *run)
+int write_sweeps_of(struct store *store, const struct block_ref *about,
+	const struct columns_cells *cells, const struct fw_column *columns, bool more)
+{
+	return write_part(store, raw_ring(store), about, cells, columns, more);
+}
+
+static int write_batches(struct store *store, const struct run *run, const struct block_ref *about)
 {
 	uint32_t n_columns = run->table->schema->schema.n_columns;
-	fw_arena_reset(&store->arena);
 	int64_t *times = fw_arena_alloc(&store->arena, run->n_sweeps * sizeof *times);
 	int64_t *cells = scratch_take(&store->flushing, (size_t)run->n_sweeps * n_columns + 1);
 	if (!cells)
 		return -ENOMEM;
-	int n = run_decode(
-		run->first, run->foreign, n_columns, &store->arena, times, cells, run->n_sweeps);
+	int n = run_decode(run->first, n_columns, &store->arena, times, cells, run->n_sweeps);
 	if (n < 0)
 		return n;
 	const struct columns_cells all = {
@@ -145,6 +142,12 @@ static int write_run(struct store *store, const struct run *run)
 		.n_sweeps = (uint32_t)n,
 		.n_columns = n_columns,
 	};
+	return write_sweeps(
+		store, raw_ring(store), about, &all, run->table->schema->schema.columns);
+}
+
+static int write_run(struct store *store, const struct run *run)
+{
 	const struct block_ref about = {
 		.host = run->table->host->id,
 		.schema = run->table->schema->id,
@@ -152,8 +155,9 @@ static int write_run(struct store *store, const struct run *run)
 		.logged_from = run->logged_from,
 		.logged_to = run->logged_to,
 	};
-	return write_sweeps(
-		store, raw_ring(store), &about, &all, run->table->schema->schema.columns);
+	fw_arena_reset(&store->arena);
+	return run->columns ? foreign_write_run(store, run, &about)
+			    : write_batches(store, run, &about);
 }
 
 /* The run leaves memory after its block is in the index, so that a reader who

@@ -185,10 +185,16 @@ static void take_part(const struct foreign_part *part, void *arg)
 	int64_t times[FW_SWEEPS_LIMIT], cells[FW_SWEEPS_LIMIT];
 	if (!find_names(walking->follower, part->host, part->schema, &sweeps))
 		return;
+	if (part->column >= sweeps.schema->n_columns)
+		return;
+	const struct fw_schema alone = {
+		.n_columns = 1, .columns = &sweeps.schema->columns[part->column]};
 	for (size_t i = 0; i < part->n; i++) {
+		int64_t cell = part->samples[i].cell;
 		times[i] = part->samples[i].at_ms;
-		cells[i] = part->samples[i].cell;
+		cells[i] = cell == STORE_ENDED ? FW_ABSENT : cell;
 	}
+	sweeps.schema = &alone;
 	sweeps.n_sweeps = part->n;
 	sweeps.times_ms = times;
 	sweeps.cells = cells;
@@ -206,8 +212,8 @@ static void take_record(struct store_follower *f, const struct log_record *recor
 		take_sweeps(f, record);
 		break;
 	case LOG_SAMPLES:
-		foreign_walk(record->payload, record->length, take_part,
-			&(struct walking){f, record->position});
+	case LOG_BUNDLED:
+		foreign_walk(record, take_part, &(struct walking){f, record->position});
 		break;
 	default:
 		break;

@@ -13,7 +13,8 @@
 
 struct store_follower;
 
-/* Sweeps of one record, or samples of a foreign series. */
+/* Sweeps of one record, or samples of a foreign series: then the schema has it alone, and
+ * lives as long as the call. */
 struct store_followed {
 	uint32_t host, schema_id;
 	const struct fw_label *host_labels;

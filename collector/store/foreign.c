@@ -16,6 +16,8 @@
 static const char *const host_names[] = {"instance", "job"};
 enum { HOST_NAMES = sizeof host_names / sizeof *host_names };
 
+#define PLAIN_NAN 0x7ff8000000000001
+
 void foreigners_init(struct foreigners *foreigners)
 {
 	*foreigners = (struct foreigners){.arena = {0}};
@@ -31,8 +33,7 @@ void foreigners_done(struct foreigners *foreigners)
 
 bool schema_is_foreign(const struct fw_schema *schema)
 {
-	return schema->n_columns == 1 && schema->columns[0].type == (FW_UNTYPED | FW_DOUBLE) &&
-		schema->columns[0].scale == 0;
+	return schema->n_columns > 0 && schema->columns[0].type & STORE_ALONE;
 }
 
 /* ---- labels ---- */
@@ -66,8 +67,8 @@ static bool same_label(const struct fw_label *a, const struct fw_label *b)
 
 static bool is_it(const struct foreign *foreign, const struct store_foreign *series)
 {
-	const struct named_host *host = foreign->host->name;
-	const struct fw_column *column = foreign->schema->schema.columns;
+	const struct named_host *host = foreign->bundle->host->name;
+	const struct fw_column *column = &foreign->bundle->schema->schema.columns[foreign->column];
 	if (1 + host->n_labels + column->n_labels != series->n_labels)
 		return false;
 	size_t h = 0, c = 0;
@@ -176,6 +177,17 @@ static void sort(struct store_foreign *series)
 	fw_free(all);
 }
 
+/* A sample as it lies here. */
+static struct store_sample kept_as(const struct store_sample *sample)
+{
+	struct store_sample kept = *sample;
+	if (kept.cell == STORE_ENDED)
+		kept.cell = PLAIN_NAN;
+	else if (kept.cell == FW_ABSENT)
+		kept.cell = STORE_ENDED;
+	return kept;
+}
+
 /* Leaves what can be taken, in the order of time. */
 static void sift(const struct store *store, struct store_foreign *series, int64_t now_ms)
 {
@@ -183,7 +195,7 @@ static void sift(const struct store *store, struct store_foreign *series, int64_
 	for (size_t i = 0; i < series->n_samples; i++) {
 		enum store_refusal why = check_time(store, series->samples[i].at_ms, now_ms);
 		if (why == STORE_TAKEN)
-			series->samples[n++] = series->samples[i];
+			series->samples[n++] = kept_as(&series->samples[i]);
 		else
 			series->refusal = why;
 	}
@@ -198,6 +210,7 @@ struct newcomer {
 	struct link link;
 	struct store_foreign *series;
 	struct host *host;
+	size_t at; /* among those that came */
 };
 
 /* One that comes again in the same write. */
@@ -213,31 +226,63 @@ struct newcomers {
 	struct map map;
 	struct again *again;
 	struct newcomer **all;
-	struct fw_schema *schemas; /* one each */
-	uint32_t *ids;
 	size_t n, capacity;
+	struct fw_schema *schemas; /* a bundle each */
+	uint32_t *ids;
+	size_t n_bundles;
 };
 
-static void make_schema(struct newcomers *new, const struct store_foreign *series)
+static struct fw_column column_of(struct newcomers *new, const struct store_foreign *series)
 {
-	struct fw_column *column = fw_arena_alloc(&new->arena, sizeof *column);
 	struct fw_label *labels =
 		fw_arena_alloc(&new->arena, series->n_labels * sizeof *labels + 1);
-	*column = (struct fw_column){
-		.type = FW_UNTYPED | FW_DOUBLE,
+	struct fw_column column = {
+		.type = FW_UNTYPED | FW_DOUBLE | STORE_ALONE,
 		.factor = 1,
 		.labels = labels,
 	};
 	for (size_t i = 0; i < series->n_labels; i++) {
 		const struct fw_label *label = &series->labels[i];
 		if (strcmp(label->name, "__name__") == 0)
-			column->name = label->value;
+			column.name = label->value;
 		else if (!is_of_host(label->name))
-			labels[column->n_labels++] = *label;
+			labels[column.n_labels++] = *label;
 	}
-	struct fw_schema *schema = &new->schemas[new->n];
-	*schema = (struct fw_schema){.n_columns = 1, .columns = column};
-	fw_schema_seal(schema);
+	return column;
+}
+
+static int by_host(const void *a, const void *b)
+{
+	const struct newcomer *x = *(const struct newcomer *const *)a,
+			      *y = *(const struct newcomer *const *)b;
+	if (x->host->id != y->host->id)
+		return x->host->id < y->host->id ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* How many there are from the `first` on that go into one bundle. */
+static size_t bundle_size(const struct newcomers *new, size_t first)
+{
+	size_t n = 1;
+	while (n < FOREIGN_COLUMNS &&
+		first + n < new->n &&new->all[first + n]->host == new->all[first]->host)
+		n++;
+	return n;
+}
+
+static void make_schemas(struct newcomers *new)
+{
+	qsort(new->all, new->n, sizeof(struct newcomer *), by_host);
+	new->schemas = fw_arena_alloc(&new->arena, new->n * sizeof *new->schemas);
+	for (size_t i = 0, n; i < new->n; i += n) {
+		n = bundle_size(new, i);
+		struct fw_column *columns = fw_arena_alloc(&new->arena, n * sizeof *columns);
+		for (size_t c = 0; c < n; c++)
+			columns[c] = column_of(new, new->all[i + c]->series);
+		struct fw_schema *schema = &new->schemas[new->n_bundles++];
+		*schema = (struct fw_schema){.n_columns = (uint32_t)n, .columns = columns};
+		fw_schema_seal(schema);
+	}
 }
 
 static int find_host(struct newcomers *new, const struct store_foreign *series, struct host **host,
@@ -303,7 +348,6 @@ static int take_newcomer(
 	if (new->n == new->capacity) {
 		new->capacity = 2 * new->capacity + 64;
 		new->all = fw_realloc(new->all, new->capacity * sizeof(struct newcomer *));
-		new->schemas = fw_realloc(new->schemas, new->capacity * sizeof *new->schemas);
 	}
 	struct newcomer *one = fw_arena_alloc(&new->arena, sizeof *one);
 	int rc = find_host(new, series, &one->host, err);
@@ -314,8 +358,8 @@ static int take_newcomer(
 		return 0;
 	}
 	one->series = series;
+	one->at = new->n;
 	map_add(&new->map, &one->link, hash);
-	make_schema(new, series);
 	new->all[new->n++] = one;
 	return 0;
 }
@@ -337,30 +381,50 @@ static void give_back(struct store *store, struct host *host)
 	atomic_fetch_sub(&host->n_foreign, 1);
 }
 
-static struct foreign *add(struct foreigners *foreigners, struct host *host,
-	const struct named_schema *schema, uint64_t hash)
+static struct bundle *add_bundle(
+	struct foreigners *foreigners, struct host *host, const struct named_schema *schema)
+{
+	struct bundle *bundle = fw_arena_alloc(&foreigners->arena, sizeof *bundle);
+	*bundle = (struct bundle){.host = host, .schema = schema};
+	return bundle;
+}
+
+static struct foreign *add(
+	struct foreigners *foreigners, struct bundle *bundle, size_t column, uint64_t hash)
 {
 	struct foreign *foreign = fw_arena_alloc(&foreigners->arena, sizeof *foreign);
-	foreign->host = host;
-	foreign->schema = schema;
+	foreign->bundle = bundle;
+	foreign->column = (uint32_t)column;
 	map_add(&foreigners->map, &foreign->link, hash);
 	return foreign;
 }
 
 /* Somebody else may have come with the same ones meanwhile. */
-static void settle(struct newcomers *new)
+static void settle_bundle(struct newcomers *new, size_t first, size_t n, uint32_t schema)
 {
 	struct foreigners *foreigners = &new->store->foreigners;
-	pthread_rwlock_wrlock(&foreigners->lock);
-	for (size_t i = 0; i < new->n; i++) {
-		const struct newcomer *one = new->all[i];
+	struct host *host = new->all[first]->host;
+	struct bundle *bundle =
+		add_bundle(foreigners, host, names_schema(&new->store->names, schema));
+	for (size_t i = 0; i < n; i++) {
+		const struct newcomer *one = new->all[first + i];
 		struct store_foreign *series = one->series;
 		series->foreign = find(foreigners, one->link.hash, series);
 		if (series->foreign)
-			give_back(new->store, one->host);
+			give_back(new->store, host);
 		else
-			series->foreign = add(foreigners, one->host,
-				names_schema(&new->store->names, new->ids[i]), one->link.hash);
+			series->foreign = add(foreigners, bundle, i, one->link.hash);
+	}
+}
+
+static void settle(struct newcomers *new)
+{
+	struct foreigners *foreigners = &new->store->foreigners;
+	size_t bundle = 0;
+	pthread_rwlock_wrlock(&foreigners->lock);
+	for (size_t i = 0, n; i < new->n; i += n) {
+		n = bundle_size(new, i);
+		settle_bundle(new, i, n, new->ids[bundle++]);
 	}
 	pthread_rwlock_unlock(&foreigners->lock);
 	for (struct again *again = new->again; again; again = again->next)
@@ -371,8 +435,9 @@ static int make_newcomers(struct newcomers *new, struct fw_err *err)
 {
 	if (new->n == 0)
 		return 0;
-	new->ids = fw_arena_alloc(&new->arena, new->n * sizeof *new->ids);
-	int rc = store_schemas_intern(new->store, new->schemas, new->n, new->ids, err);
+	make_schemas(new);
+	new->ids = fw_arena_alloc(&new->arena, new->n_bundles * sizeof *new->ids);
+	int rc = store_schemas_intern(new->store, new->schemas, new->n_bundles, new->ids, err);
 	if (rc >= 0) {
 		settle(new);
 		return 0;
@@ -414,7 +479,6 @@ int store_foreign_open(struct store *store, struct store_foreign *series, size_t
 			give_back(store, new.all[i]->host);
 	map_done(&new.map);
 	fw_free(new.all);
-	fw_free(new.schemas);
 	fw_arena_done(&new.arena);
 	return rc;
 }
@@ -422,14 +486,17 @@ int store_foreign_open(struct store *store, struct store_foreign *series, size_t
 void foreigners_know(
 	struct foreigners *foreigners, struct host *host, const struct named_schema *schema)
 {
-	const struct fw_column *column = schema->schema.columns;
-	uint64_t hash = hash_label("__name__", column->name) +
-		hash_labels(host->name->labels, host->name->n_labels) +
-		hash_labels(column->labels, column->n_labels);
+	uint64_t of_host = hash_labels(host->name->labels, host->name->n_labels);
 	pthread_rwlock_wrlock(&foreigners->lock);
-	add(foreigners, host, schema, hash);
+	struct bundle *bundle = add_bundle(foreigners, host, schema);
+	for (uint32_t i = 0; i < schema->schema.n_columns; i++) {
+		const struct fw_column *column = &schema->schema.columns[i];
+		add(foreigners, bundle, i,
+			of_host + hash_label("__name__", column->name) +
+				hash_labels(column->labels, column->n_labels));
+	}
 	pthread_rwlock_unlock(&foreigners->lock);
-	atomic_fetch_add(&host->n_foreign, 1);
+	atomic_fetch_add(&host->n_foreign, schema->schema.n_columns);
 }
 
 /* ---- one call for all of it ---- */

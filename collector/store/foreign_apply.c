@@ -5,7 +5,9 @@
  * no more than a run takes: so what a block covers is told by the positions of its
  * first and newest record here, too.
  *
- *   base i64 | host varint, schema varint, count varint, samples counted from base and 0 | ...
+ *   base i64 | parts: host varint, schema varint, column varint, count varint, samples
+ *
+ * whose first sample counts from the base and 0.
  */
 #include "foreign.h"
 
@@ -22,8 +24,16 @@
 enum {
 	RECORD_BYTES = 256 << 10, /* a record is ended at */
 	BASE_BYTES = 8,
-	PART_MOST = 3 * 10, /* before its samples */
-	PIECE_LEAST = 48,
+	PART_MOST = 4 * 10, /* before its samples */
+};
+
+struct part {
+	struct table *table;
+	uint32_t column;
+	const struct store_sample *samples;
+	size_t n;
+	uint64_t position;
+	int64_t received_ms;
 };
 
 /* ---- runs ---- */
@@ -38,158 +48,113 @@ static int64_t greater(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static bool takes(const struct run *run, const struct store_sample *samples, size_t n)
+static bool takes(const struct run *run, const struct part *part)
 {
-	return run && run->foreign && run->n_sweeps + n <= FW_SWEEPS_LIMIT &&
-		greater(run->t1_ms, samples[n - 1].at_ms) - lesser(run->t0_ms, samples[0].at_ms) <=
-		STORE_SPAN_MS;
+	int64_t t0_ms = part->samples[0].at_ms, t1_ms = part->samples[part->n - 1].at_ms;
+	return run->columns && run->columns[part->column].n + part->n <= FW_SWEEPS_LIMIT &&
+		greater(run->t1_ms, t1_ms) - lesser(run->t0_ms, t0_ms) <= STORE_SPAN_MS;
 }
 
-static uint8_t *room_in(struct run *run)
+/* All its series have come as far as the newest one. */
+static bool is_in_step(const struct run *run)
 {
-	if (!run->first || run->first->length + SAMPLES_MOST > run->capacity) {
-		run->capacity = run->capacity ? 2 * run->capacity : PIECE_LEAST;
-		struct held *held = fw_realloc(run->first, sizeof *held + run->capacity);
-		if (!run->first)
-			*held = (struct held){0};
-		run->first = run->last = held;
-	}
-	return run->first->data + run->first->length;
+	for (uint32_t i = 0; i < run->table->schema->schema.n_columns; i++)
+		if (run->columns[i].n > 0 && run->columns[i].t1_ms != run->t1_ms)
+			return false;
+	return true;
 }
 
-static void append(struct run *run, const struct store_sample *sample)
+/* Series of one target come in several requests: a run waits a while for the others, so
+ * that they have the same times in the block, and in the next one. */
+static bool is_full(const struct run *run)
 {
-	struct samples_state state = {run->t1_ms, run->last_cell};
-	if (run->n_sweeps == 0) {
-		state = (struct samples_state){0};
-		run->t0_ms = sample->at_ms;
-	}
-	uint8_t *to = room_in(run);
-	run->first->length += (uint32_t)samples_put(&state, sample, to);
-	run->bytes = run->first->length;
-	run->n_sweeps++;
-	run->t1_ms = sample->at_ms;
-	run->last_cell = sample->cell;
+	uint32_t limit = run->table->run_limit;
+	return run->columns && run->n_sweeps >= limit &&
+		(run->n_sweeps >= limit + limit / 4 || is_in_step(run));
 }
 
-int foreign_decode(const struct held *held, int64_t *times_ms, int64_t *cells, uint32_t most)
+/* Ends the open run where it cannot take the part: before any part of its record. */
+static void make_way(struct store *store, const struct part *part)
 {
-	struct samples_state state = {0};
-	uint32_t n = 0;
-	for (size_t at = 0; held && at < held->length; n++) {
-		struct store_sample sample;
-		size_t got = samples_get(&state, held->data + at, held->length - at, &sample);
-		if (got == 0 || n == most)
-			return -EBADMSG;
-		times_ms[n] = sample.at_ms;
-		cells[n] = sample.cell;
-		at += got;
+	struct table *table = part->table;
+	struct host *host = table->host;
+	pthread_mutex_lock(&host->lock);
+	struct run *run = table_open_run(table);
+	if (run && (is_full(run) || !takes(run, part))) {
+		run->closed = true;
+		table->run_limit = is_full(run) ? STORE_BLOCK_SWEEPS : table->run_limit;
+		queue_closed(store, table);
 	}
-	return (int)n;
-}
-
-/* Puts late samples between those that are there; of equal times the new one stays. */
-static void merge(struct run *run, const struct store_sample *samples, size_t n)
-{
-	int64_t times[FW_SWEEPS_LIMIT], cells[FW_SWEEPS_LIMIT];
-	int had = foreign_decode(run->first, times, cells, FW_SWEEPS_LIMIT);
-	size_t i = 0, k = 0;
-	run->first->length = 0;
-	run->n_sweeps = 0;
-	while (i < n || (int)k < had) {
-		bool old = (int)k < had && (i == n || times[k] < samples[i].at_ms);
-		const struct store_sample kept = {times[old ? k : 0], cells[old ? k : 0]};
-		if (!old && (int)k < had && times[k] == samples[i].at_ms)
-			k++;
-		append(run, old ? &kept : &samples[i]);
-		k += old;
-		i += !old;
-	}
+	pthread_mutex_unlock(&host->lock);
 }
 
 /* The host's lock is held. */
-static struct run *run_for(
-	struct table *table, const struct store_sample *samples, size_t n, uint64_t position)
+static struct run *run_for(const struct part *part)
 {
+	struct table *table = part->table;
 	struct run *run = table_open_run(table);
-	if (takes(run, samples, n))
-		return run;
 	if (run)
-		run->closed = true;
+		return run;
 	const struct addition add = {
-		.t0_ms = samples[0].at_ms,
-		.logged = position,
-		.late = samples[0].at_ms <= table->last_ms,
+		.t0_ms = part->samples[0].at_ms,
+		.logged = part->position,
+		.late = part->samples[0].at_ms < table->last_ms,
 	};
 	run = table_begin_run(table, &add, fw_mono_ms());
-	run->foreign = true;
+	run->t1_ms = add.t0_ms;
+	run->columns = foreign_columns_new(table->schema->schema.n_columns);
 	return run;
 }
 
-static void keep(struct store *store, struct table *table, const struct store_sample *samples,
-	size_t n, uint64_t position)
+static void keep(struct store *store, const struct part *part)
 {
-	unsigned slot = log_slot_of(&store->log, position);
-	struct run *run = run_for(table, samples, n, position);
-	if (run->n_sweeps > 0 && samples[0].at_ms <= run->t1_ms)
-		merge(run, samples, n);
-	else
-		for (size_t i = 0; i < n; i++)
-			append(run, &samples[i]);
-	run->logged_to = position;
+	unsigned slot = log_slot_of(&store->log, part->position);
+	struct run *run = run_for(part);
+	struct foreign_column *column = &run->columns[part->column];
+	foreign_column_add(column, part->samples, part->n);
+	run->t0_ms = lesser(run->t0_ms, part->samples[0].at_ms);
+	run->t1_ms = greater(run->t1_ms, column->t1_ms);
+	if (column->n > run->n_sweeps)
+		run->n_sweeps = column->n;
+	run->logged_to = part->position;
 	if (!(run->slots & 1u << slot))
 		store->log.slots[slot].pins++;
 	run->slots |= 1u << slot;
-	if (run->n_sweeps >= table->run_limit) {
-		run->closed = true;
-		table->run_limit = STORE_BLOCK_SWEEPS;
-	}
-	store->counters.late += run->late ? n : 0;
+	store->counters.late += run->late ? part->n : 0;
 }
 
-/* The newest by time, whenever it came. What lies on disk may be newer than all that is
- * known here: then there is none. */
-static void set_last(struct table *table, const struct store_sample *newest, int64_t received_ms)
+/* The newest cells of those series that have a sample at the newest time. What lies on disk
+ * may be newer than all that is known here: then there is none. */
+static void set_last(const struct part *part)
 {
+	struct table *table = part->table;
+	uint32_t n = table->schema->schema.n_columns;
+	const struct store_sample *newest = &part->samples[part->n - 1];
 	if (newest->at_ms < table->last_ms)
 		return;
 	if (!table->last)
-		table->last = fw_alloc(sizeof *table->last);
-	*table->last = newest->cell;
+		table->last = fw_alloc_array(n, sizeof *table->last);
+	for (uint32_t i = 0; i < n && newest->at_ms > table->last_ms; i++)
+		table->last[i] = FW_ABSENT;
+	table->last[part->column] = newest->cell;
 	table->last_ms = newest->at_ms;
-	table->received_ms = received_ms;
-	table->owner = table->owner_stream = 0;
+	table->received_ms = part->received_ms;
 	table->made_here = true;
-	table->ended = false;
 }
-
-static void end_run(struct table *table)
-{
-	struct run *run = table_open_run(table);
-	if (run)
-		run->closed = true;
-}
-
-struct part {
-	struct table *table;
-	const struct store_sample *samples;
-	size_t n;
-	uint64_t position;
-	int64_t received_ms;
-};
 
 static void arrive(struct store *store, const struct part *part)
 {
 	struct table *table = part->table;
 	struct host *host = table->host;
 	pthread_mutex_lock(&host->lock);
-	if (is_covered_in(store, host->id, table->schema->id, part->position))
-		end_run(table);
-	else
-		keep(store, table, part->samples, part->n, part->position);
+	struct run *run = table_open_run(table);
+	if (!is_covered_in(store, host->id, table->schema->id, part->position))
+		keep(store, part);
+	else if (run)
+		run->closed = true;
 	queue_closed(store, table);
 	table->foreign = true;
-	set_last(table, &part->samples[part->n - 1], part->received_ms);
+	set_last(part);
 	pthread_mutex_unlock(&host->lock);
 }
 
@@ -234,8 +199,9 @@ static int64_t base_of(const struct store_entry *entry)
 static void put_part(struct fw_buf *out, const struct chunk *chunk, int64_t base_ms)
 {
 	struct samples_state state = {base_ms, 0};
-	fw_buf_put_varint(out, chunk->foreign->host->id);
-	fw_buf_put_varint(out, chunk->foreign->schema->id);
+	fw_buf_put_varint(out, chunk->foreign->bundle->host->id);
+	fw_buf_put_varint(out, chunk->foreign->bundle->schema->id);
+	fw_buf_put_varint(out, chunk->foreign->column);
 	fw_buf_put_varint(out, chunk->n);
 	uint8_t *to = fw_buf_reserve(out, chunk->n * SAMPLES_MOST);
 	size_t length = 0;
@@ -268,27 +234,34 @@ static void gather(struct store *store, const struct store_entry *entry, struct 
 	}
 }
 
-static struct table *table_of(struct foreign *foreign)
+static struct table *table_of(struct host *host, const struct named_schema *schema)
 {
-	if (!foreign->table)
-		foreign->table = host_table(foreign->host, foreign->schema->id);
-	if (!foreign->table)
-		foreign->table = host_make_table(foreign->host, foreign->schema);
-	return foreign->table;
+	struct table *table = host_table(host, schema->id);
+	return table ? table : host_make_table(host, schema);
 }
 
-static void arrive_all(struct store *store, const struct store_entry *entry, struct cursor from,
-	const struct cursor *to, uint64_t position)
+/* Goes through the chunks from one place to another. */
+static void each_part(struct store *store, const struct store_entry *entry, struct cursor from,
+	const struct cursor *to, uint64_t position,
+	void (*on_part)(struct store *store, const struct part *part))
 {
 	struct chunk chunk;
 	while ((from.series != to->series || from.sample != to->sample) &&
 		next_chunk(entry, &from, &chunk)) {
-		arrive(store,
-			&(struct part){table_of(chunk.foreign), chunk.samples, chunk.n, position,
-				entry->received_ms});
-		store->counters.sweeps += chunk.n;
-		store->counters.samples += chunk.n;
+		struct bundle *bundle = chunk.foreign->bundle;
+		if (!bundle->table)
+			bundle->table = table_of(bundle->host, bundle->schema);
+		on_part(store,
+			&(struct part){bundle->table, chunk.foreign->column, chunk.samples, chunk.n,
+				position, entry->received_ms});
 	}
+}
+
+static void arrive_and_count(struct store *store, const struct part *part)
+{
+	arrive(store, part);
+	store->counters.sweeps += part->n;
+	store->counters.samples += part->n;
 }
 
 static int write_record(
@@ -301,13 +274,14 @@ static int write_record(
 	if (rc < 0)
 		return rc;
 	struct log_record record = {
-		.kind = LOG_SAMPLES,
+		.kind = LOG_BUNDLED,
 		.seq = BATCH_UNNUMBERED,
 		.received_ms = entry->received_ms,
 		.payload = store->made.data,
 		.length = store->made.length,
 	};
-	arrive_all(store, entry, from, at, log_append(&store->log, &record));
+	each_part(store, entry, from, at, 0, make_way);
+	each_part(store, entry, from, at, log_append(&store->log, &record), arrive_and_count);
 	return 0;
 }
 
@@ -336,14 +310,26 @@ static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t most, u
 	return n > 0 && *out <= most;
 }
 
-static bool take_part(const uint8_t **at, const uint8_t *end, int64_t base_ms,
-	struct store_sample *samples, struct foreign_part *out)
+static bool take_name(
+	const uint8_t **at, const uint8_t *end, enum log_kind kind, struct foreign_part *out)
 {
-	uint64_t host, schema, n;
-	struct samples_state state = {base_ms, 0};
+	uint64_t host, schema, column = 0;
 	if (!take_number(at, end, NAME_ID_LIMIT, &host) ||
 		!take_number(at, end, NAME_ID_LIMIT, &schema) ||
-		!take_number(at, end, FW_SWEEPS_LIMIT, &n) || n == 0)
+		(kind == LOG_BUNDLED && !take_number(at, end, FW_COLUMNS_LIMIT, &column)))
+		return false;
+	out->host = (uint32_t)host;
+	out->schema = (uint32_t)schema;
+	out->column = (uint32_t)column;
+	return true;
+}
+
+static bool take_samples(const uint8_t **at, const uint8_t *end, int64_t base_ms,
+	struct store_sample *samples, size_t *out)
+{
+	uint64_t n;
+	struct samples_state state = {base_ms, 0};
+	if (!take_number(at, end, FW_SWEEPS_LIMIT, &n) || n == 0)
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		size_t got = samples_get(&state, *at, (size_t)(end - *at), &samples[i]);
@@ -352,21 +338,22 @@ static bool take_part(const uint8_t **at, const uint8_t *end, int64_t base_ms,
 			return false;
 		*at += got;
 	}
-	*out = (struct foreign_part){(uint32_t)host, (uint32_t)schema, samples, (size_t)n};
+	*out = (size_t)n;
 	return true;
 }
 
-int foreign_walk(const uint8_t *payload, size_t length,
+int foreign_walk(const struct log_record *record,
 	void (*on_part)(const struct foreign_part *part, void *arg), void *arg)
 {
 	struct store_sample samples[FW_SWEEPS_LIMIT];
-	const uint8_t *at = payload + BASE_BYTES, *end = payload + length;
-	if (length < BASE_BYTES)
+	const uint8_t *at = record->payload + BASE_BYTES, *end = record->payload + record->length;
+	if (record->length < BASE_BYTES)
 		return -EBADMSG;
-	int64_t base_ms = (int64_t)get_u64(payload);
+	int64_t base_ms = (int64_t)get_u64(record->payload);
 	while (at < end) {
-		struct foreign_part part;
-		if (!take_part(&at, end, base_ms, samples, &part))
+		struct foreign_part part = {.samples = samples};
+		if (!take_name(&at, end, record->kind, &part) ||
+			!take_samples(&at, end, base_ms, samples, &part.n))
 			return -EBADMSG;
 		on_part(&part, arg);
 	}
@@ -376,6 +363,7 @@ int foreign_walk(const uint8_t *payload, size_t length,
 struct replay {
 	struct store *store;
 	const struct log_record *record;
+	void (*on_part)(struct store *store, const struct part *part);
 	bool lost; /* a name that it mentions */
 };
 
@@ -386,21 +374,21 @@ static void replay_part(const struct foreign_part *part, void *arg)
 	struct host *host = hosts_get(&store->hosts, part->host);
 	const struct named_schema *schema = names_schema(&store->names, part->schema);
 	names_skip_ids(&store->names, part->schema, part->host);
-	if (!host || !schema || schema->schema.n_columns != 1) {
+	if (!host || !schema || part->column >= schema->schema.n_columns) {
 		replay->lost = true;
 		return;
 	}
-	struct table *table = host_table(host, part->schema);
-	if (!table)
-		table = host_make_table(host, schema);
-	arrive(store,
-		&(struct part){table, part->samples, part->n, replay->record->position,
-			replay->record->received_ms});
+	replay->on_part(store,
+		&(struct part){table_of(host, schema), part->column, part->samples, part->n,
+			replay->record->position, replay->record->received_ms});
 }
 
 int foreign_replay(struct store *store, const struct log_record *record)
 {
-	struct replay replay = {.store = store, .record = record};
-	int rc = foreign_walk(record->payload, record->length, replay_part, &replay);
+	struct replay replay = {.store = store, .record = record, .on_part = make_way};
+	int rc = foreign_walk(record, replay_part, &replay);
+	replay.on_part = arrive;
+	if (rc >= 0)
+		rc = foreign_walk(record, replay_part, &replay);
 	return rc < 0 || replay.lost ? -EBADMSG : 0;
 }

@@ -31,8 +31,8 @@ static void try_record(const uint8_t *at, size_t length)
 		return;
 	if (record.kind == LOG_STREAMS)
 		agents_take_entries(&agents, record.payload, record.length);
-	else if (record.kind == LOG_SAMPLES)
-		foreign_walk(record.payload, record.length, look_at_part, NULL);
+	else if (record.kind == LOG_SAMPLES || record.kind == LOG_BUNDLED)
+		foreign_walk(&record, look_at_part, NULL);
 	agents_done(&agents);
 }
 

@@ -7,6 +7,7 @@
 #include <fenwatch/batch.h>
 #include <fenwatch/mem.h>
 
+#include "foreign.h"
 #include "store.h"
 
 enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000, TABLES_FEW = 16 };
@@ -169,7 +170,7 @@ struct run *table_open_run(const struct table *table)
 bool table_needs_new_run(const struct table *table, const struct addition *add)
 {
 	const struct run *run = table_open_run(table);
-	return add->late || !run || run->foreign || add->t0_ms <= run->t1_ms ||
+	return add->late || !run || add->t0_ms <= run->t1_ms ||
 		run->n_sweeps + add->n_sweeps > FW_SWEEPS_LIMIT ||
 		add->t1_ms - run->t0_ms > RUN_SPAN_MS;
 }
@@ -252,5 +253,6 @@ void table_drop_run(struct table *table, struct run *run)
 		run->first = held->next;
 		fw_free(held);
 	}
+	foreign_columns_free(run->columns, table->schema->schema.n_columns);
 	fw_free(run);
 }

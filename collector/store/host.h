@@ -39,10 +39,7 @@ struct run {
 	uint64_t logged_from, logged_to; /* positions of the first and newest record */
 	unsigned slots;                  /* log slots that it pins, a bit each */
 	bool late, closed, queued;
-	/* Of a foreign series: one piece of samples as samples.h has them, which grows. */
-	bool foreign;
-	uint32_t capacity;
-	int64_t last_cell;
+	struct foreign_column *columns; /* of series from elsewhere, instead of batches */
 };
 
 struct table {
@@ -56,7 +53,7 @@ struct table {
 	uint8_t owner_agent[16];
 	bool made_here; /* not by an agent */
 	bool ended;     /* its host uses another schema now */
-	bool foreign;   /* has samples from elsewhere */
+	bool foreign;   /* of series from elsewhere: see foreign.h */
 	uint64_t keyed; /* log segment that has a key of it */
 	struct run *first, *newest;
 	uint32_t run_limit; /* sweeps of the open run */

@@ -77,7 +77,7 @@ struct store {
 	struct scratch arriving, flushing;
 	struct fw_buf key;       /* an arrival, encoded as a key */
 	struct fw_buf made;      /* sweeps made here, or samples from elsewhere */
-	uint64_t foreign_record; /* counts the records of those */
+	uint32_t foreign_record; /* counts the records of those */
 	struct fw_buf encoded;   /* a block */
 	struct digest digest;
 	struct fw_arena arena;
@@ -170,8 +170,11 @@ void close_runs(struct store *store, bool (*wanted)(const struct run *run, const
 	const void *arg);
 void queue_closed(struct store *store, struct table *table);
 /* Decodes what a run holds into at most `most` sweeps; returns how many they are. */
-int run_decode(const struct held *held, bool foreign, uint32_t n_columns, struct fw_arena *arena,
+int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
 	int64_t *times_ms, int64_t *cells, uint32_t most);
+/* A block of a run in the raw ring, and whether more of the same run follow. */
+int write_sweeps_of(struct store *store, const struct block_ref *about,
+	const struct columns_cells *cells, const struct fw_column *columns, bool more);
 
 /* records.c: documents and events. */
 void records_add(struct store *store, const struct log_record *record, uint64_t origin,

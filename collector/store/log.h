@@ -39,7 +39,8 @@ enum log_kind {
 	LOG_CARRIED,  /* a document or event from a segment that was given up */
 	LOG_RELEASED, /* `seq`: the position of one that is safe elsewhere */
 	LOG_READY,    /* the segment's head is whole; before it, the segment does not count */
-	LOG_SAMPLES,  /* of series from elsewhere */
+	LOG_SAMPLES,  /* of series from elsewhere, of a schema each: up to format 3 */
+	LOG_BUNDLED,  /* of series from elsewhere, in bundles */
 	LOG_KINDS
 };
 

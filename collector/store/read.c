@@ -14,6 +14,7 @@
 #include <fenwatch/batch.h>
 #include <fenwatch/mem.h>
 
+#include "foreign.h"
 #include "reading.h"
 
 /* A row of the room. */
@@ -51,12 +52,17 @@ static struct held *copy_run(struct reading *r, const struct run *run)
 }
 
 struct copied_run {
+	struct copied_run *next;
 	struct held *held;
+	struct foreign_column *columns; /* those asked for, of a run of series from elsewhere */
 	bool foreign;
+	struct columns_cells woven; /* of these columns */
 	uint32_t n_sweeps;
+	int64_t t0_ms;
+	uint64_t logged;
 };
 
-static int read_run(struct reading *r, const struct piece *piece, const struct body_room *to)
+static int read_batches(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
 	const struct copied_run *run = piece->from;
 	const struct store_group *group = r->group;
@@ -64,8 +70,7 @@ static int read_run(struct reading *r, const struct piece *piece, const struct b
 	int64_t *cells = scratch_take(&r->cells, (size_t)run->n_sweeps * width + 1);
 	if (!cells || !run->held)
 		return -ENOMEM;
-	int n = run_decode(
-		run->held, run->foreign, width, &r->scratch, to->times_ms, cells, run->n_sweeps);
+	int n = run_decode(run->held, width, &r->scratch, to->times_ms, cells, run->n_sweeps);
 	for (size_t c = 0; c < group->n_columns; c++)
 		for (int i = 0; i < n; i++)
 			to->cells[c * to->to_column + (size_t)i] =
@@ -73,22 +78,83 @@ static int read_run(struct reading *r, const struct piece *piece, const struct b
 	return n;
 }
 
-void reading_memory(struct reading *r, const struct table *table)
+static int read_woven(struct reading *r, const struct piece *piece, const struct body_room *to)
 {
+	const struct columns_cells *woven = &((const struct copied_run *)piece->from)->woven;
+	size_t n = woven->n_sweeps;
+	if (n > 0)
+		memcpy(to->times_ms, woven->times_ms, n * sizeof *to->times_ms);
+	for (size_t c = 0; c < r->group->n_columns && n > 0; c++)
+		memcpy(to->cells + c * to->to_column, woven->cells + c * woven->to_column,
+			n * sizeof *to->cells);
+	return (int)n;
+}
+
+static struct foreign_column *copy_columns(struct reading *r, const struct run *run)
+{
+	size_t n = r->group->n_columns;
+	struct foreign_column *copies = fw_arena_try(&r->scratch, n * sizeof *copies + 1);
+	for (size_t i = 0; copies && i < n; i++) {
+		struct foreign_column *copy = &copies[i];
+		*copy = run->columns[r->group->columns[i]];
+		uint8_t *data = fw_arena_room(&r->scratch, copy->length + 1);
+		if (!data)
+			return NULL;
+		if (copy->length)
+			memcpy(data, copy->data, copy->length);
+		copy->data = data;
+	}
+	return copies;
+}
+
+/* Those within the times, the newest first. */
+static struct copied_run *copy_runs(struct reading *r, const struct table *table)
+{
+	struct copied_run *copies = NULL;
 	pthread_mutex_lock(&table->host->lock);
 	for (const struct run *run = table->first; run; run = run->next) {
 		if (run->t0_ms > r->to_ms || run->t1_ms < r->from_ms)
 			continue;
 		struct copied_run *copy = fw_arena_alloc(&r->scratch, sizeof *copy);
-		*copy = (struct copied_run){copy_run(r, run), run->foreign, run->n_sweeps};
-		reading_add(r,
-			&(struct piece){.t0_ms = run->t0_ms,
-				.logged = run->logged_to,
-				.most = run->n_sweeps,
-				.read = read_run,
-				.from = copy});
+		*copy = (struct copied_run){
+			.next = copies,
+			.held = run->columns ? NULL : copy_run(r, run),
+			.columns = run->columns ? copy_columns(r, run) : NULL,
+			.foreign = run->columns,
+			.n_sweeps = run->n_sweeps,
+			.t0_ms = run->t0_ms,
+			.logged = run->logged_to,
+		};
+		copies = copy;
 	}
 	pthread_mutex_unlock(&table->host->lock);
+	return copies;
+}
+
+static int weave(struct reading *r, struct copied_run *run)
+{
+	size_t n = r->group->n_columns;
+	struct foreign_strand *strands =
+		run->columns ? foreign_unravel(run->columns, n, &r->scratch) : NULL;
+	int rc = strands ? foreign_weave(strands, n, &r->scratch, &run->woven) : -ENOMEM;
+	run->n_sweeps = run->woven.n_sweeps;
+	return rc;
+}
+
+int reading_memory(struct reading *r, const struct table *table)
+{
+	int rc = 0;
+	for (struct copied_run *run = copy_runs(r, table); run && rc >= 0; run = run->next) {
+		if (run->foreign)
+			rc = weave(r, run);
+		reading_add(r,
+			&(struct piece){.t0_ms = run->t0_ms,
+				.logged = run->logged,
+				.most = run->n_sweeps,
+				.read = run->foreign ? read_woven : read_batches,
+				.from = run});
+	}
+	return rc;
 }
 
 /* ---- blocks ---- */
@@ -237,9 +303,10 @@ static int by_time(const void *a, const void *b)
 	return x->logged < y->logged ? 1 : x->logged > y->logged ? -1 : 0;
 }
 
+/* Of equal times the row logged last stands first; returns how many times there are. */
 static size_t list_rows(const struct reading *r, struct joined_row *rows)
 {
-	size_t n = 0, kept = 0;
+	size_t n = 0, times = 0;
 	for (size_t p = 0; p < r->n_pieces; p++) {
 		const struct piece *piece = &r->pieces[p];
 		for (size_t i = piece->first; i < piece->first + piece->n; i++)
@@ -247,9 +314,29 @@ static size_t list_rows(const struct reading *r, struct joined_row *rows)
 	}
 	qsort(rows, n, sizeof *rows, by_time);
 	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || rows[i].at_ms != rows[kept - 1].at_ms)
-			rows[kept++] = rows[i];
-	return kept;
+		times += i == 0 || rows[i].at_ms != rows[i - 1].at_ms;
+	return times;
+}
+
+/* Of equal times the first row counts; where series stand for themselves, the first one
+ * that says something. */
+static void join_cells(
+	const struct joined_row *rows, size_t n, const int64_t *from, bool alone, int64_t *to)
+{
+	for (size_t i = 0; i < n; i++) {
+		int64_t cell = from[rows[i].index];
+		if (i == 0 || rows[i].at_ms != rows[i - 1].at_ms)
+			*to++ = cell;
+		else if (alone && to[-1] == FW_ABSENT)
+			to[-1] = cell;
+	}
+}
+
+static void join_times(const struct joined_row *rows, size_t n, int64_t *to)
+{
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || rows[i].at_ms != rows[i - 1].at_ms)
+			*to++ = rows[i].at_ms;
 }
 
 /* Pieces that cover the same times: row by row, into another room. */
@@ -259,14 +346,15 @@ static int join_rows(struct reading *r)
 	if (!rows)
 		return -ENOMEM;
 	const struct body_room from = r->room;
+	const bool alone = schema_is_foreign(r->group->schema);
+	size_t n = r->n_rows;
 	r->n_rows = list_rows(r, rows);
 	int rc = make_room(r, r->n_rows);
-	for (size_t i = 0; rc >= 0 && i < r->n_rows; i++)
-		r->room.times_ms[i] = rows[i].at_ms;
+	if (rc >= 0)
+		join_times(rows, n, r->room.times_ms);
 	for (size_t c = 0; rc >= 0 && c < r->group->n_columns; c++)
-		for (size_t i = 0; i < r->n_rows; i++)
-			r->room.cells[c * r->room.to_column + i] =
-				from.cells[c * from.to_column + rows[i].index];
+		join_cells(rows, n, from.cells + c * from.to_column, alone,
+			r->room.cells + c * r->room.to_column);
 	fw_free(rows);
 	return rc;
 }
@@ -334,8 +422,9 @@ void reading_done(struct reading *r)
 static int look(struct reading *r, const struct table *table, struct store_columns *out)
 {
 	reading_clear(r);
-	reading_memory(r, table);
-	int found = reading_raw(r);
+	int found = reading_memory(r, table);
+	if (found >= 0)
+		found = reading_raw(r);
 	if (found >= 0)
 		found = reading_tiers(r);
 	if (found < 0 && found != -ESTALE)
@@ -351,6 +440,23 @@ static int read_all(struct reading *r, const struct table *table, struct store_c
 	for (int looks = 0; looks < READING_LOOKS && rc == -ESTALE; looks++)
 		rc = look(r, table, out);
 	return rc == -ESTALE ? 0 : rc;
+}
+
+/* What the store keeps of series that stand for themselves, as others know it. */
+static int64_t told_as(int64_t cell)
+{
+	return cell == FW_ABSENT ? STORE_UNSAID : cell == STORE_ENDED ? FW_ABSENT : cell;
+}
+
+static void tell_alone(const struct reading *r, struct store_columns *columns)
+{
+	for (size_t c = 0; c < r->group->n_columns; c++) {
+		int64_t *cells = r->room.cells + c * r->room.to_column;
+		for (size_t i = 0; i < r->n_rows; i++) {
+			columns->unsaid |= cells[i] == FW_ABSENT;
+			cells[i] = told_as(cells[i]);
+		}
+	}
 }
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
@@ -371,6 +477,8 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		.arena = arena,
 	};
 	int rc = read_all(&r, table, out);
+	if (rc >= 0 && schema_is_foreign(group->schema))
+		tell_alone(&r, out);
 	reading_done(&r);
 	if (rc == -ENOMEM)
 		return fw_fail(err, rc, "the question needs more memory than it may have");
@@ -389,8 +497,12 @@ int store_latest(struct store *store, const struct store_group *group, struct fw
 		return -ENOMEM;
 	pthread_mutex_lock(&host->lock);
 	bool known = table_is_current(table);
-	for (size_t c = 0; c < group->n_columns && known; c++)
+	for (size_t c = 0; c < group->n_columns && known; c++) {
 		copy[c] = table->last[group->columns[c]];
+		if (schema_is_foreign(group->schema))
+			copy[c] = told_as(copy[c]);
+		known = copy[c] != STORE_UNSAID;
+	}
 	int64_t newest_ms = table->last_ms;
 	pthread_mutex_unlock(&host->lock);
 	if (!known)

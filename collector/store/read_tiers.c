@@ -170,8 +170,9 @@ static int read_undigested(struct row_reading *rr, const struct table *table)
 	reading_clear(r);
 	if (r->from_ms > INT64_MIN + rr->reader.bucket_ms)
 		r->from_ms -= rr->reader.bucket_ms;
-	reading_memory(r, table);
-	int rc = reading_raw(r);
+	int rc = reading_memory(r, table);
+	if (rc >= 0)
+		rc = reading_raw(r);
 	if (rc >= 0)
 		rc = reading_take(r, &sweeps);
 	r->from_ms = from_ms;

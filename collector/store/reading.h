@@ -49,8 +49,8 @@ int reading_pass_over(struct reading *r, int rc);
 /* Of a block: the cells of the columns `wanted`, of so many, and all of its times. */
 int reading_block(struct reading *r, const struct ring_place *place, uint32_t n_columns,
 	const uint32_t *wanted, size_t n_wanted, const struct body_room *room);
-/* Adds the sweeps still in memory. */
-void reading_memory(struct reading *r, const struct table *table);
+/* Adds the sweeps still in memory. -ENOMEM. */
+int reading_memory(struct reading *r, const struct table *table);
 /* Adds those of the blocks in the raw ring. -ESTALE: something was written over meanwhile. */
 int reading_raw(struct reading *r);
 /* Reads all pieces and puts them together; of equal times the one logged last stays.

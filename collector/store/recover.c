@@ -288,6 +288,7 @@ static void replay(const struct log_record *record, void *arg)
 		records_release(store, record->seq);
 		break;
 	case LOG_SAMPLES:
+	case LOG_BUNDLED:
 		store->counters.damaged += foreign_replay(store, record) < 0;
 		break;
 	case LOG_READY:
@@ -372,7 +373,7 @@ static void know_foreigners(struct store *store)
 			if (!schema_is_foreign(&table->schema->schema))
 				continue;
 			foreigners_know(&store->foreigners, host, table->schema);
-			atomic_fetch_add(&store->n_foreign, 1);
+			atomic_fetch_add(&store->n_foreign, table->schema->schema.n_columns);
 		}
 	}
 }

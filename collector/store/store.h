@@ -247,8 +247,14 @@ int store_select_host(struct store *store, uint32_t host, const struct store_mat
 	size_t n_matchers, int64_t from_ms, struct fw_arena *arena, struct store_group **groups,
 	size_t *n_groups, struct fw_err *err);
 
+/* In the type of a column: a series that stands for itself. A cell of it where it has no
+ * sample, as it just goes on; the bits are those of no sample. */
+#define STORE_ALONE 8
+#define STORE_UNSAID 0x7ff0000000000004
+
 struct store_columns {
 	size_t n;                    /* sweeps */
+	bool unsaid;                 /* some cells are STORE_UNSAID */
 	const int64_t *times_ms;     /* strictly ascending, shared by all columns */
 	const int64_t *const *cells; /* a column each, in the group's order; FW_ABSENT: no sample */
 	size_t damaged_blocks;       /* skipped because their checksum was wrong */
@@ -283,7 +289,8 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
 	struct fw_err *err);
 
-/* The newest sweep, without the disk. -ENODATA when there is none. */
+/* The newest sweep, without the disk. -ENODATA when there is none, or it is not the newest
+ * of all of them. */
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
 	int64_t *at_ms, int64_t **cells);
 

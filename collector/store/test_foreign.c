@@ -8,12 +8,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/mem.h>
 
+#include "bytes.h"
+#include "internal.h"
 #include "samples.h"
 #include "testkit.h"
 
@@ -51,8 +54,9 @@ static struct found find(struct kit *kit, const char *name, const char *l)
 					 &columns, NULL),
 			0);
 		for (size_t i = 0; i < columns.n; i++)
-			found.samples[found.n++] =
-				(struct store_sample){columns.times_ms[i], columns.cells[0][i]};
+			if (columns.cells[0][i] != STORE_UNSAID)
+				found.samples[found.n++] = (struct store_sample){
+					columns.times_ms[i], columns.cells[0][i]};
 	}
 	return found;
 }
@@ -288,6 +292,194 @@ static void test_samples(void **state)
 	}
 }
 
+/* ---- bundles ---- */
+
+enum { TOGETHER = 20, SWEEPS = 200, ENDS = 7, SHIFTED = 11, BEGINS = 15 };
+
+/* What a series of a target has in a sweep: one ends, one has times of its own, one begins
+ * later. False: nothing. */
+static bool sample_of(int series, int sweep, struct store_sample *out)
+{
+	*out = (struct store_sample){sweep * 15000, fw_double_cell(series * 1000 + sweep)};
+	if (series == ENDS && sweep == 60)
+		out->cell = FW_ABSENT;
+	if (series == SHIFTED)
+		out->at_ms += 5000;
+	return !(series == ENDS && sweep > 60) && !(series == BEGINS && sweep < 90);
+}
+
+static void name_of(int series, char l[8], struct fw_label labels[3])
+{
+	snprintf(l, 8, "%d", series);
+	labels[0] = (struct fw_label){"__name__", "m"};
+	labels[1] = (struct fw_label){"instance", "target"};
+	labels[2] = (struct fw_label){"l", l};
+}
+
+/* Series from `from` to before `to` in one request. */
+static void write_together(struct kit *kit, int sweep, int from, int to)
+{
+	struct store_foreign series[TOGETHER];
+	struct store_sample samples[TOGETHER];
+	struct fw_label labels[TOGETHER][3];
+	char l[TOGETHER][8];
+	size_t n = 0;
+	for (int s = from; s < to; s++) {
+		if (!sample_of(s, sweep, &samples[n]))
+			continue;
+		name_of(s, l[n], labels[n]);
+		series[n] = (struct store_foreign){
+			.labels = labels[n], .n_labels = 3, .samples = &samples[n], .n_samples = 1};
+		n++;
+	}
+	assert_int_equal(store_foreign_write(kit->store, series, n, NOW_MS, NULL), 0);
+}
+
+static void expect_together(struct kit *kit)
+{
+	for (int s = 0; s < TOGETHER; s++) {
+		struct store_sample samples[SWEEPS];
+		size_t n = 0;
+		char l[8];
+		struct fw_label labels[3];
+		for (int sweep = 0; sweep < SWEEPS; sweep++)
+			n += sample_of(s, sweep, &samples[n]);
+		name_of(s, l, labels);
+		expect(kit, "m", l, samples, n);
+	}
+}
+
+static struct store_group group_of(struct kit *kit, struct fw_arena *arena)
+{
+	const struct store_matcher matcher = {.name = "l", .accepts = accepts, .value = "0"};
+	struct store_group *groups;
+	size_t n;
+	assert_int_equal(
+		store_select(kit->store, &matcher, 1, 0, INT64_MAX, arena, &groups, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	return groups[0];
+}
+
+/* Series that come together lie together, and each keeps to what it said. */
+static void test_bundle(void **state)
+{
+	struct kit *kit = *state;
+	struct fw_arena arena = {0};
+	for (int sweep = 0; sweep < SWEEPS; sweep++) {
+		write_together(kit, sweep, 0, TOGETHER / 2);
+		write_together(kit, sweep, TOGETHER / 2, TOGETHER);
+	}
+	assert_int_equal(group_of(kit, &arena).schema->n_columns, TOGETHER / 2);
+	expect_together(kit);
+	kit_reopen(kit);
+	expect_together(kit);
+	assert_int_equal(kit_check(kit->dir), 0);
+	struct store_stat stat;
+	store_stat(kit->store, &stat);
+	assert_true(stat.tiers[STORE_RAW].blocks < 4 * TOGETHER);
+	fw_arena_done(&arena);
+}
+
+/* The newest of a bundle is told without the disk only when all that is asked for is as new. */
+static void test_newest_of_a_bundle(void **state)
+{
+	struct kit *kit = *state;
+	struct fw_arena arena = {0};
+	int64_t at_ms, *cells;
+	write_together(kit, 0, 0, TOGETHER / 2);
+	struct store_group group = group_of(kit, &arena);
+	const uint32_t both[] = {0, 1};
+	group.columns = both;
+	group.n_columns = 2;
+	assert_int_equal(store_latest(kit->store, &group, &arena, &at_ms, &cells), 0);
+	write_together(kit, 1, 0, 1);
+	assert_int_equal(store_latest(kit->store, &group, &arena, &at_ms, &cells), -ENODATA);
+	group.n_columns = 1;
+	assert_int_equal(store_latest(kit->store, &group, &arena, &at_ms, &cells), 0);
+	assert_int_equal(at_ms, 15000);
+	assert_int_equal(cells[0], fw_double_cell(1));
+	struct store_columns columns;
+	group.n_columns = 2;
+	assert_int_equal(store_read(kit->store, &group, 0, INT64_MAX, &arena, &columns, NULL), 0);
+	assert_true(columns.unsaid);
+	assert_int_equal(columns.cells[1][1], STORE_UNSAID);
+	fw_arena_done(&arena);
+}
+
+/* ---- stores of before ---- */
+
+static uint32_t schema_of_before(struct kit *kit)
+{
+	const struct fw_label label = {"l", "old"};
+	struct fw_column column = {.type = FW_UNTYPED | FW_DOUBLE,
+		.name = "m",
+		.factor = 1,
+		.n_labels = 1,
+		.labels = &label};
+	struct fw_schema schema = {.n_columns = 1, .columns = &column};
+	uint32_t id;
+	fw_schema_seal(&schema);
+	assert_int_equal(store_schema_intern(kit->store, &schema, &id, NULL), 0);
+	return id;
+}
+
+/* A record as formats up to 3 have it: it names no column. */
+static void log_as_before(struct kit *kit, uint32_t host, uint32_t schema,
+	const struct store_sample *samples, size_t n)
+{
+	struct fw_buf payload = {0};
+	struct samples_state state = {0};
+	uint8_t base[8] = {0}, bytes[SAMPLES_MOST];
+	fw_buf_append(&payload, base, sizeof base);
+	fw_buf_put_varint(&payload, host);
+	fw_buf_put_varint(&payload, schema);
+	fw_buf_put_varint(&payload, n);
+	for (size_t i = 0; i < n; i++)
+		fw_buf_append(&payload, bytes, samples_put(&state, &samples[i], bytes));
+	struct log_record record = {.kind = LOG_SAMPLES,
+		.seq = BATCH_UNNUMBERED,
+		.received_ms = NOW_MS,
+		.payload = payload.data,
+		.length = payload.length};
+	log_append(&kit->store->log, &record);
+	assert_int_equal(log_commit(&kit->store->log), 0);
+	fw_buf_done(&payload);
+}
+
+/* As after a power cut: nothing of the end is there. */
+static void cut_power(struct kit *kit)
+{
+	char cut[sizeof kit->dir + 8];
+	struct fw_err err = {""};
+	snprintf(cut, sizeof cut, "%s-cut", kit->dir);
+	kit_copy(kit->dir, cut);
+	store_close(kit->store);
+	kit_remove(kit->dir);
+	assert_int_equal(rename(cut, kit->dir), 0);
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* What a store of format 3 has in its log is there, and goes on in a bundle. */
+static void test_log_of_before(void **state)
+{
+	struct kit *kit = *state;
+	struct store_sample samples[] = {{1000, fw_double_cell(1)}, {2000, FW_ABSENT},
+		{3000, fw_double_cell(3)}, {4000, fw_double_cell(4)}};
+	uint32_t host = kit_host(kit, "before"), schema = schema_of_before(kit);
+	write_named(kit, "m", "new", samples, 1);
+	log_as_before(kit, host, schema, samples, 3);
+	cut_power(kit);
+	assert_int_equal(kit_check(kit->dir), 0);
+	expect(kit, "m", "old", samples, 3);
+	const struct fw_label labels[] = {
+		{"__name__", "m"}, {"instance", "before"}, {"job", "node"}, {"l", "old"}};
+	write_of(kit, labels, 4, &samples[3], 1);
+	expect(kit, "m", "old", samples, 4);
+	kit_reopen(kit);
+	expect(kit, "m", "old", samples, 4);
+}
+
 /* ---- against a model ---- */
 
 enum { SERIES = 6, SLOTS = 400 };
@@ -385,6 +577,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late_and_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bundle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_newest_of_a_bundle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_of_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

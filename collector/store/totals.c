@@ -8,6 +8,7 @@
 #include <fenwatch/batch.h>
 
 #include "columns_bytes.h"
+#include "foreign.h"
 
 /* No sum of a slice of such numbers can leave int64. */
 #define SMALL ((int64_t)1 << 54)
@@ -246,7 +247,7 @@ static void take_real(const int64_t *cells, uint32_t n, struct real_totals *out)
 	struct exact sum = {0};
 	for (uint32_t i = 0; i < n; i++) {
 		double v = fw_cell_double(cells[i]);
-		if (cells[i] == FW_ABSENT)
+		if (cells[i] == FW_ABSENT || cells[i] == STORE_ENDED)
 			continue;
 		if (t.n++ == 0)
 			t.first = t.min = t.max = v;
