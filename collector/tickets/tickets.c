@@ -115,6 +115,31 @@ static void set_due(const struct ticket *ticket, void *arg)
 	look->rc = write_due(look->tickets, ticket, look->now_ms, &target, due_ms, look->err);
 }
 
+static void count_unjudged(const struct ticket *ticket, void *arg)
+{
+	*(size_t *)arg += !ticket->is_judged;
+}
+
+/* In one transaction: thousands may be raised at once, and each one's fdatasync would hold
+ * the loop up. */
+static int judge_all(struct look *look)
+{
+	struct state *state = look->tickets->config.state;
+	size_t unjudged = 0;
+	fold_each(look->tickets->fold, count_unjudged, &unjudged);
+	if (unjudged == 0)
+		return 0;
+	int rc = state_begin(state, look->err);
+	if (rc < 0)
+		return rc;
+	fold_each(look->tickets->fold, set_due, look);
+	if (look->rc < 0)
+		state_rollback(state);
+	else
+		look->rc = state_commit(state, look->err);
+	return look->rc;
+}
+
 static void tell_risk(const struct ticket *ticket, void *arg)
 {
 	struct look *look = arg;
@@ -131,10 +156,10 @@ int tickets_look(struct tickets *tickets, int64_t now_ms, struct fw_err *err)
 {
 	struct look look = {tickets, now_ms, 0, err};
 	int rc = follow(tickets, INT64_MIN, err);
-	if (rc == 0) {
-		fold_each(tickets->fold, set_due, &look);
-		rc = look.rc < 0 ? look.rc : follow(tickets, INT64_MIN, err);
-	}
+	if (rc == 0)
+		rc = judge_all(&look);
+	if (rc == 0)
+		rc = follow(tickets, INT64_MIN, err);
 	fold_forget(tickets->fold, now_ms - SHOWN_DAYS * DAY_MS);
 	if (rc == 0 && tickets->config.on_risk)
 		fold_each(tickets->fold, tell_risk, &look);
