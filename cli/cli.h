@@ -94,6 +94,7 @@ enum status command_audit_list(struct cli *cli, char **args, int n_args);
 enum status command_audit_check(struct cli *cli, char **args, int n_args);
 enum status command_ack(struct cli *cli, char **args, int n_args);
 enum status command_silence_add(struct cli *cli, char **args, int n_args);
+enum status command_maintenance(struct cli *cli, char **args, int n_args);
 enum status command_silence_list(struct cli *cli, char **args, int n_args);
 enum status command_silence_end(struct cli *cli, char **args, int n_args);
 enum status command_query(struct cli *cli, char **args, int n_args);

@@ -44,6 +44,7 @@ const struct command commands[] = {
 	{"audit", "check", "", "whether the audit trail's chain of hashes holds; exit status 1 where it does not", "", 0, 0, command_audit_check},
 	{"ack", NULL, "KEY [--note TEXT]", "acknowledges an alert until it clears; its key, the beginning of it, or a desk's number", " note ", 1, 1, command_ack},
 	{"silence", "add", "MATCHER... --for DURATION --note TEXT [--from TIME]", "feeds are not told of alerts that meet all matchers: instance=web01 alertname=~Filesystem.*", " for note from ", 1, 32, command_silence_add},
+	{"maintenance", NULL, "", "when people work at hosts and sites by the register, and whether now", "", 0, 0, command_maintenance},
 	{"silence", "list", "", "silences that have not ended", "", 0, 0, command_silence_list},
 	{"silence", "end", "ID", "ends a silence; what still fires is told at once", "", 1, 1, command_silence_end},
 	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},

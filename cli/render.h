@@ -32,6 +32,7 @@ enum status render_sla(struct screen *s, const json_t *data);
 enum status render_volumes(struct screen *s, const json_t *data);
 enum status render_audit(struct screen *s, const json_t *data);
 enum status render_audit_verdict(struct screen *s, const json_t *data);
+enum status render_maintenance(struct screen *s, const json_t *data);
 enum status render_silences(struct screen *s, const json_t *data);
 enum status render_result(struct screen *s, const json_t *data);
 /* On a terminal a chart, elsewhere as above. */

@@ -73,6 +73,8 @@ static const struct recording recordings[] = {
 	{"audit", "audit", render_audit, STATUS_WELL, 0, FORM_TEXT},
 	{"audit-whole", "audit-whole", render_audit_verdict, STATUS_WELL, 0, FORM_TEXT},
 	{"audit-broken", "audit-broken", render_audit_verdict, STATUS_BAD_NEWS, 0, FORM_TEXT},
+	{"maintenance", "maintenance", render_maintenance, STATUS_WELL, 0, FORM_TEXT},
+	{"maintenance-none", "alerts-none", render_maintenance, STATUS_WELL, 0, FORM_TEXT},
 	{"vector", "vector", render_result, STATUS_WELL, 0, FORM_TEXT},
 	{"matrix", "matrix", render_result, STATUS_WELL, 0, FORM_TEXT},
 	{"range", "range", render_range, STATUS_WELL, 72, FORM_TEXT},

@@ -84,3 +84,48 @@ enum status command_silence_end(struct cli *cli, char **args, int n_args)
 	json_t *data = client_ask(cli, "DELETE", path, NULL, &status);
 	return data ? cli_show(cli, data, render_ended) : status;
 }
+
+/* ---- maintenance ---- */
+
+static const char *names_of(struct screen *s, const json_t *window, const char *key)
+{
+	const char *list = "";
+	size_t i;
+	const json_t *name;
+	json_array_foreach(json_object_get(window, key), i, name)
+	{
+		const char *text = json_is_string(name) ? json_string_value(name) : "-";
+		list = fw_arena_format(
+			&s->arena, "%s%s%s", list, *list ? ", " : "", screen_text(s, text));
+	}
+	return *list ? list : "-";
+}
+
+enum status render_maintenance(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {"NAME", "NOW", "HOSTS", "SITES", NULL};
+	struct table t;
+	size_t i;
+	const json_t *window;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, window)
+	{
+		bool now = json_is_true(json_object_get(window, "now"));
+		table_put(&t, TONE_PLAIN, screen_member(s, window, "name"));
+		table_put(&t, now ? TONE_WARNING : TONE_PLAIN, now ? "yes" : "no");
+		table_put(&t, TONE_PLAIN, names_of(s, window, "hosts"));
+		table_put(&t, TONE_PLAIN, names_of(s, window, "sites"));
+	}
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no maintenance\n");
+	return STATUS_WELL;
+}
+
+enum status command_maintenance(struct cli *cli, char **args, int n_args)
+{
+	(void)args;
+	(void)n_args;
+	return cli_get(cli, "/api/fenwatch/v1/maintenance", NULL, render_maintenance);
+}

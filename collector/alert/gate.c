@@ -6,6 +6,7 @@
 
 #include "alert.h"
 #include "noise.h"
+#include "register.h"
 #include "silences.h"
 #include "sites.h"
 #include "state.h"
@@ -31,6 +32,27 @@ static bool is_unobserved(
 	return gate->config.sites && *episode->instance &&
 		sites_hold(gate->config.sites, episode->instance,
 			pairs_get(&episode->labels, "job"), now.mono_ms, why);
+}
+
+/* As the register had it when it fired; an alert about a site has it as a label. */
+static const char *site_of(const struct episode *episode)
+{
+	const char *site = pairs_get(&episode->annotations, "site");
+	return *site ? site : pairs_get(&episode->labels, "site");
+}
+
+static bool is_in_maintenance(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	const struct registry *registry = gate->config.options->registry;
+	const struct episode *episode = &held->episode;
+	if (!registry)
+		return false;
+	const struct register_maintenance *window = register_in_maintenance(registry,
+		episode->instance, register_site(registry, site_of(episode)), now.wall_ms);
+	if (window)
+		snprintf(why, GATE_WHY, "%.150s", window->entry.name);
+	return window != NULL;
 }
 
 static bool is_silenced(
@@ -65,6 +87,7 @@ static const struct reason {
 	bool mutes;  /* what was told already goes to nobody else meanwhile */
 } reasons[] = {
 	{"unobserved", is_unobserved, false, true},
+	{"in maintenance", is_in_maintenance, false, true},
 	{"silenced", is_silenced, false, true},
 	{"storm", is_in_storm, true, false},
 	{"flapping", is_flapping, false, false},

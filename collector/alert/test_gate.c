@@ -7,8 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
+
+#include <fenwatch/file.h>
+
+#include <fenwatch/clock.h>
 
 #include <fenwatch/fault.h>
 #include <fenwatch/mem.h>
@@ -17,6 +22,7 @@
 #include "alert.h"
 #include "noise.h"
 #include "outbox.h"
+#include "register.h"
 #include "silences.h"
 #include "state.h"
 #include "test_tree.h"
@@ -608,6 +614,42 @@ static void test_what_cannot_be_written_has_not_happened(void **arg)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- maintenance ---- */
+
+/* NOW_MS lies within it; an hour later it is over. */
+static void test_who_is_worked_at_is_told_of_afterwards(void **arg)
+{
+	struct place *place = *arg;
+	char path[128], text[256], day[32], from[32], to[32];
+	struct registry *registry;
+	struct fw_err err;
+	fw_time_format(NOW_MS, day, sizeof day);
+	fw_time_format(NOW_MS - HOUR_MS / 2, from, sizeof from);
+	fw_time_format(NOW_MS + HOUR_MS / 2, to, sizeof to);
+	snprintf(text, sizeof text,
+		"maintenance: [{name: CHG-1, days: {%.10s: '%.5s-%.5s'}, hosts: ['web*']}]", day,
+		from + 11, to + 11);
+	snprintf(path, sizeof path, "%s/register.d", place->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/register.d/a.yml", place->dir);
+	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
+	path[strlen(path) - strlen("/a.yml")] = '\0';
+	if (register_load(&registry, path, &err) < 0)
+		fail_msg("%s", err.text);
+	place->options.registry = registry;
+	struct episode told = fire(place, "fw1-b", "db01");
+	struct episode held = fire(place, "fw1-a", "web01");
+	expect_held(place, "fw1-b", NULL);
+	expect_held(place, "fw1-a", "in maintenance");
+	assert_string_equal(gate_find(place->gate, "fw1-a")->why, "CHG-1");
+	assert_int_equal(look_after(place, HOUR_MS), 1);
+	assert_int_equal(opens(place), 2);
+	resolve(place, &told);
+	resolve(place, &held);
+	place->options.registry = NULL;
+	register_drop(registry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -632,6 +674,7 @@ int main(void)
 		TEST(test_an_acknowledgement_says_which),
 		TEST(test_silences_and_what_they_hold_outlive_the_process),
 		TEST(test_what_cannot_be_written_has_not_happened),
+		TEST(test_who_is_worked_at_is_told_of_afterwards),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

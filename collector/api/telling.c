@@ -7,6 +7,7 @@
 
 #include "alert.h"
 #include "parts.h"
+#include "register.h"
 
 static void fail(struct request *r, int rc, const struct fw_err *err)
 {
@@ -217,5 +218,35 @@ void telling_silence_end(struct request *r)
 	json_open(j, '{');
 	json_put_int(j, "ended", (int64_t)id);
 	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+/* ---- maintenance ---- */
+
+static void write_names(struct json *j, const char *key, const struct fw_text_list *names)
+{
+	json_key(j, key);
+	json_open(j, '[');
+	for (size_t i = 0; i < names->count; i++)
+		json_text(j, names->items[i]);
+	json_close(j, ']');
+}
+
+void telling_maintenance(struct request *r)
+{
+	struct register_maintenance_now *windows;
+	size_t n = register_maintenance_at(
+		api_config(r->api)->registry, r->now_ms, &r->arena, &windows);
+	struct json *j = request_begin(r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		json_put_text(j, "name", windows[i].window->entry.name);
+		json_put_bool(j, "now", windows[i].goes_on);
+		write_names(j, "hosts", &windows[i].window->hosts);
+		write_names(j, "sites", &windows[i].window->sites);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
 	request_end(r, NULL, 0);
 }

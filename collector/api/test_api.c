@@ -1471,6 +1471,25 @@ static void test_clients_may_leave_at_any_time(void **state)
 	play(1, client_that_leaves);
 }
 
+/* ---- maintenance ---- */
+
+static void client_of_maintenance(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/maintenance", 200,
+		"\"data\":[{\"name\":\"Always\",\"now\":true,\"hosts\":[\"web*\"],\"sites\":[]},"
+		"{\"name\":\"Long ago\",\"now\":false,\"hosts\":[],\"sites\":[\"Hall\"]}]");
+}
+
+static void test_maintenance_is_the_register_s(void **state)
+{
+	(void)state;
+	known = "sites: [{name: Hall}]\n"
+		"maintenance: [{name: Always, hours: {mon-sun: all day}, hosts: ['web*']},\n"
+		"  {name: Long ago, days: {2001-01-01: all day}, sites: [Hall]}]";
+	play(1, client_of_maintenance);
+	known = full;
+}
+
 /* ---- tickets ---- */
 
 static void client_of_tickets(struct scene *s)
@@ -1524,6 +1543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_route_has_its_role),
+		cmocka_unit_test(test_maintenance_is_the_register_s),
 		cmocka_unit_test(test_tickets_and_what_became_of_them),
 		cmocka_unit_test(test_a_supplier_sees_its_own_hosts_alone),
 		cmocka_unit_test(test_writes),

@@ -78,7 +78,7 @@ static int weekday_named(const char *text, size_t length)
 	return -1;
 }
 
-static int parse_week(
+int register_parse_week(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
 	struct calendar *calendar = field;
@@ -154,7 +154,7 @@ static const struct fw_option table[] = {
 		.name = "hours",
 		.help = "of weekdays: {mon-fri: '08:00-18:00', sat: ['09:00-12:00', '13:00-15:00']}",
 		.type = FW_OPT_CUSTOM,
-		.parse = parse_week,
+		.parse = register_parse_week,
 		.offset = AT(calendar),
 		.required = true,
 	},

@@ -37,7 +37,7 @@ struct priorities {
 struct registry {
 	atomic_uint holders;
 	struct fw_arena arena;
-	struct entries calendars, sites, suppliers, targets, licences;
+	struct entries calendars, sites, suppliers, targets, maintenance, licences;
 	struct host_rows hosts;
 	struct priorities priorities;
 };
@@ -77,7 +77,11 @@ int register_parse_day(
 
 /* ---- the kinds ---- */
 
-extern const struct kind calendar_kind, site_kind, supplier_kind, target_kind, licence_kind;
+extern const struct kind calendar_kind, site_kind, supplier_kind, target_kind, maintenance_kind,
+	licence_kind;
+/* FW_OPT_CUSTOM: the week of a struct calendar. */
+int register_parse_week(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 /* FW_OPT_CUSTOM: the days of a struct calendar's own. */
 int register_parse_days(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
@@ -89,6 +93,7 @@ const struct calendar *calendar_named(const struct registry *registry, const cha
 /* What names others is joined to them. */
 int register_join_sites(struct registry *registry, struct fw_err *err);
 int register_join_suppliers(struct registry *registry, struct fw_err *err);
+int register_join_maintenance(struct registry *registry, struct fw_err *err);
 int register_join_targets(struct registry *registry, struct fw_err *err);
 int register_join_hosts(struct registry *registry, struct fw_err *err);
 

@@ -30,6 +30,12 @@ LIST(supplier)
 LIST(target)
 LIST(licence)
 
+static int parse_maintenance(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	return entries_read(field, &maintenance_kind, node, arena, err);
+}
+
 #define AT(member) offsetof(struct registry, member)
 static const struct fw_option table[] = {
 	{
@@ -76,6 +82,13 @@ static const struct fw_option table[] = {
 		.offset = AT(targets),
 	},
 	{
+		.name = "maintenance",
+		.help = "when people work at hosts: a list of {name, hours, days, hosts, sites}",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_maintenance,
+		.offset = AT(maintenance),
+	},
+	{
 		.name = "licences",
 		.help = "how many hosts may have a software: a list of {name, packages, entitled, "
 			"expires, note}",
@@ -92,6 +105,7 @@ static void place(struct registry *registry, const char *file)
 	entries_place(&registry->sites, &site_kind, file);
 	entries_place(&registry->suppliers, &supplier_kind, file);
 	entries_place(&registry->targets, &target_kind, file);
+	entries_place(&registry->maintenance, &maintenance_kind, file);
 	entries_place(&registry->licences, &licence_kind, file);
 	register_place_hosts(&registry->hosts, file);
 }
@@ -106,11 +120,15 @@ static int check(struct registry *registry, struct fw_err *err)
 	if (rc == 0)
 		rc = entries_check(&registry->licences, &licence_kind, err);
 	if (rc == 0)
+		rc = entries_check(&registry->maintenance, &maintenance_kind, err);
+	if (rc == 0)
 		rc = register_join_sites(registry, err);
 	if (rc == 0)
 		rc = register_join_suppliers(registry, err);
 	if (rc == 0)
 		rc = register_join_targets(registry, err);
+	if (rc == 0)
+		rc = register_join_maintenance(registry, err);
 	if (rc == 0)
 		rc = register_join_hosts(registry, err);
 	return rc < 0 ? fw_fail_in(err, rc, "register") : 0;
@@ -236,6 +254,7 @@ void register_drop(struct registry *registry)
 	entries_done(&registry->sites);
 	entries_done(&registry->suppliers);
 	entries_done(&registry->targets);
+	entries_done(&registry->maintenance);
 	entries_done(&registry->licences);
 	fw_arena_done(&registry->arena);
 	fw_free(registry);

@@ -137,6 +137,25 @@ struct register_target {
 bool register_target(const struct registry *registry, const struct register_fault *fault,
 	struct register_target *out);
 
+/* ---- maintenance ---- */
+
+struct register_maintenance {
+	struct register_entry entry;
+	struct fw_text_list hosts; /* names, or patterns as of files */
+	struct fw_text_list sites; /* with all below them */
+};
+/* Whether somebody works at this host, or at its site or one above (`site` may be NULL). */
+const struct register_maintenance *register_in_maintenance(const struct registry *registry,
+	const char *host, const struct register_site *site, int64_t at_ms);
+
+struct register_maintenance_now {
+	const struct register_maintenance *window;
+	bool goes_on;
+};
+/* All of it, in the order of files and lines. */
+size_t register_maintenance_at(const struct registry *registry, int64_t at_ms,
+	struct fw_arena *arena, struct register_maintenance_now **out);
+
 /* ---- licences ---- */
 
 /* One licence a host on which any of the packages is. */

@@ -608,6 +608,56 @@ static void expect_contact(struct stage *stage, size_t place, const char *day, c
 	assert_string_equal(contact ? contact->name : "nobody", name);
 }
 
+static void expect_worked_at(
+	struct stage *stage, const char *time, const char *host, const char *site, const char *name)
+{
+	int64_t at_ms;
+	assert_int_equal(fw_time_parse(time, &at_ms), 0);
+	const struct register_maintenance *window = register_in_maintenance(
+		stage->registry, host, register_site(stage->registry, site), at_ms);
+	if (strcmp(window ? window->entry.name : "nothing", name) != 0)
+		fail_msg("%s %s: %s", time, host, window ? window->entry.name : "nothing");
+}
+
+/* On England's clock, down the tree of sites, and on the night in which the clock changes. */
+static void maintenance_is_of_hosts_and_of_sites_with_all_below(void **arg)
+{
+	struct stage *stage = *arg;
+	put(stage, "a.yml",
+		"sites: [{name: County}, {name: Boston, parent: County}, {name: Lincoln}]\n"
+		"maintenance:\n"
+		"  - {name: Patch night, hours: {sun: '02:00-04:00'}, sites: [County]}\n"
+		"  - {name: CHG-1, days: {2026-12-03: '20:00-24:00'}, hosts: [db01, 'lib-*']}\n");
+	load(stage);
+	expect_worked_at(stage, "2026-11-29T02:00:00Z", "web01", "Boston", "Patch night");
+	expect_worked_at(stage, "2026-11-29T03:59:59Z", "web01", "County", "Patch night");
+	expect_worked_at(stage, "2026-11-29T04:00:00Z", "web01", "Boston", "nothing");
+	expect_worked_at(stage, "2026-11-29T02:30:00Z", "web01", "Lincoln", "nothing");
+	expect_worked_at(stage, "2026-06-07T01:30:00Z", "web01", "Boston", "Patch night");
+	expect_worked_at(stage, "2026-03-29T00:59:00Z", "web01", "Boston", "nothing");
+	expect_worked_at(stage, "2026-03-29T01:00:00Z", "web01", "Boston", "Patch night");
+	expect_worked_at(stage, "2026-12-03T21:00:00Z", "lib-pc7", "Lincoln", "CHG-1");
+	expect_worked_at(stage, "2026-12-03T21:00:00Z", "web01", "Lincoln", "nothing");
+	expect_worked_at(stage, "2026-12-10T21:00:00Z", "db01", "", "nothing");
+}
+
+static void mistakes_in_maintenance_are_named(void **state)
+{
+	static const struct {
+		const char *text, *words[4];
+	} cases[] = {
+		{"maintenance: [{name: A, hosts: [a]}]", {"'hours', 'days' or both"}},
+		{"maintenance: [{name: A, hours: {sun: all day}}]", {"names 'hosts', 'sites'"}},
+		{"maintenance: [{name: A, hours: {son: all day}, hosts: [a]}]", {"'son'"}},
+		{"maintenance: [{name: A, hours: {sun: all day}, sites: [x]}]", {"no site 'x'"}},
+		{"maintenance: [{hours: {sun: all day}, hosts: [a]}]", {"'name'"}},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		put(*state, "a.yml", cases[i].text);
+		expect_refused(*state, cases[i].words);
+	}
+}
+
 static void contacts_take_turns(void **arg)
 {
 	struct stage *stage = *arg;
@@ -676,6 +726,8 @@ int main(void)
 		TEST(the_first_target_that_fits_counts),
 		TEST(mistakes_in_targets_are_named),
 		TEST(contacts_take_turns),
+		TEST(maintenance_is_of_hosts_and_of_sites_with_all_below),
+		TEST(mistakes_in_maintenance_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
