@@ -279,7 +279,7 @@ static void test_refusals(void **unused)
 	REFUSED(c.scale[1] = -19, "schema: a type, scale or factor out of range");
 	REFUSED(c.factor[0] = 0, "schema: a type, scale or factor out of range");
 	REFUSED(c.type[0] = 3, "schema: a type, scale or factor out of range");
-	REFUSED(c.type[0] = 8, "schema: a type, scale or factor out of range");
+	REFUSED(c.type[0] = 16, "schema: a type, scale or factor out of range");
 	REFUSED(c.label[0] = 4; c.label[2] = 2, "schema: labels out of order");
 	REFUSED(c.label[2] = 2, "schema: labels out of order");
 	REFUSED(c.name[1] = 0; c.n_labels[1] = 0;
