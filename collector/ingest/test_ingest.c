@@ -406,11 +406,11 @@ static void peer_greet(struct peer *peer, struct stage *stage, const struct iden
 	run_until(stage, peer->welcome || peer->ended);
 }
 
-static void put_schema(struct fw_buf *out, uint32_t id)
+static void put_schema_of(struct fw_buf *out, uint32_t id, uint8_t type)
 {
 	struct fw_buf message = {0};
 	const struct fw_column columns[] = {
-		{.name = "a", .type = FW_GAUGE, .factor = 1},
+		{.name = "a", .type = type, .factor = 1},
 		{.name = "b", .type = FW_COUNTER, .factor = 1},
 	};
 	struct fw_schema schema = {.n_columns = 2, .columns = columns};
@@ -418,6 +418,11 @@ static void put_schema(struct fw_buf *out, uint32_t id)
 	fw_schema_encode(&schema, id, NULL, &message);
 	fw_frame_put(out, FW_FRAME_SCHEMA, message.data, message.length);
 	fw_buf_done(&message);
+}
+
+static void put_schema(struct fw_buf *out, uint32_t id)
+{
+	put_schema_of(out, id, FW_GAUGE);
 }
 
 static void put_batch(struct fw_buf *out, uint64_t seq, uint32_t schema, const int64_t *base)
@@ -616,6 +621,12 @@ static void put_second_hello(struct fw_buf *out)
 	fw_frame_put(out, FW_FRAME_HELLO, NULL, 0);
 }
 
+/* The type of series from elsewhere, whose cells would be taken otherwise. */
+static void put_foreign_schema(struct fw_buf *out)
+{
+	put_schema_of(out, 3, FW_UNTYPED | FW_DOUBLE | STORE_ALONE);
+}
+
 static void put_rubbish_schema(struct fw_buf *out)
 {
 	fw_frame_put(out, FW_FRAME_SCHEMA, "\xff\xff", 2);
@@ -658,6 +669,7 @@ static void bad_frames_end_their_connection_and_no_other(void **state)
 		{put_unknown_type, "unknown type"},
 		{put_rubbish_batch, "malformed batch frame"},
 		{put_rubbish_schema, "malformed schema frame"},
+		{put_foreign_schema, "a type that agents do not have"},
 		{put_second_hello, "at the wrong moment"},
 		{put_unannounced_host, "host 3 was not announced"},
 		{put_node_of_another, "only its own agent"},
