@@ -97,6 +97,7 @@ enum status command_silence_add(struct cli *cli, char **args, int n_args);
 enum status command_maintenance(struct cli *cli, char **args, int n_args);
 enum status command_silence_list(struct cli *cli, char **args, int n_args);
 enum status command_silence_end(struct cli *cli, char **args, int n_args);
+enum status command_watch(struct cli *cli, char **args, int n_args);
 enum status command_query(struct cli *cli, char **args, int n_args);
 enum status command_range(struct cli *cli, char **args, int n_args);
 enum status command_series(struct cli *cli, char **args, int n_args);

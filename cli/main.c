@@ -47,6 +47,7 @@ const struct command commands[] = {
 	{"maintenance", NULL, "", "when people work at hosts and sites by the register, and whether now", "", 0, 0, command_maintenance},
 	{"silence", "list", "", "silences that have not ended", "", 0, 0, command_silence_list},
 	{"silence", "end", "ID", "ends a silence; what still fires is told at once", "", 1, 1, command_silence_end},
+	{"watch", NULL, "", "whether the collector is well, in one line, for a check that another machine runs; exit status 0, 1 (warning) or 2 (critical, or no answer)", "", 0, 0, command_watch},
 	{"query", NULL, "EXPR [--at TIME]", "what a question gives at a moment", " at ", 1, 1, command_query},
 	{"range", NULL, "EXPR --from TIME --to TIME --step DURATION", "what it gives over time; on a terminal a chart", " from to step ", 1, 1, command_range},
 	{"series", NULL, "MATCHER", "which series there are", "", 1, 1, command_series},

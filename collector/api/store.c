@@ -57,6 +57,18 @@ static void write_counts(struct json *j, const struct store_stat *stat)
 		json_none(j);
 }
 
+/* When anything came from any agent; 0: nothing has since the start. */
+static int64_t heard_ms(struct request *r)
+{
+	struct store_host *hosts;
+	int64_t newest_ms = 0;
+	size_t n = store_hosts(api_config(r->api)->store, &r->arena, &hosts);
+	for (size_t i = 0; i < n; i++)
+		if (hosts[i].received_ms > newest_ms)
+			newest_ms = hosts[i].received_ms;
+	return newest_ms;
+}
+
 void store_page(struct request *r)
 {
 	struct store_stat stat;
@@ -71,6 +83,7 @@ void store_page(struct request *r)
 		write_tier(j, &stat, reach, (enum store_tier)tier);
 	json_close(j, ']');
 	write_counts(j, &stat);
+	json_put_time(j, "heard", heard_ms(r));
 	json_close(j, '}');
 	request_end(r, NULL, 0);
 }
