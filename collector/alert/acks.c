@@ -69,12 +69,6 @@ static void drop_all(struct acks *acks)
 		}
 }
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
 /* Only those of alerts that go on are asked for. */
 static int load(struct acks *acks, struct fw_err *err)
 {
@@ -87,8 +81,8 @@ static int load(struct acks *acks, struct fw_err *err)
 		return rc;
 	drop_all(acks);
 	while ((rc = state_step(acks->state, row, err)) > 0)
-		push(acks, text_at(row, 0), sqlite3_column_int64(row, 1),
-			sqlite3_column_int64(row, 2), text_at(row, 3), text_at(row, 4));
+		push(acks, state_text(row, 0), sqlite3_column_int64(row, 1),
+			sqlite3_column_int64(row, 2), state_text(row, 3), state_text(row, 4));
 	state_done(row);
 	return rc;
 }
@@ -122,7 +116,7 @@ static int find(
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(acks->state, row, err)) > 0 && ++n == 1) {
-		snprintf(out->key, sizeof out->key, "%s", text_at(row, 0));
+		snprintf(out->key, sizeof out->key, "%s", state_text(row, 0));
 		out->starts_ms = sqlite3_column_int64(row, 1);
 	}
 	state_done(row);
@@ -159,10 +153,7 @@ static int write_answer(struct acks *acks, const struct meant *meant,
 	if (rc == 0)
 		rc = evidence_answered(acks->state, meant->key, meant->starts_ms,
 			kinds[answer->kind], answer->who, answer->note, now_ms, err);
-	if (rc == 0)
-		return state_commit(acks->state, err);
-	state_rollback(acks->state);
-	return rc;
+	return state_finish(acks->state, rc, err);
 }
 
 static bool is_note(const char *text)

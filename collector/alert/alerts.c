@@ -166,10 +166,7 @@ static int write_changes(
 		return rc;
 	for (struct alert *alert = first; rc == 0 && alert != end; alert = alert->next_changed)
 		rc = write_change(alerts, alert, err);
-	if (rc == 0)
-		return state_commit(alerts->config.state, err);
-	state_rollback(alerts->config.state);
-	return rc;
+	return state_finish(alerts->config.state, rc, err);
 }
 
 static void finish_change(struct alert *alert, bool written)

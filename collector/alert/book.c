@@ -38,12 +38,6 @@ static const char *const steps[] = {
 	"CREATE INDEX episode_told ON episode (told_ms)",
 };
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
 int book_open(struct state *state, struct fw_err *err)
 {
 	int rc = audit_open(state, err);
@@ -216,10 +210,10 @@ int book_resolved(struct state *state, const struct alert_options *options,
 
 static void read_episode(sqlite3_stmt *row, struct episode *episode)
 {
-	snprintf(episode->key, sizeof episode->key, "%s", text_at(row, 0));
-	episode->rule = text_at(row, 2);
-	episode->instance = text_at(row, 3);
-	episode->severity = text_at(row, 4);
+	snprintf(episode->key, sizeof episode->key, "%s", state_text(row, 0));
+	episode->rule = state_text(row, 2);
+	episode->instance = state_text(row, 3);
+	episode->severity = state_text(row, 4);
 	episode->is_ruled = sqlite3_column_int(row, 8);
 	episode->life = (struct life){
 		.phase = FIRING,
@@ -243,13 +237,13 @@ static void give_episode(sqlite3_stmt *row, const struct reading *reading)
 {
 	struct episode episode = {0};
 	read_episode(row, &episode);
-	if (pairs_parse(text_at(row, 6), &episode.labels) == 0 &&
-		pairs_parse(text_at(row, 7), &episode.annotations) == 0) {
+	if (pairs_parse(state_text(row, 6), &episode.labels) == 0 &&
+		pairs_parse(state_text(row, 7), &episode.annotations) == 0) {
 		if (reading->each)
 			reading->each(&episode, reading->arg);
 		else
 			reading->each_untold(
-				&episode, text_at(row, 9), text_at(row, 10), reading->arg);
+				&episode, state_text(row, 9), state_text(row, 10), reading->arg);
 	}
 	pairs_done(&episode.labels);
 	pairs_done(&episode.annotations);
@@ -317,7 +311,7 @@ int book_waiting(struct state *state, const char *feed, int64_t after_id,
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(state, row, err)) > 0)
-		each(sqlite3_column_int64(row, 0), text_at(row, 1), sqlite3_column_int64(row, 2),
+		each(sqlite3_column_int64(row, 0), state_text(row, 1), sqlite3_column_int64(row, 2),
 			arg);
 	state_done(row);
 	return rc;
@@ -332,10 +326,10 @@ static int fill_notice(sqlite3_stmt *row, int64_t id, struct book_notice *out, s
 		.ends_ms = sqlite3_column_int64(row, 3),
 		.tries = sqlite3_column_int64(row, 4),
 	};
-	snprintf(out->key, sizeof out->key, "%s", text_at(row, 0));
-	snprintf(out->receipt, sizeof out->receipt, "%s", text_at(row, 7));
-	if (pairs_parse(text_at(row, 5), &out->labels) == 0 &&
-		pairs_parse(text_at(row, 6), &out->annotations) == 0)
+	snprintf(out->key, sizeof out->key, "%s", state_text(row, 0));
+	snprintf(out->receipt, sizeof out->receipt, "%s", state_text(row, 7));
+	if (pairs_parse(state_text(row, 5), &out->labels) == 0 &&
+		pairs_parse(state_text(row, 6), &out->annotations) == 0)
 		return 0;
 	book_notice_done(out);
 	return fw_fail(err, -EBADMSG, "state.db: notice %lld is damaged", (long long)id);
@@ -396,7 +390,7 @@ int book_standing(struct state *state, const char *feed, int64_t closed_ms,
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(state, row, err)) > 0)
-		each(sqlite3_column_int64(row, 0), text_at(row, 1), arg);
+		each(sqlite3_column_int64(row, 0), state_text(row, 1), arg);
 	state_done(row);
 	return rc;
 }
@@ -429,10 +423,7 @@ int book_told(struct state *state, int64_t id, enum notice_state how, const char
 		rc = drop_close(state, id, err);
 	if (rc == 0)
 		rc = evidence_told(state, id, how, why, receipt, now_ms, err);
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, err);
 }
 
 static int count_rehearsed(
@@ -503,8 +494,5 @@ int book_forget_host(struct state *state, const char *instance, struct fw_err *e
 	if (rc == 0)
 		rc = state_run(state, err,
 			"DELETE FROM episode WHERE instance = ? AND ends_ms <> 0", "t", instance);
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, err);
 }

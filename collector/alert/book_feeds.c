@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -24,24 +23,10 @@ static int note(struct state *state, const char *kind, const char *feed, const c
 	json_t *detail, struct fw_err *err)
 {
 	char *subject = fw_format("feed %s", feed);
-	char *text = json_dumps(detail, JSON_COMPACT);
-	const struct audit_entry entry = {.at_ms = fw_wall_ms(),
-		.kind = kind,
-		.subject = subject,
-		.who = who,
-		.detail = text ? text : "{}"};
-	int rc = audit_add(state, &entry, err);
-	free(text);
+	const struct audit_entry entry = {
+		.at_ms = fw_wall_ms(), .kind = kind, .subject = subject, .who = who};
+	int rc = audit_add_object(state, &entry, detail, err);
 	fw_free(subject);
-	json_decref(detail);
-	return rc;
-}
-
-static int finish(struct state *state, int rc, struct fw_err *err)
-{
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
 	return rc;
 }
 
@@ -85,7 +70,7 @@ int book_feed_go(
 	if (rc == 0)
 		rc = note(state, "feed_live", feed, who,
 			json_pack("{sI}", "told", (json_int_t)*told), err);
-	return finish(state, rc, err);
+	return state_finish(state, rc, err);
 }
 
 int book_feed_hold(struct state *state, const char *feed, struct fw_err *err)
@@ -110,7 +95,7 @@ int book_feed_rehearse(
 	if (rc == 0)
 		rc = note(state, "feed_rehearsal", feed, who,
 			json_pack("{sI}", "held", (json_int_t)*held), err);
-	return finish(state, rc, err);
+	return state_finish(state, rc, err);
 }
 
 /* ---- once more ---- */
@@ -164,7 +149,7 @@ int book_feed_retry(struct state *state, const char *feed, int64_t id, const cha
 			json_pack("{sI sI}", "retried", (json_int_t)*retried, "dropped",
 				(json_int_t)*dropped),
 			err);
-	return finish(state, rc, err);
+	return state_finish(state, rc, err);
 }
 
 /* ---- a test ---- */
@@ -211,32 +196,26 @@ int book_feed_test(struct state *state, const char *feed, const char *who, const
 	rc = insert_tests(state, feed, key, who, fw_wall_ms(), err);
 	if (rc == 0)
 		rc = note(state, "feed_tested", feed, who, json_pack("{ss}", "key", key), err);
-	return finish(state, rc, err);
+	return state_finish(state, rc, err);
 }
 
 /* ---- to be read ---- */
-
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
 
 static void give_letter(
 	sqlite3_stmt *row, void (*each)(const struct book_letter *letter, void *arg), void *arg)
 {
 	struct book_letter letter = {
 		.id = sqlite3_column_int64(row, 0),
-		.key = text_at(row, 1),
+		.key = state_text(row, 1),
 		.kind = (enum notice_kind)sqlite3_column_int(row, 2),
 		.how = (enum notice_state)sqlite3_column_int(row, 3),
 		.starts_ms = sqlite3_column_int64(row, 4),
 		.told_ms = sqlite3_column_int64(row, 5),
 		.tries = sqlite3_column_int64(row, 6),
-		.why = text_at(row, 7),
-		.receipt = text_at(row, 8),
+		.why = state_text(row, 7),
+		.receipt = state_text(row, 8),
 	};
-	if (pairs_parse(text_at(row, 9), &letter.labels) < 0)
+	if (pairs_parse(state_text(row, 9), &letter.labels) < 0)
 		return;
 	each(&letter, arg);
 	pairs_done(&letter.labels);

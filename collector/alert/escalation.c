@@ -50,10 +50,6 @@ int escalation_look(struct state *state, struct gate *gate, const struct alert_o
 	int rc = state_begin(state, err);
 	if (rc < 0)
 		return rc;
-	rc = look_at_feeds(&look);
-	if (rc == 0)
-		rc = state_commit(state, err);
-	else
-		state_rollback(state);
+	rc = state_finish(state, look_at_feeds(&look), err);
 	return rc < 0 ? rc : look.told;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evidence.h"
 
-#include <stdlib.h>
-
 #include <jansson.h>
 
 #include <fenwatch/clock.h>
@@ -14,16 +12,8 @@
 static int add(struct state *state, int64_t at_ms, const char *kind, const char *key,
 	const char *who, json_t *detail, struct fw_err *err)
 {
-	char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
-	const struct audit_entry entry = {.at_ms = at_ms,
-		.kind = kind,
-		.subject = key,
-		.who = who,
-		.detail = text ? text : "{}"};
-	int rc = audit_add(state, &entry, err);
-	free(text);
-	json_decref(detail);
-	return rc;
+	const struct audit_entry entry = {.at_ms = at_ms, .kind = kind, .subject = key, .who = who};
+	return audit_add_object(state, &entry, detail, err);
 }
 
 static json_t *pairs_of(const struct pairs *pairs)
@@ -69,13 +59,12 @@ int evidence_cleared(struct state *state, const struct episode *episode, struct 
 static int add_told(struct state *state, sqlite3_stmt *row, bool delivered, const char *text,
 	int64_t now_ms, struct fw_err *err)
 {
-	json_t *detail =
-		json_pack("{sI ss ss ss}", "starts", (json_int_t)sqlite3_column_int64(row, 1),
-			"feed", (const char *)sqlite3_column_text(row, 2), "notice",
-			sqlite3_column_int(row, 3) == NOTICE_OPEN ? "open" : "close",
-			delivered ? "receipt" : "why", text);
-	return add(state, now_ms, delivered ? "told" : "refused",
-		(const char *)sqlite3_column_text(row, 0), "", detail, err);
+	json_t *detail = json_pack("{sI ss ss ss}", "starts",
+		(json_int_t)sqlite3_column_int64(row, 1), "feed", state_text(row, 2), "notice",
+		sqlite3_column_int(row, 3) == NOTICE_OPEN ? "open" : "close",
+		delivered ? "receipt" : "why", text);
+	return add(
+		state, now_ms, delivered ? "told" : "refused", state_text(row, 0), "", detail, err);
 }
 
 int evidence_told(struct state *state, int64_t id, enum notice_state how, const char *why,

@@ -300,11 +300,8 @@ int gate_look(struct gate *gate, struct moment now, struct fw_err *err)
 		rc = judge_lane(gate, &gate->lanes[i], now, err);
 		told += rc > 0 ? rc : 0;
 	}
-	if (rc >= 0)
-		rc = state_commit(gate->config.state, err);
-	else
-		state_rollback(gate->config.state);
-	gate_settle(gate, rc >= 0);
+	rc = state_finish(gate->config.state, rc < 0 ? rc : 0, err);
+	gate_settle(gate, rc == 0);
 	return rc < 0 ? rc : told;
 }
 

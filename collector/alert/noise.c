@@ -122,12 +122,6 @@ void noise_ended(struct noise *noise, const struct episode *episode)
 	}
 }
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
 int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 {
 	sqlite3_stmt *row;
@@ -140,8 +134,8 @@ int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 		return rc;
 	forget_first(noise, noise->n);
 	while ((rc = state_step(state, row, err)) > 0) {
-		struct told *told = append(
-			noise, text_at(row, 0), text_at(row, 1), text_at(row, 2), text_at(row, 3));
+		struct told *told = append(noise, state_text(row, 0), state_text(row, 1),
+			state_text(row, 2), state_text(row, 3));
 		told->starts_ms = sqlite3_column_int64(row, 4);
 		told->told_ms = sqlite3_column_int64(row, 5);
 		told->ended_ms = sqlite3_column_int64(row, 6);

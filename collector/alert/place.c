@@ -134,10 +134,7 @@ int write_fired(struct place *place, struct episode *episode)
 	if (rc == 0)
 		rc = book_tell(
 			place->state, &place->options, episode, episode->life.starts_ms, NULL);
-	if (rc == 0)
-		return state_commit(place->state, NULL);
-	state_rollback(place->state);
-	return rc;
+	return state_finish(place->state, rc, NULL);
 }
 
 int write_resolved(struct place *place, struct episode *episode)
@@ -147,10 +144,7 @@ int write_resolved(struct place *place, struct episode *episode)
 	if (rc < 0)
 		return rc;
 	rc = book_resolved(place->state, &place->options, episode, NULL);
-	if (rc == 0)
-		return state_commit(place->state, NULL);
-	state_rollback(place->state);
-	return rc;
+	return state_finish(place->state, rc, NULL);
 }
 
 struct episode fire(struct place *place, const char *key)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -221,9 +220,9 @@ static int read_silence(struct silences *silences, sqlite3_stmt *row, struct fw_
 	silence->id = sqlite3_column_int64(row, 0);
 	silence->starts_ms = sqlite3_column_int64(row, 2);
 	silence->ends_ms = sqlite3_column_int64(row, 3);
-	silence->who = fw_strdup((const char *)sqlite3_column_text(row, 4));
-	silence->comment = fw_strdup((const char *)sqlite3_column_text(row, 5));
-	int rc = split(silence, (const char *)sqlite3_column_text(row, 1), err);
+	silence->who = fw_strdup(state_text(row, 4));
+	silence->comment = fw_strdup(state_text(row, 5));
+	int rc = split(silence, state_text(row, 1), err);
 	if (rc < 0)
 		silence_free(silence);
 	else
@@ -254,15 +253,8 @@ static int write_evidence(struct silences *silences, const struct silence *silen
 	json_t *detail = json_pack("{sI ss sI sI ss}", "id", (json_int_t)silence->id, "matchers",
 		matchers, "starts", (json_int_t)silence->starts_ms, "ends",
 		(json_int_t)silence->ends_ms, "comment", silence->comment);
-	char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
-	const struct audit_entry entry = {.at_ms = now_ms,
-		.kind = kind,
-		.subject = "",
-		.who = who,
-		.detail = text ? text : "{}"};
-	int rc = audit_add(silences->state, &entry, err);
-	free(text);
-	json_decref(detail);
+	const struct audit_entry entry = {.at_ms = now_ms, .kind = kind, .subject = "", .who = who};
+	int rc = audit_add_object(silences->state, &entry, detail, err);
 	fw_free(matchers);
 	return rc;
 }
@@ -283,10 +275,7 @@ static int insert(
 	silence->id = sqlite3_last_insert_rowid(state_db(silences->state));
 	if (rc == 0)
 		rc = write_evidence(silences, silence, "silenced", silence->who, now_ms, err);
-	if (rc == 0)
-		return state_commit(silences->state, err);
-	state_rollback(silences->state);
-	return rc;
+	return state_finish(silences->state, rc, err);
 }
 
 static int cut_short(struct silences *silences, struct silence *silence, const char *who,
@@ -299,10 +288,7 @@ static int cut_short(struct silences *silences, struct silence *silence, const c
 		now_ms, silence->id);
 	if (rc == 0)
 		rc = write_evidence(silences, silence, "unsilenced", who, now_ms, err);
-	if (rc == 0)
-		return state_commit(silences->state, err);
-	state_rollback(silences->state);
-	return rc;
+	return state_finish(silences->state, rc, err);
 }
 
 /* ---- for people ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/buf.h>
@@ -86,13 +87,19 @@ int audit_add(struct state *state, const struct audit_entry *entry, struct fw_er
 		added.detail, hash, sizeof hash);
 }
 
-/* ---- reading ---- */
-
-static const char *text_at(sqlite3_stmt *row, int column)
+int audit_add_object(
+	struct state *state, const struct audit_entry *entry, json_t *detail, struct fw_err *err)
 {
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
+	char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
+	struct audit_entry added = *entry;
+	added.detail = text ? text : "{}";
+	int rc = audit_add(state, &added, err);
+	free(text);
+	json_decref(detail);
+	return rc;
 }
+
+/* ---- reading ---- */
 
 /* A hash of another length was not written here, and fits no entry. */
 static void read_entry(sqlite3_stmt *row, struct audit_entry *out)
@@ -102,10 +109,10 @@ static void read_entry(sqlite3_stmt *row, struct audit_entry *out)
 	*out = (struct audit_entry){
 		.id = sqlite3_column_int64(row, 0),
 		.at_ms = sqlite3_column_int64(row, 1),
-		.kind = text_at(row, 2),
-		.subject = text_at(row, 3),
-		.who = text_at(row, 4),
-		.detail = text_at(row, 5),
+		.kind = state_text(row, 2),
+		.subject = state_text(row, 3),
+		.who = state_text(row, 4),
+		.detail = state_text(row, 5),
 		.hash = whole ? sqlite3_column_blob(row, 6) : none,
 	};
 }

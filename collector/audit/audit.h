@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include <fenwatch/err.h>
 
 struct state;
@@ -35,6 +37,9 @@ int audit_open(struct state *state, struct fw_err *err);
 
 /* Within the caller's transaction. `id` and `hash` of the entry are made here. */
 int audit_add(struct state *state, const struct audit_entry *entry, struct fw_err *err);
+/* The same of a detail that is still an object, which it takes; its keys are sorted. */
+int audit_add_object(
+	struct state *state, const struct audit_entry *entry, json_t *detail, struct fw_err *err);
 
 struct audit_range {
 	int64_t after_id;          /* 0: from the oldest */

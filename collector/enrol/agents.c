@@ -172,10 +172,7 @@ static int write_enrolled(struct enrol *enrol, const struct enrol_request *reque
 			sizeof agent->machine, request->serial ? request->serial : "",
 			token->facts.id, agent->enrolled_ms, agent->renewed_ms, agent->expires_ms,
 			(const void *)agent->issuer, sizeof agent->issuer);
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, err);
 }
 
 /* The same machine may take its name again; another one may not. */

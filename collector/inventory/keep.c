@@ -63,10 +63,7 @@ int inventory_forget(struct inventory *inventory, uint32_t host, struct fw_err *
 	if (rc == 0)
 		rc = state_run(state, err, "DELETE FROM inventory_document WHERE host = ?", "i",
 			(int64_t)host);
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, err);
 }
 
 static int prune_items(struct state *state, int64_t before_ms, struct fw_err *err)

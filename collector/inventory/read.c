@@ -7,12 +7,6 @@
 
 #include "internal.h"
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
 /* Rows of host, kind, key, fields, from and to; how many there were. */
 static int give_items(struct inventory *inventory, sqlite3_stmt *row, inventory_each each,
 	void *arg, struct fw_err *err)
@@ -21,9 +15,9 @@ static int give_items(struct inventory *inventory, sqlite3_stmt *row, inventory_
 	while ((rc = state_step(inventory->config.state, row, err)) > 0) {
 		struct inventory_item item = {
 			.host = (uint32_t)sqlite3_column_int64(row, 0),
-			.kind = text_at(row, 1),
-			.key = text_at(row, 2),
-			.fields = text_at(row, 3),
+			.kind = state_text(row, 1),
+			.key = state_text(row, 2),
+			.fields = state_text(row, 3),
 			.from_ms = sqlite3_column_int64(row, 4),
 			.to_ms = sqlite3_column_int64(row, 5),
 		};
@@ -161,7 +155,7 @@ int inventory_documents(struct inventory *inventory, uint32_t host,
 		return rc;
 	while ((rc = state_step(state, row, err)) > 0) {
 		struct inventory_document document = {
-			.kind = text_at(row, 0),
+			.kind = state_text(row, 0),
 			.items = sqlite3_column_int64(row, 1),
 			.first_ms = sqlite3_column_int64(row, 2),
 			.changed_ms = sqlite3_column_int64(row, 3),

@@ -23,12 +23,6 @@ int advisories_open(struct state *state, struct fw_err *err)
 	return state_migrate(state, "advisories", steps, sizeof steps / sizeof *steps, err);
 }
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	return text ? text : "";
-}
-
 /* ---- matching ---- */
 
 static bool closes(const struct advisories_match *m, const char *fixed)
@@ -43,13 +37,13 @@ static bool closes(const struct advisories_match *m, const char *fixed)
 static void take_row(struct advisories_match *m, sqlite3_stmt *row)
 {
 	int64_t issued_s = sqlite3_column_int64(row, 1);
-	if (!closes(m, text_at(row, 4)))
+	if (!closes(m, state_text(row, 4)))
 		return;
 	if (m->issued_s == 0 || issued_s < m->issued_s) {
 		m->issued_s = issued_s;
-		m->advisory = fw_arena_strdup(m->arena, text_at(row, 0));
+		m->advisory = fw_arena_strdup(m->arena, state_text(row, 0));
 	}
-	const char *severity = text_at(row, 2);
+	const char *severity = state_text(row, 2);
 	double cvss = sqlite3_column_double(row, 3);
 	m->ungraded = m->ungraded || !rules_is_graded(severity, cvss);
 	if (rules_compare_severity(severity, m->severity) > 0)
@@ -135,10 +129,7 @@ int patch_import(struct patch *patch, const struct patch_advisory *advisories, s
 		return rc;
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = put_one(state, &advisories[i], now_ms, err);
-	if (rc < 0)
-		state_rollback(state);
-	else
-		rc = state_commit(state, err);
+	rc = state_finish(state, rc, err);
 	if (rc == 0)
 		patch_all_changed(patch);
 	return rc;
@@ -163,9 +154,9 @@ int patch_advisories(const struct patch *patch, const char *package, size_t limi
 	size_t count = 0;
 	while ((rc = state_step(state, row, err)) > 0)
 		list[count++] = (struct patch_advisory){
-			.name = fw_arena_strdup(arena, text_at(row, 0)),
+			.name = fw_arena_strdup(arena, state_text(row, 0)),
 			.issued_s = sqlite3_column_int64(row, 1),
-			.severity = fw_arena_strdup(arena, text_at(row, 2)),
+			.severity = fw_arena_strdup(arena, state_text(row, 2)),
 			.cvss = sqlite3_column_double(row, 3),
 			.n_fixes = (size_t)sqlite3_column_int64(row, 4),
 		};

@@ -321,10 +321,7 @@ static int note_hosts(struct patch *patch, const struct patch_job *job, struct f
 		rc = evidence_prune(patch->config.state, now_s, err);
 		patch->pruned_s = now_s;
 	}
-	if (rc == 0)
-		return state_commit(patch->config.state, err);
-	state_rollback(patch->config.state);
-	return rc;
+	return state_finish(patch->config.state, rc, err);
 }
 
 /* ---- the tick ---- */

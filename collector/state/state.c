@@ -179,6 +179,12 @@ int state_step(struct state *state, sqlite3_stmt *statement, struct fw_err *err)
 	return code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : fail(state, code, err);
 }
 
+const char *state_text(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+	return text ? text : "";
+}
+
 void state_done(sqlite3_stmt *statement)
 {
 	sqlite3_reset(statement);
@@ -231,6 +237,14 @@ void state_rollback(struct state *state)
 {
 	if (!sqlite3_get_autocommit(state->db))
 		state_run(state, NULL, "ROLLBACK", "");
+}
+
+int state_finish(struct state *state, int rc, struct fw_err *err)
+{
+	if (rc == 0)
+		return state_commit(state, err);
+	state_rollback(state);
+	return rc;
 }
 
 /* ---- values and migrations ---- */
@@ -296,10 +310,7 @@ int state_migrate(struct state *state, const char *module, const char *const *st
 		rc = state_run(state, err,
 			"INSERT OR REPLACE INTO module (name, steps) VALUES (?, ?)", "ti", module,
 			(int64_t)n_steps);
-	if (rc == 0)
-		return state_commit(state, err);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, err);
 }
 
 /* ---- opening ---- */

@@ -38,11 +38,14 @@ int state_query(struct state *state, sqlite3_stmt **out, struct fw_err *err, con
 /* Steps to the next row: 1, 0 at the end, or a negative errno. */
 int state_step(struct state *state, sqlite3_stmt *statement, struct fw_err *err);
 void state_done(sqlite3_stmt *statement);
+const char *state_text(sqlite3_stmt *row, int column); /* "" for NULL; until the next step */
 /* A statement without rows. */
 int state_run(struct state *state, struct fw_err *err, const char *sql, const char *types, ...);
 int state_begin(struct state *state, struct fw_err *err);
 int state_commit(struct state *state, struct fw_err *err);
 void state_rollback(struct state *state);
+/* The end of a transaction: kept where `rc` is 0, otherwise undone, and `rc` given back. */
+int state_finish(struct state *state, int rc, struct fw_err *err);
 
 /* A value of the collector itself ("estate", "uuid"), made once. */
 int state_get(struct state *state, const char *key, char *value, size_t size); /* -ENOENT */

@@ -267,10 +267,7 @@ static int write_two(struct state *state)
 	int rc = state_begin(state, NULL);
 	for (int64_t i = 1; rc == 0 && i <= 2; i++)
 		rc = state_run(state, NULL, "INSERT INTO pair VALUES (?, ?)", "it", i, "x");
-	if (rc == 0)
-		return state_commit(state, NULL);
-	state_rollback(state);
-	return rc;
+	return state_finish(state, rc, NULL);
 }
 
 /* Whether all or nothing is there after a reopening, and all of it if it was promised. */

@@ -49,16 +49,9 @@ static int write_entry(struct tickets *tickets, const struct ticket *ticket, int
 	const char *kind, const char *who, json_t *detail, struct fw_err *err)
 {
 	json_object_set_new(detail, "starts", json_integer(ticket->starts_ms));
-	char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
-	const struct audit_entry entry = {.at_ms = now_ms,
-		.kind = kind,
-		.subject = ticket->key,
-		.who = who,
-		.detail = text ? text : "{}"};
-	int rc = audit_add(tickets->config.state, &entry, err);
-	free(text);
-	json_decref(detail);
-	return rc;
+	const struct audit_entry entry = {
+		.at_ms = now_ms, .kind = kind, .subject = ticket->key, .who = who};
+	return audit_add_object(tickets->config.state, &entry, detail, err);
 }
 
 static int write_due(struct tickets *tickets, const struct ticket *ticket, int64_t now_ms,
@@ -133,11 +126,7 @@ static int judge_all(struct look *look)
 	if (rc < 0)
 		return rc;
 	fold_each(look->tickets->fold, set_due, look);
-	if (look->rc < 0)
-		state_rollback(state);
-	else
-		look->rc = state_commit(state, look->err);
-	return look->rc;
+	return state_finish(state, look->rc, look->err);
 }
 
 static void tell_risk(const struct ticket *ticket, void *arg)
@@ -247,10 +236,7 @@ static int resume(struct tickets *tickets, const struct ticket *ticket, const ch
 	rc = write_entry(tickets, ticket, now_ms, "resumed", who, json_object(), err);
 	if (rc == 0)
 		rc = move_due(tickets, ticket, now_ms, err);
-	if (rc == 0)
-		return state_commit(tickets->config.state, err);
-	state_rollback(tickets->config.state);
-	return rc;
+	return state_finish(tickets->config.state, rc, err);
 }
 
 int tickets_resume(struct tickets *tickets, const char *key, const char *who, int64_t now_ms,
