@@ -24,16 +24,11 @@ void paper_field(struct screen *s, const char *text, char end)
 	fw_buf_putc(&s->out, end);
 }
 
-static const char *heading(const struct table *t, size_t column)
-{
-	return t->headings[column] + (t->headings[column][0] == '>');
-}
-
 static void put_csv(struct table *t)
 {
 	struct screen *s = t->screen;
 	for (size_t c = 0; c < t->n_columns; c++) {
-		for (const char *letter = heading(t, c); *letter; letter++)
+		for (const char *letter = table_heading(t, c); *letter; letter++)
 			fw_buf_putc(&s->out,
 				*letter == ' ' ? '_' : (char)tolower((unsigned char)*letter));
 		fw_buf_putc(&s->out, c + 1 < t->n_columns ? ',' : '\n');
@@ -90,7 +85,7 @@ static const char *class_of(enum tone tone)
 static void put_cell(const struct table *t, size_t i)
 {
 	struct screen *s = t->screen;
-	const char *number = t->headings[i % t->n_columns][0] == '>' ? "n " : "";
+	const char *number = table_is_right(t, i % t->n_columns) ? "n " : "";
 	if (i % t->n_columns == 0)
 		fw_buf_puts(&s->out, "<tr>");
 	screen_printf(s, "<td class=\"%s%s\">", number, class_of(t->cells[i].tone));
@@ -105,8 +100,8 @@ static void put_table(struct table *t, const char *caption)
 		put_element(s, "h2", caption);
 	fw_buf_puts(&s->out, "<table>\n<tr>");
 	for (size_t c = 0; c < t->n_columns; c++) {
-		fw_buf_puts(&s->out, t->headings[c][0] == '>' ? "<th class=\"n\">" : "<th>");
-		put_html(s, heading(t, c));
+		fw_buf_puts(&s->out, table_is_right(t, c) ? "<th class=\"n\">" : "<th>");
+		put_html(s, table_heading(t, c));
 		fw_buf_puts(&s->out, "</th>");
 	}
 	fw_buf_puts(&s->out, "</tr>\n");

@@ -227,21 +227,21 @@ void table_put(struct table *t, enum tone tone, const char *text)
 	t->cells[t->n_cells++] = (struct table_cell){text, tone};
 }
 
-static bool is_right(const struct table *t, size_t column)
+bool table_is_right(const struct table *t, size_t column)
 {
 	return t->headings[column][0] == '>';
 }
 
-static const char *heading(const struct table *t, size_t column)
+const char *table_heading(const struct table *t, size_t column)
 {
-	return t->headings[column] + is_right(t, column);
+	return t->headings[column] + table_is_right(t, column);
 }
 
 static void measure(const struct table *t, size_t widths_out[TABLE_COLUMNS])
 {
 	size_t total = 0;
 	for (size_t c = 0; c < t->n_columns; c++)
-		widths_out[c] = screen_width(heading(t, c));
+		widths_out[c] = screen_width(table_heading(t, c));
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t width = screen_width(t->cells[i].text), c = i % t->n_columns;
 		if (width > widths_out[c])
@@ -266,10 +266,10 @@ static void print_cell(
 	size_t taken = screen_width(text), rest = width > taken ? width - taken : 0;
 	if (column > 0)
 		fw_buf_puts(out, "  ");
-	for (size_t i = 0; is_right(t, column) && i < rest; i++)
+	for (size_t i = 0; table_is_right(t, column) && i < rest; i++)
 		fw_buf_putc(out, ' ');
 	screen_put(t->screen, tone, text);
-	for (size_t i = 0; !is_right(t, column) && !is_last && i < rest; i++)
+	for (size_t i = 0; !table_is_right(t, column) && !is_last && i < rest; i++)
 		fw_buf_putc(out, ' ');
 	if (is_last)
 		fw_buf_putc(out, '\n');
@@ -280,7 +280,7 @@ void table_print(struct table *t)
 	size_t widths_now[TABLE_COLUMNS];
 	measure(t, widths_now);
 	for (size_t c = 0; c < t->n_columns; c++)
-		print_cell(t, c, TONE_HEADING, heading(t, c), widths_now[c]);
+		print_cell(t, c, TONE_HEADING, table_heading(t, c), widths_now[c]);
 	for (size_t i = 0; i < t->n_cells; i++)
 		print_cell(t, i % t->n_columns, t->cells[i].tone, t->cells[i].text,
 			widths_now[i % t->n_columns]);

@@ -66,6 +66,8 @@ struct table {
 
 /* `headings` ends with NULL. */
 void table_init(struct table *t, struct screen *s, const char *const *headings);
+const char *table_heading(const struct table *t, size_t column); /* without its '>' */
+bool table_is_right(const struct table *t, size_t column);
 void table_put(struct table *t, enum tone tone, const char *text);
 /* The first column is cut where the terminal is too narrow. */
 void table_print(struct table *t);

@@ -221,6 +221,17 @@ static void test_utf8(void **state)
 	assert_int_equal(code, 0x20ac);
 }
 
+static void test_lines(void **state)
+{
+	(void)state;
+	assert_true(fw_is_line("", 0));
+	assert_true(fw_is_line("caf\xc3\xa9", 5));
+	assert_false(fw_is_line("caf\xc3\xa9", 4));
+	assert_false(fw_is_line("a\nb", 9));
+	assert_false(fw_is_line("a\x7f", 9));
+	assert_false(fw_is_line("\xc3", 9));
+}
+
 static void test_same_secret(void **state)
 {
 	(void)state;
@@ -242,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_same_secret),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include <fenwatch/utf8.h>
 
 #include <fenwatch/text.h>
@@ -60,6 +62,15 @@ bool fw_utf8_valid(const char *text, size_t length)
 		length -= bytes;
 	}
 	return true;
+}
+
+bool fw_is_line(const char *text, size_t most)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	size_t length = strlen(text);
+	return length <= most && fw_utf8_valid(text, length);
 }
 
 void fw_utf8_put(struct fw_buf *out, uint32_t code)

@@ -3,15 +3,20 @@
 
 #define MATCHERS_MOST 32
 
-/* Its matchers in one line, as they are typed. */
-static const char *matchers_of(struct screen *s, const json_t *silence)
+/* The texts of a list, side by side; "-" where there are none. */
+static const char *joined(
+	struct screen *s, const json_t *object, const char *name, const char *between)
 {
 	const char *all = "";
 	size_t i;
-	const json_t *matcher;
-	json_array_foreach(json_object_get(silence, "matchers"), i, matcher) all = fw_arena_format(
-		&s->arena, "%s%s%s", all, i ? " " : "", screen_text(s, json_string_value(matcher)));
-	return all;
+	const json_t *item;
+	json_array_foreach(json_object_get(object, name), i, item)
+	{
+		const char *text = json_is_string(item) ? json_string_value(item) : "-";
+		all = fw_arena_format(
+			&s->arena, "%s%s%s", all, i ? between : "", screen_text(s, text));
+	}
+	return *all ? all : "-";
 }
 
 enum status render_silences(struct screen *s, const json_t *data)
@@ -27,7 +32,7 @@ enum status render_silences(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_number(s, silence, "id"));
 		table_put(&t, TONE_PLAIN, screen_member(s, silence, "state"));
 		table_put(&t, TONE_PLAIN, screen_age(s, silence, "ends"));
-		table_put(&t, TONE_PLAIN, matchers_of(s, silence));
+		table_put(&t, TONE_PLAIN, joined(s, silence, "matchers", " "));
 		table_put(&t, TONE_PLAIN, screen_member(s, silence, "who"));
 		table_put(&t, TONE_PLAIN, screen_member(s, silence, "comment"));
 	}
@@ -87,20 +92,6 @@ enum status command_silence_end(struct cli *cli, char **args, int n_args)
 
 /* ---- maintenance ---- */
 
-static const char *names_of(struct screen *s, const json_t *window, const char *key)
-{
-	const char *list = "";
-	size_t i;
-	const json_t *name;
-	json_array_foreach(json_object_get(window, key), i, name)
-	{
-		const char *text = json_is_string(name) ? json_string_value(name) : "-";
-		list = fw_arena_format(
-			&s->arena, "%s%s%s", list, *list ? ", " : "", screen_text(s, text));
-	}
-	return *list ? list : "-";
-}
-
 enum status render_maintenance(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"NAME", "NOW", "HOSTS", "SITES", NULL};
@@ -113,8 +104,8 @@ enum status render_maintenance(struct screen *s, const json_t *data)
 		bool now = json_is_true(json_object_get(window, "now"));
 		table_put(&t, TONE_PLAIN, screen_member(s, window, "name"));
 		table_put(&t, now ? TONE_WARNING : TONE_PLAIN, now ? "yes" : "no");
-		table_put(&t, TONE_PLAIN, names_of(s, window, "hosts"));
-		table_put(&t, TONE_PLAIN, names_of(s, window, "sites"));
+		table_put(&t, TONE_PLAIN, joined(s, window, "hosts", ", "));
+		table_put(&t, TONE_PLAIN, joined(s, window, "sites", ", "));
 	}
 	if (i > 0)
 		table_print(&t);

@@ -29,10 +29,7 @@ struct acks {
 
 static struct ack **lane_of(const struct acks *acks, const char *key)
 {
-	unsigned hash = 0;
-	for (const char *c = key; *c; c++)
-		hash = hash * 31 + (unsigned char)*c;
-	return (struct ack **)&acks->lanes[hash % LANES];
+	return (struct ack **)&acks->lanes[identity_hash(key) % LANES];
 }
 
 const struct ack *acks_find(const struct acks *acks, const char *key, int64_t starts_ms)
@@ -156,19 +153,11 @@ static int write_answer(struct acks *acks, const struct meant *meant,
 	return state_finish(acks->state, rc, err);
 }
 
-static bool is_note(const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return false;
-	return strlen(text) <= NOTE_MOST && fw_utf8_valid(text, strlen(text));
-}
-
 int acks_add(
 	struct acks *acks, const struct alert_answer *answer, int64_t now_ms, struct fw_err *err)
 {
 	struct meant meant;
-	if (!is_note(answer->note))
+	if (!fw_is_line(answer->note, NOTE_MOST))
 		return fw_fail(err, -EINVAL, "a note is one line of at most %d bytes", NOTE_MOST);
 	int rc = find(acks, answer, &meant, err);
 	if (rc < 0)

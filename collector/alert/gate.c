@@ -117,10 +117,7 @@ bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment 
 
 static struct held **lane_of(const struct gate *gate, const char *key)
 {
-	unsigned hash = 0;
-	for (const char *c = key; *c; c++)
-		hash = hash * 31 + (unsigned char)*c;
-	return (struct held **)&gate->lanes[hash % LANES];
+	return (struct held **)&gate->lanes[identity_hash(key) % LANES];
 }
 
 static struct held **link_of(const struct gate *gate, const char *key)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/crc.h>
 #include <fenwatch/text.h>
 #include <fenwatch/tls.h>
 
@@ -32,4 +33,9 @@ void identity_key(const char *estate, const char *host, const char *rule,
 	fw_buf_done(&buf);
 	snprintf(key, 5, "fw1-");
 	fw_hex(hash, 16, key + 4);
+}
+
+uint32_t identity_hash(const char *key)
+{
+	return fw_crc32c(0, key, strlen(key));
 }

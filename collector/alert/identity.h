@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "feed.h"
 
@@ -15,3 +16,6 @@
 
 void identity_key(const char *estate, const char *host, const char *rule,
 	const struct notice_pair *labels, size_t n_labels, char key[IDENTITY_KEY]);
+
+/* For tables of keys in memory. */
+uint32_t identity_hash(const char *key);

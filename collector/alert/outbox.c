@@ -76,10 +76,7 @@ static void on_turn(uv_timer_t *timer);
 
 static struct entry **lane_of(struct outlet *outlet, const char *key)
 {
-	unsigned hash = 0;
-	for (const char *c = key; *c; c++)
-		hash = hash * 31 + (unsigned char)*c;
-	return &outlet->lanes[hash % LANES];
+	return &outlet->lanes[identity_hash(key) % LANES];
 }
 
 static struct entry *append(struct outlet *outlet, int64_t id, const char *key)

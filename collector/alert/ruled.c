@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fenwatch/crc.h>
-
 #include "findings.h"
 
 #define BUCKETS_LEAST 64
@@ -24,7 +22,7 @@ struct ruled {
 
 static struct alert **bucket_of(struct ruled *ruled, const char *key)
 {
-	return &ruled->buckets[fw_crc32c(0, key, strlen(key)) & (ruled->n_buckets - 1)];
+	return &ruled->buckets[identity_hash(key) & (ruled->n_buckets - 1)];
 }
 
 static struct alert *find(struct ruled *ruled, const char *key)

@@ -81,14 +81,6 @@ static char *value_of(const char *text)
 	return quoted ? fw_strndup(text + 1, length - 2) : fw_strdup(text);
 }
 
-static bool is_line(const char *text, size_t most)
-{
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return false;
-	return strlen(text) <= most && fw_utf8_valid(text, strlen(text));
-}
-
 static int compile(struct matcher *matcher, struct fw_err *err)
 {
 	char why[160];
@@ -103,7 +95,7 @@ static int compile(struct matcher *matcher, struct fw_err *err)
 static int parse_matcher(const char *text, struct matcher *out, struct fw_err *err)
 {
 	size_t length = strspn(text, name_bytes);
-	if (length > 0 && is_line(text, MATCHER_MOST))
+	if (length > 0 && fw_is_line(text, MATCHER_MOST))
 		for (size_t i = 0; i < sizeof relations / sizeof *relations; i++) {
 			const char *sign = relations[i].sign;
 			if (strncmp(text + length, sign, strlen(sign)) != 0)
@@ -306,7 +298,7 @@ static int check(const struct silences *silences, const struct alert_silence *wa
 			err, -EINVAL, "a silence must end later than it starts, and than now");
 	if (wanted->ends_ms - now_ms > LONGEST_MS)
 		return fw_fail(err, -EINVAL, "a silence ends within 400 days");
-	if (!wanted->comment || !*wanted->comment || !is_line(wanted->comment, COMMENT_MOST))
+	if (!wanted->comment || !*wanted->comment || !fw_is_line(wanted->comment, COMMENT_MOST))
 		return fw_fail(err, -EINVAL,
 			"a silence has a comment that says why: one line of 1 to %d bytes",
 			COMMENT_MOST);

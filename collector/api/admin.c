@@ -17,6 +17,8 @@ void admin_fail(struct request *r, int rc, const struct fw_err *err)
 		request_fail(r, 404, "not_found", "%s", err->text);
 	else if (rc == -EINVAL || rc == -ERANGE)
 		request_fail_bad(r, err);
+	else if (rc == -EALREADY)
+		request_fail(r, 409, "conflict", "%s", err->text);
 	else
 		request_fail(r, 500, "internal", "%s", err->text);
 }
@@ -192,7 +194,7 @@ void admin_ca(struct request *r)
 
 static void answer_ca(struct request *r, int rc, const struct fw_err *err)
 {
-	if (rc == -EALREADY || rc == -EBUSY)
+	if (rc == -EBUSY)
 		request_fail(r, 409, "conflict", "%s", err->text);
 	else if (rc < 0)
 		admin_fail(r, rc, err);

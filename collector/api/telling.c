@@ -9,18 +9,6 @@
 #include "parts.h"
 #include "register.h"
 
-static void fail(struct request *r, int rc, const struct fw_err *err)
-{
-	if (rc == -ENOENT)
-		request_fail(r, 404, "not_found", "%s", err->text);
-	else if (rc == -EINVAL || rc == -ERANGE)
-		request_fail_bad(r, err);
-	else if (rc == -EALREADY)
-		request_fail(r, 409, "conflict", "%s", err->text);
-	else
-		request_fail(r, 500, "internal", "%s", err->text);
-}
-
 void telling_write_ack(struct json *j, const struct alert_view *alert)
 {
 	json_key(j, "acknowledged");
@@ -55,7 +43,7 @@ static void take_answer(struct request *r, const struct alert_answer *answer)
 	struct fw_err err;
 	int rc = alert_take_answer(api_config(r->api)->alerts, answer, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);
@@ -193,7 +181,7 @@ void telling_silence_new(struct request *r)
 	if (rc >= 0)
 		rc = alert_silence_add(api_config(r->api)->alerts, &wanted, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	write_silence(request_begin(r), &wanted, r->now_ms);
@@ -211,7 +199,7 @@ void telling_silence_end(struct request *r)
 	else
 		rc = alert_silence_end(api_config(r->api)->alerts, (int64_t)id, r->who, &err);
 	if (rc < 0) {
-		fail(r, rc, &err);
+		admin_fail(r, rc, &err);
 		return;
 	}
 	struct json *j = request_begin(r);

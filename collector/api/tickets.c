@@ -92,18 +92,11 @@ void tickets_now(struct request *r)
 /* `done`: "paused". */
 static void answer_change(struct request *r, const char *done, int rc, const struct fw_err *err)
 {
-	struct json *j;
-	if (rc == -ENOENT)
-		request_fail(r, 404, "not_found", "%s", err->text);
-	else if (rc == -EALREADY)
-		request_fail(r, 409, "conflict", "%s", err->text);
-	else if (rc == -EINVAL)
-		request_fail_bad(r, err);
-	else if (rc < 0)
-		request_fail(r, 500, "internal", "%s", err->text);
-	if (r->status)
+	if (rc < 0) {
+		admin_fail(r, rc, err);
 		return;
-	j = request_begin(r);
+	}
+	struct json *j = request_begin(r);
 	json_open(j, '{');
 	json_put_text(j, done, r->path_value);
 	json_close(j, '}');

@@ -122,11 +122,7 @@ int entry_unknown(const struct register_entry *entry, const char *what, const ch
 
 bool register_is_line(const char *text, size_t limit)
 {
-	size_t length = strlen(text);
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return false;
-	return length > 0 && length <= limit;
+	return *text && fw_is_line(text, limit);
 }
 
 static int check_line(const struct fw_yaml *node, const struct fw_option *option, const char *text,

@@ -38,4 +38,6 @@ void fw_hex(const uint8_t *data, size_t length, char *out); /* 2 * length + 1 by
 int fw_unhex(
 	const char *text, uint8_t *out, size_t length); /* exactly `length` bytes, or -EINVAL */
 bool fw_utf8_valid(const char *text, size_t length);
+/* At most `most` bytes of UTF-8 without control characters: it can stand on one line. */
+bool fw_is_line(const char *text, size_t most);
 bool fw_same_secret(const void *a, const void *b, size_t length); /* in constant time */
