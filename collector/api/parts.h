@@ -10,6 +10,7 @@
 
 struct inventory_document;
 struct notice_pair;
+struct ticket;
 
 #define API_QUEUE 1000        /* requests that wait for the workers */
 #define API_DEADLINE_MS 10000 /* for a whole request to come, or a piece of an answer to go */
@@ -102,8 +103,12 @@ void patches_report(struct request *r);
 void tickets_now(struct request *r);
 void tickets_pause_one(struct request *r);
 void tickets_resume_one(struct request *r);
-void tickets_report_sla(struct request *r);
-void tickets_report_volumes(struct request *r);
+void tickets_write(struct json *j, const struct ticket *tickets, size_t n, int64_t at_ms);
+/* Those that are asked for and that the caller may see, in front; how many. */
+size_t tickets_keep(struct request *r, struct ticket *tickets, size_t n);
+/* reports.c */
+void reports_sla(struct request *r);
+void reports_volumes(struct request *r);
 /* audit.c */
 void audit_entries(struct request *r);
 void audit_verify(struct request *r);
