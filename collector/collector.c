@@ -431,6 +431,8 @@ static int open_store(struct collector *c, struct fw_err *err)
 		.late_ms = c->config->store.late_ms,
 		.any_age = c->config->store.any_age,
 		.columns_per_host = (uint32_t)c->config->store.columns_per_host,
+		.foreign_series = (uint32_t)c->config->store.foreign_series,
+		.foreign_series_per_host = (uint32_t)c->config->store.foreign_series_per_host,
 		.commit_ms = COMMIT_MS,
 		.on_allocated = on_allocated,
 		.on_commit = on_commit,

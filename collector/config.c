@@ -163,6 +163,24 @@ static const struct fw_option store_table[] = {
 		.min = 1,
 		.max = 1000000,
 	},
+	{
+		.name = "foreign_series",
+		.help = "series from elsewhere that the ring may hold",
+		.type = FW_OPT_INT,
+		.offset = STORE(foreign_series),
+		.fallback = "1000000",
+		.min = 1,
+		.max = 16000000,
+	},
+	{
+		.name = "foreign_series_per_host",
+		.help = "those of one instance and job",
+		.type = FW_OPT_INT,
+		.offset = STORE(foreign_series_per_host),
+		.fallback = "200000",
+		.min = 1,
+		.max = 16000000,
+	},
 	{0},
 };
 
@@ -443,7 +461,7 @@ const struct fw_option config_table[] = {
 	{
 		.name = "remote_write",
 		.help = "receivers of all samples: [{url: ..., name: ..., protocol: 1 or 2, "
-			"compression: snappy or zstd, token_file: ...}, ...]",
+			"compression: snappy or zstd, token_file: ..., match: [...], tls: {...}}, ...]",
 		.type = FW_OPT_CUSTOM,
 		.parse = send_parse,
 		.offset = AT(remote_write),

@@ -50,7 +50,7 @@ struct config {
 	} api;
 	struct {
 		uint64_t tier_bytes[STORE_TIERS]; /* 0: by the budget of the raw tier */
-		int64_t late_ms, columns_per_host;
+		int64_t late_ms, columns_per_host, foreign_series, foreign_series_per_host;
 		bool any_age;
 	} store;
 	struct api_query query;

@@ -183,6 +183,8 @@ static void encode_column(struct encoder *e, const struct store_followed *sweeps
 	if (!any)
 		return;
 	size_t n = list_labels(e, sweeps, column, labels);
+	if (e->takes && !e->takes(e->arg, labels, n))
+		return;
 	fw_buf_reset(&e->one);
 	(e->is_2 ? put_refs : put_labels)(e, labels, n);
 	e->n_samples += put_samples(e, sweeps, c);

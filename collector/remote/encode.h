@@ -14,6 +14,9 @@ struct symbol_slot {
 };
 
 struct encoder {
+	/* Which series go, by all their labels; NULL: every one. */
+	bool (*takes)(const void *arg, const struct fw_label *labels, size_t n);
+	const void *arg;
 	bool is_2;
 	const struct fw_label *external; /* put to each series that has none of the name */
 	size_t n_external;               /* at most SEND_EXTERNAL */

@@ -55,9 +55,10 @@ static struct metadata_entry **find(const struct metadata *metadata, const char 
 	return at;
 }
 
+/* Who says nothing of it takes nothing away. */
 static void set_text(char **to, const char *text)
 {
-	if (*to && strcmp(*to, text) == 0)
+	if (*to && (!*text || strcmp(*to, text) == 0))
 		return;
 	fw_free(*to);
 	*to = fw_strndup(text, METADATA_TEXT);
@@ -81,7 +82,8 @@ void metadata_note(struct metadata *metadata, const struct remote_about *about)
 	if (*at) {
 		set_text(&(*at)->help, about->help);
 		set_text(&(*at)->unit, about->unit);
-		(*at)->type = about->type;
+		if (about->type != REMOTE_UNKNOWN)
+			(*at)->type = about->type;
 	}
 	pthread_mutex_unlock(&metadata->lock);
 }

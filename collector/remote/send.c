@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -18,6 +19,7 @@
 
 #include "bodies.h"
 #include "encode.h"
+#include "filter.h"
 #include "follow.h"
 #include "state.h"
 
@@ -47,8 +49,10 @@ struct sender {
 	struct store_follower *follower;
 	struct encoder encoder;
 	struct fw_buf plain, body;
+	struct fw_arena arena;
+	struct filter *filters; /* one a selector of `match` */
 	CURL *curl;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *connect_to;
 	int64_t told_ms;
 };
 
@@ -65,6 +69,36 @@ struct senders {
 /* ---- configuration ---- */
 
 static const char *const compressions[] = {"snappy", "zstd", NULL};
+
+#define TLS(member) \
+	(offsetof(struct send_receiver, tls.member) - offsetof(struct send_receiver, tls))
+static const struct fw_option tls_table[] = {
+	{
+		.name = "ca",
+		.help = "file with the authorities that may vouch for it, in PEM; by default the system's",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(ca),
+	},
+	{
+		.name = "cert",
+		.help = "file with a certificate to show to it, in PEM",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(cert),
+	},
+	{
+		.name = "key",
+		.help = "file with the certificate's key, in PEM",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(key),
+	},
+	{
+		.name = "server_name",
+		.help = "the name in its certificate, where that is not the URL's",
+		.type = FW_OPT_TEXT,
+		.offset = TLS(server_name),
+	},
+	{0},
+};
 
 static const struct fw_option receiver_table[] = {
 	{
@@ -103,8 +137,77 @@ static const struct fw_option receiver_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct send_receiver, token_file),
 	},
+	{
+		.name = "user",
+		.help = "who to say we are, with a password",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct send_receiver, user),
+	},
+	{
+		.name = "password_file",
+		.help = "file with that user's password",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct send_receiver, password_file),
+	},
+	{
+		.name = "match",
+		.help = "selectors: series that one of them takes are sent; by default all",
+		.type = FW_OPT_LIST,
+		.offset = offsetof(struct send_receiver, match),
+	},
+	{
+		.name = "tls",
+		.help = "who vouches for it, and for us",
+		.type = FW_OPT_SECTION,
+		.offset = offsetof(struct send_receiver, tls),
+		.section = tls_table,
+	},
 	{0},
 };
+
+static int init_filter(
+	const char *selector, struct fw_arena *arena, struct filter *out, struct fw_err *err)
+{
+	struct node *node;
+	int rc = promql_parse_selector(selector, arena, &node, err);
+	if (rc >= 0)
+		rc = filter_init(out, node->selector.matchers, node->selector.n_matchers, err);
+	return rc < 0 ? fw_fail_in(err, rc, "match '%.100s'", selector) : 0;
+}
+
+static int check_match(
+	const struct fw_yaml *node, const struct send_receiver *receiver, struct fw_err *err)
+{
+	struct fw_arena arena = {0};
+	struct fw_err why;
+	int rc = 0;
+	for (size_t i = 0; i < receiver->match.count && rc >= 0; i++) {
+		struct filter filter;
+		rc = init_filter(receiver->match.items[i], &arena, &filter, &why);
+		if (rc >= 0)
+			filter_done(&filter);
+	}
+	fw_arena_done(&arena);
+	return rc < 0 ? fw_yaml_fail(node, err, "%s", why.text) : 0;
+}
+
+static int check_receiver(
+	const struct fw_yaml *node, const struct send_receiver *r, struct fw_err *err)
+{
+	bool plain = strncmp(r->url, "http://", 7) == 0;
+	if (!plain && strncmp(r->url, "https://", 8) != 0)
+		return fw_yaml_fail(
+			node, err, "url '%.100s' begins with neither http:// nor https://", r->url);
+	if (plain && (r->tls.ca || r->tls.cert || r->tls.key || r->tls.server_name))
+		return fw_yaml_fail(node, err, "'tls' needs a url that begins with https://");
+	if (!r->tls.cert != !r->tls.key)
+		return fw_yaml_fail(node, err, "'tls' needs 'cert' and 'key', or neither");
+	if (!r->user != !r->password_file)
+		return fw_yaml_fail(node, err, "'user' and 'password_file' go together");
+	if (r->user && r->token_file)
+		return fw_yaml_fail(node, err, "either 'token_file' or 'user', not both");
+	return check_match(node, r, err);
+}
 
 static int parse_receiver(const struct fw_yaml *node, struct send_receiver *out,
 	struct fw_arena *arena, struct fw_err *err)
@@ -114,12 +217,9 @@ static int parse_receiver(const struct fw_yaml *node, struct send_receiver *out,
 	int rc = fw_conf_bind(node, receiver_table, out, arena, err);
 	if (rc < 0)
 		return rc;
-	if (strncmp(out->url, "http://", 7) != 0 && strncmp(out->url, "https://", 8) != 0)
-		return fw_yaml_fail(node, err,
-			"url '%.100s' begins with neither http:// nor https://", out->url);
 	if (!out->name)
 		out->name = out->url;
-	return 0;
+	return check_receiver(node, out, err);
 }
 
 int send_parse(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
@@ -310,21 +410,109 @@ static bool add_header(struct sender *s, const char *line)
 	return longer;
 }
 
-static int add_token(struct sender *s, struct fw_err *err)
+/* The first line of a file with a secret. */
+static int read_secret(const char *path, char secret[TOKEN_LIMIT + 1], struct fw_err *err)
 {
-	struct fw_buf token = {0};
-	if (!s->receiver->token_file)
+	struct fw_buf text = {0};
+	int rc = fw_file_read(path, TOKEN_LIMIT, &text, err);
+	if (rc >= 0)
+		snprintf(secret, TOKEN_LIMIT + 1, "%.*s",
+			(int)strcspn((const char *)text.data, "\r\n"), (const char *)text.data);
+	fw_buf_done(&text);
+	return rc < 0 ? rc : 0;
+}
+
+static int add_authorization(struct sender *s, struct fw_err *err)
+{
+	const struct send_receiver *r = s->receiver;
+	char secret[TOKEN_LIMIT + 1];
+	if (!r->token_file && !r->user)
 		return 0;
-	int rc = fw_file_read(s->receiver->token_file, TOKEN_LIMIT, &token, err);
-	if (rc >= 0) {
-		char line[TOKEN_LIMIT + 64];
-		snprintf(line, sizeof line, "Authorization: Bearer %.*s",
-			(int)strcspn((const char *)token.data, "\r\n"), (const char *)token.data);
-		rc = add_header(s, line) ? 0 : -ENOMEM;
-		explicit_bzero(line, sizeof line);
+	int rc = read_secret(r->user ? r->password_file : r->token_file, secret, err);
+	if (rc < 0)
+		return rc;
+	if (r->user) {
+		curl_easy_setopt(s->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		curl_easy_setopt(s->curl, CURLOPT_USERNAME, r->user);
+		curl_easy_setopt(s->curl, CURLOPT_PASSWORD, secret);
+	} else {
+		curl_easy_setopt(s->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		curl_easy_setopt(s->curl, CURLOPT_XOAUTH2_BEARER, secret);
 	}
-	fw_buf_done(&token);
-	return rc < 0 ? fw_fail_in(err, rc, "remote_write to '%s'", s->receiver->name) : 0;
+	explicit_bzero(secret, sizeof secret);
+	return 0;
+}
+
+/* The certificate is checked against another name: it is asked for by that, where it is. */
+static int set_server_name(struct sender *s, const char *name, struct fw_err *err)
+{
+	CURLU *url = curl_url();
+	char *host = NULL, *port = NULL, *whole = NULL, *to = NULL;
+	if (url && !curl_url_set(url, CURLUPART_URL, s->receiver->url, 0) &&
+		!curl_url_get(url, CURLUPART_HOST, &host, 0) &&
+		!curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) &&
+		!curl_url_set(url, CURLUPART_HOST, name, 0) &&
+		!curl_url_get(url, CURLUPART_URL, &whole, 0))
+		to = fw_format("%s:%s:%s:%s", name, port, host, port);
+	s->connect_to = to ? curl_slist_append(NULL, to) : NULL;
+	if (s->connect_to) {
+		curl_easy_setopt(s->curl, CURLOPT_URL, whole);
+		curl_easy_setopt(s->curl, CURLOPT_CONNECT_TO, s->connect_to);
+	}
+	fw_free(to);
+	curl_free(host);
+	curl_free(port);
+	curl_free(whole);
+	curl_url_cleanup(url);
+	return s->connect_to ? 0 : fw_fail(err, -EINVAL, "no sensible URL or server name");
+}
+
+static int check_readable(const char *path, struct fw_err *err)
+{
+	int rc = path && access(path, R_OK) < 0 ? -errno : 0;
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read '%s'", path) : 0;
+}
+
+static int set_tls(struct sender *s, struct fw_err *err)
+{
+	const struct send_receiver *r = s->receiver;
+	int rc = check_readable(r->tls.ca, err);
+	if (rc >= 0)
+		rc = check_readable(r->tls.cert, err);
+	if (rc >= 0)
+		rc = check_readable(r->tls.key, err);
+	if (rc < 0)
+		return rc;
+	if (r->tls.ca)
+		curl_easy_setopt(s->curl, CURLOPT_CAINFO, r->tls.ca);
+	if (r->tls.cert) {
+		curl_easy_setopt(s->curl, CURLOPT_SSLCERT, r->tls.cert);
+		curl_easy_setopt(s->curl, CURLOPT_SSLKEY, r->tls.key);
+	}
+	return r->tls.server_name ? set_server_name(s, r->tls.server_name, err) : 0;
+}
+
+/* ---- which series ---- */
+
+static bool takes(const void *arg, const struct fw_label *labels, size_t n)
+{
+	const struct sender *s = arg;
+	for (size_t i = 0; i < s->receiver->match.count; i++)
+		if (filter_takes(&s->filters[i], labels, n))
+			return true;
+	return false;
+}
+
+static int open_filters(struct sender *s, struct fw_err *err)
+{
+	size_t n = s->receiver->match.count;
+	int rc = 0;
+	s->filters = fw_arena_alloc(&s->arena, n * sizeof *s->filters + 1);
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		rc = init_filter(s->receiver->match.items[i], &s->arena, &s->filters[i], err);
+	s->encoder.takes = n > 0 ? takes : NULL;
+	s->encoder.arg = s;
+	return rc;
 }
 
 static int make_request(struct sender *s, struct fw_err *err)
@@ -356,9 +544,13 @@ static int make_request(struct sender *s, struct fw_err *err)
 	curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, s);
 	curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
-	int rc = add_token(s, err);
 	curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers);
-	return rc;
+	int rc = add_authorization(s, err);
+	if (rc >= 0)
+		rc = set_tls(s, err);
+	if (rc >= 0)
+		rc = open_filters(s, err);
+	return rc < 0 ? fw_fail_in(err, rc, "remote_write to '%s'", r->name) : 0;
 }
 
 /* ---- where each is, in the state ---- */
@@ -420,6 +612,10 @@ static void free_sender(struct sender *s)
 {
 	curl_easy_cleanup(s->curl);
 	curl_slist_free_all(s->headers);
+	curl_slist_free_all(s->connect_to);
+	for (size_t i = 0; s->filters && i < s->receiver->match.count; i++)
+		filter_done(&s->filters[i]);
+	fw_arena_done(&s->arena);
 	encoder_done(&s->encoder);
 	fw_buf_done(&s->plain);
 	fw_buf_done(&s->body);

@@ -25,8 +25,13 @@ struct store;
 struct send_receiver {
 	const char *url, *name; /* the name defaults to the URL */
 	const char *token_file; /* its text goes as a bearer token */
-	int64_t protocol;       /* 1 or 2 */
-	int compression;        /* enum body_packing */
+	const char *user, *password_file;
+	struct fw_text_list match; /* selectors; none: all series go */
+	struct {
+		const char *ca, *cert, *key, *server_name;
+	} tls;
+	int64_t protocol; /* 1 or 2 */
+	int compression;  /* enum body_packing */
 };
 
 #define SEND_EXTERNAL 16
