@@ -36,14 +36,14 @@ CHANGED = {
 
 
 class Prometheus(Process):
-    def __init__(self, lab):
+    def __init__(self, lab, extra=""):
         if not shutil.which("prometheus"):
             skip("Debian's prometheus is not installed")
         self.api = free_port()
         config = os.path.join(lab.dir, "prometheus.yml")
         with open(config, "w") as f:
             f.write("global: {evaluation_interval: 1m}\n"
-                    "storage: {tsdb: {out_of_order_time_window: 1d}}\n")
+                    "storage: {tsdb: {out_of_order_time_window: 1d}}\n" + extra)
         super().__init__(lab, "prometheus",
                          ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={lab.dir}/prometheus",
                           f"--web.listen-address=127.0.0.1:{self.api}", "--web.enable-remote-write-receiver"])
