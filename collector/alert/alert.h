@@ -202,3 +202,27 @@ extern const char *const alert_notice_states[]; /* NULL-ended */
 /* The newest ones; `state` is an index of these words, -1: all. */
 int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_t most,
 	struct fw_arena *arena, struct alert_notice_view **out, size_t *n, struct fw_err *err);
+
+/* ---- feeds that are asked for their notices ---- */
+
+#define ALERT_NOTICES_KEPT_MS (INT64_C(30) * 24 * 3600 * 1000) /* after they were delivered */
+
+struct alert_pulled {
+	int64_t id, starts_ms, ends_ms, told_ms; /* ends_ms: 0 while it fires */
+	const char *key;
+	const struct notice_pair *labels, *annotations;
+	size_t n_labels, n_annotations;
+};
+struct alert_page {
+	const char *estate;
+	struct alert_pulled *items; /* in order of their numbers */
+	size_t n;
+	int64_t next; /* ask after this one */
+	bool more;    /* there are some already */
+};
+/* Whether this token is of its reader. -EACCES: it is not, or nobody may ask that feed. */
+int alert_feed_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err);
+/* Up to `most` notices after this one, -1: the newest. -ERANGE: no notice has that number. */
+int alert_feed_pull(struct alerts *alerts, const char *name, int64_t after, size_t most,
+	struct fw_arena *arena, struct alert_page *out, struct fw_err *err);

@@ -18,7 +18,6 @@
 #define AT_ONCE 1000               /* changes in one transaction */
 #define RAISED_MS (15 * 60 * 1000) /* what is not raised again for so long is over */
 #define DAY_MS INT64_C(86400000)
-#define NOTICES_KEPT_MS (30 * DAY_MS)
 #define EPISODES_KEPT_MS (400 * DAY_MS)
 
 struct moment alerts_now(void)
@@ -328,8 +327,8 @@ static void forget_old(struct alerts *alerts, int64_t now_ms)
 	struct fw_err err;
 	int64_t wall_ms = fw_wall_ms();
 	alerts->forgot_ms = now_ms;
-	if (book_forget(alerts->config.state, wall_ms - NOTICES_KEPT_MS, wall_ms - EPISODES_KEPT_MS,
-		    &err) < 0 ||
+	if (book_forget(alerts->config.state, wall_ms - ALERT_NOTICES_KEPT_MS,
+		    wall_ms - EPISODES_KEPT_MS, &err) < 0 ||
 		silences_forget(gate_silences(alerts->gate), wall_ms - EPISODES_KEPT_MS, &err) <
 			0 ||
 		acks_forget(alerts->acks, wall_ms - EPISODES_KEPT_MS, &err) < 0)

@@ -53,6 +53,18 @@ static int set_mode(struct state *state, const char *feed, bool live, struct fw_
 		"ti", feed, (int64_t)live);
 }
 
+/* As new ones, with numbers behind all that a reader may have seen. */
+static int tell_rehearsed(struct state *state, const char *feed, struct fw_err *err)
+{
+	return state_run(state, err,
+		"REPLACE INTO notice (feed, key, kind, starts_ms, ends_ms, labels, annotations,"
+		" state, tries, told_ms, why) SELECT feed, key, kind, starts_ms, ends_ms, labels,"
+		" annotations, 0, tries, told_ms, why FROM notice n WHERE feed = ? AND state = 3"
+		" AND kind = 0 AND EXISTS (SELECT 1 FROM episode e WHERE e.key = n.key AND"
+		" e.starts_ms = n.starts_ms AND e.ends_ms = 0) ORDER BY id",
+		"t", feed);
+}
+
 int book_feed_go(
 	struct state *state, const char *feed, const char *who, uint64_t *told, struct fw_err *err)
 {
@@ -61,11 +73,7 @@ int book_feed_go(
 		return rc;
 	rc = set_mode(state, feed, true, err);
 	if (rc == 0)
-		rc = state_run(state, err,
-			"UPDATE notice SET state = 0 WHERE feed = ? AND state = 3 AND kind = 0"
-			" AND EXISTS (SELECT 1 FROM episode e WHERE e.key = notice.key AND"
-			" e.starts_ms = notice.starts_ms AND e.ends_ms = 0)",
-			"t", feed);
+		rc = tell_rehearsed(state, feed, err);
 	*told = rc == 0 ? changes(state) : 0;
 	if (rc == 0)
 		rc = note(state, "feed_live", feed, who,
@@ -214,25 +222,76 @@ static void give_letter(
 		.tries = sqlite3_column_int64(row, 6),
 		.why = state_text(row, 7),
 		.receipt = state_text(row, 8),
+		.ends_ms = sqlite3_column_int64(row, 11),
 	};
-	if (pairs_parse(state_text(row, 9), &letter.labels) < 0)
-		return;
-	each(&letter, arg);
+	if (pairs_parse(state_text(row, 9), &letter.labels) == 0 &&
+		pairs_parse(state_text(row, 10), &letter.annotations) == 0)
+		each(&letter, arg);
 	pairs_done(&letter.labels);
+	pairs_done(&letter.annotations);
 }
+
+static int give_letters(struct state *state, sqlite3_stmt *row,
+	void (*each)(const struct book_letter *letter, void *arg), void *arg, struct fw_err *err)
+{
+	int rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		give_letter(row, each, arg);
+	state_done(row);
+	return rc;
+}
+
+#define LETTERS                                                                         \
+	"SELECT id, key, kind, state, starts_ms, told_ms, tries, why, receipt, labels," \
+	" annotations, ends_ms FROM notice WHERE feed = ?"
 
 int book_letters(struct state *state, const char *feed, int how, int64_t most,
 	void (*each)(const struct book_letter *letter, void *arg), void *arg, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
-		"SELECT id, key, kind, state, starts_ms, told_ms, tries, why, receipt, labels"
-		" FROM notice WHERE feed = ? AND ? IN (-1, state) ORDER BY id DESC LIMIT ?",
-		"tii", feed, (int64_t)how, most);
-	if (rc < 0)
-		return rc;
-	while ((rc = state_step(state, row, err)) > 0)
-		give_letter(row, each, arg);
+		LETTERS " AND ? IN (-1, state) ORDER BY id DESC LIMIT ?", "tii", feed, (int64_t)how,
+		most);
+	return rc < 0 ? rc : give_letters(state, row, each, arg, err);
+}
+
+int book_delivered(struct state *state, const char *feed, int64_t after, int64_t most,
+	void (*each)(const struct book_letter *letter, void *arg), void *arg, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		LETTERS " AND state = 1 AND id > ? AND NOT EXISTS (SELECT 1 FROM notice w WHERE"
+			" w.feed = notice.feed AND w.state = 0 AND w.id < notice.id)"
+			" ORDER BY id LIMIT ?",
+		"tii", feed, after, most);
+	return rc < 0 ? rc : give_letters(state, row, each, arg, err);
+}
+
+/* One number, that a row must have. */
+static int take_number(struct state *state, sqlite3_stmt *row, int64_t *number, struct fw_err *err)
+{
+	int rc = state_step(state, row, err);
+	if (rc > 0)
+		*number = sqlite3_column_int64(row, 0);
 	state_done(row);
-	return rc;
+	return rc < 0 ? rc : 0;
+}
+
+int book_delivered_newest(
+	struct state *state, const char *feed, int64_t most, int64_t *after, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT ifnull(min(id), 1) - 1 FROM (SELECT id FROM notice WHERE feed = ? AND"
+		" state = 1 ORDER BY id DESC LIMIT ?)",
+		"ti", feed, most);
+	return rc < 0 ? rc : take_number(state, row, after, err);
+}
+
+int book_last_notice(struct state *state, int64_t *id, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'notice'", "");
+	return rc < 0 ? rc : take_number(state, row, id, err);
 }

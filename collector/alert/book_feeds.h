@@ -33,10 +33,21 @@ struct book_letter {
 	const char *key;
 	enum notice_kind kind;
 	enum notice_state how;
-	int64_t starts_ms, told_ms, tries;
+	int64_t starts_ms, ends_ms, told_ms, tries;
 	const char *why, *receipt;
-	struct pairs labels;
+	struct pairs labels, annotations;
 };
 /* The newest ones first. `how` -1: all. The texts live while `each` runs. */
 int book_letters(struct state *state, const char *feed, int how, int64_t most,
 	void (*each)(const struct book_letter *letter, void *arg), void *arg, struct fw_err *err);
+
+/* What was delivered, the oldest first, from behind the one with this number. One that a
+ * reader may have seen has no delivered one come before it later: none is given that has one
+ * before it which still waits. */
+int book_delivered(struct state *state, const char *feed, int64_t after, int64_t most,
+	void (*each)(const struct book_letter *letter, void *arg), void *arg, struct fw_err *err);
+/* Behind which the newest `most` of these begin. */
+int book_delivered_newest(
+	struct state *state, const char *feed, int64_t most, int64_t *after, struct fw_err *err);
+/* The number of the last notice there was, of any feed. */
+int book_last_notice(struct state *state, int64_t *id, struct fw_err *err);

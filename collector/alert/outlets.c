@@ -124,3 +124,76 @@ int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_
 	*n = l.n;
 	return rc;
 }
+
+/* ---- asked for ---- */
+
+int alert_feed_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err)
+{
+	const struct alert_feed_option *feed = find(alerts, name, err);
+	if (!feed || !feed->feed->admit)
+		return fw_fail(err, -EACCES, "nobody may ask for the notices of '%.64s'", name);
+	return feed->feed->admit(feed->config, token, err);
+}
+
+struct paging {
+	struct fw_arena *arena;
+	struct alert_page *page;
+};
+
+static struct notice_pair *pairs_kept(const struct pairs *pairs, struct fw_arena *arena)
+{
+	struct notice_pair *kept = fw_arena_alloc(arena, (pairs->n + 1) * sizeof *kept);
+	for (size_t i = 0; i < pairs->n; i++)
+		kept[i] = (struct notice_pair){fw_arena_strdup(arena, pairs->items[i].name),
+			fw_arena_strdup(arena, pairs->items[i].value)};
+	return kept;
+}
+
+static void on_delivered(const struct book_letter *letter, void *arg)
+{
+	struct paging *g = arg;
+	g->page->items[g->page->n++] = (struct alert_pulled){
+		.id = letter->id,
+		.starts_ms = letter->starts_ms,
+		.ends_ms = letter->ends_ms,
+		.told_ms = letter->told_ms,
+		.key = fw_arena_strdup(g->arena, letter->key),
+		.labels = pairs_kept(&letter->labels, g->arena),
+		.n_labels = letter->labels.n,
+		.annotations = pairs_kept(&letter->annotations, g->arena),
+		.n_annotations = letter->annotations.n,
+	};
+}
+
+/* Behind which notice the page begins. */
+static int find_cursor(
+	struct state *state, const char *name, size_t most, int64_t *after, struct fw_err *err)
+{
+	int64_t last;
+	if (*after < 0)
+		return book_delivered_newest(state, name, (int64_t)most, after, err);
+	int rc = book_last_notice(state, &last, err);
+	if (rc == 0 && *after > last)
+		return fw_fail(err, -ERANGE,
+			"there is no notice %lld yet: this collector's state is an older one or another's, so begin anew",
+			(long long)*after);
+	return rc;
+}
+
+int alert_feed_pull(struct alerts *alerts, const char *name, int64_t after, size_t most,
+	struct fw_arena *arena, struct alert_page *out, struct fw_err *err)
+{
+	struct state *state = alerts->config.state;
+	struct paging g = {arena, out};
+	int rc = find(alerts, name, err) ? find_cursor(state, name, most, &after, err) : -ENOENT;
+	if (rc < 0)
+		return rc;
+	*out = (struct alert_page){.estate = alerts->config.estate};
+	out->items = fw_arena_alloc(arena, (most + 1) * sizeof *out->items);
+	rc = book_delivered(state, name, after, (int64_t)most + 1, on_delivered, &g, err);
+	out->more = out->n > most;
+	out->n -= out->more;
+	out->next = out->n > 0 ? out->items[out->n - 1].id : after;
+	return rc;
+}

@@ -190,6 +190,79 @@ static void test_a_test_opens_and_closes_in_rehearsal_too(void **arg)
 	assert_int_equal(letters.n, 0);
 }
 
+/* ---- what is fetched ---- */
+
+struct fetched {
+	size_t n;
+	char keys[8][16];
+	int64_t last;
+};
+
+static void on_fetched(const struct book_letter *letter, void *arg)
+{
+	struct fetched *fetched = arg;
+	assert_true(letter->id > fetched->last);
+	snprintf(fetched->keys[fetched->n++], sizeof *fetched->keys, "%s", letter->key);
+	fetched->last = letter->id;
+}
+
+static struct fetched fetch(struct place *place, int64_t after)
+{
+	struct fetched fetched = {.last = after};
+	assert_int_equal(
+		book_delivered(place->state, "desk", after, 8, on_fetched, &fetched, NULL), 0);
+	return fetched;
+}
+
+static void test_what_goes_late_is_behind_what_was_fetched(void **arg)
+{
+	struct place *place = *arg;
+	place->feed.live = false;
+	open_outbox(place);
+	fire(place, "fw1-1");
+	place->feed.live = true;
+	fire(place, "fw1-2");
+	outbox_wake(place->outbox);
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	struct fetched first = fetch(place, 0);
+	assert_int_equal(first.n, 1);
+	assert_string_equal(first.keys[0], "fw1-2");
+	assert_int_equal(go(place), 1);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	struct fetched second = fetch(place, first.last);
+	assert_int_equal(second.n, 1);
+	assert_string_equal(second.keys[0], "fw1-1");
+	int64_t last;
+	assert_int_equal(book_last_notice(place->state, &last, NULL), 0);
+	assert_int_equal(last, second.last);
+}
+
+static int refuse_the_first(struct receiver *receiver, const struct received *request)
+{
+	(void)receiver;
+	return strstr(request->idempotency, "fw1-1/") ? 503 : 200;
+}
+
+static void test_nothing_is_fetched_from_behind_what_waits(void **arg)
+{
+	struct place *place = *arg;
+	open_outbox(place);
+	fire(place, "fw1-0");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	place->receiver.decide = refuse_the_first;
+	fire(place, "fw1-1");
+	fire(place, "fw1-2");
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	assert_int_equal(fetch(place, 0).n, 1);
+	place->receiver.decide = NULL;
+	RUN_UNTIL(place, counts(place).delivered == 3);
+	struct fetched all = fetch(place, 0);
+	assert_int_equal(all.n, 3);
+	int64_t after;
+	assert_int_equal(book_delivered_newest(place->state, "desk", 2, &after, NULL), 0);
+	assert_string_equal(fetch(place, after).keys[0], "fw1-1");
+}
+
 static bool on_entry(const struct audit_entry *entry, void *arg)
 {
 	struct fw_buf *kinds = arg;
@@ -227,6 +300,8 @@ int main(void)
 		TEST(test_what_was_not_tried_is_not_sent_any_more),
 		TEST(test_what_was_refused_is_sent_again),
 		TEST(test_one_of_them),
+		TEST(test_what_goes_late_is_behind_what_was_fetched),
+		TEST(test_nothing_is_fetched_from_behind_what_waits),
 		TEST(test_a_test_opens_and_closes_in_rehearsal_too),
 		TEST(test_the_audit_trail_has_who_did_it),
 	};

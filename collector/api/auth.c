@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "alert.h"
 #include "enrol.h"
 #include "estate.h"
 #include "parts.h"
@@ -100,11 +101,25 @@ static int check_token(struct request *r)
 	return r->status ? -EACCES : 0;
 }
 
+/* Which feeds there are is nobody's who has not the token of one. */
+static int check_reader(struct request *r)
+{
+	const char *token = find_token(r);
+	struct fw_err err;
+	if (token && alert_feed_admit(api_config(r->api)->alerts, r->path_value, token, &err) == 0)
+		return 0;
+	request_fail(r, 401, "unauthorized",
+		"the token of a feed of type pull is needed: Authorization: Bearer TOKEN, or TOKEN as the password of basic authentication");
+	return -EACCES;
+}
+
 int auth_check(struct request *r)
 {
 	r->who = "someone on this machine";
 	if (r->route->access == ACCESS_ANYONE)
 		return 0;
+	if (r->route->access == ACCESS_READER)
+		return check_reader(r);
 	if (check_origin(r) < 0)
 		return -EACCES;
 	return api_config(r->api)->auth ? check_token(r) : check_local(r);

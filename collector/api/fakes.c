@@ -700,6 +700,53 @@ int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_
 	return known_feed(name, err);
 }
 
+int alert_feed_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err)
+{
+	(void)alerts;
+	return strcmp(name, "shelf") == 0 && strcmp(token, "reader") == 0
+		? 0
+		: fw_fail(err, -EACCES, "no");
+}
+
+/* Notices 5 and 7, the first of which says all that XML does not take. */
+int alert_feed_pull(struct alerts *alerts, const char *name, int64_t after, size_t most,
+	struct fw_arena *arena, struct alert_page *out, struct fw_err *err)
+{
+	static const struct notice_pair said[] = {
+		{"summary", "<b>&\"\x01\x0b\xff\xef\xbf\xbe]]>\xc3\xa9</feed>"}};
+	static const struct alert_pulled both[] = {
+		{.id = 5,
+			.starts_ms = 1700000000000,
+			.told_ms = 1700000000100,
+			.key = "fw1-a",
+			.labels = labels,
+			.n_labels = 2,
+			.annotations = said,
+			.n_annotations = 1},
+		{.id = 7,
+			.starts_ms = 1700000000000,
+			.ends_ms = 1700000060000,
+			.told_ms = 1700000060100,
+			.key = "fw1-a",
+			.labels = labels,
+			.n_labels = 2},
+	};
+	(void)alerts;
+	(void)name;
+	if (after > 7)
+		return fw_fail(err, -ERANGE, "there is no notice %lld yet", (long long)after);
+	size_t from = after >= 5 ? after == 7 ? 2 : 1 : 0;
+	*out = (struct alert_page){.estate = "e<1>", .next = after < 0 ? 0 : after};
+	out->items = fw_arena_alloc(arena, sizeof both);
+	for (; from < 2 && out->n < most; out->n++)
+		out->items[out->n] = both[from++];
+	out->more = from < 2;
+	if (out->n > 0)
+		out->next = out->items[out->n - 1].id;
+	return 0;
+}
+
 void ingest_stat(const struct ingest *ingest, struct ingest_stat *out)
 {
 	(void)ingest;

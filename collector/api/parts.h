@@ -146,6 +146,8 @@ void feeding_rehearse(struct request *r);
 void feeding_test(struct request *r);
 void feeding_retry(struct request *r);
 void feeding_notices(struct request *r);
+/* pulling.c */
+void pulling_page(struct request *r);
 /* store.c */
 void store_page(struct request *r);
 void store_snapshots(struct request *r);

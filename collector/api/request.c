@@ -87,6 +87,11 @@ void request_nothing(struct request *r)
 	set_answer(r, 204, NULL);
 }
 
+void request_unchanged(struct request *r)
+{
+	set_answer(r, 304, NULL);
+}
+
 void request_header(struct request *r, const char *name, const char *value)
 {
 	assert(r->n_headers < REQUEST_HEADERS);

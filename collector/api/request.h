@@ -42,7 +42,14 @@ struct query_scope;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
-enum access { ACCESS_ANYONE = 1, ACCESS_VIEWER, ACCESS_ENGINEER, ACCESS_WRITER, ACCESS_ADMIN };
+enum access {
+	ACCESS_ANYONE = 1,
+	ACCESS_VIEWER,
+	ACCESS_ENGINEER,
+	ACCESS_WRITER,
+	ACCESS_ADMIN,
+	ACCESS_READER, /* who has the token of the feed that the path names, and nobody else */
+};
 
 #define REQUEST_HEADERS 4 /* of an answer, besides those that all have */
 
@@ -128,7 +135,8 @@ void request_fail(struct request *r, unsigned status, const char *type, const ch
 	__attribute__((format(printf, 4, 5)));
 void request_fail_bad(struct request *r, const struct fw_err *err); /* 400 bad_data */
 void request_text(struct request *r, unsigned status, const char *text);
-void request_nothing(struct request *r); /* 204 */
+void request_nothing(struct request *r);   /* 204 */
+void request_unchanged(struct request *r); /* 304 */
 void request_header(struct request *r, const char *name, const char *value);
 /* What a route that writes was asked has been answered. Any thread, once. */
 void request_answered(struct request *r);

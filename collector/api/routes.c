@@ -9,6 +9,7 @@ const char *const access_names[] = {
 	[ACCESS_ENGINEER] = "engineer",
 	[ACCESS_WRITER] = "writer",
 	[ACCESS_ADMIN] = "admin",
+	[ACCESS_READER] = "its reader",
 };
 
 const char *const scope_names[] = {
@@ -214,6 +215,8 @@ const struct route routes[] = {
 		"sends refused notices again, all or one", feeding_retry),
 	NOW(GET, "/api/fenwatch/v1/feeds/{name}/notices", VIEWER, CLOSED, "state, limit",
 		"its notices, newest first", feeding_notices),
+	NOW(GET, "/api/fenwatch/v1/pull/{name}", READER, CLOSED, "after, limit, format",
+		"the notices of a feed of type pull, oldest first, as json or atom", pulling_page),
 	{0},
 };
 /* clang-format on */

@@ -212,7 +212,7 @@ static int wanted_status(const struct route *route, const char *token)
 	int may = 0;
 	if (route->access == ACCESS_ANYONE)
 		return 200;
-	if (!token || strcmp(token, "stranger") == 0)
+	if (!token || strcmp(token, "stranger") == 0 || route->access == ACCESS_READER)
 		return 401;
 	if (strcmp(token, "writer") == 0)
 		return route->access == ACCESS_WRITER ? 200 : 403;
@@ -1290,6 +1290,70 @@ static void client_that_manages(struct scene *s)
 		"there is no agent 'nobody'");
 }
 
+#define SHELF "/api/fenwatch/v1/pull/shelf"
+
+static void expect_pulled(struct scene *s, const char *question, int status, const char *text)
+{
+	char path[128];
+	snprintf(path, sizeof path, SHELF "%s", question);
+	expect(s, path, ask(s, "GET", path, "reader", NULL, NULL), status, text);
+}
+
+static void client_that_fetches(struct scene *s)
+{
+	expect_pulled(s, "", 200,
+		"{\"feed\":\"shelf\",\"notices\":[{\"id\":5,\"status\":\"firing\",\"key\":\"fw1-a\",");
+	expect_pulled(s, "?after=5", 200,
+		"[{\"id\":7,\"status\":\"resolved\",\"key\":\"fw1-a\",\"starts\":\"2023-11-14T22:13:20.000Z\",");
+	expect_pulled(s, "?after=0&limit=1", 200, "\"next\":5,\"more\":true,\"kept_days\":30");
+	expect_pulled(s, "?after=0&limit=1", 200,
+		"Link: <?format=json&limit=1&after=5>; rel=\"next\"\r\n");
+	expect_pulled(s, "?after=7", 200, "\"notices\":[],\"next\":7,\"more\":false");
+	expect_pulled(s, "?after=8", 400, "there is no notice 8 yet");
+	expect_pulled(s, "?after=x", 400, "not 'x'");
+	expect_pulled(s, "?after=99999999999999999999", 400, "after is the number of a notice");
+	expect_pulled(s, "?format=rss", 400, "json or atom, not 'rss'");
+	expect_pulled(s, "?limit=-1", 400, "limit");
+	expect(s, "another's shelf",
+		ask(s, "GET", "/api/fenwatch/v1/pull/desk", "reader", NULL, NULL), 401,
+		"the token of a feed of type pull");
+	expect(s, "what it has",
+		ask(s, "GET", SHELF, "reader", "If-None-Match: W/\"5-2-7j\"\r\n", NULL), 304,
+		"ETag: W/\"5-2-7j\"");
+	expect(s, "what it has not",
+		ask(s, "GET", SHELF "?after=5", "reader", "If-None-Match: W/\"5-2-7j\"\r\n", NULL),
+		200, "\"id\":7");
+}
+
+static void test_notices_are_fetched(void **state)
+{
+	(void)state;
+	play(1, client_that_fetches);
+	play(0, client_that_fetches);
+}
+
+static void client_of_atom(struct scene *s)
+{
+	static const char atom[] = "?format=atom";
+	expect_pulled(s, atom, 200, "Content-Type: application/atom+xml; charset=utf-8\r\n");
+	expect_pulled(s, atom, 200, "<id>urn:fenwatch:feed:e&lt;1&gt;:shelf</id>\n<title>shelf");
+	expect_pulled(s, atom, 200, "<updated>2023-11-14T22:14:20.100Z</updated>\n<author>");
+	expect_pulled(s, atom, 200, "href=\"?format=atom&amp;limit=100&amp;after=7\"/>");
+	expect_pulled(s, atom, 200,
+		"<id>urn:fenwatch:notice:fw1-a:2023-11-14T22:13:20.000Z:firing</id>\n"
+		"<title>&lt;b&gt;&amp;&quot;\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd]]&gt;"
+		"\xc3\xa9&lt;/feed&gt;</title>\n");
+	expect_pulled(s, atom, 200, "<title>over: RebootRequired</title>");
+	expect_pulled(
+		s, "?format=atom&after=7", 200, "<updated>1970-01-01T00:00:00.000Z</updated>");
+}
+
+static void test_notices_are_an_atom_feed(void **state)
+{
+	(void)state;
+	play(1, client_of_atom);
+}
+
 static void client_that_silences(struct scene *s)
 {
 	static const char path[] = "/api/fenwatch/v1/silences";
@@ -1543,6 +1607,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_route_has_its_role),
+		cmocka_unit_test(test_notices_are_fetched),
+		cmocka_unit_test(test_notices_are_an_atom_feed),
 		cmocka_unit_test(test_maintenance_is_the_register_s),
 		cmocka_unit_test(test_tickets_and_what_became_of_them),
 		cmocka_unit_test(test_a_supplier_sees_its_own_hosts_alone),

@@ -60,6 +60,9 @@ struct feed {
 	/* Of receivers that forget what they do not hear of: every repeat_ms all that is open is
 	 * told again, and what has closed for repeat_closed_ms. 0: told once. */
 	int64_t repeat_ms, repeat_closed_ms;
+	/* Of feeds that are asked for their notices instead of telling them: whether this is the
+	 * reader's token. -EACCES: it is not. NULL: nobody asks. */
+	int (*admit)(const void *config, const char *token, struct fw_err *err);
 };
 
 void feed_finish(struct delivery *delivery, enum verdict verdict, const char *why);

@@ -6,6 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from xml.etree import ElementTree
 
 from desks import Desks, Freshservice, Halo, Jira, PagerDuty, ServiceNow, Sms, Teams, Topdesk
 from stage import Process, check, free_port, main, skip, until
@@ -95,6 +99,62 @@ def test_what_was_refused_is_sent_again(lab):
     check(f"{len(letters)} notices are sent again, 1 dropped as over" in done.stdout, done.stdout)
     until(20, "they are told", lambda: len(hook.notices("firing", RULE)) == len(letters))
     check(c.cli("feed", "letters", "desk").stdout == "no notices\n", "none is left")
+
+
+# ---- what is fetched ----
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+class Reader:
+    """One who keeps a cursor and asks for what is behind it."""
+
+    def __init__(self, collector, name, token):
+        self.url, self.token = f"http://127.0.0.1:{collector.api}/api/fenwatch/v1/pull/{name}", token
+        self.cursor, self.got = 0, []
+
+    def ask(self, token=None, **params):
+        request = urllib.request.Request(f"{self.url}?{urllib.parse.urlencode(params)}")
+        request.add_header("Authorization", f"Bearer {token or self.token}")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
+
+    def fetch(self, limit):
+        page = json.loads(self.ask(after=self.cursor, limit=limit))["data"]
+        self.cursor = page["next"]
+        self.got += page["notices"]
+        return page["more"]
+
+    def fetch_all(self, limit=2):
+        while self.fetch(limit):
+            pass
+        return len(self.got)
+
+
+def test_a_reader_fetches_each_notice_once(lab):
+    token = secret(lab, "shelf.token", "shelf-secret")
+    c = everything_is_full(lab, {"name": "shelf", "type": "pull", "token_file": token, "live": True})
+    reader = Reader(c, "shelf", "shelf-secret")
+    for token in (c.token, "shelf-secreT"):
+        try:
+            reader.ask(token=token)
+            check(False, "another's token is taken")
+        except urllib.error.HTTPError as error:
+            check(error.code == 401, f"{error.code}")
+    count = until(30, "there are some", lambda: reader.fetch_all())
+    check(c.cli("feed", "test", "shelf").returncode == 0, "a test")
+    c.kill()
+    c.start()
+    end_it(c)
+    until(20, "all that opened has ended", lambda: reader.fetch_all() and all(
+        n["status"] == "resolved" for n in {n["key"]: n for n in reader.got}.values()))
+    told = [(n["key"], n["starts"], n["status"]) for n in reader.got]
+    check(len(told) == len(set(told)) >= 2 * count + 2, f"each once: {told}")
+    check([n["id"] for n in reader.got] == sorted(n["id"] for n in reader.got), "in order")
+    for key, starts, status in told:
+        check(status == "firing" or told.index((key, starts, "firing")) < told.index((key, starts, status)), key)
+    feed = ElementTree.fromstring(reader.ask(after=0, format="atom", limit=1000))
+    check([e.find(ATOM + "id").text.split(":")[3] for e in feed.iter(ATOM + "entry")] == [n["key"] for n in reader.got], "Atom")
 
 
 # ---- Alertmanager ----
