@@ -173,7 +173,7 @@ static size_t put_samples(struct encoder *e, const struct store_followed *sweeps
 	return told;
 }
 
-static void encode_column(struct encoder *e, const struct store_followed *sweeps, size_t c)
+void encode_column(struct encoder *e, const struct store_followed *sweeps, size_t c)
 {
 	const struct fw_column *column = &sweeps->schema->columns[c];
 	struct fw_label labels[LABELS_MOST];
@@ -191,12 +191,6 @@ static void encode_column(struct encoder *e, const struct store_followed *sweeps
 	if (e->is_2)
 		put_about(e, column);
 	put_bytes(&e->series, e->is_2 ? 5 : 1, e->one.data, e->one.length);
-}
-
-void encode_sweeps(struct encoder *encoder, const struct store_followed *sweeps)
-{
-	for (size_t c = 0; c < sweeps->schema->n_columns; c++)
-		encode_column(encoder, sweeps, c);
 }
 
 void encode_begin(struct encoder *e, bool is_2)

@@ -29,8 +29,8 @@ struct encoder {
 };
 
 void encode_begin(struct encoder *encoder, bool is_2);
-/* What has ended gets one stale mark, and is absent from then on. */
-void encode_sweeps(struct encoder *encoder, const struct store_followed *sweeps);
+/* One series of them. What has ended gets one stale mark, and is absent from then on. */
+void encode_column(struct encoder *encoder, const struct store_followed *sweeps, size_t column);
 /* The whole message. */
 void encode_end(struct encoder *encoder, struct fw_buf *out);
 void encoder_done(struct encoder *encoder);

@@ -7,32 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <curl/curl.h>
 
 #include <fenwatch/clock.h>
-#include <fenwatch/file.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/text.h>
 
 #include "bodies.h"
+#include "choice.h"
 #include "encode.h"
-#include "filter.h"
 #include "follow.h"
+#include "post.h"
 #include "state.h"
 
 #define SAMPLES_A_REQUEST 2000
+#define SAMPLES_MOST 10000
 #define GATHER_MS 1000 /* how long a request waits to be full */
 #define LOOK_EVERY_MS 100
-#define TIMEOUT_MS 30000
-#define CONNECT_MS 10000
 #define PAUSE_LEAST_MS 500
 #define PAUSE_MOST_MS 30000
 #define SAVE_EVERY_MS 1000
 #define TELL_EVERY_MS 60000
-#define TOKEN_LIMIT 4096
 
 struct sender {
 	const struct send_receiver *receiver;
@@ -49,10 +44,9 @@ struct sender {
 	struct store_follower *follower;
 	struct encoder encoder;
 	struct fw_buf plain, body;
-	struct fw_arena arena;
-	struct filter *filters; /* one a selector of `match` */
-	CURL *curl;
-	struct curl_slist *headers, *connect_to;
+	struct choice choice;
+	struct post post;
+	bool cut; /* some of what was followed last has not been answered */
 	int64_t told_ms;
 };
 
@@ -65,183 +59,6 @@ struct senders {
 	void (*on_closed)(void *arg);
 	void *arg;
 };
-
-/* ---- configuration ---- */
-
-static const char *const compressions[] = {"snappy", "zstd", NULL};
-
-#define TLS(member) \
-	(offsetof(struct send_receiver, tls.member) - offsetof(struct send_receiver, tls))
-static const struct fw_option tls_table[] = {
-	{
-		.name = "ca",
-		.help = "file with the authorities that may vouch for it, in PEM; by default the system's",
-		.type = FW_OPT_TEXT,
-		.offset = TLS(ca),
-	},
-	{
-		.name = "cert",
-		.help = "file with a certificate to show to it, in PEM",
-		.type = FW_OPT_TEXT,
-		.offset = TLS(cert),
-	},
-	{
-		.name = "key",
-		.help = "file with the certificate's key, in PEM",
-		.type = FW_OPT_TEXT,
-		.offset = TLS(key),
-	},
-	{
-		.name = "server_name",
-		.help = "the name in its certificate, where that is not the URL's",
-		.type = FW_OPT_TEXT,
-		.offset = TLS(server_name),
-	},
-	{0},
-};
-
-static const struct fw_option receiver_table[] = {
-	{
-		.name = "url",
-		.help = "where to, such as https://metrics.example/api/v1/write",
-		.type = FW_OPT_TEXT,
-		.offset = offsetof(struct send_receiver, url),
-		.required = true,
-	},
-	{
-		.name = "name",
-		.help = "what it is called here; by default its URL",
-		.type = FW_OPT_TEXT,
-		.offset = offsetof(struct send_receiver, name),
-	},
-	{
-		.name = "protocol",
-		.help = "remote_write 1.0 or 2.0",
-		.type = FW_OPT_INT,
-		.offset = offsetof(struct send_receiver, protocol),
-		.fallback = "1",
-		.min = 1,
-		.max = 2,
-	},
-	{
-		.name = "compression",
-		.help = "zstd where the receiver takes it",
-		.type = FW_OPT_CHOICE,
-		.offset = offsetof(struct send_receiver, compression),
-		.choices = compressions,
-		.fallback = "snappy",
-	},
-	{
-		.name = "token_file",
-		.help = "file with a token, sent as Authorization: Bearer",
-		.type = FW_OPT_TEXT,
-		.offset = offsetof(struct send_receiver, token_file),
-	},
-	{
-		.name = "user",
-		.help = "who to say we are, with a password",
-		.type = FW_OPT_TEXT,
-		.offset = offsetof(struct send_receiver, user),
-	},
-	{
-		.name = "password_file",
-		.help = "file with that user's password",
-		.type = FW_OPT_TEXT,
-		.offset = offsetof(struct send_receiver, password_file),
-	},
-	{
-		.name = "match",
-		.help = "selectors: series that one of them takes are sent; by default all",
-		.type = FW_OPT_LIST,
-		.offset = offsetof(struct send_receiver, match),
-	},
-	{
-		.name = "tls",
-		.help = "who vouches for it, and for us",
-		.type = FW_OPT_SECTION,
-		.offset = offsetof(struct send_receiver, tls),
-		.section = tls_table,
-	},
-	{0},
-};
-
-static int init_filter(
-	const char *selector, struct fw_arena *arena, struct filter *out, struct fw_err *err)
-{
-	struct node *node;
-	int rc = promql_parse_selector(selector, arena, &node, err);
-	if (rc >= 0)
-		rc = filter_init(out, node->selector.matchers, node->selector.n_matchers, err);
-	return rc < 0 ? fw_fail_in(err, rc, "match '%.100s'", selector) : 0;
-}
-
-static int check_match(
-	const struct fw_yaml *node, const struct send_receiver *receiver, struct fw_err *err)
-{
-	struct fw_arena arena = {0};
-	struct fw_err why;
-	int rc = 0;
-	for (size_t i = 0; i < receiver->match.count && rc >= 0; i++) {
-		struct filter filter;
-		rc = init_filter(receiver->match.items[i], &arena, &filter, &why);
-		if (rc >= 0)
-			filter_done(&filter);
-	}
-	fw_arena_done(&arena);
-	return rc < 0 ? fw_yaml_fail(node, err, "%s", why.text) : 0;
-}
-
-static int check_receiver(
-	const struct fw_yaml *node, const struct send_receiver *r, struct fw_err *err)
-{
-	bool plain = strncmp(r->url, "http://", 7) == 0;
-	if (!plain && strncmp(r->url, "https://", 8) != 0)
-		return fw_yaml_fail(
-			node, err, "url '%.100s' begins with neither http:// nor https://", r->url);
-	if (plain && (r->tls.ca || r->tls.cert || r->tls.key || r->tls.server_name))
-		return fw_yaml_fail(node, err, "'tls' needs a url that begins with https://");
-	if (!r->tls.cert != !r->tls.key)
-		return fw_yaml_fail(node, err, "'tls' needs 'cert' and 'key', or neither");
-	if (!r->user != !r->password_file)
-		return fw_yaml_fail(node, err, "'user' and 'password_file' go together");
-	if (r->user && r->token_file)
-		return fw_yaml_fail(node, err, "either 'token_file' or 'user', not both");
-	return check_match(node, r, err);
-}
-
-static int parse_receiver(const struct fw_yaml *node, struct send_receiver *out,
-	struct fw_arena *arena, struct fw_err *err)
-{
-	if (fw_yaml_kind(node) != FW_YAML_MAPPING)
-		return fw_yaml_fail(node, err, "a receiver is a mapping: {url: https://...}");
-	int rc = fw_conf_bind(node, receiver_table, out, arena, err);
-	if (rc < 0)
-		return rc;
-	if (!out->name)
-		out->name = out->url;
-	return check_receiver(node, out, err);
-}
-
-int send_parse(const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
-{
-	struct send_options *options = field;
-	if (fw_yaml_kind(node) != FW_YAML_SEQUENCE)
-		return fw_yaml_fail(node, err, "remote_write is a list: [{url: https://...}, ...]");
-	options->n_receivers = fw_yaml_count(node);
-	options->receivers =
-		fw_arena_alloc(arena, (options->n_receivers + 1) * sizeof *options->receivers);
-	for (size_t i = 0; i < options->n_receivers; i++) {
-		const struct fw_yaml *item = fw_yaml_item(node, i);
-		int rc = parse_receiver(item, &options->receivers[i], arena, err);
-		if (rc < 0)
-			return rc;
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(options->receivers[k].name, options->receivers[i].name) == 0)
-				return fw_yaml_fail(item, err, "two receivers are called '%.100s'",
-					options->receivers[i].name);
-	}
-	return 0;
-}
 
 /* ---- requests ---- */
 
@@ -272,97 +89,64 @@ static void tell(struct sender *s, const char *what, const char *why)
 		*why ? ": " : "", fw_escape(why, text, sizeof text));
 }
 
-struct answer {
-	char text[256];
-	size_t length;
-};
-
-static size_t on_answer(char *data, size_t size, size_t n, void *arg)
+static int64_t lesser(int64_t a, int64_t b)
 {
-	struct answer *answer = arg;
-	size_t room = sizeof answer->text - 1 - answer->length, length = size * n;
-	size_t kept = length < room ? length : room;
-	memcpy(answer->text + answer->length, data, kept);
-	answer->length += kept;
-	answer->text[answer->length] = '\0';
-	return length;
-}
-
-static int on_progress(
-	void *arg, curl_off_t down, curl_off_t downed, curl_off_t up, curl_off_t upped)
-{
-	const struct sender *s = arg;
-	(void)down;
-	(void)downed;
-	(void)up;
-	(void)upped;
-	return s->stopping;
-}
-
-static long post(struct sender *s, struct answer *answer)
-{
-	CURL *curl = s->curl;
-	long status = 0;
-	*answer = (struct answer){.length = 0};
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, s->body.data);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)s->body.length);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-	CURLcode code = curl_easy_perform(curl);
-	if (code == CURLE_OK)
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	else
-		snprintf(answer->text, sizeof answer->text, "%s", curl_easy_strerror(code));
-	return status;
-}
-
-static int64_t pause_of(struct sender *s, int64_t pause_ms)
-{
-	curl_off_t wanted_s = 0;
-	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &wanted_s);
-	if (wanted_s <= 0)
-		return pause_ms;
-	return wanted_s * 1000 < PAUSE_MOST_MS ? wanted_s * 1000 : PAUSE_MOST_MS;
+	return a < b ? a : b;
 }
 
 /* Until it is answered for good. False: stopping. */
 static bool deliver(struct sender *s)
 {
-	struct answer answer;
 	for (int64_t pause_ms = PAUSE_LEAST_MS; !s->stopping;) {
-		long status = post(s, &answer);
+		enum post_outcome outcome = post_body(&s->post, &s->body);
 		s->requests++;
-		if (status / 100 == 2) {
+		if (outcome == POST_TAKEN) {
 			s->samples += s->encoder.n_samples;
 			return true;
 		}
-		if (status != 0 && status != 429 && status / 100 != 5) {
+		if (outcome == POST_REFUSED) {
 			s->dropped += s->encoder.n_samples;
-			tell(s, "samples were refused and are dropped", answer.text);
+			tell(s, "samples were refused and are dropped", s->post.why);
 			return true;
 		}
 		if (s->stopping)
 			return false;
 		s->retries++;
-		tell(s, "no luck, and it is tried again", answer.text);
-		pause_for(s, pause_of(s, pause_ms));
-		pause_ms = 2 * pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
+		tell(s, "no luck, and it is tried again", s->post.why);
+		pause_for(s, s->post.wait_ms ? lesser(s->post.wait_ms, PAUSE_MOST_MS) : pause_ms);
+		pause_ms = lesser(2 * pause_ms, PAUSE_MOST_MS);
 	}
 	return false;
 }
 
+/* What has been gathered goes out. */
+static void ship(struct sender *s)
+{
+	if (s->encoder.n_samples > 0) {
+		encode_end(&s->encoder, &s->plain);
+		body_pack((enum body_packing)s->receiver->compression, &s->plain, &s->body);
+		s->cut |= !deliver(s);
+	}
+	encode_begin(&s->encoder, s->receiver->protocol == 2);
+}
+
 /* ---- the thread ---- */
 
+/* A record may be as large as what somebody sent: its requests are not. */
 static void on_sweeps(const struct store_followed *sweeps, void *arg)
 {
 	struct sender *s = arg;
-	encode_sweeps(&s->encoder, sweeps);
+	for (size_t c = 0; c < sweeps->schema->n_columns && !s->cut; c++) {
+		encode_column(&s->encoder, sweeps, c);
+		if (s->encoder.n_samples >= SAMPLES_MOST)
+			ship(s);
+	}
 }
 
 /* Fills a request, or returns with what there is after a while. */
 static void gather(struct sender *s)
 {
 	int64_t since_ms = 0;
-	encode_begin(&s->encoder, s->receiver->protocol == 2);
 	while (!s->stopping && s->encoder.n_samples < SAMPLES_A_REQUEST) {
 		int rc = store_follow_next(s->follower, on_sweeps, s);
 		if (rc == 1)
@@ -385,172 +169,15 @@ static void *on_thread(void *arg)
 {
 	struct sender *s = arg;
 	s->follower = store_follow(s->store, s->position);
+	encode_begin(&s->encoder, s->receiver->protocol == 2);
 	while (!s->stopping) {
 		gather(s);
-		bool done = true;
-		if (s->encoder.n_samples > 0) {
-			encode_end(&s->encoder, &s->plain);
-			body_pack((enum body_packing)s->receiver->compression, &s->plain, &s->body);
-			done = deliver(s);
-		}
-		if (done && !s->stopping)
+		ship(s);
+		if (!s->cut)
 			s->position = store_follow_position(s->follower);
 	}
 	store_unfollow(s->follower);
 	return NULL;
-}
-
-/* ---- opening ---- */
-
-static bool add_header(struct sender *s, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(s->headers, line);
-	if (longer)
-		s->headers = longer;
-	return longer;
-}
-
-/* The first line of a file with a secret. */
-static int read_secret(const char *path, char secret[TOKEN_LIMIT + 1], struct fw_err *err)
-{
-	struct fw_buf text = {0};
-	int rc = fw_file_read(path, TOKEN_LIMIT, &text, err);
-	if (rc >= 0)
-		snprintf(secret, TOKEN_LIMIT + 1, "%.*s",
-			(int)strcspn((const char *)text.data, "\r\n"), (const char *)text.data);
-	fw_buf_done(&text);
-	return rc < 0 ? rc : 0;
-}
-
-static int add_authorization(struct sender *s, struct fw_err *err)
-{
-	const struct send_receiver *r = s->receiver;
-	char secret[TOKEN_LIMIT + 1];
-	if (!r->token_file && !r->user)
-		return 0;
-	int rc = read_secret(r->user ? r->password_file : r->token_file, secret, err);
-	if (rc < 0)
-		return rc;
-	if (r->user) {
-		curl_easy_setopt(s->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(s->curl, CURLOPT_USERNAME, r->user);
-		curl_easy_setopt(s->curl, CURLOPT_PASSWORD, secret);
-	} else {
-		curl_easy_setopt(s->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(s->curl, CURLOPT_XOAUTH2_BEARER, secret);
-	}
-	explicit_bzero(secret, sizeof secret);
-	return 0;
-}
-
-/* The certificate is checked against another name: it is asked for by that, where it is. */
-static int set_server_name(struct sender *s, const char *name, struct fw_err *err)
-{
-	CURLU *url = curl_url();
-	char *host = NULL, *port = NULL, *whole = NULL, *to = NULL;
-	if (url && !curl_url_set(url, CURLUPART_URL, s->receiver->url, 0) &&
-		!curl_url_get(url, CURLUPART_HOST, &host, 0) &&
-		!curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) &&
-		!curl_url_set(url, CURLUPART_HOST, name, 0) &&
-		!curl_url_get(url, CURLUPART_URL, &whole, 0))
-		to = fw_format("%s:%s:%s:%s", name, port, host, port);
-	s->connect_to = to ? curl_slist_append(NULL, to) : NULL;
-	if (s->connect_to) {
-		curl_easy_setopt(s->curl, CURLOPT_URL, whole);
-		curl_easy_setopt(s->curl, CURLOPT_CONNECT_TO, s->connect_to);
-	}
-	fw_free(to);
-	curl_free(host);
-	curl_free(port);
-	curl_free(whole);
-	curl_url_cleanup(url);
-	return s->connect_to ? 0 : fw_fail(err, -EINVAL, "no sensible URL or server name");
-}
-
-static int check_readable(const char *path, struct fw_err *err)
-{
-	int rc = path && access(path, R_OK) < 0 ? -errno : 0;
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot read '%s'", path) : 0;
-}
-
-static int set_tls(struct sender *s, struct fw_err *err)
-{
-	const struct send_receiver *r = s->receiver;
-	int rc = check_readable(r->tls.ca, err);
-	if (rc >= 0)
-		rc = check_readable(r->tls.cert, err);
-	if (rc >= 0)
-		rc = check_readable(r->tls.key, err);
-	if (rc < 0)
-		return rc;
-	if (r->tls.ca)
-		curl_easy_setopt(s->curl, CURLOPT_CAINFO, r->tls.ca);
-	if (r->tls.cert) {
-		curl_easy_setopt(s->curl, CURLOPT_SSLCERT, r->tls.cert);
-		curl_easy_setopt(s->curl, CURLOPT_SSLKEY, r->tls.key);
-	}
-	return r->tls.server_name ? set_server_name(s, r->tls.server_name, err) : 0;
-}
-
-/* ---- which series ---- */
-
-static bool takes(const void *arg, const struct fw_label *labels, size_t n)
-{
-	const struct sender *s = arg;
-	for (size_t i = 0; i < s->receiver->match.count; i++)
-		if (filter_takes(&s->filters[i], labels, n))
-			return true;
-	return false;
-}
-
-static int open_filters(struct sender *s, struct fw_err *err)
-{
-	size_t n = s->receiver->match.count;
-	int rc = 0;
-	s->filters = fw_arena_alloc(&s->arena, n * sizeof *s->filters + 1);
-	for (size_t i = 0; i < n && rc >= 0; i++)
-		rc = init_filter(s->receiver->match.items[i], &s->arena, &s->filters[i], err);
-	s->encoder.takes = n > 0 ? takes : NULL;
-	s->encoder.arg = s;
-	return rc;
-}
-
-static int make_request(struct sender *s, struct fw_err *err)
-{
-	const struct send_receiver *r = s->receiver;
-	bool is_2 = r->protocol == 2;
-	s->curl = curl_easy_init();
-	if (!s->curl ||
-		!add_header(s,
-			r->compression ? "Content-Encoding: zstd" : "Content-Encoding: snappy") ||
-		!add_header(s,
-			is_2 ? "Content-Type: application/x-protobuf;"
-			       "proto=io.prometheus.write.v2.Request"
-			     : "Content-Type: application/x-protobuf") ||
-		!add_header(s,
-			is_2 ? "X-Prometheus-Remote-Write-Version: 2.0.0"
-			     : "X-Prometheus-Remote-Write-Version: 0.1.0") ||
-		!add_header(s, "Expect:"))
-		return fw_fail(err, -ENOMEM, "remote_write: no memory");
-	curl_easy_setopt(s->curl, CURLOPT_URL, r->url);
-	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(s->curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
-	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	curl_easy_setopt(s->curl, CURLOPT_USERAGENT, "Fenwatch/" FW_VERSION);
-	curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, on_answer);
-	curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, s);
-	curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers);
-	int rc = add_authorization(s, err);
-	if (rc >= 0)
-		rc = set_tls(s, err);
-	if (rc >= 0)
-		rc = open_filters(s, err);
-	return rc < 0 ? fw_fail_in(err, rc, "remote_write to '%s'", r->name) : 0;
 }
 
 /* ---- where each is, in the state ---- */
@@ -610,12 +237,8 @@ static void end_thread(struct sender *s)
 
 static void free_sender(struct sender *s)
 {
-	curl_easy_cleanup(s->curl);
-	curl_slist_free_all(s->headers);
-	curl_slist_free_all(s->connect_to);
-	for (size_t i = 0; s->filters && i < s->receiver->match.count; i++)
-		filter_done(&s->filters[i]);
-	fw_arena_done(&s->arena);
+	post_close(&s->post);
+	choice_done(&s->choice);
 	encoder_done(&s->encoder);
 	fw_buf_done(&s->plain);
 	fw_buf_done(&s->body);
@@ -625,9 +248,15 @@ static void free_sender(struct sender *s)
 
 static int open_sender(struct senders *senders, struct sender *s, struct fw_err *err)
 {
-	int rc = make_request(s, err);
+	const struct fw_text_list *match = &s->receiver->match;
+	int rc = post_open(&s->post, s->receiver, &s->stopping, err);
 	if (rc >= 0)
-		rc = load(senders, s, err);
+		rc = choice_init(&s->choice, match, err);
+	if (rc < 0)
+		return fw_fail_in(err, rc, "remote_write to '%s'", s->receiver->name);
+	s->encoder.takes = match->count > 0 ? choice_takes : NULL;
+	s->encoder.arg = &s->choice;
+	rc = load(senders, s, err);
 	if (rc >= 0) {
 		rc = -pthread_create(&s->thread, NULL, on_thread, s);
 		s->has_thread = rc == 0;

@@ -31,7 +31,8 @@ struct send_receiver {
 		const char *ca, *cert, *key, *server_name;
 	} tls;
 	int64_t protocol; /* 1 or 2 */
-	int compression;  /* enum body_packing */
+	int64_t timeout_ms;
+	int compression; /* enum body_packing */
 };
 
 #define SEND_EXTERNAL 16

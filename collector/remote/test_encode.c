@@ -47,7 +47,8 @@ static void close_scene(struct scene *s)
 static void on_sweeps(const struct store_followed *sweeps, void *arg)
 {
 	struct scene *s = arg;
-	encode_sweeps(&s->encoder, sweeps);
+	for (size_t c = 0; c < sweeps->schema->n_columns; c++)
+		encode_column(&s->encoder, sweeps, c);
 }
 
 /* Everything that is durable goes over. */

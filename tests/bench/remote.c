@@ -98,16 +98,17 @@ static void send_sweeps(struct connection *c, struct member *member, int64_t swe
 		for (size_t s = 0; s < GEN_SERIES; s++)
 			cells[(size_t)i * GEN_SERIES + s] = fw_double_cell(values[s]);
 	}
+	const struct store_followed sweeps = {
+		.host_labels = labels,
+		.n_host_labels = 2,
+		.schema = &plan->schema,
+		.n_sweeps = (size_t)n,
+		.times_ms = times_ms,
+		.cells = cells,
+	};
 	encode_begin(&c->encoder, plan->protocol == 2);
-	encode_sweeps(&c->encoder,
-		&(struct store_followed){
-			.host_labels = labels,
-			.n_host_labels = 2,
-			.schema = &plan->schema,
-			.n_sweeps = (size_t)n,
-			.times_ms = times_ms,
-			.cells = cells,
-		});
+	for (size_t s = 0; s < GEN_SERIES; s++)
+		encode_column(&c->encoder, &sweeps, s);
 	encode_end(&c->encoder, &c->plain);
 	send_body(c);
 }

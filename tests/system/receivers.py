@@ -11,50 +11,80 @@ import time
 from samples import read_write_request, send, unsnap
 from stage import check, main, until
 
-
 class Receiver:
-    """Takes requests with the right password, and keeps the samples that came."""
+    """Takes requests, badly if told to, and keeps the samples of those that it says it took.
 
-    AUTHORIZATION = "Basic " + base64.b64encode(b"fenwatch:secret").decode()
+    `faults`: what becomes of the first requests, one each: a status, or hang, half (of an answer), reset, lie."""
 
-    def __init__(self, lab):
-        self.lab, self.taken, self.refused = lab, {}, 0
+    def __init__(self, lab, faults=(), authorization=None):
+        self.lab, self.faults, self.authorization = lab, list(faults), authorization
+        self.taken, self.refused, self.sizes, self.times = {}, 0, [], []
+        self.on_request = lambda: None
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                self.send_response(receiver.take(self.headers, self.rfile))
-                self.end_headers()
+                receiver.take(self, self.rfile.read(int(self.headers["Content-Length"])))
 
             def log_message(self, *_):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/write"
 
     def start(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.lab.closers.append(self.server.shutdown)
         return self
 
-    def take(self, headers, body):
-        body = body.read(int(headers["Content-Length"]))
-        if headers.get("Authorization") != self.AUTHORIZATION:
-            self.refused += 1
-            return 401
-        for labels, samples in read_write_request(unsnap(body)):
+    def take(self, handler, body):
+        self.times.append(time.monotonic())
+        fault = self.faults.pop(0) if self.faults else 204
+        if self.authorization and handler.headers.get("Authorization") != self.authorization:
+            fault = 401
+        self.on_request()
+        if fault == "hang":
+            time.sleep(5)
+        if fault in ("hang", "reset"):
+            handler.close_connection = True
+        elif fault == "half":
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            handler.close_connection = True
+        else:
+            self.answer(handler, body, fault)
+
+    def answer(self, handler, body, fault):
+        if fault == 204:
+            self.keep(list(read_write_request(unsnap(body))))
+        self.refused += fault not in (204, "lie")
+        handler.send_response(204 if fault == "lie" else fault)
+        if fault == 429:
+            handler.send_header("Retry-After", "1")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    def keep(self, series):
+        self.sizes.append(sum(len(samples) for _, samples in series))
+        for labels, samples in series:
             self.taken.setdefault(labels["__name__"], []).extend(samples)
-        return 204
 
 
-def metric(collector, name):
-    return float(re.search(rf"^fenwatch_remote_write_{name}{{.*}} (.*)$", collector.request("/metrics")[1], re.M).group(1))
+def metric(collector, name, receiver=".*"):
+    text = collector.request("/metrics")[1]
+    return float(re.search(rf"^fenwatch_remote_write_{name}{{receiver=\"{receiver}\"}} (.*)$", text, re.M).group(1))
+
+
+def write(collector, names, at_ms, value):
+    """One sample of each."""
+    send(f"http://127.0.0.1:{collector.api}/api/v1/write", [({"__name__": name}, [(at_ms, value)]) for name in names],
+         collector.token, len(names))
 
 
 # ---- one that wants to know who comes ----
 
 def guarded(lab):
     """One by https, whose certificate is of metrics.test; (receiver, the certificate's file)"""
-    receiver = Receiver(lab)
+    receiver = Receiver(lab, authorization="Basic " + base64.b64encode(b"fenwatch:secret").decode())
     cert, key = (os.path.join(lab.dir, name) for name in ("receiver.pem", "receiver.key"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-subj", "/CN=metrics.test", "-addext", "subjectAltName=DNS:metrics.test", "-days", "2",
@@ -98,6 +128,97 @@ def test_a_receiver_with_another_password_gets_nothing(lab):
     receiver, collector = send_guarded(lab, "{{ca: {cert}, server_name: metrics.test}}", "guess")
     until(30, "the sample is dropped", lambda: metric(collector, "dropped_total") == 1)
     check(not receiver.taken and receiver.refused, receiver.taken)
+
+
+# ---- those that fail ----
+
+def sending_to(lab, receivers, timeout="1s"):
+    """A collector that sends to these, by name."""
+    return lab.collector(extra="remote_write:\n" + "".join(
+        f"- {{url: \"{r.url}\", name: {name}, timeout: {timeout}}}\n" for name, r in receivers.items())).start()
+
+
+def all_answered(collector, receivers):
+    until(60, "no more is due", lambda: all(metric(collector, "behind_bytes", name) == 0 for name in receivers))
+
+
+def times_of(receiver, name):
+    return [at for at, _ in receiver.taken.get(name, [])]
+
+
+def test_each_fault_costs_its_receiver_no_sample(lab):
+    faults = {"error": 500, "busy": 429, "hang": "hang", "half": "half", "reset": "reset", "bad": 400, "liar": "lie"}
+    receivers = {name: Receiver(lab, [fault]).start() for name, fault in faults.items()}
+    collector = sending_to(lab, receivers)
+    now = int(time.time() * 1000)
+    write(collector, ["ticks"], now, 1.0)
+    until(30, "each has had the first", lambda: all(r.times for r in receivers.values()))
+    write(collector, ["ticks"], now + 1, 2.0)  # is taken, whoever hangs
+    until(10, "it can be asked for", lambda: collector.value("ticks") == 2)
+    all_answered(collector, receivers)
+    for name, receiver in receivers.items():
+        retries, dropped = metric(collector, "retries_total", name), metric(collector, "dropped_total", name)
+        if name == "bad":
+            check(times_of(receiver, "ticks") == [now + 1] and (retries, dropped) == (0, 1), f"{name}: {receiver.taken}")
+        elif name == "liar":
+            check(times_of(receiver, "ticks") == [now + 1], f"the control: {receiver.taken} is seen to lack one")
+        else:
+            check(times_of(receiver, "ticks") == [now, now + 1] and retries >= 1 and not dropped,
+                  f"{name}: {receiver.taken}, {retries} times tried again, {dropped} dropped")
+    busy = receivers["busy"].times
+    check(busy[1] - busy[0] >= 1, f"Retry-After: 1, and it came after {busy[1] - busy[0]} s")
+
+
+def test_a_kill_in_the_middle_of_a_request(lab):
+    """No gap, and what comes twice is the same twice."""
+    receiver = Receiver(lab).start()
+    collector = sending_to(lab, {"one": receiver})
+    now, written = int(time.time() * 1000), []
+    for life in range(3):
+        for i in range(20):
+            at = now + life * 100 + i
+            write(collector, ["ticks", "tocks"], at, float(at))
+            written.append(at)
+        killed = threading.Event()
+        receiver.on_request = lambda: (collector.kill(), killed.set())
+        check(killed.wait(30), "a request came, and before it is answered the collector is gone")
+        receiver.on_request = lambda: None
+        collector.start()
+    all_answered(collector, ["one"])
+    for name in ("ticks", "tocks"):
+        got = receiver.taken[name]
+        check(sorted(set(times_of(receiver, name))) == written, f"{name}: {len(set(got))} of {len(written)}")
+        check(len(set(got)) == len(written), f"{name}: another value of a time that was known")
+        check(len(got) > len(written), "the control: what was not answered came again")
+
+
+def test_one_that_stays_away_is_left_behind(lab):
+    """The log has five segments, and each start takes the next: who is away for longer misses some, and nobody else does."""
+    away, good = Receiver(lab, [429] * 1000).start(), Receiver(lab).start()
+    receivers = {"away": away, "good": good}
+    collector = sending_to(lab, receivers)
+    now = int(time.time() * 1000)
+    for life in range(7):
+        write(collector, ["ticks"], now + life, float(life))
+        if life == 3:
+            until(30, "the good one has all", lambda: len(set(times_of(good, "ticks"))) == 4)
+        if life < 6:
+            collector.stop()
+            collector.start()
+    away.faults = []
+    all_answered(collector, receivers)
+    check(metric(collector, "gaps_total", "away") == 1 and metric(collector, "gaps_total", "good") == 0, "gaps")
+    missed = len(set(times_of(good, "ticks"))) - len(set(times_of(away, "ticks")))
+    check(0 < missed < 7 and now + 6 in times_of(away, "ticks"), f"{missed} of 7 were missed")
+
+
+def test_a_request_has_its_size_however_much_came_at_once(lab):
+    receiver, n = Receiver(lab).start(), 25000
+    collector = sending_to(lab, {"one": receiver}, timeout="30s")
+    write(collector, [f"n{i}" for i in range(n)], int(time.time() * 1000), 1.0)
+    all_answered(collector, ["one"])
+    check(len(receiver.taken) == n and sum(receiver.sizes) == n, f"{len(receiver.taken)} series")
+    check(max(receiver.sizes) <= 10000, f"a request of {max(receiver.sizes)} samples")
 
 
 main()
