@@ -145,6 +145,7 @@ static void load(struct schedule *s)
 static void *on_thread(void *arg)
 {
 	struct schedule *s = arg;
+	pthread_setname_np(pthread_self(), "rules");
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
 		int64_t now_ms = fw_wall_ms();

@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-enum { MATCHERS_LIMIT = 64 };
+enum { MATCHERS_LIMIT = 64, AHEAD = 4 /* hosts */ };
 
 /* The columns of one schema under the matchers outside `by_host`. */
 struct memo {
@@ -196,6 +196,21 @@ static void select_host(struct selection *s, struct host *host)
 		qsort(s->groups + before, s->n_groups - before, sizeof *s->groups, by_schema);
 }
 
+/* What each host has lies somewhere in memory: what is looked at soon is on its way by then. */
+static void fetch_ahead(struct hosts *hosts, uint32_t id)
+{
+	const struct host *soon = hosts_get(hosts, id + AHEAD),
+			  *far = hosts_get(hosts, id + 2 * AHEAD);
+	if (soon) {
+		__builtin_prefetch(soon->name);
+		__builtin_prefetch(soon->name->labels);
+	}
+	if (far) {
+		__builtin_prefetch(far);
+		__builtin_prefetch(&far->by_schema);
+	}
+}
+
 /* Of the hosts from `first` to before `end`. */
 static int select_hosts(struct selection *s, uint32_t first, uint32_t end, struct fw_err *err)
 {
@@ -207,6 +222,7 @@ static int select_hosts(struct selection *s, uint32_t first, uint32_t end, struc
 	s->memos = fw_arena_alloc(s->arena, s->n_memos * sizeof(struct memo *));
 	for (uint32_t id = first; id < end; id++) {
 		struct host *host = hosts_known(&s->store->hosts, id);
+		fetch_ahead(&s->store->hosts, id);
 		if (host)
 			select_host(s, host);
 	}

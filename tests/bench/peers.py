@@ -131,10 +131,13 @@ def healthy(process, url):
     until(60, f"{process.name} answers", answers)
 
 
-def prometheus(lab):
-    port, config, folder = free_port(), os.path.join(lab.dir, "prometheus.yml"), os.path.join(lab.dir, "prometheus")
-    with open(config, "w") as f:
-        f.write(PROM_CONFIG)
+def prometheus(lab, config=None):
+    """`config`: a file; without one it scrapes nothing."""
+    port, folder = free_port(), os.path.join(lab.dir, "prometheus")
+    if not config:
+        config = os.path.join(lab.dir, "prometheus.yml")
+        with open(config, "w") as f:
+            f.write(PROM_CONFIG)
     process = start(lab, "prometheus", [
         "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}",
         f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--web.enable-admin-api",
