@@ -66,22 +66,31 @@ static const char *take_name(struct reading *r)
 	return r->at > from ? fw_arena_strndup(r->to->arena, from, (size_t)(r->at - from)) : NULL;
 }
 
-/* In quotes, with \\, \" and \n in it; NULL: it does not end. */
-static const char *take_quoted(struct reading *r)
+/* With what \\, \" and \n stand for. */
+static const char *unescape(const struct reading *r, const char *from, const char *end)
 {
-	if (!take(r, '"'))
-		return NULL;
-	char *text = fw_arena_alloc(r->to->arena, (size_t)(r->end - r->at) + 1), *to = text;
-	while (r->at < r->end && *r->at != '"') {
-		char c = *r->at++;
-		if (c == '\\' && r->at < r->end) {
-			c = *r->at++;
+	char *text = fw_arena_alloc(r->to->arena, (size_t)(end - from) + 1), *to = text;
+	while (from < end) {
+		char c = *from++;
+		if (c == '\\' && from < end) {
+			c = *from++;
 			if (c == 'n')
 				c = '\n';
 		}
 		*to++ = c;
 	}
-	return take(r, '"') ? text : NULL;
+	return text;
+}
+
+/* NULL: it does not begin, or does not end. */
+static const char *take_quoted(struct reading *r)
+{
+	if (!take(r, '"'))
+		return NULL;
+	const char *from = r->at;
+	while (r->at < r->end && *r->at != '"')
+		r->at += *r->at == '\\' && r->at + 1 < r->end ? 2 : 1;
+	return r->at < r->end ? unescape(r, from, r->at++) : NULL;
 }
 
 static int add_label(struct reading *r, const char *name, const char *value)
@@ -109,6 +118,8 @@ static int take_label(struct reading *r, bool *named)
 	}
 	if (!quoted || *named)
 		return fail(r, "'=' was expected after a label's name");
+	if (!*name)
+		return fail(r, "a metric's name was expected");
 	*named = true;
 	return add_label(r, "__name__", name);
 }
@@ -181,18 +192,35 @@ static enum remote_type type_of(const char *word)
 	return REMOTE_UNKNOWN;
 }
 
-/* Of the three kinds the type is kept: help and unit come in lines of their own. */
+static const char *take_metric(struct reading *r)
+{
+	skip_blanks(r);
+	return r->at < r->end && *r->at == '"' ? take_quoted(r) : take_word(r);
+}
+
+static const char *take_rest(struct reading *r)
+{
+	skip_blanks(r);
+	return unescape(r, r->at, r->end);
+}
+
+/* TYPE, HELP or UNIT, a line each; other comments say nothing. */
 static void take_comment(struct reading *r)
 {
 	r->at++;
+	struct remote_about about = {NULL, "", "", REMOTE_UNKNOWN};
 	const char *word = take_word(r);
-	if (strcmp(word, "TYPE") != 0)
+	bool type = strcmp(word, "TYPE") == 0, help = strcmp(word, "HELP") == 0;
+	if (!type && !help && strcmp(word, "UNIT") != 0)
 		return;
-	skip_blanks(r);
-	bool quoted = r->at < r->end && *r->at == '"';
-	const char *metric = quoted ? take_quoted(r) : take_word(r);
-	const struct remote_about about = {metric, "", "", type_of(take_word(r))};
-	if (metric)
+	about.metric = take_metric(r);
+	if (type)
+		about.type = type_of(take_word(r));
+	else if (help)
+		about.help = take_rest(r);
+	else
+		about.unit = take_word(r);
+	if (about.metric)
 		r->to->on_about(&about, r->to->arg);
 }
 

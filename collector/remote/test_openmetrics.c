@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include <fenwatch/buf.h>
@@ -24,7 +25,8 @@ static void print_sample(const struct openmetrics_sample *sample, void *arg)
 
 static void print_about(const struct remote_about *about, void *arg)
 {
-	fw_buf_printf(arg, "%s is a %s\n", about->metric, remote_type_names[about->type]);
+	fw_buf_printf(arg, "%s is a %s of '%s': %s\n", about->metric,
+		remote_type_names[about->type], about->unit, about->help);
 }
 
 static void expect(const char *text, const char *wanted)
@@ -45,8 +47,11 @@ static void expect(const char *text, const char *wanted)
 static void test_lines(void **state)
 {
 	(void)state;
-	expect("# TYPE a counter\n# HELP a What.\na_total{x=\"1\"} 5 10.5 # {id=\"9\"} 1 2\n# EOF\n",
-		"a is a counter\n__name__=a_total,x=1, 5 10500\n");
+	expect("# TYPE a counter\na_total{x=\"1\"} 5 10.5 # {id=\"9\"} 1 2\n# EOF\n",
+		"a is a counter of '': \n__name__=a_total,x=1, 5 10500\n");
+	expect("# HELP a What \\\\ \\\"it\\\" \\n is. \r\n# UNIT \"b.c\" seconds\n# HELPS a x\n# TYPE\n",
+		"a is a unknown of '': What \\ \"it\" \n is. \n"
+		"b.c is a unknown of 'seconds': \n is a unknown of '': \n");
 	expect("a 1e3 0\r\n\na{} +Inf 1\nb{z=\"\",y=\"q\\\"\\\\\\n\",} NaN 0.001",
 		"__name__=a, 1000 0\n__name__=a, inf 1000\n__name__=b,y=q\"\\\n, nan 1\n");
 	expect("{\"my.metric\",\"l.1\"=\"v\"} 1 2", "__name__=my.metric,l.1=v, 1 2000\n");
@@ -66,8 +71,28 @@ static void test_mistakes(void **state)
 	expect("a{b=\"c\" 1 2", "line 7: ',' or '}' was expected after a label");
 	expect("a{\"b\"} 1 2", "line 7: '=' was expected after a label's name");
 	expect("{b=\"c\"} 1 2", "line 7: a metric's name was expected");
+	expect("{\"\"} 1 2", "line 7: a metric's name was expected");
+	expect("a{b=\"c\\\"} 1 2", "line 7: a label's value in quotes was expected");
 	expect("a{b=\"c} 1 2", "line 7: a label's value in quotes was expected");
 	expect("\xff 1 2", "line 7: not UTF-8");
+}
+
+/* Of a line many labels may be empty; none of them costs more than it has bytes. */
+static void test_empty_labels(void **state)
+{
+	(void)state;
+	struct fw_buf line = {0};
+	struct fw_arena arena = {.limit = 1u << 20};
+	struct fw_err err;
+	const struct openmetrics_to to = {print_sample, print_about, &(struct fw_buf){0}, &arena};
+	fw_buf_puts(&line, "{a=\"\"");
+	while (line.length < OPENMETRICS_LINE_LIMIT - 20)
+		fw_buf_puts(&line, ",a=\"\"");
+	fw_buf_puts(&line, "} 1 2");
+	assert_int_equal(openmetrics_parse((char *)line.data, line.length, 1, &to, &err), -EINVAL);
+	assert_string_equal(err.text, "line 1: a metric's name was expected");
+	fw_arena_done(&arena);
+	fw_buf_done(&line);
 }
 
 /* ---- chunks, read as Prometheus reads them ---- */
@@ -156,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_empty_labels),
 		cmocka_unit_test(test_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
