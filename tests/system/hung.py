@@ -3,7 +3,7 @@
 Real FUSE, spoken here over /dev/fuse: five filesystems that take the question for
 their size and never answer it, or do not even take it, and one that answers. All of
 it runs in a mount and process namespace of its own, so that nobody else of this
-machine meets these mounts. A minute long; FENWATCH_HUNG_SECONDS makes it an hour.
+machine meets these mounts. Half a minute long; FENWATCH_HUNG_SECONDS makes it an hour.
 """
 import ctypes
 import os
@@ -18,7 +18,7 @@ import stage
 from stage import check, skip, succeeds, until
 
 NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-DURATION = int(os.environ.get("FENWATCH_HUNG_SECONDS", "60"))
+DURATION = int(os.environ.get("FENWATCH_HUNG_SECONDS", "30"))
 
 INIT, STATFS, INTERRUPT, FORGET, BATCH_FORGET = 26, 17, 36, 2, 42
 ENOSYS = 38

@@ -7,6 +7,7 @@ The output is TAP. `skip("why")` inside a test skips it with its reason.
 import inspect
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -67,9 +68,15 @@ def skip_where_unseen(mount):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody listens on. It lies below those the kernel hands to connections (32768 and up),
+    so that none takes it before our program does, and stories at work beside each other rarely draw the same."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(10000, 32768)))
+                return s.getsockname()[1]
+            except OSError:
+                continue
 
 
 class Process:
