@@ -22,6 +22,7 @@ struct joined_row {
 	int64_t at_ms;
 	uint64_t logged;
 	size_t index;
+	enum store_tier tier;
 };
 
 void reading_add(struct reading *r, const struct piece *piece)
@@ -300,7 +301,9 @@ static int by_time(const void *a, const void *b)
 	const struct joined_row *x = a, *y = b;
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
-	return x->logged < y->logged ? 1 : x->logged > y->logged ? -1 : 0;
+	if (x->logged != y->logged)
+		return x->logged < y->logged ? 1 : -1;
+	return (int)x->tier - (int)y->tier;
 }
 
 /* Of equal times the row logged last stands first; returns how many times there are. */
@@ -310,7 +313,8 @@ static size_t list_rows(const struct reading *r, struct joined_row *rows)
 	for (size_t p = 0; p < r->n_pieces; p++) {
 		const struct piece *piece = &r->pieces[p];
 		for (size_t i = piece->first; i < piece->first + piece->n; i++)
-			rows[n++] = (struct joined_row){r->room.times_ms[i], piece->logged, i};
+			rows[n++] = (struct joined_row){
+				r->room.times_ms[i], piece->logged, i, piece->tier};
 	}
 	qsort(rows, n, sizeof *rows, by_time);
 	for (size_t i = 0; i < n; i++)
@@ -318,16 +322,32 @@ static size_t list_rows(const struct reading *r, struct joined_row *rows)
 	return times;
 }
 
-/* Of equal times the first row counts; where series stand for themselves, the first one
- * that says something. */
-static void join_cells(
-	const struct joined_row *rows, size_t n, const int64_t *from, bool alone, int64_t *to)
+/* Of equal times the first row counts. */
+static void join_cells(const struct joined_row *rows, size_t n, const int64_t *from, int64_t *to)
 {
-	for (size_t i = 0; i < n; i++) {
-		int64_t cell = from[rows[i].index];
+	for (size_t i = 0; i < n; i++)
 		if (i == 0 || rows[i].at_ms != rows[i - 1].at_ms)
+			*to++ = from[rows[i].index];
+}
+
+/* Where series stand for themselves it is the first one that says something. The time of a
+ * tier's row is that of its bundle's newest series: what it says of another may be older than
+ * what a finer tier has just before. */
+static void join_alone(const struct joined_row *rows, size_t n, const int64_t *from, int64_t *to)
+{
+	int64_t newest_ms[STORE_TIERS] = {
+		INT64_MIN, INT64_MIN, INT64_MIN}; /* that each tier or a finer one says */
+	for (size_t i = 0; i < n; i++) {
+		const struct joined_row *row = &rows[i];
+		int64_t cell = from[row->index];
+		if (row->tier > STORE_RAW &&
+			row->at_ms < newest_ms[row->tier - 1] + STORE_FIVE_MINUTE_MS)
+			cell = FW_ABSENT;
+		for (int tier = (int)row->tier; cell != FW_ABSENT && tier < STORE_TIERS; tier++)
+			newest_ms[tier] = row->at_ms;
+		if (i == 0 || row->at_ms != rows[i - 1].at_ms)
 			*to++ = cell;
-		else if (alone && to[-1] == FW_ABSENT)
+		else if (to[-1] == FW_ABSENT)
 			to[-1] = cell;
 	}
 }
@@ -346,14 +366,15 @@ static int join_rows(struct reading *r)
 	if (!rows)
 		return -ENOMEM;
 	const struct body_room from = r->room;
-	const bool alone = schema_is_foreign(r->group->schema);
+	void (*join)(const struct joined_row *rows, size_t n, const int64_t *from, int64_t *to) =
+		schema_is_foreign(r->group->schema) ? join_alone : join_cells;
 	size_t n = r->n_rows;
 	r->n_rows = list_rows(r, rows);
 	int rc = make_room(r, r->n_rows);
 	if (rc >= 0)
 		join_times(rows, n, r->room.times_ms);
 	for (size_t c = 0; rc >= 0 && c < r->group->n_columns; c++)
-		join_cells(rows, n, from.cells + c * from.to_column, alone,
+		join(rows, n, from.cells + c * from.to_column,
 			r->room.cells + c * r->room.to_column);
 	fw_free(rows);
 	return rc;

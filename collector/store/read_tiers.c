@@ -116,7 +116,8 @@ static int add_last(struct reading *r, enum store_tier tier, int64_t to_ms)
 		&(struct piece){.t0_ms = rows->last_ms[0],
 			.most = rows->n,
 			.read = copy_last,
-			.from = rows});
+			.from = rows,
+			.tier = tier});
 	r->coarsest = tier;
 	return 0;
 }

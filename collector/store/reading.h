@@ -13,6 +13,7 @@ struct piece {
 	/* How many came, or why none. */
 	int (*read)(struct reading *r, const struct piece *piece, const struct body_room *to);
 	const void *from;
+	enum store_tier tier;
 	size_t first, n; /* rows of the room */
 };
 
