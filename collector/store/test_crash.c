@@ -2,10 +2,11 @@
 /* Power cuts. Writes and syncs of the store pass through here: what was written
  * since the last sync of its file may be there, not be there, or be torn at a
  * sector. At a random operation the disk is copied as it might be after a cut,
- * the copy is opened, and agents say what they know to have been acknowledged.
+ * the copy is opened, and agents say what they know to have been acknowledged;
+ * so does one that writes series from elsewhere.
  * Then life goes on from the copy, so recovery is cut as well.
  *
- * The control syncs nothing, and must lose something.
+ * The control syncs nothing, and must lose something of both.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +47,7 @@ static struct {
 	struct unsynced *first, **end;
 	uint64_t random;
 	uint64_t acked[SENDERS][STORE_LANES], acked_at_cut[SENDERS][STORE_LANES];
+	uint64_t told, told_at_cut; /* the newest number of the target */
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .end = &disk.first};
 
 static uint32_t chance(uint32_t below)
@@ -100,6 +102,7 @@ static void take_cut(void)
 			write_some(w);
 	}
 	memcpy(disk.acked_at_cut, disk.acked, sizeof disk.acked);
+	disk.told_at_cut = disk.told;
 }
 
 static void pass_time(void)
@@ -299,6 +302,42 @@ static void connect_all(struct kit *kit)
 	}
 }
 
+/* ---- the target ---- */
+
+static uint64_t target_next;
+
+enum { LATE_EVERY = 6, LATE_SWEEPS = 20, BEGINS = 20 };
+
+/* What is written with a number: one sweep, or now and then some late ones. */
+struct writing {
+	int64_t at_ms;
+	uint32_t n_sweeps;
+	int n_series;
+};
+
+static struct writing writing_of(uint64_t number)
+{
+	int64_t day_ms = INT64_C(86400000);
+	struct writing w = {.at_ms = kit_now_ms - day_ms + (int64_t)number * STEP,
+		.n_sweeps = 1,
+		.n_series = number < BEGINS ? KIT_EARLY : KIT_SERIES};
+	if (number % LATE_EVERY == 0) {
+		w.n_sweeps = LATE_SWEEPS;
+		w.at_ms = kit_now_ms - 20 * day_ms +
+			(int64_t)(number / LATE_EVERY) * STEP * LATE_SWEEPS;
+	}
+	return w;
+}
+
+static void write_target(struct kit *kit)
+{
+	struct writing w = writing_of(target_next);
+	assert_int_equal(kit_target_write(kit, w.n_series, w.at_ms, w.n_sweeps, STEP), 0);
+	pthread_mutex_lock(&disk.lock);
+	disk.told = target_next++;
+	pthread_mutex_unlock(&disk.lock);
+}
+
 static void send_burst(struct kit *kit)
 {
 	struct shipment shipments[BURST];
@@ -307,6 +346,7 @@ static void send_burst(struct kit *kit)
 		pack(&shipments[i], chance(SENDERS), chance(6) == 0 ? STORE_BACKLOG : STORE_LIVE);
 	for (unsigned i = 0; i < n; i++)
 		store_submit(kit->store, &shipments[i].entry);
+	write_target(kit);
 	for (unsigned i = 0; i < n; i++)
 		wait_for(&shipments[i]);
 }
@@ -357,6 +397,56 @@ static size_t compare(struct kit *kit)
 	return wrong;
 }
 
+static bool has_sample(const struct kit_found *found, int64_t at_ms, int series)
+{
+	for (size_t i = 0; i < found->n; i++)
+		if (found->samples[i].at_ms == at_ms)
+			return found->samples[i].cell == kit_target_cell(at_ms, series);
+	return false;
+}
+
+/* Samples of one series that were written with numbers up to `upto` and are missing, and those
+ * that nobody wrote. */
+static size_t compare_series(struct kit *kit, int series, uint64_t upto)
+{
+	struct kit_found found = kit_target_read(kit, series);
+	size_t there = 0, missing = 0;
+	for (uint64_t number = 1; number <= upto; number++) {
+		struct writing w = writing_of(number);
+		for (uint32_t i = 0; series < w.n_series && i < w.n_sweeps; i++) {
+			int64_t at_ms =
+				w.at_ms + i * STEP + (series == KIT_SHIFTED ? KIT_SHIFT_MS : 0);
+			bool has = has_sample(&found, at_ms, series);
+			there += has;
+			missing += !has;
+		}
+	}
+	missing += found.n - there;
+	fw_arena_done(&found.arena);
+	return missing;
+}
+
+/* The newest that lies there, which may be one that nobody was told of. */
+static uint64_t target_upto(struct kit *kit)
+{
+	struct kit_found found = kit_target_read(kit, 0);
+	uint64_t upto = target_next;
+	while (upto > 0 && !has_sample(&found, writing_of(upto).at_ms, 0))
+		upto--;
+	fw_arena_done(&found.arena);
+	return upto;
+}
+
+static size_t compare_target(struct kit *kit)
+{
+	uint64_t upto = target_upto(kit);
+	size_t wrong = upto < disk.told_at_cut ? disk.told_at_cut - upto : 0;
+	for (int s = 0; s < KIT_SERIES; s++)
+		wrong += compare_series(kit, s, upto);
+	target_next = upto + 1;
+	return wrong;
+}
+
 static void end_with_slash(char *path, size_t size)
 {
 	size_t length = strlen(path);
@@ -394,64 +484,90 @@ static void move_into_cut(struct kit *kit)
 	kit_copy(disk.cut, kit->dir);
 }
 
-/* A store's life from the first day on, with ROUNDS cuts. */
-static size_t cut_often(bool lying)
+struct loss {
+	size_t hosts, target;
+};
+
+static void begin_life(struct kit *kit, bool lying)
 {
-	struct kit kit;
-	struct store_stat stat;
-	size_t wrong = 0;
-	uint64_t digests = 0;
 	memset(machines, 0, sizeof machines);
 	memset(disk.acked, 0, sizeof disk.acked);
 	memset(disk.acked_at_cut, 0, sizeof disk.acked_at_cut);
+	disk.told = disk.told_at_cut = 0;
+	target_next = 1;
 	disk.lying = lying;
 	/* Small segments: they are sealed and digested, too; so many that none is written over. */
-	kit_init_of(&kit, 4 << 10, ROUNDS);
-	kit.config.log_segment_bytes = 0;
-	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit.dir);
-	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit.dir);
-	connect_all(&kit);
-	for (unsigned round = 0; round < ROUNDS && wrong == 0; round++) {
-		begin_watching(&kit, 1 + (int)chance(60));
-		for (int burst = 0; burst < 12; burst++)
-			send_burst(&kit);
-		store_stat(kit.store, &stat);
-		digests += stat.digests;
-		if (chance(3) == 0)
-			kit_reopen(&kit);
-		move_into_cut(&kit);
-		struct fw_err err = {""};
-		if (kit_open(&kit, &err) < 0)
-			fail_msg("round %u: %s", round, err.text);
-		connect_all(&kit);
-		wrong += compare(&kit);
-		memcpy(disk.acked, disk.acked_at_cut, sizeof disk.acked);
-		if (wrong > 0 && !lying)
-			printf("# round %u: %zu wrong\n", round, wrong);
-	}
-	assert_true(lying || digests > 0);
-	kit_done(&kit);
-	kit_remove(disk.synced);
-	kit_remove(disk.cut);
-	return wrong;
+	kit_init_of(kit, 4 << 10, 2 * ROUNDS);
+	kit->config.log_segment_bytes = 0;
+	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit->dir);
+	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit->dir);
+	connect_all(kit);
 }
 
+static void end_life(struct kit *kit)
+{
+	kit_done(kit);
+	kit_remove(disk.synced);
+	kit_remove(disk.cut);
+}
+
+/* Some work, a cut in it, and a look at what is left. Returns how many digests there were. */
+static uint64_t cut_once(struct kit *kit, struct loss *loss)
+{
+	struct store_stat stat;
+	struct fw_err err = {""};
+	begin_watching(kit, 1 + (int)chance(60));
+	for (int burst = 0; burst < 12; burst++)
+		send_burst(kit);
+	store_stat(kit->store, &stat);
+	if (chance(3) == 0)
+		kit_reopen(kit);
+	move_into_cut(kit);
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+	connect_all(kit);
+	loss->hosts += compare(kit);
+	loss->target += compare_target(kit);
+	memcpy(disk.acked, disk.acked_at_cut, sizeof disk.acked);
+	disk.told = disk.told_at_cut;
+	return stat.digests;
+}
+
+/* A store's life from the first day on, with ROUNDS cuts. */
 static void test_nothing_acknowledged_is_lost(void **state)
 {
 	(void)state;
 	const char *wanted = getenv("FENWATCH_CUTS");
 	unsigned cuts = wanted ? (unsigned)strtoul(wanted, NULL, 10) : ROUNDS, done = 0;
 	disk.random = 11;
-	for (; done < cuts; done += ROUNDS)
-		assert_int_equal(cut_often(false), 0);
+	while (done < cuts) {
+		struct kit kit;
+		struct loss loss = {0};
+		uint64_t digests = 0;
+		begin_life(&kit, false);
+		for (unsigned round = 0; round < ROUNDS; round++, done++) {
+			digests += cut_once(&kit, &loss);
+			if (loss.hosts + loss.target > 0)
+				fail_msg("round %u: %zu of hosts and %zu of the target are wrong",
+					round, loss.hosts, loss.target);
+		}
+		assert_true(digests > 0);
+		end_life(&kit);
+	}
 	print_message("# %u cuts\n", done);
 }
 
 static void test_control_without_syncs_loses(void **state)
 {
 	(void)state;
+	struct kit kit;
+	struct loss loss = {0};
 	disk.random = 11;
-	assert_int_not_equal(cut_often(true), 0);
+	begin_life(&kit, true);
+	for (unsigned round = 0; round < ROUNDS && (!loss.hosts || !loss.target); round++)
+		cut_once(&kit, &loss);
+	assert_true(loss.hosts > 0 && loss.target > 0);
+	end_life(&kit);
 }
 
 int main(void)

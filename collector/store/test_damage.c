@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Damage on disk: whichever bit is wrong, the store opens, no value is wrong,
- * and what is lost is a block, or in the log the batches up to the next key. */
+ * and what is lost is a block, or in the log the batches up to the next key: of a host, or
+ * of a target whose series are from elsewhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,12 @@
 /* The store is small, since it is copied for every flip. */
 enum {
 	STEP = 15000,
-	SWEEPS = 300,
+	SWEEPS = 210, /* so many that all of the log is one segment */
 	KEY_EVERY = 10,
+	LATER = 100, /* sweep of the target with which its other series begin */
+	SAMPLES = SWEEPS * KIT_EARLY + (SWEEPS - LATER) * (KIT_SERIES - KIT_EARLY),
+	/* Runs of series with other times wait for each other a while, so their blocks differ. */
+	A_BLOCK = (STORE_BLOCK_SWEEPS + STORE_BLOCK_SWEEPS / 4) * KIT_EARLY,
 	SEGMENT = 32 << 10,
 	SEGMENTS = 16,
 };
@@ -41,11 +46,15 @@ static void fill_store(bool clean)
 	kit_init_of(&kit, SEGMENT, SEGMENTS);
 	kit.config.log_segment_bytes = 0;
 	sender_begin(&sender, &kit, 1, 7);
-	for (int i = 0; i < SWEEPS; i++)
-		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
-					 kit_now_ms - INT64_C(86400000) + (int64_t)i * STEP, 1,
+	for (int i = 0; i < SWEEPS; i++) {
+		int64_t at_ms = kit_now_ms - INT64_C(86400000) + (int64_t)i * STEP;
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema, at_ms, 1,
 					 STEP, i % KEY_EVERY == 0),
 			STORE_DURABLE);
+		assert_int_equal(
+			kit_target_write(&kit, i < LATER ? KIT_EARLY : KIT_SERIES, at_ms, 1, STEP),
+			0);
+	}
 	if (clean)
 		store_close(kit.store);
 	snprintf(image, sizeof image, "%s-image", kit.dir);
@@ -102,18 +111,30 @@ static void flip(const char *name)
 	close(fd);
 }
 
-/* Rows that are there; every one of them exact. */
-static size_t open_and_count(bool *noticed)
+/* What is there; every cell of it exact. */
+struct tally {
+	size_t sweeps, samples; /* of the host, and of the target */
+	bool noticed;           /* that something is damaged */
+};
+
+static bool is_all(const struct tally *tally)
+{
+	return tally->sweeps == SWEEPS && tally->samples == SAMPLES;
+}
+
+static struct tally open_and_count(void)
 {
 	struct fw_err err = {""};
 	struct store_stat stat;
+	struct tally tally;
 	if (kit_open(&kit, &err) < 0)
 		fail_msg("%s", err.text);
-	size_t n = kit_count(&kit, kit.host, true);
+	tally.sweeps = kit_count(&kit, kit.host, true);
+	tally.samples = kit_target_count(&kit, true);
 	store_stat(kit.store, &stat);
-	*noticed = stat.damaged_blocks > 0;
+	tally.noticed = stat.damaged_blocks > 0;
 	store_close(kit.store);
-	return n;
+	return tally;
 }
 
 static void done(void)
@@ -122,24 +143,35 @@ static void done(void)
 	kit_remove(image);
 }
 
+/* Counts what a flip cost. */
+struct losses {
+	unsigned host, target;
+};
+
+static void count_losses(struct losses *losses, const struct tally *tally)
+{
+	losses->host += tally->sweeps < SWEEPS;
+	losses->target += tally->samples < SAMPLES;
+}
+
 static void test_flips_in_blocks(void **state)
 {
 	(void)state;
-	bool noticed;
-	unsigned losses = 0;
+	struct losses losses = {0};
 	fill_store(true);
-	assert_int_equal(open_and_count(&noticed), SWEEPS);
-	assert_false(noticed);
+	struct tally whole = open_and_count();
+	assert_true(is_all(&whole) && !whole.noticed);
 	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip("raw/0000");
 		int faults = kit_check(kit.dir);
-		size_t n = open_and_count(&noticed);
-		assert_true(n >= SWEEPS - STORE_BLOCK_SWEEPS);
-		assert_true(n == SWEEPS || (noticed && faults > 0));
-		losses += n < SWEEPS;
+		struct tally left = open_and_count();
+		assert_true(left.sweeps >= SWEEPS - STORE_BLOCK_SWEEPS);
+		assert_true(left.samples >= SAMPLES - A_BLOCK);
+		assert_true(is_all(&left) || (left.noticed && faults > 0));
+		count_losses(&losses, &left);
 	}
-	assert_true(losses > 0);
+	assert_true(losses.host > 0 && losses.target > 0);
 	done();
 }
 
@@ -281,33 +313,37 @@ static void test_flips_in_groups(void **state)
 static void test_flips_in_the_log(void **state)
 {
 	(void)state;
-	bool noticed;
-	unsigned losses = 0;
+	struct losses losses = {0};
 	fill_store(false);
 	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip("wal/00000000");
-		size_t n = open_and_count(&noticed);
-		assert_true(n >= SWEEPS - KEY_EVERY);
-		losses += n < SWEEPS;
+		struct tally left = open_and_count();
+		assert_true(left.sweeps >= SWEEPS - KEY_EVERY);
+		assert_true(left.samples >= SAMPLES - KIT_SERIES);
+		count_losses(&losses, &left);
 	}
-	assert_true(losses > 0);
+	assert_true(losses.host > 0 && losses.target > 0);
 	done();
 }
 
+/* A schema that is lost takes its columns with it, a host all that it has. */
 static void test_flips_elsewhere(void **state)
 {
 	(void)state;
 	static const char *const files[] = {"super", "schema.log", "host.log"};
-	bool noticed;
+	struct losses losses = {0};
 	fill_store(true);
 	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip(files[i % 3]);
-		size_t n = open_and_count(&noticed);
-		assert_true(n == SWEEPS || (n == 0 && noticed));
-		assert_true(n == SWEEPS || i % 3 > 0);
+		struct tally left = open_and_count();
+		assert_true(left.sweeps == SWEEPS || (left.sweeps == 0 && left.noticed));
+		assert_true(is_all(&left) || left.noticed);
+		assert_true(is_all(&left) || i % 3 > 0);
+		count_losses(&losses, &left);
 	}
+	assert_true(losses.host > 0 && losses.target > 0);
 	done();
 }
 
@@ -316,8 +352,7 @@ static void test_log_cut_short(void **state)
 {
 	(void)state;
 	char path[160];
-	bool noticed;
-	size_t most = 0;
+	struct tally most = {0};
 	fill_store(false);
 	path_in(path, "wal/00000000");
 	long used = used_bytes(path);
@@ -328,12 +363,13 @@ static void test_log_cut_short(void **state)
 								     : 7) {
 		restore_image();
 		assert_int_equal(truncate(path, at), 0);
-		size_t n = open_and_count(&noticed);
-		assert_true(n >= most && n <= SWEEPS);
-		assert_false(noticed);
-		most = n;
+		struct tally left = open_and_count();
+		assert_true(left.sweeps >= most.sweeps && left.sweeps <= SWEEPS);
+		assert_true(left.samples >= most.samples && left.samples <= SAMPLES);
+		assert_false(left.noticed);
+		most = left;
 	}
-	assert_true(most >= SWEEPS - 1);
+	assert_true(most.sweeps == SWEEPS && most.samples >= SAMPLES - KIT_SERIES);
 	done();
 }
 
@@ -363,10 +399,9 @@ static void test_flips_after_digests(void **state)
 {
 	(void)state;
 	static const char *const folders[] = {"raw", "raw", "five_minute", "hour"};
-	bool noticed;
 	unsigned losses = 0;
 	fill_digested();
-	assert_int_equal(open_and_count(&noticed), DIGEST_SWEEPS);
+	assert_int_equal(open_and_count().sweeps, DIGEST_SWEEPS);
 	for (int i = 0; i < rounds(60); i++) {
 		char name[32], path[160];
 		snprintf(name, sizeof name, "%s/%04x", folders[chance(4)], chance(16));
@@ -376,10 +411,10 @@ static void test_flips_after_digests(void **state)
 			continue;
 		flip(name);
 		int faults = kit_check(kit.dir);
-		size_t n = open_and_count(&noticed);
-		assert_true(n >= DIGEST_SWEEPS - STORE_JOINED_SWEEPS);
-		assert_true(n == DIGEST_SWEEPS || (noticed && faults > 0));
-		losses += n < DIGEST_SWEEPS;
+		struct tally left = open_and_count();
+		assert_true(left.sweeps >= DIGEST_SWEEPS - STORE_JOINED_SWEEPS);
+		assert_true(left.sweeps == DIGEST_SWEEPS || (left.noticed && faults > 0));
+		losses += left.sweeps < DIGEST_SWEEPS;
 	}
 	assert_true(losses > 0);
 	done();

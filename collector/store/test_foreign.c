@@ -29,42 +29,10 @@ static bool accepts(const struct store_matcher *matcher, const char *value)
 	return strcmp(matcher->value, value) == 0;
 }
 
-struct found {
-	struct fw_arena arena;
-	struct store_sample *samples;
-	size_t n, groups;
-};
-
-/* All samples of the series with this name and label `l`, joined by nothing but order. */
-static struct found find(struct kit *kit, const char *name, const char *l)
-{
-	const struct store_matcher matchers[] = {
-		{.name = "__name__", .accepts = accepts, .value = name},
-		{.name = "l", .accepts = accepts, .value = l},
-	};
-	struct found found = {.arena = {0}};
-	struct store_group *groups;
-	assert_int_equal(store_select(kit->store, matchers, 2, 0, INT64_MAX, &found.arena, &groups,
-				 &found.groups, NULL),
-		0);
-	found.samples = fw_arena_alloc(&found.arena, 100000 * sizeof *found.samples);
-	for (size_t g = 0; g < found.groups; g++) {
-		struct store_columns columns;
-		assert_int_equal(store_read(kit->store, &groups[g], 0, INT64_MAX, &found.arena,
-					 &columns, NULL),
-			0);
-		for (size_t i = 0; i < columns.n; i++)
-			if (columns.cells[0][i] != STORE_UNSAID)
-				found.samples[found.n++] = (struct store_sample){
-					columns.times_ms[i], columns.cells[0][i]};
-	}
-	return found;
-}
-
 static void expect(struct kit *kit, const char *name, const char *l,
 	const struct store_sample *samples, size_t n)
 {
-	struct found found = find(kit, name, l);
+	struct kit_found found = kit_find(kit, name, l);
 	assert_int_equal(found.n, n);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(found.samples[i].at_ms, samples[i].at_ms);
@@ -152,7 +120,7 @@ static void test_no_host_labels(void **state)
 	for (int again = 0; again < 2; again++) {
 		for (int i = 0; i < 4; i++)
 			write_of(kit, sets[i], n_labels[i], &sample, 1);
-		struct found found = find(kit, "m", "x");
+		struct kit_found found = kit_find(kit, "m", "x");
 		assert_int_equal(found.groups, 4);
 		assert_int_equal(found.n, 4);
 		fw_arena_done(&found.arena);

@@ -5,7 +5,8 @@
  * has all that was acknowledged before it, one that was broken off is refused or whole.
  * FENWATCH_KILLS=1000 makes it the long form.
  *
- * The control says that it has been told of more than it sent, and must be found out.
+ * The controls say that they have been told of more than they sent, of hosts or of series
+ * from elsewhere, and must be found out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,18 +31,25 @@
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
+#include "internal.h"
 #include "testkit.h"
 
-enum { STEP = 15000, HOSTS = 3, SWEEPS = 20, SEGMENT = 4 << 10, SEGMENTS = 16, SHORT = 60 };
+enum { STEP = 15000, HOSTS = 3, SWEEPS = 60, SEGMENT = 4 << 10, SEGMENTS = 16, SHORT = 60 };
+enum { BEGINS = 30 }; /* number of the target after which its other series are there */
+enum { TURNS = 2, TURNS_LONG = 20 }; /* at least */
+
+/* What becomes of a child. */
+enum { WRONG_HOST = 3, WRONG_TARGET = 8 };
 
 /* Shared with the children. */
 static struct {
-	uint64_t acked[HOSTS];
+	uint64_t acked[HOSTS], told; /* the newest number of each host, and of the target */
 	uint64_t digests, lives, snapshots, broken_off;
-	uint64_t kept[HOSTS]; /* acknowledged before the snapshot was begun */
-	bool is_kept;         /* it was done */
-	bool slowly;          /* the ring is to turn more slowly than it is copied */
-	bool lying;
+	uint64_t turns;                  /* of the raw ring, in all lives */
+	uint64_t kept[HOSTS], kept_told; /* acknowledged before the snapshot was begun */
+	bool is_kept;                    /* it was done */
+	bool slowly;                     /* the ring is to turn more slowly than it is copied */
+	int lying;                       /* what is to be found out, 0: nothing */
 } * shared;
 
 static struct kit kit;
@@ -102,6 +110,45 @@ static bool is_whole(int h)
 	return whole;
 }
 
+/* A row has the time of its bundle's last sweep, and the last cell of a series within the
+ * hour where two rows overlap, as those of a segment and the next may. */
+static bool is_sample(const struct store_sample *sample, int series, bool raw)
+{
+	const int64_t shift_ms = series == KIT_SHIFTED ? KIT_SHIFT_MS : 0;
+	int64_t own_ms = sample->at_ms - (sample->at_ms - start_ms - shift_ms) % STEP;
+	int64_t oldest_ms = raw ? own_ms : own_ms - STORE_HOUR_MS;
+	while (own_ms > oldest_ms && sample->cell != kit_target_cell(own_ms, series))
+		own_ms -= STEP;
+	return sample->cell == kit_target_cell(own_ms, series);
+}
+
+/* The same of one series of the target: what was being written when it was killed is there
+ * or not. */
+static bool is_whole_series(struct kit *of, int series, uint64_t told)
+{
+	int64_t end_ms = time_of(told + 1) - STEP + (series == KIT_SHIFTED ? KIT_SHIFT_MS : 0);
+	struct kit_found found = kit_target_read(of, series);
+	const struct store_sample *all = found.samples;
+	int64_t forgotten_ms = ring_forgotten_ms(&of->store->rings.tiers[STORE_HOUR]);
+	bool whole = found.n > 0 && all[found.n - 1].at_ms >= end_ms;
+	for (size_t i = 0; i < found.n && whole; i++) {
+		int64_t step_ms = i > 0 ? all[i].at_ms - all[i - 1].at_ms : STORE_HOUR_MS;
+		whole = is_sample(&all[i], series, step_ms == STEP) &&
+			(all[i].at_ms <= forgotten_ms + STORE_HOUR_MS ||
+				step_ms <= STORE_HOUR_MS + STORE_FIVE_MINUTE_MS);
+	}
+	fw_arena_done(&found.arena);
+	return whole;
+}
+
+static bool target_is_whole(struct kit *of, uint64_t told)
+{
+	bool whole = true;
+	for (int s = 0; s < (told > BEGINS ? KIT_SERIES : KIT_EARLY) && told > 0; s++)
+		whole = whole && is_whole_series(of, s, told);
+	return whole;
+}
+
 static void pause_ms(uint32_t ms)
 {
 	nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
@@ -127,6 +174,7 @@ static void *make_snapshots(void *arg)
 		rename(path_of("-kept"), path_of(".gone")); /* half removed it is no snapshot */
 		kit_remove(path_of(".gone"));
 		memcpy(shared->kept, shared->acked, sizeof shared->kept);
+		shared->kept_told = shared->told;
 		/* -ESTALE: a ring so small may come round meanwhile. */
 		int rc = mkdir(path_of("-kept"), 0700) == 0
 			? store_snapshot(kit.store, path_of("-kept"), NULL, NULL)
@@ -141,7 +189,7 @@ static void *make_snapshots(void *arg)
 
 static bool has_kept(struct kit *copy)
 {
-	bool has = true;
+	bool has = target_is_whole(copy, shared->kept_told);
 	for (int h = 0; h < HOSTS; h++) {
 		struct fw_arena arena = {0};
 		struct store_columns all;
@@ -179,30 +227,58 @@ static bool snapshot_is_good(void)
 
 /* ---- a life ---- */
 
+/* A batch of a host; the numbers of all of them keep step. */
+static void send_next(int h, bool key)
+{
+	uint64_t number = senders[h].next[STORE_LIVE];
+	kit_now_ms = time_of(number + 1);
+	if (sender_send(&senders[h], STORE_LIVE, hosts[h], kit.schema, time_of(number), SWEEPS,
+		    STEP, key) != STORE_DURABLE)
+		_exit(4);
+	shared->acked[h] = shared->lying == WRONG_HOST ? number + 2 : number;
+}
+
+/* As much of the target. */
+static void write_next(void)
+{
+	uint64_t number = shared->told + 1;
+	if (kit_target_write(&kit, number > BEGINS ? KIT_SERIES : KIT_EARLY, time_of(number),
+		    SWEEPS, STEP) < 0)
+		_exit(4);
+	shared->told = number;
+}
+
+static void look(void)
+{
+	struct store_stat stat;
+	store_stat(kit.store, &stat);
+	shared->digests += stat.digests > 0;
+	pthread_rwlock_rdlock(&kit.store->rings.lock);
+	shared->turns = (raw_ring(kit.store)->next_number - 1) / SEGMENTS;
+	pthread_rwlock_unlock(&kit.store->rings.lock);
+}
+
 static _Noreturn void live(void)
 {
 	pthread_t snapshots;
 	open_and_greet();
 	for (int h = 0; h < HOSTS; h++)
 		if (shared->acked[h] > 0 && !is_whole(h))
-			_exit(3);
+			_exit(WRONG_HOST);
+	if (!target_is_whole(&kit, shared->told + (shared->lying == WRONG_TARGET ? 2 : 0)))
+		_exit(WRONG_TARGET);
 	if (shared->lives > 2 && !snapshot_is_good())
 		_exit(6);
 	if (pthread_create(&snapshots, NULL, make_snapshots, NULL) != 0)
 		_exit(7);
 	for (uint64_t i = 0;; i++) {
-		int h = (int)(i % HOSTS);
-		uint64_t number = senders[h].next[STORE_LIVE];
-		kit_now_ms = time_of(number + 1);
-		if (sender_send(&senders[h], STORE_LIVE, hosts[h], kit.schema, time_of(number),
-			    SWEEPS, STEP, i < HOSTS) != STORE_DURABLE)
-			_exit(4);
+		send_next((int)(i % HOSTS), i < HOSTS);
+		if (i % HOSTS == 0)
+			write_next();
 		if (shared->slowly)
 			pause_ms(20);
-		shared->acked[h] = shared->lying ? number + 2 : number;
-		struct store_stat stat;
-		store_stat(kit.store, &stat);
-		shared->digests += stat.digests > 0 && i % 64 == 0;
+		if (i % 8 == 7)
+			look();
 	}
 }
 
@@ -227,9 +303,18 @@ static int one_life(void)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : WEXITSTATUS(status);
 }
 
-static int kill_often(int kills, bool lying)
+static void tell(void)
 {
-	const char *wanted = getenv("FENWATCH_KILLS");
+	print_message("# %llu sweeps of each host, %llu turns of the ring, %llu looks at a digest, "
+		      "%llu snapshots, %llu broken off\n",
+		(unsigned long long)shared->acked[0] * SWEEPS, (unsigned long long)shared->turns,
+		(unsigned long long)shared->digests, (unsigned long long)shared->snapshots,
+		(unsigned long long)shared->broken_off);
+}
+
+static int kill_often(int kills, int lying)
+{
+	const uint64_t least = lying ? 0 : kills > SHORT ? TURNS_LONG : TURNS;
 	int end = 0;
 	shared = mmap(
 		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -239,16 +324,12 @@ static int kill_often(int kills, bool lying)
 	kit.config.any_age = true;
 	shared->lives = 1;
 	shared->lying = lying;
-	kills = wanted ? (int)strtol(wanted, NULL, 10) : kills;
-	for (int i = 0; i < kills && end == 0; i++)
+	for (int i = 0; (i < kills || (i < 4 * kills && shared->turns < least)) && end == 0; i++)
 		end = one_life();
-	if (!lying) {
-		print_message(
-			"# %llu sweeps of each host, %llu looks at a digest, %llu snapshots, %llu broken off\n",
-			(unsigned long long)shared->acked[0] * SWEEPS,
-			(unsigned long long)shared->digests, (unsigned long long)shared->snapshots,
-			(unsigned long long)shared->broken_off);
+	if (!lying && end == 0) {
+		tell();
 		assert_true(shared->digests > 0 && shared->snapshots > 0);
+		assert_true(shared->turns >= least);
 		assert_int_equal(kit_check(kit.dir), 0);
 	}
 	kit_remove(path_of("-kept"));
@@ -262,13 +343,15 @@ static int kill_often(int kills, bool lying)
 static void test_nothing_is_lost_or_doubled(void **state)
 {
 	(void)state;
-	assert_int_equal(kill_often(SHORT, false), 0);
+	const char *wanted = getenv("FENWATCH_KILLS");
+	assert_int_equal(kill_often(wanted ? (int)strtol(wanted, NULL, 10) : SHORT, 0), 0);
 }
 
 static void test_control_a_wrong_ledger_is_found_out(void **state)
 {
 	(void)state;
-	assert_int_equal(kill_often(SHORT, true), 3);
+	assert_int_equal(kill_often(SHORT, WRONG_HOST), WRONG_HOST);
+	assert_int_equal(kill_often(SHORT, WRONG_TARGET), WRONG_TARGET);
 }
 
 int main(void)

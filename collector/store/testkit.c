@@ -275,6 +275,109 @@ size_t kit_count(struct kit *kit, uint32_t host, bool exact)
 	return n;
 }
 
+/* ---- series from elsewhere ---- */
+
+static bool accepts(const struct store_matcher *matcher, const char *value)
+{
+	return strcmp(matcher->value, value) == 0;
+}
+
+static void take_found(const struct store_columns *columns, struct kit_found *found)
+{
+	struct store_sample *all =
+		fw_arena_alloc(&found->arena, (found->n + columns->n) * sizeof *all + 1);
+	if (found->n)
+		memcpy(all, found->samples, found->n * sizeof *all);
+	for (size_t i = 0; i < columns->n; i++)
+		if (columns->cells[0][i] != STORE_UNSAID)
+			all[found->n++] =
+				(struct store_sample){columns->times_ms[i], columns->cells[0][i]};
+	found->samples = all;
+}
+
+struct kit_found kit_find(struct kit *kit, const char *name, const char *l)
+{
+	const struct store_matcher matchers[] = {
+		{.name = "__name__", .accepts = accepts, .value = name},
+		{.name = "l", .accepts = accepts, .value = l},
+	};
+	struct kit_found found = {.arena = {0}};
+	struct store_group *groups;
+	assert_int_equal(store_select(kit->store, matchers, 2, 0, INT64_MAX, &found.arena, &groups,
+				 &found.groups, NULL),
+		0);
+	for (size_t g = 0; g < found.groups; g++) {
+		struct store_columns columns;
+		assert_int_equal(store_read(kit->store, &groups[g], 0, INT64_MAX, &found.arena,
+					 &columns, NULL),
+			0);
+		take_found(&columns, &found);
+	}
+	return found;
+}
+
+static const char *const target_series[KIT_SERIES] = {"0", "1", "2", "3", "4", "5"};
+
+int64_t kit_target_cell(int64_t at_ms, int series)
+{
+	int64_t s = at_ms / 1000;
+	if (series == KIT_ENDING && s % 7 == 0)
+		return FW_ABSENT;
+	return fw_double_cell(series == 0 ? 42 : (double)(s % 10000) / 8 + series);
+}
+
+static void fill_samples(
+	struct store_sample *to, int series, int64_t at_ms, uint32_t n, int64_t step_ms)
+{
+	at_ms += series == KIT_SHIFTED ? KIT_SHIFT_MS : 0;
+	for (uint32_t i = 0; i < n; i++, at_ms += step_ms)
+		to[i] = (struct store_sample){at_ms, kit_target_cell(at_ms, series)};
+}
+
+int kit_target_write(
+	struct kit *kit, int n_series, int64_t at_ms, uint32_t n_sweeps, int64_t step_ms)
+{
+	struct store_foreign series[KIT_SERIES];
+	struct fw_label labels[KIT_SERIES][3];
+	struct store_sample *samples = calloc((size_t)n_series * n_sweeps, sizeof *samples);
+	for (int s = 0; s < n_series; s++) {
+		labels[s][0] = (struct fw_label){"__name__", "target"};
+		labels[s][1] = (struct fw_label){"instance", "elsewhere"};
+		labels[s][2] = (struct fw_label){"l", target_series[s]};
+		series[s] = (struct store_foreign){
+			.labels = labels[s],
+			.n_labels = 3,
+			.samples = samples + (size_t)s * n_sweeps,
+			.n_samples = n_sweeps,
+		};
+		fill_samples(series[s].samples, s, at_ms, n_sweeps, step_ms);
+	}
+	int rc = store_foreign_write(kit->store, series, (size_t)n_series, kit_now_ms, NULL);
+	free(samples);
+	return rc;
+}
+
+struct kit_found kit_target_read(struct kit *kit, int series)
+{
+	return kit_find(kit, "target", target_series[series]);
+}
+
+size_t kit_target_count(struct kit *kit, bool exact)
+{
+	size_t n = 0;
+	for (int s = 0; s < KIT_SERIES; s++) {
+		struct kit_found found = kit_target_read(kit, s);
+		for (size_t i = 0; i < found.n && exact; i++)
+			assert_int_equal(
+				found.samples[i].cell, kit_target_cell(found.samples[i].at_ms, s));
+		n += found.n;
+		fw_arena_done(&found.arena);
+	}
+	return n;
+}
+
+/* ---- folders ---- */
+
 static void each_file(
 	const char *dir, void (*with)(const char *path, const char *name, void *arg), void *arg)
 {

@@ -1,5 +1,5 @@
 /* What the store's tests share: a folder that goes away, hosts and schemas to
- * write, and an entry that waits for its verdict. */
+ * write, an entry that waits for its verdict, and a target whose series are from elsewhere. */
 #pragma once
 
 #include <fenwatch/batch.h>
@@ -57,6 +57,29 @@ void kit_submit(struct kit *kit, struct store_entry *entry);
 size_t kit_read(struct kit *kit, uint32_t host, int64_t from_ms, int64_t to_ms,
 	struct fw_arena *arena, struct store_columns *out);
 size_t kit_count(struct kit *kit, uint32_t host, bool exact);
+
+/* ---- series from elsewhere ---- */
+
+struct kit_found {
+	struct fw_arena arena; /* the caller's to give back */
+	struct store_sample *samples;
+	size_t n, groups;
+};
+
+/* All samples of the series with this name and label `l`, joined by nothing but order. */
+struct kit_found kit_find(struct kit *kit, const char *name, const char *l);
+
+/* Of the target: those up to KIT_EARLY come together, and those that begin later are a bundle
+ * of their own. Two are special. */
+enum { KIT_SERIES = 6, KIT_EARLY = 4, KIT_SHIFTED = 1, KIT_ENDING = 2, KIT_SHIFT_MS = 5000 };
+
+/* Sweeps of the first `n_series` from `at_ms` on, in one request; waits until it is durable. */
+int kit_target_write(
+	struct kit *kit, int n_series, int64_t at_ms, uint32_t n_sweeps, int64_t step_ms);
+/* What one of them has at one of its times, here and in the store: KIT_ENDING ends now and then. */
+int64_t kit_target_cell(int64_t at_ms, int series);
+struct kit_found kit_target_read(struct kit *kit, int series);
+size_t kit_target_count(struct kit *kit, bool exact); /* samples of all of them */
 
 /* Copies all files of one folder to another. */
 void kit_copy(const char *from, const char *to);

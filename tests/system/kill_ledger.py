@@ -1,8 +1,10 @@
 """A ledger that only acknowledgements write; see kill.py and powercut.py."""
 import threading
 import time
+import types
 
 import wire
+from samples import send
 
 COLUMNS = wire.Schema([("ledger_value", {"column": f"{i:02d}"}) for i in range(20)])
 
@@ -58,6 +60,26 @@ class Ledger(threading.Thread):
             except OSError:
                 pass
             time.sleep(0.02)
+
+
+class PushedLedger(Ledger):
+    """The same of series from elsewhere: remote_write, a sweep a request, and nobody counts it but
+    the ledger. What was not acknowledged is written again."""
+
+    def __init__(self, collector, name, base_ms):
+        super().__init__(collector, types.SimpleNamespace(name=name), base_ms)
+
+    def session(self):
+        while not self.ending:
+            number = self.acked + 1
+            sweep = [({"__name__": "ledger_value", "instance": self.identity.name, "column": f"{i:02d}"},
+                      [(self.when(number), float(cell))]) for i, cell in enumerate(self.cells(number))]
+            try:
+                send(f"http://127.0.0.1:{self.collector.api}/api/v1/write", sweep, self.collector.token)
+            except AssertionError as error:
+                self.fatal = str(error)
+                return
+            self.note(number)
 
 
 def stored(collector, ledger, number=None, first=1):

@@ -3,8 +3,9 @@
 An XFS file system with reflinks holds an image of an ext4 file system, on
 which the collector works. `cp --reflink=always` of the image is what the disk
 would hold had the power gone at that instant. A collector started from the
-copy must have everything that was acknowledged before it. The control takes
-fdatasync away (FENWATCH_FAULT=fdatasync:skip) and must lose something: a test
+copy must have everything that was acknowledged before it, to agents and to one
+that pushes series from elsewhere. The control takes fdatasync away
+(FENWATCH_FAULT=fdatasync:skip) and must lose something of both: a test
 that passes then has no teeth. Meanwhile snapshots are made on the same disk: one that was told to be complete
 before the cut is restored from it now and then, and has what was acknowledged before it was begun.
 """
@@ -16,7 +17,7 @@ import threading
 import time
 
 import wire
-from kill_ledger import Ledger, stored
+from kill_ledger import Ledger, PushedLedger, stored
 from stage import check, main, skip
 
 CUTS = int(os.environ.get("FENWATCH_CUTS", "5"))
@@ -92,20 +93,22 @@ class Snapshots(threading.Thread):
             shutil.rmtree(os.path.join(self.collector.data, "snapshots", f"s{self.count - 2}"))
 
 
+def missing(c, ledger, first, until_number):
+    found = stored(c, ledger, until_number, first)
+    return sum(1 for n in range(first, until_number + 1) if found.get(ledger.when(n)) != ledger.cells(n)[0])
+
+
 def lost_in_snapshot(lab, disk, mount, complete, ledgers):
-    """Acknowledged before the snapshot was begun and not in what is restored from it."""
+    """Acknowledged to each before the snapshot was begun and not in what is restored from it."""
     name, acked = complete
     c = lab.collector(name=f"copy{disk.cuts}", data=os.path.join(lab.dir, f"copy{disk.cuts}"))
     done = subprocess.run([lab.program("collector"), "store", "restore", "--config", c.config,
                            os.path.join(mount, "data", "snapshots", name)], capture_output=True, text=True)
     if done.returncode:
         print(f"# {name}: {done.stderr.strip()}")
-        return sum(acked)
+        return acked
     c.start()
-    lost = 0
-    for ledger, until_number in zip(ledgers, acked):
-        found = stored(c, ledger, until_number, 1)
-        lost += sum(1 for n in range(1, until_number + 1) if found.get(ledger.when(n)) != ledger.cells(n)[0])
+    lost = [missing(c, ledger, 1, until_number) for ledger, until_number in zip(ledgers, acked)]
     c.stop()
     shutil.rmtree(c.data)
     return lost
@@ -122,26 +125,23 @@ def starts(c):
 
 
 def lost_after_cut(lab, disk, ledgers, snapshots):
-    """Acknowledged before the cut and missing after it."""
-    acked = [(ledger, ledger.acked) for ledger in ledgers]
+    """Acknowledged to each before the cut and missing after it, and how many those are in all."""
+    acked = [ledger.acked for ledger in ledgers]
     complete = snapshots.complete
     image, mount = disk.cut()
     disk.mount(image, mount)
     c = lab.collector(name=f"cut{disk.cuts}", data=os.path.join(mount, "data"))
     try:
         if not starts(c):
-            return sum(n for _, n in acked), sum(n for _, n in acked)
-        lost = 0
-        for ledger, until_number in acked:
-            # All of it now and then; otherwise what is new since the last cuts.
-            first = 1 if disk.cuts % 50 == 1 else max(1, until_number - 2000)
-            found = stored(c, ledger, until_number, first)
-            lost += sum(1 for n in range(first, until_number + 1)
-                        if found.get(ledger.when(n)) != ledger.cells(n)[0])
+            return acked, sum(acked)
+        # All of it now and then; otherwise what is new since the last cuts.
+        lost = [missing(c, ledger, 1 if disk.cuts % 50 == 1 else max(1, until_number - 2000), until_number)
+                for ledger, until_number in zip(ledgers, acked)]
         c.stop()
         if complete and disk.cuts % SNAPSHOT_EVERY == 0:
-            lost += lost_in_snapshot(lab, disk, mount, complete, ledgers)
-        return lost, sum(n for _, n in acked)
+            more = lost_in_snapshot(lab, disk, mount, complete, ledgers)
+            lost = [a + b for a, b in zip(lost, more)]
+        return lost, sum(acked)
     finally:
         c.kill()
         disk.drop(image, mount)
@@ -152,16 +152,18 @@ def cuts(lab, count, **env):
     live = lab.collector(data=os.path.join(disk.inner, "data"), env=env).start()
     base_ms = int(time.time() * 1000) - 10 * 86400_000  # room for long runs before now
     ledgers = [Ledger(live, wire.enrolled(live, f"ledger{i}"), base_ms) for i in range(2)]
+    ledgers.append(PushedLedger(live, "pushed", base_ms))
     for ledger in ledgers:
         ledger.start()
     snapshots = Snapshots(live, ledgers)
     snapshots.start()
-    lost = acked = 0
+    lost, acked = [0] * len(ledgers), 0
     dice = random.Random(20261122)
     for _ in range(count):
         time.sleep(dice.uniform(0.05, 0.8))
         more, acked = lost_after_cut(lab, disk, ledgers, snapshots)
-        lost += more
+        lost = [a + b for a, b in zip(lost, more)]
+    check(not [ledger.fatal for ledger in ledgers if ledger.fatal], "no ledger was refused")
     for ending in (*ledgers, snapshots):
         ending.ending = True
     for ending in (*ledgers, snapshots):
@@ -173,7 +175,7 @@ def cuts(lab, count, **env):
 def test_power_cuts_lose_nothing_that_was_acknowledged(lab):
     lost, acked, snapshots = cuts(lab, CUTS)
     check(acked > 20, f"something was acknowledged: {acked}")
-    check(lost == 0, f"{lost} acknowledged batches are gone")
+    check(not any(lost), f"acknowledged batches that are gone, of each ledger: {lost}")
     check(snapshots.count > 0 and not snapshots.failure, f"snapshots are made meanwhile: {snapshots.failure}")
     print(f"# {CUTS} cuts, {acked} acknowledged batches, {snapshots.count} snapshots")
 
@@ -181,7 +183,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(lab):
 def test_control_without_fdatasync_the_same_test_fails(lab):
     lost, acked, _ = cuts(lab, 3, FENWATCH_FAULT="fdatasync:skip,fsync:skip")
     check(acked > 20, f"something was acknowledged: {acked}")
-    check(lost > 0, "fdatasync was taken out and nothing was lost: this test has no teeth")
+    check(all(lost), f"fdatasync was taken out, and of each ledger this was lost: {lost}")
 
 
 main()
