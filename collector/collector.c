@@ -58,7 +58,7 @@ struct collector {
 	const char *path;
 	struct config *reread; /* rules, feeds and the register are this one's, if any */
 	struct config *left;   /* what it takes the place of, while that is still read */
-	bool reloading;
+	bool reloading, reload_again;
 	uv_loop_t loop;
 	struct fw_owner owner;
 	uv_async_t news;
@@ -226,12 +226,16 @@ static void drop_config(struct config *config)
 	fw_free(config);
 }
 
+static void reload(struct collector *c);
+
 static void on_reloaded(void *arg)
 {
 	struct collector *c = arg;
 	drop_config(c->left);
 	c->left = NULL;
 	c->reloading = false;
+	if (c->reload_again && !c->stopping)
+		reload(c);
 }
 
 static int read_again(struct collector *c, struct fw_err *err)
@@ -261,9 +265,13 @@ static int read_again(struct collector *c, struct fw_err *err)
 static void reload(struct collector *c)
 {
 	struct fw_err err;
-	int rc = c->reloading
-		? fw_fail(&err, -EBUSY, "the reload before this one is still under way")
-		: read_again(c, &err);
+	c->reload_again = c->reloading;
+	if (c->reloading) {
+		fw_log(FW_NOTICE,
+			"SIGHUP: notices of the reload before are still under way; it follows");
+		return;
+	}
+	int rc = read_again(c, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "SIGHUP: %s; rules, feeds and register stay as they were",
 			err.text);

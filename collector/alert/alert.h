@@ -82,8 +82,8 @@ void alert_wake(struct alerts *alerts); /* main thread: new values can be read *
 /* The host, by its number in the store, has series that it did not have before. */
 void alert_look_again(struct alerts *alerts, uint32_t host);
 /* Other rules and feeds from now on. Alerts, their hold times and waiting notices stay;
- * notices under way are cancelled and sent once more. on_reloaded: the options before
- * are not read any more. An error leaves everything as it was. */
+ * notices under way end first, half a minute at most. on_reloaded: the options before
+ * are not read any more, and alerts may be reloaded again. An error leaves everything as it was. */
 int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	void (*on_reloaded)(void *arg), void *arg, struct fw_err *err);
 void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg);

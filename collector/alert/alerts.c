@@ -708,7 +708,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	rules_in_force(options, alerts->rules);
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);
-	outbox_close(before, on_reloaded, arg);
+	outbox_take_over(alerts->outbox, before, on_reloaded, arg);
 	return 0;
 }
 

@@ -65,7 +65,9 @@ struct outbox {
 	struct outlet *outlets;
 	size_t n_outlets;
 	struct sending *finished, **last_finished;
-	char trouble[256]; /* the last thing SQLite said, told once */
+	char trouble[256];     /* the last thing SQLite said, told once */
+	struct outbox *before; /* ends what it has under way; NULL: nobody does */
+	struct outbox *heir;   /* of that one: who has taken over */
 	void (*on_closed)(void *arg);
 	void *arg;
 };
@@ -140,6 +142,21 @@ static bool is_oldest(struct outlet *outlet, const struct entry *entry)
 	while (strcmp(first->key, entry->key) != 0)
 		first = first->next_lane;
 	return first == entry;
+}
+
+/* The one before may have a notice of the same alert under way. */
+static bool is_under_way_before(const struct outlet *outlet, const struct entry *entry)
+{
+	struct outbox *before = outlet->outbox->before;
+	for (size_t i = 0; before && i < before->n_outlets; i++) {
+		struct outlet *other = &before->outlets[i];
+		if (strcmp(other->option->name, outlet->option->name) != 0)
+			continue;
+		for (const struct entry *e = *lane_of(other, entry->key); e; e = e->next_lane)
+			if (e->sending && strcmp(e->key, entry->key) == 0)
+				return true;
+	}
+	return false;
 }
 
 static int64_t pause_ms(int64_t tries)
@@ -283,7 +300,8 @@ static void send_due(struct outlet *outlet)
 	for (struct entry *entry = outlet->first;
 		entry && goes_on && outlet->under_way < OUTBOX_AT_ONCE; entry = next) {
 		next = entry->next;
-		if (!entry->sending && entry->due_ms <= now_ms && is_oldest(outlet, entry))
+		if (!entry->sending && entry->due_ms <= now_ms && is_oldest(outlet, entry) &&
+			!is_under_way_before(outlet, entry))
 			goes_on = start(outlet, entry);
 	}
 }
@@ -363,11 +381,33 @@ static void settle_all(struct outbox *outbox)
 	}
 }
 
+static bool is_idle(const struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->n_outlets; i++)
+		if (outbox->outlets[i].under_way > 0)
+			return false;
+	return true;
+}
+
+/* What has ended may be sent by the heir; when all has, we are done. */
+static void go_on_with_heir(struct outbox *outbox)
+{
+	outbox_wake(outbox->heir);
+	if (!is_idle(outbox))
+		return;
+	outbox->heir->before = NULL;
+	outbox_close(outbox, outbox->on_closed, outbox->arg);
+}
+
 static void on_turn(uv_timer_t *timer)
 {
 	struct outbox *outbox =
 		(struct outbox *)((char *)timer->data - offsetof(struct outbox, owner));
 	settle_all(outbox);
+	if (outbox->heir) {
+		go_on_with_heir(outbox);
+		return;
+	}
 	for (size_t i = 0; i < outbox->n_outlets; i++)
 		send_due(&outbox->outlets[i]);
 }
@@ -430,8 +470,20 @@ int outbox_open(struct outbox **out, const struct outbox_config *config, struct 
 	return 0;
 }
 
+void outbox_take_over(
+	struct outbox *outbox, struct outbox *before, void (*on_closed)(void *arg), void *arg)
+{
+	outbox->before = before;
+	before->heir = outbox;
+	before->on_closed = on_closed;
+	before->arg = arg;
+	uv_timer_start(&before->turn, on_turn, 0, 0);
+}
+
 void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg)
 {
+	if (outbox->before)
+		outbox_close(outbox->before, outbox->before->on_closed, outbox->before->arg);
 	outbox->on_closed = on_closed;
 	outbox->arg = arg;
 	fw_owner_close(&outbox->owner);

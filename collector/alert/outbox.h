@@ -57,7 +57,13 @@ int outbox_open(struct outbox **out, const struct outbox_config *config, struct 
 void outbox_wake(struct outbox *outbox); /* new notices may have been written */
 /* Notices from before may wait again. */
 void outbox_rewind(struct outbox *outbox);
-/* Cancels what is under way; all of it is tried again after the next start. */
+/* `outbox` takes over from `before`, which begins nothing more: what it has under way ends
+ * or times out, and until then the same alert has nothing sent to the same feed. Then
+ * `before` is closed. */
+void outbox_take_over(
+	struct outbox *outbox, struct outbox *before, void (*on_closed)(void *arg), void *arg);
+/* Cancels what is under way, of the one before, too; all of it is tried again after the next
+ * start. */
 void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg);
 int outbox_feeds(struct outbox *outbox, struct fw_arena *arena, struct alert_feed_view **out,
 	size_t *n, struct fw_err *err);

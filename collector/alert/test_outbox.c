@@ -380,6 +380,82 @@ static void test_a_close_knows_the_receiver_s_number(void **arg)
 	assert_string_equal(seen_receipt, "INC0012345");
 }
 
+/* ---- one outbox after another ---- */
+
+static void on_before_closed(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* A reload while a notice is under way. */
+static void fire_and_take_over(struct place *place, struct episode *one, bool *closed)
+{
+	place->receiver.answer = RECEIVER_HANG;
+	open_outbox(place);
+	*one = fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	struct outbox *before = place->outbox;
+	open_outbox(place);
+	outbox_take_over(place->outbox, before, on_before_closed, closed);
+}
+
+static void test_what_is_under_way_ends_before_it_is_sent_again(void **arg)
+{
+	struct place *place = *arg;
+	bool closed = false;
+	struct episode one;
+	fire_and_take_over(place, &one, &closed);
+	place->receiver.answer = 200;
+	fire(place, "fw1-2");
+	resolve(place, &one);
+	outbox_wake(place->outbox);
+	/* Others go on meanwhile; of this one nothing is sent. */
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	run_for(place, 1500);
+	assert_int_equal(place->receiver.n_got, 2);
+	assert_false(closed);
+	receiver_answer_hanging(&place->receiver, 200);
+	RUN_UNTIL(place, closed && counts(place).delivered == 3);
+	run_for(place, 50);
+	assert_int_equal(place->receiver.n_got, 3);
+	assert_int_equal(accepted(place, "fw1-1", "resolved"), 1);
+}
+
+static void test_what_fails_meanwhile_is_sent_again(void **arg)
+{
+	struct place *place = *arg;
+	bool closed = false;
+	struct episode one;
+	fire_and_take_over(place, &one, &closed);
+	place->receiver.answer = 200;
+	receiver_answer_hanging(&place->receiver, 503);
+	RUN_UNTIL(place, closed && counts(place).delivered == 1);
+	assert_int_equal(place->receiver.n_got, 2);
+}
+
+static void test_it_ends_at_once_when_all_does(void **arg)
+{
+	struct place *place = *arg;
+	bool closed = false;
+	struct episode one;
+	fire_and_take_over(place, &one, &closed);
+	close_outbox(place);
+	RUN_UNTIL(place, closed);
+	assert_int_equal(counts(place).waiting, 1);
+}
+
+static void test_control_what_is_cancelled_is_sent_twice(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.answer = RECEIVER_HANG;
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	close_outbox(place);
+	open_outbox(place);
+	RUN_UNTIL(place, place->receiver.n_got == 2);
+}
+
 /* ---- power and processes that end ---- */
 
 static void test_killed_before_during_and_after_a_try(void **arg)
@@ -433,6 +509,10 @@ int main(void)
 		CASE(test_a_repeat_that_fails_holds_up_nothing),
 		CASE(test_who_asks_for_a_while_is_left_alone),
 		CASE(test_a_close_knows_the_receiver_s_number),
+		CASE(test_what_is_under_way_ends_before_it_is_sent_again),
+		CASE(test_what_fails_meanwhile_is_sent_again),
+		CASE(test_it_ends_at_once_when_all_does),
+		CASE(test_control_what_is_cancelled_is_sent_twice),
 		CASE(test_killed_before_during_and_after_a_try),
 	};
 	fw_log_init("test_outbox", (enum fw_level)0);

@@ -18,6 +18,7 @@ struct receiver_peer {
 	struct receiver *receiver;
 	struct receiver_peer *next;
 	struct fw_buf in;
+	bool hangs;
 	char space[4096];
 };
 
@@ -86,6 +87,7 @@ static void send_answer(struct receiver_peer *peer, int answer)
 	char text[160];
 	switch (answer) {
 	case RECEIVER_HANG:
+		peer->hangs = true;
 		return;
 	case RECEIVER_RESET:
 		uv_tcp_close_reset(&peer->tcp, on_peer_closed);
@@ -198,6 +200,13 @@ void receiver_close(struct receiver *receiver)
 	for (struct receiver_peer *peer = receiver->peers; peer; peer = peer->next)
 		if (!uv_is_closing((uv_handle_t *)&peer->tcp))
 			uv_close((uv_handle_t *)&peer->tcp, on_peer_closed);
+}
+
+void receiver_answer_hanging(struct receiver *receiver, int status)
+{
+	for (struct receiver_peer *peer = receiver->peers; peer; peer = peer->next)
+		if (peer->hangs && !uv_is_closing((uv_handle_t *)&peer->tcp))
+			send_status(peer, status);
 }
 
 void receiver_forget(struct receiver *receiver)

@@ -38,4 +38,6 @@ struct receiver {
 void receiver_open(struct receiver *receiver, uv_loop_t *loop);
 /* Closes the listener and every connection; run the loop afterwards. */
 void receiver_close(struct receiver *receiver);
+/* Whoever hangs is answered now. */
+void receiver_answer_hanging(struct receiver *receiver, int status);
 void receiver_forget(struct receiver *receiver); /* frees what it has received */
