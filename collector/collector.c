@@ -28,6 +28,7 @@
 #include <fenwatch/notify.h>
 
 #include "api.h"
+#include "checkup.h"
 #include "enrol.h"
 #include "forget.h"
 #include "inventory.h"
@@ -70,6 +71,7 @@ struct collector {
 	int lock;
 	int64_t told_ms; /* how far the ring is */
 	struct reach_watch reach;
+	int64_t committed_ms, loaded_ms; /* the store, monotonic; rules, wall */
 	bool stopping;
 	struct state *state;
 	struct inventory *inventory;
@@ -215,7 +217,10 @@ static void on_news(uv_async_t *async)
 			c->fatal);
 		_exit(EXIT_DISK);
 	}
-	if (atomic_exchange(&c->committed, false) && c->alerts)
+	if (!atomic_exchange(&c->committed, false))
+		return;
+	c->committed_ms = fw_mono_ms();
+	if (c->alerts)
 		alert_wake(c->alerts);
 }
 
@@ -255,6 +260,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 	tickets_set_register(c->tickets, config->registry);
 	api_set_register(c->api, config->registry);
 	schedule_load(c->schedule, config_take_rules(config));
+	c->loaded_ms = fw_wall_ms();
 	c->left = c->reread;
 	c->reread = config;
 	c->reloading = true;
@@ -476,6 +482,23 @@ static bool is_expected(const uint8_t agent[16], void *arg)
 	return !enrol_is_revoked(c->enrol, agent);
 }
 
+static const char *on_checkup(void *arg)
+{
+	const struct collector *c = arg;
+	struct store_stat stat;
+	struct fw_arena arena = {0};
+	struct schedule_group *groups;
+	size_t n = 0;
+	store_stat(c->store, &stat);
+	const char *trouble = checkup_store(stat.hosts, fw_mono_ms() - c->committed_ms);
+	if (trouble || !c->schedule)
+		return trouble;
+	schedule_list(c->schedule, &arena, &groups, &n);
+	trouble = checkup_rules(groups, n, c->loaded_ms, fw_wall_ms());
+	fw_arena_done(&arena);
+	return trouble;
+}
+
 static int open_alerts(struct collector *c, struct fw_err *err)
 {
 	const struct alert_config config = {
@@ -487,8 +510,10 @@ static int open_alerts(struct collector *c, struct fw_err *err)
 		.options = &c->config->alerts,
 		.is_expected = is_expected,
 		.on_detail = on_alert_detail,
+		.on_checkup = on_checkup,
 		.arg = c,
 	};
+	c->committed_ms = fw_mono_ms();
 	return alert_open(&c->alerts, &config, err);
 }
 
@@ -672,6 +697,7 @@ static int open_schedule(struct collector *c, struct fw_err *err)
 	int rc = schedule_open(&c->schedule, &config, err);
 	if (rc == 0)
 		schedule_load(c->schedule, config_take_rules((struct config *)c->config));
+	c->loaded_ms = fw_wall_ms();
 	return rc;
 }
 

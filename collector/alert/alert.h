@@ -38,6 +38,9 @@ struct alert_config {
 	bool (*is_expected)(const uint8_t agent[16], void *arg);
 	/* What a rule's summary may say beside its series, "" for nothing. NULL: never any. */
 	const char *(*on_detail)(const char *rule, const char *instance, void *arg);
+	/* What keeps the collector from its work, besides alerts, or NULL: nothing. Feeds that are
+	 * told that all is well are told no more. NULL: nothing ever does. */
+	const char *(*on_checkup)(void *arg);
 	void *arg;
 };
 

@@ -637,6 +637,21 @@ static void on_outbox_closed(void *arg)
 	on_part_closed(arg);
 }
 
+/* Alerts cannot live where nothing can be written. */
+static const char *on_checkup(void *arg)
+{
+	struct alerts *alerts = arg;
+	const struct alert_config *config = &alerts->config;
+	char now[32];
+	struct fw_err err;
+	fw_time_format(fw_wall_ms(), now, sizeof now);
+	if (state_set(config->state, "well", now, &err) < 0) {
+		snprintf(alerts->illness, sizeof alerts->illness, "%s", err.text);
+		return alerts->illness;
+	}
+	return config->on_checkup ? config->on_checkup(config->arg) : NULL;
+}
+
 static int open_outbox(
 	struct alerts *alerts, const struct alert_options *options, struct fw_err *err)
 {
@@ -645,6 +660,8 @@ static int open_outbox(
 		.state = alerts->config.state,
 		.options = options,
 		.external_url = alerts->config.external_url,
+		.on_checkup = on_checkup,
+		.arg = alerts,
 	};
 	int rc = outlets_set_modes(alerts, options, err);
 	return rc < 0 ? rc : outbox_open(&alerts->outbox, &outbox, err);

@@ -63,7 +63,7 @@ struct alerts {
 	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */
 	struct alert *changed, **last_changed;
-	char trouble[256];
+	char trouble[256], illness[256];
 	struct fw_owner owner;
 	uv_timer_t tick, look;
 	int64_t looked_ms, forgot_ms; /* monotonic */

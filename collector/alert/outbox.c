@@ -26,7 +26,7 @@ struct entry {
 	int64_t id, due_ms;      /* monotonic */
 	int64_t tries;
 	char key[IDENTITY_KEY];
-	bool repeat;             /* it was told already */
+	bool repeat;             /* it was told already, or is a beat: it has no row of its own */
 	struct sending *sending; /* NULL: it waits */
 };
 
@@ -65,6 +65,7 @@ struct outbox {
 	struct outlet *outlets;
 	size_t n_outlets;
 	struct sending *finished, **last_finished;
+	int64_t opened_ms;     /* wall */
 	char trouble[256];     /* the last thing SQLite said, told once */
 	struct outbox *before; /* ends what it has under way; NULL: nobody does */
 	struct outbox *heir;   /* of that one: who has taken over */
@@ -229,15 +230,25 @@ static void fill_notice(struct sending *sending)
 	};
 }
 
+static int read_row(struct outlet *outlet, const struct entry *entry, struct book_notice *row,
+	struct fw_err *err)
+{
+	struct state *state = outlet->outbox->config.state;
+	if (outlet->option->feed->beat_ms && entry->repeat) {
+		*row = (struct book_notice){.starts_ms = outlet->outbox->opened_ms};
+		return 0;
+	}
+	return entry->repeat ? book_repeat(state, entry->id, row, err)
+			     : book_try(state, entry->id, row, err);
+}
+
 /* Whether the outlet may go on with the next one. */
 static bool start(struct outlet *outlet, struct entry *entry)
 {
 	struct outbox *outbox = outlet->outbox;
 	struct sending *sending = fw_alloc(sizeof *sending);
 	struct fw_err err;
-	struct state *state = outbox->config.state;
-	int rc = entry->repeat ? book_repeat(state, entry->id, &sending->row, &err)
-			       : book_try(state, entry->id, &sending->row, &err);
+	int rc = read_row(outlet, entry, &sending->row, &err);
 	if (rc < 0) {
 		fw_free(sending);
 		if (rc == -ENOENT)
@@ -287,6 +298,26 @@ static void load_standing(struct outlet *outlet, int64_t now_ms)
 		tell_trouble(outlet->outbox, "what is to be told again cannot be read", &err);
 }
 
+/* The beat that nobody hears is the alarm. */
+static void load_beat(struct outlet *outlet, int64_t now_ms)
+{
+	const struct outbox_config *config = &outlet->outbox->config;
+	const struct alert_feed_option *option = outlet->option;
+	if (!option->feed->beat_ms || !option->live || now_ms < outlet->repeat_ms ||
+		outlet->repeats > 0)
+		return;
+	outlet->repeat_ms = now_ms + option->feed->beat_ms(option->config);
+	const char *trouble = config->on_checkup ? config->on_checkup(config->arg) : NULL;
+	if (!trouble) {
+		on_standing(0, "", outlet);
+		return;
+	}
+	if (strcmp(outlet->error, trouble) != 0)
+		fw_log(FW_ERROR, "feed '%s' is not told that all is well: %s", option->name,
+			trouble);
+	snprintf(outlet->error, sizeof outlet->error, "%s", trouble);
+}
+
 static void send_due(struct outlet *outlet)
 {
 	int64_t now_ms = fw_mono_ms();
@@ -295,6 +326,7 @@ static void send_due(struct outlet *outlet)
 	if (outlet->stale)
 		load(outlet);
 	load_standing(outlet, now_ms);
+	load_beat(outlet, now_ms);
 	bool goes_on = true;
 	struct entry *next;
 	for (struct entry *entry = outlet->first;
@@ -450,6 +482,7 @@ int outbox_open(struct outbox **out, const struct outbox_config *config, struct 
 		return rc;
 	struct outbox *outbox = fw_alloc(sizeof *outbox);
 	outbox->config = *config;
+	outbox->opened_ms = fw_wall_ms();
 	outbox->last_finished = &outbox->finished;
 	outbox->n_outlets = config->options->n_feeds;
 	outbox->outlets = fw_alloc_array(outbox->n_outlets + 1, sizeof *outbox->outlets);

@@ -10,7 +10,8 @@
  * shorter; as soon as one notice of a feed is delivered, its others are due. Who
  * asks to be left alone for a while is told nothing before. To a receiver that forgets,
  * what stands is told again from time to time; that is no notice of its own and
- * is not written down.
+ * is not written down. Nor is a beat, of a feed that is only told that all is well:
+ * it is left out while `on_checkup` says what is not.
  */
 #pragma once
 
@@ -51,6 +52,8 @@ struct outbox_config {
 	struct state *state;
 	const struct alert_options *options;
 	const char *external_url;
+	const char *(*on_checkup)(void *arg); /* NULL: all is well */
+	void *arg;
 };
 
 int outbox_open(struct outbox **out, const struct outbox_config *config, struct fw_err *err);

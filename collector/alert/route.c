@@ -113,6 +113,8 @@ static bool is_matched(const struct route *route, const struct episode *episode)
 bool route_wants(const struct alert_options *options, size_t feed, const struct episode *episode)
 {
 	const struct route *route = &options->feeds[feed]->route;
+	if (options->feeds[feed]->feed->beat_ms)
+		return false;
 	if (!route->otherwise)
 		return route->n_rows == 0 || is_matched(route, episode);
 	for (size_t i = 0; i < options->n_feeds; i++)

@@ -59,9 +59,13 @@ static int set_up(void **arg)
 	must(state_open(&stage->state, stage->dir, &err), &err);
 	must(book_open(stage->state, &err), &err);
 	must(acks_open(&stage->acks, stage->state, &err), &err);
-	stage->first = (struct alert_feed_option){.name = "first", .live = true, .contact = 1};
-	stage->second = (struct alert_feed_option){
-		.name = "second", .live = true, .contact = 2, .after_ms = 15 * MINUTE_MS};
+	stage->first = (struct alert_feed_option){
+		.name = "first", .live = true, .contact = 1, .feed = feeds[0]};
+	stage->second = (struct alert_feed_option){.name = "second",
+		.live = true,
+		.contact = 2,
+		.after_ms = 15 * MINUTE_MS,
+		.feed = feeds[0]};
 	stage->feeds[0] = &stage->first;
 	stage->feeds[1] = &stage->second;
 	stage->options = (struct alert_options){

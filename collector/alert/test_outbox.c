@@ -380,6 +380,91 @@ static void test_a_close_knows_the_receiver_s_number(void **arg)
 	assert_string_equal(seen_receipt, "INC0012345");
 }
 
+/* ---- beats ---- */
+
+static const char *illness;
+
+static const char *checked(void *arg)
+{
+	++*(int *)arg;
+	return illness;
+}
+
+static int64_t often(const void *config)
+{
+	(void)config;
+	return 20;
+}
+
+static void open_heart(struct place *place, int *checkups)
+{
+	const struct outbox_config config = {.loop = &place->loop,
+		.state = place->state,
+		.options = &place->options,
+		.on_checkup = checked,
+		.arg = checkups};
+	place->type.beat_ms = often;
+	assert_int_equal(outbox_open(&place->outbox, &config, NULL), 0);
+}
+
+static void expect_error(struct place *place, const char *text)
+{
+	struct fw_arena arena = {0};
+	struct alert_feed_view *views;
+	size_t n;
+	assert_int_equal(outbox_feeds(place->outbox, &arena, &views, &n, NULL), 0);
+	assert_string_equal(views[0].last_error, text);
+	fw_arena_done(&arena);
+}
+
+static void test_beats_come_while_all_is_well(void **arg)
+{
+	struct place *place = *arg;
+	int checkups = 0;
+	illness = NULL;
+	open_heart(place, &checkups);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got >= 3);
+	assert_int_equal(accepted(place, "fw1-1", "firing"), 0);
+	illness = "the store is full";
+	run_for(place, 50);
+	size_t got = place->receiver.n_got;
+	int before = checkups;
+	outbox_wake(place->outbox);
+	RUN_UNTIL(place, checkups >= before + 2);
+	assert_int_equal(place->receiver.n_got, got);
+	expect_error(place, "the store is full");
+	illness = NULL;
+	RUN_UNTIL(place, place->receiver.n_got > got);
+	run_for(place, 50);
+	expect_error(place, "");
+}
+
+static void test_in_rehearsal_nothing_beats(void **arg)
+{
+	struct place *place = *arg;
+	int checkups = 0;
+	illness = NULL;
+	place->feed.live = false;
+	open_heart(place, &checkups);
+	run_for(place, 100);
+	assert_int_equal(place->receiver.n_got + (size_t)checkups, 0);
+}
+
+static void test_a_beat_that_fails_is_left_out(void **arg)
+{
+	struct place *place = *arg;
+	int checkups = 0;
+	illness = NULL;
+	place->receiver.answer = 503;
+	open_heart(place, &checkups);
+	RUN_UNTIL(place, place->receiver.n_got >= 2);
+	place->receiver.answer = 200;
+	size_t got = place->receiver.n_got;
+	RUN_UNTIL(place, place->receiver.n_got >= got + 2);
+	assert_int_equal(counts(place).waiting, 0);
+}
+
 /* ---- one outbox after another ---- */
 
 static void on_before_closed(void *arg)
@@ -509,6 +594,9 @@ int main(void)
 		CASE(test_a_repeat_that_fails_holds_up_nothing),
 		CASE(test_who_asks_for_a_while_is_left_alone),
 		CASE(test_a_close_knows_the_receiver_s_number),
+		CASE(test_beats_come_while_all_is_well),
+		CASE(test_in_rehearsal_nothing_beats),
+		CASE(test_a_beat_that_fails_is_left_out),
 		CASE(test_what_is_under_way_ends_before_it_is_sent_again),
 		CASE(test_what_fails_meanwhile_is_sent_again),
 		CASE(test_it_ends_at_once_when_all_does),

@@ -60,6 +60,9 @@ struct feed {
 	/* Of receivers that forget what they do not hear of: every repeat_ms all that is open is
 	 * told again, and what has closed for repeat_closed_ms. 0: told once. */
 	int64_t repeat_ms, repeat_closed_ms;
+	/* Of feeds that hear of no alert: how often they are told that all is well here, as long
+	 * as it is; such a delivery's notice says nothing. NULL: it hears of alerts. */
+	int64_t (*beat_ms)(const void *config);
 	/* Of feeds that are asked for their notices instead of telling them: whether this is the
 	 * reader's token. -EACCES: it is not. NULL: nobody asks. */
 	int (*admit)(const void *config, const char *token, struct fw_err *err);

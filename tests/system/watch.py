@@ -19,4 +19,22 @@ def test_a_check_from_elsewhere(lab):
     c.stop()
 
 
+def test_beats_come_until_alerts_cannot_be_written_down(lab):
+    hook = lab.webhook()
+    c = lab.collector(extra="feeds: [{name: dead-man, type: heartbeat, form: alertmanager, every: 1s, live: true, "
+                            f"url: '{hook.url[:-len('/hook')]}'}}]\n")
+    c.start()
+    until(20, "it beats", lambda: len(hook.got) >= 2)
+    check(hook.got[0][2][0]["labels"]["alertname"] == "Watchdog", f"{hook.got[0]}")
+    c.stop()
+    c.start(FENWATCH_FAULT="write:28+:ENOSPC")
+
+    def trouble():
+        return c.get("/api/fenwatch/v1/feeds")[0]["last_error"]
+    until(30, "it says why it does not", trouble)
+    count = len(hook.got)
+    until(10, "it looks again", lambda: "is not told that all is well" in c.log())
+    check(len(hook.got) == count and c.alive(), "it lives, and does not beat")
+
+
 main()
