@@ -47,17 +47,15 @@ int book_open(struct state *state, struct fw_err *err)
 
 /* ---- episodes ---- */
 
-static int insert_notice(struct state *state, const char *feed, const struct episode *episode,
-	enum notice_kind kind, enum notice_state how, const char *labels, const char *annotations,
+static int insert_open(struct state *state, const struct alert_feed_option *feed,
+	const struct episode *episode, const char *labels, const char *annotations,
 	struct fw_err *err)
 {
 	return state_run(state, err,
 		"INSERT INTO notice (feed, key, kind, starts_ms, ends_ms, labels, annotations,"
-		" state, tries, told_ms, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
-		"ttiiittii", feed, episode->key, (int64_t)kind, episode->life.starts_ms,
-		kind == NOTICE_CLOSE ? episode->life.ends_ms : INT64_C(0), labels, annotations,
-		(int64_t)how,
-		kind == NOTICE_CLOSE ? episode->life.ends_ms : episode->life.starts_ms);
+		" state, tries, told_ms, why) VALUES (?, ?, 0, ?, 0, ?, ?, ?, 0, ?, '')",
+		"ttittii", feed->name, episode->key, episode->life.starts_ms, labels, annotations,
+		(int64_t)(feed->live ? NOTICE_WAITING : NOTICE_REHEARSED), episode->life.starts_ms);
 }
 
 static int find_free_start(struct state *state, struct episode *episode, struct fw_err *err)
@@ -104,8 +102,7 @@ int book_tell_feed(struct state *state, const struct alert_options *options, siz
 	contact_add(&annotations, options->registry, (size_t)option->contact, now_ms,
 		&episode->annotations);
 	char *labels = pairs_json(&episode->labels), *said = pairs_json(&annotations);
-	int rc = insert_notice(state, option->name, episode, NOTICE_OPEN,
-		option->live ? NOTICE_WAITING : NOTICE_REHEARSED, labels, said, err);
+	int rc = insert_open(state, option, episode, labels, said, err);
 	fw_free(labels);
 	fw_free(said);
 	pairs_done(&annotations);
@@ -134,33 +131,26 @@ int book_hold(struct state *state, const struct episode *episode, const char *re
 	return rc < 0 ? rc : evidence_held(state, episode, reason, why, now_ms, err);
 }
 
-/* What became of the open of this episode: 1 and its row, or 0. */
-static int find_open(struct state *state, const char *feed, const struct episode *episode,
-	enum notice_state *how, int64_t *tries, struct fw_err *err)
-{
-	sqlite3_stmt *row;
-	int rc = state_query(state, &row, err,
-		"SELECT state, tries FROM notice WHERE key = ? AND starts_ms = ? AND feed = ?"
-		" AND kind = 0",
-		"tit", episode->key, episode->life.starts_ms, feed);
-	if (rc < 0)
-		return rc;
-	rc = state_step(state, row, err);
-	if (rc > 0) {
-		*how = (enum notice_state)sqlite3_column_int(row, 0);
-		*tries = sqlite3_column_int64(row, 1);
-	}
-	state_done(row);
-	return rc;
-}
-
-static int drop_open(
-	struct state *state, const char *feed, const struct episode *episode, struct fw_err *err)
+static int drop_opens(struct state *state, const struct episode *episode, struct fw_err *err)
 {
 	return state_run(state, err,
 		"UPDATE notice SET state = 4, told_ms = ?, why = 'over before it was sent'"
-		" WHERE key = ? AND starts_ms = ? AND feed = ? AND kind = 0",
-		"itit", episode->life.ends_ms, episode->key, episode->life.starts_ms, feed);
+		" WHERE key = ? AND starts_ms = ? AND kind = 0 AND state = 0 AND tries = 0",
+		"iti", episode->life.ends_ms, episode->key, episode->life.starts_ms);
+}
+
+/* Of every feed that may have heard of it, also of one that is not configured now. What was
+ * refused when it was tried again may have arrived before. */
+static int insert_closes(struct state *state, const struct episode *episode, const char *labels,
+	const char *annotations, struct fw_err *err)
+{
+	return state_run(state, err,
+		"INSERT INTO notice (feed, key, kind, starts_ms, ends_ms, labels, annotations,"
+		" state, tries, told_ms, why) SELECT feed, key, 1, starts_ms, ?1, ?2, ?3,"
+		" iif(state = 3, 3, 0), 0, ?1, '' FROM notice WHERE key = ?4 AND starts_ms = ?5"
+		" AND kind = 0 AND (state IN (0, 1, 3) OR (state = 2 AND tries > 1)) ORDER BY id",
+		"ittti", episode->life.ends_ms, labels, annotations, episode->key,
+		episode->life.starts_ms);
 }
 
 /* The close goes to the contact that its open named, whose turn it may no longer be. */
@@ -174,23 +164,6 @@ static int ask_the_same(
 		"tit", episode->key, episode->life.starts_ms, feed);
 }
 
-static int close_for(struct state *state, const struct alert_feed_option *feed,
-	const struct episode *episode, const char *labels, const char *annotations,
-	struct fw_err *err)
-{
-	enum notice_state how;
-	int64_t tries;
-	int rc = find_open(state, feed->name, episode, &how, &tries, err);
-	if (rc <= 0 || how == NOTICE_REFUSED || how == NOTICE_DROPPED)
-		return rc < 0 ? rc : 0;
-	if (how == NOTICE_WAITING && tries == 0)
-		return drop_open(state, feed->name, episode, err);
-	rc = insert_notice(state, feed->name, episode, NOTICE_CLOSE,
-		how == NOTICE_REHEARSED ? NOTICE_REHEARSED : NOTICE_WAITING, labels, annotations,
-		err);
-	return rc < 0 || feed->contact == 0 ? rc : ask_the_same(state, feed->name, episode, err);
-}
-
 int book_resolved(struct state *state, const struct alert_options *options,
 	const struct episode *episode, struct fw_err *err)
 {
@@ -199,8 +172,13 @@ int book_resolved(struct state *state, const struct alert_options *options,
 		episode->life.ends_ms, episode->key, episode->life.starts_ms);
 	char *labels = pairs_json(&episode->labels);
 	char *annotations = pairs_json(&episode->annotations);
+	if (rc == 0)
+		rc = drop_opens(state, episode, err);
+	if (rc == 0)
+		rc = insert_closes(state, episode, labels, annotations, err);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
-		rc = close_for(state, options->feeds[i], episode, labels, annotations, err);
+		if (options->feeds[i]->contact)
+			rc = ask_the_same(state, options->feeds[i]->name, episode, err);
 	if (rc == 0)
 		rc = evidence_cleared(state, episode, err);
 	fw_free(labels);
@@ -470,11 +448,14 @@ int book_count(struct state *state, const char *feed, struct book_counts *out, s
 
 int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err)
 {
-	/* The notice of an open stays while its episode goes on: its close asks for it. */
+	/* The notice of an open stays while its episode goes on, and then as long as its
+	 * close, which needs the receiver's number. */
 	int rc = state_run(state, err,
-		"DELETE FROM notice WHERE state <> 0 AND told_ms < ? AND NOT EXISTS (SELECT 1 FROM"
-		" episode e WHERE e.key = notice.key AND e.starts_ms = notice.starts_ms AND"
-		" e.ends_ms = 0)",
+		"DELETE FROM notice WHERE state <> 0 AND told_ms < ?1 AND NOT EXISTS (SELECT 1"
+		" FROM episode e WHERE e.key = notice.key AND e.starts_ms = notice.starts_ms AND"
+		" e.ends_ms = 0) AND NOT EXISTS (SELECT 1 FROM notice c WHERE c.key = notice.key"
+		" AND c.starts_ms = notice.starts_ms AND c.feed = notice.feed AND c.kind = 1 AND"
+		" (c.state = 0 OR c.told_ms >= ?1))",
 		"i", notices_ms);
 	if (rc == 0)
 		rc = state_run(state, err, "DELETE FROM episode WHERE ends_ms <> 0 AND ends_ms < ?",
@@ -489,7 +470,9 @@ int book_forget_host(struct state *state, const char *instance, struct fw_err *e
 		return rc;
 	rc = state_run(state, err,
 		"DELETE FROM notice WHERE state <> 0 AND EXISTS (SELECT 1 FROM episode e"
-		" WHERE e.key = notice.key AND e.instance = ? AND e.ends_ms <> 0)",
+		" WHERE e.key = notice.key AND e.instance = ? AND e.ends_ms <> 0) AND NOT EXISTS"
+		" (SELECT 1 FROM notice c WHERE c.key = notice.key AND c.starts_ms ="
+		" notice.starts_ms AND c.feed = notice.feed AND c.kind = 1 AND c.state = 0)",
 		"t", instance);
 	if (rc == 0)
 		rc = state_run(state, err,

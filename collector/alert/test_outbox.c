@@ -541,6 +541,80 @@ static void test_control_what_is_cancelled_is_sent_twice(void **arg)
 	RUN_UNTIL(place, place->receiver.n_got == 2);
 }
 
+/* Told and over, with a close that waits while all that may be forgotten is. */
+static void forget_behind(struct place *place, int (*forget)(struct place *place))
+{
+	place->type.deliver = give_receipt;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	close_outbox(place);
+	resolve(place, &one);
+	assert_int_equal(forget(place), 0);
+	open_outbox(place);
+	RUN_UNTIL(place, counts(place).waiting == 0);
+	assert_string_equal(seen_receipt, "INC0012345");
+	close_outbox(place);
+}
+
+static int forget_old(struct place *place)
+{
+	return book_forget(place->state, INT64_MAX, INT64_MAX, NULL);
+}
+
+static int forget_host(struct place *place)
+{
+	return book_forget_host(place->state, "web01", NULL);
+}
+
+static void test_an_open_is_remembered_as_long_as_its_close(void **arg)
+{
+	struct place *place = *arg;
+	forget_behind(place, forget_old);
+	assert_int_equal(counts(place).delivered, 2);
+	assert_int_equal(forget_old(place), 0);
+	assert_int_equal(counts(place).delivered, 0);
+}
+
+static void test_a_host_that_is_forgotten_is_closed_by_its_number(void **arg)
+{
+	forget_behind(*arg, forget_host);
+}
+
+static int lose_then_refuse(struct receiver *receiver, const struct received *request)
+{
+	if (strstr(request->idempotency, "/resolved"))
+		return 200;
+	return receiver->n_got == 0 ? RECEIVER_RESET : 400;
+}
+
+static void test_what_may_have_arrived_before_it_was_refused_is_closed(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.decide = lose_then_refuse;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).refused == 1);
+	resolve(place, &one);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") == 1);
+}
+
+static void test_a_feed_that_is_taken_out_for_a_while_gets_its_closes(void **arg)
+{
+	struct place *place = *arg;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	close_outbox(place);
+	place->options.n_feeds = 0;
+	open_outbox(place);
+	resolve(place, &one);
+	close_outbox(place);
+	place->options.n_feeds = 1;
+	open_outbox(place);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") == 1);
+}
+
 /* ---- power and processes that end ---- */
 
 static void test_killed_before_during_and_after_a_try(void **arg)
@@ -601,6 +675,10 @@ int main(void)
 		CASE(test_what_fails_meanwhile_is_sent_again),
 		CASE(test_it_ends_at_once_when_all_does),
 		CASE(test_control_what_is_cancelled_is_sent_twice),
+		CASE(test_an_open_is_remembered_as_long_as_its_close),
+		CASE(test_a_host_that_is_forgotten_is_closed_by_its_number),
+		CASE(test_what_may_have_arrived_before_it_was_refused_is_closed),
+		CASE(test_a_feed_that_is_taken_out_for_a_while_gets_its_closes),
 		CASE(test_killed_before_during_and_after_a_try),
 	};
 	fw_log_init("test_outbox", (enum fw_level)0);
