@@ -17,6 +17,8 @@ void admin_fail(struct request *r, int rc, const struct fw_err *err)
 		request_fail(r, 404, "not_found", "%s", err->text);
 	else if (rc == -EINVAL || rc == -ERANGE)
 		request_fail_bad(r, err);
+	else if (rc == -EACCES)
+		request_fail(r, 403, "forbidden", "%s", err->text);
 	else if (rc == -EALREADY)
 		request_fail(r, 409, "conflict", "%s", err->text);
 	else

@@ -89,6 +89,7 @@ static int check_token(struct request *r)
 		return -EACCES;
 	}
 	r->who = caller.who;
+	r->reach = (enum access)reach[caller.role];
 	if (!may_ask(caller.role, r->route->access))
 		request_fail(r, 403, "forbidden",
 			"a token of role %s may not ask this: it takes %s",
@@ -116,6 +117,7 @@ static int check_reader(struct request *r)
 int auth_check(struct request *r)
 {
 	r->who = "someone on this machine";
+	r->reach = ACCESS_ADMIN;
 	if (r->route->access == ACCESS_ANYONE)
 		return 0;
 	if (r->route->access == ACCESS_READER)

@@ -90,6 +90,7 @@ struct request {
 	bool canceled, takes_gzip;
 	const char *origin; /* the page that asks, or NULL */
 	const char *who;    /* asks, as its token says; "someone on this machine" without tokens */
+	enum access reach;  /* of its role; ACCESS_ADMIN without tokens */
 	/* Whose hosts alone it is about, of a supplier; NULL: all hosts. */
 	const struct query_scope *scope;
 	struct estate *estate;

@@ -9,6 +9,8 @@
 #include "parts.h"
 #include "register.h"
 
+#define SILENCE_MOST_MS (INT64_C(24) * 3600 * 1000) /* of an engineer's */
+
 void telling_write_ack(struct json *j, const struct alert_view *alert)
 {
 	json_key(j, "acknowledged");
@@ -164,6 +166,17 @@ static int read_end(const struct request *r, struct alert_silence *wanted, struc
 	return rc;
 }
 
+/* A silence that everybody has forgotten hides a fault. */
+static int check_length(
+	const struct request *r, const struct alert_silence *wanted, struct fw_err *err)
+{
+	int64_t from_ms = wanted->starts_ms > r->now_ms ? wanted->starts_ms : r->now_ms;
+	if (r->reach >= ACCESS_ADMIN || wanted->ends_ms - from_ms <= SILENCE_MOST_MS)
+		return 0;
+	return fw_fail(err, -EACCES,
+		"an engineer's silence lasts 24 hours at most; a longer one takes an admin's token");
+}
+
 void telling_silence_new(struct request *r)
 {
 	const char **matchers;
@@ -178,6 +191,8 @@ void telling_silence_new(struct request *r)
 	int rc = params_time(&r->params, "start", 0, &wanted.starts_ms, &err);
 	if (rc >= 0)
 		rc = read_end(r, &wanted, &err);
+	if (rc >= 0)
+		rc = check_length(r, &wanted, &err);
 	if (rc >= 0)
 		rc = alert_silence_add(api_config(r->api)->alerts, &wanted, &err);
 	if (rc < 0) {

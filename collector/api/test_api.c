@@ -1369,6 +1369,17 @@ static void client_that_silences(struct scene *s)
 		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
 	expect(s, "of nothing", ask(s, "POST", path, "engineer", FORM_HEADER, "for=2h&comment=x"),
 		400, "what is to be silenced?");
+	expect(s, "over a day",
+		ask(s, "POST", path, "engineer", FORM_HEADER,
+			"matcher%5B%5D=a%3Db&for=1441m&comment=x"),
+		403, "an admin's token");
+	expect(s, "a day",
+		ask(s, "POST", path, "engineer", FORM_HEADER,
+			"matcher%5B%5D=a%3Db&for=1d&comment=x"),
+		200, "");
+	expect(s, "an admin's",
+		ask(s, "POST", path, "admin", FORM_HEADER, "matcher%5B%5D=a%3Db&for=30d&comment=x"),
+		200, "");
 	expect(s, "without an end",
 		ask(s, "POST", path, "engineer", FORM_HEADER, "matcher%5B%5D=a%3Db&comment=x"), 400,
 		"\\\"end\\\"");
