@@ -327,10 +327,12 @@ static void send_due(struct outlet *outlet)
 		load(outlet);
 	load_standing(outlet, now_ms);
 	load_beat(outlet, now_ms);
+	unsigned most = outlet->option->feed->at_once;
+	most = most ? most : OUTBOX_AT_ONCE;
 	bool goes_on = true;
 	struct entry *next;
-	for (struct entry *entry = outlet->first;
-		entry && goes_on && outlet->under_way < OUTBOX_AT_ONCE; entry = next) {
+	for (struct entry *entry = outlet->first; entry && goes_on && outlet->under_way < most;
+		entry = next) {
 		next = entry->next;
 		if (!entry->sending && entry->due_ms <= now_ms && is_oldest(outlet, entry) &&
 			!is_under_way_before(outlet, entry))

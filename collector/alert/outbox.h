@@ -30,7 +30,7 @@
 #define OUTBOX_FEED_NAME 64
 #define OUTBOX_PAUSE_MS 1000
 #define OUTBOX_PAUSE_MOST_MS (5 * 60 * 1000)
-#define OUTBOX_AT_ONCE 8 /* notices under way, a feed */
+#define OUTBOX_AT_ONCE 8 /* notices under way, a feed that does not say */
 
 /* A feed as collector.yml describes it; `config` is for the feed's type. */
 struct alert_feed_option {

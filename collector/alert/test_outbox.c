@@ -170,6 +170,23 @@ static void test_one_alert_that_hangs_holds_up_no_other(void **arg)
 	assert_int_equal(accepted(place, "fw1-1", "resolved"), 1);
 }
 
+static void test_where_keys_are_not_known_one_is_under_way(void **arg)
+{
+	struct place *place = *arg;
+	place->type.at_once = 1;
+	place->receiver.answer = RECEIVER_HANG;
+	open_outbox(place);
+	fire(place, "fw1-1");
+	fire(place, "fw1-2");
+	outbox_wake(place->outbox);
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	run_for(place, 50);
+	assert_int_equal(place->receiver.n_got, 1);
+	place->receiver.answer = 200;
+	receiver_answer_hanging(&place->receiver, 200);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+}
+
 static void test_many_at_once(void **arg)
 {
 	struct place *place = *arg;
@@ -658,6 +675,7 @@ int main(void)
 		CASE(test_over_before_it_was_sent),
 		CASE(test_rehearsal_sends_nothing),
 		CASE(test_one_alert_that_hangs_holds_up_no_other),
+		CASE(test_where_keys_are_not_known_one_is_under_way),
 		CASE(test_many_at_once),
 		CASE(test_an_episode_never_begins_when_another_of_its_key_did),
 		CASE(test_what_fires_is_there_after_a_restart),

@@ -57,6 +57,9 @@ struct feed {
 	int (*check)(const void *config, struct fw_err *err); /* optional: at load */
 	void (*deliver)(struct delivery *delivery);
 	void (*cancel)(struct delivery *delivery); /* shutdown: finish with TRY_LATER now */
+	/* How many notices are under way at most; 1 where a receiver knows no keys, so that what
+	 * is not known to have arrived when the collector ends is one at most. 0: some. */
+	unsigned at_once;
 	/* Of receivers that forget what they do not hear of: every repeat_ms all that is open is
 	 * told again, and what has closed for repeat_closed_ms. 0: told once. */
 	int64_t repeat_ms, repeat_closed_ms;

@@ -496,4 +496,5 @@ const struct feed feed_mail = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = cancel,
+	.at_once = 1,
 };

@@ -1,29 +1,19 @@
 """Where notices go: real receivers, and what they made of them."""
-import email
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import urllib.error
-import urllib.parse
-import urllib.request
 from xml.etree import ElementTree
 
 from desks import Desks, Freshservice, Halo, Jira, PagerDuty, ServiceNow, Sms, Teams, Topdesk
+from listeners import MIBS, OUR_MIBS, Reader, certificate, mailbox, need, secret, snmptrapd
 from stage import Process, check, free_port, main, skip, until
 
 RULE = "FilesystemAlmostFull"
 FULL = f"builtin_rules: {{{RULE}: {{threshold: 100%, recovery: 101%, hold: 0s}}}}\n"
 NO_RULE = f"builtin_rules: {{{RULE}: {{enabled: false}}}}\n"
-
-
-def need(program, package):
-    path = shutil.which(program) or f"/usr/sbin/{program}"
-    if not os.path.exists(path):
-        skip(f"{program} is not installed (Debian: {package})")
-    return path
 
 
 def everything_is_full(lab, *feeds):
@@ -43,13 +33,6 @@ def end_it(collector):
 
 def feed_of(collector):
     return collector.get("/api/fenwatch/v1/feeds")[0]
-
-
-def secret(lab, name, text):
-    path = os.path.join(lab.dir, name)
-    with open(path, "w") as f:
-        f.write(text + "\n")
-    return path
 
 
 # ---- rehearsal ----
@@ -104,31 +87,6 @@ def test_what_was_refused_is_sent_again(lab):
 # ---- what is fetched ----
 
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-
-class Reader:
-    """One who keeps a cursor and asks for what is behind it."""
-
-    def __init__(self, collector, name, token):
-        self.url, self.token = f"http://127.0.0.1:{collector.api}/api/fenwatch/v1/pull/{name}", token
-        self.cursor, self.got = 0, []
-
-    def ask(self, token=None, **params):
-        request = urllib.request.Request(f"{self.url}?{urllib.parse.urlencode(params)}")
-        request.add_header("Authorization", f"Bearer {token or self.token}")
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read()
-
-    def fetch(self, limit):
-        page = json.loads(self.ask(after=self.cursor, limit=limit))["data"]
-        self.cursor = page["next"]
-        self.got += page["notices"]
-        return page["more"]
-
-    def fetch_all(self, limit=2):
-        while self.fetch(limit):
-            pass
-        return len(self.got)
 
 
 def test_a_reader_fetches_each_notice_once(lab):
@@ -278,32 +236,6 @@ def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
 
 # ---- mail ----
 
-def certificate(lab, name, whose="its"):
-    """(certificate, key) of a server of this name, which vouches for itself."""
-    cert, key = (os.path.join(lab.dir, f"{whose}-{name}.{kind}") for kind in ("crt", "key"))
-    subprocess.run([need("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
-                    f"subjectAltName=DNS:{name}", "-keyout", key, "-out", cert], check=True, capture_output=True)
-    return cert, key
-
-
-def mailbox(lab, cert, key):
-    """(port, the mails so far) of a server that wants STARTTLS and a password."""
-    python = need("/usr/bin/python3", "python3")
-    if subprocess.run([python, "-c", "import aiosmtpd"], capture_output=True).returncode:
-        skip("aiosmtpd is not installed (Debian: python3-aiosmtpd)")
-    port, path = free_port(), os.path.join(lab.dir, "mails")
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mailbox.py")
-    lab.processes.append(Process(lab, "mailbox", [python, script, str(port), cert, key, path]).start())
-
-    def mails():
-        if not os.path.exists(path):
-            return []
-        with open(path) as f:
-            return [dict(json.loads(line), mail=email.message_from_string(json.loads(line)["mail"])) for line in f]
-    return port, mails
-
-
 def mail_feed(lab, port, cert):
     return {"name": "mail", "type": "mail", "server": f"localhost:{port}", "from": "fenwatch@council.example",
             "to": ["desk@council.example"], "user": "fenwatch", "ca_file": cert, "live": True,
@@ -399,36 +331,12 @@ def test_no_alarm_goes_to_a_syslog_server_that_nobody_vouches_for(lab):
 
 # ---- SNMP ----
 
-MIBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mibs")
-OUR_MIBS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "packaging", "mibs")
-
-
 def mib(program, *argv):
     """The tool's words about our MIB, of which it may have no complaint."""
     done = subprocess.run([need(program, "snmp"), "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB", *argv],
                           capture_output=True, text=True, timeout=30, env=dict(os.environ, LC_ALL="C.UTF-8"))
     check(done.returncode == 0 and not done.stderr, f"{program}: {done.stderr}")
     return done.stdout
-
-
-def snmptrapd(lab):
-    """(process, port, the notifications so far) of snmptrapd, which knows a community and a user."""
-    program, port = need("snmptrapd", "snmptrapd"), free_port()
-    config, path = os.path.join(lab.dir, "snmptrapd.conf"), os.path.join(lab.dir, "traps")
-    with open(config, "w") as f:
-        f.write("authCommunity log council\ncreateUser fenwatch SHA-256 \"correct horse\" AES \"battery staple\"\n"
-                "authUser log fenwatch priv\noutputOption s\nformat2 %P|%v\\n\n")
-    process = Process(lab, "snmptrapd", [
-        program, "-f", "-C", "-c", config, "-Lf", path, "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB",
-        f"udp:127.0.0.1:{port}"], env={"SNMP_PERSISTENT_DIR": os.path.join(lab.dir, "snmp")})
-    lab.processes.append(process)
-
-    def traps():
-        if not os.path.exists(path):
-            return []
-        with open(path, errors="replace") as f:
-            return [line for line in f.read().splitlines() if "fenwatchAlertKey" in line]
-    return process, port, traps
 
 
 def snmp_feed(lab, port, auth="correct horse"):

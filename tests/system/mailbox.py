@@ -1,22 +1,31 @@
 """A mail server with STARTTLS and a password, which writes what it gets to a file, a mail a line.
 
-usage: mailbox.py PORT CERTIFICATE KEY FILE     (aiosmtpd, run by the distribution's python3)
+usage: mailbox.py PORT CERTIFICATE KEY FILE [MAD]     (aiosmtpd, run by the distribution's python3)
+
+While there is a file MAD it wants to be asked later at times, or keeps a mail and dies before it says so.
 """
 import asyncio
 import json
+import os
+import random
 import ssl
 import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-port, certificate, key, path = sys.argv[1:]
+port, certificate, key, path, mad = sys.argv[1:]
 
 
 class Keeper:
     async def handle_DATA(self, server, session, envelope):
+        folly = random.choice(("later", "died", None, None)) if os.path.exists(mad) else None
+        if folly == "later":
+            return "451 not now"
         with open(path, "a") as f:
             f.write(json.dumps({"tls": session.ssl is not None, "from": envelope.mail_from,
-                                "to": envelope.rcpt_tos, "mail": envelope.content.decode()}) + "\n")
+                                "to": envelope.rcpt_tos, "died": folly == "died", "mail": envelope.content.decode()}) + "\n")
+        if folly == "died":
+            server.transport.abort()
         return "250 kept"
 
 
