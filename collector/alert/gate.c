@@ -7,6 +7,7 @@
 #include "alert.h"
 #include "noise.h"
 #include "register.h"
+#include "rules.h"
 #include "silences.h"
 #include "sites.h"
 #include "state.h"
@@ -61,6 +62,19 @@ static bool is_silenced(
 	return silences_hold(gate->silences, &held->episode, now.wall_ms, why);
 }
 
+static bool is_work(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	const struct rule *rule = episode->is_ruled ? NULL : rule_find(episode->rule);
+	(void)gate;
+	(void)now;
+	if (!rule || !rule->late)
+		return false;
+	snprintf(why, GATE_WHY, "for the next patch night; %s tells when it is late", rule->late);
+	return true;
+}
+
 static bool is_in_storm(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
@@ -89,6 +103,7 @@ static const struct reason {
 	{"unobserved", is_unobserved, false, true},
 	{"in maintenance", is_in_maintenance, false, true},
 	{"silenced", is_silenced, false, true},
+	{"work", is_work, false, true},
 	{"storm", is_in_storm, true, false},
 	{"flapping", is_flapping, false, false},
 	{"budget", is_over_budget, true, false},

@@ -195,8 +195,11 @@ const struct rule rules[RULES] = {
 	},
 	{
 		.name = "SecurityUpdatesPending",
-		.help = "Security updates that the package lists offer and that are not installed.",
+		.help = "Security updates that the package lists offer and that are not installed. "
+			"Work for the next patch night: no feed hears of it, PatchOverdue tells "
+			"of what is late.",
 		.severity = "warning",
+		.late = "PatchOverdue",
 		.metric = "fenwatch_patch_pending",
 		.label = "class",
 		.value = "security",
@@ -206,8 +209,11 @@ const struct rule rules[RULES] = {
 	},
 	{
 		.name = "RebootRequired",
-		.help = "An update asks for a restart of the machine before it is in force.",
+		.help = "An update asks for a restart of the machine before it is in force. Work for "
+			"the next patch night: no feed hears of it, RebootOverdue tells of what is "
+			"late.",
 		.severity = "warning",
+		.late = "RebootOverdue",
 		.metric = "node_reboot_required",
 		.limits = {ABOVE, 0, 0, 10 * MINUTE_MS},
 		.summary = "{instance} needs a reboot",

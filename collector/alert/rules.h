@@ -26,10 +26,11 @@ struct rule {
 	const char *metric, *divisor, *unless;
 	const char *label, *value; /* the metric must have this one too, or one of "a|b" */
 	const char *worse;         /* the rule that takes over where it is broken as well */
-	bool sums;                 /* what is not told apart is added up */
-	bool ahead;                /* the metric is a moment, in seconds since 1970 */
-	bool is_age;               /* so it is, and how many days ago it was is what counts */
-	const char *identity;      /* the label that tells its alerts on one host apart, or NULL */
+	const char *late; /* work for the next patch night: the rule that tells when it is late */
+	bool sums;        /* what is not told apart is added up */
+	bool ahead;       /* the metric is a moment, in seconds since 1970 */
+	bool is_age;      /* so it is, and how many days ago it was is what counts */
+	const char *identity; /* the label that tells its alerts on one host apart, or NULL */
 	struct limits limits;
 	const char *summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" and
 				"{detail}" are filled in */
