@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include <fenwatch/mem.h>
+#include <fenwatch/unpack.h>
 
 #include "testkit.h"
 
@@ -431,6 +433,67 @@ void kit_copy(const char *from, const char *to)
 {
 	mkdir(to, 0700);
 	each_file(from, copy_one, (void *)(uintptr_t)to);
+}
+
+/* ---- tar ---- */
+
+enum { TAR_BLOCK = 512, TAR_SIZE = 124, TAR_SIZE_DIGITS = 12 };
+
+static void next_block(struct fw_unpack *in, char block[TAR_BLOCK])
+{
+	for (size_t at = 0; at < TAR_BLOCK;) {
+		ssize_t got = fw_unpack_read(in, block + at, TAR_BLOCK - at);
+		assert_true(got > 0);
+		at += (size_t)got;
+	}
+}
+
+static void unpack_one(struct fw_unpack *in, const char *head, const char *to)
+{
+	char path[256], block[TAR_BLOCK], digits[TAR_SIZE_DIGITS + 1] = "";
+	memcpy(digits, head + TAR_SIZE, TAR_SIZE_DIGITS);
+	snprintf(path, sizeof path, "%s/%s", to, head);
+	if (path[strlen(path) - 1] == '/') {
+		mkdir(path, 0700);
+		return;
+	}
+	FILE *out = fopen(path, "wb");
+	assert_non_null(out);
+	for (long left = strtol(digits, NULL, 8); left > 0; left -= TAR_BLOCK) {
+		next_block(in, block);
+		fwrite(block, 1, left < TAR_BLOCK ? (size_t)left : TAR_BLOCK, out);
+	}
+	fclose(out);
+}
+
+static void unpack(const char *archive, const char *to)
+{
+	char head[TAR_BLOCK];
+	int fd = open(archive, O_RDONLY);
+	assert_true(fd >= 0);
+	struct fw_unpack *in = fw_unpack_new(fd, archive);
+	for (next_block(in, head); head[0]; next_block(in, head))
+		unpack_one(in, head, to);
+	fw_unpack_free(in);
+	close(fd);
+}
+
+void kit_init_recorded(
+	struct kit *kit, const char *folder, const char *name, uint64_t segment_bytes)
+{
+	char archive[512];
+	struct fw_err err = {""};
+	kit_init_of(kit, segment_bytes, 16);
+	store_close(kit->store);
+	kit_remove(kit->dir);
+	mkdir(kit->dir, 0700);
+	snprintf(archive, sizeof archive, "%s/%s.tar.zst", folder, name);
+	unpack(archive, kit->dir);
+	snprintf(kit->inside, sizeof kit->inside, "%s/store", kit->dir);
+	kit->config.dir = kit->inside;
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s: %s", name, err.text);
+	kit->schema = kit_schema(kit, "m");
 }
 
 static void remove_one(const char *path, const char *name, void *arg)

@@ -9,7 +9,7 @@
 #define KIT_COLUMNS 8
 
 struct kit {
-	char dir[64];
+	char dir[64], inside[80]; /* the folder, and that of a recorded store within */
 	struct store_config config;
 	struct store *store;
 	uint32_t host, schema;
@@ -21,6 +21,9 @@ struct kit {
 void kit_init(struct kit *kit);
 /* The same with rings of so many segments of that size. */
 void kit_init_of(struct kit *kit, uint64_t segment_bytes, uint64_t segments);
+/* With one of tests/stores, whose listing is in the folder, too. */
+void kit_init_recorded(
+	struct kit *kit, const char *folder, const char *name, uint64_t segment_bytes);
 void kit_done(struct kit *kit); /* closes, and removes the folder */
 int kit_open(struct kit *kit, struct fw_err *err);
 void kit_reopen(struct kit *kit);
