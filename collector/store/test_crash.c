@@ -414,8 +414,7 @@ static size_t compare_series(struct kit *kit, int series, uint64_t upto)
 	for (uint64_t number = 1; number <= upto; number++) {
 		struct writing w = writing_of(number);
 		for (uint32_t i = 0; series < w.n_series && i < w.n_sweeps; i++) {
-			int64_t at_ms =
-				w.at_ms + i * STEP + (series == KIT_SHIFTED ? KIT_SHIFT_MS : 0);
+			int64_t at_ms = w.at_ms + i * STEP + kit_target_shift(series);
 			bool has = has_sample(&found, at_ms, series);
 			there += has;
 			missing += !has;

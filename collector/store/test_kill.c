@@ -114,7 +114,7 @@ static bool is_whole(int h)
  * hour where two rows overlap, as those of a segment and the next may. */
 static bool is_sample(const struct store_sample *sample, int series, bool raw)
 {
-	const int64_t shift_ms = series == KIT_SHIFTED ? KIT_SHIFT_MS : 0;
+	const int64_t shift_ms = kit_target_shift(series);
 	int64_t own_ms = sample->at_ms - (sample->at_ms - start_ms - shift_ms) % STEP;
 	int64_t oldest_ms = raw ? own_ms : own_ms - STORE_HOUR_MS;
 	while (own_ms > oldest_ms && sample->cell != kit_target_cell(own_ms, series))
@@ -126,7 +126,7 @@ static bool is_sample(const struct store_sample *sample, int series, bool raw)
  * or not. */
 static bool is_whole_series(struct kit *of, int series, uint64_t told)
 {
-	int64_t end_ms = time_of(told + 1) - STEP + (series == KIT_SHIFTED ? KIT_SHIFT_MS : 0);
+	int64_t end_ms = time_of(told + 1) - STEP + kit_target_shift(series);
 	struct kit_found found = kit_target_read(of, series);
 	const struct store_sample *all = found.samples;
 	int64_t forgotten_ms = ring_forgotten_ms(&of->store->rings.tiers[STORE_HOUR]);

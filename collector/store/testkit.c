@@ -320,6 +320,11 @@ struct kit_found kit_find(struct kit *kit, const char *name, const char *l)
 
 static const char *const target_series[KIT_SERIES] = {"0", "1", "2", "3", "4", "5"};
 
+int64_t kit_target_shift(int series)
+{
+	return series >= KIT_BEYOND ? 7000 : series == KIT_SHIFTED ? 5000 : 0;
+}
+
 int64_t kit_target_cell(int64_t at_ms, int series)
 {
 	int64_t s = at_ms / 1000;
@@ -331,7 +336,7 @@ int64_t kit_target_cell(int64_t at_ms, int series)
 static void fill_samples(
 	struct store_sample *to, int series, int64_t at_ms, uint32_t n, int64_t step_ms)
 {
-	at_ms += series == KIT_SHIFTED ? KIT_SHIFT_MS : 0;
+	at_ms += kit_target_shift(series);
 	for (uint32_t i = 0; i < n; i++, at_ms += step_ms)
 		to[i] = (struct store_sample){at_ms, kit_target_cell(at_ms, series)};
 }
@@ -344,7 +349,8 @@ int kit_target_write(
 	struct store_sample *samples = calloc((size_t)n_series * n_sweeps, sizeof *samples);
 	for (int s = 0; s < n_series; s++) {
 		labels[s][0] = (struct fw_label){"__name__", "target"};
-		labels[s][1] = (struct fw_label){"instance", "elsewhere"};
+		labels[s][1] =
+			(struct fw_label){"instance", s < KIT_BEYOND ? "elsewhere" : "beyond"};
 		labels[s][2] = (struct fw_label){"l", target_series[s]};
 		series[s] = (struct store_foreign){
 			.labels = labels[s],

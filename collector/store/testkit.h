@@ -72,10 +72,12 @@ struct kit_found {
 /* All samples of the series with this name and label `l`, joined by nothing but order. */
 struct kit_found kit_find(struct kit *kit, const char *name, const char *l);
 
-/* Of the target: those up to KIT_EARLY come together, and those that begin later are a bundle
- * of their own. Two are special. */
-enum { KIT_SERIES = 6, KIT_EARLY = 4, KIT_SHIFTED = 1, KIT_ENDING = 2, KIT_SHIFT_MS = 5000 };
+/* Of the target: those up to KIT_EARLY come together, and those that begin later are bundles
+ * of their own, as are those from KIT_BEYOND on, which are of another instance. */
+enum { KIT_SERIES = 6, KIT_EARLY = 4, KIT_BEYOND = 3, KIT_ENDING = 2, KIT_SHIFTED = 1 };
 
+/* How much later than a sweep they come: KIT_SHIFTED and those beyond have times of their own. */
+int64_t kit_target_shift(int series);
 /* Sweeps of the first `n_series` from `at_ms` on, in one request; waits until it is durable. */
 int kit_target_write(
 	struct kit *kit, int n_series, int64_t at_ms, uint32_t n_sweeps, int64_t step_ms);
