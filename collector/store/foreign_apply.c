@@ -142,6 +142,26 @@ static void set_last(const struct part *part)
 	table->made_here = true;
 }
 
+/* What lies on disk from before may be of any of its series. */
+static void begin_spans(struct table *table)
+{
+	const struct span before = {INT64_MIN, table->last_ms}, none = {INT64_MAX, INT64_MIN};
+	uint32_t n = table->schema->schema.n_columns;
+	table->spans = fw_alloc_array(n, sizeof *table->spans);
+	for (uint32_t i = 0; i < n; i++)
+		table->spans[i] = table->last_ms > 0 ? before : none;
+}
+
+static void note_times(const struct part *part)
+{
+	struct table *table = part->table;
+	if (!table->spans)
+		begin_spans(table);
+	struct span *span = &table->spans[part->column];
+	span->oldest_ms = lesser(span->oldest_ms, part->samples[0].at_ms);
+	span->newest_ms = greater(span->newest_ms, part->samples[part->n - 1].at_ms);
+}
+
 static void arrive(struct store *store, const struct part *part)
 {
 	struct table *table = part->table;
@@ -154,6 +174,7 @@ static void arrive(struct store *store, const struct part *part)
 		run->closed = true;
 	queue_closed(store, table);
 	table->foreign = true;
+	note_times(part);
 	set_last(part);
 	pthread_mutex_unlock(&host->lock);
 }

@@ -22,6 +22,7 @@ static void free_table(struct table *table)
 	while (table->first)
 		table_drop_run(table, table->first);
 	fw_free(table->last);
+	fw_free(table->spans);
 	fw_free(table);
 }
 

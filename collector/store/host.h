@@ -42,6 +42,11 @@ struct run {
 	struct foreign_column *columns; /* of series from elsewhere, instead of batches */
 };
 
+/* From when to when a series from elsewhere has samples. */
+struct span {
+	int64_t oldest_ms, newest_ms;
+};
+
 struct table {
 	struct table *next;
 	struct host *host;
@@ -51,10 +56,11 @@ struct table {
 	uint64_t owner; /* serial of the stream whose deltas count against `last`; 0: none */
 	uint64_t owner_stream;
 	uint8_t owner_agent[16];
-	bool made_here; /* not by an agent */
-	bool ended;     /* its host uses another schema now */
-	bool foreign;   /* of series from elsewhere: see foreign.h */
-	uint64_t keyed; /* log segment that has a key of it */
+	bool made_here;     /* not by an agent */
+	bool ended;         /* its host uses another schema now */
+	bool foreign;       /* of series from elsewhere: see foreign.h */
+	struct span *spans; /* of those, each; NULL: not known yet */
+	uint64_t keyed;     /* log segment that has a key of it */
 	struct run *first, *newest;
 	uint32_t run_limit; /* sweeps of the open run */
 };

@@ -139,6 +139,23 @@ static bool has_sweeps(const struct selection *s, const struct table *table)
 	return found;
 }
 
+/* Series from elsewhere begin and end one by one, while their table goes on. */
+static void leave_out_others(
+	const struct selection *s, const struct table *table, struct store_group *group)
+{
+	uint32_t *columns = fw_arena_alloc(s->arena, group->n_columns * sizeof *columns + 1);
+	size_t n = 0;
+	pthread_mutex_lock(&table->host->lock);
+	for (size_t i = 0; i < group->n_columns; i++) {
+		const struct span *span = table->spans ? &table->spans[group->columns[i]] : NULL;
+		if (!span || (span->oldest_ms <= s->to_ms && span->newest_ms >= s->from_ms))
+			columns[n++] = group->columns[i];
+	}
+	pthread_mutex_unlock(&table->host->lock);
+	group->columns = columns;
+	group->n_columns = n;
+}
+
 static void add_group(struct selection *s, const struct store_group *group)
 {
 	if (s->n_groups == s->capacity) {
@@ -175,7 +192,11 @@ static void select_table(struct selection *s, const struct table *table, uint64_
 	};
 	if (by_host & memo->carried)
 		filter_mixed(s, host, memo, &group);
-	if (group.n_columns > 0 && has_sweeps(s, table))
+	if (group.n_columns == 0 || !has_sweeps(s, table))
+		return;
+	if (schema_is_foreign(&table->schema->schema))
+		leave_out_others(s, table, &group);
+	if (group.n_columns > 0)
 		add_group(s, &group);
 }
 

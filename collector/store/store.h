@@ -236,8 +236,9 @@ struct store_group {
 	size_t n_columns;
 };
 
-/* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema. Of what lies on disk
- * alone a few may have none after all. One
+/* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema; of series from
+ * elsewhere those that have samples in it. Of what lies on disk alone, or did when the store
+ * was opened, a few may have none after all. One
  * series may be in several schemas of its host: the reader joins them by time. */
 int store_select(struct store *store, const struct store_matcher *matchers, size_t n_matchers,
 	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_group **groups,

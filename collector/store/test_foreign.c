@@ -374,6 +374,44 @@ static void test_newest_of_a_bundle(void **state)
 	fw_arena_done(&arena);
 }
 
+/* Is the series there, where only samples from a sweep to another count? */
+static bool is_listed(struct kit *kit, int series, int from, int to)
+{
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	size_t n;
+	char l[8];
+	struct fw_label labels[3];
+	name_of(series, l, labels);
+	const struct store_matcher matcher = {.name = "l", .accepts = accepts, .value = l};
+	assert_int_equal(store_select(kit->store, &matcher, 1, from * 15000, to * 15000, &arena,
+				 &groups, &n, NULL),
+		0);
+	fw_arena_done(&arena);
+	return n > 0;
+}
+
+/* One that has ended is not there afterwards, nor one before it begins, while their bundle is. */
+static void test_each_has_its_own_time(void **state)
+{
+	struct kit *kit = *state;
+	write_together(kit, 90, BEGINS, BEGINS + 1);
+	for (int sweep = 0; sweep < 120; sweep++)
+		write_together(kit, sweep, 0, TOGETHER);
+	assert_true(is_listed(kit, ENDS, 0, 200) && is_listed(kit, ENDS, 60, 200));
+	assert_false(is_listed(kit, ENDS, 61, 200));
+	assert_true(is_listed(kit, 0, 61, 200) && is_listed(kit, 0, 119, 200));
+	assert_false(is_listed(kit, 0, 120, 200));
+	assert_true(is_listed(kit, BEGINS, 0, 90));
+	assert_false(is_listed(kit, BEGINS, 0, 89));
+	/* After a start nothing is known of what only lies on disk, but that it came before. */
+	kit_reopen(kit);
+	assert_true(is_listed(kit, ENDS, 0, 200));
+	write_together(kit, 121, 0, TOGETHER);
+	assert_false(is_listed(kit, ENDS, 120, 200));
+	assert_true(is_listed(kit, 0, 120, 200) && is_listed(kit, BEGINS, 120, 200));
+}
+
 /* ---- stores of before ---- */
 
 static uint32_t schema_of_before(struct kit *kit)
@@ -547,6 +585,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bundle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newest_of_a_bundle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_each_has_its_own_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_of_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
 	};
