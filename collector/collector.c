@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: lock, state, inventory, records, store, enrol, alerts, ingest, presence,
+/* Opening: lock, state, inventory, records, store, enrol, retired, alerts, ingest, presence,
  * patch, outlook, tickets, snapshots, API.
  * Closing, each when the one before has ended: API, rules, snapshots, ingest, outlook,
  * presence, patch, tickets, alerts;
@@ -39,6 +39,8 @@
 #include "reach.h"
 #include "records.h"
 #include "remote.h"
+#include "retire.h"
+#include "retired.h"
 #include "rulings.h"
 #include "schedule.h"
 #include "send.h"
@@ -78,6 +80,7 @@ struct collector {
 	struct records *records;
 	struct store *store;
 	struct enrol *enrol;
+	struct retired *retired;
 	struct alerts *alerts;
 	struct tickets *tickets;
 	struct ingest *ingest;
@@ -333,11 +336,24 @@ static void on_clone(const char *name, const char *machine_a, const char *machin
 		alert_raise(c->alerts, "HostCloned", name, text);
 }
 
+/* Who was enrolled anew under its name is retired no longer. */
+static void note_return(struct collector *c, const uint8_t id[16])
+{
+	struct enrol_agent agent;
+	struct fw_err err;
+	if (!enrol_find(c->enrol, id, &agent) || agent.revoked_ms != 0 ||
+		!retired_find(c->retired, agent.name))
+		return;
+	if (retired_end(c->retired, agent.name, "", fw_wall_ms(), &err) < 0)
+		fw_log(FW_ERROR, "%s is still taken to be retired: %s", agent.name, err.text);
+}
+
 static void on_greeted(const struct ingest_greeting *greeting, void *arg)
 {
 	struct collector *c = arg;
 	if (c->presence)
 		presence_note(c->presence, greeting);
+	note_return(c, greeting->agent);
 	inventory_greet(c->inventory, greeting->agent, greeting->host);
 }
 
@@ -509,12 +525,34 @@ static int open_alerts(struct collector *c, struct fw_err *err)
 		.external_url = c->config->api.external_url,
 		.options = &c->config->alerts,
 		.is_expected = is_expected,
+		.retired = c->retired,
 		.on_detail = on_alert_detail,
 		.on_checkup = on_checkup,
 		.arg = c,
 	};
 	c->committed_ms = fw_mono_ms();
 	return alert_open(&c->alerts, &config, err);
+}
+
+static bool is_waited_for(const struct store_host *host, void *arg)
+{
+	const struct collector *c = arg;
+	const char *name = fw_label_value(host->labels, host->n_labels, "instance");
+	return is_expected(host->agent, arg) && !retired_find(c->retired, name);
+}
+
+static int open_presence(struct collector *c, struct fw_err *err)
+{
+	const struct presence_config config = {
+		.loop = &c->loop,
+		.store = c->store,
+		.state = c->state,
+		.absence = &c->config->alerts.absence,
+		.registry = c->config->registry,
+		.is_expected = is_waited_for,
+		.arg = c,
+	};
+	return presence_open(&c->presence, &config, err);
 }
 
 static int open_ingest(struct collector *c, struct fw_err *err)
@@ -604,8 +642,38 @@ static int on_forget(const char *name, struct fw_err *err, void *arg)
 		.presence = c->presence,
 		.outlook = c->outlook,
 		.patch = c->patch,
+		.retired = c->retired,
 	};
 	return forget_host(&parts, name, err);
+}
+
+static struct retire retire_parts(const struct collector *c)
+{
+	return (struct retire){
+		.enrol = c->enrol,
+		.store = c->store,
+		.alerts = c->alerts,
+		.retired = c->retired,
+	};
+}
+
+static int on_retire(const struct retirement *wanted, struct fw_err *err, void *arg)
+{
+	const struct retire parts = retire_parts(arg);
+	return retire_host(&parts, wanted, err);
+}
+
+static int on_return(
+	const char *name, const char *who, int64_t now_ms, struct fw_err *err, void *arg)
+{
+	const struct retire parts = retire_parts(arg);
+	return retire_undo(&parts, name, who, now_ms, err);
+}
+
+static int finish_retiring(const struct collector *c, struct fw_err *err)
+{
+	const struct retire parts = retire_parts(c);
+	return retire_finish(&parts, err);
 }
 
 static int on_snapshot(const char *name, struct fw_err *err, void *arg)
@@ -724,7 +792,10 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.schedule = c->schedule,
 		.external_labels = &c->config->external_labels,
 		.senders = c->senders,
+		.retired = c->retired,
 		.on_forget = on_forget,
+		.on_retire = on_retire,
+		.on_return = on_return,
 		.on_snapshot = on_snapshot,
 		.on_snapshot_look = on_snapshot_look,
 		.arg = c,
@@ -746,12 +817,15 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = open_enrol(c, err);
 	if (rc == 0)
+		rc = retired_open(&c->retired, c->state, err);
+	if (rc == 0)
 		rc = open_alerts(c, err);
+	if (rc == 0)
+		rc = finish_retiring(c, err);
 	if (rc == 0)
 		rc = open_ingest(c, err);
 	if (rc == 0)
-		rc = presence_open(&c->presence, &c->loop, c->store, c->state,
-			&c->config->alerts.absence, c->config->registry, err);
+		rc = open_presence(c, err);
 	if (rc == 0)
 		rc = open_patch(c, err);
 	if (rc == 0)
@@ -803,6 +877,7 @@ int collector_run(const struct config *config, const char *path)
 	}
 	uv_run(&c.loop, UV_RUN_DEFAULT);
 	inventory_close(c.inventory);
+	retired_close(c.retired);
 	enrol_close(c.enrol);
 	state_close(c.state);
 	if (c.lock >= 0)

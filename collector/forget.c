@@ -13,6 +13,7 @@
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
+#include "retired.h"
 #include "state.h"
 #include "store.h"
 
@@ -65,6 +66,8 @@ int forget_host(const struct forget *parts, const char *name, struct fw_err *err
 	if (numbers < 0)
 		return numbers;
 	int rc = alert_forget(parts->alerts, name, err);
+	if (rc == 0)
+		rc = retired_forget(parts->retired, name, err);
 	if (rc < 0)
 		return rc;
 	if (agents == 0 && numbers == 0)

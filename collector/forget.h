@@ -16,6 +16,7 @@ struct inventory;
 struct outlook;
 struct patch;
 struct presence;
+struct retired;
 struct state;
 struct store;
 
@@ -28,6 +29,7 @@ struct forget {
 	struct presence *presence;
 	struct outlook *outlook;
 	struct patch *patch;
+	struct retired *retired;
 };
 
 /* -ENOENT: nothing is known of such a host. */

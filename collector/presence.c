@@ -28,7 +28,7 @@ static const char *const steps[] = {
 	"CREATE TABLE host_class (host INTEGER PRIMARY KEY, class TEXT NOT NULL)",
 };
 
-enum attendance { HERE, AWAY, DOWN };
+enum attendance { HERE, AWAY, DOWN, GONE };
 
 enum { UP, HOST_AWAY, HOST_INFO, COLUMNS };
 enum { INFO_LABELS = 5 };
@@ -37,7 +37,8 @@ struct watched {
 	char *said;      /* its class, by its agent; NULL: nothing was said */
 	char *class;     /* as it is in force */
 	uint32_t schema; /* the store's id of its COLUMNS; UINT32_MAX: not made yet */
-	bool stands;     /* they are as the register has it */
+	struct register_life life;
+	bool stands; /* these are as the register has it */
 	int64_t received_ms, told_ms;
 	int64_t gaps_ms[GAPS];
 	unsigned n_gaps;
@@ -52,6 +53,8 @@ struct presence {
 	struct state *state;
 	struct alert_absence absence;
 	struct registry *registry;
+	bool (*is_expected)(const struct store_host *host, void *arg);
+	void *arg;
 	struct watched *hosts; /* by the store's id */
 	size_t n_hosts;
 	unsigned renewed; /* of this tick */
@@ -239,6 +242,7 @@ static void renew(struct presence *presence, const struct store_host *seen, int6
 	fw_free(host->class);
 	host->class = fw_strdup(class);
 	host->schema = schema;
+	host->life = known.life;
 	host->stands = true;
 	presence->renewed++;
 }
@@ -247,9 +251,9 @@ static void write_host(struct presence *presence, uint32_t id, enum attendance i
 {
 	struct watched *host = &presence->hosts[id];
 	const int64_t values[COLUMNS] = {
-		[UP] = is == AWAY ? FW_ABSENT : is == HERE,
-		[HOST_AWAY] = is == AWAY,
-		[HOST_INFO] = 1,
+		[UP] = is == AWAY || is == GONE ? FW_ABSENT : is == HERE,
+		[HOST_AWAY] = is == GONE ? FW_ABSENT : is == AWAY,
+		[HOST_INFO] = is == GONE ? FW_ABSENT : 1,
 	};
 	if (host->schema == UINT32_MAX)
 		return;
@@ -259,12 +263,26 @@ static void write_host(struct presence *presence, uint32_t id, enum attendance i
 	host->told_ms = now_ms;
 }
 
-static enum attendance judge(
-	const struct presence *presence, const struct watched *host, int64_t silent_ms)
+static enum attendance judge(const struct presence *presence, const struct store_host *seen,
+	int64_t silent_ms, int64_t now_ms)
 {
+	const struct watched *host = &presence->hosts[seen->id];
+	enum register_lifecycle life = register_lifecycle_at(&host->life, now_ms);
 	if (silent_ms <= interval_of(host) * 5 / 2)
 		return HERE;
-	return alert_may_be_away(&presence->absence, host->class, silent_ms) ? AWAY : DOWN;
+	if (life == LIFE_RETIRED || !presence->is_expected(seen, presence->arg))
+		return GONE;
+	return life == LIFE_PLANNED || alert_may_be_away(&presence->absence, host->class, silent_ms)
+		? AWAY
+		: DOWN;
+}
+
+/* Of one that is gone it is said once. */
+static bool should_write(const struct watched *host, enum attendance is, int64_t now_ms)
+{
+	bool stepped = now_ms < host->told_ms; /* the clock was set back */
+	return !host->known || is != host->is ||
+		(is != GONE && (stepped || now_ms - host->told_ms >= REPEAT_MS));
 }
 
 static void look_at(struct presence *presence, const struct store_host *seen, int64_t now_ms)
@@ -277,9 +295,8 @@ static void look_at(struct presence *presence, const struct store_host *seen, in
 	note_arrival(host, seen);
 	if (!host->stands && presence->renewed < RENEW_AT_ONCE)
 		renew(presence, seen, now_ms);
-	enum attendance is = judge(presence, host, now_ms - last_ms);
-	bool stepped = now_ms < host->told_ms; /* the clock was set back */
-	if (!host->known || is != host->is || stepped || now_ms - host->told_ms >= REPEAT_MS)
+	enum attendance is = judge(presence, seen, now_ms - last_ms, now_ms);
+	if (should_write(host, is, now_ms))
 		write_host(presence, seen->id, is, now_ms);
 }
 
@@ -325,18 +342,19 @@ static void on_owner_done(struct fw_owner *owner)
 		on_closed(arg);
 }
 
-int presence_open(struct presence **out, uv_loop_t *loop, struct store *store, struct state *state,
-	const struct alert_absence *absence, struct registry *registry, struct fw_err *err)
+int presence_open(struct presence **out, const struct presence_config *config, struct fw_err *err)
 {
-	int rc = state_migrate(state, "presence", steps, sizeof steps / sizeof *steps, err);
+	int rc = state_migrate(config->state, "presence", steps, sizeof steps / sizeof *steps, err);
 	if (rc < 0)
 		return rc;
 	struct presence *presence = fw_alloc(sizeof *presence);
-	presence->store = store;
-	presence->absence = *absence;
-	presence->registry = register_hold(registry);
-	presence->state = state;
-	uv_timer_init(loop, &presence->timer);
+	presence->store = config->store;
+	presence->absence = *config->absence;
+	presence->registry = register_hold(config->registry);
+	presence->state = config->state;
+	presence->is_expected = config->is_expected;
+	presence->arg = config->arg;
+	uv_timer_init(config->loop, &presence->timer);
 	fw_owner_init(&presence->owner, on_owner_done);
 	fw_owner_adopt(&presence->owner, &presence->timer);
 	rc = load_classes(presence, err);

@@ -213,3 +213,50 @@ enum status command_forget(struct cli *cli, char **args, int n_args)
 	json_t *data = client_ask(cli, "DELETE", path, NULL, &status);
 	return data ? cli_show(cli, data, render_forgotten) : status;
 }
+
+static enum status render_retired(struct screen *s, const json_t *data)
+{
+	static const char *const headings[] = {"HOST", ">SINCE", "BY", "REASON", NULL};
+	struct table t;
+	size_t i;
+	const json_t *host;
+	table_init(&t, s, headings);
+	json_array_foreach(data, i, host)
+	{
+		table_put(&t, TONE_PLAIN, screen_member(s, host, "host"));
+		table_put(&t, TONE_PLAIN, screen_age(s, host, "at"));
+		table_put(&t, TONE_PLAIN, screen_member(s, host, "who"));
+		table_put(&t, TONE_PLAIN, screen_member(s, host, "reason"));
+	}
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no host was retired\n");
+	return STATUS_WELL;
+}
+
+static enum status render_retirement(struct screen *s, const json_t *data)
+{
+	bool is_back = json_object_get(data, "returned");
+	screen_printf(s, "%s is %s\n", screen_member(s, data, is_back ? "returned" : "retired"),
+		is_back ? "in service again" : "retired");
+	return STATUS_WELL;
+}
+
+enum status command_retire(struct cli *cli, char **args, int n_args)
+{
+	const struct settings *settings = &cli->settings;
+	const struct parameter parameters[] = {{"reason", settings->reason}, {0}};
+	enum status status = STATUS_NO_ANSWER;
+	if (settings->undo && settings->reason)
+		return cli_fail(STATUS_USAGE, "--undo takes no --reason");
+	if (n_args == 0 && (settings->undo || settings->reason))
+		return cli_fail(STATUS_USAGE, "which host?");
+	if (n_args == 0)
+		return cli_get(cli, "/api/fenwatch/v1/retired", NULL, render_retired);
+	const char *path = fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/hosts/%s/retire",
+		client_escape(cli, args[0]));
+	json_t *data =
+		client_ask(cli, settings->undo ? "DELETE" : "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, render_retirement) : status;
+}

@@ -8,7 +8,8 @@ static enum tone tone_of_state(const char *state)
 {
 	if (strcmp(state, "ok") == 0)
 		return TONE_GOOD;
-	if (strcmp(state, "away") == 0 || strcmp(state, "unobserved") == 0)
+	if (strcmp(state, "away") == 0 || strcmp(state, "unobserved") == 0 ||
+		strcmp(state, "retired") == 0)
 		return TONE_PLAIN;
 	return strcmp(state, "warning") == 0 ? TONE_WARNING : TONE_BAD;
 }

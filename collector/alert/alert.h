@@ -25,6 +25,7 @@ struct state;
 struct store;
 struct alerts;
 struct registry;
+struct retired;
 
 struct alert_config {
 	uv_loop_t *loop;
@@ -36,6 +37,7 @@ struct alert_config {
 						or the next alert_reload is done */
 	/* Whether this agent is still to be heard of; what is not may be silent. NULL: all are. */
 	bool (*is_expected)(const uint8_t agent[16], void *arg);
+	const struct retired *retired; /* or NULL: nobody has retired any */
 	/* What a rule's summary may say beside its series, "" for nothing. NULL: never any. */
 	const char *(*on_detail)(const char *rule, const char *instance, void *arg);
 	/* What keeps the collector from its work, besides alerts, or NULL: nothing. Feeds that are
@@ -117,6 +119,9 @@ void alert_take_report(struct alerts *alerts, struct alert_report *report);
 /* The same of every group that there is now: all others are gone. */
 void alert_take_reports(struct alerts *alerts, struct alert_report **reports, size_t n);
 
+/* Closes what is open of this host; feeds are told, and why. */
+int alert_close_host(
+	struct alerts *alerts, const char *instance, const char *why, struct fw_err *err);
 /* Closes what is open of this host and tells so, and keeps nothing of what was; notices on
  * their way are kept until they have been delivered and 30 days more. */
 int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err);

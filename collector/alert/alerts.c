@@ -81,6 +81,7 @@ void alert_free(struct alert *alert)
 	pairs_done(&alert->episode.annotations);
 	fw_free((char *)alert->episode.rule);
 	fw_free((char *)alert->episode.instance);
+	fw_free((char *)alert->closed_for);
 	fw_free(alert);
 }
 
@@ -125,6 +126,21 @@ static void describe(struct alerts *alerts, struct alert *alert, double value)
 	fw_free(summary);
 }
 
+/* Whoever has its ticket reads why it ends although nothing was repaired. */
+static void describe_end(struct alert *alert)
+{
+	const struct pairs *said = &alert->episode.annotations;
+	struct notice_pair *more = fw_alloc_array(said->n + 1, sizeof *more);
+	struct pairs fresh;
+	for (size_t i = 0; i < said->n; i++)
+		more[i] = said->items[i];
+	more[said->n] = (struct notice_pair){"closed_because", alert->closed_for};
+	pairs_copy(&fresh, more, said->n + 1);
+	fw_free(more);
+	pairs_done(&alert->episode.annotations);
+	alert->episode.annotations = fresh;
+}
+
 /* ---- changes ---- */
 
 void alert_changed(
@@ -148,6 +164,8 @@ static int write_change(struct alerts *alerts, struct alert *alert, struct fw_er
 	if (alert->change == CHANGE_DROPPED)
 		return 0;
 	describe(alerts, alert, alert->wanted.value);
+	if (alert->closed_for)
+		describe_end(alert);
 	struct episode episode = alert->episode;
 	episode.life = alert->wanted;
 	if (alert->change == CHANGE_RESOLVED)
@@ -568,38 +586,50 @@ static void end_disabled(struct alerts *alerts)
 	alerts_commit(alerts);
 }
 
-/* ---- forgetting ---- */
+/* ---- the end of a host ---- */
 
-struct forgetting {
+struct ending {
 	struct alerts *alerts;
-	const char *instance;
+	const char *instance, *why; /* why: may be NULL */
 	bool any;
 };
 
 static void end_of_host(struct alert *alert, void *arg)
 {
-	struct forgetting *f = arg;
+	struct ending *ending = arg;
 	struct life life = alert->episode.life;
-	if (strcmp(alert->episode.instance, f->instance) != 0)
+	if (strcmp(alert->episode.instance, ending->instance) != 0)
 		return;
+	fw_free((char *)alert->closed_for);
+	alert->closed_for = ending->why ? fw_strdup(ending->why) : NULL;
 	enum change change = engine_end(&life, alerts_now());
-	alert_changed(f->alerts, alert, &life, change == CHANGE_NONE ? CHANGE_DROPPED : change);
+	alert_changed(
+		ending->alerts, alert, &life, change == CHANGE_NONE ? CHANGE_DROPPED : change);
 }
 
 static void look_for_host(struct alert *alert, void *arg)
 {
-	struct forgetting *f = arg;
-	f->any = f->any || strcmp(alert->episode.instance, f->instance) == 0;
+	struct ending *ending = arg;
+	ending->any = ending->any || strcmp(alert->episode.instance, ending->instance) == 0;
+}
+
+int alert_close_host(
+	struct alerts *alerts, const char *instance, const char *why, struct fw_err *err)
+{
+	struct ending ending = {.alerts = alerts, .instance = instance, .why = why};
+	each_alert(alerts, end_of_host, &ending);
+	alerts_commit(alerts);
+	each_alert(alerts, look_for_host, &ending);
+	return ending.any
+		? fw_fail(err, -EIO, "its alerts cannot be closed: %.150s", alerts->trouble)
+		: 0;
 }
 
 int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err)
 {
-	struct forgetting f = {.alerts = alerts, .instance = instance};
-	each_alert(alerts, end_of_host, &f);
-	alerts_commit(alerts);
-	each_alert(alerts, look_for_host, &f);
-	if (f.any)
-		return fw_fail(err, -EIO, "its alerts cannot be closed: %.150s", alerts->trouble);
+	int rc = alert_close_host(alerts, instance, NULL, err);
+	if (rc < 0)
+		return rc;
 	watch_forget(alerts->watch, instance);
 	return book_forget_host(alerts->config.state, instance, err);
 }
@@ -673,6 +703,7 @@ static int open_gate(struct alerts *alerts, struct fw_err *err)
 		.state = alerts->config.state,
 		.options = alerts->config.options,
 		.sites = alerts->sites,
+		.retired = alerts->config.retired,
 	};
 	return gate_open(&alerts->gate, &gate, err);
 }

@@ -7,6 +7,7 @@
 #include "alert.h"
 #include "noise.h"
 #include "register.h"
+#include "retired.h"
 #include "rules.h"
 #include "silences.h"
 #include "sites.h"
@@ -93,6 +94,37 @@ static bool is_over_budget(
 	return noise_overspends(gate->noise, &gate->config.options->noise, held, now.wall_ms, why);
 }
 
+static bool is_retired_by_somebody(
+	const struct gate *gate, const struct episode *episode, char why[GATE_WHY])
+{
+	const struct retirement *by = retired_find(gate->config.retired, episode->instance);
+	if (by)
+		snprintf(why, GATE_WHY, "retired by %.60s: %.100s", by->who, by->reason);
+	return by != NULL;
+}
+
+static bool is_out_of_service(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	const struct registry *registry = gate->config.options->registry;
+	struct register_life known;
+	if (!*episode->instance)
+		return false;
+	if (is_retired_by_somebody(gate, episode, why))
+		return true;
+	if (!registry)
+		return false;
+	const struct fw_label names[] = {
+		{"instance", episode->instance},
+		{"job", pairs_get(&episode->labels, "job")},
+	};
+	register_host_life(registry, names, 2, &known);
+	enum register_lifecycle life = register_lifecycle_at(&known, now.wall_ms);
+	snprintf(why, GATE_WHY, "%s by the register", register_lifecycle_names[life]);
+	return !register_is_in_service(life);
+}
+
 static const struct reason {
 	const char *name;
 	bool (*holds)(
@@ -103,6 +135,7 @@ static const struct reason {
 	{"unobserved", is_unobserved, false, true},
 	{"in maintenance", is_in_maintenance, false, true},
 	{"silenced", is_silenced, false, true},
+	{"not in service", is_out_of_service, false, true},
 	{"work", is_work, false, true},
 	{"storm", is_in_storm, true, false},
 	{"flapping", is_flapping, false, false},

@@ -22,6 +22,7 @@ struct alert_options;
 struct crowd;
 struct gate;
 struct noise;
+struct retired;
 struct silences;
 struct sites;
 struct state;
@@ -29,7 +30,8 @@ struct state;
 struct gate_config {
 	struct state *state;
 	const struct alert_options *options;
-	const struct sites *sites; /* or NULL */
+	const struct sites *sites;     /* or NULL */
+	const struct retired *retired; /* or NULL */
 };
 
 /* An episode that is not told. */

@@ -46,6 +46,7 @@ struct alert {
 	struct ruling ruling;
 	struct episode episode; /* its texts are the alert's own */
 	struct life wanted;     /* after `change`, once it is written */
+	const char *closed_for; /* why, where it was closed by hand; NULL otherwise */
 	enum change change;
 	uint64_t seen;           /* the look at which its series was last there */
 	int64_t raised_until_ms; /* monotonic; of those raised by name */

@@ -203,18 +203,11 @@ static int set_up(void **arg)
 static int tear_down(void **arg)
 {
 	struct place *place = *arg;
-	static const char *const names[] = {
-		"state.db", "state.db-wal", "state.db-shm", "state.reserve"};
 	fw_fault_clear();
 	close_alerts(place);
 	assert_int_equal(uv_loop_close(&place->loop), 0);
 	state_close(place->state);
-	for (size_t i = 0; i < 4; i++) {
-		char path[128];
-		snprintf(path, sizeof path, "%s/%s", place->dir, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(place->dir), 0);
+	assert_int_equal(test_remove_tree(place->dir), 0);
 	fw_arena_done(&place->arena);
 	fw_free(place);
 	return 0;
@@ -671,21 +664,40 @@ static void test_blue_light_is_missed_without_a_hold(void **arg)
 	assert_non_null(go_silent(place, blue_light, 2500));
 }
 
+static struct registry *use_register(struct place *place, const char *text)
+{
+	struct registry *registry;
+	struct fw_err err;
+	char dir[96];
+	snprintf(dir, sizeof dir, "%s/register", place->dir);
+	assert_int_equal(test_put(place->dir, "register/all.yml", text, strlen(text)), 0);
+	if (register_load(&registry, dir, &err) < 0)
+		fail_msg("%s", err.text);
+	place->options.registry = registry;
+	return registry;
+}
+
+static void on_reloaded(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void reload(struct place *place)
+{
+	bool reloaded = false;
+	assert_int_equal(
+		alert_reload(place->alerts, &place->options, on_reloaded, &reloaded, NULL), 0);
+	while (!reloaded)
+		uv_run(&place->loop, UV_RUN_ONCE);
+}
+
 /* Whatever its agent says: the register has it at a fire station. */
 static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg)
 {
-	static const char text[] =
-		"sites: [{name: Station, tier: blue-light}]\n"
-		"hosts: [{match: {instance: web.*}, site: Station, contract: no. 4711}]\n";
 	struct place *place = *arg;
-	struct registry *registry;
-	struct fw_err err;
-	char dir[] = "/tmp/fenwatch-alerts-XXXXXX", path[64];
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/hosts.yml", dir);
-	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
-	assert_int_equal(register_load(&registry, dir, &err), 0);
-	place->options.registry = registry;
+	struct registry *registry = use_register(place,
+		"sites: [{name: Station, tier: blue-light}]\n"
+		"hosts: [{match: {instance: web.*}, site: Station, contract: no. 4711}]\n");
 	reopen_with(place, 2.5, 3600000);
 	struct alert_view *view = go_silent(place, server, 2500);
 	assert_true(view && view->state == ALERT_FIRING);
@@ -695,7 +707,26 @@ static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg
 	assert_string_equal(annotation(view, "summary"), "web01 has gone silent");
 	place->options.registry = NULL;
 	register_drop(registry);
-	assert_int_equal(test_remove_tree(dir), 0);
+}
+
+/* One that is planned or retired need not be there: what fired closes with the reload. */
+static void test_who_is_not_in_service_may_be_silent(void **arg)
+{
+	static const char *const lives[] = {"planned", "retired", "live"};
+	struct place *place = *arg;
+	reopen_with(place, 2.5, 0);
+	assert_non_null(go_silent(place, server, 2500));
+	for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+		char text[128];
+		snprintf(text, sizeof text, "hosts: [{host: web01, lifecycle: %s}]", lives[i]);
+		struct registry *registry = use_register(place, text);
+		reload(place);
+		run_for(place, 1100);
+		assert_int_equal(find(place, "HostSilent") != NULL, i > 1);
+		place->options.registry = NULL;
+		reload(place);
+		register_drop(registry);
+	}
 }
 
 static void test_a_server_is_held_as_the_rule_says(void **arg)
@@ -709,15 +740,11 @@ static void test_a_server_is_held_as_the_rule_says(void **arg)
 /* One host and its link fall silent: the site is told of, and neither of them. */
 static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
 {
-	static const char text[] = "sites: [{name: Library, tier: blue-light, links: [rtr1]}]\n"
-				   "hosts: [{match: {instance: 'web01|rtr1'}, site: Library}]\n";
 	struct place *place = *arg;
-	struct registry *registry;
-	char dir[96];
 	size_t link = add_host(&place->store, "rtr1");
-	snprintf(dir, sizeof dir, "%s/register", place->dir);
-	assert_int_equal(test_put(place->dir, "register/all.yml", text, sizeof text - 1), 0);
-	assert_int_equal(register_load(&registry, dir, NULL), 0);
+	struct registry *registry = use_register(place,
+		"sites: [{name: Library, tier: blue-light, links: [rtr1]}]\n"
+		"hosts: [{match: {instance: 'web01|rtr1'}, site: Library}]\n");
 	close_alerts(place);
 	place->options.registry = registry;
 	open_alerts(place);
@@ -743,7 +770,6 @@ static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
 	place->options.registry = NULL;
 	open_alerts(place);
 	register_drop(registry);
-	test_remove_tree(dir);
 }
 
 /* Of four that fall silent one is told of, and of the others one alert. */
@@ -831,20 +857,6 @@ static void test_a_rule_that_is_switched_off_closes_its_alerts(void **arg)
 	open_alerts(place);
 	assert_null(find(place, "FilesystemAlmostFull"));
 	assert_null(with_free(place, GIB));
-}
-
-static void on_reloaded(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void reload(struct place *place)
-{
-	bool reloaded = false;
-	assert_int_equal(
-		alert_reload(place->alerts, &place->options, on_reloaded, &reloaded, NULL), 0);
-	while (!reloaded)
-		uv_run(&place->loop, UV_RUN_ONCE);
 }
 
 /* A hold that runs goes on over a reload; thresholds and switches are the new ones at once. */
@@ -939,6 +951,7 @@ int main(void)
 		CASE(test_absence_goes_on_over_a_restart),
 		CASE(test_blue_light_is_missed_without_a_hold),
 		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
+		CASE(test_who_is_not_in_service_may_be_silent),
 		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_of_a_storm_one_alert_tells),

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -616,27 +615,37 @@ static void test_what_cannot_be_written_has_not_happened(void **arg)
 
 /* ---- maintenance ---- */
 
+static void use_register(struct place *place, const char *text)
+{
+	char path[128];
+	struct registry *registry;
+	struct fw_err err;
+	register_drop((struct registry *)place->options.registry);
+	assert_int_equal(test_put(place->dir, "register.d/a.yml", text, strlen(text)), 0);
+	snprintf(path, sizeof path, "%s/register.d", place->dir);
+	if (register_load(&registry, path, &err) < 0)
+		fail_msg("%s", err.text);
+	place->options.registry = registry;
+}
+
+static void use_no_register(struct place *place)
+{
+	register_drop((struct registry *)place->options.registry);
+	place->options.registry = NULL;
+}
+
 /* NOW_MS lies within it; an hour later it is over. */
 static void test_who_is_worked_at_is_told_of_afterwards(void **arg)
 {
 	struct place *place = *arg;
-	char path[128], text[256], day[32], from[32], to[32];
-	struct registry *registry;
-	struct fw_err err;
+	char text[256], day[32], from[32], to[32];
 	fw_time_format(NOW_MS, day, sizeof day);
 	fw_time_format(NOW_MS - HOUR_MS / 2, from, sizeof from);
 	fw_time_format(NOW_MS + HOUR_MS / 2, to, sizeof to);
 	snprintf(text, sizeof text,
 		"maintenance: [{name: CHG-1, days: {%.10s: '%.5s-%.5s'}, hosts: ['web*']}]", day,
 		from + 11, to + 11);
-	snprintf(path, sizeof path, "%s/register.d", place->dir);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof path, "%s/register.d/a.yml", place->dir);
-	assert_int_equal(fw_file_replace(path, text, strlen(text), 0600, &err), 0);
-	path[strlen(path) - strlen("/a.yml")] = '\0';
-	if (register_load(&registry, path, &err) < 0)
-		fail_msg("%s", err.text);
-	place->options.registry = registry;
+	use_register(place, text);
 	struct episode told = fire(place, "fw1-b", "db01");
 	struct episode held = fire(place, "fw1-a", "web01");
 	expect_held(place, "fw1-b", NULL);
@@ -646,8 +655,31 @@ static void test_who_is_worked_at_is_told_of_afterwards(void **arg)
 	assert_int_equal(opens(place), 2);
 	resolve(place, &told);
 	resolve(place, &held);
-	place->options.registry = NULL;
-	register_drop(registry);
+	use_no_register(place);
+}
+
+/* A host that is built or gone is nobody's to mend; one that goes live is. */
+static void test_who_is_not_in_service_is_not_told_of(void **arg)
+{
+	struct place *place = *arg;
+	use_register(place,
+		"hosts: [{host: web01, lifecycle: planned}, {host: web02, lifecycle: retired},"
+		" {host: web03, lifecycle: retiring, retires: 2999-01-01}]");
+	struct episode planned = fire(place, "fw1-a", "web01"),
+		       gone = fire(place, "fw1-b", "web02");
+	struct episode retiring = fire(place, "fw1-c", "web03");
+	expect_held(place, "fw1-a", "not in service");
+	assert_string_equal(gate_find(place->gate, "fw1-a")->why, "planned by the register");
+	expect_held(place, "fw1-b", "not in service");
+	expect_held(place, "fw1-c", NULL);
+	use_register(place, "hosts: [{host: web02, lifecycle: retired}]");
+	assert_int_equal(look_after(place, MINUTE_MS), 1);
+	expect_held(place, "fw1-a", NULL);
+	assert_int_equal(opens(place), 2);
+	resolve(place, &planned);
+	resolve(place, &gone);
+	resolve(place, &retiring);
+	use_no_register(place);
 }
 
 int main(void)
@@ -675,6 +707,7 @@ int main(void)
 		TEST(test_silences_and_what_they_hold_outlive_the_process),
 		TEST(test_what_cannot_be_written_has_not_happened),
 		TEST(test_who_is_worked_at_is_told_of_afterwards),
+		TEST(test_who_is_not_in_service_is_not_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

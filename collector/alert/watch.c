@@ -10,6 +10,7 @@
 
 #include "internal.h"
 #include "register.h"
+#include "retired.h"
 #include "store.h"
 
 #define LOOKBACK_MS (5 * 60 * 1000) /* older values of another schema are no values */
@@ -45,14 +46,15 @@ struct host {
 	size_t n_labels;
 	uint64_t changes;
 	int64_t newest_ms, received_ms;
-	int64_t heard_ms;      /* monotonic */
-	int64_t absent_ms;     /* how long it had not been heard at `heard_ms` */
-	int64_t interval_ms;   /* as it shows in the sweeps' times */
-	bool heard;            /* since the start */
-	bool measured;         /* the interval is the host's own */
-	char class[32];        /* by its agent */
-	char registered[32];   /* by the register; "" where it says nothing */
-	bool is_known;         /* the register was asked */
+	int64_t heard_ms;    /* monotonic */
+	int64_t absent_ms;   /* how long it had not been heard at `heard_ms` */
+	int64_t interval_ms; /* as it shows in the sweeps' times */
+	bool heard;          /* since the start */
+	bool measured;       /* the interval is the host's own */
+	char class[32];      /* by its agent */
+	char registered[32]; /* by the register; "" where it says nothing */
+	struct register_life life;
+	bool is_known;         /* the register was asked for these two */
 	uint8_t agent[16];     /* who spoke last */
 	int64_t selected_ms;   /* monotonic; 0: never */
 	struct fw_arena arena; /* of the groups */
@@ -197,13 +199,14 @@ static void set_class(struct host *host, const struct fw_label *labels, size_t n
 static void learn_from_register(struct watch *watch, struct host *host)
 {
 	const struct alert_options *options = watch->alerts->config.options;
-	struct register_host known = {.tier = TIER_STANDARD};
+	struct register_host known = {.tier = TIER_STANDARD, .life = {.is = LIFE_LIVE}};
 	if (options && options->registry)
 		register_host(options->registry, host->labels, host->n_labels, &known);
 	const char *class = known.texts[HOST_CLASS];
 	if (!class && known.tier == TIER_BLUE_LIGHT)
 		class = register_tier_names[TIER_BLUE_LIGHT];
 	snprintf(host->registered, sizeof host->registered, "%s", class ? class : "");
+	host->life = known.life;
 	host->is_known = true;
 }
 
@@ -543,12 +546,24 @@ static const struct alert_absence *absence_of(const struct watch *watch)
 	return options ? &options->absence : NULL;
 }
 
-static bool may_be_silent(const struct watch *watch, const struct host *host, int64_t now_ms)
+static const char *name_of(const struct host *host)
+{
+	return fw_label_value(host->labels, host->n_labels, "instance");
+}
+
+static bool is_in_service(const struct watch *watch, const struct host *host)
 {
 	const struct alert_config *config = &watch->alerts->config;
+	return register_is_in_service(register_lifecycle_at(&host->life, fw_wall_ms())) &&
+		!retired_find(config->retired, name_of(host)) &&
+		(!config->is_expected || config->is_expected(host->agent, config->arg));
+}
+
+static bool may_be_silent(const struct watch *watch, const struct host *host, int64_t now_ms)
+{
 	int64_t silent_ms = host->absent_ms + now_ms - host->heard_ms;
 	return alert_may_be_away(absence_of(watch), class_of(host), silent_ms) ||
-		(config->is_expected && !config->is_expected(host->agent, config->arg));
+		!is_in_service(watch, host);
 }
 
 /* A host that was not heard since the start may yet come back: until then
@@ -683,11 +698,6 @@ static void host_free(struct host *host)
 }
 
 /* ---- by name ---- */
-
-static const char *name_of(const struct host *host)
-{
-	return fw_label_value(host->labels, host->n_labels, "instance");
-}
 
 static int by_name(const void *a, const void *b)
 {

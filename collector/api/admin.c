@@ -10,6 +10,7 @@
 #include "estate.h"
 #include "feed.h"
 #include "parts.h"
+#include "retiring.h"
 
 void admin_fail(struct request *r, int rc, const struct fw_err *err)
 {
@@ -40,6 +41,7 @@ void admin_prepare_alerts(struct request *r)
 		if (estate_sees(r, r->alerts[i].instance))
 			r->alerts[kept++] = r->alerts[i];
 	r->n_alerts = kept;
+	retiring_prepare(r);
 }
 
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n)

@@ -22,6 +22,8 @@ struct inventory;
 struct patch;
 struct registry;
 struct remote;
+struct retired;
+struct retirement;
 struct label_set;
 struct schedule;
 struct senders;
@@ -65,8 +67,12 @@ struct api_config {
 	struct schedule *schedule;               /* NULL: no rule files are evaluated */
 	const struct label_set *external_labels; /* for /federate; NULL: none */
 	struct senders *senders;
-	/* All that is kept of a host goes; main thread. */
+	const struct retired *retired; /* NULL: none is */
+	/* All that is kept of a host goes; main thread, as are the next two. */
 	int (*on_forget)(const char *name, struct fw_err *err, void *arg);
+	int (*on_retire)(const struct retirement *wanted, struct fw_err *err, void *arg);
+	int (*on_return)(
+		const char *name, const char *who, int64_t now_ms, struct fw_err *err, void *arg);
 	int (*on_snapshot)(const char *name, struct fw_err *err, void *arg);
 	void (*on_snapshot_look)(struct api_snapshot *out, void *arg);
 	void *arg;

@@ -17,6 +17,7 @@
 #include "patch.h"
 #include "read.h"
 #include "remote.h"
+#include "retired.h"
 #include "schedule.h"
 #include "send.h"
 #include "state.h"
@@ -29,10 +30,12 @@
 char fakes_asked[256];
 atomic_bool fakes_hold;
 bool fakes_both;
+int64_t fakes_retired_ms;
 
 void fakes_reset(void)
 {
 	fakes_asked[0] = '\0';
+	fakes_retired_ms = INT64_MAX;
 }
 
 /* ---- store ---- */
@@ -983,4 +986,36 @@ void fakes_snapshot_look(struct api_snapshot *out, void *arg)
 	*out = (struct api_snapshot){.bytes = 10, .of_bytes = 40, .began_ms = 1500};
 	if (strncmp(fakes_asked, "snapshot ", 9) == 0)
 		snprintf(out->name, sizeof out->name, "%.60s", fakes_asked + 9);
+}
+
+size_t retired_list(const struct retired *retired, struct fw_arena *arena, struct retirement **out)
+{
+	(void)retired;
+	*out = fw_arena_alloc(arena, sizeof **out);
+	(*out)[0] = (struct retirement){.host = "db01",
+		.who = "Ann",
+		.reason = "scrapped",
+		.agent = "",
+		.at_ms = fakes_retired_ms};
+	return 1;
+}
+
+int fakes_retire(const struct retirement *wanted, struct fw_err *err, void *arg)
+{
+	(void)arg;
+	if (strcmp(wanted->host, "db01") == 0)
+		return fw_fail(err, -EALREADY, "'db01' is retired already");
+	snprintf(fakes_asked, sizeof fakes_asked, "retire %s, %s, %s", wanted->host, wanted->who,
+		wanted->reason);
+	return 0;
+}
+
+int fakes_return(const char *name, const char *who, int64_t now_ms, struct fw_err *err, void *arg)
+{
+	(void)now_ms;
+	(void)arg;
+	if (strcmp(name, "db01") != 0)
+		return fw_fail(err, -ENOENT, "no host '%s' was retired", name);
+	snprintf(fakes_asked, sizeof fakes_asked, "return %s, %s", name, who);
+	return 0;
 }

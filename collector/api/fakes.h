@@ -22,7 +22,11 @@ extern char fakes_asked[256];
 extern atomic_bool fakes_hold;
 /* db01 has series of its own, too: a label that no other has, and values of 42.42. */
 extern bool fakes_both;
+/* When db01 was retired; it is not, until a test says so. */
+extern int64_t fakes_retired_ms;
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
+int fakes_retire(const struct retirement *wanted, struct fw_err *err, void *arg);
+int fakes_return(const char *name, const char *who, int64_t now_ms, struct fw_err *err, void *arg);
 int fakes_snapshot(const char *name, struct fw_err *err, void *arg);
 void fakes_snapshot_look(struct api_snapshot *out, void *arg);

@@ -9,6 +9,7 @@
 #include "estate.h"
 #include "facts.h"
 #include "parts.h"
+#include "retiring.h"
 
 /* Silence is a rule's to judge, by the host's own interval. Where that rule is
  * off, values that a query no longer finds are as old as this. */
@@ -22,6 +23,7 @@ const char *const host_state_names[] = {
 	[HOST_SILENT] = "silent",
 	[HOST_UNOBSERVED] = "unobserved",
 	[HOST_AWAY] = "away",
+	[HOST_RETIRED] = "retired",
 };
 
 static int by_name(const void *a, const void *b)
@@ -128,6 +130,9 @@ static int add_register(struct request *r, struct host *hosts, size_t n)
 		host->class = facts_label(&series[i], "class");
 	}
 	add_away(&facts, hosts, n);
+	for (size_t i = 0; i < n; i++)
+		if (retiring_has(r, hosts[i].name, r->now_ms))
+			hosts[i].state = HOST_RETIRED;
 	return 0;
 }
 

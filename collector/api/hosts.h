@@ -9,7 +9,15 @@
 struct request;
 
 /* The worst of what its alerts say, or silent, or away; docs/http-api.md has the rules. */
-enum host_state { HOST_OK, HOST_WARNING, HOST_CRITICAL, HOST_SILENT, HOST_UNOBSERVED, HOST_AWAY };
+enum host_state {
+	HOST_OK,
+	HOST_WARNING,
+	HOST_CRITICAL,
+	HOST_SILENT,
+	HOST_UNOBSERVED,
+	HOST_AWAY,
+	HOST_RETIRED
+};
 extern const char *const host_state_names[];
 
 struct host {

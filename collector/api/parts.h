@@ -140,6 +140,10 @@ void telling_silences(struct request *r);
 void telling_silence_new(struct request *r);
 void telling_silence_end(struct request *r);
 void admin_fail(struct request *r, int rc, const struct fw_err *err);
+/* retiring.c */
+void retiring_list(struct request *r);
+void retiring_retire(struct request *r);
+void retiring_return(struct request *r);
 /* feeding.c */
 void feeding_go(struct request *r);
 void feeding_rehearse(struct request *r);

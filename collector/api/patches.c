@@ -10,6 +10,7 @@
 #include "facts.h"
 #include "parts.h"
 #include "patch.h"
+#include "retiring.h"
 
 #define REBOOT_SINCE "fenwatch_reboot_required_since_timestamp_seconds"
 
@@ -123,6 +124,7 @@ static void add_unheard(struct request *r, int64_t when_ms, struct patch_host **
 			.name = agent->name, .os = "", .why = "it has not been heard yet"};
 		if (agent->enrolled_ms <= when_ms &&
 			(!agent->revoked_ms || agent->revoked_ms > when_ms) &&
+			!retiring_has(r, agent->name, when_ms) &&
 			!bsearch(&unheard, *hosts, known, sizeof unheard, by_name))
 			list[all++] = unheard;
 	}
@@ -136,6 +138,17 @@ static void add_unheard(struct request *r, int64_t when_ms, struct patch_host **
 
 /* ---- the fleet ---- */
 
+/* Who is retired is not counted: its fixes are nobody's to apply. */
+static void leave_out_retired(
+	const struct request *r, int64_t when_ms, struct patch_host *hosts, size_t *n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < *n; i++)
+		if (!retiring_has(r, hosts[i].name, when_ms))
+			hosts[kept++] = hosts[i];
+	*n = kept;
+}
+
 void patches_prepare(struct request *r)
 {
 	size_t n;
@@ -143,6 +156,7 @@ void patches_prepare(struct request *r)
 	for (size_t i = 0; i < n; i++)
 		if (estate_sees(r, r->patches[i].name))
 			r->patches[r->n_patches++] = r->patches[i];
+	retiring_prepare(r);
 	read_agents(r);
 }
 
@@ -151,6 +165,7 @@ void patches_list(struct request *r)
 	struct facts facts;
 	if (facts_read(r, facts_selector(r, REBOOT_SINCE, NULL), r->now_ms, &facts) < 0)
 		return;
+	leave_out_retired(r, r->now_ms, r->patches, &r->n_patches);
 	add_unheard(r, r->now_ms, &r->patches, &r->n_patches);
 	struct json *j = request_begin(r);
 	json_open(j, '[');
@@ -263,6 +278,7 @@ void patches_prepare_report(struct request *r)
 {
 	struct fw_err err;
 	r->evidence = fw_arena_alloc(&r->arena, sizeof *r->evidence);
+	retiring_prepare(r);
 	if (patch_evidence_stat(api_config(r->api)->patch, r->evidence, &err) < 0)
 		request_fail(r, 500, "internal", "%s", err.text);
 	else
@@ -354,6 +370,8 @@ void patches_report(struct request *r)
 	unsigned policies = read_policies(r);
 	if (!policies || read_at(r, &at_ms) < 0 || judge(r, NULL, at_ms, &hosts, &n) < 0)
 		return;
-	add_unheard(r, at_ms ? at_ms : r->now_ms, &hosts, &n);
-	write_report(r, at_ms ? at_ms : r->now_ms, policies, hosts, n);
+	int64_t when_ms = at_ms ? at_ms : r->now_ms;
+	leave_out_retired(r, when_ms, hosts, &n);
+	add_unheard(r, when_ms, &hosts, &n);
+	write_report(r, when_ms, policies, hosts, n);
 }

@@ -44,8 +44,8 @@ void registered_write(
 	json_open(j, '{');
 	json_put_text(j, "tier", register_tier_names[known.tier]);
 	json_put_bool(j, "vip", known.vip);
-	json_put_text(j, "lifecycle", register_lifecycle_names[known.lifecycle]);
-	json_put_text(j, "retires", known.retires.day);
+	json_put_text(j, "lifecycle", register_lifecycle_names[known.life.is]);
+	json_put_text(j, "retires", known.life.retires.day);
 	json_put_text(j, "contract_ends", known.contract_ends.day);
 	for (size_t i = 0; i < HOST_TEXTS; i++)
 		json_put_text(j, register_text_names[i], known.texts[i]);

@@ -15,6 +15,7 @@
 #include "answer.h"
 #include "estate.h"
 #include "parts.h"
+#include "retiring.h"
 
 #define FORM "application/x-www-form-urlencoded"
 
@@ -236,6 +237,7 @@ static void request_free(struct request *r)
 {
 	answer_done(r);
 	estate_leave(r);
+	retiring_leave(r);
 	fw_buf_done(&r->body);
 	fw_buf_done(&r->out);
 	fw_arena_done(&r->arena);

@@ -39,6 +39,8 @@ struct patch_evidence_stat;
 struct packer;
 struct patch_host;
 struct query_scope;
+struct registry;
+struct retirement;
 struct request;
 
 /* Who may ask. There is no zero: a route that forgets it is refused at build time. */
@@ -119,6 +121,9 @@ struct request {
 	struct patch_evidence_stat *evidence;
 	struct enrol_agent *agents;
 	size_t n_agents;
+	struct retirement *retired; /* by host */
+	size_t n_retired;
+	struct registry *registry;   /* held until the request is over */
 	STAILQ_ENTRY(request) next;  /* in the workers' queue */
 	TAILQ_ENTRY(request) flight; /* among those that the workers have */
 	struct fw_mail mail;

@@ -96,6 +96,8 @@ static void play(int auth, void (*client)(struct scene *))
 		.schedule = schedule,
 		.registry = registry_of(known),
 		.on_forget = fakes_forget,
+		.on_retire = fakes_retire,
+		.on_return = fakes_return,
 		.on_snapshot = fakes_snapshot,
 		.on_snapshot_look = fakes_snapshot_look};
 	fakes_reset();
@@ -279,6 +281,7 @@ static const struct {
 	{"/api/fenwatch/v1/patches/db01", ""},
 	{"/api/fenwatch/v1/reports/patch-compliance", ""},
 	{"/api/fenwatch/v1/disks", ""},
+	{"/api/fenwatch/v1/retired", ""},
 	{"/api/fenwatch/v1/reports/capacity", ""},
 	{"/api/fenwatch/v1/alerts", ""},
 	{"/api/fenwatch/v1/agents", ""},
@@ -978,6 +981,49 @@ static void ask_compliance(struct scene *s)
 		"it is ce14, ncsc5 or ncsc7");
 }
 
+/* web01 by the register, db01 by somebody. */
+static void ask_without_the_retired(struct scene *s)
+{
+	static const char report[] =
+		"/api/fenwatch/v1/reports/patch-compliance?policy=ce14&at=1701000000";
+	expect_get(s, report, 200, "\"compliant\":0,\"overdue\":0,\"unproven\":1,");
+	expect_get(s, report, 200, "\"hosts\":[{\"host\":\"db01\",");
+	fakes_retired_ms = 1;
+	expect_get(s, report, 200, "\"compliant\":0,\"overdue\":0,\"unproven\":0,");
+	expect_get(s, "/api/fenwatch/v1/patches", 200, "\"data\":[{\"host\":\"lap01\"");
+	expect_get(s, "/api/fenwatch/v1/hosts", 200, "{\"name\":\"db01\",\"state\":\"retired\"");
+	expect_get(s, "/api/fenwatch/v1/retired", 200,
+		"[{\"host\":\"db01\",\"at\":\"1970-01-01T00:00:00.001Z\",\"who\":\"Ann\","
+		"\"reason\":\"scrapped\"}]");
+}
+
+static void ask_to_retire(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/hosts/web01/retire";
+	expect(s, "retire", ask(s, "POST", path, "engineer", FORM_HEADER, "reason=sold"), 200,
+		"{\"retired\":\"web01\"}");
+	if (strncmp(fakes_asked, "retire web01, ", 14) != 0 || !strstr(fakes_asked, ", sold"))
+		snprintf(s->failure, sizeof s->failure, "asked for: %s", fakes_asked);
+	expect(s, "again",
+		ask(s, "POST", "/api/fenwatch/v1/hosts/db01/retire", "engineer", NULL, ""), 409,
+		"'db01' is retired already");
+	expect(s, "a viewer", ask(s, "POST", path, "viewer", NULL, ""), 403, "");
+	expect(s, "not retired", ask(s, "DELETE", path, "engineer", NULL, NULL), 404,
+		"no host 'web01' was retired");
+	expect(s, "return",
+		ask(s, "DELETE", "/api/fenwatch/v1/hosts/db01/retire", "engineer", NULL, NULL), 200,
+		"{\"returned\":\"db01\"}");
+}
+
+static void test_retiring(void **state)
+{
+	(void)state;
+	known = "hosts: [{host: web01, lifecycle: retired}]";
+	play(1, ask_without_the_retired);
+	known = full;
+	play(1, ask_to_retire);
+}
+
 static void test_patches(void **state)
 {
 	(void)state;
@@ -1642,6 +1688,7 @@ int main(void)
 		cmocka_unit_test(test_licences),
 		cmocka_unit_test(test_licences_of_other_registers),
 		cmocka_unit_test(test_patches),
+		cmocka_unit_test(test_retiring),
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),

@@ -100,13 +100,20 @@ enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts 
 	return answer;
 }
 
-bool enrol_is_revoked(struct enrol *enrol, const uint8_t agent[16])
+bool enrol_find(struct enrol *enrol, const uint8_t agent[16], struct enrol_agent *out)
 {
 	uv_rwlock_rdlock(&enrol->lock);
 	const struct agent *found = find(enrol, agent);
-	bool revoked = found && found->facts.revoked_ms != 0;
+	if (found)
+		*out = found->facts;
 	uv_rwlock_rdunlock(&enrol->lock);
-	return revoked;
+	return found != NULL;
+}
+
+bool enrol_is_revoked(struct enrol *enrol, const uint8_t agent[16])
+{
+	struct enrol_agent facts;
+	return enrol_find(enrol, agent, &facts) && facts.revoked_ms != 0;
 }
 
 /* ---- granting ---- */
@@ -303,6 +310,32 @@ int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, 
 		return rc;
 	mark_revoked(enrol, agent, now_ms);
 	fw_log(FW_NOTICE, "%s (%s) revoked", agent->facts.name, agent->facts.uuid);
+	return 0;
+}
+
+void enrol_uuid_of(const struct enrol *enrol, const char *name, char uuid[FW_UUID_TEXT])
+{
+	const struct agent *agent = find_name(enrol, name);
+	snprintf(uuid, FW_UUID_TEXT, "%s", agent ? agent->facts.uuid : "");
+}
+
+int enrol_restore(struct enrol *enrol, const char *uuid, struct fw_err *err)
+{
+	struct agent *agent = find_uuid(enrol, uuid);
+	if (!agent)
+		return fw_fail(err, -ENOENT, "there is no agent '%.100s' any more", uuid);
+	if (agent->facts.revoked_ms == 0)
+		return 0;
+	if (find_name(enrol, agent->facts.name))
+		return fw_fail(
+			err, -EEXIST, "another agent has the name '%.200s' now", agent->facts.name);
+	int rc = write_revoked(enrol, agent, 0, err);
+	if (rc < 0)
+		return rc;
+	uv_rwlock_wrlock(&enrol->lock);
+	agent->facts.revoked_ms = 0;
+	uv_rwlock_wrunlock(&enrol->lock);
+	fw_log(FW_NOTICE, "%s (%s) may send again", agent->facts.name, agent->facts.uuid);
 	return 0;
 }
 

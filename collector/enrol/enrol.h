@@ -76,6 +76,8 @@ struct enrol_agent {
 /* May the holder of this certificate send? ENROL_EXPIRED: it may only renew. */
 enum enrol_standing enrol_check(struct enrol *enrol, const struct fw_cert_facts *facts,
 	int64_t now_ms, struct enrol_agent *agent);
+/* What is known of an agent; false: nothing. Any thread. */
+bool enrol_find(struct enrol *enrol, const uint8_t agent[16], struct enrol_agent *out);
 /* Whether an agent has been revoked: nobody waits for it any more. Any thread. */
 bool enrol_is_revoked(struct enrol *enrol, const uint8_t agent[16]);
 
@@ -97,6 +99,10 @@ struct enrol_grant {
 int enrol_grant(struct enrol *enrol, const struct enrol_request *request, int64_t now_ms,
 	struct fw_arena *arena, struct enrol_grant *out, struct fw_err *err);
 int enrol_revoke(struct enrol *enrol, const char *uuid_or_name, int64_t now_ms, struct fw_err *err);
+/* The uuid of the agent that may send under this name, "" where none may. */
+void enrol_uuid_of(const struct enrol *enrol, const char *name, char uuid[FW_UUID_TEXT]);
+/* Takes a revocation back. -ENOENT: there is no such agent; -EEXIST: another one has its name. */
+int enrol_restore(struct enrol *enrol, const char *uuid, struct fw_err *err);
 /* Every agent that ever had this name, revoked ones too: its certificates are unknown from
  * now on. Returns how many there were. */
 int enrol_forget(struct enrol *enrol, const char *name, struct fw_err *err);

@@ -11,6 +11,7 @@
 #define NAMED_LIMIT 100000
 #define MATCHING_LIMIT 1000
 #define MATCHERS_LIMIT 8 /* of one row */
+#define DAY_MS INT64_C(86400000)
 
 const char *const register_lifecycle_names[] = {"planned", "live", "retiring", "retired", NULL};
 
@@ -306,6 +307,11 @@ static enum register_tier tier_of(const struct host_row *row)
 	return row->site ? row->site->tier : TIER_STANDARD;
 }
 
+static enum register_lifecycle lifecycle_of(const struct host_row *row)
+{
+	return row->lifecycle ? (enum register_lifecycle)(row->lifecycle - 1) : LIFE_LIVE;
+}
+
 void register_host(const struct registry *registry, const struct fw_label *labels, size_t n,
 	struct register_host *out)
 {
@@ -315,12 +321,42 @@ void register_host(const struct registry *registry, const struct fw_label *label
 		.site = sum.site,
 		.tier = tier_of(&sum),
 		.vip = sum.vip,
-		.lifecycle =
-			sum.lifecycle ? (enum register_lifecycle)(sum.lifecycle - 1) : LIFE_LIVE,
-		.retires = sum.retires,
+		.life = {lifecycle_of(&sum), sum.retires},
 		.contract_ends = sum.contract_ends,
 	};
 	memcpy(out->texts, sum.texts, sizeof out->texts);
+}
+
+/* Asked as the supplier is, so it looks no further than it must, either. */
+void register_host_life(const struct registry *registry, const struct fw_label *labels, size_t n,
+	struct register_life *out)
+{
+	struct host_row sum = {0};
+	const struct host_row *matching = registry->hosts.matching.items;
+	const struct host_row *named =
+		entries_find(&registry->hosts.named, fw_label_value(labels, n, "instance"));
+	if (named)
+		add_row(&sum, named);
+	for (size_t i = 0; i < registry->hosts.matching.count; i++)
+		if ((matching[i].lifecycle || matching[i].retires.day) &&
+			matches(&matching[i], labels, n))
+			add_row(&sum, &matching[i]);
+	*out = (struct register_life){lifecycle_of(&sum), sum.retires};
+}
+
+enum register_lifecycle register_lifecycle_at(const struct register_life *life, int64_t at_ms)
+{
+	const struct register_day *day = &life->retires;
+	if (life->is == LIFE_RETIRING && day->day && at_ms >= day->end_ms)
+		return LIFE_RETIRED;
+	if (life->is == LIFE_RETIRED && day->day && at_ms < day->end_ms - DAY_MS)
+		return LIFE_RETIRING;
+	return life->is;
+}
+
+bool register_is_in_service(enum register_lifecycle lifecycle)
+{
+	return lifecycle == LIFE_LIVE || lifecycle == LIFE_RETIRING;
 }
 
 /* Asked of every host for many a question, so it looks no further than it must. */

@@ -96,6 +96,11 @@ extern const char *const register_text_names[HOST_TEXTS]; /* "supplier" .. */
 enum register_lifecycle { LIFE_PLANNED, LIFE_LIVE, LIFE_RETIRING, LIFE_RETIRED };
 extern const char *const register_lifecycle_names[]; /* "planned" .., NULL-ended */
 
+struct register_life {
+	enum register_lifecycle is;
+	struct register_day retires;
+};
+
 /* Each key is of the first row that says it: the host's own before rows that match, and
  * those in the order of files and lines. */
 struct register_host {
@@ -103,12 +108,20 @@ struct register_host {
 	const struct register_site *site; /* or NULL */
 	enum register_tier tier;          /* its own, or its site's */
 	bool vip;
-	enum register_lifecycle lifecycle;
-	struct register_day retires, contract_ends;
+	struct register_life life;
+	struct register_day contract_ends;
 };
 /* Of the host with these labels. */
 void register_host(const struct registry *registry, const struct fw_label *labels, size_t n,
 	struct register_host *out);
+/* Its lifecycle alone. */
+void register_host_life(const struct registry *registry, const struct fw_label *labels, size_t n,
+	struct register_life *out);
+/* At that moment: who retires on a day does so at its end, and who is retired since a day was
+ * retiring before it. */
+enum register_lifecycle register_lifecycle_at(const struct register_life *life, int64_t at_ms);
+/* Whether a host is expected at this point of its life, and is to be told of. */
+bool register_is_in_service(enum register_lifecycle lifecycle);
 /* Its supplier alone; NULL: it is nobody's. */
 const char *register_host_supplier(
 	const struct registry *registry, const struct fw_label *labels, size_t n);

@@ -414,9 +414,57 @@ static void each_key_of_a_host_is_of_the_first_row_that_says_it(void **state)
 	assert_string_equal(host.site->entry.name, "Boston");
 	assert_int_equal(host.tier, TIER_VIP);
 	assert_true(host.vip);
-	assert_int_equal(host.lifecycle, LIFE_RETIRING);
-	assert_string_equal(host.retires.day, "2027-06-30");
+	assert_int_equal(host.life.is, LIFE_RETIRING);
+	assert_string_equal(host.life.retires.day, "2027-06-30");
 	assert_string_equal(host.contract_ends.day, "2027-03-31");
+}
+
+#define JUNE_30 INT64_C(1814313600000) /* 2027-06-30, its first moment */
+#define LIFE_DAY INT64_C(86400000)
+
+static enum register_lifecycle life_at(struct stage *stage, const char *name, int64_t at_ms)
+{
+	const struct fw_label labels[] = {{"instance", name}};
+	struct register_host host;
+	struct register_life life;
+	register_host(stage->registry, labels, 1, &host);
+	register_host_life(stage->registry, labels, 1, &life);
+	assert_int_equal(life.is, host.life.is);
+	assert_true(life.retires.end_ms == host.life.retires.end_ms);
+	return register_lifecycle_at(&life, at_ms);
+}
+
+static void a_life_goes_by_the_day(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "hosts.yml",
+		"hosts:\n"
+		"  - {match: {instance: '.*-old'}, lifecycle: retired}\n"
+		"  - {match: {instance: '.*'}, retires: 2027-06-30}\n"
+		"  - {host: a, lifecycle: retiring}\n"
+		"  - {host: b, lifecycle: retired}\n"
+		"  - {host: c, lifecycle: planned}\n"
+		"  - {host: d}\n");
+	load(stage);
+	assert_int_equal(life_at(stage, "a", JUNE_30 + LIFE_DAY - 1), LIFE_RETIRING);
+	assert_int_equal(life_at(stage, "a", JUNE_30 + LIFE_DAY), LIFE_RETIRED);
+	assert_int_equal(life_at(stage, "b", JUNE_30 - 1), LIFE_RETIRING);
+	assert_int_equal(life_at(stage, "b", JUNE_30), LIFE_RETIRED);
+	assert_int_equal(life_at(stage, "x-old", JUNE_30), LIFE_RETIRED);
+	assert_int_equal(life_at(stage, "c", JUNE_30 + 2 * LIFE_DAY), LIFE_PLANNED);
+	assert_int_equal(life_at(stage, "d", JUNE_30 + 2 * LIFE_DAY), LIFE_LIVE);
+	put(stage, "hosts.yml", "hosts: [{host: b, lifecycle: retired}]");
+	load(stage);
+	assert_int_equal(life_at(stage, "b", 0), LIFE_RETIRED);
+}
+
+static void who_is_in_service(void **state)
+{
+	(void)state;
+	assert_false(register_is_in_service(LIFE_PLANNED));
+	assert_true(register_is_in_service(LIFE_LIVE));
+	assert_true(register_is_in_service(LIFE_RETIRING));
+	assert_false(register_is_in_service(LIFE_RETIRED));
 }
 
 /* Of its tier a host says nothing; its site does. */
@@ -430,7 +478,7 @@ static void a_host_without_a_word_is_live_and_standard(void **state)
 	register_host(stage->registry, labels, 1, &host);
 	assert_null(host.site);
 	assert_int_equal(host.tier, TIER_STANDARD);
-	assert_int_equal(host.lifecycle, LIFE_LIVE);
+	assert_int_equal(host.life.is, LIFE_LIVE);
 	put(stage, "hosts.yml", "hosts: [{host: web01, site: Boston fire station}]");
 	load(stage);
 	register_host(stage->registry, labels, 1, &host);
@@ -717,6 +765,8 @@ int main(void)
 		TEST(sites_have_what_their_parents_say),
 		TEST(suppliers_have_contacts_and_hours),
 		TEST(each_key_of_a_host_is_of_the_first_row_that_says_it),
+		TEST(a_life_goes_by_the_day),
+		TEST(who_is_in_service),
 		TEST(a_host_without_a_word_is_live_and_standard),
 		TEST(priorities_are_impact_by_urgency),
 		TEST(hosts_come_from_a_table),

@@ -54,4 +54,27 @@ def test_a_host_is_as_the_register_has_it(lab):
     c.stop()
 
 
+def test_a_retired_host_leaves_only_its_record(lab):
+    c = lab.collector().start()
+    agent = lab.agent(c, name="web01", host="web01").enrol().start()
+    until(30, "it is there", lambda: c.value('up{instance="web01"}') == 1)
+    check("retired web01" not in c.cli("retire").stdout, "nobody is retired")
+    check("web01 is retired" in c.cli("retire", "web01", "--reason", "sold").stdout, "it is retired")
+    check("retired already" in c.cli("retire", "web01").stderr, "once")
+    until(20, "its agent is revoked", lambda: "revoked" in c.cli("agent", "list").stdout)
+    c.kill()
+    c.start()
+    check("sold" in c.cli("retire").stdout, "who, when and why: " + c.cli("retire").stdout)
+    check("retired" in c.cli("hosts").stdout, "shown as such: " + c.cli("hosts").stdout)
+    check(c.cli("report", "patch-compliance", "--csv").stdout.count("web01") == 0, "not counted")
+    check(c.query('count_over_time(up{instance="web01"}[1h])'), "its samples are there")
+    check("in service again" in c.cli("retire", "web01", "--undo").stdout, "it is taken back")
+    agent.stop()
+    agent.start()
+    until(30, "it is there again", lambda: c.value('up{instance="web01"}') == 1)
+    kinds = [one["kind"] for one in c.get("/api/fenwatch/v1/audit?subject=web01")]
+    check(kinds == ["retired", "returned"], f"the audit trail: {kinds}")
+    c.stop()
+
+
 main()
