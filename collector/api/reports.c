@@ -64,6 +64,9 @@ static int read_stretch(struct request *r, struct past *past, struct fw_err *err
 		rc = params_time(&r->params, "from", 0, &past->from_ms, err);
 	if (!month && rc == 0)
 		rc = params_time(&r->params, "until", 0, &past->until_ms, err);
+	if (rc == 0 && past->from_ms > past->until_ms)
+		return fw_fail(err, -EINVAL,
+			"invalid parameter \"from\": the stretch begins after its end");
 	past->at_ms = past->until_ms < r->now_ms ? past->until_ms : r->now_ms;
 	if (rc == 0)
 		rc = params_time(&r->params, "at", 0, &past->at_ms, err);

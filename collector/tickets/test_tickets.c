@@ -114,13 +114,32 @@ static int tear_down(void **arg)
 
 /* ---- what happens ---- */
 
+static void add_entry(struct stage *stage, const struct audit_entry *entry)
+{
+	struct fw_err err;
+	must(audit_add(stage->state, entry, &err), &err);
+}
+
 static void happens(struct stage *stage, const char *time, const char *kind, const char *who,
 	const char *detail)
 {
-	const struct audit_entry entry = {
-		.at_ms = at(time), .kind = kind, .subject = "fw1-a", .who = who, .detail = detail};
-	struct fw_err err;
-	must(audit_add(stage->state, &entry, &err), &err);
+	add_entry(stage,
+		&(struct audit_entry){.at_ms = at(time),
+			.kind = kind,
+			.subject = "fw1-a",
+			.who = who,
+			.detail = detail});
+}
+
+static void happens_to(struct stage *stage, const char *key, const char *time, const char *kind,
+	const char *detail)
+{
+	add_entry(stage,
+		&(struct audit_entry){.at_ms = at(time),
+			.kind = kind,
+			.subject = key,
+			.who = "",
+			.detail = detail});
 }
 
 /* Episode 7 of alert fw1-a, of a host of Contoso's and of this tier. */
@@ -276,6 +295,31 @@ static void a_pause_counts_also_when_the_target_has_left_the_register(void **arg
 	assert_string_equal(ticket.target, "targets.yml, line 3");
 }
 
+/* As an acknowledgement names it: by what its key begins with, or the desk's number. */
+static void a_ticket_goes_by_several_names(void **arg)
+{
+	static const char key[] = "fw1-0123456789abcdef0123456789abcdef";
+	static const char other[] = "fw1-0123ffffffffffffffffffffffffffff";
+	static const char fired[] = "{\"starts\":7,\"rule\":\"A\",\"instance\":\"web01\","
+				    "\"severity\":\"critical\",\"annotations\":{}}";
+	struct stage *stage = *arg;
+	struct fw_err err;
+	int64_t now_ms = at("2026-06-01T11:00:00Z");
+	happens_to(stage, key, "2026-06-01T10:00:00Z", "fired", fired);
+	happens_to(stage, key, "2026-06-01T10:00:00Z", "told",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"INC0042\"}");
+	happens_to(stage, other, "2026-06-01T10:00:00Z", "fired", fired);
+	happens_to(stage, other, "2026-06-01T10:00:00Z", "told",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"\"}");
+	must(tickets_pause(stage->tickets, "INC0042", "user", "jo", now_ms, &err), &err);
+	must(tickets_resume(stage->tickets, "fw1-01234", "jo", now_ms + 1, &err), &err);
+	assert_int_equal(
+		tickets_pause(stage->tickets, "fw1-0123", "user", "jo", now_ms, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "several tickets"));
+	assert_int_equal(
+		tickets_pause(stage->tickets, "fw1-012", "user", "jo", now_ms, &err), -ENOENT);
+}
+
 static void mistakes_with_pauses_are_named(void **arg)
 {
 	struct stage *stage = *arg;
@@ -287,6 +331,7 @@ static void mistakes_with_pauses_are_named(void **arg)
 	assert_int_equal(
 		tickets_pause(stage->tickets, "fw1-a", "lunch", "jo", now_ms, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "not 'lunch'"));
+	assert_int_equal(tickets_pause(stage->tickets, "", "user", "jo", now_ms, &err), -ENOENT);
 	assert_int_equal(tickets_resume(stage->tickets, "fw1-a", "jo", now_ms, &err), -EALREADY);
 	happens(stage, "2026-06-01T10:10:00Z", "cleared", "",
 		"{\"starts\":7,\"ends\":1780309800000}");
@@ -371,6 +416,7 @@ int main(void)
 		TEST(a_fault_that_goes_while_it_is_paused_is_in_time),
 		TEST(a_clock_set_back_in_a_pause_takes_no_time_away),
 		TEST(a_pause_counts_also_when_the_target_has_left_the_register),
+		TEST(a_ticket_goes_by_several_names),
 		TEST(mistakes_with_pauses_are_named),
 		TEST(a_restart_forgets_nothing),
 		TEST(a_kill_between_raising_and_target_loses_no_target),

@@ -19,6 +19,7 @@
 #define LOOK_MS 2000
 #define DAY_MS INT64_C(86400000)
 #define OPEN_DAYS 90 /* a ticket that is open for longer is found in reports alone */
+#define NAME_LEAST 8 /* characters of a key that is given in part */
 #define SHOWN_DAYS 7 /* after the fault was gone */
 
 const char *const ticket_pause_reasons[] = {"user", "third-party", "access", "agreed", NULL};
@@ -165,15 +166,55 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- pauses ---- */
 
+struct meaning {
+	const char *name;
+	const struct ticket *ticket; /* the newest one */
+	bool is_vague;
+};
+
+static bool is_meant(const struct ticket *ticket, const char *name)
+{
+	size_t length = strlen(name);
+	return strcmp(ticket->key, name) == 0 || strcmp(ticket->receipt, name) == 0 ||
+		(length >= NAME_LEAST && strncmp(ticket->key, name, length) == 0);
+}
+
+static void look_for_meant(const struct ticket *ticket, void *arg)
+{
+	struct meaning *meaning = arg;
+	if (!*meaning->name || !is_meant(ticket, meaning->name))
+		return;
+	if (meaning->ticket && strcmp(meaning->ticket->key, ticket->key) != 0)
+		meaning->is_vague = true;
+	if (!meaning->ticket || ticket->starts_ms > meaning->ticket->starts_ms)
+		meaning->ticket = ticket;
+}
+
+/* As acknowledgements are given: by the key, the beginning of it, or the desk's number. */
+static int find_meant(
+	struct tickets *tickets, const char *name, const struct ticket **out, struct fw_err *err)
+{
+	struct meaning meaning = {.name = name};
+	*out = fold_newest(tickets->fold, name);
+	if (*out)
+		return 0;
+	fold_each(tickets->fold, look_for_meant, &meaning);
+	*out = meaning.ticket;
+	if (meaning.is_vague)
+		return fw_fail(
+			err, -EINVAL, "several tickets begin with '%.60s': say more of it", name);
+	return *out ? 0 : fw_fail(err, -ENOENT, "there is no ticket '%.60s'", name);
+}
+
 static int find_open(struct tickets *tickets, const char *key, int64_t now_ms,
 	const struct ticket **out, struct fw_err *err)
 {
 	int rc = tickets_look(tickets, now_ms, err);
 	if (rc < 0)
 		return rc;
-	*out = fold_newest(tickets->fold, key);
-	if (!*out)
-		return fw_fail(err, -ENOENT, "there is no ticket '%s'", key);
+	rc = find_meant(tickets, key, out, err);
+	if (rc < 0)
+		return rc;
 	return (*out)->restored_ms
 		? fw_fail(err, -EALREADY, "the fault of ticket '%s' is gone", key)
 		: 0;

@@ -82,7 +82,8 @@ int tickets_look(struct tickets *tickets, int64_t now_ms, struct fw_err *err);
 void tickets_list(struct tickets *tickets, struct fw_arena *arena, struct ticket **out, size_t *n);
 
 extern const char *const ticket_pause_reasons[]; /* NULL-ended */
-/* Of the newest ticket with this key. -ENOENT: there is none; -EINVAL: the reason is none of
+/* Of the newest ticket with this key, one that begins so (8 characters or more), or this
+ * number of a desk's. -EINVAL: several do. -ENOENT: there is none; -EINVAL: the reason is none of
  * the table; -EALREADY: it is paused already, or is not, or the fault is gone. */
 int tickets_pause(struct tickets *tickets, const char *key, const char *reason, const char *who,
 	int64_t now_ms, struct fw_err *err);
