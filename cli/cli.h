@@ -113,6 +113,7 @@ enum status command_ca_retire(struct cli *cli, char **args, int n_args);
 enum status command_store_stat(struct cli *cli, char **args, int n_args);
 enum status command_store_snapshot(struct cli *cli, char **args, int n_args);
 enum status command_rules_check(struct cli *cli, char **args, int n_args);
+enum status command_rules_replay(struct cli *cli, char **args, int n_args);
 enum status command_rules_test(struct cli *cli, char **args, int n_args);
 enum status command_feed_list(struct cli *cli, char **args, int n_args);
 enum status command_feed_notices(struct cli *cli, char **args, int n_args);

@@ -790,6 +790,7 @@ static int open_api(struct collector *c, struct fw_err *err)
 		.registry = c->config->registry,
 		.remote = c->remote,
 		.schedule = c->schedule,
+		.evaluation_ms = c->config->evaluation_ms,
 		.external_labels = &c->config->external_labels,
 		.senders = c->senders,
 		.retired = c->retired,

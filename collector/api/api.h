@@ -64,6 +64,7 @@ struct api_config {
 	struct patch *patch;
 	struct registry *registry;
 	struct remote *remote;
+	int64_t evaluation_ms;                   /* of groups that do not say; 0: a minute */
 	struct schedule *schedule;               /* NULL: no rule files are evaluated */
 	const struct label_set *external_labels; /* for /federate; NULL: none */
 	struct senders *senders;

@@ -157,6 +157,8 @@ const struct route routes[] = {
 		"filesystems that are forecast to fill, soonest first", NULL, capacity_report),
 	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, CUT, "",
 		"pending and firing alerts, worst first", admin_alerts),
+	WORK(POST, "/api/fenwatch/v1/rules/replay", VIEWER, CLOSED, "rules, name, from, to, step",
+		"what a rule file would have done over what is stored", NULL, replaying_run),
 	NOW(GET, "/api/fenwatch/v1/tickets", VIEWER, CUT, "supplier, site",
 		"open tickets and those of the last week, the latest first", tickets_now),
 	NOW(POST, "/api/fenwatch/v1/tickets/{key}/pause", ENGINEER, CLOSED, "reason",

@@ -1015,6 +1015,47 @@ static void ask_to_retire(struct scene *s)
 		"{\"returned\":\"db01\"}");
 }
 
+#define RULES_OF(expr) "rules=groups:+[{name:+g,+rules:+[{alert:+High,+expr:+" expr ",+for:+15s}]}]"
+
+static void ask_to_replay(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/rules/replay";
+	expect(s, "replay",
+		ask(s, "POST", path, "viewer", FORM_HEADER,
+			RULES_OF("node_load1+>+1") "&from=100&to=130&step=15"),
+		200,
+		"\"evaluations\":3,\"rules\":[{\"group\":\"g\",\"rule\":\"High\","
+		"\"type\":\"alerting\",\"fired\":");
+	expect(s, "what fired",
+		ask(s, "POST", path, "viewer", FORM_HEADER,
+			RULES_OF("node_load1+>+1") "&from=100&to=130&step=15"),
+		200,
+		"\"pending\":\"1970-01-01T00:01:40.000Z\",\"firing\":\"1970-01-01T00:01:55.000Z\","
+		"\"resolved\":null");
+	expect(s, "nothing",
+		ask(s, "POST", path, "viewer", FORM_HEADER,
+			RULES_OF("node_load1+>+1000") "&from=100&to=130&step=15"),
+		200, "\"alerts\":[]");
+	expect(s, "a mistake",
+		ask(s, "POST", path, "viewer", FORM_HEADER, RULES_OF("rate(") "&from=1&to=2"), 400,
+		"line 1: ");
+	expect(s, "no rules", ask(s, "POST", path, "viewer", FORM_HEADER, "from=1&to=2"), 400,
+		"rules are needed");
+	expect(s, "backwards",
+		ask(s, "POST", path, "viewer", FORM_HEADER, RULES_OF("up") "&from=2&to=1"), 400,
+		"the last moment is before the first");
+	expect(s, "too much",
+		ask(s, "POST", path, "viewer", FORM_HEADER,
+			RULES_OF("up") "&from=1&to=1000000&step=1"),
+		422, "choose a longer step");
+}
+
+static void test_replay(void **state)
+{
+	(void)state;
+	play(1, ask_to_replay);
+}
+
 static void test_retiring(void **state)
 {
 	(void)state;
@@ -1627,6 +1668,8 @@ static void client_of_tickets(struct scene *s)
 	expect_get(s, "/api/fenwatch/v1/reports/tickets?month=1970-01&by=host", 200,
 		"\"groups\":[{\"name\":\"db01\",\"tickets\":1,\"open\":0,\"taken_up\":0,"
 		"\"again\":0,\"soon_over\":1,\"median_s\":59}");
+	expect_get(s, "/api/fenwatch/v1/reports/sla?from=1000&until=999", 400,
+		"the stretch begins after its end");
 	expect_get(s, "/api/fenwatch/v1/reports/tickets?month=2026-13", 400, "one such as 2026-11");
 	expect_get(s, "/api/fenwatch/v1/reports/tickets?by=moon", 400, "rule, host, site");
 	expect_get(s, "/api/fenwatch/v1/reports/sla?at=9e9", 400, "it has not been yet");
@@ -1689,6 +1732,7 @@ int main(void)
 		cmocka_unit_test(test_licences_of_other_registers),
 		cmocka_unit_test(test_patches),
 		cmocka_unit_test(test_retiring),
+		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),

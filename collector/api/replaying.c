@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What rules would have done over what is stored: see rules/replay.h. */
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/clock.h>
+
+#include "parts.h"
+#include "replay.h"
+
+#define INTERVAL_MS 60000
+#define TIMEOUT_MS 50000 /* who asks waits for a minute */
+
+/* ---- parameters ---- */
+
+static int read_file(struct request *r, struct rulefile *file, struct fw_err *err)
+{
+	const char *text = params_get(&r->params, "rules"), *name = params_get(&r->params, "name");
+	struct problems problems = {.arena = &r->arena};
+	if (!text)
+		return fw_fail(err, -EINVAL, "rules are needed: the text of a rule file");
+	if (strlen(text) > RULEFILE_BYTES_LIMIT)
+		return fw_fail(
+			err, -EINVAL, "a rule file has at most %u MiB", RULEFILE_BYTES_LIMIT >> 20);
+	rulefile_parse(name ? name : "rules", text, strlen(text), &r->arena, file, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		if (!problems.items[i].is_warning)
+			return fw_fail(err, -EINVAL, "line %u: %s", problems.items[i].line,
+				problems.items[i].text);
+	return 0;
+}
+
+static int read_replay(struct request *r, struct replay *replay, struct fw_err *err)
+{
+	int rc = params_time(&r->params, "from", 1, &replay->from_ms, err);
+	if (rc == 0)
+		rc = params_time(&r->params, "to", 1, &replay->to_ms, err);
+	if (rc == 0)
+		rc = params_duration(&r->params, "step", 0, &replay->step_ms, err);
+	if (rc < 0)
+		return rc;
+	if (replay->to_ms < replay->from_ms)
+		return fw_fail(err, -EINVAL, "the last moment is before the first");
+	if (params_get(&r->params, "step") && replay->step_ms < 1000)
+		return fw_fail(err, -EINVAL, "a step is at least a second");
+	return 0;
+}
+
+/* ---- the answer ---- */
+
+static void write_rule(struct json *j, const struct replay_rule *rule)
+{
+	json_open(j, '{');
+	json_put_text(j, "group", rule->group->name);
+	json_put_text(j, "rule", rule->rule->name);
+	json_put_text(j, "type", rule->rule->is_alert ? "alerting" : "recording");
+	json_put_int(j, "fired", (int64_t)rule->n_fired);
+	json_put_int(j, "only_pending", (int64_t)rule->n_waited);
+	json_put_int(j, "firing_s", rule->firing_ms / 1000);
+	json_put_int(j, "failures", (int64_t)rule->n_failures);
+	json_put_text(j, "trouble", rule->trouble);
+	json_close(j, '}');
+}
+
+static void write_set(struct json *j, const char *name, const struct label_set *set)
+{
+	json_key(j, name);
+	json_open(j, '{');
+	for (size_t i = 0; i < set->n; i++)
+		json_put_text(j, set->items[i].name, set->items[i].value);
+	json_close(j, '}');
+}
+
+static void write_alert(struct json *j, const struct replay_alert *alert)
+{
+	json_open(j, '{');
+	json_put_text(j, "rule", alert->rule->name);
+	write_set(j, "labels", &alert->labels);
+	write_set(j, "annotations", &alert->annotations);
+	json_put_number(j, "value", alert->value);
+	json_put_time(j, "pending", alert->active_ms);
+	json_put_time(j, "firing", alert->fired_ms);
+	json_put_time(j, alert->fired_ms ? "resolved" : "dropped", alert->ended_ms);
+	json_close(j, '}');
+}
+
+static void write_result(
+	struct request *r, const struct replay *replay, const struct replay_result *result)
+{
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_time(j, "from", replay->from_ms);
+	json_put_time(j, "to", replay->to_ms);
+	json_put_int(j, "evaluations", (int64_t)result->n_evaluations);
+	json_key(j, "rules");
+	json_open(j, '[');
+	for (size_t i = 0; i < result->n_rules; i++)
+		write_rule(j, &result->rules[i]);
+	json_close(j, ']');
+	json_key(j, "alerts");
+	json_open(j, '[');
+	for (size_t i = 0; i < result->n_alerts; i++)
+		write_alert(j, &result->alerts[i]);
+	json_close(j, ']');
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
+static enum promql_fault fault_of(int rc)
+{
+	return rc == -ECANCELED ? PROMQL_CANCELED
+		: rc == -ETIME  ? PROMQL_TIMEOUT
+				: PROMQL_EXECUTION;
+}
+
+void replaying_run(struct request *r)
+{
+	const struct api_config *config = api_config(r->api);
+	struct query_source source = {config->store, r->scope, prometheus_limits(r).max_bytes};
+	const struct promql_data data = query_data(&source);
+	struct replay replay = {
+		.data = &data,
+		.limits = prometheus_limits(r),
+		.timeout_ms = TIMEOUT_MS,
+		.mono_ms = fw_mono_ms,
+		.interval_ms = config->evaluation_ms ? config->evaluation_ms : INTERVAL_MS,
+		.external_labels = config->external_labels,
+	};
+	struct replay_result result;
+	struct rulefile file;
+	struct fw_err err;
+	if (read_file(r, &file, &err) < 0 || read_replay(r, &replay, &err) < 0) {
+		request_fail_bad(r, &err);
+		return;
+	}
+	int rc = replay_run(&replay, &file, &r->arena, &result, &err);
+	if (rc < 0)
+		prometheus_fail(r, fault_of(rc), NULL, &err);
+	else
+		write_result(r, &replay, &result);
+}
