@@ -31,12 +31,12 @@
 #include "checkup.h"
 #include "enrol.h"
 #include "forget.h"
+#include "health.h"
 #include "inventory.h"
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
 #include "query.h"
-#include "reach.h"
 #include "records.h"
 #include "remote.h"
 #include "retire.h"
@@ -72,7 +72,7 @@ struct collector {
 	_Atomic bool failed;
 	int lock;
 	int64_t told_ms; /* how far the ring is */
-	struct reach_watch reach;
+	struct health *health;
 	int64_t committed_ms, loaded_ms; /* the store, monotonic; rules, wall */
 	bool stopping;
 	struct state *state;
@@ -102,6 +102,8 @@ struct collector {
 static void close_next(void *arg)
 {
 	struct collector *c = arg;
+	health_free(c->health);
+	c->health = NULL;
 	if (c->api) {
 		struct api *api = c->api;
 		c->api = NULL;
@@ -359,8 +361,12 @@ static void on_greeted(const struct ingest_greeting *greeting, void *arg)
 
 static void on_missed(const uint8_t agent[16], uint32_t host, void *arg)
 {
+	static const char text[] = "its spool was full: some of what it had measured is lost";
 	struct collector *c = arg;
+	struct enrol_agent known;
 	inventory_missed(c->inventory, agent, host);
+	if (c->alerts && enrol_find(c->enrol, agent, &known))
+		alert_raise(c->alerts, "SpoolDropping", known.name, text);
 }
 
 static void on_need_document(const uint8_t agent[16], const char *kind, void *arg)
@@ -389,8 +395,8 @@ static void on_housekeeping(uv_timer_t *timer)
 	struct fw_err err;
 	if (c->inventory && inventory_prune(c->inventory, fw_wall_ms(), &err) < 0)
 		fw_log(FW_ERROR, "inventory: what is too old cannot go: %s", err.text);
-	if (c->store)
-		reach_look(&c->reach, c->store);
+	if (c->health)
+		health_look(c->health, fw_wall_ms());
 }
 
 /* ---- opening ---- */
@@ -769,6 +775,19 @@ static int open_schedule(struct collector *c, struct fw_err *err)
 	return rc;
 }
 
+static void open_health(struct collector *c)
+{
+	const struct health_config config = {
+		.store = c->store,
+		.remote = c->remote,
+		.schedule = c->schedule,
+		.enrol = c->enrol,
+		.alerts = c->alerts,
+		.certificate = c->config->api.tls.cert,
+	};
+	c->health = health_new(&config);
+}
+
 static int open_api(struct collector *c, struct fw_err *err)
 {
 	const struct api_config config = {
@@ -840,6 +859,8 @@ static int open_all(struct collector *c, struct fw_err *err)
 		rc = snapshots_open(&c->snapshots, c->config->data, c->store, err);
 	if (rc == 0)
 		rc = open_schedule(c, err);
+	if (rc == 0)
+		open_health(c);
 	if (rc == 0)
 		rc = open_api(c, err);
 	return rc;

@@ -24,6 +24,7 @@
 struct state;
 struct store;
 struct alerts;
+struct notice_pair;
 struct registry;
 struct retired;
 
@@ -96,6 +97,10 @@ void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg)
  * clears by name. What is not raised again for 15 minutes is cleared. */
 void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text);
 void alert_clear(struct alerts *alerts, const char *name, const char *instance);
+/* The same of what is no one host's, told apart by one label, or by none (NULL). */
+void alerts_raise(
+	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
+void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart);
 
 /* What a group of a rule file found: made on any thread, then handed over. */
 struct alert_report;

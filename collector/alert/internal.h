@@ -86,10 +86,6 @@ void alert_changed(
 	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
 
 void alerts_commit(struct alerts *alerts);
-/* By name, and by one label more, of what is no one host's. */
-void alerts_raise(
-	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
-void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart);
 
 /* ---- incidents.c ---- */
 

@@ -348,6 +348,128 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: the job {name} did not run when it was due",
 	},
 	{
+		.name = "MemoryAlmostGone",
+		.help = "The share of its memory that programs can still have. 'ps' and systemd-cgtop say "
+			"who has the rest; restart or mend that, before the kernel kills something.",
+		.severity = "warning",
+		.metric = "node_memory_MemAvailable_bytes",
+		.divisor = "node_memory_MemTotal_bytes",
+		.limits = {BELOW, 0.05, 0.08, 15 * MINUTE_MS},
+		.summary = "{instance} has {percent} of its memory left",
+	},
+	{
+		.name = "LoadHigh",
+		.help = "So many processes for each processor want to run, or wait for a disk, for half an "
+			"hour. 'top' says which; a load without busy processors is a slow disk or mount.",
+		.severity = "warning",
+		.metric = "node_load15",
+		.per = "node_cpu_seconds_total",
+		.per_mode = "idle",
+		.limits = {ABOVE, 2, 1.5, 30 * MINUTE_MS},
+		.summary = "{instance} has a load of {value} a processor",
+	},
+	{
+		.name = "ClockWrong",
+		.help = "Its clock is so many seconds from what its time servers say. What it writes has the "
+			"wrong time, and logins may fail. 'chronyc tracking' or 'timedatectl "
+			"timesync-status' say more.",
+		.severity = "warning",
+		.metric = "node_timex_offset_seconds",
+		.is_either_way = true,
+		.limits = {ABOVE, 0.05, 0.03, 10 * MINUTE_MS},
+		.summary = "{instance}: its clock is off by {value} s",
+	},
+	{
+		.name = "ClockNotSynchronised",
+		.help = "Nothing keeps its clock right: no time server answers, or no program asks one. See "
+			"that chrony or systemd-timesyncd runs and reaches its servers.",
+		.severity = "warning",
+		.metric = "node_timex_sync_status",
+		.limits = {BELOW, 1, 1, 60 * MINUTE_MS},
+		.summary = "{instance}: its clock is not synchronised",
+	},
+	{
+		.name = "BatteryWorn",
+		.help = "The share of what the battery held when it was new that it holds when it is full. "
+			"Replace it before it is needed.",
+		.severity = "info",
+		.metric = "node_power_supply_energy_full|node_power_supply_charge_full",
+		.divisor =
+			"node_power_supply_energy_full_design|node_power_supply_charge_full_design",
+		.identity = "power_supply",
+		.limits = {BELOW, 0.50, 0.55, 60 * MINUTE_MS},
+		.summary = "{instance}: the battery {power_supply} holds {percent} of what it did",
+	},
+	{
+		.name = "TemperatureHigh",
+		.help = "The share of the temperature at which the part shuts itself off, or is damaged. Look "
+			"at fans, dust and the room's cooling.",
+		.severity = "warning",
+		.metric = "node_hwmon_temp_celsius",
+		.divisor = "node_hwmon_temp_crit_celsius",
+		.identity = "chip",
+		.identity_too = "sensor",
+		.limits = {ABOVE, 0.95, 0.90, 5 * MINUTE_MS},
+		.summary =
+			"{instance}: {sensor} of {chip} is at {percent} of its critical temperature",
+	},
+	{
+		.name = "SpoolDropping",
+		.help = "The agent was away for longer than its spool holds, and the oldest of what it had "
+			"measured is lost. Raise 'spool: {max: ...}' in agent.yml, or mend its line.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "{instance}: some of what it measured is lost",
+	},
+	{
+		.name = "RingTooShort",
+		.help = "A tier of the collector's ring will not reach as far back as it should at today's "
+			"load. Raise its size in 'store:' of collector.yml.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "the collector's ring is too short",
+	},
+	{
+		.name = "SamplesRefused",
+		.help = "The collector could not take some of what was sent to it: too many series, labels "
+			"that cannot be stored, or times too far ahead or back. Its /metrics say which.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "the collector refuses samples",
+	},
+	{
+		.name = "RulesLate",
+		.help = "Groups of rule files could not be evaluated when they were due: an expression takes "
+			"too long. /api/v1/rules says how long each takes; record what is asked often.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "rules are evaluated late",
+	},
+	{
+		.name = "FeedFailing",
+		.help = "A feed's receiver does not take notices. 'fenwatch feed list' says why; what waits "
+			"is sent once it does, and 'fenwatch feed retry' sends what it refused.",
+		.severity = "critical",
+		.kind = RULE_RAISED,
+		.identity = "feed",
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "the feed {feed} fails",
+	},
+	{
+		.name = "CollectorCertificateEnds",
+		.help = "The certificate of the collector's API, or its authority's, ends within 30 days. "
+			"Renew 'api: {tls: {cert: ...}}'; of the authority, 'fenwatch ca rollover'.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.identity = "certificate",
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "the collector's certificate {certificate} ends soon",
+	},
+	{
 		.name = "HostCloned",
 		.help = "Two machines came with one certificate. The one that enrolled goes on; enrol "
 			"the other anew.",
@@ -407,13 +529,40 @@ const struct rule *rule_find(const char *name)
 	return NULL;
 }
 
+/* Which of "a|b" this is, from 0; -1: none. */
+static int which_of(const char *names, const char *name)
+{
+	size_t length = strlen(name);
+	int i = 0;
+	for (const char *at = names; at; at = strchr(at, '|'), at += at != NULL, i++)
+		if (strncmp(at, name, length) == 0 && (at[length] == '|' || at[length] == '\0'))
+			return i;
+	return -1;
+}
+
 bool rule_wants(const struct rule *rule, const char *value)
 {
-	size_t length = strlen(value);
-	for (const char *at = rule->value; at; at = strchr(at, '|'), at += at != NULL)
-		if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0'))
-			return true;
-	return false;
+	return which_of(rule->value, value) >= 0;
+}
+
+int rule_metric(const struct rule *rule, const char *name)
+{
+	return which_of(rule->metric, name);
+}
+
+void rule_divisor(const struct rule *rule, int metric, char name[128])
+{
+	const char *at = rule->divisor;
+	for (int i = 0; at && i < metric; i++)
+		at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL;
+	snprintf(name, 128, "%.*s", at ? (int)strcspn(at, "|") : 0, at ? at : "");
+}
+
+bool rule_looks_at(const struct rule *rule, const char *name)
+{
+	return rule_metric(rule, name) >= 0 || which_of(rule->divisor, name) >= 0 ||
+		(rule->unless && strcmp(name, rule->unless) == 0) ||
+		(rule->per && strcmp(name, rule->per) == 0);
 }
 
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES])

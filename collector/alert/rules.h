@@ -1,7 +1,7 @@
 /* The built-in rules, and how collector.yml adjusts them.
  *
  * A rule looks at one metric of a host (or at its ratio to another one with the
- * same labels), passes over series whose `unless` metric with the same labels
+ * same labels, or to how many series of another one there are), passes over series whose `unless` metric with the same labels
  * is not 0, and compares; of a moment it compares how far ahead that lies, in
  * seconds. RULE_SILENCE looks at how many of its intervals a
  * host has missed; RULE_RAISED is opened and cleared by name, not by a series.
@@ -23,20 +23,23 @@ struct rule {
 	const char *name, *help;
 	const char *severity;
 	enum rule_kind kind;
-	const char *metric, *divisor, *unless;
-	const char *label, *value; /* the metric must have this one too, or one of "a|b" */
-	const char *worse;         /* the rule that takes over where it is broken as well */
-	const char *late; /* work for the next patch night: the rule that tells when it is late */
-	bool sums;        /* what is not told apart is added up */
-	bool ahead;       /* the metric is a moment, in seconds since 1970 */
-	bool is_age;      /* so it is, and how many days ago it was is what counts */
-	const char *identity; /* the label that tells its alerts on one host apart, or NULL */
+	const char *metric, *divisor, *unless; /* the first two: one of "a|b", in pairs */
+	const char *per, *per_mode; /* a metric, and the "mode" of which it has one each */
+	const char *label, *value;  /* the metric must have this one too, or one of "a|b" */
+	const char *worse;          /* the rule that takes over where it is broken as well */
+	const char *late;   /* work for the next patch night: the rule that tells when it is late */
+	bool is_either_way; /* how far it is from 0 is what counts */
+	bool sums;          /* what is not told apart is added up */
+	bool ahead;         /* the metric is a moment, in seconds since 1970 */
+	bool is_age;        /* so it is, and how many days ago it was is what counts */
+	const char *identity;     /* the label that tells its alerts on one host apart, or NULL */
+	const char *identity_too; /* and the other one, or NULL; it sorts after the first */
 	struct limits limits;
 	const char *summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" and
 				"{detail}" are filled in */
 };
 
-#define RULES 35
+#define RULES 47
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */
@@ -48,6 +51,12 @@ struct alert_rule_option {
 
 const struct rule *rule_find(const char *name);
 bool rule_wants(const struct rule *rule, const char *value); /* of its label */
+/* Which of its metrics this is, from 0; -1: none. */
+int rule_metric(const struct rule *rule, const char *name);
+/* What that metric is divided by, "" for nothing; `name` holds 128 bytes. */
+void rule_divisor(const struct rule *rule, int metric, char name[128]);
+/* Whether it looks at series of this name. */
+bool rule_looks_at(const struct rule *rule, const char *name);
 /* Fills all of RULES with defaults, then with what the options say. */
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES]);
 /* What an engineer reads: the rule's summary with its gaps filled; the caller frees it.

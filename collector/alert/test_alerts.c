@@ -438,6 +438,80 @@ static void test_storage(void **arg)
 			fail_msg("%s does not recover", storage_cases[i].rule);
 }
 
+/* What a series is while its rule fires, between its thresholds, and when all is well. */
+static const struct vital {
+	const char *metric;
+	const struct fw_label *labels;
+	uint16_t n_labels;
+	int64_t bad, between, good;
+	const char *rule, *summary; /* NULL: of another one */
+} vitals[] = {
+	{"node_memory_MemTotal_bytes", NULL, 0, 100, 100, 100, NULL, NULL},
+	{"node_memory_MemAvailable_bytes", NULL, 0, 4, 6, 9, "MemoryAlmostGone",
+		"web01 has 4.0 % of its memory left"},
+	{"node_cpu_seconds_total", (const struct fw_label[]){{"cpu", "0"}, {"mode", "idle"}}, 2, 1,
+		1, 1, NULL, NULL},
+	{"node_cpu_seconds_total", (const struct fw_label[]){{"cpu", "0"}, {"mode", "user"}}, 2, 1,
+		1, 1, NULL, NULL},
+	{"node_cpu_seconds_total", (const struct fw_label[]){{"cpu", "1"}, {"mode", "idle"}}, 2, 1,
+		1, 1, NULL, NULL},
+	{"node_load15", NULL, 0, 5, 4, 2, "LoadHigh", "web01 has a load of 2.5 a processor"},
+	{"node_timex_offset_seconds", NULL, 0, -1, -1, 0, "ClockWrong",
+		"web01: its clock is off by 1 s"},
+	{"node_timex_sync_status", NULL, 0, 0, 0, 1, "ClockNotSynchronised",
+		"web01: its clock is not synchronised"},
+	{"node_power_supply_charge_full_design",
+		(const struct fw_label[]){{"power_supply", "BAT0"}}, 1, 100, 100, 100, NULL, NULL},
+	{"node_power_supply_charge_full", (const struct fw_label[]){{"power_supply", "BAT0"}}, 1,
+		40, 52, 60, "BatteryWorn", "web01: the battery BAT0 holds 40.0 % of what it did"},
+	{"node_hwmon_temp_crit_celsius",
+		(const struct fw_label[]){{"chip", "coretemp"}, {"sensor", "temp1"}}, 2, 100, 100,
+		100, NULL, NULL},
+	{"node_hwmon_temp_celsius",
+		(const struct fw_label[]){{"chip", "coretemp"}, {"sensor", "temp1"}}, 2, 96, 92, 80,
+		"TemperatureHigh",
+		"web01: temp1 of coretemp is at 96.0 % of its critical temperature"},
+	{"node_hwmon_temp_crit_celsius",
+		(const struct fw_label[]){{"chip", "nvme"}, {"sensor", "temp1"}}, 2, 80, 80, 80,
+		NULL, NULL},
+	{"node_hwmon_temp_celsius",
+		(const struct fw_label[]){{"chip", "nvme"}, {"sensor", "temp1"}}, 2, 40, 40, 40,
+		NULL, NULL},
+};
+#define VITALS (sizeof vitals / sizeof *vitals)
+
+/* All of them at once, each `at` its offset in a row of the table. */
+static void set_vitals(struct place *place, const size_t columns[VITALS], size_t at)
+{
+	for (size_t i = 0; i < VITALS; i++)
+		place->store.cells[place->web01][columns[i]] =
+			*(const int64_t *)(const void *)((const char *)&vitals[i] + at);
+	with_free(place, 50 * GIB);
+}
+
+static void test_vital_signs(void **arg)
+{
+	struct place *place = *arg;
+	static const size_t stages[] = {offsetof(struct vital, good), offsetof(struct vital, bad),
+		offsetof(struct vital, between), offsetof(struct vital, good)};
+	size_t columns[VITALS];
+	for (size_t i = 0; i < VITALS; i++)
+		columns[i] = add_column(&place->store, place->web01, vitals[i].metric,
+			vitals[i].labels, vitals[i].n_labels, vitals[i].good);
+	for (size_t stage = 0; stage < 4; stage++) {
+		bool fires = stage == 1 || stage == 2;
+		set_vitals(place, columns, stages[stage]);
+		for (size_t i = 0; i < VITALS; i++) {
+			struct alert_view *view =
+				vitals[i].rule ? find(place, vitals[i].rule) : NULL;
+			if (vitals[i].rule && !view == fires)
+				fail_msg("%s, stage %zu", vitals[i].rule, stage);
+			if (view && stage == 1)
+				assert_string_equal(annotation(view, "summary"), vitals[i].summary);
+		}
+	}
+}
+
 /* A certificate that is valid for so long, and ends in so many days. */
 static const struct certificate_case {
 	const char *valid_for;
@@ -939,6 +1013,7 @@ int main(void)
 		CASE(test_series_of_the_collectors_own_are_found),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),
 		CASE(test_storage),
+		CASE(test_vital_signs),
 		CASE(test_certificates),
 		CASE(test_a_job_that_failed_and_one_that_did_not_run),
 		CASE(test_security_updates_are_added_up),

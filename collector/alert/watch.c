@@ -29,6 +29,7 @@
 struct item {
 	const struct alert_rule_option *rule, *worse; /* `worse` may be NULL */
 	uint32_t metric, divisor, unless;             /* NO_COLUMN: none */
+	uint32_t parts;                               /* by which it is divided; 0: it is not */
 };
 #define NO_COLUMN UINT32_MAX
 
@@ -80,14 +81,17 @@ struct watch {
 static bool is_wanted(const struct store_matcher *matcher, const char *value)
 {
 	(void)matcher;
-	for (size_t i = 0; i < RULES; i++) {
-		const struct rule *rule = &rules[i];
-		if ((rule->metric && strcmp(value, rule->metric) == 0) ||
-			(rule->divisor && strcmp(value, rule->divisor) == 0) ||
-			(rule->unless && strcmp(value, rule->unless) == 0))
+	for (size_t i = 0; i < RULES; i++)
+		if (rule_looks_at(&rules[i], value))
 			return true;
-	}
 	return strcmp(value, INFO_METRIC) == 0;
+}
+
+/* Of processors' times one a processor is enough to count them. */
+static bool is_wanted_mode(const struct store_matcher *matcher, const char *value)
+{
+	(void)matcher;
+	return !*value || strcmp(value, "idle") == 0;
 }
 
 static bool is_equal(const struct store_matcher *matcher, const char *value)
@@ -114,27 +118,42 @@ static bool has_same_labels(const struct fw_column *a, const struct fw_column *b
 /* The column of that name with the labels of another one. */
 static uint32_t find_beside(const struct group *group, const char *name, uint32_t other)
 {
-	for (uint32_t i = 0; name && i < group->store.n_columns; i++)
+	for (uint32_t i = 0; name && *name && i < group->store.n_columns; i++)
 		if (strcmp(column_at(group, i)->name, name) == 0 &&
 			has_same_labels(column_at(group, i), column_at(group, other)))
 			return i;
 	return NO_COLUMN;
 }
 
-static const char *identity_of(const struct rule *rule, const struct fw_column *column)
+/* How many series there are of what the rule is for each of. */
+static uint32_t count_parts(const struct group *group, const struct rule *rule)
 {
-	return rule->identity ? fw_label_value(column->labels, column->n_labels, rule->identity)
-			      : "";
+	uint32_t n = 0;
+	for (uint32_t i = 0; rule->per && i < group->store.n_columns; i++) {
+		const struct fw_column *column = column_at(group, i);
+		n += strcmp(column->name, rule->per) == 0 &&
+			strcmp(fw_label_value(column->labels, column->n_labels, "mode"),
+				rule->per_mode) == 0;
+	}
+	return n;
+}
+
+static bool has_same_value(const struct fw_column *a, const struct fw_column *b, const char *label)
+{
+	return !label ||
+		strcmp(fw_label_value(a->labels, a->n_labels, label),
+			fw_label_value(b->labels, b->n_labels, label)) == 0;
 }
 
 static struct item *find_item(const struct group *group, const struct item *wanted)
 {
 	const struct rule *rule = wanted->rule->rule;
-	const char *identity = identity_of(rule, column_at(group, wanted->metric));
+	const struct fw_column *column = column_at(group, wanted->metric);
 	for (size_t i = 0; i < group->n_items; i++) {
 		struct item *item = &group->items[i];
-		if (item->rule->rule == rule &&
-			strcmp(identity_of(rule, column_at(group, item->metric)), identity) == 0)
+		const struct fw_column *other = column_at(group, item->metric);
+		if (item->rule->rule == rule && has_same_value(column, other, rule->identity) &&
+			has_same_value(column, other, rule->identity_too))
 			return item;
 	}
 	return NULL;
@@ -163,28 +182,44 @@ static const struct alert_rule_option *worse_than(
 	return worse->enabled ? worse : NULL;
 }
 
+/* Whether the rule looks at this column, and as which of its metrics. */
+static bool is_looked_at(const struct rule *rule, const struct fw_column *column, int *metric)
+{
+	*metric = rule_metric(rule, column->name);
+	return *metric >= 0 &&
+		(!rule->label ||
+			rule_wants(rule,
+				fw_label_value(column->labels, column->n_labels, rule->label)));
+}
+
+static struct item item_of(const struct group *group, const struct alert_rule_option *in_force,
+	const struct alert_rule_option *option, uint32_t column, int metric)
+{
+	const struct rule *rule = option->rule;
+	char divisor[128];
+	rule_divisor(rule, metric, divisor);
+	return (struct item){
+		.rule = option,
+		.worse = worse_than(in_force, rule),
+		.metric = column,
+		.divisor = find_beside(group, divisor, column),
+		.unless = find_beside(group, rule->unless, column),
+		.parts = count_parts(group, rule),
+	};
+}
+
 static void add_items(struct group *group, const struct alert_rule_option *in_force, size_t which)
 {
 	const struct alert_rule_option *option = &in_force[which];
 	const struct rule *rule = option->rule;
+	int metric;
 	if (!option->enabled || rule->kind != RULE_SERIES)
 		return;
 	for (uint32_t i = 0; i < group->store.n_columns; i++) {
-		const struct fw_column *column = column_at(group, i);
-		if (strcmp(column->name, rule->metric) != 0 ||
-			(rule->label &&
-				!rule_wants(rule,
-					fw_label_value(
-						column->labels, column->n_labels, rule->label))))
+		if (!is_looked_at(rule, column_at(group, i), &metric))
 			continue;
-		struct item item = {
-			.rule = option,
-			.worse = worse_than(in_force, rule),
-			.metric = i,
-			.divisor = find_beside(group, rule->divisor, i),
-			.unless = find_beside(group, rule->unless, i),
-		};
-		if (!rule->divisor || item.divisor != NO_COLUMN)
+		struct item item = item_of(group, in_force, option, i, metric);
+		if ((!rule->divisor || item.divisor != NO_COLUMN) && (!rule->per || item.parts > 0))
 			add_item(group, &item);
 	}
 }
@@ -231,7 +266,7 @@ static size_t most_items(const struct store_group *found)
 	for (uint32_t i = 0; i < found->n_columns; i++) {
 		const char *name = found->schema->columns[found->columns[i]].name;
 		for (size_t r = 0; r < RULES; r++)
-			n += rules[r].metric && strcmp(rules[r].metric, name) == 0;
+			n += rule_metric(&rules[r], name) >= 0;
 	}
 	return n;
 }
@@ -270,6 +305,7 @@ static void select_groups(struct watch *watch, struct host *host)
 			.accepts = is_equal,
 			.value = fw_label_value(host->labels, host->n_labels, "job")},
 		{.name = "__name__", .accepts = is_wanted},
+		{.name = "mode", .accepts = is_wanted_mode},
 	};
 	struct store_group *found;
 	struct fw_err err;
@@ -279,7 +315,7 @@ static void select_groups(struct watch *watch, struct host *host)
 	host->groups = NULL;
 	host->n_groups = host->n_items = 0;
 	watch->selections++;
-	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 3,
+	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 4,
 		host->newest_ms - LOOKBACK_MS, &host->arena, &found, &n, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
@@ -320,14 +356,16 @@ static struct alert *alert_for(struct watch *watch, struct host *host, const str
 	if (!host->alerts && !make)
 		return NULL;
 	char key[IDENTITY_KEY];
-	const char *name = rule->identity;
-	struct notice_pair identity = {name, ""};
-	if (name)
-		identity.value = column ? fw_label_value(column->labels, column->n_labels, name)
-					: fw_label_value(host->labels, host->n_labels, name);
+	const char *const names[] = {rule->identity, rule->identity_too};
+	struct notice_pair identity[2];
+	size_t n = 0;
+	for (size_t i = 0; i < 2 && names[i]; i++)
+		identity[n++] = (struct notice_pair){names[i],
+			column ? fw_label_value(column->labels, column->n_labels, names[i])
+			       : fw_label_value(host->labels, host->n_labels, names[i])};
 	identity_key(watch->alerts->config.estate,
-		fw_label_value(host->labels, host->n_labels, "instance"), rule->name, &identity,
-		name ? 1 : 0, key);
+		fw_label_value(host->labels, host->n_labels, "instance"), rule->name, identity, n,
+		key);
 	struct alert *alert = alert_find(host->alerts, key);
 	return alert || !make ? alert : make_alert(host, key, rule, column);
 }
@@ -375,6 +413,10 @@ static bool value_of(
 			return false;
 		*value /= fw_column_value(column_at(group, item->divisor), cells[item->divisor]);
 	}
+	if (item->parts)
+		*value /= item->parts;
+	if (item->rule->rule->is_either_way)
+		*value = fabs(*value);
 	if (item->rule->rule->ahead)
 		*value -= (double)alerts_now().wall_ms / 1000;
 	if (item->worse && engine_is_breach(&item->worse->limits, *value))
