@@ -145,6 +145,11 @@ typedef int whole_way(
 	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out);
 
 /* select.c */
+/* What a selector asks for that looks so far back from each of the moments. */
+struct promql_selection selection_of(
+	const struct node *node, const struct moments *moments, int64_t back_ms);
+int select_ask(struct evaluation *e, const struct promql_selection *selection,
+	int (*on_series)(void *arg, const struct promql_samples *samples), void *arg);
 stream_way select_instants;
 /* The times of the samples instead of their values, in seconds. */
 stream_way select_times;

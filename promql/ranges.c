@@ -201,18 +201,11 @@ static int on_samples(void *arg, const struct promql_samples *samples)
 static int range_selector(struct ranging *r, const struct node *node)
 {
 	r->range_ms = node->selector.range_ms;
-	const struct promql_selection selection = {
-		.matchers = node->selector.matchers,
-		.n_matchers = node->selector.n_matchers,
-		.from_ms = ms_minus(ms_minus(r->moments.first_ms, r->range_ms), -1),
-		.to_ms = moment(&r->moments, r->moments.n - 1),
-		.function = r->function->name,
-		.range_ms = r->range_ms,
-		.step_ms = r->axis->n == 1 ? 0 : r->axis->step_ms,
-	};
-	const struct promql_select_to to = {on_samples, r, r->e->arena, r->e->notes};
-	int rc = r->e->data->select(r->e->data, &selection, &to, r->e->err);
-	return rc == -ENOMEM ? fail_too_many(r->e) : rc;
+	struct promql_selection selection = selection_of(node, &r->moments, r->range_ms);
+	selection.function = r->function->name;
+	selection.range_ms = r->range_ms;
+	selection.step_ms = r->axis->n == 1 ? 0 : r->axis->step_ms;
+	return select_ask(r->e, &selection, on_samples, r);
 }
 
 /* The steps of a subquery: absolute multiples of its step, in all of its windows. */

@@ -112,7 +112,7 @@ bool cells_read(const struct cells *cells, const int64_t *from, size_t n, double
 	return any_absent;
 }
 
-static struct promql_selection selection_of(
+struct promql_selection selection_of(
 	const struct node *node, const struct moments *moments, int64_t back_ms)
 {
 	return (struct promql_selection){
@@ -123,7 +123,7 @@ static struct promql_selection selection_of(
 	};
 }
 
-static int ask(struct evaluation *e, const struct promql_selection *selection,
+int select_ask(struct evaluation *e, const struct promql_selection *selection,
 	int (*on_series)(void *arg, const struct promql_samples *samples), void *arg)
 {
 	const struct promql_select_to to = {on_series, arg, e->arena, e->notes};
@@ -201,7 +201,7 @@ static int select_steps(struct evaluation *e, const struct node *node, const str
 	struct promql_selection selection = selection_of(node, &s.moments, e->lookback_ms);
 	selection.newest = axis->n == 1;
 	selection.step_ms = axis->n == 1 ? 0 : axis->step_ms;
-	return ask(e, &selection, on_samples, &s);
+	return select_ask(e, &selection, on_samples, &s);
 }
 
 int select_instants(struct evaluation *e, const struct node *node, const struct axis *axis,
@@ -265,7 +265,7 @@ int select_rows(struct evaluation *e, const struct node *node, const struct axis
 	const struct moments moments = moments_of(e, &node->selector.when, axis);
 	struct promql_selection selection = selection_of(node, &moments, node->selector.range_ms);
 	selection.range_ms = node->selector.range_ms;
-	int rc = ask(e, &selection, list_samples, &list);
+	int rc = select_ask(e, &selection, list_samples, &list);
 	*rows = list.rows;
 	*n_rows = list.n;
 	return rc;

@@ -5,16 +5,14 @@
 
 #include <fenwatch/buf.h>
 
+#include "evaluate.h"
 #include "notes.h"
 #include "number.h"
 #include "workings.h"
 
 const struct node *promql_argument(const struct call_context *context, size_t number)
 {
-	const struct node *node = context->node->call.arguments[number];
-	while (node->kind == NODE_PAREN)
-		node = node->paren;
-	return node;
+	return node_bare(context->node->call.arguments[number]);
 }
 
 int promql_fail_too_many(const struct call_context *context)
