@@ -30,6 +30,8 @@ ROWS = [
      {"FENWATCH_GUESSES": "1000000"}),
     ("rollover", "a new certificate authority with 1,000 agents connected", ["tests/system/rollover.py", "SANITIZE"],
      {"FENWATCH_ROLLOVER": "1000"}),
+    ("moved", "1,000 agents that move to another collector and back with faults open",
+     ["tests/system/moved.py", "RELEASE"], {"FENWATCH_MOVED": "1000"}),
     ("network", "ten networks that fail for two minutes, and a minute without names",
      ["tests/system/network.py", "SANITIZE"], {"FENWATCH_HARM_SECONDS": "120", "FENWATCH_HOLE_SECONDS": "60"}),
     ("away", "a day without a collector", ["tests/system/away.py", "SANITIZE"], {}),

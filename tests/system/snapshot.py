@@ -145,4 +145,5 @@ def test_stat(lab):
     check(stat["hosts"] >= 1 and stat["samples"] > 0, "hosts and samples")
 
 
-main()
+if __name__ == "__main__":
+    main()
