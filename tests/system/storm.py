@@ -21,7 +21,8 @@ SLACK = 1 if LARGE else 3
 
 def test_after_each_kill_all_are_back_and_nothing_is_lost(lab):
     interval = 60000 if LARGE else 1000
-    c = lab.collector(store="{raw: 1GiB}" if LARGE else "{raw: 64MiB}").start()
+    c = lab.collector(store="{raw: 1GiB}" if LARGE else "{raw: 64MiB}").start(wait=False)
+    c.wait_ready(300)  # until its ring is written for the first time
     fleets = fleets_of(lab, c, AGENTS, interval=interval, jitter=5, series=200 if LARGE else 50,
                        spread=AGENTS * 3, pause=100 if LARGE else 25)
     for fleet in fleets:
