@@ -33,6 +33,7 @@ enum status render_volumes(struct screen *s, const json_t *data);
 enum status render_audit(struct screen *s, const json_t *data);
 enum status render_audit_verdict(struct screen *s, const json_t *data);
 enum status render_maintenance(struct screen *s, const json_t *data);
+enum status render_worklist(struct screen *s, const json_t *data);
 enum status render_replay(struct screen *s, const json_t *data);
 enum status render_silences(struct screen *s, const json_t *data);
 /* Its status is of Nagios' plugins: 0 OK, 1 warning, 2 critical. */

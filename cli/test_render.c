@@ -70,6 +70,8 @@ static const struct recording recordings[] = {
 	{"sla-html", "sla", render_sla, STATUS_WELL, 0, FORM_HTML},
 	{"volumes", "volumes", render_volumes, STATUS_WELL, 0, FORM_TEXT},
 	{"volumes-html", "volumes", render_volumes, STATUS_WELL, 0, FORM_HTML},
+	{"worklist", "worklist", render_worklist, STATUS_WELL, 0, FORM_TEXT},
+	{"worklist-none", "alerts-none", render_worklist, STATUS_WELL, 0, FORM_TEXT},
 	{"replay", "replay", render_replay, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"replay-nothing", "alerts-none", render_replay, STATUS_WELL, 0, FORM_TEXT},
 	{"audit", "audit", render_audit, STATUS_WELL, 0, FORM_TEXT},

@@ -160,6 +160,11 @@ struct alert_answer {
 /* -ENOENT: no such alert fires; -EALREADY: it is acknowledged. */
 int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err);
 
+/* What is for the next patch night, or was so when its host first reported, waits on the work
+ * list; this hands one to the desk. By its key or the beginning of it; -ENOENT, -EINVAL. */
+#define ALERT_WORK_LIST "work" /* why it is held */
+int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err);
+
 struct alert_silence {
 	int64_t id;
 	const char *const *matchers; /* "instance=~web.*" */

@@ -534,6 +534,14 @@ int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, 
 	return acks_add(alerts->acks, answer, fw_wall_ms(), err);
 }
 
+int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err)
+{
+	int rc = gate_hand(alerts->gate, name, who, alerts_now(), err);
+	if (rc == 0)
+		outbox_wake(alerts->outbox);
+	return rc;
+}
+
 int alert_silence_add(struct alerts *alerts, struct alert_silence *silence, struct fw_err *err)
 {
 	return silences_add(gate_silences(alerts->gate), silence, fw_wall_ms(), err);
@@ -697,6 +705,12 @@ static int open_outbox(
 	return rc < 0 ? rc : outbox_open(&alerts->outbox, &outbox, err);
 }
 
+static int64_t on_first_heard(const char *instance, void *arg)
+{
+	const struct alerts *alerts = arg;
+	return alerts->watch ? watch_first_heard_ms(alerts->watch, instance) : 0;
+}
+
 static int open_gate(struct alerts *alerts, struct fw_err *err)
 {
 	const struct gate_config gate = {
@@ -704,6 +718,8 @@ static int open_gate(struct alerts *alerts, struct fw_err *err)
 		.options = alerts->config.options,
 		.sites = alerts->sites,
 		.retired = alerts->config.retired,
+		.first_heard_ms = on_first_heard,
+		.arg = alerts,
 	};
 	return gate_open(&alerts->gate, &gate, err);
 }
@@ -718,6 +734,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	alerts->sites = sites_new();
 	sites_set_register(alerts->sites, config->options ? config->options->registry : NULL);
 	int rc = book_open(config->state, err);
+	if (rc == 0)
+		rc = watch_prepare(config->state, err);
 	if (rc == 0)
 		rc = open_gate(alerts, err);
 	if (rc == 0)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "alert.h"
+#include "evidence.h"
 #include "noise.h"
 #include "register.h"
 #include "retired.h"
@@ -13,7 +15,9 @@
 #include "sites.h"
 #include "state.h"
 
-#define LANES 4096 /* buckets of what is held, by its key */
+#define WORK_LIST_MS (2 * 3600 * 1000)
+#define NAME_LEAST 8 /* characters of a key that is given in part */
+#define LANES 4096   /* buckets of what is held, by its key */
 
 struct gate {
 	struct gate_config config;
@@ -61,19 +65,6 @@ static bool is_silenced(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
 	return silences_hold(gate->silences, &held->episode, now.wall_ms, why);
-}
-
-static bool is_work(
-	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
-{
-	const struct episode *episode = &held->episode;
-	const struct rule *rule = episode->is_ruled ? NULL : rule_find(episode->rule);
-	(void)gate;
-	(void)now;
-	if (!rule || !rule->late)
-		return false;
-	snprintf(why, GATE_WHY, "for the next patch night; %s tells when it is late", rule->late);
-	return true;
 }
 
 static bool is_in_storm(
@@ -125,6 +116,31 @@ static bool is_out_of_service(
 	return !register_is_in_service(life);
 }
 
+/* What was so when its host was first heard is nobody's fault of today: an emergency it is
+ * only if it comes about later. */
+static bool was_so_at_first(const struct gate *gate, const struct episode *episode)
+{
+	const struct gate_config *config = &gate->config;
+	if (!config->first_heard_ms)
+		return false;
+	int64_t first_ms = config->first_heard_ms(episode->instance, config->arg);
+	return first_ms > 0 && episode->life.starts_ms - first_ms <= WORK_LIST_MS;
+}
+
+static bool is_work(
+	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
+{
+	const struct episode *episode = &held->episode;
+	const struct rule *rule = episode->is_ruled ? NULL : rule_find(episode->rule);
+	(void)now;
+	if (rule && rule->late)
+		snprintf(why, GATE_WHY, "for the next patch night; %s tells when it is late",
+			rule->late);
+	else
+		snprintf(why, GATE_WHY, "it was so when its host first reported");
+	return rule && (rule->late || (rule->is_work && was_so_at_first(gate, episode)));
+}
+
 static const struct reason {
 	const char *name;
 	bool (*holds)(
@@ -136,7 +152,7 @@ static const struct reason {
 	{"in maintenance", is_in_maintenance, false, true},
 	{"silenced", is_silenced, false, true},
 	{"not in service", is_out_of_service, false, true},
-	{"work", is_work, false, true},
+	{ALERT_WORK_LIST, is_work, false, true},
 	{"storm", is_in_storm, true, false},
 	{"flapping", is_flapping, false, false},
 	{"budget", is_over_budget, true, false},
@@ -348,6 +364,52 @@ int gate_look(struct gate *gate, struct moment now, struct fw_err *err)
 	rc = state_finish(gate->config.state, rc < 0 ? rc : 0, err);
 	gate_settle(gate, rc == 0);
 	return rc < 0 ? rc : told;
+}
+
+/* ---- the work list ---- */
+
+static int find_work(struct gate *gate, const char *name, struct held ***link, struct fw_err *err)
+{
+	size_t length = strlen(name), n = 0;
+	for (size_t i = 0; i < LANES; i++)
+		for (struct held **at = &gate->lanes[i]; *at; at = &(*at)->next) {
+			const char *key = (*at)->episode.key;
+			if (strcmp((*at)->reason, ALERT_WORK_LIST) != 0 || length < NAME_LEAST ||
+				strncmp(key, name, length) != 0)
+				continue;
+			*link = at;
+			n++;
+		}
+	if (n > 1)
+		return fw_fail(err, -EINVAL, "several begin with '%.60s': say more of it", name);
+	return n == 1 ? 0 : fw_fail(err, -ENOENT, "there is no '%.60s' on the work list", name);
+}
+
+static int write_handed(struct gate *gate, const struct episode *episode, const char *who,
+	int64_t now_ms, struct fw_err *err)
+{
+	int rc = state_begin(gate->config.state, err);
+	if (rc < 0)
+		return rc;
+	rc = evidence_answered(gate->config.state, episode->key, episode->life.starts_ms, "handed",
+		who, "", now_ms, err);
+	if (rc == 0)
+		rc = book_tell(gate->config.state, gate->config.options, episode, now_ms, err);
+	return state_finish(gate->config.state, rc, err);
+}
+
+int gate_hand(
+	struct gate *gate, const char *name, const char *who, struct moment now, struct fw_err *err)
+{
+	struct held **link;
+	int rc = find_work(gate, name, &link, err);
+	if (rc == 0)
+		rc = write_handed(gate, &(*link)->episode, who, now.wall_ms, err);
+	if (rc < 0)
+		return rc;
+	noise_told(gate->noise, &(*link)->episode, now.wall_ms);
+	drop(gate, link);
+	return 0;
 }
 
 /* ---- opening and closing ---- */

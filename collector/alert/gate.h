@@ -32,6 +32,9 @@ struct gate_config {
 	const struct alert_options *options;
 	const struct sites *sites;     /* or NULL */
 	const struct retired *retired; /* or NULL */
+	/* When the host was first heard, 0: long ago. NULL: they all were. */
+	int64_t (*first_heard_ms)(const char *instance, void *arg);
+	void *arg;
 };
 
 /* An episode that is not told. */
@@ -59,6 +62,11 @@ int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
 
 /* Whether one that was told is told to nobody else for now. */
 bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment now);
+
+/* An alert on the work list is told now, whatever else would hold it; by its key, or the
+ * beginning of it. -ENOENT: it is not on the list; -EINVAL: several are. */
+int gate_hand(struct gate *gate, const char *name, const char *who, struct moment now,
+	struct fw_err *err);
 
 /* NULL: it is not held. */
 const struct held *gate_find(const struct gate *gate, const char *key);

@@ -100,6 +100,7 @@ int outlets_set_modes(
 
 /* ---- watch.c ---- */
 
+int watch_prepare(struct state *state, struct fw_err *err); /* its tables */
 struct watch *watch_open(struct alerts *alerts);
 void watch_close(struct watch *watch);
 void watch_rules_changed(struct watch *watch);
@@ -110,6 +111,8 @@ void watch_silence(struct watch *watch); /* at those that have not */
 const char *watch_class(struct alerts *alerts, const struct alert *alert);
 /* Whether hosts of that name are known, and none of them was heard lately. */
 bool watch_is_silent(struct watch *watch, const char *instance);
+/* When the first host of that name was first heard; 0: long ago, or there is none. */
+int64_t watch_first_heard_ms(struct watch *watch, const char *instance);
 /* Every host that was ever heard; until the next call. */
 size_t watch_hosts(struct watch *watch, int64_t now_ms, const struct site_host **hosts);
 /* Its alerts have been closed. */

@@ -224,6 +224,7 @@ const struct rule rules[RULES] = {
 			"are not in force: not installed, or waiting for a restart. 'fenwatch patches "
 			"HOST' lists each with its due date. Install them and restart what they need.",
 		.severity = "critical",
+		.is_work = true,
 		.metric = "fenwatch_patch_overdue",
 		.label = "policy",
 		.value = "ce14",
@@ -236,6 +237,7 @@ const struct rule rules[RULES] = {
 		.help = "A restart of the machine has been required for so many days; until then its "
 			"fixes are not in force. Plan the restart.",
 		.severity = "warning",
+		.is_work = true,
 		.metric = "fenwatch_reboot_required_since_timestamp_seconds",
 		.is_age = true,
 		.identity = "detector",
@@ -247,6 +249,7 @@ const struct rule rules[RULES] = {
 		.help = "No more fixes come for its operating system. Upgrade it; or buy extended "
 			"support and name the host in 'patches: {paid_support: [...]}'.",
 		.severity = "critical",
+		.is_work = true,
 		.metric = "fenwatch_os_supported",
 		.limits = {BELOW, 1, 1, 5 * MINUTE_MS},
 		.summary = "{instance}: its operating system is past its support{detail}",
@@ -256,6 +259,7 @@ const struct rule rules[RULES] = {
 		.help = "Its patch level cannot be told, so it counts as not compliant. See that its "
 			"package lists are refreshed daily and can be read.",
 		.severity = "warning",
+		.is_work = true,
 		.metric = "fenwatch_patch_proven",
 		.limits = {BELOW, 1, 1, 60 * MINUTE_MS},
 		.summary = "{instance}: its patch level is not proven{detail}",
@@ -276,6 +280,7 @@ const struct rule rules[RULES] = {
 		.help = "A certificate that is valid for years ends within 60 days: order the next one "
 			"now, as that takes its time.",
 		.severity = "info",
+		.is_work = true,
 		CERTIFICATE_ENDS_WITHIN(60),
 		.label = "valid_for",
 		.value = "years",
@@ -393,6 +398,7 @@ const struct rule rules[RULES] = {
 		.help = "The share of what the battery held when it was new that it holds when it is full. "
 			"Replace it before it is needed.",
 		.severity = "info",
+		.is_work = true,
 		.metric = "node_power_supply_energy_full|node_power_supply_charge_full",
 		.divisor =
 			"node_power_supply_energy_full_design|node_power_supply_charge_full_design",

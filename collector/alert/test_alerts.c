@@ -989,6 +989,34 @@ static void test_a_forgotten_host(void **arg)
 	assert_null(find(place, "FilesystemAlmostFull"));
 }
 
+/* A host that comes has a work list; one that was there before there was any has none. Over a
+ * restart that stays as it was. */
+static void test_when_a_host_was_first_heard_is_kept(void **arg)
+{
+	struct place *place = *arg;
+	size_t supported =
+		add_column(&place->store, place->web01, "fenwatch_os_supported", NULL, 0, 1);
+	with_free(place, 50 * GIB);
+	size_t h = add_host(&place->store, "new01");
+	add_column(&place->store, h, "fenwatch_os_supported", NULL, 0, 0);
+	place->store.cells[place->web01][supported] = 0;
+	for (int i = 0; i < 2; i++) {
+		speak(place, h, 400);
+		with_free(place, 50 * GIB);
+		struct alert_view *views;
+		size_t n;
+		assert_int_equal(alert_list(place->alerts, &place->arena, &views, &n, NULL), 0);
+		assert_int_equal(n, 2);
+		for (size_t k = 0; k < n; k++)
+			assert_string_equal(views[k].held,
+				strcmp(views[k].instance, "new01") == 0 ? "work" : "");
+		run_for(place, 200);
+		close_alerts(place);
+		open_alerts(place);
+	}
+	assert_int_equal(count(place, "SELECT count(*) FROM first_heard"), 2);
+}
+
 static void test_the_worst_come_first(void **arg)
 {
 	struct place *place = *arg;
@@ -1036,6 +1064,7 @@ int main(void)
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
 		CASE(test_a_reload_takes_new_rules_and_keeps_holds),
 		CASE(test_a_forgotten_host),
+		CASE(test_when_a_host_was_first_heard_is_kept),
 		CASE(test_the_worst_come_first),
 	};
 	fw_log_init("test_alerts", (enum fw_level)0);

@@ -42,14 +42,24 @@ struct place {
 	struct alert_options options;
 	struct fw_arena arena;
 	int64_t now_ms;
+	int64_t first_ms; /* when every host was first heard */
 };
+
+static int64_t on_first_heard(const char *instance, void *arg)
+{
+	(void)instance;
+	return ((const struct place *)arg)->first_ms;
+}
 
 static void open_gate(struct place *place)
 {
 	struct fw_err err;
 	if (state_open(&place->state, place->dir, &err) < 0 || book_open(place->state, &err) < 0)
 		fail_msg("%s", err.text);
-	const struct gate_config config = {.state = place->state, .options = &place->options};
+	const struct gate_config config = {.state = place->state,
+		.options = &place->options,
+		.first_heard_ms = on_first_heard,
+		.arg = place};
 	if (gate_open(&place->gate, &config, &err) < 0 ||
 		acks_open(&place->acks, place->state, &err) < 0)
 		fail_msg("%s", err.text);
@@ -682,6 +692,69 @@ static void test_who_is_not_in_service_is_not_told_of(void **arg)
 	use_no_register(place);
 }
 
+/* ---- the work list ---- */
+
+static struct episode fire_rule(struct place *place, const char *key, const char *rule)
+{
+	struct episode episode = episode_of(key, "web01");
+	episode.rule = rule;
+	assert_int_equal(write_fired(place, &episode), 0);
+	return episode;
+}
+
+/* A new host: its overdue fixes are work, a full disk is not; and what comes later is neither. */
+static void test_what_was_so_at_first_is_work(void **arg)
+{
+	struct place *place = *arg;
+	place->first_ms = NOW_MS - HOUR_MS;
+	struct episode overdue = fire_rule(place, "fw1-a", "PatchOverdue");
+	struct episode full = fire_rule(place, "fw1-b", "FilesystemAlmostFull");
+	expect_held(place, "fw1-a", "work");
+	expect_held(place, "fw1-b", NULL);
+	assert_int_equal(look_after(place, 24 * HOUR_MS), 0);
+	expect_held(place, "fw1-a", "work");
+	struct episode later = fire_rule(place, "fw1-c", "RebootOverdue");
+	expect_held(place, "fw1-c", NULL);
+	restart(place);
+	expect_held(place, "fw1-a", "work");
+	resolve(place, &overdue);
+	expect_held(place, "fw1-a", NULL);
+	resolve(place, &full);
+	resolve(place, &later);
+	assert_int_equal(count(place, "SELECT count(*) FROM notice WHERE key = 'fw1-a'"), 0);
+}
+
+static void test_a_host_that_was_always_there_has_no_work_list(void **arg)
+{
+	struct place *place = *arg;
+	struct episode overdue = fire_rule(place, "fw1-a", "PatchOverdue");
+	expect_held(place, "fw1-a", NULL);
+	resolve(place, &overdue);
+}
+
+static void test_work_is_handed_to_the_desk(void **arg)
+{
+	static const char first[] = "fw1-0123456789", second[] = "fw1-0123ffffff";
+	struct place *place = *arg;
+	struct fw_err err;
+	place->first_ms = NOW_MS;
+	struct episode one = fire_rule(place, first, "PatchOverdue");
+	struct episode other = fire_rule(place, second, "RebootOverdue");
+	assert_int_equal(gate_hand(place->gate, "fw1-0123", "Ann", now(place), &err), -EINVAL);
+	assert_int_equal(gate_hand(place->gate, "fw1-012", "Ann", now(place), &err), -ENOENT);
+	assert_int_equal(opens(place), 0);
+	assert_int_equal(gate_hand(place->gate, "fw1-01234", "Ann", now(place), &err), 0);
+	expect_held(place, first, NULL);
+	expect_held(place, second, "work");
+	assert_int_equal(opens(place), 1);
+	assert_int_equal(gate_hand(place->gate, first, "Ann", now(place), &err), -ENOENT);
+	assert_int_equal(
+		count(place, "SELECT count(*) FROM audit WHERE kind = 'handed' AND who = 'Ann'"),
+		1);
+	resolve(place, &one);
+	resolve(place, &other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -708,6 +781,9 @@ int main(void)
 		TEST(test_what_cannot_be_written_has_not_happened),
 		TEST(test_who_is_worked_at_is_told_of_afterwards),
 		TEST(test_who_is_not_in_service_is_not_told_of),
+		TEST(test_what_was_so_at_first_is_work),
+		TEST(test_a_host_that_was_always_there_has_no_work_list),
+		TEST(test_work_is_handed_to_the_desk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "register.h"
 #include "retired.h"
+#include "state.h"
 #include "store.h"
 
 #define LOOKBACK_MS (5 * 60 * 1000) /* older values of another schema are no values */
@@ -47,6 +48,7 @@ struct host {
 	size_t n_labels;
 	uint64_t changes;
 	int64_t newest_ms, received_ms;
+	int64_t first_ms;    /* wall: when it was first heard; 0: long ago */
 	int64_t heard_ms;    /* monotonic */
 	int64_t absent_ms;   /* how long it had not been heard at `heard_ms` */
 	int64_t interval_ms; /* as it shows in the sweeps' times */
@@ -55,6 +57,7 @@ struct host {
 	char class[32];      /* by its agent */
 	char registered[32]; /* by the register; "" where it says nothing */
 	struct register_life life;
+	bool is_newcomer;      /* its first moment is not written down */
 	bool is_known;         /* the register was asked for these two */
 	uint8_t agent[16];     /* who spoke last */
 	int64_t selected_ms;   /* monotonic; 0: never */
@@ -73,6 +76,7 @@ struct watch {
 	uint64_t look;
 	const struct alert_rule_option *silence;
 	unsigned selections; /* of this look */
+	bool has_newcomers;  /* whose first moment is not written down */
 	struct site_host *site_hosts;
 };
 
@@ -511,9 +515,66 @@ static struct host *host_new(struct watch *watch, const struct store_host *seen)
 	host->n_labels = seen->n_labels;
 	host->heard_ms = fw_mono_ms();
 	host->interval_ms = (int64_t)(COMES_BACK_MS / fmax(watch->silence->limits.threshold, 1));
+	host->first_ms = fw_wall_ms();
+	host->is_newcomer = true;
 	set_class(host, seen->labels, seen->n_labels);
 	adopt_alerts(watch, host);
 	return host;
+}
+
+/* ---- when hosts were first heard ---- */
+
+static const char *const steps[] = {
+	"CREATE TABLE first_heard (host INTEGER NOT NULL PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT",
+};
+
+int watch_prepare(struct state *state, struct fw_err *err)
+{
+	return state_migrate(state, "watch", steps, sizeof steps / sizeof *steps, err);
+}
+
+/* -1: nothing is written down of it. */
+static int64_t read_first(struct state *state, const struct host *host)
+{
+	sqlite3_stmt *row;
+	int64_t at_ms = -1;
+	if (state_query(state, &row, NULL, "SELECT at_ms FROM first_heard WHERE host = ?", "i",
+		    (int64_t)host->id) < 0)
+		return -1;
+	if (state_step(state, row, NULL) > 0)
+		at_ms = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return at_ms;
+}
+
+static int write_newcomers(struct watch *watch, struct fw_err *err)
+{
+	struct state *state = watch->alerts->config.state;
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < watch->n_hosts && rc == 0; i++)
+		if (watch->hosts[i] && watch->hosts[i]->is_newcomer)
+			rc = state_run(state, err,
+				"INSERT OR IGNORE INTO first_heard (host, at_ms) VALUES (?, ?)",
+				"ii", (int64_t)i, watch->hosts[i]->first_ms);
+	return state_finish(state, rc, err);
+}
+
+/* All that came since the last look, in one transaction; otherwise at the next look. */
+static void keep_newcomers(struct watch *watch)
+{
+	struct fw_err err;
+	if (!watch->has_newcomers)
+		return;
+	if (write_newcomers(watch, &err) < 0) {
+		fw_log(FW_ERROR, "when hosts were first heard cannot be kept: %s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < watch->n_hosts; i++)
+		if (watch->hosts[i])
+			watch->hosts[i]->is_newcomer = false;
+	watch->has_newcomers = false;
 }
 
 static void drop_names(struct watch *watch)
@@ -533,6 +594,7 @@ static struct host *host_of(struct watch *watch, const struct store_host *seen)
 	}
 	if (!watch->hosts[seen->id]) {
 		watch->hosts[seen->id] = host_new(watch, seen);
+		watch->has_newcomers = true;
 		drop_names(watch);
 	}
 	return watch->hosts[seen->id];
@@ -570,6 +632,7 @@ void watch_look(struct watch *watch)
 	size_t n = store_hosts(watch->alerts->config.store, &arena, &seen);
 	watch->look++;
 	watch->selections = 0;
+	keep_newcomers(watch);
 	for (size_t i = 0; i < n; i++) {
 		struct host *host = host_of(watch, &seen[i]);
 		bool spoke = host->received_ms != seen[i].received_ms ||
@@ -683,14 +746,36 @@ void watch_each(struct watch *watch, void (*each)(struct alert *alert, void *arg
 	}
 }
 
+/* Of a host that is not written down: it came just before the end, or, where none is, long
+ * before anybody did. */
+static void remember_first(struct watch *watch, struct host *host, bool is_any)
+{
+	int64_t first_ms = read_first(watch->alerts->config.state, host);
+	host->is_newcomer = first_ms < 0;
+	if (first_ms >= 0 || !is_any)
+		host->first_ms = first_ms < 0 ? 0 : first_ms;
+}
+
+static bool has_first_heard(struct state *state)
+{
+	sqlite3_stmt *row;
+	if (state_query(state, &row, NULL, "SELECT 1 FROM first_heard LIMIT 1", "") < 0)
+		return true;
+	bool any = state_step(state, row, NULL) > 0;
+	state_done(row);
+	return any;
+}
+
 /* What the store holds from before the start is known, but it is nothing new. */
 static void take_known(struct watch *watch)
 {
 	struct fw_arena arena = {0};
 	struct store_host *seen;
 	size_t n = store_hosts(watch->alerts->config.store, &arena, &seen);
+	bool is_any = has_first_heard(watch->alerts->config.state);
 	for (size_t i = 0; i < n; i++) {
 		struct host *host = host_of(watch, &seen[i]);
+		remember_first(watch, host, is_any);
 		host->newest_ms = seen[i].newest_ms;
 		host->received_ms = seen[i].received_ms;
 		/* From here on by a clock that does not step. */
@@ -793,6 +878,16 @@ bool watch_is_silent(struct watch *watch, const char *instance)
 	return is_known;
 }
 
+int64_t watch_first_heard_ms(struct watch *watch, const char *instance)
+{
+	int64_t first_ms = INT64_MAX;
+	size_t i = first_named(watch, instance);
+	for (; i < watch->n_by_name && strcmp(name_of(watch->by_name[i]), instance) == 0; i++)
+		if (watch->by_name[i]->first_ms < first_ms)
+			first_ms = watch->by_name[i]->first_ms;
+	return first_ms == INT64_MAX ? 0 : first_ms;
+}
+
 static const char *class_named(struct watch *watch, const char *instance)
 {
 	size_t i = first_named(watch, instance);
@@ -817,6 +912,8 @@ void watch_forget(struct watch *watch, const char *instance)
 			strcmp(fw_label_value(host->labels, host->n_labels, "instance"),
 				instance) != 0)
 			continue;
+		state_run(watch->alerts->config.state, NULL,
+			"DELETE FROM first_heard WHERE host = ?", "i", (int64_t)host->id);
 		host_free(host);
 		watch->hosts[i] = NULL;
 		drop_names(watch);

@@ -24,6 +24,8 @@ extern atomic_bool fakes_hold;
 extern bool fakes_both;
 /* When db01 was retired; it is not, until a test says so. */
 extern int64_t fakes_retired_ms;
+/* An alert of web01, and one of db01, are on the work list. */
+extern bool fakes_has_work;
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
 int fakes_retire(const struct retirement *wanted, struct fw_err *err, void *arg);

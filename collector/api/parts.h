@@ -146,6 +146,9 @@ void replaying_run(struct request *r);
 void retiring_list(struct request *r);
 void retiring_retire(struct request *r);
 void retiring_return(struct request *r);
+/* worklist.c */
+void worklist_list(struct request *r);
+void worklist_hand(struct request *r);
 /* feeding.c */
 void feeding_go(struct request *r);
 void feeding_rehearse(struct request *r);

@@ -282,6 +282,7 @@ static const struct {
 	{"/api/fenwatch/v1/reports/patch-compliance", ""},
 	{"/api/fenwatch/v1/disks", ""},
 	{"/api/fenwatch/v1/retired", ""},
+	{"/api/fenwatch/v1/worklist", ""},
 	{"/api/fenwatch/v1/reports/capacity", ""},
 	{"/api/fenwatch/v1/alerts", ""},
 	{"/api/fenwatch/v1/agents", ""},
@@ -332,9 +333,11 @@ static void expect_cut(struct scene *s, const struct route *route)
 
 static void client_of_a_supplier(struct scene *s)
 {
+	fakes_has_work = true;
 	for (const struct route *route = routes; route->method; route++)
 		if (route->scope == SCOPE_CUT)
 			expect_cut(s, route);
+	fakes_has_work = false;
 	expect(s, "its own", ask(s, "GET", "/api/fenwatch/v1/hosts", "supplier", NULL, NULL), 200,
 		"\"data\":[{\"name\":\"web01\"");
 	expect(s, "its counts",
@@ -1050,6 +1053,29 @@ static void ask_to_replay(struct scene *s)
 		422, "choose a longer step");
 }
 
+static void ask_for_work(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/worklist", 200, "\"data\":[]}");
+	fakes_has_work = true;
+	expect_get(s, "/api/fenwatch/v1/worklist", 200,
+		"[{\"key\":\"fw1-a\",\"rule\":\"RebootRequired\",\"host\":\"web01\"");
+	expect(s, "hand",
+		ask(s, "POST", "/api/fenwatch/v1/worklist/fw1-a/hand", "engineer", NULL, ""), 200,
+		"{\"handed\":\"fw1-a\"}");
+	expect(s, "hand what is not there",
+		ask(s, "POST", "/api/fenwatch/v1/worklist/x/hand", "engineer", NULL, ""), 404,
+		"on the work list");
+	expect(s, "hand as a viewer",
+		ask(s, "POST", "/api/fenwatch/v1/worklist/fw1-a/hand", "viewer", NULL, ""), 403,
+		"");
+}
+
+static void test_work_list(void **state)
+{
+	(void)state;
+	play(1, ask_for_work);
+}
+
 static void test_replay(void **state)
 {
 	(void)state;
@@ -1733,6 +1759,7 @@ int main(void)
 		cmocka_unit_test(test_patches),
 		cmocka_unit_test(test_retiring),
 		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_work_list),
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
