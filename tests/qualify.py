@@ -32,6 +32,8 @@ ROWS = [
      {"FENWATCH_ROLLOVER": "1000"}),
     ("moved", "1,000 agents that move to another collector and back with faults open",
      ["tests/system/moved.py", "RELEASE"], {"FENWATCH_MOVED": "1000"}),
+    ("crowd", "20,000 hosts that fall silent at once",
+     ["tests/system/crowd.py", "RELEASE"], {"FENWATCH_CROWD": "20000"}),
     ("network", "ten networks that fail for two minutes, and a minute without names",
      ["tests/system/network.py", "SANITIZE"], {"FENWATCH_HARM_SECONDS": "120", "FENWATCH_HOLE_SECONDS": "60"}),
     ("away", "a day without a collector", ["tests/system/away.py", "SANITIZE"], {}),
