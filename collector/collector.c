@@ -704,17 +704,11 @@ static void on_snapshot_look(struct api_snapshot *out, void *arg)
 static int write_samples(struct collector *c, struct store_foreign *series, size_t n, int64_t at_ms,
 	struct fw_err *err)
 {
-	static const char *const refusals[] = {
-		[STORE_BAD_LABELS] = "its labels cannot be stored",
-		[STORE_TOO_MANY] = "there are too many series",
-		[STORE_TOO_OLD] = "its time is too long ago",
-		[STORE_AHEAD] = "its time is ahead",
-	};
 	int rc = store_foreign_write(c->store, series, n, at_ms, err);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		if (series[i].refusal != STORE_TAKEN)
 			rc = fw_fail(err, -EINVAL, "a series could not be kept: %s",
-				refusals[series[i].refusal]);
+				remote_refusals[series[i].refusal].sentence);
 	return rc;
 }
 

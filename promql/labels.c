@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "labels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "quote.h"
@@ -43,6 +44,17 @@ int labels_compare(const struct fw_label *a, size_t n_a, const struct fw_label *
 			return order;
 	}
 	return (n_a > n_b) - (n_a < n_b);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
+}
+
+void labels_sort(struct fw_label *labels, size_t n)
+{
+	if (n > 1)
+		qsort(labels, n, sizeof *labels, by_name);
 }
 
 static bool is_among(const char *name, const char *const *names, size_t n)

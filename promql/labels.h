@@ -16,6 +16,8 @@ bool labels_same(const struct fw_label *a, size_t n_a, const struct fw_label *b,
 /* The order of answers: by name, value, and number. */
 int labels_compare(const struct fw_label *a, size_t n_a, const struct fw_label *b, size_t n_b);
 
+void labels_sort(struct fw_label *labels, size_t n); /* by name */
+
 /* Those that are named, or all but those and the metric's name, into `out`, which has room
  * for n. Returns how many. */
 size_t labels_pick(const struct fw_label *labels, size_t n, const char *const *names,

@@ -51,13 +51,6 @@ static void add_schema(struct counting *c, const struct fw_schema *schema, uint6
 	}
 }
 
-static int by_schema(const void *a, const void *b)
-{
-	uint32_t x = ((const struct store_group *)a)->schema_id,
-		 y = ((const struct store_group *)b)->schema_id;
-	return (x > y) - (x < y);
-}
-
 static void add_groups(struct counting *c, struct store_group *groups, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -65,9 +58,10 @@ static void add_groups(struct counting *c, struct store_group *groups, size_t n)
 			add(c, groups[i].host_labels[k].name, groups[i].host_labels[k].value,
 				groups[i].schema->n_columns);
 	if (n > 0)
-		qsort(groups, n, sizeof *groups, by_schema);
+		qsort(groups, n, sizeof *groups, store_by_schema);
 	for (size_t i = 0, hosts; i < n; i += hosts) {
-		for (hosts = 1; i + hosts < n && by_schema(&groups[i], &groups[i + hosts]) == 0;)
+		for (hosts = 1;
+			i + hosts < n && store_by_schema(&groups[i], &groups[i + hosts]) == 0;)
 			hosts++;
 		add_schema(c, groups[i].schema, hosts);
 	}

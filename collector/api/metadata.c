@@ -64,13 +64,6 @@ static bool sees(const struct request *r, const struct store_group *group)
 	return !scope || scope->sees(group->host_labels, group->n_host_labels, scope->arg);
 }
 
-static int by_schema(const void *a, const void *b)
-{
-	uint32_t x = ((const struct store_group *)a)->schema_id,
-		 y = ((const struct store_group *)b)->schema_id;
-	return (x > y) - (x < y);
-}
-
 /* Every column of every schema that a host has which may be seen. */
 static int add_columns(struct metadata *m, struct fw_err *err)
 {
@@ -83,9 +76,9 @@ static int add_columns(struct metadata *m, struct fw_err *err)
 	for (size_t i = 0; i < n; i++)
 		if (sees(m->r, &groups[i]))
 			groups[kept++] = groups[i];
-	qsort(groups, kept, sizeof *groups, by_schema);
+	qsort(groups, kept, sizeof *groups, store_by_schema);
 	for (size_t i = 0; i < kept; i++)
-		if (i == 0 || by_schema(&groups[i - 1], &groups[i]) != 0)
+		if (i == 0 || store_by_schema(&groups[i - 1], &groups[i]) != 0)
 			for (uint32_t c = 0; c < groups[i].schema->n_columns; c++)
 				add_column(m, &groups[i].schema->columns[c]);
 	return 0;

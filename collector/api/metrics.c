@@ -108,16 +108,13 @@ static void write_tiers(struct request *r, const struct store_stat *stat)
 	}
 }
 
-static const char *const refusals[STORE_REFUSALS] = {
-	NULL, "bad_labels", "too_many_series", "too_old", "ahead"};
-
 static void write_refused(struct request *r, const struct remote_stat *stat)
 {
 	static const char name[] = "fenwatch_remote_refused_total";
 	head(&r->out, name, "counter", "Samples that came by remote_write and were not taken.");
 	for (int i = 1; i < STORE_REFUSALS; i++)
-		fw_buf_printf(&r->out, "%s{reason=\"%s\"} %" PRIu64 "\n", name, refusals[i],
-			stat->refused[i]);
+		fw_buf_printf(&r->out, "%s{reason=\"%s\"} %" PRIu64 "\n", name,
+			remote_refusals[i].reason, stat->refused[i]);
 }
 
 static const struct {

@@ -59,6 +59,11 @@ void remote_write(struct request *r)
 
 /* ---- remote_read ---- */
 
+static unsigned status_of(int rc)
+{
+	return rc == -EMSGSIZE ? 413 : rc == -E2BIG ? 422 : 400;
+}
+
 void remote_read_series(struct request *r)
 {
 	struct query_source source = {
@@ -77,8 +82,7 @@ void remote_read_series(struct request *r)
 	request_text(r, 200, "");
 	int rc = remote_read(&read, &err);
 	if (rc < 0) {
-		request_text(
-			r, rc == -E2BIG ? 422 : 400, fw_arena_format(&r->arena, "%s\n", err.text));
+		request_text(r, status_of(rc), fw_arena_format(&r->arena, "%s\n", err.text));
 		return;
 	}
 	r->content_type = read.content_type;

@@ -23,7 +23,7 @@ int body_packing_of(const char *encoding)
 
 static int fail_large(struct fw_err *err)
 {
-	return fw_fail(err, -E2BIG, "the body is longer than %u MiB when decompressed",
+	return fw_fail(err, -EMSGSIZE, "the body is longer than %u MiB when decompressed",
 		REMOTE_BODY_LIMIT >> 20);
 }
 
@@ -107,26 +107,41 @@ void body_pack(enum body_packing packing, const struct fw_buf *from, struct fw_b
 	to->length = room;
 }
 
-static void *take(void *arena, size_t size)
+struct parsing {
+	struct fw_arena *arena;
+	bool full;
+};
+
+static void *take(void *arg, size_t size)
 {
-	return fw_arena_try(arena, size);
+	struct parsing *parsing = arg;
+	void *memory = fw_arena_try(parsing->arena, size);
+	parsing->full |= !memory;
+	return memory;
 }
 
-static void leave(void *arena, void *memory)
+static void leave(void *arg, void *memory)
 {
-	(void)arena;
+	(void)arg;
 	(void)memory;
+}
+
+int body_fail_memory(struct fw_err *err)
+{
+	return fw_fail(err, -EMSGSIZE, "the body needs more memory than it may have");
 }
 
 int body_parse(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t length,
 	struct fw_arena *arena, void **message, struct fw_err *err)
 {
-	ProtobufCAllocator allocator = {take, leave, arena};
+	struct parsing parsing = {arena, false};
+	ProtobufCAllocator allocator = {take, leave, &parsing};
 	*message = protobuf_c_message_unpack(type, &allocator, length, data);
 	if (*message)
 		return 0;
-	return fw_fail(err, -EBADMSG,
-		"the body is no protobuf message of this kind, or needs too much memory");
+	return parsing.full
+		? body_fail_memory(err)
+		: fw_fail(err, -EBADMSG, "the body is no protobuf message of this kind");
 }
 
 const char *body_text(const ProtobufCBinaryData *text, struct fw_arena *arena)

@@ -1,51 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Written by hand rather than by protobuf-c, which would leave out -0.0, and a message of
- * objects besides. Field numbers are those of remote.proto. */
 #include "encode.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/batch.h>
 #include <fenwatch/crc.h>
 #include <fenwatch/mem.h>
 
+#include "labels.h"
+#include "message.h"
 #include "send.h"
 
 #define LABELS_MOST (2 * FW_LABELS_LIMIT + 1 + SEND_EXTERNAL)
 #define FIRST_SLOTS 1024
-
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2 };
-
-static void put_tag(struct fw_buf *out, unsigned field, unsigned kind)
-{
-	fw_buf_put_varint(out, field << 3 | kind);
-}
-
-static void put_bytes(struct fw_buf *out, unsigned field, const void *data, size_t length)
-{
-	put_tag(out, field, BYTES);
-	fw_buf_put_varint(out, length);
-	fw_buf_append(out, data, length);
-}
-
-static size_t varint_size(uint64_t value)
-{
-	size_t n = 1;
-	for (; value >= 0x80; value >>= 7)
-		n++;
-	return n;
-}
-
-static void put_sample(struct fw_buf *out, int64_t at_ms, double value)
-{
-	put_tag(out, 2, BYTES);
-	fw_buf_put_varint(out, 1 + sizeof value + 1 + varint_size((uint64_t)at_ms));
-	put_tag(out, 1, FIXED64);
-	fw_buf_append(out, &value, sizeof value);
-	put_tag(out, 2, VARINT);
-	fw_buf_put_varint(out, (uint64_t)at_ms);
-}
 
 /* ---- symbols ---- */
 
@@ -76,17 +43,12 @@ static uint32_t ref_of(struct encoder *e, const char *text)
 	struct symbol_slot *slot = slot_of(e, text);
 	if (!slot->text) {
 		*slot = (struct symbol_slot){text, (uint32_t)e->n_symbols++};
-		put_bytes(&e->symbols, 4, text, strlen(text));
+		message_put_bytes(&e->symbols, 4, text, strlen(text));
 	}
 	return slot->ref;
 }
 
 /* ---- series ---- */
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
-}
 
 static bool has_label(const struct fw_label *labels, size_t n, const char *name)
 {
@@ -109,20 +71,14 @@ static size_t list_labels(const struct encoder *e, const struct store_followed *
 	for (size_t i = 0, own = n; i < e->n_external; i++)
 		if (!has_label(labels, own, e->external[i].name))
 			labels[n++] = e->external[i];
-	qsort(labels, n, sizeof *labels, by_name);
+	labels_sort(labels, n);
 	return n;
 }
 
 static void put_labels(struct encoder *e, const struct fw_label *labels, size_t n)
 {
-	struct fw_buf *out = &e->one;
-	for (size_t i = 0; i < n; i++) {
-		size_t name = strlen(labels[i].name), value = strlen(labels[i].value);
-		put_tag(out, 1, BYTES);
-		fw_buf_put_varint(out, 2 + varint_size(name) + name + varint_size(value) + value);
-		put_bytes(out, 1, labels[i].name, name);
-		put_bytes(out, 2, labels[i].value, value);
-	}
+	for (size_t i = 0; i < n; i++)
+		message_put_label(&e->one, &labels[i]);
 }
 
 static void put_refs(struct encoder *e, const struct fw_label *labels, size_t n)
@@ -132,10 +88,9 @@ static void put_refs(struct encoder *e, const struct fw_label *labels, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		refs[2 * i] = ref_of(e, labels[i].name);
 		refs[2 * i + 1] = ref_of(e, labels[i].value);
-		length += varint_size(refs[2 * i]) + varint_size(refs[2 * i + 1]);
+		length += message_varint_size(refs[2 * i]) + message_varint_size(refs[2 * i + 1]);
 	}
-	put_tag(&e->one, 1, BYTES);
-	fw_buf_put_varint(&e->one, length);
+	message_put_head(&e->one, 1, length);
 	for (size_t i = 0; i < 2 * n; i++)
 		fw_buf_put_varint(&e->one, refs[i]);
 }
@@ -144,9 +99,11 @@ static void put_refs(struct encoder *e, const struct fw_label *labels, size_t n)
 static void put_about(struct encoder *e, const struct fw_column *column)
 {
 	static const uint8_t types[] = {[FW_GAUGE] = 2, [FW_COUNTER] = 1, [FW_UNTYPED] = 0};
-	const uint8_t about[] = {1 << 3 | VARINT, types[column->type & FW_TYPE_MASK]};
-	if (about[1])
-		put_bytes(&e->one, 5, about, sizeof about);
+	uint8_t type = types[column->type & FW_TYPE_MASK];
+	if (type == 0)
+		return;
+	message_put_head(&e->one, 5, 2);
+	message_put_number(&e->one, 1, type);
 }
 
 /* An absence is told once, where there was a value before. */
@@ -166,7 +123,7 @@ static size_t put_samples(struct encoder *e, const struct store_followed *sweeps
 	for (size_t i = 0; i < sweeps->n_sweeps; i++) {
 		if (!is_told(sweeps, i, c))
 			continue;
-		put_sample(&e->one, sweeps->times_ms[i],
+		message_put_sample(&e->one, sweeps->times_ms[i],
 			fw_column_value(column, sweeps->cells[i * n + c]));
 		told++;
 	}
@@ -190,7 +147,7 @@ void encode_column(struct encoder *e, const struct store_followed *sweeps, size_
 	e->n_samples += put_samples(e, sweeps, c);
 	if (e->is_2)
 		put_about(e, column);
-	put_bytes(&e->series, e->is_2 ? 5 : 1, e->one.data, e->one.length);
+	message_put_bytes(&e->series, e->is_2 ? 5 : 1, e->one.data, e->one.length);
 }
 
 void encode_begin(struct encoder *e, bool is_2)

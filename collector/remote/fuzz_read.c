@@ -40,7 +40,8 @@ static void answer(const struct fw_buf *body, struct promql_memory *memory)
 	};
 	struct fw_err err;
 	int rc = remote_read(&read, &err);
-	assert(rc == 0 || rc == -EINVAL || rc == -EBADMSG || rc == -E2BIG || rc == -ENOMEM);
+	assert(rc == 0 || rc == -EINVAL || rc == -EBADMSG || rc == -E2BIG || rc == -EMSGSIZE ||
+		rc == -ENOMEM);
 	assert(rc < 0 || read.content_type);
 	fw_buf_done(&out);
 	fw_arena_done(&arena);

@@ -48,7 +48,7 @@ static int count(const struct importing *im, uint64_t *samples, struct fw_err *e
 		return 0;
 	im->remote->counters.refused[im->series[first].refusal] += refused;
 	return fw_fail(err, -ERANGE, "%s (%zu samples from the %zuth on of this part)",
-		remote_refusals[im->series[first].refusal], refused, first + 1);
+		remote_refusals[im->series[first].refusal].sentence, refused, first + 1);
 }
 
 int remote_import(struct remote *remote, const char *text, size_t length, uint64_t line,

@@ -16,5 +16,3 @@ struct remote {
 	struct metadata metadata;
 	struct counters counters;
 };
-
-extern const char *const remote_refusals[STORE_REFUSALS]; /* as sentences */

@@ -4,11 +4,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/text.h>
 
+#include "labels.h"
 #include "number.h"
 
 #define TIME_LIMIT_S 1e11
@@ -139,11 +139,6 @@ static int take_labels(struct reading *r, bool *named)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
-}
-
 static int take_numbers(struct reading *r, struct openmetrics_sample *out)
 {
 	double seconds;
@@ -175,7 +170,7 @@ static int take_sample(struct reading *r)
 		rc = take_numbers(r, &sample);
 	if (rc < 0)
 		return rc;
-	qsort(r->labels, r->n_labels, sizeof *r->labels, by_name);
+	labels_sort(r->labels, r->n_labels);
 	struct fw_label *labels = fw_arena_alloc(r->to->arena, r->n_labels * sizeof *labels + 1);
 	memcpy(labels, r->labels, r->n_labels * sizeof *labels);
 	sample.labels = labels;

@@ -12,6 +12,7 @@
 #include "bodies.h"
 #include "chunk.h"
 #include "labels.h"
+#include "message.h"
 #include "notes.h"
 #include "remote.h"
 #include "remote.pb-c.h"
@@ -39,45 +40,7 @@ struct asking {
 	struct chunk_writer chunk;
 };
 
-/* ---- messages ---- */
-
-static void put_head(struct fw_buf *out, unsigned field, size_t length)
-{
-	fw_buf_put_varint(out, field << 3 | 2);
-	fw_buf_put_varint(out, length);
-}
-
-static void put_bytes(struct fw_buf *out, unsigned field, const void *data, size_t length)
-{
-	put_head(out, field, length);
-	fw_buf_append(out, data, length);
-}
-
-static void put_number(struct fw_buf *out, unsigned field, int64_t number)
-{
-	fw_buf_put_varint(out, field << 3);
-	fw_buf_put_varint(out, (uint64_t)number);
-}
-
-static void put_labels(struct asking *a, const struct promql_samples *samples)
-{
-	for (size_t i = 0; i < samples->n_labels; i++) {
-		const struct fw_label *label = &samples->labels[i];
-		fw_buf_reset(&a->part);
-		put_bytes(&a->part, 1, label->name, strlen(label->name));
-		put_bytes(&a->part, 2, label->value, strlen(label->value));
-		put_bytes(&a->one, 1, a->part.data, a->part.length);
-	}
-}
-
-static void put_sample(struct asking *a, int64_t at_ms, double value)
-{
-	fw_buf_reset(&a->part);
-	fw_buf_putc(&a->part, 1 << 3 | 1);
-	fw_buf_append(&a->part, &value, sizeof value);
-	put_number(&a->part, 2, at_ms);
-	put_bytes(&a->one, 2, a->part.data, a->part.length);
-}
+/* ---- a series ---- */
 
 static void end_chunk(struct asking *a)
 {
@@ -85,18 +48,18 @@ static void end_chunk(struct asking *a)
 	if (chunk->n == 0)
 		return;
 	fw_buf_reset(&a->part);
-	put_number(&a->part, 1, chunk->from_ms);
-	put_number(&a->part, 2, chunk->at_ms);
-	put_number(&a->part, 3, ENCODING_XOR);
-	put_bytes(&a->part, 4, chunk->bytes.data, chunk->bytes.length);
-	put_bytes(&a->one, 2, a->part.data, a->part.length);
+	message_put_number(&a->part, 1, (uint64_t)chunk->from_ms);
+	message_put_number(&a->part, 2, (uint64_t)chunk->at_ms);
+	message_put_number(&a->part, 3, ENCODING_XOR);
+	message_put_bytes(&a->part, 4, chunk->bytes.data, chunk->bytes.length);
+	message_put_bytes(&a->one, 2, a->part.data, a->part.length);
 	chunk_begin(chunk);
 }
 
 static void put_one(struct asking *a, int64_t at_ms, double value)
 {
 	if (!a->chunks) {
-		put_sample(a, at_ms, value);
+		message_put_sample(&a->one, at_ms, value);
 		return;
 	}
 	if (a->chunk.n == CHUNK_SAMPLES)
@@ -146,7 +109,8 @@ static int on_series(void *arg, const struct promql_samples *samples)
 		return -E2BIG;
 	fw_buf_reset(&a->one);
 	chunk_begin(&a->chunk);
-	put_labels(a, samples);
+	for (size_t i = 0; i < samples->n_labels; i++)
+		message_put_label(&a->one, &samples->labels[i]);
 	if (put_samples(a, samples) == 0)
 		return 0;
 	end_chunk(a);
@@ -217,8 +181,8 @@ static void put_frames(struct asking *a, size_t query)
 	struct fw_buf *out = a->read->out;
 	for (size_t i = 0; i < a->n; i++) {
 		fw_buf_reset(&a->one);
-		put_bytes(&a->one, 1, a->found[i].data, a->found[i].length);
-		put_number(&a->one, 2, (int64_t)query);
+		message_put_bytes(&a->one, 1, a->found[i].data, a->found[i].length);
+		message_put_number(&a->one, 2, query);
 		uint32_t crc = fw_crc32c(0, a->one.data, a->one.length);
 		const uint8_t sum[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16),
 			(uint8_t)(crc >> 8), (uint8_t)crc};
@@ -232,8 +196,8 @@ static void put_result(struct asking *a, struct fw_buf *answer)
 {
 	fw_buf_reset(&a->one);
 	for (size_t i = 0; i < a->n; i++)
-		put_bytes(&a->one, 1, a->found[i].data, a->found[i].length);
-	put_bytes(answer, 1, a->one.data, a->one.length);
+		message_put_bytes(&a->one, 1, a->found[i].data, a->found[i].length);
+	message_put_bytes(answer, 1, a->one.data, a->one.length);
 }
 
 static int answer(struct asking *a, const Fenwatch__Remote__Read *asked, struct fw_err *err)

@@ -27,5 +27,5 @@ struct remote_read {
 	bool packed; /* with snappy, which a header has to say */
 };
 
-/* -EINVAL, -EBADMSG: what was asked is wrong; -E2BIG: it is too much; -ECANCELED. */
+/* -EINVAL, -EBADMSG, -EMSGSIZE: what was asked is wrong, or too long; -E2BIG: it is too much; -ECANCELED. */
 int remote_read(struct remote_read *read, struct fw_err *err);

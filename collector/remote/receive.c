@@ -5,9 +5,7 @@
  * same, as both specifications have it: the sender must not come with it again.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +14,7 @@
 
 #include "bodies.h"
 #include "internal.h"
+#include "labels.h"
 #include "remote.pb-c.h"
 
 typedef Fenwatch__Remote__Write Write;
@@ -98,11 +97,6 @@ static int read_type(struct remote_write *write)
 
 /* ---- labels ---- */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct fw_label *)a)->name, ((const struct fw_label *)b)->name);
-}
-
 /* An empty label is none. Of one that comes twice neither is right: the store refuses it. */
 static size_t put_in_order(struct fw_label *labels, size_t n)
 {
@@ -115,13 +109,8 @@ static size_t put_in_order(struct fw_label *labels, size_t n)
 		labels[kept++] = labels[i];
 	}
 	if (!sorted)
-		qsort(labels, kept, sizeof *labels, by_name);
+		labels_sort(labels, kept);
 	return kept;
-}
-
-static int fail_memory(struct fw_err *err)
-{
-	return fw_fail(err, -E2BIG, "the body needs more memory than it may have");
 }
 
 static int take_samples(struct remote_write *write, struct store_foreign *series,
@@ -129,7 +118,7 @@ static int take_samples(struct remote_write *write, struct store_foreign *series
 {
 	series->samples = fw_arena_try(&write->arena, n * sizeof *series->samples + 1);
 	if (!series->samples)
-		return fail_memory(err);
+		return body_fail_memory(err);
 	series->n_samples = n;
 	for (size_t i = 0; i < n; i++)
 		series->samples[i] =
@@ -143,10 +132,11 @@ static int take_labels(struct remote_write *write, const Fenwatch__Remote__Serie
 	struct store_foreign *series, struct fw_err *err)
 {
 	if (from->n_labels > LABELS_LIMIT)
-		return fw_fail(err, -EINVAL, "a series has %zu labels", from->n_labels);
+		return fw_fail(err, -EINVAL, "a series has %zu labels, the limit is %d",
+			from->n_labels, LABELS_LIMIT);
 	struct fw_label *labels = fw_arena_try(&write->arena, from->n_labels * sizeof *labels + 1);
 	if (!labels)
-		return fail_memory(err);
+		return body_fail_memory(err);
 	for (size_t i = 0; i < from->n_labels; i++) {
 		labels[i].name = body_text(&from->labels[i]->name, &write->arena);
 		labels[i].value = body_text(&from->labels[i]->value, &write->arena);
@@ -184,7 +174,7 @@ static int take_1(struct remote_write *write, const Write *from, struct fw_err *
 	write->n_series = from->n_series;
 	write->series = fw_arena_try(&write->arena, from->n_series * sizeof *write->series + 1);
 	if (!write->series)
-		return fail_memory(err);
+		return body_fail_memory(err);
 	for (size_t i = 0; i < from->n_series; i++) {
 		const Fenwatch__Remote__Series *one = from->series[i];
 		int rc = take_labels(write, one, &write->series[i], err);
@@ -211,7 +201,7 @@ static int take_symbols(
 			SYMBOLS_LIMIT);
 	const char **symbols = fw_arena_try(&write->arena, from->n_symbols * sizeof *symbols + 1);
 	if (!symbols)
-		return fail_memory(err);
+		return body_fail_memory(err);
 	for (size_t i = 0; i < from->n_symbols; i++) {
 		symbols[i] = body_text(&from->symbols[i], &write->arena);
 		if (!symbols[i])
@@ -231,7 +221,7 @@ static int take_labels_2(struct remote_write *write, const Write2 *whole,
 			err, -EINVAL, "a series has %zu references to labels", from->n_labels);
 	struct fw_label *labels = fw_arena_try(&write->arena, n * sizeof *labels + 1);
 	if (!labels)
-		return fail_memory(err);
+		return body_fail_memory(err);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t name = from->labels[2 * i], value = from->labels[2 * i + 1];
 		if (name >= whole->n_symbols || value >= whole->n_symbols)
@@ -296,7 +286,7 @@ static int take_2(struct remote_write *write, const Write2 *from, struct fw_err 
 	write->n_series = from->n_series;
 	write->series = fw_arena_try(&write->arena, from->n_series * sizeof *write->series + 1);
 	if (rc < 0 || !write->series)
-		return rc < 0 ? rc : fail_memory(err);
+		return rc < 0 ? rc : body_fail_memory(err);
 	for (size_t i = 0; i < from->n_series; i++) {
 		const Fenwatch__Remote__Series2 *one = from->series[i];
 		struct store_foreign *series = &write->series[i];
@@ -331,14 +321,6 @@ static void print_series(struct fw_buf *out, const struct store_foreign *series)
 	fw_buf_puts(out, any ? "}" : "");
 }
 
-const char *const remote_refusals[STORE_REFUSALS] = {
-	[STORE_BAD_LABELS] =
-		"invalid labels: a name, each label once, in UTF-8, at most 32 of 1024 bytes",
-	[STORE_TOO_MANY] = "too many series: the limit of the store is reached",
-	[STORE_TOO_OLD] = "out of bounds: older than the store takes (store: late, any_age)",
-	[STORE_AHEAD] = "out of bounds: more than ten minutes ahead of now",
-};
-
 static void say_refused(
 	struct remote_write *write, const struct store_foreign *first, uint64_t refused)
 {
@@ -347,7 +329,7 @@ static void say_refused(
 	print_series(&name, first);
 	fw_escape((const char *)name.data, shown, sizeof shown);
 	snprintf(write->why, sizeof write->why, "%s (%llu samples were not taken; the first: %s)",
-		remote_refusals[first->refusal], (unsigned long long)refused, shown);
+		remote_refusals[first->refusal].sentence, (unsigned long long)refused, shown);
 	fw_buf_done(&name);
 }
 
@@ -358,7 +340,8 @@ static void count(struct remote_write *write)
 	uint64_t refused = 0;
 	for (size_t i = 0; i < write->n_series; i++) {
 		const struct store_foreign *series = &write->series[i];
-		write->samples += series->n_samples + series->n_merged;
+		if (series->n_samples > 0) /* else none stands for those of equal times */
+			write->samples += series->n_samples + series->n_merged;
 		refused += series->n_refused;
 		counters->refused[series->refusal] += series->n_refused;
 		if (series->n_refused > 0 && !first)
@@ -418,6 +401,7 @@ static int take_apart(struct remote_write *write, struct fw_err *err)
 void remote_receive(struct remote *remote, struct remote_write *write)
 {
 	struct fw_err err;
+	int rc;
 	write->remote = remote;
 	write->arena.limit = REMOTE_ARENA_LIMIT;
 	remote->counters.writes++;
@@ -428,8 +412,8 @@ void remote_receive(struct remote *remote, struct remote_write *write)
 			"prometheus.WriteRequest or io.prometheus.write.v2.Request if any");
 	else if (body_packing_of(write->encoding) < 0)
 		fail(write, 415, "Content-Encoding must be snappy or zstd");
-	else if (take_apart(write, &err) < 0)
-		fail(write, 400, err.text);
+	else if ((rc = take_apart(write, &err)) < 0)
+		fail(write, rc == -EMSGSIZE ? 413 : 400, err.text);
 	else
 		hand_over(write);
 }
@@ -437,37 +421,4 @@ void remote_receive(struct remote *remote, struct remote_write *write)
 void remote_write_done(struct remote_write *write)
 {
 	fw_arena_done(&write->arena);
-}
-
-/* ---- and waiting ---- */
-
-struct waiting {
-	pthread_mutex_t lock;
-	pthread_cond_t told;
-	bool done;
-};
-
-static void on_done(struct remote_write *write)
-{
-	struct waiting *waiting = write->arg;
-	pthread_mutex_lock(&waiting->lock);
-	waiting->done = true;
-	pthread_cond_signal(&waiting->told);
-	pthread_mutex_unlock(&waiting->lock);
-}
-
-void remote_receive_now(struct remote *remote, struct remote_write *write)
-{
-	struct waiting *waiting = fw_arena_alloc(&write->arena, sizeof *waiting);
-	pthread_mutex_init(&waiting->lock, NULL);
-	pthread_cond_init(&waiting->told, NULL);
-	write->on_done = on_done;
-	write->arg = waiting;
-	remote_receive(remote, write);
-	pthread_mutex_lock(&waiting->lock);
-	while (!waiting->done)
-		pthread_cond_wait(&waiting->told, &waiting->lock);
-	pthread_mutex_unlock(&waiting->lock);
-	pthread_mutex_destroy(&waiting->lock);
-	pthread_cond_destroy(&waiting->told);
 }

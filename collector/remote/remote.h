@@ -35,7 +35,7 @@ struct remote_write {
 	void (*on_done)(struct remote_write *write);
 	void *arg;
 	/* out */
-	unsigned status;  /* 204; 400: never again; 415; 503: again, later */
+	unsigned status;  /* 204; 400, 413, 415: never again; 503: again, later */
 	char why[400];    /* a sentence, where the status is not 204 */
 	bool is_2;        /* it was remote_write 2.0, which wants the numbers told */
 	uint64_t samples; /* that are written */
@@ -49,8 +49,6 @@ struct remote_write {
 
 /* Body and headers live until on_done. */
 void remote_receive(struct remote *remote, struct remote_write *write);
-/* The same, done when it returns. */
-void remote_receive_now(struct remote *remote, struct remote_write *write);
 void remote_write_done(struct remote_write *write);
 
 /* ---- back-filling; any thread, waits for the disk ---- */
@@ -83,6 +81,12 @@ struct remote_about {
 /* All that is known, or of one metric, sorted by name; copied into the arena. */
 size_t remote_metadata(struct remote *remote, const char *metric, struct fw_arena *arena,
 	struct remote_about **out);
+
+/* Why samples were not taken, as metrics name it and as people are told. */
+struct remote_refusal {
+	const char *reason, *sentence;
+};
+extern const struct remote_refusal remote_refusals[STORE_REFUSALS];
 
 /* ---- counters, since the start ---- */
 

@@ -15,6 +15,7 @@
 #include "encode.h"
 #include "follow.h"
 #include "remote.h"
+#include "test_now.h"
 #include "testkit.h"
 
 struct scene {
@@ -68,7 +69,7 @@ static size_t send_all(struct scene *s, bool is_2)
 		.length = body.length,
 		.now_ms = kit_now_ms,
 	};
-	remote_receive_now(s->remote, &write);
+	receive_now(s->remote, &write);
 	if (write.status != 204)
 		fail_msg("%u %s", write.status, write.why);
 	remote_write_done(&write);

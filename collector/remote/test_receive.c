@@ -13,6 +13,7 @@
 #include "bodies.h"
 #include "remote.h"
 #include "remote.pb-c.h"
+#include "test_now.h"
 #include "testkit.h"
 
 #define V2 "application/x-protobuf;proto=io.prometheus.write.v2.Request"
@@ -72,7 +73,7 @@ static struct remote_write send(
 		.length = length,
 		.now_ms = kit_now_ms,
 	};
-	remote_receive_now(s->remote, &write);
+	receive_now(s->remote, &write);
 	remote_write_done(&write);
 	return write;
 }
@@ -312,7 +313,7 @@ static void test_not_taken(void **state)
 		{NULL, "gzip", "", 0, 415},
 		{NULL, "snappy", "", 0, 400},
 		{NULL, "snappy", "nonsense", 8, 400},
-		{NULL, "snappy", (const char *)long_snappy, sizeof long_snappy, 400},
+		{NULL, "snappy", (const char *)long_snappy, sizeof long_snappy, 413},
 		{NULL, "zstd", "nonsense", 8, 400},
 		{NULL, "zstd", "", 0, 400},
 		{NULL, "snappy", "\x02\x04\x0a\x7f", 4, 400},
@@ -326,6 +327,139 @@ static void test_not_taken(void **state)
 	}
 }
 
+/* ---- limits ---- */
+
+static void expect(struct scene *s, const struct fw_buf *plain, enum body_packing packing,
+	unsigned status, const char *why)
+{
+	struct fw_buf body = {0};
+	struct remote_stat before, after;
+	remote_stat(s->remote, &before);
+	body_pack(packing, plain, &body);
+	struct remote_write write =
+		send(s, NULL, packing == BODY_ZSTD ? "zstd" : "snappy", body.data, body.length);
+	remote_stat(s->remote, &after);
+	assert_int_equal(write.status, status);
+	assert_string_equal(write.why, why);
+	assert_int_equal(after.bad - before.bad, status == 204 ? 0 : 1);
+	fw_buf_done(&body);
+}
+
+/* A megabyte that is 40 when it has been unpacked is never held. */
+static void test_a_body_that_swells(void **state)
+{
+	struct fw_buf plain = {0};
+	size_t n = REMOTE_BODY_LIMIT + 1;
+	memset(fw_buf_reserve(&plain, n), 0, n);
+	plain.length = n;
+	for (int packing = 0; packing < BODY_PACKINGS; packing++)
+		expect(*state, &plain, (enum body_packing)packing, 413,
+			"the body is longer than 32 MiB when decompressed");
+	fw_buf_done(&plain);
+}
+
+/* Samples of no bytes cost no bytes to send. */
+static void test_a_body_of_nothing_but_samples(void **state)
+{
+	static const uint8_t sample[] = {0x12, 0};
+	enum { MANY = 4000000, FEW = 1000 };
+	static const int numbers[] = {MANY, FEW};
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		struct fw_buf plain = {0}, series = {0};
+		for (int k = 0; k < numbers[i]; k++)
+			fw_buf_append(&series, sample, sizeof sample);
+		fw_buf_putc(&plain, 0x0a);
+		fw_buf_put_varint(&plain, series.length);
+		fw_buf_append(&plain, series.data, series.length);
+		if (numbers[i] == MANY)
+			expect(*state, &plain, BODY_SNAPPY, 413,
+				"the body needs more memory than it may have");
+		else
+			expect(*state, &plain, BODY_SNAPPY, 400,
+				"invalid labels: a name, each label once, in UTF-8, at most 32 of "
+				"1024 bytes (1 samples were not taken; the first: )");
+		fw_buf_done(&plain);
+		fw_buf_done(&series);
+	}
+}
+
+static void test_a_series_of_many_labels(void **state)
+{
+	static const uint8_t label[] = {0x0a, 6, 0x0a, 1, 'l', 0x12, 1, 'v'};
+	struct fw_buf plain = {0}, series = {0};
+	for (int i = 0; i < 257; i++)
+		fw_buf_append(&series, label, sizeof label);
+	fw_buf_putc(&plain, 0x0a);
+	fw_buf_put_varint(&plain, series.length);
+	fw_buf_append(&plain, series.data, series.length);
+	expect(*state, &plain, BODY_SNAPPY, 400, "a series has 257 labels, the limit is 256");
+	fw_buf_done(&plain);
+	fw_buf_done(&series);
+}
+
+static void test_limit_of_one_host(void **state)
+{
+	struct scene *s = *state;
+	s->kit.config.foreign_series_per_host = 1;
+	remote_free(s->remote);
+	kit_reopen(&s->kit);
+	s->remote = remote_new(s->kit.store);
+	const struct one all[] = {{{"__name__", "a", "instance", "x"}, 1, 1000},
+		{{"__name__", "b", "instance", "x"}, 1, 1000},
+		{{"__name__", "b", "instance", "y"}, 1, 1000}};
+	struct remote_write write = send_1(s, all, COUNT(all), BODY_SNAPPY);
+	assert_int_equal(write.status, 400);
+	assert_int_equal(write.samples, 2);
+	assert_string_equal(write.why,
+		"too many series: the limit of the store is reached (store: foreign_series, "
+		"foreign_series_per_host) (1 samples were not taken; the first: b{instance=\"x\"})");
+	struct remote_stat stat;
+	remote_stat(s->remote, &stat);
+	assert_int_equal(stat.refused[STORE_TOO_MANY], 1);
+}
+
+/* ---- metadata of 1.0 ---- */
+
+static void send_about(struct scene *s, int type, const char *help, const char *unit)
+{
+	Fenwatch__Remote__Write message = FENWATCH__REMOTE__WRITE__INIT;
+	Fenwatch__Remote__About about = FENWATCH__REMOTE__ABOUT__INIT, *about_at = &about;
+	about.type = type;
+	about.metric = text("m_total");
+	about.help = text(help);
+	about.unit = text(unit);
+	message.about = &about_at;
+	message.n_about = 1;
+	struct fw_buf body = packed(&message.base, BODY_SNAPPY);
+	assert_int_equal(send(s, NULL, "snappy", body.data, body.length).status, 204);
+	fw_buf_done(&body);
+}
+
+static void expect_about(struct scene *s, enum remote_type type, const char *help, const char *unit)
+{
+	struct fw_arena arena = {0};
+	struct remote_about *abouts;
+	assert_int_equal(remote_metadata(s->remote, NULL, &arena, &abouts), 1);
+	assert_string_equal(abouts->metric, "m_total");
+	assert_string_equal(abouts->help, help);
+	assert_string_equal(abouts->unit, unit);
+	assert_int_equal(abouts->type, type);
+	fw_arena_done(&arena);
+}
+
+static void test_metadata_of_1(void **state)
+{
+	struct scene *s = *state;
+	send_about(s, 1, "How many.", "");
+	expect_about(s, REMOTE_COUNTER, "How many.", "");
+	send_about(s, 0, "", "bytes"); /* who says nothing takes nothing away */
+	expect_about(s, REMOTE_COUNTER, "How many.", "bytes");
+	send_about(s, 2, "How much.", "");
+	expect_about(s, REMOTE_GAUGE, "How much.", "bytes");
+	send_about(s, 77, "\xff", ""); /* no UTF-8: not taken */
+	expect_about(s, REMOTE_GAUGE, "How much.", "bytes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +469,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_2, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_body_that_swells, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_body_of_nothing_but_samples, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_series_of_many_labels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limit_of_one_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_metadata_of_1, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,12 +169,6 @@ static void add_group(struct selection *s, const struct store_group *group)
 	s->groups[s->n_groups++] = *group;
 }
 
-static int by_schema(const void *a, const void *b)
-{
-	const struct store_group *x = a, *y = b;
-	return x->schema_id < y->schema_id ? -1 : x->schema_id > y->schema_id;
-}
-
 static void select_table(struct selection *s, const struct table *table, uint64_t by_host)
 {
 	const struct named_host *host = table->host->name;
@@ -214,7 +208,7 @@ static void select_host(struct selection *s, struct host *host)
 	for (const struct table *table = first; table; table = table->next)
 		select_table(s, table, by_host);
 	if (s->n_groups > before + 1)
-		qsort(s->groups + before, s->n_groups - before, sizeof *s->groups, by_schema);
+		qsort(s->groups + before, s->n_groups - before, sizeof *s->groups, store_by_schema);
 }
 
 /* What each host has lies somewhere in memory: what is looked at soon is on its way by then. */

@@ -236,6 +236,14 @@ struct store_group {
 	size_t n_columns;
 };
 
+/* An order of groups. */
+static inline int store_by_schema(const void *a, const void *b)
+{
+	uint32_t x = ((const struct store_group *)a)->schema_id,
+		 y = ((const struct store_group *)b)->schema_id;
+	return (x > y) - (x < y);
+}
+
 /* Groups with sweeps in [from_ms, to_ms], ordered by host, then schema; of series from
  * elsewhere those that have samples in it. Of what lies on disk alone, or did when the store
  * was opened, a few may have none after all. One

@@ -220,4 +220,30 @@ def test_a_position_that_is_lost_is_found_out(lab):
     check(missing(ledger.known, held_by_prometheus(prom)), "nobody noticed that a write is missing")
 
 
+def test_what_a_prometheus_says_of_its_metrics(lab):
+    """It scrapes itself, and sends what it knows of each metric beside the samples."""
+    collector = lab.collector().start()
+    token = os.path.join(lab.dir, "token")
+    with open(token, "w") as f:
+        f.write(collector.token)
+    prom = prometheus(lab)
+    with open(os.path.join(lab.dir, "prometheus.yml"), "w") as f:
+        f.write(f"global: {{scrape_interval: 1s}}\n"
+                f"scrape_configs: [{{job_name: own, static_configs: [{{targets: ['127.0.0.1:{prom.port}']}}]}}]\n"
+                f"remote_write: [{{url: 'http://127.0.0.1:{collector.api}/api/v1/write', "
+                f"metadata_config: {{send_interval: 1s}}, authorization: {{credentials_file: {token}}}}}]\n")
+    prom.start()
+    until(60, "its samples are here", lambda: collector.query("prometheus_build_info"))
+
+    def agree():
+        theirs = {name: {k: known[0][k] for k in ("type", "help", "unit")}
+                  for name, known in json.loads(ask(prom.port, "/api/v1/metadata"))["data"].items()}
+        ours = collector.get("/api/v1/metadata")
+        lacking = [name for name, known in theirs.items() if ours.get(name) != [known]]
+        check(len(theirs) > 100 and not lacking, f"{len(lacking)} of {len(theirs)} differ, such as "
+              f"{[(theirs[n], ours.get(n)) for n in lacking[:2]]}")
+        return True
+    until(60, "the same is known here as there", agree)
+
+
 main()
