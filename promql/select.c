@@ -126,7 +126,7 @@ struct promql_selection selection_of(
 int select_ask(struct evaluation *e, const struct promql_selection *selection,
 	int (*on_series)(void *arg, const struct promql_samples *samples), void *arg)
 {
-	const struct promql_select_to to = {on_series, arg, e->arena, e->notes};
+	const struct promql_select_to to = {on_series, arg, e->arena, e->notes, look_for_data, e};
 	int rc = e->data->select(e->data, selection, &to, e->err);
 	return rc == -ENOMEM ? fail_too_many(e) : rc;
 }

@@ -514,7 +514,8 @@ static int restore_rule(
 	struct remembering remembering = {rule, now_ms};
 	struct fw_arena arena = {0};
 	struct promql_notes notes = {.arena = &arena};
-	const struct promql_select_to to = {on_series, &remembering, &arena, &notes};
+	const struct promql_select_to to = {
+		.on_series = on_series, .arg = &remembering, .arena = &arena, .notes = &notes};
 	int rc = data->select(data, &selection, &to, err);
 	fw_arena_done(&arena);
 	return rc;

@@ -304,7 +304,8 @@ int remote_read(struct remote_read *read, struct fw_err *err)
 	const struct promql_selection selection = {
 		.matchers = &all, .n_matchers = 1, .to_ms = 200000, .range_ms = 200000};
 	struct promql_notes notes = {.arena = read->arena};
-	const struct promql_select_to to = {on_read, read->out, read->arena, &notes};
+	const struct promql_select_to to = {
+		.on_series = on_read, .arg = read->out, .arena = read->arena, .notes = &notes};
 	read->content_type = "application/x-protobuf";
 	read->packed = read->length > 0;
 	fw_buf_append(read->out, read->body, read->length);

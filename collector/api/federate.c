@@ -29,11 +29,17 @@ struct federating {
 	size_t n, capacity;
 };
 
+static int look(void *arg)
+{
+	const struct federating *f = arg;
+	return f->r->canceled ? -ECANCELED : 0;
+}
+
 static int on_series(void *arg, const struct promql_samples *samples)
 {
 	struct federating *f = arg;
 	if (samples->n == 0 || samples->cells[samples->n - 1] == FW_ABSENT)
-		return f->r->canceled ? -ECANCELED : 0;
+		return 0;
 	if (f->n == f->capacity) {
 		f->capacity = 2 * f->capacity + 256;
 		f->all = fw_realloc(f->all, f->capacity * sizeof *f->all);
@@ -52,7 +58,7 @@ static int select_one(
 {
 	struct request *r = f->r;
 	struct promql_notes notes = {.arena = &r->arena};
-	const struct promql_select_to to = {on_series, f, &r->arena, &notes};
+	const struct promql_select_to to = {on_series, f, &r->arena, &notes, look, f};
 	struct node *node;
 	int rc = promql_parse_selector(text, &r->arena, &node, err);
 	if (rc < 0)

@@ -268,7 +268,8 @@ static void run_write(struct script *s, char *rest)
 	}
 	const struct promql_data data = promql_memory_data(&memory);
 	const struct promql_selection everything = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
-	const struct promql_select_to to = {write_series, s, &s->arena, NULL};
+	const struct promql_select_to to = {
+		.on_series = write_series, .arg = s, .arena = &s->arena};
 	data.select(&data, &everything, &to, &err);
 	promql_memory_done(&memory);
 }

@@ -250,6 +250,12 @@ static int hand_over_group(
 	return rc;
 }
 
+/* Who asked may have gone. */
+static int look(const struct reading *r)
+{
+	return r->to->look ? r->to->look(r->to->look_arg) : 0;
+}
+
 /* Each for itself. */
 static int read_alone(struct reading *r, const struct store_group *groups, size_t n_groups)
 {
@@ -258,7 +264,9 @@ static int read_alone(struct reading *r, const struct store_group *groups, size_
 	int rc = 0;
 	for (size_t g = 0; g < n_groups && rc >= 0; g++) {
 		struct store_columns columns;
-		rc = ahead_take(ahead, &columns, r->err);
+		rc = look(r);
+		if (rc >= 0)
+			rc = ahead_take(ahead, &columns, r->err);
 		if (rc >= 0)
 			rc = try_rows(r, &groups[g], columns.tier);
 		if (rc == 0)
@@ -337,6 +345,8 @@ static int read_hosts(struct reading *r, struct store_group *groups, size_t n_gr
 			n++;
 		size_t n_shared = shared_first(groups + i, n);
 		if (n_shared)
+			rc = look(r);
+		if (n_shared && rc >= 0)
 			rc = read_together(r, groups + i, n_shared);
 		memmove(groups + n_alone, groups + i + n_shared, (n - n_shared) * sizeof *groups);
 		n_alone += n - n_shared;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where raw has forgotten: what rows answer exactly, and what they do not. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include <fenwatch/batch.h>
 
+#include "notes.h"
 #include "query.h"
 #include "store.h"
 #include "test_tree.h"
@@ -214,12 +216,56 @@ static void test_steps_of_whole_buckets(void **state)
 	fw_arena_done(&arena);
 }
 
+/* ---- who has gone ---- */
+
+struct going {
+	int left; /* times that it is still there */
+	int asked, series;
+};
+
+static int on_series(void *arg, const struct promql_samples *samples)
+{
+	struct going *going = arg;
+	(void)samples;
+	going->series++;
+	return 0;
+}
+
+static int look(void *arg)
+{
+	struct going *going = arg;
+	going->asked++;
+	return going->left-- > 0 ? 0 : -ECANCELED;
+}
+
+/* Nothing is read for who has gone before, whatever comes of it. */
+static void test_given_up(void **state)
+{
+	(void)state;
+	struct query_source source = {store, NULL, 64u << 20};
+	const struct promql_data data = query_data(&source);
+	const struct promql_selection everything = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	for (int left = 0; left < 2; left++) {
+		struct fw_arena arena = {0};
+		struct promql_notes notes = {.arena = &arena};
+		struct going going = {.left = left};
+		const struct promql_select_to to = {
+			on_series, &going, &arena, &notes, look, &going};
+		int rc = data.select(&data, &everything, &to, NULL);
+		assert_int_equal(rc, left ? 0 : -ECANCELED);
+		assert_int_equal(going.asked, 1); /* there is one group */
+		assert_int_equal(going.series, left ? COLUMNS : 0);
+		fw_arena_done(&arena);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_buckets_are_exact),
 		cmocka_unit_test(test_what_is_not_exact_is_told),
 		cmocka_unit_test(test_steps_of_whole_buckets),
+		cmocka_unit_test(test_given_up),
 	};
 	return cmocka_run_group_tests_name("tiers", tests, setup, teardown);
 }
