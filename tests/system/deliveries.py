@@ -125,6 +125,7 @@ class Storm:
 
     def kill_once(self, fleet, value):
         """Ends at a write of the state, or soon after where it does not come to that."""
+        self.c.kill()
         nth = self.random.choice((16, 64, 256)) + self.random.randrange(64)
         self.c.start(wait=False, FENWATCH_FAULT=f"kill:write:{nth}")
         if self.random.random() < 0.3:
