@@ -11,6 +11,7 @@
 #include "alert.h"
 #include "evidence.h"
 #include "state.h"
+#include "updates.h"
 
 #define LANES 256
 #define NAME_LEAST 8 /* characters of a key that is given in part */
@@ -137,24 +138,38 @@ static const char *const kinds[] = {
 	[ANSWER_RESOLVED] = "resolved",
 };
 
-static int write_answer(struct acks *acks, const struct meant *meant,
-	const struct alert_answer *answer, int64_t now_ms, struct fw_err *err)
+static int write_ack(struct acks *acks, const struct alert_options *options,
+	const struct meant *meant, const struct alert_answer *answer, int64_t now_ms,
+	struct fw_err *err)
+{
+	struct notice_pair items[] = {
+		{"acknowledged_by", answer->who}, {"acknowledgement", answer->note}};
+	const struct pairs said = {items, 2};
+	int rc = state_run(acks->state, err,
+		"INSERT INTO ack (key, starts_ms, at_ms, who, note) VALUES (?, ?, ?, ?, ?)",
+		"tiitt", meant->key, meant->starts_ms, now_ms, answer->who, answer->note);
+	return rc < 0 ? rc
+		      : updates_tell(acks->state, options, meant->key, meant->starts_ms, &said,
+				answer->kind == ANSWER_ACCEPTED ? answer->feed : "", now_ms, err);
+}
+
+static int write_answer(struct acks *acks, const struct alert_options *options,
+	const struct meant *meant, const struct alert_answer *answer, int64_t now_ms,
+	struct fw_err *err)
 {
 	int rc = state_begin(acks->state, err);
 	if (rc < 0)
 		return rc;
 	if (answer->kind != ANSWER_RESOLVED)
-		rc = state_run(acks->state, err,
-			"INSERT INTO ack (key, starts_ms, at_ms, who, note) VALUES (?, ?, ?, ?, ?)",
-			"tiitt", meant->key, meant->starts_ms, now_ms, answer->who, answer->note);
+		rc = write_ack(acks, options, meant, answer, now_ms, err);
 	if (rc == 0)
 		rc = evidence_answered(acks->state, meant->key, meant->starts_ms,
 			kinds[answer->kind], answer->who, answer->note, now_ms, err);
 	return state_finish(acks->state, rc, err);
 }
 
-int acks_add(
-	struct acks *acks, const struct alert_answer *answer, int64_t now_ms, struct fw_err *err)
+int acks_add(struct acks *acks, const struct alert_options *options,
+	const struct alert_answer *answer, int64_t now_ms, struct fw_err *err)
 {
 	struct meant meant;
 	if (!fw_is_line(answer->note, NOTE_MOST))
@@ -166,7 +181,7 @@ int acks_add(
 	if (before && answer->kind != ANSWER_RESOLVED)
 		return fw_fail(err, -EALREADY, "%.60s has acknowledged it already",
 			*before->who ? before->who : "somebody");
-	rc = write_answer(acks, &meant, answer, now_ms, err);
+	rc = write_answer(acks, options, &meant, answer, now_ms, err);
 	if (rc == 0 && answer->kind != ANSWER_RESOLVED)
 		push(acks, meant.key, meant.starts_ms, now_ms, answer->who, answer->note);
 	return rc;

@@ -13,6 +13,7 @@
 
 struct acks;
 struct alert_answer;
+struct alert_options;
 struct state;
 
 struct ack {
@@ -24,9 +25,9 @@ struct ack {
 int acks_open(struct acks **out, struct state *state, struct fw_err *err);
 void acks_close(struct acks *acks); /* NULL, too */
 
-/* Written down with what the audit trail says of it. */
-int acks_add(
-	struct acks *acks, const struct alert_answer *answer, int64_t now_ms, struct fw_err *err);
+/* Written down with what the audit trail says of it, and told to the feeds that take updates. */
+int acks_add(struct acks *acks, const struct alert_options *options,
+	const struct alert_answer *answer, int64_t now_ms, struct fw_err *err);
 /* Of this episode; NULL: nobody has. */
 const struct ack *acks_find(const struct acks *acks, const char *key, int64_t starts_ms);
 /* Those before, of alerts that are over. */

@@ -211,7 +211,7 @@ int alert_feed_test(struct alerts *alerts, const char *name, const char *who, ch
 struct alert_notice_view {
 	int64_t id;
 	const char *key, *rule, *instance;
-	bool is_close;
+	const char *kind; /* "open", "update" or "close" */
 	const char *state;
 	int64_t starts_ms, told_ms, tries;
 	const char *why, *receipt;

@@ -12,6 +12,7 @@
 #include "ruled.h"
 #include "silences.h"
 #include "state.h"
+#include "updates.h"
 
 #define TICK_MS 1000
 #define LOOK_MS 100                /* wakes within it are one look */
@@ -496,7 +497,7 @@ static int worst_first(const void *a, const void *b)
 	return strcmp(left->key, right->key);
 }
 
-static void each_alert(struct alerts *alerts, void (*each)(struct alert *, void *), void *arg)
+void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg)
 {
 	for (struct alert *alert = alerts->homeless, *next; alert; alert = next) {
 		next = alert->next;
@@ -511,10 +512,10 @@ int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view 
 {
 	(void)err;
 	struct gathering g = {.alerts = alerts, .arena = arena};
-	each_alert(alerts, on_counted, &g);
+	alerts_each(alerts, on_counted, &g);
 	g.views = fw_arena_alloc(arena, (g.n + 1) * sizeof *g.views);
 	g.n = 0;
-	each_alert(alerts, on_gathered, &g);
+	alerts_each(alerts, on_gathered, &g);
 	qsort(g.views, g.n, sizeof *g.views, worst_first);
 	*out = g.views;
 	*n = g.n;
@@ -531,7 +532,10 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 
 int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err)
 {
-	return acks_add(alerts->acks, answer, fw_wall_ms(), err);
+	int rc = acks_add(alerts->acks, alerts->config.options, answer, fw_wall_ms(), err);
+	if (rc == 0)
+		outbox_wake(alerts->outbox);
+	return rc;
 }
 
 int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err)
@@ -590,7 +594,7 @@ static void end_if_disabled(struct alert *alert, void *arg)
 /* A rule that was switched off closes what it had opened. */
 static void end_disabled(struct alerts *alerts)
 {
-	each_alert(alerts, end_if_disabled, alerts);
+	alerts_each(alerts, end_if_disabled, alerts);
 	alerts_commit(alerts);
 }
 
@@ -625,9 +629,9 @@ int alert_close_host(
 	struct alerts *alerts, const char *instance, const char *why, struct fw_err *err)
 {
 	struct ending ending = {.alerts = alerts, .instance = instance, .why = why};
-	each_alert(alerts, end_of_host, &ending);
+	alerts_each(alerts, end_of_host, &ending);
 	alerts_commit(alerts);
-	each_alert(alerts, look_for_host, &ending);
+	alerts_each(alerts, look_for_host, &ending);
 	return ending.any
 		? fw_fail(err, -EIO, "its alerts cannot be closed: %.150s", alerts->trouble)
 		: 0;
@@ -774,6 +778,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	rules_in_force(options, alerts->rules);
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);
+	updates_look(alerts);
 	outbox_take_over(alerts->outbox, before, on_reloaded, arg);
 	return 0;
 }

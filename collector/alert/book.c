@@ -12,6 +12,7 @@
 #include "evidence.h"
 #include "outbox.h"
 #include "state.h"
+#include "updates.h"
 
 static const char *const steps[] = {
 	"CREATE TABLE episode (key TEXT NOT NULL, starts_ms INTEGER NOT NULL,"
@@ -37,6 +38,9 @@ static const char *const steps[] = {
 	"CREATE TABLE feed_mode (feed TEXT NOT NULL PRIMARY KEY, live INTEGER NOT NULL) STRICT",
 	"CREATE INDEX episode_told ON episode (told_ms)",
 };
+
+const char *const notice_kinds[] = {
+	[NOTICE_OPEN] = "open", [NOTICE_CLOSE] = "close", [NOTICE_UPDATE] = "update"};
 
 int book_open(struct state *state, struct fw_err *err)
 {
@@ -172,6 +176,9 @@ int book_resolved(struct state *state, const struct alert_options *options,
 		episode->life.ends_ms, episode->key, episode->life.starts_ms);
 	char *labels = pairs_json(&episode->labels);
 	char *annotations = pairs_json(&episode->annotations);
+	if (rc == 0)
+		rc = updates_drop(
+			state, episode->key, episode->life.starts_ms, episode->life.ends_ms, err);
 	if (rc == 0)
 		rc = drop_opens(state, episode, err);
 	if (rc == 0)
@@ -316,7 +323,7 @@ static int fill_notice(sqlite3_stmt *row, int64_t id, struct book_notice *out, s
 #define NOTICE_COLUMNS                                                                       \
 	"SELECT key, kind, starts_ms, ends_ms, tries, labels, annotations, ifnull("          \
 	" (SELECT o.receipt FROM notice o WHERE o.key = n.key AND o.starts_ms = n.starts_ms" \
-	"  AND o.feed = n.feed AND o.kind = 0 AND n.kind = 1), '') FROM notice n WHERE n.id = ?"
+	"  AND o.feed = n.feed AND o.kind = 0 AND n.kind <> 0), '') FROM notice n WHERE n.id = ?"
 #define NOTHING_NEWER \
 	" AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.key = n.key AND m.feed = n.feed AND m.id > n.id)"
 
@@ -382,7 +389,7 @@ void book_notice_done(struct book_notice *notice)
 static int drop_close(struct state *state, int64_t id, struct fw_err *err)
 {
 	return state_run(state, err,
-		"UPDATE notice SET state = 4, why = 'its open was refused' WHERE kind = 1"
+		"UPDATE notice SET state = 4, why = 'its open was refused' WHERE kind <> 0"
 		" AND state = 0 AND (key, starts_ms, feed) ="
 		" (SELECT key, starts_ms, feed FROM notice WHERE id = ? AND kind = 0 AND tries = 1)",
 		"i", id);

@@ -28,7 +28,9 @@ enum notice_state {
 	NOTICE_REHEARSED,
 	NOTICE_DROPPED
 };
-enum notice_kind { NOTICE_OPEN, NOTICE_CLOSE };
+enum notice_kind { NOTICE_OPEN, NOTICE_CLOSE, NOTICE_UPDATE };
+
+extern const char *const notice_kinds[]; /* "open", "close", "update" */
 
 /* An episode, as the book needs it. */
 struct episode {
@@ -75,7 +77,7 @@ struct book_notice {
 	enum notice_kind kind;
 	int64_t starts_ms, ends_ms, tries;
 	struct pairs labels, annotations;
-	char receipt[FEED_RECEIPT]; /* of a close: what its open was given */
+	char receipt[FEED_RECEIPT]; /* of a close or an update: what the open was given */
 };
 
 /* Waiting ones of this feed after `id`, oldest first: the id, key and tries of each. */

@@ -112,7 +112,7 @@ static int drop_over(struct state *state, const char *feed, int64_t id, struct f
 {
 	return state_run(state, err,
 		"UPDATE notice SET state = 4, why = 'over before it was sent again'"
-		" WHERE feed = ? AND state = 2 AND kind = 0 AND ? IN (0, id)"
+		" WHERE feed = ? AND state = 2 AND kind <> 1 AND ? IN (0, id)"
 		" AND NOT EXISTS (SELECT 1 FROM episode e WHERE e.key = notice.key AND"
 		" e.starts_ms = notice.starts_ms AND e.ends_ms = 0)",
 		"ti", feed, id);

@@ -61,8 +61,7 @@ static int add_told(struct state *state, sqlite3_stmt *row, bool delivered, cons
 {
 	json_t *detail = json_pack("{sI ss ss ss}", "starts",
 		(json_int_t)sqlite3_column_int64(row, 1), "feed", state_text(row, 2), "notice",
-		sqlite3_column_int(row, 3) == NOTICE_OPEN ? "open" : "close",
-		delivered ? "receipt" : "why", text);
+		notice_kinds[sqlite3_column_int(row, 3)], delivered ? "receipt" : "why", text);
 	return add(
 		state, now_ms, delivered ? "told" : "refused", state_text(row, 0), "", detail, err);
 }

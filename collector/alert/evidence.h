@@ -6,7 +6,7 @@
  *   cleared  starts, ends
  *   acknowledged, accepted, resolved
  *            starts, note; by whom
- *   told     starts, feed, notice ("open", "close"), receipt
+ *   told     starts, feed, notice ("open", "update", "close"), receipt
  *   refused  starts, feed, notice, why
  */
 #pragma once

@@ -85,6 +85,8 @@ void alert_free(struct alert *alert);
 void alert_changed(
 	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
 
+/* Every alert there is. */
+void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
 void alerts_commit(struct alerts *alerts);
 
 /* ---- incidents.c ---- */

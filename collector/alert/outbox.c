@@ -205,16 +205,19 @@ static void fill_notice(struct sending *sending)
 {
 	const struct book_notice *row = &sending->row;
 	const char *external = sending->outlet->outbox->config.external_url;
-	const char *status = row->kind == NOTICE_OPEN ? "firing" : "resolved";
-	char starts[32];
+	const char *status = row->kind == NOTICE_CLOSE ? "resolved" : "firing";
+	char starts[32], update[32];
+	snprintf(update, sizeof update, "update/%" PRId64, row->id);
 	snprintf(sending->idempotency, sizeof sending->idempotency, "%s/%s/%s", row->key,
-		fw_time_format(row->starts_ms, starts, sizeof starts), status);
+		fw_time_format(row->starts_ms, starts, sizeof starts),
+		row->kind == NOTICE_UPDATE ? update : status);
 	const char *priority = pairs_get(&row->annotations, "priority");
 	external = external ? external : "";
 	sending->generator_url = fw_format("%s/api/fenwatch/v1/alerts", external);
 	sending->notice = (struct notice){
 		.key = row->key,
 		.status = status,
+		.is_update = row->kind == NOTICE_UPDATE,
 		.idempotency = sending->idempotency,
 		.receiver = sending->outlet->option->name,
 		.priority = *priority ? priority : NULL,

@@ -102,7 +102,7 @@ static void on_letter(const struct book_letter *letter, void *arg)
 		.key = fw_arena_strdup(l->arena, letter->key),
 		.rule = fw_arena_strdup(l->arena, pairs_get(&letter->labels, "alertname")),
 		.instance = fw_arena_strdup(l->arena, pairs_get(&letter->labels, "instance")),
-		.is_close = letter->kind == NOTICE_CLOSE,
+		.kind = notice_kinds[letter->kind],
 		.state = alert_notice_states[letter->how],
 		.starts_ms = letter->starts_ms,
 		.told_ms = letter->told_ms,

@@ -528,7 +528,7 @@ static int acknowledge(
 {
 	const struct alert_answer answer = {
 		.kind = kind, .alert = alert, .feed = "", .who = "Ann", .note = "mine"};
-	return acks_add(place->acks, &answer, place->now_ms, err);
+	return acks_add(place->acks, &place->options, &answer, place->now_ms, err);
 }
 
 static int64_t entries(struct place *place, const char *kind)

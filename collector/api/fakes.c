@@ -710,6 +710,7 @@ int alert_feed_notices(struct alerts *alerts, const char *name, int state, size_
 		.key = "fw1-a",
 		.rule = "RebootRequired",
 		.instance = "web01",
+		.kind = "open",
 		.state = alert_notice_states[state < 0 ? 0 : state],
 		.why = "",
 		.receipt = "INC1"};

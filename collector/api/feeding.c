@@ -114,7 +114,7 @@ static void write_notice(struct json *j, const struct alert_notice_view *notice)
 {
 	json_open(j, '{');
 	json_put_int(j, "id", notice->id);
-	json_put_text(j, "notice", notice->is_close ? "close" : "open");
+	json_put_text(j, "notice", notice->kind);
 	json_put_text(j, "state", notice->state);
 	json_put_text(j, "key", notice->key);
 	json_put_text(j, "rule", notice->rule);

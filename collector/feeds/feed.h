@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ enum verdict { DELIVERED, TRY_LATER, REFUSED };
 struct notice {
 	const char *key;                                /* "fw1-..." as in docs */
 	const char *status;                             /* "firing" or "resolved" */
+	bool is_update;                                 /* it was told, goes on, and has changed */
 	const char *idempotency;                        /* KEY/startsAt/status */
 	const char *receiver;                           /* the feed's name in the configuration */
 	int64_t starts_ms, ends_ms;                     /* ends_ms 0 while firing */
@@ -29,7 +31,7 @@ struct notice {
 	size_t n_labels, n_annotations;
 	const char *generator_url, *external_url;
 	const char *priority; /* "P1" to "P5", or NULL: not judged */
-	const char *receipt;  /* of a close: what the open left in its delivery; else "" */
+	const char *receipt; /* of a close or update: what the open left in its delivery; else "" */
 };
 struct notice_pair {
 	const char *name, *value;
@@ -57,6 +59,8 @@ struct feed {
 	int (*check)(const void *config, struct fw_err *err); /* optional: at load */
 	void (*deliver)(struct delivery *delivery);
 	void (*cancel)(struct delivery *delivery); /* shutdown: finish with TRY_LATER now */
+	/* Whether it takes updates; NULL: it does not. */
+	bool (*updates)(const void *config);
 	/* How many notices are under way at most; 1 where a receiver knows no keys, so that what
 	 * is not known to have arrived when the collector ends is one at most. 0: some. */
 	unsigned at_once;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A desk described as data: what to ask of which URL to open a ticket, where the
- * answer has its number, and what to ask to close it. */
+ * answer has its number, and what to ask to change and to close it. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ struct step {
 };
 
 struct http {
-	struct step open, close;
+	struct step open, update, close;
 	int encoding;
 	const struct fw_yaml *headers;
 	const char *ticket; /* JSON pointer */
@@ -121,26 +121,42 @@ static void on_opened(const struct web_answer *answer, void *arg)
 	web_finish(answer, delivery);
 }
 
+static bool step_uses(const struct step *step, const char *name)
+{
+	return (step->url && template_uses(step->url, name)) ||
+		template_tree_uses(step->body, name);
+}
+
+static const struct step *step_of(const struct http *http, const struct notice *notice)
+{
+	if (notice->is_update)
+		return &http->update;
+	return notice_is_over(notice) ? &http->close : &http->open;
+}
+
 static void begin(struct delivery *delivery, const struct secret *token)
 {
 	const struct http *http = delivery->config;
 	const struct notice *notice = delivery->notice;
+	const struct step *step = step_of(http, notice);
 	const struct template_values values = {
 		.notice = notice,
 		.level = http->levels[notice_severity(notice)],
 		.token = token->text,
 	};
-	bool needs_ticket = template_uses(http->close.url ? http->close.url : "", "ticket") ||
-		template_tree_uses(http->close.body, "ticket");
-	if (!notice_is_over(notice))
-		ask(delivery, &http->open, &values, on_opened);
-	else if (!http->close.url)
-		feed_finish(delivery, DELIVERED, "this feed tells of no closes");
-	else if (needs_ticket && !*notice->receipt)
+	if (!step->url)
+		feed_finish(delivery, DELIVERED, "this feed does not tell of it");
+	else if (step_uses(step, "ticket") && !*notice->receipt)
 		feed_finish(delivery, REFUSED,
-			"the answer to its open had no ticket number, so it cannot be closed");
+			"the answer to its open had no ticket number, so nothing can be done to it");
 	else
-		ask(delivery, &http->close, &values, web_finish);
+		ask(delivery, step, &values, step == &http->open ? on_opened : web_finish);
+}
+
+static bool takes_updates(const void *config)
+{
+	const struct http *http = config;
+	return http->update.url;
 }
 
 static void deliver(struct delivery *delivery)
@@ -256,12 +272,6 @@ static int parse_levels(
 	return rc;
 }
 
-static bool step_uses(const struct step *step, const char *name)
-{
-	return (step->url && template_uses(step->url, name)) ||
-		template_tree_uses(step->body, name);
-}
-
 static int check_step(
 	const struct http *http, const struct step *step, const char *name, struct fw_err *err)
 {
@@ -282,12 +292,15 @@ static int check(const void *config, struct fw_err *err)
 			err, -EINVAL, "open: {method: POST, url: ..., body: ...} is missing");
 	if (step_uses(&http->open, "ticket"))
 		return fw_fail(err, -EINVAL, "open: there is no {{ticket}} yet");
-	if (step_uses(&http->close, "ticket") && !http->ticket)
-		return fw_fail(err, -EINVAL,
-			"close: {{ticket}} needs `ticket`: where the open's answer has it");
+	if ((step_uses(&http->close, "ticket") || step_uses(&http->update, "ticket")) &&
+		!http->ticket)
+		return fw_fail(
+			err, -EINVAL, "{{ticket}} needs `ticket`: where the open's answer has it");
 	if (http->ticket && *http->ticket != '/')
 		return fw_fail(err, -EINVAL, "ticket: a JSON pointer begins with '/': /result/id");
 	int rc = check_step(http, &http->open, "open", err);
+	if (rc == 0)
+		rc = check_step(http, &http->update, "update", err);
 	return rc < 0 ? rc : check_step(http, &http->close, "close", err);
 }
 
@@ -325,6 +338,14 @@ static const struct fw_option options[] = {
 		.type = FW_OPT_SECTION,
 		.section = step_table,
 		.offset = offsetof(struct http, open),
+	},
+	{
+		.name = "update",
+		.help = "The request for one that goes on and was taken up, or has another "
+			"priority; without it that is not told.",
+		.type = FW_OPT_SECTION,
+		.section = step_table,
+		.offset = offsetof(struct http, update),
 	},
 	{
 		.name = "close",
@@ -384,4 +405,5 @@ const struct feed feed_http = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.updates = takes_updates,
 };

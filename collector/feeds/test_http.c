@@ -42,6 +42,31 @@ static void test_a_ticket_is_opened_and_closed(void **arg)
 	assert_string_equal(kit_got(kit, 1)->body, "{\"state\":\"closed\"}");
 }
 
+static void test_what_has_changed_is_told_where_it_is_taken(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_configure(kit, "http",
+		"ticket: /id\n"
+		"open: {url: 'http://127.0.0.1:PORT/tickets'}\n"
+		"update: {method: PUT, url: 'http://127.0.0.1:PORT/tickets/{{ticket}}',\n"
+		"  body: {by: '{{annotations.acknowledged_by}}', priority: '{{priority}}'}}");
+	static const struct notice_pair said[] = {{"acknowledged_by", "Ann"}};
+	assert_true(kit->feed->updates(kit->delivery.config));
+	kit->notice.is_update = true;
+	kit->notice.priority = "P2";
+	kit->notice.annotations = said;
+	kit->notice.n_annotations = 1;
+	kit->notice.receipt = "";
+	assert_int_equal(kit_deliver(kit), REFUSED);
+	kit->notice.receipt = "7";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 1);
+	assert_non_null(strstr(kit_got(kit, 0)->head, "PUT /tickets/7 HTTP/1.1\r\n"));
+	assert_string_equal(kit_got(kit, 0)->body, "{\"by\":\"Ann\",\"priority\":\"P2\"}");
+	kit_configure(kit, "http", "open: {url: 'http://127.0.0.1:PORT/tickets'}");
+	assert_false(kit->feed->updates(kit->delivery.config));
+}
+
 static void test_a_close_without_a_number_is_refused_unsent(void **arg)
 {
 	struct kit *kit = *arg;
@@ -174,6 +199,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_ticket_is_opened_and_closed),
+		CASE(test_what_has_changed_is_told_where_it_is_taken),
 		CASE(test_a_close_without_a_number_is_refused_unsent),
 		CASE(test_a_form_and_a_feed_without_closes),
 		CASE(test_an_open_without_a_body),

@@ -43,7 +43,7 @@ class Vendor:
     authorization = None
 
     def __init__(self):
-        self.opened, self.closed, self.moods = [], [], []
+        self.opened, self.changed, self.closed, self.moods = [], [], [], []
 
     def is_believed(self, headers):
         return self.authorization is None or headers.get("Authorization") == self.authorization
@@ -86,8 +86,11 @@ class Topdesk(Vendor):
             return 201, {"id": "uuid", "number": f"I 2611 {self.open(body['externalNumber']):03}"}
         number = re.fullmatch(r"/tas/api/incidents/number/I%202611%20(\d+)", path)
         demand(method == "PATCH" and number, f"{method} {path}")
-        has_only(body, {"processingStatus": dict, "action": 100000}, ("processingStatus",))
-        self.close(int(number.group(1)))
+        has_only(body, {"processingStatus": dict, "action": 100000, "priority": dict}, ("action",))
+        if "processingStatus" in body:
+            self.close(int(number.group(1)))
+        else:
+            self.changed.append(body["action"])
         return 200, {}
 
 

@@ -189,12 +189,12 @@ def follow(c, desks, closing):
         check(len(of_root(vendor.closed, key)) == (name in closing), f"{name}: closed {vendor.closed}")
 
 
-def examples(port, token):
+def examples(port, token, names=None):
     """Those of packaging/feeds, against our port and live."""
     folder = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
                           "packaging", "feeds")
     text = ""
-    for name in sorted(os.listdir(folder)):
+    for name in names or sorted(os.listdir(folder)):
         with open(os.path.join(folder, name)) as f:
             one = f.read()
         check(len(re.findall("live: false", one)) == 1, f"{name} starts in rehearsal")
@@ -214,6 +214,36 @@ def test_desks_described_as_data_have_one_ticket_each_and_its_end(lab):
     for text in secrets.values():
         if len(text) > 4:
             check(text not in c.log() and text not in json.dumps(c.get("/api/fenwatch/v1/feeds")), "a secret is told")
+
+
+REGISTER = """sites: [{name: Hall, tier: %s}]
+hosts: [{host: agent, site: Hall}]
+"""
+
+
+def test_a_desk_hears_of_what_has_changed(lab):
+    desks = desks_of(lab, topdesk=Topdesk())
+    token = {"topdesk": secret(lab, "topdesk.token", "topdesk:pw")}
+    os.mkdir(os.path.join(lab.dir, "register.d"))
+
+    def tier(name):
+        with open(os.path.join(lab.dir, "register.d", "all.yml"), "w") as f:
+            f.write(REGISTER % name)
+    tier("standard")
+    c = lab.pair(extra=FULL + "register: register.d/\n" + examples(desks.port, token, ["topdesk.yml"]))[0]
+    key, desk = until(20, "the alert", lambda: root_key(c)), desks.vendors["topdesk"]
+    until(30, "a ticket", lambda: key in desk.opened)
+    check(c.cli("ack", key, "--note", "on my way").returncode == 0, "ack")
+    until(20, "it is told", lambda: [text for text in desk.changed if "on my way" in text])
+    before = re.search("Priority (P.)", desk.changed[-1]).group(1)
+    tier("blue-light")
+    c.reload("read anew")
+    changed = until(20, "it is more urgent", lambda: [text for text in desk.changed if "on my way" in text
+                                                      and f"Priority {before}" not in text])
+    check(re.search("Priority (P.)", changed[0]).group(1) < before, f"{before}: {changed}")
+    end_it(c)
+    until(30, "it is closed", lambda: key in desk.closed)
+    check(not desks.mistakes and desk.opened.count(key) == 1, f"{desks.mistakes} {desk.opened}")
 
 
 def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
