@@ -287,4 +287,5 @@ const struct feed feed_jira = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.at_once = 1,
 };

@@ -304,4 +304,5 @@ const struct feed feed_servicenow = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.at_once = 1,
 };

@@ -175,7 +175,8 @@ class Storm:
     def extra(self):
         """How often each may have had something twice."""
         mails_died = self.ledgers["mail"].died() if "mail" in self.names else 0
-        return {"mail": self.kills + mails_died,
+        looked_up = {"incidents": self.kills, "jira": self.kills}  # what was on its way was not found yet
+        return {**looked_up, "mail": self.kills + mails_died,
                 "siem": AT_ONCE * self.kills + self.syslog.died,
                 "nms": (AT_ONCE + 4) * self.kills}
 
