@@ -9,6 +9,7 @@
 
 #include "acks.h"
 #include "context.h"
+#include "polls.h"
 #include "ruled.h"
 #include "silences.h"
 #include "state.h"
@@ -398,6 +399,8 @@ static void on_tick(uv_timer_t *timer)
 			observe_raised(alerts, alert);
 	alerts_commit(alerts);
 	look_at_held(alerts);
+	if (polls_look(alerts->polls, now_ms))
+		outbox_wake(alerts->outbox);
 	if (now_ms - alerts->escalated_ms >= ESCALATION_MS)
 		look_at_unheard(alerts, alerts_now());
 	if (now_ms - alerts->forgot_ms >= DAY_MS)
@@ -694,6 +697,19 @@ static const char *on_checkup(void *arg)
 	return config->on_checkup ? config->on_checkup(config->arg) : NULL;
 }
 
+/* Those before are broken off: what they ask is asked anew. */
+static void open_polls(struct alerts *alerts, const struct alert_options *options)
+{
+	const struct polls_config polls = {
+		.loop = alerts->config.loop,
+		.state = alerts->config.state,
+		.acks = alerts->acks,
+		.options = options,
+	};
+	polls_free(alerts->polls);
+	alerts->polls = polls_new(&polls);
+}
+
 static int open_outbox(
 	struct alerts *alerts, const struct alert_options *options, struct fw_err *err)
 {
@@ -706,7 +722,11 @@ static int open_outbox(
 		.arg = alerts,
 	};
 	int rc = outlets_set_modes(alerts, options, err);
-	return rc < 0 ? rc : outbox_open(&alerts->outbox, &outbox, err);
+	if (rc == 0)
+		rc = outbox_open(&alerts->outbox, &outbox, err);
+	if (rc == 0)
+		open_polls(alerts, options);
+	return rc;
 }
 
 static int64_t on_first_heard(const char *instance, void *arg)
@@ -789,5 +809,6 @@ void alert_close(struct alerts *alerts, void (*on_closed)(void *arg), void *arg)
 	alerts->arg = arg;
 	alerts->closing = 2;
 	fw_owner_close(&alerts->owner);
+	polls_free(alerts->polls);
 	outbox_close(alerts->outbox, on_outbox_closed, alerts);
 }

@@ -37,6 +37,7 @@ static const char *const steps[] = {
 	"CREATE INDEX episode_untold ON episode (key) WHERE ends_ms = 0 AND told_ms = 0",
 	"CREATE TABLE feed_mode (feed TEXT NOT NULL PRIMARY KEY, live INTEGER NOT NULL) STRICT",
 	"CREATE INDEX episode_told ON episode (told_ms)",
+	"ALTER TABLE notice ADD COLUMN desk INTEGER NOT NULL DEFAULT 0",
 };
 
 const char *const notice_kinds[] = {

@@ -24,6 +24,7 @@
 
 struct alert_report;
 struct finding;
+struct polls;
 struct ruled;
 struct store;
 struct watch;
@@ -59,6 +60,7 @@ struct alerts {
 	int64_t escalated_ms; /* monotonic: the last look at what nobody has taken up */
 	struct gate *gate;
 	struct acks *acks;
+	struct polls *polls;
 	struct sites *sites;
 	struct watch *watch;
 	struct ruled *ruled;

@@ -18,6 +18,8 @@
 #define FEED_RECEIPT 128 /* bytes, with the NUL */
 
 enum verdict { DELIVERED, TRY_LATER, REFUSED };
+/* What has become of a ticket, as its desk says. */
+enum desk { DESK_OPEN, DESK_ACCEPTED, DESK_CLOSED };
 
 /* One thing to tell. Texts live until feed_finish. */
 struct notice {
@@ -47,6 +49,7 @@ struct delivery {
 	 * was opened; and with TRY_LATER, for how long nothing at all is to be sent. */
 	char receipt[FEED_RECEIPT];
 	int64_t retry_after_ms;
+	enum desk desk; /* of a poll that was answered */
 	/* What feed_finish tells; `outbox` is for its use. `why` is for a person. */
 	void (*on_finished)(struct delivery *delivery, enum verdict verdict, const char *why);
 	void *outbox;
@@ -59,6 +62,10 @@ struct feed {
 	int (*check)(const void *config, struct fw_err *err); /* optional: at load */
 	void (*deliver)(struct delivery *delivery);
 	void (*cancel)(struct delivery *delivery); /* shutdown: finish with TRY_LATER now */
+	/* Of desks that can be asked what has become of the ticket `receipt`: how often, at first,
+	 * 0: never; and asks, as deliver does. NULL: nobody can. */
+	int64_t (*poll_ms)(const void *config);
+	void (*poll)(struct delivery *delivery);
 	/* Whether it takes updates; NULL: it does not. */
 	bool (*updates)(const void *config);
 	/* How many notices are under way at most; 1 where a receiver knows no keys, so that what

@@ -27,8 +27,17 @@ struct step {
 	const struct fw_yaml *body;
 };
 
+/* What a desk is asked of a ticket, and which of its words mean what. */
+struct poll_step {
+	struct step ask;
+	int64_t every_ms;
+	const char *state; /* JSON pointer */
+	const struct fw_yaml *accepted, *closed;
+};
+
 struct http {
 	struct step open, update, close;
+	struct poll_step poll;
 	int encoding;
 	const struct fw_yaml *headers;
 	const char *ticket; /* JSON pointer */
@@ -151,6 +160,52 @@ static void begin(struct delivery *delivery, const struct secret *token)
 			"the answer to its open had no ticket number, so nothing can be done to it");
 	else
 		ask(delivery, step, &values, step == &http->open ? on_opened : web_finish);
+}
+
+/* ---- asking ---- */
+
+static bool is_one_of(const struct fw_yaml *words, const char *word)
+{
+	if (!words || fw_yaml_kind(words) != FW_YAML_SEQUENCE)
+		return words && strcmp(fw_yaml_text(words), word) == 0;
+	for (size_t i = 0; i < fw_yaml_count(words); i++)
+		if (strcmp(fw_yaml_text(fw_yaml_item(words, i)), word) == 0)
+			return true;
+	return false;
+}
+
+static void on_polled(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	const struct http *http = delivery->config;
+	char word[FEED_RECEIPT] = "";
+	if (answer->status / 100 == 2)
+		pointer_text(answer->body, answer->length, http->poll.state, word, sizeof word);
+	if (is_one_of(http->poll.closed, word))
+		delivery->desk = DESK_CLOSED;
+	else if (is_one_of(http->poll.accepted, word))
+		delivery->desk = DESK_ACCEPTED;
+	web_finish(answer, delivery);
+}
+
+static int64_t poll_ms(const void *config)
+{
+	const struct http *http = config;
+	return http->poll.ask.url ? http->poll.every_ms : 0;
+}
+
+static void poll(struct delivery *delivery)
+{
+	const struct http *http = delivery->config;
+	struct secret token;
+	struct fw_err err;
+	struct template_values values = {
+		.notice = delivery->notice, .level = "", .token = token.text};
+	if (secret_read(&token, http->token_file, &err) < 0)
+		feed_finish(delivery, TRY_LATER, err.text);
+	else
+		ask(delivery, &http->poll.ask, &values, on_polled);
+	secret_wipe(&token);
 }
 
 static bool takes_updates(const void *config)
@@ -284,6 +339,23 @@ static int check_step(
 	return 0;
 }
 
+static int check_poll(const struct http *http, struct fw_err *err)
+{
+	const struct poll_step *poll = &http->poll;
+	if (!poll->ask.url)
+		return check_step(http, &poll->ask, "poll", err);
+	if (!http->ticket)
+		return fw_fail(err, -EINVAL,
+			"poll: which ticket is asked for needs `ticket`: where the open's answer has it");
+	if (!poll->state || *poll->state != '/')
+		return fw_fail(err, -EINVAL,
+			"poll: state: where the answer has it, a JSON pointer: /status");
+	if (!poll->accepted && !poll->closed)
+		return fw_fail(err, -EINVAL,
+			"poll: `accepted` or `closed`: which words for a state mean that");
+	return check_step(http, &poll->ask, "poll", err);
+}
+
 static int check(const void *config, struct fw_err *err)
 {
 	const struct http *http = config;
@@ -301,6 +373,8 @@ static int check(const void *config, struct fw_err *err)
 	int rc = check_step(http, &http->open, "open", err);
 	if (rc == 0)
 		rc = check_step(http, &http->update, "update", err);
+	if (rc == 0)
+		rc = check_poll(http, err);
 	return rc < 0 ? rc : check_step(http, &http->close, "close", err);
 }
 
@@ -329,6 +403,75 @@ static const struct fw_option step_table[] = {
 	{0},
 };
 
+static int parse_words(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	bool list = fw_yaml_kind(node) == FW_YAML_SEQUENCE;
+	(void)arena;
+	for (size_t i = 0; i < (list ? fw_yaml_count(node) : 1); i++) {
+		const struct fw_yaml *word = list ? fw_yaml_item(node, i) : node;
+		if (!fw_yaml_text(word) || !*fw_yaml_text(word))
+			return fw_yaml_fail(word, err, "words are written like [Closed, Resolved]");
+	}
+	*(const struct fw_yaml **)field = node;
+	return 0;
+}
+
+static const struct fw_option poll_table[] = {
+	{
+		.name = "method",
+		.help = "The request's method.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct poll_step, ask.method),
+		.fallback = "GET",
+	},
+	{
+		.name = "url",
+		.help = "Where the ticket is, with {{holes}} behind the host.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_url,
+		.offset = offsetof(struct poll_step, ask.url),
+	},
+	{
+		.name = "body",
+		.help = "What to send, if anything.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_body,
+		.offset = offsetof(struct poll_step, ask.body),
+	},
+	{
+		.name = "every",
+		.help = "How long after its open it is asked for; the pause grows to an hour as "
+			"long as nothing changes.",
+		.type = FW_OPT_DURATION,
+		.offset = offsetof(struct poll_step, every_ms),
+		.fallback = "2m",
+		.min = 1000,
+		.max = 24 * 3600 * 1000,
+	},
+	{
+		.name = "state",
+		.help = "Where the answer has the ticket's state: a JSON pointer.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct poll_step, state),
+	},
+	{
+		.name = "accepted",
+		.help = "Which states mean that somebody has taken it up.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_words,
+		.offset = offsetof(struct poll_step, accepted),
+	},
+	{
+		.name = "closed",
+		.help = "Which states mean that the desk has closed it.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_words,
+		.offset = offsetof(struct poll_step, closed),
+	},
+	{0},
+};
+
 static const char *const encodings[] = {"json", "form", NULL};
 
 static const struct fw_option options[] = {
@@ -353,6 +496,13 @@ static const struct fw_option options[] = {
 		.type = FW_OPT_SECTION,
 		.section = step_table,
 		.offset = offsetof(struct http, close),
+	},
+	{
+		.name = "poll",
+		.help = "The request that asks what has become of a ticket; without it nobody asks.",
+		.type = FW_OPT_SECTION,
+		.section = poll_table,
+		.offset = offsetof(struct http, poll),
 	},
 	{
 		.name = "encoding",
@@ -406,4 +556,6 @@ const struct feed feed_http = {
 	.deliver = deliver,
 	.cancel = web_interrupt,
 	.updates = takes_updates,
+	.poll_ms = poll_ms,
+	.poll = poll,
 };

@@ -42,6 +42,44 @@ static void test_a_ticket_is_opened_and_closed(void **arg)
 	assert_string_equal(kit_got(kit, 1)->body, "{\"state\":\"closed\"}");
 }
 
+static enum desk poll(struct kit *kit, const char *answer)
+{
+	kit->receiver.text = answer;
+	kit->finished = 0;
+	kit->delivery.desk = DESK_OPEN;
+	kit->delivery.notice = &kit->notice;
+	kit->feed->poll(&kit->delivery);
+	kit_wait(kit);
+	return kit->delivery.desk;
+}
+
+static void test_a_desk_is_asked_what_has_become_of_a_ticket(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_configure(kit, "http",
+		"ticket: /id\n"
+		"open: {url: 'http://127.0.0.1:PORT/tickets'}\n"
+		"poll: {url: 'http://127.0.0.1:PORT/tickets/{{ticket}}', every: 3m, state: /state/name,\n"
+		"  accepted: In progress, closed: [Closed, '5']}");
+	assert_int_equal(kit->feed->poll_ms(kit->delivery.config), 180000);
+	kit_start(kit);
+	kit_wait(kit);
+	kit->notice.receipt = "7";
+	assert_int_equal(poll(kit, "{\"state\": {\"name\": \"In progress\"}}"), DESK_ACCEPTED);
+	assert_non_null(strstr(kit_got(kit, 1)->head, "GET /tickets/7 HTTP/1.1\r\n"));
+	assert_int_equal(poll(kit, "{\"state\": {\"name\": \"Closed\"}}"), DESK_CLOSED);
+	assert_int_equal(poll(kit, "{\"state\": {\"name\": 5}}"), DESK_CLOSED);
+	static const char *const others[] = {"", "not json", "{}",
+		"{\"state\": {\"name\": \"New\"}}", "{\"state\": \"Closed\"}"};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_int_equal(poll(kit, others[i]), DESK_OPEN);
+	kit->receiver.answer = 503;
+	assert_int_equal(poll(kit, "{\"state\": {\"name\": \"Closed\"}}"), DESK_OPEN);
+	assert_int_equal(kit->verdict, TRY_LATER);
+	kit_configure(kit, "http", "open: {url: 'http://127.0.0.1:PORT/tickets'}");
+	assert_int_equal(kit->feed->poll_ms(kit->delivery.config), 0);
+}
+
 static void test_what_has_changed_is_told_where_it_is_taken(void **arg)
 {
 	struct kit *kit = *arg;
@@ -150,6 +188,12 @@ static void test_mistakes_are_named(void **arg)
 		{"open: {url: 'http://x/', body: {a: ['{{sumary}}']}}",
 			"line 1: nothing is called"},
 		{"open: {url: 'http://x/'}\nclose: {url: 'http://x/{{ticket}}'}", "needs `ticket`"},
+		{"open: {url: 'http://x/'}\npoll: {url: 'http://x/{{ticket}}'}", "needs `ticket`"},
+		{"ticket: /id\nopen: {url: 'http://x/'}\npoll: {url: 'http://x/'}", "state"},
+		{"ticket: /id\nopen: {url: 'http://x/'}\npoll: {url: 'http://x/', state: /s}",
+			"`accepted` or `closed`"},
+		{"ticket: /id\nopen: {url: 'http://x/'}\npoll: {url: 'http://x/', state: /s, closed: {}}",
+			"[Closed, Resolved]"},
 		{"open: {url: 'http://x/'}\nclose: {body: {a: b}}", "without a url"},
 		{"open: {url: 'http://x/{{level}}'}", "needs `levels`"},
 		{"open: {url: 'http://x/'}\nlevels: {critical: 1}", "lack 'major'"},
@@ -199,6 +243,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_ticket_is_opened_and_closed),
+		CASE(test_a_desk_is_asked_what_has_become_of_a_ticket),
 		CASE(test_what_has_changed_is_told_where_it_is_taken),
 		CASE(test_a_close_without_a_number_is_refused_unsent),
 		CASE(test_a_form_and_a_feed_without_closes),

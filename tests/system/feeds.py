@@ -200,7 +200,7 @@ def examples(port, token, names=None):
         check(len(re.findall("live: false", one)) == 1, f"{name} starts in rehearsal")
         one = re.sub(r"https://[^/]+", f"http://127.0.0.1:{port}/{name[:-4]}", one.replace("live: false", "live: true"))
         one = one.replace(f"/etc/fenwatch/{name[:-4]}.token", token[name[:-4]])
-        text += one.replace("feeds:\n", "")
+        text += one.replace("feeds:\n", "").replace("every: 2m", "every: 1s")
     return "feeds:\n" + text
 
 
@@ -244,6 +244,25 @@ def test_a_desk_hears_of_what_has_changed(lab):
     end_it(c)
     until(30, "it is closed", lambda: key in desk.closed)
     check(not desks.mistakes and desk.opened.count(key) == 1, f"{desks.mistakes} {desk.opened}")
+
+
+def test_a_desk_is_asked_what_has_become_of_its_ticket(lab):
+    desk = Freshservice()
+    desks = desks_of(lab, freshservice=desk)
+    token = {"freshservice": secret(lab, "freshservice.token", "key:X")}
+    c = lab.pair(extra=FULL + examples(desks.port, token, ["freshservice.yml"]))[0]
+    key = until(20, "the alert", lambda: root_key(c))
+
+    def answered(kind):
+        return [e for e in c.get("/api/fenwatch/v1/audit", subject=key) if e["kind"] == kind]
+    until(30, "a ticket", lambda: of_root(desk.opened, key))
+    check(not answered("accepted"), "nobody has taken it up")
+    desk.status = 3
+    until(30, "it is acknowledged", lambda: answered("accepted"))
+    check(answered("accepted")[0]["who"] == "desk 'freshservice'", f"{answered('accepted')}")
+    desk.status = 5
+    until(30, "it is resolved", lambda: answered("resolved"))
+    check(not desks.mistakes and len(answered("resolved")) == 1, f"{desks.mistakes}")
 
 
 def test_desks_of_vendors_that_are_moody_have_one_ticket_each_and_its_end(lab):
