@@ -112,15 +112,25 @@ static void on_made(const struct web_answer *answer, void *arg)
 	if (answer->status / 100 == 2)
 		pointer_text(answer->body, answer->length, "/key", delivery->receipt,
 			sizeof delivery->receipt);
-	web_finish(answer, delivery);
+	if (*delivery->receipt)
+		web_finish(answer, delivery);
+	else
+		web_doubt(answer, delivery);
+}
+
+/* False: it is no answer. */
+static bool read_found(const struct web_answer *answer, char key[FEED_RECEIPT])
+{
+	pointer_text(answer->body, answer->length, "/issues/0/key", key, FEED_RECEIPT);
+	return answer->status == 200 && pointer_is_list(answer->body, answer->length, "/issues");
 }
 
 static void on_looked(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
-	pointer_text(answer->body, answer->length, "/issues/0/key", delivery->receipt,
-		sizeof delivery->receipt);
-	if (answer->status != 200 || *delivery->receipt)
+	if (!read_found(answer, delivery->receipt))
+		web_doubt(answer, delivery);
+	else if (*delivery->receipt)
 		web_finish(answer, delivery);
 	else
 		post(delivery, "issue", issue(delivery->config, delivery->notice), on_made);
@@ -182,14 +192,42 @@ static void on_transitions(const struct web_answer *answer, void *arg)
 	json_decref(root);
 }
 
-/* None that is open: people have closed it already. */
+/* People have closed it already, or taken it away, or it is still to be closed. */
+static void on_status(const struct web_answer *answer, void *arg)
+{
+	struct delivery *delivery = arg;
+	char category[32];
+	pointer_text(answer->body, answer->length, "/fields/status/statusCategory/key", category,
+		sizeof category);
+	if (answer->status == 404 || strcmp(category, "done") == 0) {
+		delivery->state = NULL;
+		feed_finish(delivery, DELIVERED, "it was closed already");
+	} else if (answer->status == 200 && *category) {
+		ask_transitions(delivery, delivery->notice->receipt);
+	} else {
+		web_doubt(answer, delivery);
+	}
+}
+
+static void ask_status(struct delivery *delivery, const char *key)
+{
+	char *path = fw_format("issue/%s?fields=status", key);
+	delivery->state = NULL;
+	send_text(delivery, "GET", path, NULL, on_status);
+	fw_free(path);
+}
+
+/* What was made a moment ago may not be found yet: the issue itself is asked. */
 static void on_looked_to_close(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	char key[FEED_RECEIPT];
-	pointer_text(answer->body, answer->length, "/issues/0/key", key, sizeof key);
-	if (answer->status == 200 && is_key(key))
+	if (!read_found(answer, key))
+		web_doubt(answer, delivery);
+	else if (is_key(key))
 		ask_transitions(delivery, key);
+	else if (is_key(delivery->notice->receipt))
+		ask_status(delivery, delivery->notice->receipt);
 	else
 		web_finish(answer, delivery);
 }

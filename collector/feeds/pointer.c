@@ -59,3 +59,11 @@ void pointer_text(const char *json, size_t length, const char *pointer, char *ou
 		snprintf(out, size, "%s", text);
 	json_decref(root);
 }
+
+bool pointer_is_list(const char *json, size_t length, const char *pointer)
+{
+	json_t *root = json_loadb(json, length, JSON_DECODE_ANY, NULL);
+	bool is_list = json_is_array(find(root, pointer));
+	json_decref(root);
+	return is_list;
+}

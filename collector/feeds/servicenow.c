@@ -171,22 +171,25 @@ static void on_made(const struct web_answer *answer, void *arg)
 	if (answer->status / 100 == 2)
 		pointer_text(answer->body, answer->length, "/result/sys_id", delivery->receipt,
 			sizeof delivery->receipt);
-	web_finish(answer, delivery);
+	if (*delivery->receipt)
+		web_finish(answer, delivery);
+	else
+		web_doubt(answer, delivery);
 }
 
-/* The first one's sys_id, or "". */
-static void read_found(const struct web_answer *answer, char id[ID_BYTES])
+/* The first one's sys_id, or "". False: it is no answer. */
+static bool read_found(const struct web_answer *answer, char id[ID_BYTES])
 {
 	pointer_text(answer->body, answer->length, "/result/0/sys_id", id, ID_BYTES);
+	return answer->status == 200 && pointer_is_list(answer->body, answer->length, "/result");
 }
 
 static void on_looked(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	char id[ID_BYTES];
-	read_found(answer, id);
-	if (answer->status != 200) {
-		web_finish(answer, delivery);
+	if (!read_found(answer, id)) {
+		web_doubt(answer, delivery);
 	} else if (*id) {
 		snprintf(delivery->receipt, sizeof delivery->receipt, "%s", id);
 		web_finish(answer, delivery);
@@ -218,11 +221,12 @@ static void on_looked_to_close(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	char id[ID_BYTES];
-	read_found(answer, id);
-	if (answer->status == 200 && is_id(id))
+	if (!read_found(answer, id))
+		web_doubt(answer, delivery);
+	else if (is_id(id))
 		resolve(delivery, id);
 	else
-		web_finish(answer, delivery); /* 200: people have closed it already */
+		web_finish(answer, delivery); /* people have closed it already */
 }
 
 /* ---- the feed ---- */

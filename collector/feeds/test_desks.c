@@ -183,12 +183,15 @@ static void test_servicenow_has_one_incident(void **arg)
 
 #define JIRA "url: 'http://127.0.0.1:PORT/jira'\nproject: OPS\ntoken_file: DIR/token\n"
 
-static const char *found; /* what a search finds */
+static const char *found;    /* what a search finds */
+static const char *category; /* what the issue itself says of its status */
 
 static int jira(struct receiver *receiver, const struct received *request)
 {
 	if (strstr(request->head, "/search"))
 		receiver->text = found;
+	else if (strstr(request->head, "?fields=status"))
+		receiver->text = category;
 	else if (strncmp(request->head, "GET", 3) == 0)
 		receiver->text = "{\"transitions\":[{\"id\":\"11\",\"name\":\"To do\"},"
 				 "{\"id\":\"31\",\"name\":\"done\"}]}";
@@ -243,17 +246,56 @@ static void test_jira_closes_nothing_it_should_not(void **arg)
 	kit->receiver.decide = jira;
 	kit_resolve(kit, "OPS-17");
 	static const char *const none[] = {
-		"{\"issues\":[]}", "{}", "no json", "{\"issues\":[{\"key\":\"../../x\"}]}"};
+		"{\"issues\":[]}", "{\"issues\":[{\"key\":\"../../x\"}]}"};
+	category = "{\"fields\":{\"status\":{\"statusCategory\":{\"key\":\"done\"}}}}";
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
 		found = none[i];
 		assert_int_equal(kit_deliver(kit), DELIVERED); /* people have closed it */
-		assert_int_equal(kit->receiver.n_got, i + 1);
+		assert_int_equal(kit->receiver.n_got, 2 * (i + 1));
 	}
+	expect_request(kit, 1, "GET /jira/rest/api/2/issue/OPS-17?fields=status HTTP/1.1\r\n");
 	expect_request(kit, 0, "POST /jira/rest/api/2/search/jql HTTP/1.1\r\n");
 	assert_non_null(strstr(kit_got(kit, 0)->head, "Authorization: Basic YUBiOnQ=\r\n"));
 	found = "{\"issues\":[{\"key\":\"OPS-17\"}]}";
 	assert_int_equal(kit_deliver(kit), REFUSED);
 	assert_non_null(strstr(kit->why, "no transition called 'Vanish'"));
+}
+
+/* A search goes by an index that lags behind. */
+static void test_jira_closes_what_is_not_found_yet(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira", JIRA);
+	kit->receiver.decide = jira;
+	kit_resolve(kit, "OPS-17");
+	found = "{\"issues\":[]}";
+	category = "{\"fields\":{\"status\":{\"statusCategory\":{\"key\":\"new\"}}}}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 4);
+	assert_string_equal(kit_got(kit, 3)->body, "{\"transition\":{\"id\":\"31\"}}");
+	category = "no json";
+	assert_int_equal(kit_deliver(kit), TRY_LATER);
+}
+
+/* What stands before a desk and asks people to log in says 200 to everything. */
+static void test_a_page_is_no_answer(void **arg)
+{
+	struct kit *kit = *arg;
+	static const char *const types[] = {"servicenow", "jira"};
+	static const char *const pages[] = {"<html>Log in</html>", "{}", "{\"result\":{}}"};
+	kit_file(kit, "password", "p");
+	kit_file(kit, "token", "t");
+	for (int over = 0; over < 2; over++) {
+		for (size_t i = 0; i < 6; i++) {
+			kit_configure(
+				kit, types[i % 2], i % 2 ? JIRA : SERVICENOW "table: incident\n");
+			kit->receiver.text = pages[i / 2];
+			assert_int_equal(kit_deliver(kit), TRY_LATER);
+			assert_non_null(strstr(kit->why, "something else"));
+		}
+		kit_resolve(kit, "");
+	}
 }
 
 /* ---- all of them ---- */
@@ -313,7 +355,7 @@ static void test_text_that_is_none_is_refused(void **arg)
 	static const struct notice_pair broken[] = {{"alertname", "a\xff"}, {"instance", "a\xff"}};
 	static const struct notice_pair annotations[] = {{"description", "a\xff"}};
 	write_secrets(kit);
-	kit->receiver.text = "{}";
+	kit->receiver.text = "{\"result\":[],\"issues\":[]}";
 	kit_set_labels(kit, broken, 2);
 	kit->notice.annotations = annotations;
 	kit->notice.n_annotations = 1;
@@ -354,6 +396,8 @@ int main(void)
 		CASE(test_servicenow_has_one_incident),
 		CASE(test_jira_has_one_issue),
 		CASE(test_jira_closes_nothing_it_should_not),
+		CASE(test_jira_closes_what_is_not_found_yet),
+		CASE(test_a_page_is_no_answer),
 		CASE(test_answers_that_all_give),
 		CASE(test_without_their_secret_nothing_is_sent),
 		CASE(test_text_that_is_none_is_refused),

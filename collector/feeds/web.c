@@ -146,6 +146,16 @@ void web_finish(const struct web_answer *answer, void *arg)
 		feed_finish(delivery, is_temporary(answer->status) ? TRY_LATER : REFUSED, text);
 }
 
+void web_doubt(const struct web_answer *answer, struct delivery *delivery)
+{
+	if (answer->status / 100 != 2) {
+		web_finish(answer, delivery);
+		return;
+	}
+	delivery->state = NULL;
+	feed_finish(delivery, TRY_LATER, "the answer is not the desk's: something else gave it");
+}
+
 void web_interrupt(struct delivery *delivery)
 {
 	if (delivery->state)

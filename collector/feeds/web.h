@@ -46,6 +46,9 @@ void web_ask(struct delivery *delivery, const struct web_call *call, web_done *o
 /* Finishes by what the answer's status means: 2xx delivered; none, 401, 403, 408, 429 and
  * 5xx are tried again; others are refused. An web_done; `arg` is the delivery. */
 void web_finish(const struct web_answer *answer, void *arg);
+/* The same where the answer says well, but is not what was asked for: a page of whatever stands
+ * between. It is tried again. */
+void web_doubt(const struct web_answer *answer, struct delivery *delivery);
 /* The `cancel` of these. */
 void web_interrupt(struct delivery *delivery);
 
