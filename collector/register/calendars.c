@@ -36,7 +36,12 @@ static int add_span(const struct fw_yaml *node, struct calendar_hours *hours, st
 	struct fw_cursor c = {text, text + strlen(text)};
 	int from = cut_minute(&c);
 	int to = fw_cut_literal(&c, "-") ? cut_minute(&c) : -1;
-	if (from < 0 || to <= from || c.at != c.end)
+	if (from >= 0 && to >= 0 && to <= from && c.at == c.end)
+		return fw_yaml_fail(node, err,
+			"'%s' ends before it begins; hours past midnight are written as two: up to "
+			"24:00, and from 00:00 of the next day",
+			text);
+	if (from < 0 || to < 0 || c.at != c.end)
 		return fw_yaml_fail(
 			node, err, "hours are written as '08:00-18:00', not '%s'", text);
 	if (hours->count == CALENDAR_SPANS)

@@ -5,6 +5,7 @@
 #define SUPPLIERS_LIMIT 1000
 #define CONTACTS_LIMIT 20
 #define TOWERS_LIMIT 50
+#define DAY_MS INT64_C(86400000)
 
 struct supplier_row {
 	struct register_supplier supplier;
@@ -177,7 +178,7 @@ static size_t turns_at(const struct register_rota *rota, int64_t at_ms)
 {
 	if (!rota->from.day)
 		return 0;
-	int64_t days = england_day(at_ms) - england_day(rota->from.end_ms - 1);
+	int64_t days = england_day(at_ms) - (rota->from.end_ms / DAY_MS - 1);
 	return days > 0 ? (size_t)(days / rota->turn_days) : 0;
 }
 

@@ -586,7 +586,7 @@ static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 		{"calendars: [{name: c}]", {"'hours' is missing"}},
 		{"calendars: [{name: c, hours: {mo: '8:00-9:00'}}]", {"mon, tue", "'mo'"}},
 		{"calendars: [{name: c, hours: {fri-mon: '8:00-9:00'}}]", {"'fri-mon'"}},
-		{"calendars: [{name: c, hours: {mon: '9:00-8:00'}}]", {"'9:00-8:00'"}},
+		{"calendars: [{name: c, hours: {mon: '9:00-8:00'}}]", {"'9:00-8:00'", "midnight"}},
 		{"calendars: [{name: c, hours: {mon: '9:00-24:01'}}]", {"'9:00-24:01'"}},
 		{"calendars: [{name: c, hours: {mon: ['9:00-12:00', '11:00-13:00']}}]", {"apart"}},
 		{"calendars: [{name: c, hours: {mon: [1, 2]}}]", {"'08:00-18:00', not '1'"}},
@@ -724,6 +724,15 @@ static void contacts_take_turns(void **arg)
 	expect_contact(stage, 1, "2026-12-21", "Ann");
 	assert_null(register_contact(stage->registry, "Northwind", 1, 0));
 	assert_string_equal(register_contact(stage->registry, "Fabrikam", 1, 0)->name, "Dot");
+	/* Turns that begin in summer are over on the same day of the week. */
+	put(stage, "a.yml",
+		"suppliers:\n"
+		"  - {name: Contoso, rota: {from: 2026-06-01, turn_days: 7},\n"
+		"     contacts: [{name: Ann}, {name: Ben}]}\n");
+	load(stage);
+	expect_contact(stage, 1, "2026-06-07", "Ann");
+	expect_contact(stage, 1, "2026-06-08", "Ben");
+	expect_contact(stage, 1, "2026-12-07", "Ben");
 	put(stage, "a.yml", "suppliers: [{name: Contoso, rota: {turn_days: 7}}]");
 	expect_refused(stage, (const char *const[]){"'from'", NULL});
 }
