@@ -176,7 +176,9 @@ struct crowd *noise_crowds(struct noise *noise)
 void noise_join(struct crowd *crowd, int64_t now_ms)
 {
 	if (crowd->n++ == 0)
-		crowd->since_ms = now_ms;
+		crowd->since_ms = crowd->joined_ms = now_ms;
+	if (now_ms > crowd->joined_ms)
+		crowd->joined_ms = now_ms;
 }
 
 void noise_leave(struct crowd *crowd)
@@ -202,6 +204,12 @@ static size_t told_of_rule(const struct noise *noise, const char *rule, int64_t 
 	return n;
 }
 
+/* Held with others already, or so soon behind them that it is of the same cause. */
+static bool is_of(const struct crowd *crowd, const struct held *held, int64_t now_ms)
+{
+	return held->crowd == crowd || now_ms - crowd->joined_ms < HOUR_MS;
+}
+
 bool noise_storms(struct noise *noise, const struct alert_noise *limits, const struct held *held,
 	int64_t now_ms, char why[GATE_WHY])
 {
@@ -209,7 +217,7 @@ bool noise_storms(struct noise *noise, const struct alert_noise *limits, const s
 	if (!limits || limits->storm == 0 || is_incident(episode))
 		return false;
 	struct crowd *crowd = noise_storm(noise, episode->rule);
-	if (crowd->n <= (size_t)limits->storm &&
+	if ((crowd->n <= (size_t)limits->storm || !is_of(crowd, held, now_ms)) &&
 		told_of_rule(noise, episode->rule, now_ms - MINUTE_MS) < (size_t)limits->storm)
 		return false;
 	noise->last = crowd;

@@ -1,7 +1,8 @@
 /* How much feeds are told: of a storm, of an alert that flaps, and in a day.
  *
  * Remembers what was told in the last day. Of more than so many alerts of one
- * rule within a minute the others are held, until few of them are left; an alert
+ * rule within a minute the others are held, until few of them are left, and so
+ * is what joins them within the hour: later it is another fault. An alert
  * that comes back within the hour is held while its host has had its notices of
  * that hour; and each host, site and the estate have a budget of tickets a day,
  * which alerts of priority P1 do not ask for. What is held for a storm or a
@@ -30,7 +31,8 @@ struct crowd {
 	enum crowd_kind kind;
 	char *name; /* the rule, or whose budget: "host web01", "site Boston", "estate" */
 	size_t n;
-	int64_t since_ms; /* when the first of those that are in it came */
+	int64_t since_ms;  /* when the first of those that are in it came */
+	int64_t joined_ms; /* when the last one did */
 	bool is_raised;
 };
 

@@ -403,6 +403,22 @@ static void test_of_a_storm_a_few_are_told(void **arg)
 	assert_int_equal(opens(place), 3);
 }
 
+static void test_long_after_a_storm_another_fault_is_told(void **arg)
+{
+	struct place *place = *arg;
+	place->options.noise.storm = 5;
+	for (size_t i = 0; i < 11; i++)
+		fire_one_of(place, i);
+	assert_int_equal(look_after(place, HOUR_MS - 1), 0);
+	fire_one_of(place, 11);
+	assert_int_equal(opens(place), 5);
+	assert_int_equal(look_after(place, HOUR_MS), 0);
+	restart(place);
+	fire_one_of(place, 12);
+	assert_int_equal(opens(place), 6);
+	assert_int_equal(noise_crowds(gate_noise(place->gate))->n, 7);
+}
+
 /* In transactions of a thousand, as alerts.c writes them. */
 static void test_twenty_thousand_at_once_are_five(void **arg)
 {
@@ -767,6 +783,7 @@ int main(void)
 		TEST(test_matchers),
 		TEST(test_mistakes_are_named),
 		TEST(test_of_a_storm_a_few_are_told),
+		TEST(test_long_after_a_storm_another_fault_is_told),
 		TEST(test_twenty_thousand_at_once_are_five),
 		TEST(test_control_without_a_limit_all_are_told),
 		TEST(test_few_of_a_rule_wait_a_minute),
