@@ -87,10 +87,14 @@ static int load(struct acks *acks, struct fw_err *err)
 
 /* ---- which alert is meant ---- */
 
-#define IS_MEANT                                                                       \
-	" (e.key = ?1 OR (length(?1) >= ?2 AND substr(e.key, 1, length(?1)) = ?1) OR"  \
-	" EXISTS (SELECT 1 FROM notice n WHERE n.receipt = ?1 AND n.receipt <> '' AND" \
-	"  n.kind = 0 AND n.key = e.key AND n.starts_ms = e.starts_ms AND (?3 = '' OR n.feed = ?3)))"
+/* By indexes alone: episodes are kept for long. */
+#define MEANT                                                                                \
+	"SELECT e.key, max(e.starts_ms) FROM (SELECT key, starts_ms FROM episode WHERE"      \
+	" key = ?1 UNION SELECT key, starts_ms FROM episode WHERE length(?1) >= ?2 AND"      \
+	" key >= ?1 AND key < ?1 || '~' UNION SELECT key, starts_ms FROM notice n WHERE"     \
+	" n.receipt = ?1 AND n.receipt <> '' AND n.kind = 0 AND (?3 = '' OR n.feed = ?3)) m" \
+	" CROSS JOIN episode e ON e.key = m.key AND e.starts_ms = m.starts_ms"               \
+	" WHERE ?4 OR e.ends_ms = 0 GROUP BY e.key LIMIT 2"
 
 struct meant {
 	char key[IDENTITY_KEY];
@@ -104,13 +108,8 @@ static int find(
 	sqlite3_stmt *row;
 	size_t n = 0;
 	bool may_be_over = answer->kind == ANSWER_RESOLVED;
-	int rc = state_query(acks->state, &row, err,
-		may_be_over
-			? "SELECT e.key, max(e.starts_ms) FROM episode e WHERE" IS_MEANT
-			  " GROUP BY e.key LIMIT 2"
-			: "SELECT e.key, e.starts_ms FROM episode e WHERE e.ends_ms = 0 AND" IS_MEANT
-			  " LIMIT 2",
-		"tit", answer->alert, (int64_t)NAME_LEAST, answer->feed);
+	int rc = state_query(acks->state, &row, err, MEANT, "titi", answer->alert,
+		(int64_t)NAME_LEAST, answer->feed, (int64_t)may_be_over);
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(acks->state, row, err)) > 0 && ++n == 1) {

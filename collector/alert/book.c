@@ -38,6 +38,7 @@ static const char *const steps[] = {
 	"CREATE TABLE feed_mode (feed TEXT NOT NULL PRIMARY KEY, live INTEGER NOT NULL) STRICT",
 	"CREATE INDEX episode_told ON episode (told_ms)",
 	"ALTER TABLE notice ADD COLUMN desk INTEGER NOT NULL DEFAULT 0",
+	"CREATE INDEX notice_receipt ON notice (receipt) WHERE kind = 0 AND receipt <> ''",
 };
 
 const char *const notice_kinds[] = {
