@@ -26,6 +26,19 @@ void admin_fail(struct request *r, int rc, const struct fw_err *err)
 		request_fail(r, 500, "internal", "%s", err->text);
 }
 
+void admin_tell(struct request *r, int rc, const struct fw_err *err, const char *done)
+{
+	if (rc < 0) {
+		admin_fail(r, rc, err);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	json_put_text(j, done, r->path_value);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
 /* ---- alerts ---- */
 
 void admin_prepare_alerts(struct request *r)
@@ -97,15 +110,7 @@ void admin_host_forget(struct request *r)
 	const struct api_config *config = api_config(r->api);
 	struct fw_err err;
 	int rc = config->on_forget(r->path_value, &err, config->arg);
-	if (rc < 0) {
-		admin_fail(r, rc, &err);
-		return;
-	}
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_put_text(j, "forgotten", r->path_value);
-	json_close(j, '}');
-	request_end(r, NULL, 0);
+	admin_tell(r, rc, &err, "forgotten");
 }
 
 /* ---- agents ---- */
@@ -150,15 +155,7 @@ void admin_agent_revoke(struct request *r)
 {
 	struct fw_err err;
 	int rc = enrol_revoke(api_config(r->api)->enrol, r->path_value, r->now_ms, &err);
-	if (rc < 0) {
-		admin_fail(r, rc, &err);
-		return;
-	}
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_put_text(j, "revoked", r->path_value);
-	json_close(j, '}');
-	request_end(r, NULL, 0);
+	admin_tell(r, rc, &err, "revoked");
 }
 
 /* ---- the certificate authority ---- */

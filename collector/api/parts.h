@@ -140,6 +140,8 @@ void telling_silences(struct request *r);
 void telling_silence_new(struct request *r);
 void telling_silence_end(struct request *r);
 void admin_fail(struct request *r, int rc, const struct fw_err *err);
+/* {"DONE": what the path names}, or how it failed. */
+void admin_tell(struct request *r, int rc, const struct fw_err *err, const char *done);
 /* replaying.c */
 void replaying_run(struct request *r);
 /* retiring.c */

@@ -46,13 +46,5 @@ void worklist_hand(struct request *r)
 {
 	struct fw_err err;
 	int rc = alert_hand(api_config(r->api)->alerts, r->path_value, r->who, &err);
-	if (rc < 0) {
-		admin_fail(r, rc, &err);
-		return;
-	}
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_put_text(j, "handed", r->path_value);
-	json_close(j, '}');
-	request_end(r, NULL, 0);
+	admin_tell(r, rc, &err, "handed");
 }
