@@ -450,6 +450,10 @@ static const char *doubt_of(const struct gathering *g, const struct alert *alert
 	char doubt[ALERT_DOUBT] = "";
 	if (alert->ruling.ruled)
 		ruled_doubt(alert->ruling.ruled, alert, doubt, sizeof doubt);
+	else if (alert->episode.life.gone_ms != 0)
+		snprintf(doubt, sizeof doubt, "%s",
+			alert->is_source_failing ? "what reads it does not succeed"
+						 : "its host no longer reports it");
 	return fw_arena_strdup(g->arena, doubt);
 }
 

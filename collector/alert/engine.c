@@ -44,11 +44,11 @@ enum change engine_observe(struct life *life, const struct limits *limits, doubl
 	return CHANGE_FIRED;
 }
 
-enum change engine_miss(struct life *life, struct moment now)
+enum change engine_miss(struct life *life, bool ends, struct moment now)
 {
 	if (life->phase != FIRING)
 		return engine_end(life, now);
-	if (life->gone_ms == 0)
+	if (life->gone_ms == 0 || !ends)
 		life->gone_ms = now.mono_ms;
 	return now.mono_ms - life->gone_ms < ENGINE_GONE_MS ? CHANGE_NONE : engine_end(life, now);
 }

@@ -8,8 +8,9 @@
  *
  * A breach is a value beyond the threshold; recovery is a value on the good
  * side of the recovery threshold. A hold of 0 fires at first sight. A series
- * that is gone while its host speaks on ends a pending alert at once and a
- * firing one after ENGINE_GONE_MS; a host that does not speak is no
+ * that is gone while its host speaks on ends a pending alert at once. A firing
+ * one it leaves open as unknown: for ENGINE_GONE_MS where that it is gone is an
+ * end, for as long as it is gone where not. A host that does not speak is no
  * observation, so nothing changes. Hold times run on the clock that never
  * steps; wall time is only written down.
  */
@@ -48,7 +49,7 @@ bool engine_is_breach(const struct limits *limits, double value);
 /* A value was seen; a breach counts as having begun at `began_ms` (monotonic). */
 enum change engine_observe(struct life *life, const struct limits *limits, double value,
 	int64_t began_ms, struct moment now);
-/* The host spoke, and the series was not in it. */
-enum change engine_miss(struct life *life, struct moment now);
+/* The host spoke, and the series was not in it. `ends`: what is gone for long is over. */
+enum change engine_miss(struct life *life, bool ends, struct moment now);
 /* The rule is no longer in force. */
 enum change engine_end(struct life *life, struct moment now);

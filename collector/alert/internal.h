@@ -49,6 +49,7 @@ struct alert {
 	struct life wanted;     /* after `change`, once it is written */
 	const char *closed_for; /* why, where it was closed by hand; NULL otherwise */
 	enum change change;
+	bool is_source_failing;  /* of a series that is gone: what reads it */
 	uint64_t seen;           /* the look at which its series was last there */
 	int64_t raised_until_ms; /* monotonic; of those raised by name */
 };

@@ -12,7 +12,8 @@
 /* One certificate goes through several rules as its end comes near, and has one alert. */
 #define CERTIFICATE_ENDS_WITHIN(days)                                                \
 	.metric = "fenwatch_certificate_not_after_timestamp_seconds", .ahead = true, \
-	.identity = "path", .limits = {BELOW, (days)*DAY_S, (days)*DAY_S, 0}
+	.source = "certificates", .identity = "path",                                \
+	.limits = {BELOW, (days)*DAY_S, (days)*DAY_S, 0}
 
 const struct rule rules[RULES] = {
 	{
@@ -32,6 +33,7 @@ const struct rule rules[RULES] = {
 			"what is not needed, or enlarge it.",
 		.severity = "warning",
 		.metric = "node_filesystem_avail_bytes",
+		.source = "filesystem",
 		.divisor = "node_filesystem_size_bytes",
 		.unless = "node_filesystem_readonly",
 		.identity = "mountpoint",
@@ -44,6 +46,7 @@ const struct rule rules[RULES] = {
 			"very many small files.",
 		.severity = "warning",
 		.metric = "node_filesystem_files_free",
+		.source = "filesystem",
 		.divisor = "node_filesystem_files",
 		.unless = "node_filesystem_readonly",
 		.identity = "mountpoint",
@@ -83,6 +86,8 @@ const struct rule rules[RULES] = {
 			"is on it and replace it.",
 		.severity = "critical",
 		.metric = "smartmon_device_smart_healthy",
+		.source = "smart",
+		.outlasts = true,
 		.identity = "disk",
 		.limits = {BELOW, 1, 1, 0},
 		.summary = "{instance}: {disk} says that it is failing",
@@ -94,6 +99,7 @@ const struct rule rules[RULES] = {
 			"to write again.",
 		.severity = "critical",
 		.metric = "fenwatch_filesystem_readonly_since_timestamp_seconds",
+		.source = "filesystem",
 		.identity = "mountpoint",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
 		.summary = "{instance}: {mountpoint} has become read-only",
@@ -104,6 +110,7 @@ const struct rule rules[RULES] = {
 			"disk below. 'mount' and the journal say why.",
 		.severity = "warning",
 		.metric = "node_fstab_mount_status",
+		.source = "filesystem",
 		.identity = "mountpoint",
 		.limits = {BELOW, 1, 1, 5 * MINUTE_MS},
 		.summary = "{instance}: {mountpoint} is not mounted",
@@ -114,6 +121,7 @@ const struct rule rules[RULES] = {
 			"program behind a FUSE one, is gone. Whoever opens a file there waits too.",
 		.severity = "warning",
 		.metric = "node_filesystem_device_error",
+		.source = "filesystem",
 		.label = "device_error",
 		.value = "mountpoint timeout",
 		.identity = "mountpoint",
@@ -126,6 +134,8 @@ const struct rule rules[RULES] = {
 			"lost. Replace the disk, or see that the array is being rebuilt.",
 		.severity = "critical",
 		.metric = "node_md_degraded",
+		.source = "md|mdadm",
+		.outlasts = true,
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
 		.summary = "{instance}: {device} lacks {value} of its disks",
@@ -136,6 +146,7 @@ const struct rule rules[RULES] = {
 			"they do not agree. 'mdadm --detail' and --examine of its disks say more.",
 		.severity = "critical",
 		.metric = "node_md_state",
+		.source = "md|mdadm",
 		.label = "state",
 		.value = "inactive",
 		.identity = "device",
@@ -147,6 +158,7 @@ const struct rule rules[RULES] = {
 		.help = "A software RAID has given this disk up. Look what SMART says of it, and replace it.",
 		.severity = "warning",
 		.metric = "fenwatch_md_disk_failed",
+		.source = "md|mdadm",
 		.identity = "disk",
 		.limits = {ABOVE, 0, 0, 0},
 		.summary = "{instance}: {disk} of {device} has failed",
@@ -157,6 +169,8 @@ const struct rule rules[RULES] = {
 			"'zpool status' says which.",
 		.severity = "critical",
 		.metric = "node_zfs_zpool_state",
+		.source = "zfs",
+		.outlasts = true,
 		.label = "state",
 		.value = "online",
 		.identity = "zpool",
@@ -169,6 +183,8 @@ const struct rule rules[RULES] = {
 			"which; replace them.",
 		.severity = "critical",
 		.metric = "fenwatch_btrfs_devices_missing",
+		.source = "btrfs",
+		.outlasts = true,
 		.identity = "uuid",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
 		.summary = "{instance}: the btrfs filesystem {uuid} lacks {value} of its devices",
@@ -179,6 +195,8 @@ const struct rule rules[RULES] = {
 			"which.",
 		.severity = "critical",
 		.metric = "fenwatch_lvm_volume_faulty",
+		.source = "lvm",
+		.outlasts = true,
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, MINUTE_MS},
 		.summary = "{instance}: the logical volume {lv_name} of {vg_name} lacks a device",
@@ -189,6 +207,7 @@ const struct rule rules[RULES] = {
 			"which; look at the cable, the switch and the storage.",
 		.severity = "warning",
 		.metric = "node_dmmultipath_device_paths_failed",
+		.source = "multipath|dmmultipath",
 		.identity = "device",
 		.limits = {ABOVE, 0, 0, 2 * MINUTE_MS},
 		.summary = "{instance}: {device} lacks {value} of its paths",
@@ -269,6 +288,7 @@ const struct rule rules[RULES] = {
 		.help = "A unit is in state failed. 'systemctl status' and the journal say why.",
 		.severity = "warning",
 		.metric = "node_systemd_unit_state",
+		.source = "systemd",
 		.label = "state",
 		.value = "failed",
 		.identity = "name",
@@ -335,6 +355,7 @@ const struct rule rules[RULES] = {
 			"of a systemd timer is SystemdUnitFailed.)",
 		.severity = "warning",
 		.metric = "fenwatch_job_ok",
+		.source = "jobs",
 		.label = "kind",
 		.value = "stamp",
 		.identity = "name",
@@ -347,6 +368,7 @@ const struct rule rules[RULES] = {
 			"or cron does not start it.",
 		.severity = "warning",
 		.metric = "fenwatch_job_due_timestamp_seconds",
+		.source = "jobs",
 		.is_age = true,
 		.identity = "name",
 		.limits = {ABOVE, 0, 0, 10 * MINUTE_MS},
@@ -358,6 +380,7 @@ const struct rule rules[RULES] = {
 			"who has the rest; restart or mend that, before the kernel kills something.",
 		.severity = "warning",
 		.metric = "node_memory_MemAvailable_bytes",
+		.source = "memory|meminfo",
 		.divisor = "node_memory_MemTotal_bytes",
 		.limits = {BELOW, 0.05, 0.08, 15 * MINUTE_MS},
 		.summary = "{instance} has {percent} of its memory left",
@@ -368,6 +391,7 @@ const struct rule rules[RULES] = {
 			"hour. 'top' says which; a load without busy processors is a slow disk or mount.",
 		.severity = "warning",
 		.metric = "node_load15",
+		.source = "load|loadavg",
 		.per = "node_cpu_seconds_total",
 		.per_mode = "idle",
 		.limits = {ABOVE, 2, 1.5, 30 * MINUTE_MS},
@@ -380,6 +404,7 @@ const struct rule rules[RULES] = {
 			"timesync-status' say more.",
 		.severity = "warning",
 		.metric = "node_timex_offset_seconds",
+		.source = "timex",
 		.is_either_way = true,
 		.limits = {ABOVE, 0.05, 0.03, 10 * MINUTE_MS},
 		.summary = "{instance}: its clock is off by {value} s",
@@ -390,6 +415,7 @@ const struct rule rules[RULES] = {
 			"that chrony or systemd-timesyncd runs and reaches its servers.",
 		.severity = "warning",
 		.metric = "node_timex_sync_status",
+		.source = "timex",
 		.limits = {BELOW, 1, 1, 60 * MINUTE_MS},
 		.summary = "{instance}: its clock is not synchronised",
 	},
@@ -400,6 +426,7 @@ const struct rule rules[RULES] = {
 		.severity = "info",
 		.is_work = true,
 		.metric = "node_power_supply_energy_full|node_power_supply_charge_full",
+		.source = "power|powersupplyclass",
 		.divisor =
 			"node_power_supply_energy_full_design|node_power_supply_charge_full_design",
 		.identity = "power_supply",
@@ -412,6 +439,7 @@ const struct rule rules[RULES] = {
 			"at fans, dust and the room's cooling.",
 		.severity = "warning",
 		.metric = "node_hwmon_temp_celsius",
+		.source = "hwmon",
 		.divisor = "node_hwmon_temp_crit_celsius",
 		.identity = "chip",
 		.identity_too = "sensor",
@@ -549,6 +577,11 @@ static int which_of(const char *names, const char *name)
 bool rule_wants(const struct rule *rule, const char *value)
 {
 	return which_of(rule->value, value) >= 0;
+}
+
+bool rule_has_source(const struct rule *rule, const char *name)
+{
+	return which_of(rule->source, name) >= 0;
 }
 
 int rule_metric(const struct rule *rule, const char *name)

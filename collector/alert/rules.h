@@ -26,6 +26,8 @@ struct rule {
 	const char *metric, *divisor, *unless; /* the first two: one of "a|b", in pairs */
 	const char *per, *per_mode; /* a metric, and the "mode" of which it has one each */
 	const char *label, *value;  /* the metric must have this one too, or one of "a|b" */
+	const char *source;         /* what reads it, one of "a|b"; NULL: the collector itself */
+	bool outlasts;              /* what is broken may vanish for that: gone is not over */
 	const char *worse;          /* the rule that takes over where it is broken as well */
 	const char *late;   /* work for the next patch night: the rule that tells when it is late */
 	bool is_work;       /* so it is, too, where it is so when its host first reports */
@@ -56,6 +58,7 @@ bool rule_wants(const struct rule *rule, const char *value); /* of its label */
 int rule_metric(const struct rule *rule, const char *name);
 /* What that metric is divided by, "" for nothing; `name` holds 128 bytes. */
 void rule_divisor(const struct rule *rule, int metric, char name[128]);
+bool rule_has_source(const struct rule *rule, const char *name);
 /* Whether it looks at series of this name. */
 bool rule_looks_at(const struct rule *rule, const char *name);
 /* Fills all of RULES with defaults, then with what the options say. */

@@ -26,6 +26,17 @@
 #define MOST_COLUMNS 24
 #define MOST_HOSTS 4
 
+/* ---- the clock, which a test may put forward ---- */
+
+static int64_t skipped_ms;
+
+int64_t __real_fw_mono_ms(void);
+int64_t __wrap_fw_mono_ms(void);
+int64_t __wrap_fw_mono_ms(void)
+{
+	return __real_fw_mono_ms() + skipped_ms;
+}
+
 /* ---- a store of the test's own: some hosts, each with one schema and its newest sweep ---- */
 
 struct store {
@@ -628,6 +639,88 @@ static void test_a_series_that_is_gone_is_not_recovered(void **arg)
 	assert_null(with_free(place, 50 * GIB));
 }
 
+static const struct fw_label of_filesystems[] = {{"collector", "filesystem"}};
+static const struct fw_label of_disks[] = {{"collector", "smart"}};
+
+static size_t add_success(struct place *place, const struct fw_label *source)
+{
+	return add_column(
+		&place->store, place->web01, "node_scrape_collector_success", source, 1, 1);
+}
+
+/* The host goes on speaking for longer than what is gone may be so. */
+static void speak_on(struct place *place)
+{
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 15000);
+		run_for(place, 120);
+		skipped_ms += i == 0 ? 11 * 60 * 1000 : 0;
+	}
+}
+
+/* Off the bus it can no longer say that it fails. */
+static void test_a_failing_disk_that_is_gone_is_unknown(void **arg)
+{
+	static const struct fw_label disk[] = {{"disk", "/dev/sdc"}, {"type", "sat"}};
+	struct place *place = *arg;
+	size_t h = place->web01;
+	size_t healthy = add_column(&place->store, h, "smartmon_device_smart_healthy", disk, 2, 0);
+	add_success(place, of_disks);
+	with_free(place, 50 * GIB);
+	assert_string_equal(find(place, "DiskFailing")->unknown, "");
+	place->store.cells[h][healthy] = FW_ABSENT;
+	speak_on(place);
+	struct alert_view *view = find(place, "DiskFailing");
+	assert_non_null(view);
+	assert_string_equal(view->unknown, "its host no longer reports it");
+	close_alerts(place);
+	open_alerts(place);
+	speak_on(place);
+	assert_non_null(find(place, "DiskFailing"));
+	place->store.cells[h][healthy] = 1;
+	with_free(place, 50 * GIB);
+	assert_null(find(place, "DiskFailing"));
+}
+
+static void test_what_a_failing_source_no_longer_reads_is_unknown(void **arg)
+{
+	struct place *place = *arg;
+	size_t success = add_success(place, of_filesystems);
+	add_success(place, of_disks);
+	int64_t *said = &place->store.cells[place->web01][success];
+	with_free(place, GIB);
+	*said = 0;
+	with_free(place, FW_ABSENT);
+	speak_on(place);
+	struct alert_view *view = find(place, "FilesystemAlmostFull");
+	assert_non_null(view);
+	assert_string_equal(view->unknown, "what reads it does not succeed");
+	*said = FW_ABSENT; /* the agent has been restarted, and has not read it yet */
+	speak_on(place);
+	assert_non_null(find(place, "FilesystemAlmostFull"));
+	*said = 1;
+	with_free(place, GIB);
+	assert_string_equal(find(place, "FilesystemAlmostFull")->unknown, "");
+}
+
+/* The control: what was unmounted is over, where its source succeeds or none is known. */
+static void test_control_what_was_unmounted_is_over(void **arg)
+{
+	struct place *place = *arg;
+	with_free(place, GIB);
+	with_free(place, FW_ABSENT);
+	assert_string_equal(
+		find(place, "FilesystemAlmostFull")->unknown, "its host no longer reports it");
+	speak_on(place);
+	assert_null(find(place, "FilesystemAlmostFull"));
+	add_success(place, of_filesystems);
+	alert_look_again(place->alerts, place->store.hosts[place->web01].id);
+	assert_non_null(with_free(place, GIB));
+	with_free(place, FW_ABSENT);
+	speak_on(place);
+	assert_null(find(place, "FilesystemAlmostFull"));
+}
+
 static void test_a_silent_host_and_its_return(void **arg)
 {
 	struct place *place = *arg;
@@ -1047,6 +1140,9 @@ int main(void)
 		CASE(test_security_updates_are_added_up),
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),
+		CASE(test_a_failing_disk_that_is_gone_is_unknown),
+		CASE(test_what_a_failing_source_no_longer_reads_is_unknown),
+		CASE(test_control_what_was_unmounted_is_over),
 		CASE(test_a_silent_host_and_its_return),
 		CASE(test_a_host_that_nobody_expects_may_be_silent),
 		CASE(test_a_laptop_may_be_away),

@@ -22,11 +22,12 @@ static struct moment at(int64_t after_ms)
 /* One look after the other: what is seen, and what comes of it. */
 struct step {
 	int64_t after_ms;
-	double value; /* GONE: the host spoke without it */
+	double value; /* GONE: the host spoke without it; LOST: and that ends nothing */
 	enum change change;
 	enum phase phase;
 };
 #define GONE (-1e9)
+#define LOST (-2e9)
 
 static void play(const struct limits *limits, const struct step *steps, size_t n)
 {
@@ -34,7 +35,7 @@ static void play(const struct limits *limits, const struct step *steps, size_t n
 	for (size_t i = 0; i < n; i++) {
 		struct moment now = at(steps[i].after_ms);
 		enum change change = steps[i].value <= GONE
-			? engine_miss(&life, now)
+			? engine_miss(&life, steps[i].value == GONE, now)
 			: engine_observe(&life, limits, steps[i].value, now.mono_ms, now);
 		if (change != steps[i].change || life.phase != steps[i].phase)
 			fail_msg("step %zu: change %d, phase %d", i, change, life.phase);
@@ -93,6 +94,19 @@ static void test_what_is_gone(void **arg)
 		{ENGINE_GONE_MS + 2000, GONE, CHANGE_NONE, FIRING});
 }
 
+/* Once it is an end, the time counts from there. */
+static void test_what_is_gone_and_may_not_be_over(void **arg)
+{
+	(void)arg;
+	PLAY(&at_once, {0, 1, CHANGE_FIRED, FIRING}, {1000, LOST, CHANGE_NONE, FIRING},
+		{100 * ENGINE_GONE_MS, LOST, CHANGE_NONE, FIRING},
+		{101 * ENGINE_GONE_MS - 1, GONE, CHANGE_NONE, FIRING},
+		{101 * ENGINE_GONE_MS, GONE, CHANGE_RESOLVED, CLEAR});
+	PLAY(&at_once, {0, 1, CHANGE_FIRED, FIRING}, {1000, LOST, CHANGE_NONE, FIRING},
+		{100 * ENGINE_GONE_MS, 0, CHANGE_RESOLVED, CLEAR});
+	PLAY(&below, {0, 0.01, CHANGE_PENDING, PENDING}, {1000, LOST, CHANGE_DROPPED, CLEAR});
+}
+
 static void test_hold_counts_from_when_it_began(void **arg)
 {
 	(void)arg;
@@ -138,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_no_hold_fires_at_first_sight),
 		cmocka_unit_test(test_on_the_threshold_is_no_breach),
 		cmocka_unit_test(test_what_is_gone),
+		cmocka_unit_test(test_what_is_gone_and_may_not_be_over),
 		cmocka_unit_test(test_hold_counts_from_when_it_began),
 		cmocka_unit_test(test_wall_time_may_step),
 		cmocka_unit_test(test_the_end_of_a_rule),

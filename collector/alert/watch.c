@@ -25,6 +25,7 @@
 #define DAY_S 86400
 
 #define INFO_METRIC "fenwatch_host_info"
+#define SUCCESS_METRIC "node_scrape_collector_success"
 
 /* A series that a rule looks at: places in the group's columns. */
 struct item {
@@ -88,7 +89,17 @@ static bool is_wanted(const struct store_matcher *matcher, const char *value)
 	for (size_t i = 0; i < RULES; i++)
 		if (rule_looks_at(&rules[i], value))
 			return true;
-	return strcmp(value, INFO_METRIC) == 0;
+	return strcmp(value, INFO_METRIC) == 0 || strcmp(value, SUCCESS_METRIC) == 0;
+}
+
+/* Of the success of sources that of the rules'. */
+static bool is_wanted_source(const struct store_matcher *matcher, const char *value)
+{
+	(void)matcher;
+	for (size_t i = 0; i < RULES; i++)
+		if (rule_has_source(&rules[i], value))
+			return true;
+	return !*value;
 }
 
 /* Of processors' times one a processor is enough to count them. */
@@ -310,6 +321,7 @@ static void select_groups(struct watch *watch, struct host *host)
 			.value = fw_label_value(host->labels, host->n_labels, "job")},
 		{.name = "__name__", .accepts = is_wanted},
 		{.name = "mode", .accepts = is_wanted_mode},
+		{.name = "collector", .accepts = is_wanted_source},
 	};
 	struct store_group *found;
 	struct fw_err err;
@@ -319,7 +331,7 @@ static void select_groups(struct watch *watch, struct host *host)
 	host->groups = NULL;
 	host->n_groups = host->n_items = 0;
 	watch->selections++;
-	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 4,
+	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 5,
 		host->newest_ms - LOOKBACK_MS, &host->arena, &found, &n, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
@@ -469,15 +481,58 @@ static bool look_at_groups(struct watch *watch, struct host *host)
 	return newest;
 }
 
+struct success {
+	const struct rule *rule;
+	int64_t at_ms;     /* of the newest sweep with anything about sources */
+	bool any, is_read; /* any: the host says of sources how they do */
+};
+
+static void look_for_success(
+	struct success *success, const struct group *group, const int64_t *cells, int64_t at_ms)
+{
+	for (uint32_t i = 0; at_ms >= success->at_ms && i < group->store.n_columns; i++) {
+		const struct fw_column *column = column_at(group, i);
+		if (strcmp(column->name, SUCCESS_METRIC) != 0 || cells[i] == FW_ABSENT)
+			continue;
+		if (at_ms > success->at_ms)
+			success->is_read = false;
+		success->at_ms = at_ms;
+		success->any = true;
+		success->is_read |= fw_column_value(column, cells[i]) != 0 &&
+			rule_has_source(success->rule,
+				fw_label_value(column->labels, column->n_labels, "collector"));
+	}
+}
+
+/* Hosts that never say how their sources do (another exporter's) are taken at their word. */
+static bool is_source_failing(struct watch *watch, struct host *host, const struct rule *rule)
+{
+	struct fw_arena arena = {0};
+	struct success success = {.rule = rule};
+	for (size_t i = 0; rule->source && i < host->n_groups; i++) {
+		int64_t at_ms, *cells;
+		if (store_latest(watch->alerts->config.store, &host->groups[i].store, &arena,
+			    &at_ms, &cells) == 0)
+			look_for_success(&success, &host->groups[i], cells, at_ms);
+	}
+	fw_arena_done(&arena);
+	return success.any && !success.is_read;
+}
+
+static void miss(struct watch *watch, struct host *host, struct alert *alert)
+{
+	struct life life = alert->episode.life;
+	alert->is_source_failing = is_source_failing(watch, host, alert->rule);
+	bool ends = !alert->is_source_failing && !alert->rule->outlasts;
+	enum change change = engine_miss(&life, ends, alerts_now());
+	alert_changed(watch->alerts, alert, &life, change);
+}
+
 static void look_for_missing(struct watch *watch, struct host *host)
 {
-	for (struct alert *alert = host->alerts; alert; alert = alert->next) {
-		if (alert->seen == watch->look || alert->rule->kind != RULE_SERIES)
-			continue;
-		struct life life = alert->episode.life;
-		enum change change = engine_miss(&life, alerts_now());
-		alert_changed(watch->alerts, alert, &life, change);
-	}
+	for (struct alert *alert = host->alerts; alert; alert = alert->next)
+		if (alert->seen != watch->look && alert->rule->kind == RULE_SERIES)
+			miss(watch, host, alert);
 }
 
 static void look_at_host(struct watch *watch, struct host *host)
