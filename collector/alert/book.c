@@ -319,7 +319,7 @@ static int fill_notice(sqlite3_stmt *row, int64_t id, struct book_notice *out, s
 		pairs_parse(state_text(row, 6), &out->annotations) == 0)
 		return 0;
 	book_notice_done(out);
-	return fw_fail(err, -EBADMSG, "state.db: notice %lld is damaged", (long long)id);
+	return fw_fail(err, -EILSEQ, "state.db: notice %lld is damaged", (long long)id);
 }
 
 #define NOTICE_COLUMNS                                                                       \
@@ -347,15 +347,15 @@ static int read_notice(struct state *state, const char *sql, int64_t id, struct 
 
 int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)
 {
-	int rc = read_notice(state, NOTICE_COLUMNS " AND state = 0", id, out, err);
-	if (rc < 0)
-		return rc;
-	rc = state_run(state, err, "UPDATE notice SET tries = tries + 1 WHERE id = ?", "i", id);
+	int read = read_notice(state, NOTICE_COLUMNS " AND state = 0", id, out, err);
+	if (read < 0 && read != -EILSEQ)
+		return read;
+	int rc = state_run(state, err, "UPDATE notice SET tries = tries + 1 WHERE id = ?", "i", id);
 	if (rc < 0)
 		book_notice_done(out);
 	else
 		out->tries++;
-	return rc;
+	return rc < 0 ? rc : read;
 }
 
 int book_repeat(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err)

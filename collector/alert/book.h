@@ -84,7 +84,8 @@ struct book_notice {
 int book_waiting(struct state *state, const char *feed, int64_t after_id,
 	void (*each)(int64_t id, const char *key, int64_t tries, void *arg), void *arg,
 	struct fw_err *err);
-/* Writes down that it is about to be tried, and gives all of it. -ENOENT: it waits no longer. */
+/* Writes down that it is about to be tried, and gives all of it. -ENOENT: it waits no longer;
+ * -EILSEQ: its words are damaged, which is a try as well. */
 int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err);
 void book_notice_done(struct book_notice *notice);
 /* How it ended, and the receiver's number of it or "". A refusal at the first try drops its

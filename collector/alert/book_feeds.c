@@ -224,9 +224,10 @@ static void give_letter(
 		.receipt = state_text(row, 8),
 		.ends_ms = sqlite3_column_int64(row, 11),
 	};
-	if (pairs_parse(state_text(row, 9), &letter.labels) == 0 &&
-		pairs_parse(state_text(row, 10), &letter.annotations) == 0)
-		each(&letter, arg);
+	/* What is damaged is shown without its words. */
+	pairs_parse(state_text(row, 9), &letter.labels);
+	pairs_parse(state_text(row, 10), &letter.annotations);
+	each(&letter, arg);
 	pairs_done(&letter.labels);
 	pairs_done(&letter.annotations);
 }

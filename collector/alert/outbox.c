@@ -245,6 +245,33 @@ static int read_row(struct outlet *outlet, const struct entry *entry, struct boo
 			     : book_try(state, entry->id, row, err);
 }
 
+/* What is damaged on the disk will not be whole tomorrow: it is a dead letter. */
+static bool bury(struct outlet *outlet, struct entry *entry, const struct fw_err *damage)
+{
+	struct fw_err err;
+	if (!entry->repeat &&
+		book_told(outlet->outbox->config.state, entry->id, NOTICE_REFUSED, damage->text, "",
+			fw_wall_ms(), &err) < 0) {
+		tell_trouble(outlet->outbox, "a damaged notice cannot be written off yet", &err);
+		return false;
+	}
+	fw_log(FW_ERROR, "feed '%s': %s; it is not sent", outlet->option->name, damage->text);
+	snprintf(outlet->error, sizeof outlet->error, "%s", damage->text);
+	forget(outlet, entry);
+	return true;
+}
+
+static bool pass_over(struct outlet *outlet, struct entry *entry, int rc, const struct fw_err *err)
+{
+	if (rc == -EILSEQ)
+		return bury(outlet, entry, err);
+	if (rc == -ENOENT)
+		forget(outlet, entry);
+	else
+		tell_trouble(outlet->outbox, "a notice cannot be sent yet", err);
+	return rc == -ENOENT;
+}
+
 /* Whether the outlet may go on with the next one. */
 static bool start(struct outlet *outlet, struct entry *entry)
 {
@@ -254,11 +281,7 @@ static bool start(struct outlet *outlet, struct entry *entry)
 	int rc = read_row(outlet, entry, &sending->row, &err);
 	if (rc < 0) {
 		fw_free(sending);
-		if (rc == -ENOENT)
-			forget(outlet, entry);
-		else
-			tell_trouble(outbox, "a notice cannot be sent yet", &err);
-		return rc == -ENOENT;
+		return pass_over(outlet, entry, rc, &err);
 	}
 	sending->outlet = outlet;
 	sending->entry = entry;

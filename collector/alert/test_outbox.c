@@ -8,6 +8,7 @@
 #include <fenwatch/log.h>
 
 #include "audit.h"
+#include "book_feeds.h"
 
 static void test_an_open_and_its_close_are_told_once(void **arg)
 {
@@ -91,6 +92,58 @@ static int refuse_opens(struct receiver *receiver, const struct received *reques
 {
 	(void)receiver;
 	return strstr(request->idempotency, "/firing") ? 400 : 200;
+}
+
+static void damage_open(struct place *place, const char *key)
+{
+	assert_int_equal(
+		state_run(place->state, NULL,
+			"UPDATE notice SET labels = '{\"alertn' WHERE key = ? AND kind = 0", "t",
+			key),
+		0);
+}
+
+static void on_dead_letter(const struct book_letter *letter, void *arg)
+{
+	assert_string_equal(letter->key, "fw1-1");
+	assert_non_null(strstr(letter->why, "is damaged"));
+	++*(int *)arg;
+}
+
+static void test_a_damaged_notice_is_a_dead_letter(void **arg)
+{
+	struct place *place = *arg;
+	int letters = 0;
+	struct episode one = fire(place, "fw1-1");
+	fire(place, "fw1-2");
+	damage_open(place, "fw1-1");
+	open_outbox(place);
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	assert_int_equal(accepted(place, "fw1-2", "firing"), 1);
+	assert_int_equal(counts(place).refused, 1);
+	assert_int_equal(book_letters(place->state, "desk", NOTICE_REFUSED, 8, on_dead_letter,
+				 &letters, NULL),
+		0);
+	assert_int_equal(letters, 1);
+	/* Nobody has heard of it, so nobody hears of its end. */
+	resolve(place, &one);
+	run_for(place, 50);
+	assert_int_equal(counts(place).waiting, 0);
+	assert_int_equal(place->receiver.n_got, 1);
+}
+
+static void test_a_damaged_notice_that_may_have_arrived_is_closed(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.answer = 500;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	damage_open(place, "fw1-1");
+	place->receiver.answer = 200;
+	RUN_UNTIL(place, counts(place).refused == 1);
+	resolve(place, &one);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") == 1);
 }
 
 static void test_a_close_behind_an_open_that_is_refused(void **arg)
@@ -671,6 +724,8 @@ int main(void)
 		CASE(test_a_failing_receiver_is_tried_again_under_the_same_key),
 		CASE(test_a_pause_is_kept),
 		CASE(test_what_is_refused_is_not_told_again),
+		CASE(test_a_damaged_notice_is_a_dead_letter),
+		CASE(test_a_damaged_notice_that_may_have_arrived_is_closed),
 		CASE(test_a_close_behind_an_open_that_is_refused),
 		CASE(test_over_before_it_was_sent),
 		CASE(test_rehearsal_sends_nothing),
