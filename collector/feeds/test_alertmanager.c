@@ -117,7 +117,7 @@ static void test_retry_after_is_handed_on(void **arg)
 	assert_int_equal(kit->delivery.retry_after_ms, 7000);
 	kit->receiver.retry_after = "99999999999";
 	assert_int_equal(kit_deliver(kit), TRY_LATER);
-	assert_in_range(kit->delivery.retry_after_ms, 3600 * 1000, 24 * 3600 * 1000);
+	assert_int_equal(kit->delivery.retry_after_ms, 3600 * 1000);
 	kit->receiver.retry_after = "-5";
 	assert_int_equal(kit_deliver(kit), TRY_LATER);
 	assert_int_equal(kit->delivery.retry_after_ms, 0);

@@ -12,7 +12,7 @@
 #include <fenwatch/err.h>
 
 #define WEB_ANSWER_LIMIT (64u << 10)
-#define WEB_RETRY_AFTER_MOST_MS (24 * 3600 * 1000)
+#define WEB_RETRY_AFTER_MOST_MS (3600 * 1000) /* who asks for more gets no more */
 
 struct delivery;
 struct web_request;
