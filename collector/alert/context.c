@@ -2,8 +2,12 @@
 #include "context.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "register.h"
+
+static const enum register_text told[] = {HOST_SUPPLIER, HOST_OWNER, HOST_SERVICE, HOST_PURPOSE,
+	HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK};
 
 struct context {
 	struct notice_pair *out;
@@ -34,8 +38,6 @@ static struct register_host site_itself(const struct registry *registry, const c
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
 	const char *class, struct notice_pair out[CONTEXT_MOST])
 {
-	static const enum register_text told[] = {HOST_SUPPLIER, HOST_OWNER, HOST_SERVICE,
-		HOST_PURPOSE, HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK};
 	struct context context = {.out = out};
 	struct register_host host;
 	if (!registry)
@@ -57,4 +59,25 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
 		add(&context, register_text_names[told[i]], host.texts[told[i]]);
 	return context.n;
+}
+
+static bool is_of_register(const char *name)
+{
+	static const char *const others[] = {
+		"priority", "tier", "site", "site_address", "site_telephone"};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strcmp(others[i], name) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		if (strcmp(register_text_names[told[i]], name) == 0)
+			return true;
+	return false;
+}
+
+const char *context_value(
+	const struct pairs *labels, const struct pairs *annotations, const char *name)
+{
+	bool is_register = is_of_register(name);
+	const char *first = pairs_get(is_register ? annotations : labels, name);
+	return *first ? first : pairs_get(is_register ? labels : annotations, name);
 }

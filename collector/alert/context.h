@@ -12,3 +12,8 @@ struct registry;
  * agent's word, "" for none. `registry` NULL: no annotations. */
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
 	const char *class, struct notice_pair out[CONTEXT_MOST]);
+
+/* What routes and silences compare: what the register says counts before a label of that
+ * name, which a host gives itself; any other label before an annotation. "": neither. */
+const char *context_value(
+	const struct pairs *labels, const struct pairs *annotations, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "book.h"
+#include "context.h"
 #include "outbox.h"
 
 #define ROWS_LIMIT 100
@@ -78,16 +79,9 @@ int route_parse(const struct fw_yaml *node, void *field, struct fw_arena *arena,
 
 /* ---- of an alert ---- */
 
-/* Labels come first: an annotation cannot say otherwise. */
-static const char *value_of(const struct episode *episode, const char *name)
-{
-	const char *label = pairs_get(&episode->labels, name);
-	return *label ? label : pairs_get(&episode->annotations, name);
-}
-
 static bool fits_one(const struct wanted *wanted, const struct episode *episode)
 {
-	const char *value = value_of(episode, wanted->name);
+	const char *value = context_value(&episode->labels, &episode->annotations, wanted->name);
 	for (size_t i = 0; i < wanted->n_patterns; i++)
 		if (fnmatch(wanted->patterns[i], value, 0) == 0)
 			return true;

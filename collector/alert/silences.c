@@ -12,6 +12,7 @@
 
 #include "alert.h"
 #include "audit.h"
+#include "context.h"
 #include "shim.h"
 #include "state.h"
 
@@ -148,10 +149,8 @@ static bool is_met(const struct silence *silence, const struct episode *episode)
 {
 	for (size_t i = 0; i < silence->n; i++) {
 		const struct matcher *matcher = &silence->matchers[i];
-		const char *value = pairs_get(&episode->labels, matcher->name);
-		if (!*value)
-			value = pairs_get(&episode->annotations, matcher->name);
-		if (!meets(matcher, value))
+		if (!meets(matcher,
+			    context_value(&episode->labels, &episode->annotations, matcher->name)))
 			return false;
 	}
 	return true;

@@ -323,12 +323,16 @@ static void test_matchers(void **arg)
 		{"instance!=db01", true},
 		{"instance=~web", false}, /* an expression is for the whole value */
 		{"instance=~web.+", true}, {"instance!~web.+", false},
-		{"site=Boston", true}, /* an annotation */
-		{"tier!=vip", true},   /* there is none */
+		{"site=Boston", true},     /* by the register, whatever a label says */
+		{"site=Elsewhere", false}, /* as this one does */
+		{"tier!=vip", true},       /* there is none */
 	};
+	struct notice_pair labels[] = {
+		{"alertname", "R"}, {"instance", "web01"}, {"site", "Elsewhere"}};
 	struct place *place = *arg;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct episode episode = episode_of("fw1-a", "web01");
+		episode.labels = (struct pairs){labels, sizeof labels / sizeof *labels};
 		const char *matchers[] = {cases[i].matcher, "alertname=R"};
 		struct alert_silence wanted = {.matchers = matchers,
 			.n_matchers = 2,

@@ -40,13 +40,15 @@ static void parse(const char *text, struct alert_options *options, struct fw_are
 }
 
 /* The feeds that hear of an alert of this host, whose annotations are these. */
-static void expect(const struct alert_options *options, const char *instance,
-	const struct notice_pair *annotations, size_t n, const char *wanted)
+static void expect_labelled(const struct alert_options *options, const char *instance,
+	const struct notice_pair *more, const struct notice_pair *annotations, size_t n,
+	const char *wanted)
 {
-	const struct notice_pair label = {"instance", instance};
+	const struct notice_pair labels[] = {
+		{"instance", instance}, more ? *more : (struct notice_pair){"job", "node"}};
 	struct episode episode = {.rule = "R", .instance = instance};
 	char found[128] = "";
-	pairs_copy(&episode.labels, &label, 1);
+	pairs_copy(&episode.labels, labels, 2);
 	pairs_copy(&episode.annotations, annotations, n);
 	for (size_t i = 0; i < options->n_feeds; i++)
 		if (route_wants(options, i, &episode))
@@ -55,6 +57,12 @@ static void expect(const struct alert_options *options, const char *instance,
 	pairs_done(&episode.labels);
 	pairs_done(&episode.annotations);
 	assert_string_equal(found, wanted);
+}
+
+static void expect(const struct alert_options *options, const char *instance,
+	const struct notice_pair *annotations, size_t n, const char *wanted)
+{
+	expect_labelled(options, instance, NULL, annotations, n, wanted);
 }
 
 static void every_alert_is_heard_by_whom_it_concerns(void **state)
@@ -75,9 +83,28 @@ static void every_alert_is_heard_by_whom_it_concerns(void **state)
 	fw_arena_done(&arena);
 }
 
-/* What a host says of itself in a label is not taken for the register's word, or the other
- * way round: a label counts before an annotation of its name. */
-static void labels_count_before_annotations(void **state)
+/* Who is responsible is not for a host to say of itself in a label. */
+static void the_register_counts_before_labels(void **state)
+{
+	static const struct notice_pair said[] = {
+		{"priority", "P4"}, {"supplier", "Contoso"}, {"tier", "standard"}};
+	static const struct notice_pair tier = {"tier", "blue-light"}, urgent = {"priority", "P1"},
+					other = {"supplier", "Fabrikam"};
+	static const struct notice_pair at_once[] = {{"priority", "P1"}, {"supplier", "Contoso"}};
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	(void)state;
+	parse(feeds_text, &options, &arena);
+	expect_labelled(&options, "web01", &tier, said, 3, "all rest ");
+	expect_labelled(&options, "web01", &urgent, said, 3, "all rest ");
+	expect_labelled(&options, "web01", &other, at_once, 2, "all contoso ");
+	/* The control: of what the register does not say a label may. */
+	expect_labelled(&options, "web01", &tier, NULL, 0, "all stations ");
+	fw_arena_done(&arena);
+}
+
+/* Any other label is not to be hidden by an annotation of its name. */
+static void other_labels_count_before_annotations(void **state)
 {
 	static const struct notice_pair said[] = {{"instance", "bos-rtr1"}};
 	struct fw_arena arena = {0};
@@ -121,7 +148,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_alert_is_heard_by_whom_it_concerns),
-		cmocka_unit_test(labels_count_before_annotations),
+		cmocka_unit_test(the_register_counts_before_labels),
+		cmocka_unit_test(other_labels_count_before_annotations),
 		cmocka_unit_test(mistakes_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
