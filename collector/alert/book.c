@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/log.h>
 #include <fenwatch/mem.h>
 
 #include "audit.h"
@@ -218,20 +219,34 @@ struct reading {
 	void (*each_untold)(
 		const struct episode *episode, const char *reason, const char *why, void *arg);
 	void *arg;
+	bool tells_damage; /* once after a start is enough */
 };
+
+/* Its labels as far as columns of their own have them: enough to find and to close it. */
+static void remake_labels(struct episode *episode)
+{
+	const struct notice_pair labels[] = {{"alertname", episode->rule},
+		{"instance", episode->instance}, {"severity", episode->severity}};
+	pairs_done(&episode->labels);
+	pairs_copy(&episode->labels, labels, sizeof labels / sizeof *labels);
+}
 
 static void give_episode(sqlite3_stmt *row, const struct reading *reading)
 {
 	struct episode episode = {0};
 	read_episode(row, &episode);
-	if (pairs_parse(state_text(row, 6), &episode.labels) == 0 &&
-		pairs_parse(state_text(row, 7), &episode.annotations) == 0) {
-		if (reading->each)
-			reading->each(&episode, reading->arg);
-		else
-			reading->each_untold(
-				&episode, state_text(row, 9), state_text(row, 10), reading->arg);
-	}
+	bool is_whole = pairs_parse(state_text(row, 6), &episode.labels) == 0;
+	if (!is_whole)
+		remake_labels(&episode);
+	is_whole = pairs_parse(state_text(row, 7), &episode.annotations) == 0 && is_whole;
+	if (!is_whole && reading->tells_damage)
+		fw_log(FW_ERROR, "state.db: alert %s is damaged; it goes on without its words",
+			episode.key);
+	if (reading->each)
+		reading->each(&episode, reading->arg);
+	else
+		reading->each_untold(
+			&episode, state_text(row, 9), state_text(row, 10), reading->arg);
 	pairs_done(&episode.labels);
 	pairs_done(&episode.annotations);
 }
@@ -257,7 +272,7 @@ static int read_episodes(
 int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
 	void *arg, struct fw_err *err)
 {
-	const struct reading reading = {.each = each, .arg = arg};
+	const struct reading reading = {.each = each, .arg = arg, .tells_damage = true};
 	return read_episodes(state, EPISODE_COLUMNS " ORDER BY starts_ms", &reading, err);
 }
 

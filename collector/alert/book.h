@@ -65,7 +65,8 @@ int book_resolved(struct state *state, const struct alert_options *options,
 int book_untold(struct state *state,
 	void (*each)(const struct episode *episode, const char *reason, const char *why, void *arg),
 	void *arg, struct fw_err *err);
-/* Every episode that has not ended; `each` copies what it keeps. */
+/* Every episode that has not ended; `each` copies what it keeps. One that is damaged comes
+ * with the labels that make it known alone, and is told in the log. */
 int book_firing(struct state *state, void (*each)(const struct episode *episode, void *arg),
 	void *arg, struct fw_err *err);
 

@@ -293,6 +293,27 @@ static void test_what_fires_is_there_after_a_restart(void **arg)
 	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
 }
 
+static void test_a_damaged_episode_can_be_closed_after_a_restart(void **arg)
+{
+	struct place *place = *arg;
+	struct episode found = {0};
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	assert_int_equal(state_run(place->state, NULL,
+				 "UPDATE episode SET labels = '{', annotations = ''", ""),
+		0);
+	close_outbox(place);
+	state_close(place->state);
+	open_state(place);
+	open_outbox(place);
+	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
+	assert_string_equal(found.key, "fw1-1");
+	struct episode again = episode_of(found.key, found.life.starts_ms);
+	resolve(place, &again);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") == 1);
+}
+
 /* ---- the audit trail ---- */
 
 static bool add_line(const struct audit_entry *entry, void *arg)
@@ -734,6 +755,7 @@ int main(void)
 		CASE(test_many_at_once),
 		CASE(test_an_episode_never_begins_when_another_of_its_key_did),
 		CASE(test_what_fires_is_there_after_a_restart),
+		CASE(test_a_damaged_episode_can_be_closed_after_a_restart),
 		CASE(test_the_audit_trail_says_what_became_of_an_alert),
 		CASE(test_what_stands_is_told_again),
 		CASE(test_a_close_is_repeated_no_longer_than_asked),
