@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/utf8.h>
+
 #include "alert.h"
 #include "evidence.h"
 #include "noise.h"
@@ -158,12 +160,29 @@ static const struct reason {
 	{"budget", is_over_budget, true, false},
 };
 
+/* Names are cut after so many bytes: what that left of a character goes, too. */
+static void drop_parts(char *text)
+{
+	char *to = text;
+	uint32_t code;
+	for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+		size_t whole = fw_utf8_decode(text, left, &code);
+		memmove(to, text, whole);
+		to += whole;
+		n = whole ? whole : 1;
+	}
+	*to = '\0';
+}
+
 static const struct reason *judge(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
-	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-		if (reasons[i].holds(gate, held, now, why))
-			return &reasons[i];
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		if (!reasons[i].holds(gate, held, now, why))
+			continue;
+		drop_parts(why);
+		return &reasons[i];
+	}
 	return NULL;
 }
 

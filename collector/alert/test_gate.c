@@ -19,6 +19,7 @@
 
 #include "acks.h"
 #include "alert.h"
+#include "audit.h"
 #include "noise.h"
 #include "outbox.h"
 #include "register.h"
@@ -260,6 +261,35 @@ static void test_the_end_of_a_silence_tells_what_still_fires(void **arg)
 	assert_int_equal(opens(place), 2);
 	assert_int_equal(look_after(place, HOUR_MS), 0);
 	assert_int_equal(opens(place), 2);
+}
+
+static bool on_held(const struct audit_entry *entry, void *arg)
+{
+	if (strcmp(entry->kind, "held") == 0)
+		snprintf(arg, 512, "%s", entry->detail);
+	return true;
+}
+
+static void test_a_long_reason_is_cut_at_a_character(void **arg)
+{
+	struct place *place = *arg;
+	char comment[128], detail[512] = "";
+	snprintf(comment, sizeof comment, "%099d\xe2\x82\xac and more", 0);
+	const char *matchers[] = {"instance=web01"};
+	struct alert_silence wanted = {.starts_ms = place->now_ms,
+		.ends_ms = place->now_ms + HOUR_MS,
+		.who = "Ann",
+		.comment = comment,
+		.matchers = matchers,
+		.n_matchers = 1};
+	assert_int_equal(silences_add(gate_silences(place->gate), &wanted, place->now_ms, NULL), 0);
+	fire(place, "fw1-a", "web01");
+	expect_held(place, "fw1-a", "silenced");
+	comment[99] = '\0';
+	assert_non_null(strstr(gate_find(place->gate, "fw1-a")->why, comment));
+	assert_int_equal(
+		audit_each(place->state, &(struct audit_range){0}, on_held, detail, NULL), 0);
+	assert_non_null(strstr(detail, comment));
 }
 
 static void test_a_silence_can_be_ended_early(void **arg)
@@ -780,6 +810,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_without_a_reason_it_is_told_at_once),
 		TEST(test_the_end_of_a_silence_tells_what_still_fires),
+		TEST(test_a_long_reason_is_cut_at_a_character),
 		TEST(test_a_silence_can_be_ended_early),
 		TEST(test_what_clears_in_a_silence_was_never_told),
 		TEST(test_a_close_is_told_whatever_is_silenced),
