@@ -727,6 +727,8 @@ static int open_outbox(
 	};
 	int rc = outlets_set_modes(alerts, options, err);
 	if (rc == 0)
+		rc = escalation_configure(alerts->config.state, options, fw_wall_ms(), err);
+	if (rc == 0)
 		rc = outbox_open(&alerts->outbox, &outbox, err);
 	if (rc == 0)
 		open_polls(alerts, options);

@@ -40,6 +40,8 @@ static const char *const steps[] = {
 	"CREATE INDEX episode_told ON episode (told_ms)",
 	"ALTER TABLE notice ADD COLUMN desk INTEGER NOT NULL DEFAULT 0",
 	"CREATE INDEX notice_receipt ON notice (receipt) WHERE kind = 0 AND receipt <> ''",
+	"CREATE TABLE escalation (feed TEXT NOT NULL PRIMARY KEY, since_ms INTEGER NOT NULL,"
+	"  is_configured INTEGER NOT NULL) STRICT",
 };
 
 const char *const notice_kinds[] = {
@@ -285,17 +287,18 @@ int book_untold(struct state *state,
 		state, EPISODE_COLUMNS " AND told_ms = 0 ORDER BY starts_ms", &reading, err);
 }
 
-#define UNHEARD                                                                               \
-	" AND told_ms > 0 AND told_ms <= ? AND NOT EXISTS (SELECT 1 FROM ack a WHERE a.key =" \
-	" episode.key AND a.starts_ms = episode.starts_ms) AND NOT EXISTS (SELECT 1 FROM"     \
-	" notice n WHERE n.key = episode.key AND n.starts_ms = episode.starts_ms AND n.feed = ?)"
+#define UNHEARD                                                                                   \
+	" AND told_ms > 0 AND told_ms <= ? AND NOT EXISTS (SELECT 1 FROM ack a WHERE a.key ="     \
+	" episode.key AND a.starts_ms = episode.starts_ms) AND NOT EXISTS (SELECT 1 FROM"         \
+	" notice n WHERE n.key = episode.key AND n.starts_ms = episode.starts_ms AND n.feed = ?)" \
+	" AND told_ms >= (SELECT since_ms FROM escalation x WHERE x.feed = ?)"
 
 int book_unheard(struct state *state, const char *feed, int64_t told_ms,
 	void (*each)(const struct episode *episode, void *arg), void *arg, struct fw_err *err)
 {
 	const struct reading reading = {.each = each, .arg = arg};
 	sqlite3_stmt *row;
-	int rc = state_query(state, &row, err, EPISODE_COLUMNS UNHEARD, "it", told_ms, feed);
+	int rc = state_query(state, &row, err, EPISODE_COLUMNS UNHEARD, "itt", told_ms, feed, feed);
 	return rc < 0 ? rc : give_all(state, row, &reading, err);
 }
 

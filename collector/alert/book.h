@@ -52,7 +52,7 @@ int book_tell(struct state *state, const struct alert_options *options,
 /* One feed more, of those that wait until nobody has taken it up. */
 int book_tell_feed(struct state *state, const struct alert_options *options, size_t feed,
 	const struct episode *episode, int64_t now_ms, struct fw_err *err);
-/* Those that fire, were told by then, and of which neither this feed has heard nor anybody
+/* Those that fire, were told by then, and since the feed is there for it, and of which neither this feed has heard nor anybody
  * has taken them up. `each` may tell it. */
 int book_unheard(struct state *state, const char *feed, int64_t told_ms,
 	void (*each)(const struct episode *episode, void *arg), void *arg, struct fw_err *err);

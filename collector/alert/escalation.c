@@ -6,6 +6,33 @@
 #include "outbox.h"
 #include "state.h"
 
+/* ---- since when ---- */
+
+static int keep_feeds(struct state *state, const struct alert_options *options, int64_t now_ms,
+	struct fw_err *err)
+{
+	int rc = state_run(state, err, "UPDATE escalation SET is_configured = 0", "");
+	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
+		if (options->feeds[i]->after_ms > 0)
+			rc = state_run(state, err,
+				"INSERT INTO escalation (feed, since_ms, is_configured)"
+				" VALUES (?, ?, 1) ON CONFLICT (feed) DO UPDATE SET"
+				" is_configured = 1",
+				"ti", options->feeds[i]->name, now_ms);
+	/* One that is taken out and comes back later is a new one. */
+	return rc < 0 ? rc
+		      : state_run(state, err, "DELETE FROM escalation WHERE is_configured = 0", "");
+}
+
+int escalation_configure(struct state *state, const struct alert_options *options, int64_t now_ms,
+	struct fw_err *err)
+{
+	int rc = state_begin(state, err);
+	return rc < 0 ? rc : state_finish(state, keep_feeds(state, options, now_ms, err), err);
+}
+
+/* ---- looking ---- */
+
 struct look {
 	struct state *state;
 	struct gate *gate;

@@ -70,6 +70,7 @@ static int set_up(void **arg)
 	stage->feeds[1] = &stage->second;
 	stage->options = (struct alert_options){
 		.feeds = stage->feeds, .n_feeds = 2, .registry = stage->registry};
+	must(escalation_configure(stage->state, &stage->options, NOW_MS, &err), &err);
 	const struct gate_config config = {.state = stage->state, .options = &stage->options};
 	must(gate_open(&stage->gate, &config, &err), &err);
 	*arg = stage;
@@ -188,6 +189,28 @@ static void what_is_silenced_goes_on_when_the_silence_ends(void **arg)
 	assert_int_equal(look(stage, NOW_MS + 61 * MINUTE_MS), 1);
 }
 
+/* Somebody adds the second feed when much has gone on for long. */
+static void a_new_feed_hears_of_what_is_told_from_then_on(void **arg)
+{
+	struct stage *stage = *arg;
+	struct fw_err err;
+	const int64_t added_ms = NOW_MS + 60 * MINUTE_MS;
+	stage->second.after_ms = 0;
+	must(escalation_configure(stage->state, &stage->options, NOW_MS, &err), &err);
+	stage->options.n_feeds = 1;
+	told(stage, "fw1-1", NOW_MS);
+	stage->options.n_feeds = 2;
+	stage->second.after_ms = 15 * MINUTE_MS;
+	must(escalation_configure(stage->state, &stage->options, added_ms, &err), &err);
+	assert_int_equal(look(stage, added_ms + MINUTE_MS), 0);
+	told(stage, "fw1-2", added_ms + MINUTE_MS);
+	/* A restart changes nothing. */
+	must(escalation_configure(stage->state, &stage->options, added_ms + 5 * MINUTE_MS, &err),
+		&err);
+	assert_int_equal(look(stage, added_ms + 16 * MINUTE_MS), 1);
+	expect(stage, "second", "fw1-2 open Ben, ");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -195,6 +218,7 @@ int main(void)
 		CASE(what_nobody_takes_up_goes_to_the_next_one),
 		CASE(what_is_taken_up_or_over_goes_no_further),
 		CASE(what_is_silenced_goes_on_when_the_silence_ends),
+		CASE(a_new_feed_hears_of_what_is_told_from_then_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
