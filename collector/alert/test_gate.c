@@ -292,6 +292,18 @@ static void test_a_long_reason_is_cut_at_a_character(void **arg)
 	assert_non_null(strstr(detail, comment));
 }
 
+static void test_damaged_words_keep_nothing_from_starting(void **arg)
+{
+	struct place *place = *arg;
+	struct episode episode = fire(place, "fw1-a", "web01");
+	send_all(place);
+	assert_int_equal(
+		state_run(place->state, NULL, "UPDATE episode SET annotations = '{'", ""), 0);
+	restart(place);
+	resolve(place, &episode);
+	assert_int_equal(closes(place), 1);
+}
+
 static void test_a_silence_can_be_ended_early(void **arg)
 {
 	struct place *place = *arg;
@@ -811,6 +823,7 @@ int main(void)
 		TEST(test_without_a_reason_it_is_told_at_once),
 		TEST(test_the_end_of_a_silence_tells_what_still_fires),
 		TEST(test_a_long_reason_is_cut_at_a_character),
+		TEST(test_damaged_words_keep_nothing_from_starting),
 		TEST(test_a_silence_can_be_ended_early),
 		TEST(test_what_clears_in_a_silence_was_never_told),
 		TEST(test_a_close_is_told_whatever_is_silenced),
