@@ -112,7 +112,7 @@ static void annotate_with(
 	annotate(alerts, alert, &words);
 }
 
-/* Raised alerts keep the text they were raised with. */
+/* Raised alerts keep the text they were raised with, until alerts_reword. */
 static void describe(struct alerts *alerts, struct alert *alert, double value)
 {
 	const struct alert_config *config = &alerts->config;
@@ -126,21 +126,6 @@ static void describe(struct alerts *alerts, struct alert *alert, double value)
 	char *summary = rule_summary(alert->rule, &alert->episode.labels, value, detail);
 	annotate_with(alerts, alert, alert->rule->help, summary);
 	fw_free(summary);
-}
-
-/* Whoever has its ticket reads why it ends although nothing was repaired. */
-static void describe_end(struct alert *alert)
-{
-	const struct pairs *said = &alert->episode.annotations;
-	struct notice_pair *more = fw_alloc_array(said->n + 1, sizeof *more);
-	struct pairs fresh;
-	for (size_t i = 0; i < said->n; i++)
-		more[i] = said->items[i];
-	more[said->n] = (struct notice_pair){"closed_because", alert->closed_for};
-	pairs_copy(&fresh, more, said->n + 1);
-	fw_free(more);
-	pairs_done(&alert->episode.annotations);
-	alert->episode.annotations = fresh;
 }
 
 /* ---- changes ---- */
@@ -166,8 +151,9 @@ static int write_change(struct alerts *alerts, struct alert *alert, struct fw_er
 	if (alert->change == CHANGE_DROPPED)
 		return 0;
 	describe(alerts, alert, alert->wanted.value);
+	/* Whoever has its ticket reads why it ends although nothing was repaired. */
 	if (alert->closed_for)
-		describe_end(alert);
+		pairs_set(&alert->episode.annotations, "closed_because", alert->closed_for);
 	struct episode episode = alert->episode;
 	episode.life = alert->wanted;
 	if (alert->change == CHANGE_RESOLVED)
@@ -328,6 +314,22 @@ void alerts_raise(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
 {
 	raise_one(alerts, name, "", apart, text);
+}
+
+void alerts_reword(
+	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
+{
+	char key[IDENTITY_KEY];
+	struct fw_err err;
+	key_of(alerts, name, "", apart, key);
+	struct alert *alert = alert_find(alerts->homeless, key);
+	if (!alert || strcmp(pairs_get(&alert->episode.annotations, "summary"), text) == 0)
+		return;
+	if (alert->episode.life.phase == FIRING &&
+		gate_reworded(alerts->gate, &alert->episode, text, &err) < 0)
+		tell_trouble(alerts, &err);
+	else
+		pairs_set(&alert->episode.annotations, "summary", text);
 }
 
 void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)

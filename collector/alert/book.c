@@ -140,6 +140,26 @@ int book_hold(struct state *state, const struct episode *episode, const char *re
 	return rc < 0 ? rc : evidence_held(state, episode, reason, why, now_ms, err);
 }
 
+#define REWORDED                                                                 \
+	" SET annotations = json_set(annotations, '$.summary', ?) WHERE key = ?" \
+	" AND starts_ms = ? AND json_valid(annotations)"
+
+int book_reworded(
+	struct state *state, const struct episode *episode, const char *summary, struct fw_err *err)
+{
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	rc = state_run(state, err, "UPDATE episode" REWORDED, "tti", summary, episode->key,
+		episode->life.starts_ms);
+	if (rc == 0)
+		rc = state_run(state, err,
+			"UPDATE notice" REWORDED
+			" AND kind = 0 AND (state IN (1, 3) OR (state = 0 AND tries = 0))",
+			"tti", summary, episode->key, episode->life.starts_ms);
+	return state_finish(state, rc, err);
+}
+
 static int drop_opens(struct state *state, const struct episode *episode, struct fw_err *err)
 {
 	return state_run(state, err,

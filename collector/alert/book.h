@@ -58,6 +58,10 @@ int book_unheard(struct state *state, const char *feed, int64_t told_ms,
 	void (*each)(const struct episode *episode, void *arg), void *arg, struct fw_err *err);
 int book_hold(struct state *state, const struct episode *episode, const char *reason,
 	const char *why, int64_t now_ms, struct fw_err *err);
+/* In a transaction of its own: another summary, also of its open where that is told again. One
+ * that may have arrived and is still to be answered stays as it was sent. */
+int book_reworded(struct state *state, const struct episode *episode, const char *summary,
+	struct fw_err *err);
 int book_resolved(struct state *state, const struct alert_options *options,
 	const struct episode *episode, struct fw_err *err);
 

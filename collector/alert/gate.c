@@ -319,6 +319,16 @@ static int write_judgement(
 	return book_hold(gate->config.state, &held->episode, reason->name, why, now.wall_ms, err);
 }
 
+int gate_reworded(
+	struct gate *gate, const struct episode *episode, const char *summary, struct fw_err *err)
+{
+	struct held *held = *link_of(gate, episode->key);
+	int rc = book_reworded(gate->config.state, episode, summary, err);
+	if (rc == 0 && held)
+		pairs_set(&held->episode.annotations, "summary", summary);
+	return rc;
+}
+
 int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err)
 {
 	int rc = book_fired(gate->config.state, episode, err);

@@ -57,6 +57,10 @@ int gate_fired(struct gate *gate, struct episode *episode, struct moment now, st
 int gate_resolved(struct gate *gate, const struct episode *episode, struct fw_err *err);
 void gate_settle(struct gate *gate, bool written);
 
+/* In a transaction of its own: it has another summary, held or told. */
+int gate_reworded(
+	struct gate *gate, const struct episode *episode, const char *summary, struct fw_err *err);
+
 /* In a transaction of its own. How many were told. */
 int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
 

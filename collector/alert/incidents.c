@@ -47,6 +47,7 @@ static void look_at_crowd(struct alerts *alerts, struct crowd *crowd, int64_t wa
 	size_t few = is_storm ? (size_t)alerts->config.options->noise.storm : 0;
 	if (crowd->n > few && wall_ms - crowd->since_ms >= SETTLE_MS) {
 		char *text = text_of(crowd);
+		alerts_reword(alerts, name, &apart, text);
 		alerts_raise(alerts, name, &apart, text);
 		fw_free(text);
 		crowd->is_raised = true;

@@ -91,6 +91,10 @@ void alert_changed(
 /* Every alert there is. */
 void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
 void alerts_commit(struct alerts *alerts);
+/* What is raised under this name has another summary from now on, where it is shown, told
+ * again or closed; nobody hears of that alone. */
+void alerts_reword(
+	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
 
 /* ---- incidents.c ---- */
 

@@ -56,6 +56,19 @@ void pairs_copy(struct pairs *out, const struct notice_pair *items, size_t n)
 	out->n = keep_last(out->items, n);
 }
 
+void pairs_set(struct pairs *pairs, const char *name, const char *value)
+{
+	struct notice_pair *more = fw_alloc_array(pairs->n + 1, sizeof *more);
+	struct pairs fresh;
+	for (size_t i = 0; i < pairs->n; i++)
+		more[i] = pairs->items[i];
+	more[pairs->n] = (struct notice_pair){name, value};
+	pairs_copy(&fresh, more, pairs->n + 1);
+	fw_free(more);
+	pairs_done(pairs);
+	*pairs = fresh;
+}
+
 void pairs_done(struct pairs *pairs)
 {
 	fw_free(pairs->items);

@@ -15,6 +15,9 @@ void pairs_copy(struct pairs *out, const struct notice_pair *items, size_t n);
 void pairs_done(struct pairs *pairs);
 const char *pairs_get(const struct pairs *pairs, const char *name); /* "" where there is none */
 
+/* In the place of what it had under this name. */
+void pairs_set(struct pairs *pairs, const char *name, const char *value);
+
 /* As they lie in SQLite: a JSON object. */
 char *pairs_json(const struct pairs *pairs);
 int pairs_parse(const char *json, struct pairs *out);

@@ -376,6 +376,27 @@ static void test_what_stands_is_told_again(void **arg)
 	assert_int_equal(counts(place).tries, 3);
 }
 
+static bool has_heard(const struct place *place, const char *text)
+{
+	for (size_t i = 0; i < place->receiver.n_got; i++)
+		if (strstr(place->receiver.got[i].body, text))
+			return true;
+	return false;
+}
+
+static void test_what_is_told_again_has_the_words_of_now(void **arg)
+{
+	struct place *place = *arg;
+	place->type.repeat_ms = 20;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	assert_false(has_heard(place, "20000 more"));
+	assert_int_equal(book_reworded(place->state, &one, "20000 more", NULL), 0);
+	RUN_UNTIL(place, has_heard(place, "20000 more"));
+	assert_int_equal(counts(place).delivered, 1);
+}
+
 static void test_a_close_is_repeated_no_longer_than_asked(void **arg)
 {
 	struct place *place = *arg;
@@ -758,6 +779,7 @@ int main(void)
 		CASE(test_a_damaged_episode_can_be_closed_after_a_restart),
 		CASE(test_the_audit_trail_says_what_became_of_an_alert),
 		CASE(test_what_stands_is_told_again),
+		CASE(test_what_is_told_again_has_the_words_of_now),
 		CASE(test_a_close_is_repeated_no_longer_than_asked),
 		CASE(test_an_alert_that_fires_again_is_not_closed_by_a_repeat),
 		CASE(test_a_repeat_that_fails_holds_up_nothing),
