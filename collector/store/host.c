@@ -10,7 +10,7 @@
 #include "foreign.h"
 #include "store.h"
 
-enum { RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000, TABLES_FEW = 16 };
+enum { FIRST_RUN_LEAST = 6, RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000, TABLES_FEW = 16 };
 
 void hosts_init(struct hosts *hosts)
 {
@@ -145,14 +145,15 @@ struct table *host_table(struct host *host, uint32_t schema)
 }
 
 /* The first run is cut at another length for every host and schema, so that a fleet that
- * began together does not write its blocks together for ever. */
+ * began together does not write its blocks together for ever: at any time its hosts have
+ * half a block waiting, on the whole. */
 struct table *host_make_table(struct host *host, const struct named_schema *schema)
 {
 	struct table *table = fw_alloc(sizeof *table);
 	table->host = host;
 	table->schema = schema;
-	table->run_limit = STORE_BLOCK_SWEEPS / 2 +
-		(host->id * 7 + schema->id * 11) % (STORE_BLOCK_SWEEPS / 2);
+	table->run_limit = FIRST_RUN_LEAST +
+		(host->id * 7 + schema->id * 11) % (STORE_BLOCK_SWEEPS - FIRST_RUN_LEAST);
 	pthread_mutex_lock(&host->lock);
 	add_table(host, table);
 	pthread_mutex_unlock(&host->lock);

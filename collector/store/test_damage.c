@@ -20,7 +20,7 @@
 /* The store is small, since it is copied for every flip. */
 enum {
 	STEP = 15000,
-	SWEEPS = 210, /* so many that all of the log is one segment */
+	SWEEPS = 200, /* so many that all of the log is one segment */
 	KEY_EVERY = 10,
 	LATER = 100, /* sweep of the target with which its other series begin */
 	SAMPLES = SWEEPS * KIT_EARLY + (SWEEPS - LATER) * (KIT_SERIES - KIT_EARLY),
