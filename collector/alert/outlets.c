@@ -19,6 +19,11 @@ static struct alert_feed_option *find(
 	return NULL;
 }
 
+bool alert_has_feed(const struct alerts *alerts, const char *name)
+{
+	return find(alerts, name, NULL);
+}
+
 /* What was commanded counts before what the configuration says. */
 int outlets_set_modes(
 	const struct alerts *alerts, const struct alert_options *options, struct fw_err *err)

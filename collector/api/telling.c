@@ -74,26 +74,13 @@ void telling_ack(struct request *r)
 	take_answer(r, &answer);
 }
 
-static bool has_feed(struct request *r, const char *name)
-{
-	struct alert_feed_view *feeds;
-	size_t n;
-	struct fw_err err;
-	if (alert_feeds(api_config(r->api)->alerts, &r->arena, &feeds, &n, &err) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(feeds[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 /* What a desk says of an alert that it was told of. */
 void telling_answer(struct request *r)
 {
 	const char *key = params_get(&r->params, "key"), *state = params_get(&r->params, "state");
 	const char *ticket = params_get(&r->params, "ticket");
 	bool accepted = state && strcmp(state, "accepted") == 0;
-	if (!has_feed(r, r->path_value)) {
+	if (!alert_has_feed(api_config(r->api)->alerts, r->path_value)) {
 		request_fail(r, 404, "not_found", "there is no feed '%.60s'", r->path_value);
 		return;
 	}
