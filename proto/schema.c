@@ -42,15 +42,26 @@ void fw_schema_seal(struct fw_schema *schema)
 	fw_buf_done(&canonical);
 }
 
-int schema_series_order(const struct fw_column *a, const struct fw_column *b)
+static int labels_order(const struct fw_column *a, const struct fw_column *b)
 {
-	int order = strcmp(a->name, b->name);
+	int order = 0;
 	for (unsigned i = 0; order == 0 && i < a->n_labels && i < b->n_labels; i++) {
 		order = strcmp(a->labels[i].name, b->labels[i].name);
 		if (order == 0)
 			order = strcmp(a->labels[i].value, b->labels[i].value);
 	}
 	return order ? order : a->n_labels - b->n_labels;
+}
+
+int schema_series_order(const struct fw_column *a, const struct fw_column *b)
+{
+	int order = strcmp(a->name, b->name);
+	return order ? order : labels_order(a, b);
+}
+
+bool fw_column_same_labels(const struct fw_column *a, const struct fw_column *b)
+{
+	return labels_order(a, b) == 0;
 }
 
 bool fw_column_same(const struct fw_column *a, const struct fw_column *b)

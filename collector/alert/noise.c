@@ -127,7 +127,8 @@ int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
 		"SELECT * FROM (SELECT key, rule, instance,"
-		" iif(json_valid(annotations), json_extract(annotations, '$.site'), ''), starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
+		" iif(json_valid(annotations), json_extract(annotations, '$.site'), ''),"
+		" starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
 		" ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
 		"i", (int64_t)REMEMBERED - 1);
 	if (rc < 0)

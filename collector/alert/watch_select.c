@@ -42,23 +42,12 @@ static bool is_equal(const struct store_matcher *matcher, const char *value)
 	return strcmp(matcher->value, value) == 0;
 }
 
-static bool has_same_labels(const struct fw_column *a, const struct fw_column *b)
-{
-	if (a->n_labels != b->n_labels)
-		return false;
-	for (size_t i = 0; i < a->n_labels; i++)
-		if (strcmp(a->labels[i].name, b->labels[i].name) != 0 ||
-			strcmp(a->labels[i].value, b->labels[i].value) != 0)
-			return false;
-	return true;
-}
-
 /* The column of that name with the labels of another one. */
 static uint32_t find_beside(const struct group *group, const char *name, uint32_t other)
 {
 	for (uint32_t i = 0; name && *name && i < group->store.n_columns; i++)
 		if (strcmp(column_at(group, i)->name, name) == 0 &&
-			has_same_labels(column_at(group, i), column_at(group, other)))
+			fw_column_same_labels(column_at(group, i), column_at(group, other)))
 			return i;
 	return NO_COLUMN;
 }

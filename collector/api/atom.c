@@ -69,19 +69,11 @@ static void put_link(struct fw_buf *out, const char *rel, const char *url)
 
 /* ---- entries ---- */
 
-static const char *value(const struct notice_pair *items, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(items[i].name, name) == 0)
-			return items[i].value;
-	return "";
-}
-
 static void put_title(struct fw_buf *out, const struct alert_pulled *notice)
 {
-	const char *summary = value(notice->annotations, notice->n_annotations, "summary");
+	const char *summary = notice_value(notice->annotations, notice->n_annotations, "summary");
 	if (!*summary)
-		summary = value(notice->labels, notice->n_labels, "alertname");
+		summary = notice_value(notice->labels, notice->n_labels, "alertname");
 	fw_buf_puts(out, notice->ends_ms ? "<title>over: " : "<title>");
 	put_text(out, summary);
 	fw_buf_puts(out, "</title>\n");
@@ -108,7 +100,7 @@ static void put_entry(struct fw_buf *out, const struct alert_pulled *notice, con
 	put_time(out, "updated", notice->ends_ms ? notice->ends_ms : notice->starts_ms);
 	put_link(out, "alternate", alerts);
 	fw_buf_puts(out, "<category scheme=\"urn:fenwatch:severity\" term=\"");
-	put_text(out, value(notice->labels, notice->n_labels, "severity"));
+	put_text(out, notice_value(notice->labels, notice->n_labels, "severity"));
 	fw_buf_puts(out, "\"/>\n<content type=\"text\">");
 	put_pairs(out, notice->annotations, notice->n_annotations);
 	put_pairs(out, notice->labels, notice->n_labels);

@@ -68,19 +68,6 @@ void retiring_list(struct request *r)
 	request_end(r, NULL, 0);
 }
 
-static void answer(struct request *r, const char *what, int rc, const struct fw_err *err)
-{
-	if (rc < 0) {
-		admin_fail(r, rc, err);
-		return;
-	}
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_put_text(j, what, r->path_value);
-	json_close(j, '}');
-	request_end(r, NULL, 0);
-}
-
 void retiring_retire(struct request *r)
 {
 	const struct api_config *config = api_config(r->api);
@@ -92,13 +79,14 @@ void retiring_retire(struct request *r)
 		.at_ms = r->now_ms,
 	};
 	struct fw_err err;
-	answer(r, "retired", config->on_retire(&wanted, &err, config->arg), &err);
+	int rc = config->on_retire(&wanted, &err, config->arg);
+	admin_tell(r, rc, &err, "retired");
 }
 
 void retiring_return(struct request *r)
 {
 	const struct api_config *config = api_config(r->api);
 	struct fw_err err;
-	answer(r, "returned",
-		config->on_return(r->path_value, r->who, r->now_ms, &err, config->arg), &err);
+	int rc = config->on_return(r->path_value, r->who, r->now_ms, &err, config->arg);
+	admin_tell(r, rc, &err, "returned");
 }

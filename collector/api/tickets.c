@@ -79,27 +79,13 @@ void tickets_now(struct request *r)
 	request_end(r, NULL, 0);
 }
 
-/* `done`: "paused". */
-static void answer_change(struct request *r, const char *done, int rc, const struct fw_err *err)
-{
-	if (rc < 0) {
-		admin_fail(r, rc, err);
-		return;
-	}
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	json_put_text(j, done, r->path_value);
-	json_close(j, '}');
-	request_end(r, NULL, 0);
-}
-
 void tickets_pause_one(struct request *r)
 {
 	const char *reason = params_get(&r->params, "reason");
 	struct fw_err err;
 	int rc = tickets_pause(api_config(r->api)->tickets, r->path_value, reason ? reason : "",
 		r->who, r->now_ms, &err);
-	answer_change(r, "paused", rc, &err);
+	admin_tell(r, rc, &err, "paused");
 }
 
 void tickets_resume_one(struct request *r)
@@ -107,5 +93,5 @@ void tickets_resume_one(struct request *r)
 	struct fw_err err;
 	int rc =
 		tickets_resume(api_config(r->api)->tickets, r->path_value, r->who, r->now_ms, &err);
-	answer_change(r, "resumed", rc, &err);
+	admin_tell(r, rc, &err, "resumed");
 }

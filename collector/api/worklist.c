@@ -6,14 +6,6 @@
 #include "feed.h"
 #include "parts.h"
 
-static const char *annotation(const struct alert_view *alert, const char *name)
-{
-	for (size_t i = 0; i < alert->n_annotations; i++)
-		if (strcmp(alert->annotations[i].name, name) == 0)
-			return alert->annotations[i].value;
-	return "";
-}
-
 static void write_item(struct json *j, const struct alert_view *alert)
 {
 	static const char *const said[] = {"summary", "description", "site", "owner", "supplier"};
@@ -24,7 +16,8 @@ static void write_item(struct json *j, const struct alert_view *alert)
 	json_put_text(j, "severity", alert->severity);
 	json_put_time(j, "since", alert->since_ms);
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
-		json_put_text(j, said[i], annotation(alert, said[i]));
+		json_put_text(j, said[i],
+			notice_value(alert->annotations, alert->n_annotations, said[i]));
 	json_close(j, '}');
 }
 

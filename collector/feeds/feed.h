@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <uv.h>
 
@@ -38,6 +39,14 @@ struct notice {
 struct notice_pair {
 	const char *name, *value;
 };
+/* "" where there is none of this name. */
+static inline const char *notice_value(const struct notice_pair *items, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(items[i].name, name) == 0)
+			return items[i].value;
+	return "";
+}
 
 struct delivery {
 	const struct notice *notice;

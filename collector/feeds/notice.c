@@ -13,22 +13,14 @@ bool notice_is_over(const struct notice *notice)
 	return strcmp(notice->status, "resolved") == 0;
 }
 
-static const char *value_of(const struct notice_pair *items, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(items[i].name, name) == 0)
-			return items[i].value;
-	return "";
-}
-
 const char *notice_label(const struct notice *notice, const char *name)
 {
-	return value_of(notice->labels, notice->n_labels, name);
+	return notice_value(notice->labels, notice->n_labels, name);
 }
 
 const char *notice_annotation(const struct notice *notice, const char *name)
 {
-	return value_of(notice->annotations, notice->n_annotations, name);
+	return notice_value(notice->annotations, notice->n_annotations, name);
 }
 
 enum severity notice_severity(const struct notice *notice)

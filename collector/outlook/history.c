@@ -65,24 +65,13 @@ static const char *mountpoint_of(const struct fw_column *column)
 	return NULL;
 }
 
-static bool has_same_labels(const struct fw_column *a, const struct fw_column *b)
-{
-	if (a->n_labels != b->n_labels)
-		return false;
-	for (size_t i = 0; i < a->n_labels; i++)
-		if (strcmp(a->labels[i].name, b->labels[i].name) != 0 ||
-			strcmp(a->labels[i].value, b->labels[i].value) != 0)
-			return false;
-	return true;
-}
-
 /* Columns of one source of the agent lie near one another, so from `size` on first. */
 static uint32_t find_left(const struct store_group *group, uint32_t size, const char *name)
 {
 	for (size_t step = 0; step < group->n_columns; step++) {
 		uint32_t i = (uint32_t)((size + step) % group->n_columns);
 		if (strcmp(column_at(group, i)->name, name) == 0 &&
-			has_same_labels(column_at(group, i), column_at(group, size)))
+			fw_column_same_labels(column_at(group, i), column_at(group, size)))
 			return i;
 	}
 	return NO_COLUMN;

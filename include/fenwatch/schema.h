@@ -56,6 +56,7 @@ struct fw_schema {
 /* Fills `hash` from the columns. */
 void fw_schema_seal(struct fw_schema *schema);
 bool fw_column_same(const struct fw_column *a, const struct fw_column *b);
+bool fw_column_same_labels(const struct fw_column *a, const struct fw_column *b);
 double fw_column_value(
 	const struct fw_column *column, int64_t mantissa); /* absent: the stale NaN */
 #define FW_STALE_NAN_BITS 0x7ff0000000000002ull
