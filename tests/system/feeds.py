@@ -381,9 +381,10 @@ def test_no_alarm_goes_to_a_syslog_server_that_nobody_vouches_for(lab):
 # ---- SNMP ----
 
 def mib(program, *argv):
-    """The tool's words about our MIB, of which it may have no complaint."""
+    """The tool's words about our MIB, of which it may have no complaint. It keeps nothing: its first run would say so."""
     done = subprocess.run([need(program, "snmp"), "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB", *argv],
-                          capture_output=True, text=True, timeout=30, env=dict(os.environ, LC_ALL="C.UTF-8"))
+                          capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, LC_ALL="C.UTF-8", SNMP_PERSISTENT_DIR="/dev/null"))
     check(done.returncode == 0 and not done.stderr, f"{program}: {done.stderr}")
     return done.stdout
 
