@@ -87,14 +87,17 @@ static int load(struct acks *acks, struct fw_err *err)
 
 /* ---- which alert is meant ---- */
 
-/* By indexes alone: episodes are kept for long. */
+/* By indexes alone: episodes are kept for long. What a desk was not told of is as if it were not
+ * there; told, or about to be, is what was tried and not refused. */
 #define MEANT                                                                                \
 	"SELECT e.key, max(e.starts_ms) FROM (SELECT key, starts_ms FROM episode WHERE"      \
 	" key = ?1 UNION SELECT key, starts_ms FROM episode WHERE length(?1) >= ?2 AND"      \
 	" key >= ?1 AND key < ?1 || '~' UNION SELECT key, starts_ms FROM notice n WHERE"     \
 	" n.receipt = ?1 AND n.receipt <> '' AND n.kind = 0 AND (?3 = '' OR n.feed = ?3)) m" \
 	" CROSS JOIN episode e ON e.key = m.key AND e.starts_ms = m.starts_ms"               \
-	" WHERE ?4 OR e.ends_ms = 0 GROUP BY e.key LIMIT 2"
+	" WHERE (?4 OR e.ends_ms = 0) AND (?5 = 0 OR EXISTS (SELECT 1 FROM notice t WHERE"   \
+	" t.key = e.key AND t.starts_ms = e.starts_ms AND t.feed = ?3 AND t.kind = 0 AND"    \
+	" t.state IN (0, 1) AND t.tries > 0)) GROUP BY e.key LIMIT 2"
 
 struct meant {
 	char key[IDENTITY_KEY];
@@ -108,8 +111,8 @@ static int find(
 	sqlite3_stmt *row;
 	size_t n = 0;
 	bool may_be_over = answer->kind == ANSWER_RESOLVED;
-	int rc = state_query(acks->state, &row, err, MEANT, "titi", answer->alert,
-		(int64_t)NAME_LEAST, answer->feed, (int64_t)may_be_over);
+	int rc = state_query(acks->state, &row, err, MEANT, "titii", answer->alert,
+		(int64_t)NAME_LEAST, answer->feed, (int64_t)may_be_over, (int64_t)answer->is_desk);
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(acks->state, row, err)) > 0 && ++n == 1) {

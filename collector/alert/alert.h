@@ -155,6 +155,7 @@ struct alert_answer {
 	enum alert_answer_kind kind;
 	const char *alert; /* its key, at least 8 characters of it, or a desk's number */
 	const char *feed;  /* whose number it is; "": any one's */
+	bool is_desk;      /* it may speak of what that feed was told of, and of nothing else */
 	const char *who, *note;
 };
 /* -ENOENT: no such alert fires; -EALREADY: it is acknowledged. */
@@ -242,6 +243,9 @@ struct alert_page {
 };
 /* Whether this token is of its reader. -EACCES: it is not, or nobody may ask that feed. */
 int alert_feed_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err);
+/* The same of the token by which the feed's desk answers. */
+int alert_desk_admit(
 	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err);
 /* Up to `most` notices after this one, -1: the newest. -ERANGE: no notice has that number. */
 int alert_feed_pull(struct alerts *alerts, const char *name, int64_t after, size_t most,

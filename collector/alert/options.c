@@ -205,6 +205,13 @@ static const struct fw_option feed_table[] = {
 		.offset = offsetof(struct alert_feed_option, cost),
 	},
 	{
+		.name = "answer_token_file",
+		.help = "A file with the token by which this feed's desk answers, of what it was told "
+			"of alone; without it that takes an engineer's.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct alert_feed_option, answer_token_file),
+	},
+	{
 		.name = "after",
 		.help = "It hears of an alert that was told so long ago, still fires, and was "
 			"acknowledged by nobody; without it of all at once.",

@@ -37,6 +37,7 @@ struct alert_feed_option {
 	const char *name, *type;
 	bool live;   /* of the configuration, until an administrator says otherwise */
 	double cost; /* of a ticket */
+	const char *answer_token_file; /* NULL: its desk answers with an engineer's token */
 	const struct feed *feed;
 	const void *config;
 	struct route route;

@@ -141,6 +141,16 @@ int alert_feed_admit(
 	return feed->feed->admit(feed->config, token, err);
 }
 
+int alert_desk_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err)
+{
+	const struct alert_feed_option *feed = find(alerts, name, err);
+	if (!feed || !feed->answer_token_file)
+		return fw_fail(
+			err, -EACCES, "the desk of '%.64s' has no token to answer with", name);
+	return feed_admit(feed->answer_token_file, token, err);
+}
+
 struct paging {
 	struct fw_arena *arena;
 	struct alert_page *page;

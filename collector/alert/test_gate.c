@@ -639,6 +639,50 @@ static void test_a_desk_answers_by_its_number(void **arg)
 	assert_int_equal(entries(place, "resolved"), 1);
 }
 
+/* Of the desk of this feed, by a token of its own. */
+static int desk_answers(
+	struct place *place, const char *feed, const char *alert, struct fw_err *err)
+{
+	const struct alert_answer answer = {.kind = ANSWER_RESOLVED,
+		.alert = alert,
+		.feed = feed,
+		.is_desk = true,
+		.who = "feed",
+		.note = ""};
+	return acks_add(place->acks, &place->options, &answer, place->now_ms, err);
+}
+
+static void set_notice(struct place *place, const char *what)
+{
+	char sql[128];
+	snprintf(sql, sizeof sql, "UPDATE notice SET %s WHERE key = 'fw1-01234567a'", what);
+	assert_int_equal(state_run(place->state, NULL, sql, ""), 0);
+}
+
+static void test_a_desk_speaks_of_what_it_was_told_alone(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err unheard, unknown;
+	fire(place, "fw1-01234567a", "web01");
+	fire(place, "fw1-01234567b", "web01");
+	assert_int_equal(desk_answers(place, "desk", "fw1-0123", &unheard), -ENOENT);
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567a", &unheard), -ENOENT);
+	set_notice(place, "tries = 1, state = 3");
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567a", &unheard), -ENOENT);
+	set_notice(place, "tries = 1, state = 2");
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567a", &unheard), -ENOENT);
+	set_notice(place, "tries = 1, state = 1");
+	assert_int_equal(desk_answers(place, "other", "fw1-01234567a", &unheard), -ENOENT);
+	/* What it was not told of does not even make a short name doubtful. */
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567", NULL), 0);
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567a", NULL), 0);
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567b", &unheard), -ENOENT);
+	assert_int_equal(desk_answers(place, "desk", "fw1-01234567z", &unknown), -ENOENT);
+	*strrchr(unheard.text, 'b') = 'z';
+	assert_string_equal(unheard.text, unknown.text);
+	assert_int_equal(acknowledge(place, ANSWER_RESOLVED, "fw1-01234567b", NULL), 0);
+}
+
 static void test_an_acknowledgement_says_which(void **arg)
 {
 	struct place *place = *arg;
@@ -841,6 +885,7 @@ int main(void)
 		TEST(test_what_may_not_wait_asks_no_budget),
 		TEST(test_an_acknowledgement_ends_with_its_episode),
 		TEST(test_a_desk_answers_by_its_number),
+		TEST(test_a_desk_speaks_of_what_it_was_told_alone),
 		TEST(test_an_acknowledgement_says_which),
 		TEST(test_silences_and_what_they_hold_outlive_the_process),
 		TEST(test_what_cannot_be_written_has_not_happened),

@@ -605,8 +605,9 @@ int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, 
 		return fw_fail(err, -ENOENT, "no alert that fires goes by '%s'", answer->alert);
 	if (strcmp(answer->note, "again") == 0)
 		return fw_fail(err, -EALREADY, "Ann has acknowledged it already");
-	snprintf(fakes_asked, sizeof fakes_asked, "answer %d of %s to '%s' by %s: %s",
-		(int)answer->kind, answer->alert, answer->feed, answer->who, answer->note);
+	snprintf(fakes_asked, sizeof fakes_asked, "answer %d of %s to '%s' by %s: %s%s",
+		(int)answer->kind, answer->alert, answer->feed, answer->who, answer->note,
+		answer->is_desk ? " (its desk)" : "");
 	return 0;
 }
 
@@ -729,6 +730,15 @@ int alert_feed_admit(
 {
 	(void)alerts;
 	return strcmp(name, "shelf") == 0 && strcmp(token, "reader") == 0
+		? 0
+		: fw_fail(err, -EACCES, "no");
+}
+
+int alert_desk_admit(
+	const struct alerts *alerts, const char *name, const char *token, struct fw_err *err)
+{
+	(void)alerts;
+	return strcmp(name, "desk") == 0 && strcmp(token, "contoso") == 0
 		? 0
 		: fw_fail(err, -EACCES, "no");
 }

@@ -47,6 +47,7 @@ struct request;
 enum access {
 	ACCESS_ANYONE = 1,
 	ACCESS_VIEWER,
+	ACCESS_DESK, /* an engineer, or who has the answer token of the feed that the path names */
 	ACCESS_ENGINEER,
 	ACCESS_WRITER,
 	ACCESS_ADMIN,
@@ -92,6 +93,7 @@ struct request {
 	bool canceled, takes_gzip;
 	const char *origin; /* the page that asks, or NULL */
 	const char *who;    /* asks, as its token says; "someone on this machine" without tokens */
+	bool is_desk;       /* it came with the answer token of its feed */
 	enum access reach;  /* of its role; ACCESS_ADMIN without tokens */
 	/* Whose hosts alone it is about, of a supplier; NULL: all hosts. */
 	const struct query_scope *scope;

@@ -6,6 +6,7 @@
 const char *const access_names[] = {
 	[ACCESS_ANYONE] = "anyone",
 	[ACCESS_VIEWER] = "viewer",
+	[ACCESS_DESK] = "engineer or its desk",
 	[ACCESS_ENGINEER] = "engineer",
 	[ACCESS_WRITER] = "writer",
 	[ACCESS_ADMIN] = "admin",
@@ -180,7 +181,7 @@ const struct route routes[] = {
 		"whether the trail's chain of hashes holds", NULL, audit_verify),
 	NOW(POST, "/api/fenwatch/v1/alerts/{key}/ack", ENGINEER, CLOSED, "note",
 		"acknowledges an alert until it clears; its key, 8 characters of it or a desk's number", telling_ack),
-	NOW(POST, "/api/fenwatch/v1/feeds/{name}/answer", ENGINEER, CLOSED, "key, ticket, state, note",
+	NOW(POST, "/api/fenwatch/v1/feeds/{name}/answer", DESK, CLOSED, "key, ticket, state, note",
 		"what a desk says of an alert: it has accepted it, or resolved it", telling_answer),
 	NOW(GET, "/api/fenwatch/v1/maintenance", VIEWER, CLOSED, "",
 		"when the register says that people work at hosts and sites, and whether now",

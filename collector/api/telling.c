@@ -93,6 +93,7 @@ void telling_answer(struct request *r)
 		.kind = accepted ? ANSWER_ACCEPTED : ANSWER_RESOLVED,
 		.alert = key ? key : ticket,
 		.feed = r->path_value,
+		.is_desk = r->is_desk,
 		.who = fw_arena_format(&r->arena, "feed %s", r->path_value),
 		.note = note_of(r),
 	};

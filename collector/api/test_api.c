@@ -1543,6 +1543,36 @@ static void client_that_acknowledges(struct scene *s)
 		404, "there is no feed 'dusk'");
 }
 
+/* Its token opens its own feed's answers, and no other door. */
+static void client_that_is_a_desk(struct scene *s)
+{
+	static const char desk[] = "/api/fenwatch/v1/feeds/desk/answer";
+	static const char accepted[] = "ticket=INC1&state=accepted";
+	expect(s, "its own", ask(s, "POST", desk, "contoso", FORM_HEADER, accepted), 200,
+		"\"who\":\"feed desk\"");
+	expect_asked(s, "answer 1 of INC1 to 'desk' by feed desk:  (its desk)");
+	expect(s, "another's token", ask(s, "POST", desk, "reader", FORM_HEADER, accepted), 401,
+		"not known");
+	expect(s, "another's feed",
+		ask(s, "POST", "/api/fenwatch/v1/feeds/shelf/answer", "contoso", FORM_HEADER,
+			accepted),
+		401, "not known");
+	expect(s, "a viewer", ask(s, "POST", desk, "viewer", FORM_HEADER, accepted), 403,
+		"it takes engineer or its desk");
+	expect(s, "feeds", ask(s, "GET", "/api/fenwatch/v1/feeds", "contoso", NULL, NULL), 401, "");
+	expect(s, "go", ask(s, "POST", "/api/fenwatch/v1/feeds/desk/go", "contoso", NULL, NULL),
+		401, "");
+	expect(s, "ack",
+		ask(s, "POST", "/api/fenwatch/v1/alerts/fw1-a/ack", "contoso", FORM_HEADER, ""),
+		401, "");
+}
+
+static void test_a_desk_has_a_token_of_its_own(void **state)
+{
+	(void)state;
+	play(1, client_that_is_a_desk);
+}
+
 static void test_acknowledgements(void **state)
 {
 	(void)state;
@@ -1764,6 +1794,7 @@ int main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_agents_tokens_and_feeds),
 		cmocka_unit_test(test_silences),
+		cmocka_unit_test(test_a_desk_has_a_token_of_its_own),
 		cmocka_unit_test(test_acknowledgements),
 		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),

@@ -92,6 +92,8 @@ struct feed {
 };
 
 void feed_finish(struct delivery *delivery, enum verdict verdict, const char *why);
+/* Whether this is the token that the file holds. -EACCES: it is not. */
+int feed_admit(const char *token_file, const char *token, struct fw_err *err);
 
 extern const struct feed *const feeds[]; /* NULL-ended */
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nobody is told: who has the token reads the notices, when it likes. One is
  * delivered as soon as it can be read. */
-#include <errno.h>
 #include <stddef.h>
-#include <string.h>
-
-#include <fenwatch/text.h>
 
 #include "feed.h"
 #include "secret.h"
@@ -19,13 +15,7 @@ extern const struct feed feed_pull;
 static int admit(const void *config, const char *token, struct fw_err *err)
 {
 	const struct pull *pull = config;
-	struct secret own;
-	size_t length = strlen(token);
-	int rc = secret_read(&own, pull->token_file, err);
-	if (rc == 0 && (length != strlen(own.text) || !fw_same_secret(token, own.text, length)))
-		rc = fw_fail(err, -EACCES, "this is not the token of the feed");
-	secret_wipe(&own);
-	return rc;
+	return feed_admit(pull->token_file, token, err);
 }
 
 /* As long as its reader cannot be known nobody can read it. */

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import urllib.error
+import urllib.parse
 from xml.etree import ElementTree
 
 from desks import Desks, Freshservice, Halo, Jira, PagerDuty, ServiceNow, Sms, Teams, Topdesk
@@ -113,6 +114,33 @@ def test_a_reader_fetches_each_notice_once(lab):
         check(status == "firing" or told.index((key, starts, "firing")) < told.index((key, starts, status)), key)
     feed = ElementTree.fromstring(reader.ask(after=0, format="atom", limit=1000))
     check([e.find(ATOM + "id").text.split(":")[3] for e in feed.iter(ATOM + "entry")] == [n["key"] for n in reader.got], "Atom")
+
+
+# ---- a desk answers ----
+
+def answer(c, feed, token, **said):
+    """The status that the desk's answer is met with, and what is said to it."""
+    status, body = c.request(f"/api/fenwatch/v1/feeds/{feed}/answer?" + urllib.parse.urlencode(said), "POST", token=token)
+    return status, json.dumps(body)
+
+
+def test_a_desk_answers_with_a_token_of_its_own(lab):
+    hook, tokens = lab.webhook(), {name: secret(lab, name, f"{name}-secret") for name in ("desk", "other")}
+    c = everything_is_full(lab, *(
+        {"name": name, "type": "webhook", "url": hook.url, "live": True, "answer_token_file": tokens[name],
+         "match": [{"alertname": RULE if name == "desk" else "AlertStorm"}]} for name in ("desk", "other")))
+    key = until(30, "it is told", lambda: hook.notices("firing", RULE))[0][2]["groupKey"]
+    said = {"key": key, "state": "accepted", "note": "Ann"}
+    until(10, "it was told for certain", lambda: feed_of(c)["delivered"])
+    check(answer(c, "desk", "other-secret", **said)[0] == 401, "another feed's token")
+    nothing = "fw1-" + "0" * 32
+    unheard, unknown = (answer(c, "other", "other-secret", **dict(said, key=k)) for k in (key, nothing))
+    check(unheard[0] == 404 and unheard == (unknown[0], unknown[1].replace(nothing, key)), f"not told: {unheard}, none: {unknown}")
+    check(c.request("/api/fenwatch/v1/alerts", token="desk-secret")[0] == 401, "nothing is read with it")
+    status, told = answer(c, "desk", "desk-secret", **said)
+    check(status == 200, told)
+    check(next(a for a in c.get("/api/fenwatch/v1/alerts") if a["key"] == key)["acknowledged"]["who"] == "feed desk", "it counts")
+    check(answer(c, "desk", c.token, key=key, state="resolved")[0] == 200, "an engineer's goes on to hold")
 
 
 # ---- Alertmanager ----
