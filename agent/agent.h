@@ -26,7 +26,11 @@
 
 enum lane { LANE_LIVE, LANE_BACKLOG, LANES };
 
-#define WINDOW_LIVE 8 /* frames sent and not acknowledged */
+/* Frames sent and not acknowledged: of this machine's own sweeps, of what programs beside
+ * the agent have handed over, and of both together. */
+#define WINDOW_OWN 8
+#define WINDOW_GUESTS 32
+#define WINDOW_LIVE (WINDOW_OWN + WINDOW_GUESTS)
 #define WINDOW_BACKLOG 64
 
 /* A message that is made and numbered, and waits to be durable on the collector. */
@@ -40,4 +44,9 @@ struct frame {
 	int64_t oldest_ms; /* wall time of its first sweep */
 	const uint8_t *payload;
 	size_t length;
+	/* Of another host than this machine: its number in the payload, and the Host message
+	 * that says whose it is. A program beside the agent watches it. */
+	uint32_t host;
+	const uint8_t *host_message;
+	size_t host_length; /* 0: this machine's own */
 };

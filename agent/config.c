@@ -10,6 +10,7 @@
 #include <fenwatch/text.h>
 
 #include "facts/facts.h"
+#include "handover.h"
 #include "sources/whereabouts.h"
 
 const char *const config_classes[] = {"server", "laptop", "blue-light", NULL};
@@ -19,6 +20,8 @@ static int parse_sources(
 static int parse_proxy(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 static int parse_collectors(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+static int parse_probe(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 static int parse_council(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
@@ -157,6 +160,15 @@ const struct fw_option config_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = AT(facts),
 		.fallback = FACTS_SOCKET,
+	},
+	{
+		.name = "probe",
+		.help = "socket by which fenwatch-snmp and the like hand over what they learn; off: "
+			"none. Where its folder is missing there is none either",
+		.type = FW_OPT_CUSTOM,
+		.offset = AT(probe),
+		.fallback = HANDOVER_SOCKET,
+		.parse = parse_probe,
 	},
 	{
 		.name = "network",
@@ -329,6 +341,17 @@ static int parse_collectors(
 				text ? text : "something else");
 		list->items[i] = fw_arena_strdup(arena, text);
 	}
+	return 0;
+}
+
+static int parse_probe(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	const char *text = fw_yaml_text(node);
+	bool is_off = text && strcmp(text, "off") == 0;
+	if (!text || (!is_off && text[0] != '/'))
+		return fw_yaml_fail(node, err, "'probe' must be a path from /, or off");
+	*(const char **)field = is_off ? NULL : fw_arena_strdup(arena, text);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct config {
 	} spool;
 	struct source_choice *sources; /* one for each of sources[] */
 	const char *facts;             /* socket of the helper for what needs root */
+	const char *probe;             /* socket for programs beside the agent; NULL: none of it */
 	const char *root;
 	struct choices choices; /* what single sources are told */
 	struct fw_arena arena;  /* everything above lives here */

@@ -341,6 +341,12 @@ void packer_close_chain(struct packer *p)
 	chain_close(p);
 }
 
+/* Those of other hosts are all keys, and their programs keep what they need. */
+static bool is_own(const struct frame *frame)
+{
+	return frame->type == FW_FRAME_BATCH && frame->host_length == 0;
+}
+
 void packer_acked(struct packer *p, uint64_t live_to)
 {
 	if (live_to + 1 >= spool_next(p->spool, LANE_LIVE)) {
@@ -350,8 +356,7 @@ void packer_acked(struct packer *p, uint64_t live_to)
 	}
 	for (uint64_t seq = spool_oldest(p->spool, LANE_LIVE); seq <= live_to; seq++) {
 		struct frame frame;
-		if (spool_read(p->spool, LANE_LIVE, seq, &frame, NULL) == 0 &&
-			frame.type == FW_FRAME_BATCH)
+		if (spool_read(p->spool, LANE_LIVE, seq, &frame, NULL) == 0 && is_own(&frame))
 			state_advance(
 				&p->acked, &frame, spool_schema_columns(p->spool, frame.schema));
 	}
@@ -399,8 +404,7 @@ void packer_need_key(struct packer *p, int64_t now_ms)
 	uint64_t next = spool_next(p->spool, LANE_LIVE);
 	for (uint64_t seq = spool_oldest(p->spool, LANE_LIVE); seq < next; seq++) {
 		struct frame frame;
-		if (spool_read(p->spool, LANE_LIVE, seq, &frame, NULL) < 0 ||
-			frame.type != FW_FRAME_BATCH)
+		if (spool_read(p->spool, LANE_LIVE, seq, &frame, NULL) < 0 || !is_own(&frame))
 			continue;
 		if (frame_is_key(&frame))
 			return;

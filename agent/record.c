@@ -30,6 +30,41 @@ uint64_t get_u64(const uint8_t *at)
 	return get_u32(at) | (uint64_t)get_u32(at + 4) << 32;
 }
 
+/* Behind the message: the Host message, its number u32, its length u32. */
+#define HAS_HOST 1
+#define HOST_TAIL 8
+
+static size_t host_bytes(const struct frame *f)
+{
+	return f->host_length > 0 ? f->host_length + HOST_TAIL : 0;
+}
+
+static void put_host(struct fw_buf *out, const struct frame *f)
+{
+	uint8_t tail[HOST_TAIL];
+	if (f->host_length == 0)
+		return;
+	put_u32(tail, f->host);
+	put_u32(tail + 4, (uint32_t)f->host_length);
+	fw_buf_append(out, f->host_message, f->host_length);
+	fw_buf_append(out, tail, sizeof tail);
+}
+
+static bool cut_host(struct frame *f)
+{
+	if (f->length < HOST_TAIL)
+		return false;
+	const uint8_t *tail = f->payload + f->length - HOST_TAIL;
+	size_t length = get_u32(tail + 4);
+	if (length == 0 || length > f->length - HOST_TAIL)
+		return false;
+	f->host = get_u32(tail);
+	f->host_length = length;
+	f->host_message = tail - length;
+	f->length -= length + HOST_TAIL;
+	return true;
+}
+
 /* Over everything but the four bytes that hold it. */
 static uint32_t record_crc(const uint8_t *header, const uint8_t *payload, size_t length)
 {
@@ -42,25 +77,29 @@ void record_put(struct fw_buf *out, const struct record *record)
 {
 	const struct frame *f = &record->frame;
 	uint8_t header[RECORD_HEADER] = {0};
-	put_u32(header, (uint32_t)f->length);
+	put_u32(header, (uint32_t)(f->length + host_bytes(f)));
 	header[8] = (uint8_t)record->kind;
 	header[9] = (uint8_t)f->lane;
 	header[10] = (uint8_t)f->type;
+	header[11] = f->host_length > 0 ? HAS_HOST : 0;
 	put_u32(header + 12, f->schema);
 	put_u32(header + 16, f->chain);
 	put_u32(header + 20, f->sweeps);
 	put_u64(header + 24, f->seq);
 	put_u64(header + 32, (uint64_t)f->oldest_ms);
-	put_u32(header + 4, record_crc(header, f->payload, f->length));
+	size_t at = out->length;
 	fw_buf_append(out, header, sizeof header);
 	fw_buf_append(out, f->payload, f->length);
+	put_host(out, f);
+	const uint8_t *payload = out->data + at + RECORD_HEADER;
+	put_u32(out->data + at + 4, record_crc(header, payload, get_u32(header)));
 }
 
 static bool header_is_possible(const uint8_t *header)
 {
 	return get_u32(header) <= RECORD_PAYLOAD_LIMIT && header[8] >= RECORD_SCHEMA &&
 		header[8] < RECORD_KINDS && header[9] < LANES && header[10] < FW_FRAME_TYPES &&
-		header[11] == 0;
+		header[11] <= HAS_HOST;
 }
 
 static void header_parse(const uint8_t *header, struct record *out)
@@ -99,6 +138,8 @@ int record_read(int fd, uint64_t offset, struct fw_buf *buf, struct record *out)
 		return -EBADMSG;
 	header_parse(header, out);
 	out->frame.payload = payload;
+	if (header[11] == HAS_HOST && !cut_host(&out->frame))
+		return -EBADMSG;
 	return (int)(RECORD_HEADER + length);
 }
 

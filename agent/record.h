@@ -13,7 +13,7 @@
 #include "agent.h"
 
 #define RECORD_HEADER 40
-#define RECORD_PAYLOAD_LIMIT (FW_FRAME_LIMIT + 64)
+#define RECORD_PAYLOAD_LIMIT (FW_FRAME_LIMIT + (16u << 10)) /* with whose it is */
 #define SPOOL_FILE_HEADER 16
 #define SPOOL_SEGMENT_MAGIC 0x53505746u /* "FWPS" */
 #define SPOOL_JOURNAL_MAGIC 0x4a505746u /* "FWPJ" */

@@ -17,6 +17,7 @@
 
 #include "budget.h"
 #include "documents.h"
+#include "handover.h"
 #include "identity.h"
 #include "ledger.h"
 #include "packer.h"
@@ -45,6 +46,7 @@ struct agent {
 	struct packer *packer;
 	struct sampler *sampler;
 	struct uplink *uplink;
+	struct handover *handover; /* NULL: no socket for programs beside this one */
 	struct source_plan *plans;
 	unsigned sweeps; /* since the settings in force */
 	bool write_failed, stopping;
@@ -67,6 +69,8 @@ static void write_out(struct agent *a)
 	if (rc >= 0 && a->write_failed)
 		fw_log(FW_NOTICE, "the spool can be written again");
 	a->write_failed = rc < 0;
+	if (spool_is_flushed(a->spool))
+		handover_durable(a->handover);
 }
 
 static void on_flush(uv_timer_t *timer)
@@ -133,7 +137,7 @@ static void stop_if_too_large(struct agent *a)
 static void on_swept(const struct sweep *sweep, void *arg)
 {
 	struct agent *a = arg;
-	bool live = uplink_has_window(a->uplink);
+	bool live = uplink_has_window(a->uplink, handover_in_flight(a->handover));
 	uint64_t backlog = spool_next(a->spool, LANE_BACKLOG);
 	packer_sweep(a->packer, sweep_schema(sweep), sweep_cells(sweep), sweep_at_ms(sweep), live);
 	/* A backlog frame is on disk before it goes, so that its number is never used
@@ -145,6 +149,40 @@ static void on_swept(const struct sweep *sweep, void *arg)
 	renew_if_due(a);
 	a->sweeps++;
 	stop_if_too_large(a);
+}
+
+/* ---- programs beside the agent ---- */
+
+static bool op_is_online(void *arg)
+{
+	struct agent *a = arg;
+	return uplink_is_online(a->uplink);
+}
+
+static void on_taken(bool at_once, void *arg)
+{
+	struct agent *a = arg;
+	if (at_once)
+		write_out(a);
+	uplink_wake(a->uplink);
+	flush_later(a);
+}
+
+static void open_handover(struct agent *a)
+{
+	struct fw_err err;
+	struct handover_config config = {
+		.path = a->config->probe,
+		.instance = a->config->name,
+		.class = config_classes[a->config->class],
+		.spool = a->spool,
+		.is_online = op_is_online,
+		.on_taken = on_taken,
+		.arg = a,
+	};
+	if (config.path && handover_open(&a->handover, &a->loop, &config, &err) < 0)
+		fw_log(FW_NOTICE, "programs beside the agent cannot hand over anything: %s",
+			err.text);
 }
 
 /* ---- inventory ---- */
@@ -284,6 +322,7 @@ static int begin_stream(struct agent *a)
 	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), &err) < 0)
 		fw_log(FW_ERROR, "a new stream: %s", err.text);
 	packer_need_key(a->packer, fw_wall_ms());
+	handover_begin_stream(a->handover);
 	want_all_documents(a);
 	return -ESTALE;
 }
@@ -356,6 +395,9 @@ static void op_on_acked(const uint64_t to[LANES], void *arg)
 		spool_ack(a->spool, (enum lane)lane, to[lane]);
 	if (all_is_written(a))
 		uv_timer_stop(&a->flush);
+	if (spool_is_flushed(a->spool))
+		handover_durable(a->handover);
+	handover_go_on(a->handover);
 	if (settings_on_trial(a->settings) && a->sweeps >= PROVING_SWEEPS)
 		settings_prove(a->settings);
 }
@@ -391,6 +433,7 @@ static void op_on_lost(void *arg)
 {
 	struct agent *a = arg;
 	packer_disconnected(a->packer);
+	handover_go_on(a->handover);
 	flush_later(a);
 }
 
@@ -423,6 +466,8 @@ static void agent_stop(struct agent *a)
 	uv_timer_stop(&a->flush);
 	packer_close_chain(a->packer);
 	write_out(a);
+	handover_close(a->handover);
+	a->handover = NULL;
 	uplink_close(a->uplink);
 	sampler_close(a->sampler);
 	fw_owner_close(&a->owner);
@@ -547,6 +592,8 @@ static int open_work(struct agent *a, struct fw_err *err)
 	rc = sampler_open(&a->sampler, &a->loop, &sampler, a->plans, err);
 	if (rc < 0)
 		uplink_close(a->uplink);
+	else
+		open_handover(a);
 	return rc;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,8 @@ static void schemas_trim(struct spool *s)
 	size_t kept = 0;
 	for (size_t i = 0; i < s->n_schemas; i++) {
 		struct known_schema *k = &s->schemas[i];
-		bool held = k->id == s->schema_in_use || schema_is_held(s, k->id);
+		bool held =
+			k->id == s->schema_in_use || k->borrowers > 0 || schema_is_held(s, k->id);
 		if (!held) {
 			schema_drop(k);
 			if (disk_is_empty(s))
@@ -166,7 +168,8 @@ static void take_difference(
 	fw_arena_done(&arena);
 }
 
-uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
+/* Known with its text from now on. */
+static struct known_schema *schema_know(struct spool *s, const struct fw_schema *schema)
 {
 	struct known_schema *k = NULL;
 	for (size_t i = 0; i < s->n_schemas && !k; i++)
@@ -183,6 +186,27 @@ uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
 		fw_buf_done(&buf);
 	}
 	k->n_columns = schema->n_columns;
+	return k;
+}
+
+uint32_t spool_schema_borrow(struct spool *s, const struct fw_schema *schema)
+{
+	struct known_schema *k = schema_know(s, schema);
+	k->borrowers++;
+	return k->id;
+}
+
+void spool_schema_return(struct spool *s, uint32_t id)
+{
+	struct known_schema *k = spool_schema_by_id(s, id);
+	assert(k && k->borrowers > 0);
+	if (--k->borrowers == 0)
+		schemas_trim(s);
+}
+
+uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
+{
+	struct known_schema *k = schema_know(s, schema);
 	take_difference(k, schema, spool_schema_by_id(s, s->schema_in_use));
 	s->schema_in_use = k->id;
 	uint32_t id = k->id;
@@ -318,14 +342,17 @@ uint64_t spool_next(const struct spool *s, enum lane lane)
 	return s->lanes[lane].made + 1 - s->lanes[lane].base;
 }
 
-static struct held *held_new(const struct frame *frame, uint64_t seq)
+struct held *spool_held_new(const struct frame *frame, uint64_t seq)
 {
-	struct held *held = fw_alloc(sizeof *held + frame->length);
+	struct held *held = fw_alloc(sizeof *held + frame->length + frame->host_length);
 	held->frame = *frame;
 	held->frame.seq = seq;
 	held->frame.payload = held->bytes;
+	held->frame.host_message = held->bytes + frame->length;
 	if (frame->length > 0)
 		memcpy(held->bytes, frame->payload, frame->length);
+	if (frame->host_length > 0)
+		memcpy(held->bytes + frame->length, frame->host_message, frame->host_length);
 	return held;
 }
 
@@ -368,7 +395,7 @@ void spool_add(struct spool *s, const struct frame *frame)
 		lane->reserved = lane->made + SPOOL_RESERVE;
 		spool_cursor_write(s, NULL);
 	}
-	lane_push(lane, held_new(frame, lane->made));
+	lane_push(lane, spool_held_new(frame, lane->made));
 	if (frame->chain > s->chain_closed)
 		s->chain_closed = frame->chain;
 	if (frame->lane == LANE_BACKLOG) {
@@ -385,7 +412,7 @@ void spool_replace(struct spool *s, const struct frame *frame)
 		struct held *old = *at;
 		if (old->frame.seq != seq)
 			continue;
-		struct held *held = held_new(frame, seq);
+		struct held *held = spool_held_new(frame, seq);
 		held->next = old->next;
 		if (lane->last == &old->next)
 			lane->last = &held->next;

@@ -126,11 +126,8 @@ static struct held *held_find(struct lane_state *lane, uint64_t seq)
 static void take_live(struct spool *s, const struct frame *frame)
 {
 	struct lane_state *lane = &s->lanes[LANE_LIVE];
-	struct held *held = fw_alloc(sizeof *held + frame->length);
-	held->frame = *frame;
-	held->frame.payload = held->bytes;
+	struct held *held = spool_held_new(frame, frame->seq);
 	held->written = true;
-	memcpy(held->bytes, frame->payload, frame->length);
 	struct held **at = &lane->first;
 	while (*at && (*at)->frame.seq < frame->seq)
 		at = &(*at)->next;
@@ -258,6 +255,7 @@ void spool_disk_close(struct spool *s)
 		if (fds[i] >= 0)
 			fw_close(fds[i]);
 	fw_buf_done(&s->reader.buf);
+	fw_free(s->written_schemas);
 	fw_free(s->segments);
 }
 
@@ -332,7 +330,7 @@ static size_t unwritten_bytes(const struct spool *s)
 	for (int lane = 0; lane < LANES; lane++)
 		for (const struct held *h = s->lanes[lane].first; h; h = h->next)
 			if (!h->written)
-				bytes += RECORD_HEADER + h->frame.length;
+				bytes += RECORD_HEADER + h->frame.length + h->frame.host_length;
 	return bytes;
 }
 
@@ -358,15 +356,17 @@ void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
 /* A segment explains itself: each schema stands before the first frame with it. */
 static void schema_ensure(struct spool *s, uint32_t id, struct fw_buf *out)
 {
-	size_t room = sizeof s->written_schemas / sizeof *s->written_schemas;
 	if (id == 0)
 		return;
 	for (size_t i = 0; i < s->n_written_schemas; i++)
 		if (s->written_schemas[i] == id)
 			return;
-	s->written_schemas[s->n_written_schemas++ % room] = id;
-	if (s->n_written_schemas > room)
-		s->n_written_schemas = room;
+	if (s->n_written_schemas == s->written_room) {
+		s->written_room = 2 * s->written_room + 16;
+		s->written_schemas = fw_realloc(
+			s->written_schemas, s->written_room * sizeof *s->written_schemas);
+	}
+	s->written_schemas[s->n_written_schemas++] = id;
 	spool_schema_record(s, id, out);
 }
 

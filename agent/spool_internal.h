@@ -34,6 +34,7 @@ struct segment {
 
 struct known_schema {
 	uint32_t id, n_columns;
+	unsigned borrowers; /* they use it beside the one in use */
 	uint8_t hash[FW_SCHEMA_HASH];
 	uint8_t *message; /* NULL: on disk only */
 	size_t length;
@@ -65,8 +66,8 @@ struct spool {
 	size_t n_segments, segment_room;
 	uint32_t next_segment;
 	int write_fd; /* the newest segment while it grows; -1: none */
-	uint32_t written_schemas[16];
-	size_t n_written_schemas;
+	uint32_t *written_schemas;
+	size_t n_written_schemas, written_room;
 	bool dir_unsynced;
 
 	struct known_schema *schemas;
@@ -112,6 +113,7 @@ uint64_t spool_disk_bytes(const struct spool *s);
 void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out);
 
 /* spool.c */
+struct held *spool_held_new(const struct frame *frame, uint64_t seq);
 struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id);
 void spool_schema_learn(struct spool *s, uint32_t id, const uint8_t *payload, size_t length);
 void spool_lost(struct spool *s, enum spool_loss why, uint64_t from, uint64_t to, uint64_t frames,

@@ -454,13 +454,13 @@ static void test_control_without_the_one_before_it_goes_whole(void **state)
 static void test_no_more_than_the_window(void **state)
 {
 	struct stage *s = *state;
-	s->made[LANE_LIVE] = 20;
+	s->made[LANE_LIVE] = 2 * WINDOW_LIVE;
 	s->made[LANE_BACKLOG] = 100;
 	start(s);
 	assert_false(play(s, 400));
 	assert_int_equal(s->n_got[LANE_LIVE], WINDOW_LIVE);
 	assert_int_equal(s->n_got[LANE_BACKLOG], WINDOW_BACKLOG);
-	assert_false(uplink_has_window(s->uplink));
+	assert_false(uplink_has_window(s->uplink, WINDOW_GUESTS));
 	server_ack(s, 5, 0, 0);
 	assert_false(play(s, 200));
 	assert_int_equal(s->n_got[LANE_LIVE], WINDOW_LIVE + 5);

@@ -6,6 +6,7 @@
 
 #include <fenwatch/clock.h>
 #include <fenwatch/conn.h>
+#include <fenwatch/crc.h>
 #include <fenwatch/items.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
@@ -34,6 +35,10 @@ struct link {
 	uint64_t next[LANES], acked[LANES];
 	uint32_t *announced; /* schema ids of this connection */
 	size_t n_announced;
+	struct announced_host {
+		uint32_t id, crc;
+	} * hosts; /* likewise */
+	size_t n_hosts;
 	uint8_t *have; /* hashes that the collector knows */
 	size_t n_have;
 	uint64_t keyed_seq; /* the number that was last asked for as a key, and when */
@@ -85,6 +90,7 @@ static void link_free(struct link *l)
 		fw_conn_free(l->conn);
 	fw_buf_done(&l->in);
 	fw_free(l->announced);
+	fw_free(l->hosts);
 	fw_free(l->have);
 	fw_free(l);
 }
@@ -195,6 +201,24 @@ static void announce(struct link *l, uint32_t id, struct fw_buf *out)
 	l->announced[l->n_announced++] = id;
 }
 
+/* Numbers of hosts are drawn from what they are called: should two ever have the same, each
+ * takes it back from the other. */
+static void announce_host(struct link *l, const struct frame *frame, struct fw_buf *out)
+{
+	if (frame->host_length == 0)
+		return;
+	uint32_t crc = fw_crc32c(0, frame->host_message, frame->host_length);
+	size_t i = 0;
+	while (i < l->n_hosts && l->hosts[i].id != frame->host)
+		i++;
+	if (i < l->n_hosts && l->hosts[i].crc == crc)
+		return;
+	fw_frame_put(out, FW_FRAME_HOST, frame->host_message, frame->host_length);
+	if (i == l->n_hosts)
+		l->hosts = fw_realloc(l->hosts, ++l->n_hosts * sizeof *l->hosts);
+	l->hosts[i] = (struct announced_host){frame->host, crc};
+}
+
 static bool lane_is_open(const struct link *l, enum lane lane, const struct fw_buf *out)
 {
 	static const uint64_t windows[] = {WINDOW_LIVE, WINDOW_BACKLOG};
@@ -215,6 +239,7 @@ static void pump(struct link *l)
 		while (lane_is_open(l, lane, &out) &&
 			config->ops->frame(lane, l->next[lane], &frame, config->arg) >= 0) {
 			announce(l, frame.schema, &out);
+			announce_host(l, &frame, &out);
 			fw_frame_put(&out, frame.type, frame.payload, frame.length);
 			l->next[lane]++;
 		}
@@ -515,10 +540,11 @@ bool uplink_is_online(const struct uplink *u)
 	return u->link && u->link->welcomed;
 }
 
-bool uplink_has_window(const struct uplink *u)
+bool uplink_has_window(const struct uplink *u, unsigned guests)
 {
 	const struct link *l = u->link;
-	return uplink_is_online(u) && l->next[LANE_LIVE] - 1 - l->acked[LANE_LIVE] < WINDOW_LIVE;
+	return uplink_is_online(u) &&
+		l->next[LANE_LIVE] - 1 - l->acked[LANE_LIVE] < WINDOW_OWN + guests;
 }
 
 static void on_closed(struct fw_owner *owner)

@@ -69,8 +69,9 @@ int uplink_open(struct uplink **out, uv_loop_t *loop, const struct uplink_config
 void uplink_close(struct uplink *u);
 
 bool uplink_is_online(const struct uplink *u);
-/* A live frame made now would be sent at once. */
-bool uplink_has_window(const struct uplink *u);
+/* A live frame made now would be sent at once. Of those under way, `guests` are of
+ * programs beside the agent and do not count. */
+bool uplink_has_window(const struct uplink *u, unsigned guests);
 /* There is something new to send. */
 void uplink_wake(struct uplink *u);
 /* Asks for a new certificate over the live connection; once at a time. */

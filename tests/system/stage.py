@@ -220,13 +220,14 @@ class Agent(Process):
         self.data = os.path.join(lab.dir, name)
         self.host = host or name
         self.collector = collector
+        self.probe = os.path.join(lab.dir, name + ".sock")
         self.config = os.path.join(lab.dir, name + ".yml")
         self.write_config(interval, extra, port)
         super().__init__(lab, name, [lab.program("agent"), "--config", self.config], env)
 
     def write_config(self, interval="1s", extra="", port=None):
         with open(self.config, "w") as f:
-            f.write(f"name: {self.host}\ndata: {self.data}\ninterval: {interval}\n"
+            f.write(f"name: {self.host}\ndata: {self.data}\ninterval: {interval}\nprobe: {self.probe}\n"
                     f"collectors: [\"127.0.0.1:{port or self.collector.port}\"]\n{extra}")
 
     def enrol(self, *more, token=None):
