@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening: lock, state, inventory, records, store, enrol, retired, alerts, ingest, presence,
- * patch, outlook, tickets, snapshots, API.
+/* Opening: lock, state, inventory, events, records, store, enrol, retired, alerts, ingest,
+ * presence, patch, outlook, tickets, snapshots, API.
  * Closing, each when the one before has ended: API, rules, snapshots, ingest, outlook,
  * presence, patch, tickets, alerts;
  * then the store, which writes what it holds; then what is left on the loop.
@@ -30,6 +30,7 @@
 #include "api.h"
 #include "checkup.h"
 #include "enrol.h"
+#include "events.h"
 #include "forget.h"
 #include "health.h"
 #include "inventory.h"
@@ -77,6 +78,7 @@ struct collector {
 	bool stopping;
 	struct state *state;
 	struct inventory *inventory;
+	struct events *events;
 	struct records *records;
 	struct store *store;
 	struct enrol *enrol;
@@ -146,6 +148,7 @@ static void close_next(void *arg)
 		tickets_close(tickets, close_next, c);
 	} else if (c->alerts) {
 		struct alerts *alerts = c->alerts;
+		events_tell(c->events, NULL, "", NULL);
 		c->alerts = NULL;
 		alert_close(alerts, close_next, c);
 	} else {
@@ -160,6 +163,8 @@ static void close_next(void *arg)
 		c->store = NULL;
 		records_close(c->records);
 		c->records = NULL;
+		events_close(c->events);
+		c->events = NULL;
 		fw_owner_close(&c->owner);
 	}
 }
@@ -261,6 +266,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 		drop_config(config);
 		return rc;
 	}
+	events_tell(c->events, &config->event_rules, enrol_estate(c->enrol), c->alerts);
 	presence_reload(c->presence, &config->alerts.absence, config->registry);
 	tickets_set_register(c->tickets, config->registry);
 	api_set_register(c->api, config->registry);
@@ -395,6 +401,8 @@ static void on_housekeeping(uv_timer_t *timer)
 	struct fw_err err;
 	if (c->inventory && inventory_prune(c->inventory, fw_wall_ms(), &err) < 0)
 		fw_log(FW_ERROR, "inventory: what is too old cannot go: %s", err.text);
+	if (c->events && events_prune(c->events, &err) < 0)
+		fw_log(FW_ERROR, "events: what is too old cannot go: %s", err.text);
 	if (c->health)
 		health_look(c->health, fw_wall_ms());
 }
@@ -446,6 +454,12 @@ static int open_inventory(struct collector *c, struct fw_err *err)
 		.on_changed = on_document_changed,
 		.arg = c};
 	return inventory_open(&c->inventory, &config, err);
+}
+
+static int open_events(struct collector *c, struct fw_err *err)
+{
+	const struct events_config config = {.loop = &c->loop, .state = c->state};
+	return events_open(&c->events, &config, err);
 }
 
 /* So that each tier reaches at least three times as far back as the one below. */
@@ -537,7 +551,10 @@ static int open_alerts(struct collector *c, struct fw_err *err)
 		.arg = c,
 	};
 	c->committed_ms = fw_mono_ms();
-	return alert_open(&c->alerts, &config, err);
+	int rc = alert_open(&c->alerts, &config, err);
+	if (rc == 0)
+		events_tell(c->events, &c->config->event_rules, config.estate, c->alerts);
+	return rc;
 }
 
 static bool is_waited_for(const struct store_host *host, void *arg)
@@ -640,11 +657,11 @@ static int on_forget(const char *name, struct fw_err *err, void *arg)
 {
 	const struct collector *c = arg;
 	const struct forget parts = {
-		.state = c->state,
 		.enrol = c->enrol,
 		.store = c->store,
 		.alerts = c->alerts,
 		.inventory = c->inventory,
+		.events = c->events,
 		.presence = c->presence,
 		.outlook = c->outlook,
 		.patch = c->patch,
@@ -825,7 +842,9 @@ static int open_all(struct collector *c, struct fw_err *err)
 	if (rc == 0)
 		rc = open_inventory(c, err);
 	if (rc == 0)
-		rc = records_open(&c->records, &c->loop, c->state, c->inventory, err);
+		rc = open_events(c, err);
+	if (rc == 0)
+		rc = records_open(&c->records, &c->loop, c->state, c->inventory, c->events, err);
 	if (rc == 0)
 		rc = open_store(c, err);
 	if (rc == 0)

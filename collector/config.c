@@ -400,6 +400,14 @@ const struct fw_option config_table[] = {
 		.offset = AT(alerts),
 	},
 	{
+		.name = "event_rules",
+		.help = "which events raise an alert and which clear it, beside those that are built "
+			"in: a list of {name, raise, clear, by, severity, summary, ends}",
+		.type = FW_OPT_CUSTOM,
+		.parse = events_parse_rules,
+		.offset = AT(event_rules),
+	},
+	{
 		.name = "absence",
 		.help = "how long a host may not be heard, by its class",
 		.type = FW_OPT_SECTION,
@@ -554,6 +562,8 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 	int rc = fw_conf_load(path, config_table, config, &config->arena, err);
 	config->remote_write.external = config->external_labels.items;
 	config->remote_write.n_external = config->external_labels.n;
+	if (!config->event_rules.items)
+		config->event_rules = events_builtin();
 	if (rc == 0) {
 		rc = check(config, err);
 		if (rc < 0)

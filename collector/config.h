@@ -13,6 +13,7 @@
 
 #include "alert.h"
 #include "api.h"
+#include "events.h"
 #include "ingest.h"
 #include "label_set.h"
 #include "patch.h"
@@ -55,6 +56,7 @@ struct config {
 	} store;
 	struct api_query query;
 	struct alert_options alerts; /* feeds, builtin_rules and absence */
+	struct event_rules event_rules;
 	struct patch_options patches;
 	struct config_settings settings;
 	const char *register_folder; /* or NULL */

@@ -9,12 +9,12 @@
 
 #include "alert.h"
 #include "enrol.h"
+#include "events.h"
 #include "inventory.h"
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
 #include "retired.h"
-#include "state.h"
 #include "store.h"
 
 static bool is_named(const struct store_host *host, const char *name)
@@ -27,7 +27,8 @@ static bool is_named(const struct store_host *host, const char *name)
 
 /* What is kept under a number of the store's; the number itself goes last, since the
  * rest is found by it. */
-static int forget_number(const struct forget *parts, uint32_t id, struct fw_err *err)
+static int forget_number(
+	const struct forget *parts, uint32_t id, const char *name, struct fw_err *err)
 {
 	int rc = inventory_forget(parts->inventory, id, err);
 	if (rc == 0)
@@ -37,8 +38,7 @@ static int forget_number(const struct forget *parts, uint32_t id, struct fw_err 
 	if (rc == 0)
 		rc = outlook_forget(parts->outlook, id, err);
 	if (rc == 0)
-		rc = state_run(
-			parts->state, err, "DELETE FROM record WHERE host = ?", "i", (int64_t)id);
+		rc = events_forget(parts->events, id, name, err);
 	return rc < 0 ? rc : store_host_forget(parts->store, id, err);
 }
 
@@ -52,7 +52,7 @@ static int forget_numbers(const struct forget *parts, const char *name, struct f
 	for (size_t i = 0; i < n && rc >= 0; i++) {
 		if (!is_named(&hosts[i], name))
 			continue;
-		rc = forget_number(parts, hosts[i].id, err);
+		rc = forget_number(parts, hosts[i].id, name, err);
 		found++;
 	}
 	fw_arena_done(&arena);

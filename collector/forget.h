@@ -12,20 +12,20 @@
 
 struct alerts;
 struct enrol;
+struct events;
 struct inventory;
 struct outlook;
 struct patch;
 struct presence;
 struct retired;
-struct state;
 struct store;
 
 struct forget {
-	struct state *state;
 	struct enrol *enrol;
 	struct store *store;
 	struct alerts *alerts;
 	struct inventory *inventory;
+	struct events *events;
 	struct presence *presence;
 	struct outlook *outlook;
 	struct patch *patch;

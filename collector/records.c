@@ -7,21 +7,13 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
+#include "events.h"
 #include "inventory.h"
 #include "state.h"
 #include "store.h"
 
-static const char *const steps[] = {
-	"CREATE TABLE record ("
-	" agent BLOB NOT NULL, stream INTEGER NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	" kind TEXT NOT NULL, host INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
-	" message BLOB NOT NULL,"
-	" PRIMARY KEY (agent, stream, lane, seq)) WITHOUT ROWID",
-	"CREATE INDEX record_host ON record (host, kind, received_ms)",
-	"DELETE FROM record WHERE kind = 'document'",
-};
-
 #define AGAIN_MS 1000
+#define AT_ONCE 500 /* events in one transaction */
 
 struct records {
 	struct fw_mailbox mailbox;
@@ -30,6 +22,7 @@ struct records {
 	unsigned n_open; /* mailbox, owner */
 	struct state *state;
 	struct inventory *inventory;
+	struct events *events;
 	struct store *store;
 	struct fw_mail *first, **last; /* not filed yet; the store bounds them */
 	bool failing;
@@ -41,20 +34,22 @@ struct record_mail {
 	uint8_t payload[];
 };
 
-static int file_record(
+/* What was on its way when its host was forgotten goes nowhere. */
+static int file_document(
 	struct records *records, const struct store_record *record, struct fw_err *err)
 {
-	/* One that was on its way when its host was forgotten. */
 	if (records->store && !store_host_is_known(records->store, record->host))
 		return 0;
-	if (record->kind == STORE_DOCUMENT)
-		return inventory_take(records->inventory, record, err);
-	return state_run(records->state, err,
-		"INSERT OR IGNORE INTO record (agent, stream, lane, seq, kind, host, received_ms, message)"
-		" VALUES (?, ?, ?, ?, 'event', ?, ?, ?)",
-		"biiiiib", record->agent, sizeof record->agent, (int64_t)record->stream,
-		(int64_t)record->lane, (int64_t)record->seq, (int64_t)record->host,
-		record->received_ms, record->payload, record->length);
+	return inventory_take(records->inventory, record, err);
+}
+
+/* Without the store nobody knows whose it is: it comes again at the next start. */
+static int file_event(
+	struct records *records, const struct store_record *record, struct fw_err *err)
+{
+	const char *host =
+		records->store ? store_host_instance(records->store, record->host) : NULL;
+	return host ? events_take(records->events, record, host, err) : 0;
 }
 
 static void tell_outcome(struct records *records, int rc, const struct fw_err *err)
@@ -82,6 +77,36 @@ static void add_last(struct records *records, struct record_mail *letter)
 	records->last = &letter->mail.next;
 }
 
+/* Those at the front that are of the same kind: one document, or many events. */
+static size_t take_alike(struct records *records, struct record_mail **letters)
+{
+	size_t n = 0;
+	do
+		letters[n++] = take_first(records);
+	while (n < AT_ONCE && letters[0]->record.kind == STORE_EVENT && records->first &&
+		FW_CONTAINER(records->first, struct record_mail, mail)->record.kind == STORE_EVENT);
+	return n;
+}
+
+/* A trap seldom comes alone, and a transaction is a sync of the disk. */
+static int file_events(
+	struct records *records, struct record_mail *const *letters, size_t n, struct fw_err *err)
+{
+	int rc = state_begin(records->state, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = file_event(records, &letters[i]->record, err);
+	return state_finish(records->state, rc, err);
+}
+
+static void release(struct records *records, struct record_mail *letter)
+{
+	if (records->store)
+		store_release(records->store, letter->record.position);
+	fw_free(letter);
+}
+
 static void on_again(uv_timer_t *timer);
 
 /* In their order, up to the first that cannot be filed: it goes to the end, so that one
@@ -89,20 +114,24 @@ static void on_again(uv_timer_t *timer);
  * comes at the next start. */
 static void file_waiting(struct records *records)
 {
+	struct record_mail *letters[AT_ONCE];
 	while (records->first) {
-		struct record_mail *letter = take_first(records);
+		size_t n = take_alike(records, letters);
 		struct fw_err err;
-		int rc = file_record(records, &letter->record, &err);
+		int rc = letters[0]->record.kind == STORE_DOCUMENT
+			? file_document(records, &letters[0]->record, &err)
+			: file_events(records, letters, n, &err);
 		tell_outcome(records, rc, &err);
+		for (size_t i = 0; i < n; i++)
+			if (rc < 0)
+				add_last(records, letters[i]);
+			else
+				release(records, letters[i]);
 		if (rc < 0) {
-			add_last(records, letter);
 			if (!records->owner.closing)
 				uv_timer_start(&records->again, on_again, AGAIN_MS, 0);
 			return;
 		}
-		if (records->store)
-			store_release(records->store, letter->record.position);
-		fw_free(letter);
 	}
 }
 
@@ -139,17 +168,15 @@ static void on_owner_done(struct fw_owner *owner)
 }
 
 int records_open(struct records **out, uv_loop_t *loop, struct state *state,
-	struct inventory *inventory, struct fw_err *err)
+	struct inventory *inventory, struct events *events, struct fw_err *err)
 {
-	int rc = state_migrate(state, "records", steps, sizeof steps / sizeof *steps, err);
-	if (rc < 0)
-		return rc;
 	struct records *records = fw_alloc(sizeof *records);
 	records->state = state;
 	records->inventory = inventory;
+	records->events = events;
 	records->last = &records->first;
 	records->n_open = 2;
-	rc = fw_mailbox_open(&records->mailbox, loop, on_mail);
+	int rc = fw_mailbox_open(&records->mailbox, loop, on_mail);
 	if (rc < 0) {
 		fw_free(records);
 		return fw_fail_sys(err, rc, "cannot make a mailbox");

@@ -113,6 +113,8 @@ struct alert_found {
 };
 /* `settled`: evaluated so often since the start that what it does not have is over. */
 struct alert_report *alert_report_new(const char *file, const char *group, bool settled);
+/* It is of no rule file: it stands whatever groups there are, until its own next one. */
+void alert_report_keep(struct alert_report *report);
 /* A rule of alerts, each before what it has found. `trouble`: why it was not evaluated, "" if
  * it was. */
 void alert_report_rule(struct alert_report *report, const char *name, const char *trouble);
@@ -121,7 +123,7 @@ void alert_report_add(
 void alert_report_free(struct alert_report *report);
 /* The next report of its group, which `alerts` keep and free. */
 void alert_take_report(struct alerts *alerts, struct alert_report *report);
-/* The same of every group that there is now: all others are gone. */
+/* The same of every group of a rule file that there is now: all others are gone. */
 void alert_take_reports(struct alerts *alerts, struct alert_report **reports, size_t n);
 
 /* Closes what is open of this host; feeds are told, and why. */

@@ -13,6 +13,11 @@ struct alert_report *alert_report_new(const char *file, const char *group, bool 
 	return report;
 }
 
+void alert_report_keep(struct alert_report *report)
+{
+	report->is_kept = true;
+}
+
 void alert_report_free(struct alert_report *report)
 {
 	if (!report)

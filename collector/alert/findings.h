@@ -21,7 +21,7 @@ struct report_rule {
 struct alert_report {
 	struct fw_arena arena;
 	const char *file, *group;
-	bool settled;
+	bool settled, is_kept;
 	struct report_rule *rules;
 	size_t n_rules;
 	struct finding **findings; /* in no order */

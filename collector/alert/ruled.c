@@ -317,7 +317,7 @@ void alert_take_reports(struct alerts *alerts, struct alert_report **reports, si
 		take(ruled, reports[i]);
 	for (size_t i = ruled->n_reports; i-- > 0;) {
 		struct alert_report *report = ruled->reports[i];
-		if (is_one_of(report, reports, n))
+		if (report->is_kept || is_one_of(report, reports, n))
 			continue;
 		ruled->reports[i] = ruled->reports[--ruled->n_reports];
 		retire(ruled, report);

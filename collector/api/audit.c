@@ -11,8 +11,7 @@
 #define ENTRIES_LIMIT 10000
 #define ENTRIES_USUAL 1000
 
-/* NULL: the request is answered. */
-static struct state *open_reader(struct request *r)
+struct state *state_reader(struct request *r)
 {
 	struct state *state;
 	struct fw_err err;
@@ -80,7 +79,7 @@ void audit_entries(struct request *r)
 	struct listing listing = {0};
 	struct fw_err err;
 	struct state *state;
-	if (read_range(r, &range, &listing.left) < 0 || !(state = open_reader(r)))
+	if (read_range(r, &range, &listing.left) < 0 || !(state = state_reader(r)))
 		return;
 	listing.j = request_begin(r);
 	json_open(listing.j, '[');
@@ -97,7 +96,7 @@ void audit_verify(struct request *r)
 {
 	struct audit_verdict verdict;
 	struct fw_err err;
-	struct state *state = open_reader(r);
+	struct state *state = state_reader(r);
 	if (!state)
 		return;
 	int rc = audit_check(state, &verdict, &err);

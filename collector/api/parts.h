@@ -110,8 +110,12 @@ size_t tickets_keep(struct request *r, struct ticket *tickets, size_t n);
 void reports_sla(struct request *r);
 void reports_volumes(struct request *r);
 /* audit.c */
+/* The state for reading on a worker's thread, to be closed; NULL: the request is answered. */
+struct state *state_reader(struct request *r);
 void audit_entries(struct request *r);
 void audit_verify(struct request *r);
+/* events.c */
+void events_list(struct request *r);
 /* advisories.c */
 void advisories_import(struct request *r);
 void advisories_list(struct request *r);

@@ -179,6 +179,8 @@ const struct route routes[] = {
 		"the audit trail, the oldest first", NULL, audit_entries),
 	WORK(GET, "/api/fenwatch/v1/audit/check", ENGINEER, CLOSED, "",
 		"whether the trail's chain of hashes holds", NULL, audit_verify),
+	WORK(GET, "/api/fenwatch/v1/events", VIEWER, CUT, "host, kind, text, from, until, limit",
+		"what happened: traps, gaps in what agents sent and the like, the latest first", NULL, events_list),
 	NOW(POST, "/api/fenwatch/v1/alerts/{key}/ack", ENGINEER, CLOSED, "note",
 		"acknowledges an alert until it clears; its key, 8 characters of it or a desk's number", telling_ack),
 	NOW(POST, "/api/fenwatch/v1/feeds/{name}/answer", DESK, CLOSED, "key, ticket, state, note",

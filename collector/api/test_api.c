@@ -283,6 +283,7 @@ static const struct {
 	{"/api/fenwatch/v1/disks", ""},
 	{"/api/fenwatch/v1/retired", ""},
 	{"/api/fenwatch/v1/worklist", ""},
+	{"/api/fenwatch/v1/events", ""},
 	{"/api/fenwatch/v1/reports/capacity", ""},
 	{"/api/fenwatch/v1/alerts", ""},
 	{"/api/fenwatch/v1/agents", ""},

@@ -287,6 +287,12 @@ bool store_host_is_known(struct store *store, uint32_t id)
 	return hosts_known(&store->hosts, id) != NULL;
 }
 
+const char *store_host_instance(struct store *store, uint32_t id)
+{
+	const struct host *host = hosts_known(&store->hosts, id);
+	return host ? fw_label_value(host->name->labels, host->name->n_labels, "instance") : NULL;
+}
+
 /* ---- handing over ---- */
 
 void store_submit(struct store *store, struct store_entry *entry)

@@ -101,6 +101,8 @@ int store_host_intern(struct store *store, const struct fw_label *labels, size_t
  * another host. -ENOENT. */
 int store_host_forget(struct store *store, uint32_t id, struct fw_err *err);
 bool store_host_is_known(struct store *store, uint32_t id); /* and not forgotten */
+/* What it is called, as long as the store lives; NULL: it is not known. */
+const char *store_host_instance(struct store *store, uint32_t id);
 
 /* ---- writing; any thread ---- */
 

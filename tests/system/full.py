@@ -72,7 +72,7 @@ def test_what_sqlite_does_not_take_now_it_takes_later(lab):
     c = lab.collector().start()
     peer = wire.Peer(c, wire.enrolled(c, "trapper"))
     db = sqlite3.connect(os.path.join(c.data, "state.db"), isolation_level=None, timeout=20)
-    filed = lambda: db.execute("SELECT count(*) FROM record").fetchone()[0]
+    filed = lambda: db.execute("SELECT count(*) FROM event").fetchone()[0]
     db.execute("BEGIN IMMEDIATE")
     for number in (1, 2):
         peer.send(wire.EVENT, wire.u(1, number) + wire.b(4, "trap") + wire.u(5, int(time.time() * 1000)))
