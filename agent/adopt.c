@@ -32,7 +32,6 @@ static void encode_sweeps(struct frame *frame, const struct handed *handed, stru
 {
 	frame->schema = handed->schema;
 	frame->sweeps = handed->sweeps.n_sweeps;
-	frame->oldest_ms = handed->sweeps.times_ms[0];
 	if (frame->lane == LANE_LIVE)
 		fw_batch_encode_live(&handed->sweeps, frame->seq, handed->schema,
 			handed->interval_ms, NULL, out);
@@ -51,9 +50,29 @@ static void encode_event(const struct frame *frame, const struct handed *handed,
 	out->length += fenwatch__wire__event__pack(event, fw_buf_reserve(out, length));
 }
 
+static void encode_document(
+	const struct frame *frame, const struct handed *handed, struct fw_buf *out)
+{
+	Fenwatch__Wire__Document *document = handed->document;
+	document->seq = frame->seq;
+	document->backlog = true;
+	document->host = frame->host;
+	size_t length = fenwatch__wire__document__get_packed_size(document);
+	out->length += fenwatch__wire__document__pack(document, fw_buf_reserve(out, length));
+}
+
+static int64_t moment_of(const struct handed *handed)
+{
+	return handed->event       ? handed->event->at_ms
+		: handed->document ? handed->document->at_ms
+				   : handed->sweeps.times_ms[0];
+}
+
 static void count(struct adopter *a, const struct frame *frame)
 {
-	*(frame->type == FW_FRAME_EVENT ? &a->events : &a->sweeps) += 1;
+	*(frame->type == FW_FRAME_EVENT                 ? &a->events
+			: frame->type == FW_FRAME_BATCH ? &a->sweeps
+							: &a->documents) += 1;
 	a->unwritten += frame->length;
 	if (frame->lane != LANE_LIVE)
 		return;
@@ -65,10 +84,13 @@ bool adopt(struct adopter *a, const struct handed *handed, bool live)
 {
 	struct frame frame;
 	struct fw_buf message = {0};
-	enum lane lane = live && adopter_has_room(a) ? LANE_LIVE : LANE_BACKLOG;
-	frame_init(&frame, a, handed, lane, handed->event ? handed->event->at_ms : 0);
+	enum lane lane =
+		live && !handed->document && adopter_has_room(a) ? LANE_LIVE : LANE_BACKLOG;
+	frame_init(&frame, a, handed, lane, moment_of(handed));
 	if (handed->event)
 		encode_event(&frame, handed, &message);
+	else if (handed->document)
+		encode_document(&frame, handed, &message);
 	else
 		encode_sweeps(&frame, handed, &message);
 	frame.payload = message.data;

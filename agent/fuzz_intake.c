@@ -50,6 +50,8 @@ static void op_take(const struct handed *handed, void *arg)
 		abort();
 	if (handed->type == FW_FRAME_BATCH)
 		fw_batch_encode_backlog(&handed->sweeps, 1, handed->schema, 1000, &message);
+	else if (handed->type == FW_FRAME_DOCUMENT)
+		fw_buf_append(&message, handed->document->body.data, handed->document->body.len);
 	else if (fenwatch__wire__event__get_packed_size(handed->event) > 2 * INTAKE_EVENT_BYTES)
 		abort();
 	fw_buf_done(&message);

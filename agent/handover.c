@@ -164,7 +164,7 @@ static bool op_has_room(enum fw_frame_type type, void *arg)
 {
 	struct guest *g = arg;
 	const struct handover *h = g->handover;
-	return type == FW_FRAME_EVENT || adopter_has_room(&h->adopter) ||
+	return type != FW_FRAME_BATCH || adopter_has_room(&h->adopter) ||
 		!h->config.is_online(h->config.arg);
 }
 
@@ -184,6 +184,11 @@ static const struct intake_ops ops = {
 	.take = op_take,
 };
 
+static uint64_t n_taken(const struct adopter *a)
+{
+	return a->sweeps + a->events + a->documents;
+}
+
 /* An event does not wait, and a backlog frame is on disk before it goes. */
 static void tell_taken(struct handover *h, uint64_t before)
 {
@@ -191,7 +196,7 @@ static void tell_taken(struct handover *h, uint64_t before)
 	bool at_once = h->made_event || (h->made_backlog && online) ||
 		h->adopter.unwritten > UNWRITTEN_LIMIT;
 	h->made_event = h->made_backlog = false;
-	if (h->adopter.sweeps + h->adopter.events != before)
+	if (n_taken(&h->adopter) != before)
 		h->config.on_taken(at_once, h->config.arg);
 }
 
@@ -199,7 +204,7 @@ static void take_bytes(struct guest *g)
 {
 	struct handover *h = g->handover;
 	struct fw_err err;
-	uint64_t before = h->adopter.sweeps + h->adopter.events;
+	uint64_t before = n_taken(&h->adopter);
 	ssize_t used = intake_take(g->intake, g->in.data, g->in.length, &err);
 	tell_taken(h, before);
 	if (g->owner.closing)

@@ -302,6 +302,51 @@ static int take_event(struct intake *in, const struct fw_frame *frame, struct fw
 	return 0;
 }
 
+/* Every line of it, as whoever reads it at the collector does. */
+static int check_table(const Fenwatch__Wire__Document *document, struct fw_err *err)
+{
+	struct fw_buf text = {0};
+	struct fw_items items;
+	struct fw_item item;
+	int rc = fw_items_unpack(
+		&text, document->body.data, document->body.len, document->raw_length, err);
+	if (rc >= 0) {
+		fw_items_open(&items, text.data, text.length, true);
+		while ((rc = fw_items_next(&items, &item, err)) > 0)
+			;
+	}
+	fw_buf_done(&text);
+	return rc;
+}
+
+static int check_document(
+	const struct intake *in, const Fenwatch__Wire__Document *document, struct fw_err *err)
+{
+	if (!fw_document_kind_valid(document->kind))
+		return fw_fail(err, -EPROTO, "document: of a kind that is no name");
+	if (!document->whole || document->at_ms <= 0 || document->at_ms > TIME_LIMIT_MS ||
+		document->revision != (uint64_t)document->at_ms)
+		return fw_fail(
+			err, -EPROTO, "document: it is not whole, or of a time that cannot be");
+	int rc = check_number(in, document->seq, err);
+	return rc < 0 ? rc : check_table(document, err);
+}
+
+static int take_document(struct intake *in, const struct fw_frame *frame, struct fw_err *err)
+{
+	struct handed handed = {.type = FW_FRAME_DOCUMENT};
+	int rc = unpack(in, &fenwatch__wire__document__descriptor, frame, &handed.document, err);
+	if (rc >= 0)
+		rc = check_document(in, handed.document, err);
+	if (rc >= 0)
+		rc = find_host(in, handed.document->host, &handed.host, err);
+	if (rc < 0)
+		return rc;
+	in->taken = handed.document->seq;
+	in->ops->take(&handed, in->arg);
+	return 0;
+}
+
 /* ---- the conversation ---- */
 
 static int take_frame(struct intake *in, const struct fw_frame *frame, struct fw_err *err)
@@ -313,6 +358,7 @@ static int take_frame(struct intake *in, const struct fw_frame *frame, struct fw
 		[FW_FRAME_HOST] = take_host,
 		[FW_FRAME_BATCH] = take_batch,
 		[FW_FRAME_EVENT] = take_event,
+		[FW_FRAME_DOCUMENT] = take_document,
 	};
 	if (!takes[frame->type] || (!in->name[0] && frame->type != FW_FRAME_HELLO))
 		return fw_fail(err, -EPROTO, "a %s out of place", fw_frame_name(frame->type));
@@ -323,7 +369,7 @@ static int take_frame(struct intake *in, const struct fw_frame *frame, struct fw
 
 static bool is_numbered(enum fw_frame_type type)
 {
-	return type == FW_FRAME_BATCH || type == FW_FRAME_EVENT;
+	return type == FW_FRAME_BATCH || type == FW_FRAME_EVENT || type == FW_FRAME_DOCUMENT;
 }
 
 ssize_t intake_take(struct intake *in, const uint8_t *data, size_t length, struct fw_err *err)

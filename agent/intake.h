@@ -2,8 +2,8 @@
  *
  * The agent greets with a Hello (its own labels and version). The program answers with
  * one (its name as the version), announces schemas and hosts under numbers of its own,
- * and hands over Batch messages, which are keys of one or a few sweeps, and Event
- * messages, numbered upwards. They are the wire's own frames and messages. All are
+ * and hands over Batch messages, which are keys of one or a few sweeps, Event messages,
+ * and whole Document messages, numbered upwards. They are the wire's own frames and messages. All are
  * decoded to the last cell here, so that nothing a program says can make the collector
  * refuse the agent. The first thing that is wrong ends the conversation with a sentence.
  *
@@ -43,7 +43,7 @@ struct handed_host {
 
 /* One thing that was handed over; valid during the call. */
 struct handed {
-	enum fw_frame_type type; /* BATCH or EVENT */
+	enum fw_frame_type type; /* BATCH, EVENT or DOCUMENT */
 	struct handed_host host;
 	/* BATCH */
 	uint32_t schema; /* as `borrow` gave it */
@@ -51,6 +51,8 @@ struct handed {
 	struct fw_sweeps sweeps; /* their host is set */
 	/* EVENT */
 	Fenwatch__Wire__Event *event;
+	/* DOCUMENT */
+	Fenwatch__Wire__Document *document;
 };
 
 struct intake_ops {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/items.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/wire.h>
 
@@ -271,7 +272,47 @@ static void check_event(struct stage *s, enum lane lane, uint64_t seq, const cha
 	fw_arena_done(&arena);
 }
 
+static void check_table(struct stage *s, uint64_t seq, const char *lines)
+{
+	struct frame frame;
+	struct fw_arena arena = {0};
+	struct fw_buf text = {0};
+	void *message;
+	assert_int_equal(spool_read(s->spool, LANE_BACKLOG, seq, &frame, NULL), 0);
+	assert_int_equal(frame.type, FW_FRAME_DOCUMENT);
+	check_host(&frame);
+	assert_int_equal(fw_wire_unpack(&fenwatch__wire__document__descriptor, frame.payload,
+				 frame.length, &arena, &message, NULL),
+		0);
+	const Fenwatch__Wire__Document *document = message;
+	assert_true(document->backlog && document->whole && document->seq == seq);
+	assert_int_equal(document->host, frame.host);
+	assert_string_equal(document->kind, "neighbours");
+	assert_int_equal(fw_items_unpack(&text, document->body.data, document->body.len,
+				 document->raw_length, NULL),
+		0);
+	assert_int_equal(text.length, strlen(lines));
+	assert_memory_equal(text.data, lines, text.length);
+	fw_buf_done(&text);
+	fw_arena_done(&arena);
+}
+
 /* ---- tests ---- */
+
+static void test_a_table_goes_as_a_document(void **state)
+{
+	static const char lines[] = "+1\tname=sw2\n+2\tname=sw3\n";
+	struct stage *s = *state;
+	struct fw_buf text = {.data = (uint8_t *)(uintptr_t)lines, .length = sizeof lines - 1};
+	struct probe_host *host = probe_host(s->probe, router, 2);
+	s->online = true;
+	assert_int_equal(probe_document(s->probe, host, "neighbours", &text, 5000), 1);
+	assert_int_equal(probe_document(s->probe, host, "neighbours", &text, 0), 0);
+	sweep_of(s, 3);
+	play_until(s, is_all_durable);
+	check_table(s, 1, lines);
+	check_sweep(s, LANE_LIVE, 1, 3);
+}
 
 static void test_without_a_collector_it_waits_on_disk(void **state)
 {
@@ -413,6 +454,23 @@ static void put_event(struct fw_buf *out, uint64_t seq, const char *kind)
 	fw_wire_put(out, FW_FRAME_EVENT, &event.base);
 }
 
+static void put_document(struct fw_buf *out, const char *lines)
+{
+	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
+	struct fw_buf body = {0};
+	fw_items_pack(&body, (const uint8_t *)lines, strlen(lines), NULL);
+	document.seq = 3;
+	document.kind = (char *)"neighbours";
+	document.revision = 5000;
+	document.at_ms = 5000;
+	document.whole = true;
+	document.body.data = body.data;
+	document.body.len = body.length;
+	document.raw_length = (uint32_t)strlen(lines);
+	fw_wire_put(out, FW_FRAME_DOCUMENT, &document.base);
+	fw_buf_done(&body);
+}
+
 static int dial(const struct stage *s)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -464,17 +522,19 @@ static void test_who_misbehaves_is_cut_off(void **state)
 	static const struct {
 		const char *job;
 		int schemas, batch_host, batch_columns, key;
-		const char *kind, *expected;
+		const char *kind, *expected, *table;
 	} cases[] = {
-		{"snmp", 1, 1, COLUMNS, 1, "trap", ""}, /* well behaved: the control */
-		{"node", 0, 0, 0, 0, NULL, "its own agent speaks"},
-		{"", 0, 0, 0, 0, NULL, "without a name or a value"},
-		{"snmp", 0, 1, COLUMNS, 1, NULL, "schema 1 was not announced"},
-		{"snmp", 1, 9, COLUMNS, 1, NULL, "host 9 was not announced"},
-		{"snmp", 1, 0, COLUMNS, 1, NULL, "the agent's own machine"},
-		{"snmp", 1, 1, COLUMNS, 0, NULL, "no key"},
-		{"snmp", 1, 1, 8, 1, NULL, "batch: bytes are"},
-		{"snmp", 1, 1, COLUMNS, 1, "Trap!", "of a kind that is no name"},
+		{"snmp", 1, 1, COLUMNS, 1, "trap", "", NULL}, /* well behaved: the control */
+		{"snmp", 0, 0, 0, 0, NULL, "", "+1\tname=sw2\n"},
+		{"snmp", 0, 0, 0, 0, NULL, "order", "+2\n+1\n"},
+		{"node", 0, 0, 0, 0, NULL, "its own agent speaks", NULL},
+		{"", 0, 0, 0, 0, NULL, "without a name or a value", NULL},
+		{"snmp", 0, 1, COLUMNS, 1, NULL, "schema 1 was not announced", NULL},
+		{"snmp", 1, 9, COLUMNS, 1, NULL, "host 9 was not announced", NULL},
+		{"snmp", 1, 0, COLUMNS, 1, NULL, "the agent's own machine", NULL},
+		{"snmp", 1, 1, COLUMNS, 0, NULL, "no key", NULL},
+		{"snmp", 1, 1, 8, 1, NULL, "batch: bytes are", NULL},
+		{"snmp", 1, 1, COLUMNS, 1, "Trap!", "of a kind that is no name", NULL},
 	};
 	unsigned n = sizeof cases / sizeof *cases;
 	for (unsigned i = 0; i < n; i++) {
@@ -488,12 +548,14 @@ static void test_who_misbehaves_is_cut_off(void **state)
 				(uint32_t)cases[i].batch_columns, cases[i].key);
 		if (cases[i].kind)
 			put_event(&out, 2, cases[i].kind);
+		if (cases[i].table)
+			put_document(&out, cases[i].table);
 		say_and_hear(s, &out, cases[i].expected);
 		fw_buf_done(&out);
 	}
 	struct handover_stat stat;
 	handover_stat(s->handover, &stat);
-	assert_int_equal(stat.cut_off, n - 1);
+	assert_int_equal(stat.cut_off, n - 2);
 	/* The others never noticed. */
 	sweep_of(s, 3);
 	event_of(s, "well");
@@ -545,6 +607,7 @@ int main(void)
 			test_live_as_far_as_the_window_goes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_the_oldest_sweep_makes_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_table_goes_as_a_document, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_who_misbehaves_is_cut_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_who_does_not_greet_is_cut_off, set_up, tear_down),

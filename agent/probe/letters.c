@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <fenwatch/batch.h>
+#include <fenwatch/items.h>
 #include <fenwatch/log.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/wire.h>
@@ -201,6 +202,32 @@ uint64_t letters_event(struct letters *l, struct probe_host *host, const char *k
 	if (fenwatch__wire__event__get_packed_size(&event) <= EVENT_BYTES)
 		fw_wire_put(&letter->frame, FW_FRAME_EVENT, &event.base);
 	fw_arena_done(&arena);
+	return put_in(l, letter);
+}
+
+/* Each of a kind has a later time than the one before, which is all that a revision needs. */
+uint64_t letters_document(struct letters *l, struct probe_host *host, const char *kind,
+	const struct fw_buf *lines, int64_t at_ms)
+{
+	Fenwatch__Wire__Document document = FENWATCH__WIRE__DOCUMENT__INIT;
+	struct fw_buf body = {0};
+	struct fw_err err;
+	if (at_ms <= 0 || lines->length > FW_ITEMS_RAW_LIMIT ||
+		fw_items_pack(&body, lines->data, lines->length, &err) < 0)
+		return 0;
+	struct letter *letter = letter_new(l, FW_FRAME_DOCUMENT, host);
+	document.seq = letter->number;
+	document.host = host ? host->id : 0;
+	document.kind = (char *)kind;
+	document.revision = (uint64_t)at_ms;
+	document.whole = true;
+	document.at_ms = at_ms;
+	document.body.data = body.data;
+	document.body.len = body.length;
+	document.raw_length = (uint32_t)lines->length;
+	if (body.length <= FW_ITEMS_PACKED_LIMIT)
+		fw_wire_put(&letter->frame, FW_FRAME_DOCUMENT, &document.base);
+	fw_buf_done(&body);
 	return put_in(l, letter);
 }
 

@@ -61,6 +61,8 @@ uint64_t letters_sweep(struct letters *l, struct probe_host *host, const struct 
 	const int64_t *cells, int64_t at_ms, uint32_t interval_ms);
 uint64_t letters_event(struct letters *l, struct probe_host *host, const char *kind,
 	const struct fw_label *fields, size_t n_fields, int64_t at_ms);
+uint64_t letters_document(struct letters *l, struct probe_host *host, const char *kind,
+	const struct fw_buf *lines, int64_t at_ms);
 
 /* A connection begins: everything is to be sent again. */
 void letters_rewind(struct letters *l);

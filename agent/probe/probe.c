@@ -288,6 +288,14 @@ uint64_t probe_event(struct probe *p, struct probe_host *host, const char *kind,
 	return number;
 }
 
+uint64_t probe_document(struct probe *p, struct probe_host *host, const char *kind,
+	const struct fw_buf *lines, int64_t at_ms)
+{
+	uint64_t number = letters_document(&p->letters, host, kind, lines, at_ms);
+	pump(p);
+	return number;
+}
+
 bool probe_is_ready(const struct probe *p)
 {
 	return p->ready;

@@ -1,4 +1,5 @@
-/* How a program beside the agent hands over what it learns: sweeps of hosts and events.
+/* How a program beside the agent hands over what it learns: sweeps of hosts, events, and
+ * inventory.
  *
  *	struct probe_config config = {.program = "fenwatch-snmp 1.0", .on_durable = ...};
  *	probe_open(&probe, loop, &config, &err);
@@ -12,7 +13,7 @@
  * not durable yet waits here, up to PROBE_QUEUE_BYTES, is sent again on the next
  * connection, and may so be stored twice after a crash of the agent, never be lost by
  * one. While the agent is away the oldest sweeps make room for new ones and are counted;
- * an event that finds no room is refused, so that its sender tries again.
+ * an event or a document that finds no room is refused, so that its sender tries again.
  *
  * All on the loop's thread; completion is never synchronous.
  */
@@ -24,6 +25,7 @@
 
 #include <uv.h>
 
+#include <fenwatch/buf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/schema.h>
 
@@ -64,6 +66,12 @@ uint64_t probe_sweep(struct probe *p, struct probe_host *host, const struct fw_s
  * the agent's own. Of `kind` a to z alone; what may not travel in a value is escaped. */
 uint64_t probe_event(struct probe *p, struct probe_host *host, const char *kind,
 	const struct fw_label *fields, size_t n_fields, int64_t at_ms);
+
+/* A table of a host, whole: what it does not have has gone. Its lines are those of items.h, sorted
+ * by their keys; `host` as above. The number of the document; 0: there is no room, or it is no
+ * table that may travel. Say it when it has changed, and once after a start. */
+uint64_t probe_document(struct probe *p, struct probe_host *host, const char *kind,
+	const struct fw_buf *lines, int64_t at_ms);
 
 struct probe_stat {
 	uint64_t waiting, waiting_bytes; /* not durable yet */
