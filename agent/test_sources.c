@@ -287,7 +287,8 @@ static void test_off_makes_no_child(void **state)
 	for (size_t i = 0; sources[i]; i++)
 		plans[i].on = true;
 	unsigned all = count_children(plans);
-	assert_true(all > 5);
+	if (all <= 5)
+		fail_msg("%u children of all slow sources", all);
 	for (size_t i = 0; sources[i]; i++) {
 		plans[i].on = false;
 		unsigned without = count_children(plans);
