@@ -25,6 +25,7 @@ struct entry {
 	struct entry *next_lane; /* of the bucket, oldest first */
 	int64_t id, due_ms;      /* monotonic */
 	int64_t tries;
+	int64_t astray_ms; /* monotonic: since when others than the receiver answer; 0: none does */
 	char key[IDENTITY_KEY];
 	bool repeat;             /* it was told already, or is a beat: it has no row of its own */
 	struct sending *sending; /* NULL: it waits */
@@ -368,32 +369,49 @@ static void send_due(struct outlet *outlet)
 
 /* ---- how it went ---- */
 
+/* That one arrived says nothing of a URL that is not there: it may be this one's own. */
 static void hurry(struct outlet *outlet)
 {
 	for (struct entry *entry = outlet->first; entry; entry = entry->next)
-		entry->due_ms = 0;
+		if (entry->astray_ms == 0)
+			entry->due_ms = 0;
 }
 
-static void note_trouble(struct outlet *outlet, const struct sending *sending)
+static void note_trouble(struct outlet *outlet, const struct sending *sending, bool goes_on)
 {
-	if (strcmp(outlet->error, sending->why) != 0 || sending->verdict == REFUSED)
+	if (strcmp(outlet->error, sending->why) != 0 || !goes_on)
 		fw_log(FW_WARNING, "feed '%s': notice %s %s: %s", outlet->option->name,
-			sending->idempotency,
-			sending->verdict == REFUSED ? "was refused" : "is tried again",
+			sending->idempotency, goes_on ? "is tried again" : "was refused",
 			sending->why);
 	snprintf(outlet->error, sizeof outlet->error, "%s", sending->why);
 }
 
+/* What goes astray is tried for so long as a deployment or a proxy that is set up may take. */
+static bool is_tried_again(struct outlet *outlet, const struct sending *sending)
+{
+	struct entry *entry = sending->entry;
+	int64_t now_ms = fw_mono_ms(), most_ms = outlet->outbox->config.astray_ms;
+	if (entry->repeat || sending->verdict == DELIVERED || sending->verdict == REFUSED)
+		return false;
+	if (sending->verdict == TRY_LATER)
+		entry->astray_ms = 0;
+	else if (entry->astray_ms == 0)
+		entry->astray_ms = now_ms;
+	return entry->astray_ms == 0 ||
+		now_ms - entry->astray_ms < (most_ms ? most_ms : OUTBOX_ASTRAY_MS);
+}
+
+static void put_off(struct entry *entry)
+{
+	entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
+	entry->sending = NULL;
+}
+
 /* False: SQLite did not take it, so the notice is neither forgotten nor sent again. */
-static bool settle_entry(struct outlet *outlet, const struct sending *sending, int64_t now_ms)
+static bool end_entry(struct outlet *outlet, const struct sending *sending, int64_t now_ms)
 {
 	struct entry *entry = sending->entry;
 	struct fw_err err;
-	if (sending->verdict == TRY_LATER && !entry->repeat) {
-		entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
-		entry->sending = NULL;
-		return true;
-	}
 	if (!entry->repeat &&
 		book_told(outlet->outbox->config.state, entry->id,
 			sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
@@ -409,8 +427,11 @@ static bool settle(struct sending *sending)
 {
 	struct outlet *outlet = sending->outlet;
 	int64_t now_ms = fw_wall_ms();
-	if (!settle_entry(outlet, sending, now_ms))
+	bool goes_on = is_tried_again(outlet, sending);
+	if (!goes_on && !end_entry(outlet, sending, now_ms))
 		return false;
+	if (goes_on)
+		put_off(sending->entry);
 	outlet->last_ms = now_ms;
 	outlet->under_way--;
 	if (sending->verdict == TRY_LATER && sending->delivery.retry_after_ms > 0)
@@ -420,7 +441,7 @@ static bool settle(struct sending *sending)
 		*outlet->error = '\0';
 		*outlet->outbox->trouble = '\0';
 	} else {
-		note_trouble(outlet, sending);
+		note_trouble(outlet, sending, goes_on || sending->verdict == TRY_LATER);
 	}
 	sending_free(sending);
 	return true;

@@ -30,7 +30,8 @@
 #define OUTBOX_FEED_NAME 64
 #define OUTBOX_PAUSE_MS 1000
 #define OUTBOX_PAUSE_MOST_MS (5 * 60 * 1000)
-#define OUTBOX_AT_ONCE 8 /* notices under way, a feed that does not say */
+#define OUTBOX_ASTRAY_MS (60 * 60 * 1000) /* so long somebody else may answer for the receiver */
+#define OUTBOX_AT_ONCE 8                  /* notices under way, a feed that does not say */
 
 /* A feed as collector.yml describes it; `config` is for the feed's type. */
 struct alert_feed_option {
@@ -54,6 +55,7 @@ struct outbox_config {
 	const struct alert_options *options;
 	const char *external_url;
 	const char *(*on_checkup)(void *arg); /* NULL: all is well */
+	int64_t astray_ms;                    /* 0: OUTBOX_ASTRAY_MS */
 	void *arg;
 };
 

@@ -36,6 +36,7 @@ void open_outbox(struct place *place)
 		.state = place->state,
 		.options = &place->options,
 		.external_url = "http://collector:7480",
+		.astray_ms = place->astray_ms,
 	};
 	assert_int_equal(outbox_open(&place->outbox, &config, NULL), 0);
 }

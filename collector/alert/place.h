@@ -30,6 +30,7 @@ struct place {
 	struct alert_feed_option feed, *feeds[1];
 	struct alert_options options;
 	char url[64];
+	int64_t astray_ms; /* of the next outbox */
 	void *config;
 };
 

@@ -74,10 +74,68 @@ static void test_a_pause_is_kept(void **arg)
 	fw_arena_done(&arena);
 }
 
-static void test_what_is_refused_is_not_told_again(void **arg)
+static int is_being_replaced(struct receiver *receiver, const struct received *request)
+{
+	static const int answers[] = {301, 404, 405};
+	(void)request;
+	return receiver->n_got < 3 ? answers[receiver->n_got] : 200;
+}
+
+static void test_what_goes_astray_arrives_once_its_receiver_is_there(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.decide = is_being_replaced;
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	assert_int_equal(place->receiver.n_got, 4);
+	assert_int_equal(counts(place).refused, 0);
+}
+
+static void test_what_goes_astray_for_too_long_is_a_dead_letter(void **arg)
 {
 	struct place *place = *arg;
 	place->receiver.answer = 404;
+	place->astray_ms = 1;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).refused == 1);
+	assert_int_equal(place->receiver.n_got, 2);
+	/* Somebody has heard of it, perhaps. */
+	place->receiver.answer = 200;
+	resolve(place, &one);
+	RUN_UNTIL(place, accepted(place, "fw1-1", "resolved") == 1);
+}
+
+static int one_is_gone(struct receiver *receiver, const struct received *request)
+{
+	(void)receiver;
+	return strncmp(request->idempotency, "fw1-gone/", 9) == 0 ? 404 : 200;
+}
+
+/* Its pauses grow, however much of the others arrives meanwhile. */
+static void test_what_goes_astray_keeps_nobody_waiting(void **arg)
+{
+	struct place *place = *arg;
+	char key[16];
+	place->receiver.decide = one_is_gone;
+	open_outbox(place);
+	fire(place, "fw1-gone");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	for (uint64_t i = 1; i <= 20; i++) {
+		snprintf(key, sizeof key, "fw1-%d", (int)i);
+		fire(place, key);
+		outbox_wake(place->outbox);
+		RUN_UNTIL(place, counts(place).delivered == i);
+	}
+	assert_true(counts(place).tries < 30);
+	assert_int_equal(counts(place).waiting, 1);
+}
+
+static void test_what_is_refused_is_not_told_again(void **arg)
+{
+	struct place *place = *arg;
+	place->receiver.answer = 422;
 	open_outbox(place);
 	struct episode one = fire(place, "fw1-1");
 	RUN_UNTIL(place, counts(place).refused == 1);
@@ -331,7 +389,7 @@ static void test_the_audit_trail_says_what_became_of_an_alert(void **arg)
 	struct episode one = fire(place, "fw1-1");
 	RUN_UNTIL(place, counts(place).delivered == 1);
 	resolve(place, &one);
-	place->receiver.answer = 404;
+	place->receiver.answer = 410;
 	RUN_UNTIL(place, counts(place).refused == 1);
 	const struct audit_range all = {0};
 	assert_int_equal(audit_each(place->state, &all, add_line, &trail, NULL), 0);
@@ -342,7 +400,7 @@ static void test_the_audit_trail_says_what_became_of_an_alert(void **arg)
 		"fw1-1 told {\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"\",\"starts\":1795341600000}\n"
 		"fw1-1 cleared {\"ends\":1795341601000,\"starts\":1795341600000}\n"
 		"fw1-1 refused {\"feed\":\"desk\",\"notice\":\"close\",\"starts\":1795341600000,"
-		"\"why\":\"the receiver answered 404\"}\n");
+		"\"why\":\"the receiver answered 410\"}\n");
 	fw_buf_done(&trail);
 }
 
@@ -765,6 +823,9 @@ int main(void)
 		CASE(test_an_open_and_its_close_are_told_once),
 		CASE(test_a_failing_receiver_is_tried_again_under_the_same_key),
 		CASE(test_a_pause_is_kept),
+		CASE(test_what_goes_astray_arrives_once_its_receiver_is_there),
+		CASE(test_what_goes_astray_for_too_long_is_a_dead_letter),
+		CASE(test_what_goes_astray_keeps_nobody_waiting),
 		CASE(test_what_is_refused_is_not_told_again),
 		CASE(test_a_damaged_notice_is_a_dead_letter),
 		CASE(test_a_damaged_notice_that_may_have_arrived_is_closed),

@@ -112,7 +112,7 @@ static void test_what_was_refused_is_sent_again(void **arg)
 	struct place *place = *arg;
 	uint64_t retried, dropped;
 	struct fw_err err;
-	place->receiver.answer = 404;
+	place->receiver.answer = 422;
 	open_outbox(place);
 	struct episode on = fire(place, "fw1-1"), over = fire(place, "fw1-2");
 	RUN_UNTIL(place, counts(place).refused == 2);
@@ -137,7 +137,7 @@ static void test_one_of_them(void **arg)
 {
 	struct place *place = *arg;
 	uint64_t retried, dropped;
-	place->receiver.answer = 404;
+	place->receiver.answer = 422;
 	open_outbox(place);
 	fire(place, "fw1-1");
 	fire(place, "fw1-2");

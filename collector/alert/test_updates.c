@@ -119,7 +119,7 @@ static void test_a_refused_open_takes_its_update_along(void **arg)
 {
 	struct place *place = *arg;
 	place->type.updates = always;
-	place->receiver.answer = 404;
+	place->receiver.answer = 422;
 	struct episode one = fire(place, "fw1-1");
 	tell(place, &one, "acknowledged_by", "Ann", "");
 	open_outbox(place);

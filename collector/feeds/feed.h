@@ -18,7 +18,8 @@
 
 #define FEED_RECEIPT 128 /* bytes, with the NUL */
 
-enum verdict { DELIVERED, TRY_LATER, REFUSED };
+/* ASTRAY: who answered is not the receiver, as far as one can tell; tried again, but not for ever. */
+enum verdict { DELIVERED, TRY_LATER, REFUSED, ASTRAY };
 /* What has become of a ticket, as its desk says. */
 enum desk { DESK_OPEN, DESK_ACCEPTED, DESK_CLOSED };
 

@@ -131,6 +131,13 @@ static bool is_temporary(long status)
 		status / 100 == 5;
 }
 
+/* Redirected, or a URL that is not there or takes no such request: a desk that is being replaced,
+ * or the page that a proxy shows meanwhile. */
+static bool is_astray(long status)
+{
+	return status / 100 == 3 || status == 404 || status == 405;
+}
+
 void web_finish(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
@@ -143,7 +150,11 @@ void web_finish(const struct web_answer *answer, void *arg)
 	else if (answer->status / 100 == 2)
 		feed_finish(delivery, DELIVERED, text);
 	else
-		feed_finish(delivery, is_temporary(answer->status) ? TRY_LATER : REFUSED, text);
+		feed_finish(delivery,
+			is_temporary(answer->status)        ? TRY_LATER
+				: is_astray(answer->status) ? ASTRAY
+							    : REFUSED,
+			text);
 }
 
 void web_doubt(const struct web_answer *answer, struct delivery *delivery)

@@ -32,8 +32,8 @@ def end_it(collector):
     collector.child.send_signal(signal.SIGHUP)
 
 
-def feed_of(collector):
-    return collector.get("/api/fenwatch/v1/feeds")[0]
+def feed_of(collector, name=None):
+    return next(f for f in collector.get("/api/fenwatch/v1/feeds") if name in (None, f["name"]))
 
 
 # ---- rehearsal ----
@@ -83,6 +83,21 @@ def test_what_was_refused_is_sent_again(lab):
     check(f"{len(letters)} notices are sent again, 1 dropped as over" in done.stdout, done.stdout)
     until(20, "they are told", lambda: len(hook.notices("firing", RULE)) == len(letters))
     check(c.cli("feed", "letters", "desk").stdout == "no notices\n", "none is left")
+
+
+def test_a_desk_that_is_deployed_anew_loses_nothing(lab):
+    moved, strict = lab.webhook(status=301), lab.webhook(status=422)
+    c = everything_is_full(lab, *({"name": name, "type": "webhook", "url": hook.url, "live": True}
+                                  for name, hook in (("moved", moved), ("strict", strict))))
+    until(30, "both were told", lambda: moved.got and strict.got)
+    moved.status = 404
+    until(30, "it is tried again", lambda: feed_of(c, "moved")["tries"] > 2 * len({key for _, key, _ in moved.got}))
+    check(feed_of(c, "moved")["refused"] == 0 and feed_of(c, "moved")["waiting"], f"{feed_of(c, 'moved')}")
+    check(feed_of(c, "strict")["refused"], "what a desk does not want is refused at once")
+    moved.status = strict.status = 200
+    until(60, "all is delivered", lambda: feed_of(c, "moved")["waiting"] == 0)
+    check(feed_of(c, "moved")["delivered"] and not feed_of(c, "moved")["refused"], f"{feed_of(c, 'moved')}")
+    check(feed_of(c, "strict")["refused"], "and stays so")
 
 
 # ---- what is fetched ----
