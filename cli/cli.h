@@ -95,6 +95,7 @@ enum status command_report_tickets(struct cli *cli, char **args, int n_args);
 enum status command_audit_list(struct cli *cli, char **args, int n_args);
 enum status command_audit_check(struct cli *cli, char **args, int n_args);
 enum status command_ack(struct cli *cli, char **args, int n_args);
+enum status command_resolve(struct cli *cli, char **args, int n_args);
 enum status command_worklist(struct cli *cli, char **args, int n_args);
 enum status command_worklist_hand(struct cli *cli, char **args, int n_args);
 enum status command_silence_add(struct cli *cli, char **args, int n_args);

@@ -45,6 +45,7 @@ const struct command commands[] = {
 	{"audit", "list", "[KEY] [--from TIME] [--to TIME] [--limit N]", "what happened, to one alert or to all, oldest first", " from to limit ", 0, 1, command_audit_list},
 	{"audit", "check", "", "whether the audit trail's chain of hashes holds; exit status 1 where it does not", "", 0, 0, command_audit_check},
 	{"ack", NULL, "KEY [--note TEXT]", "acknowledges an alert until it clears; its key, the beginning of it, or a desk's number", " note ", 1, 1, command_ack},
+	{"resolve", NULL, "KEY --note TEXT", "closes an alert whose state is unknown; what fires ends by itself alone", " note ", 1, 1, command_resolve},
 	{"worklist", "hand", "KEY", "hands one of these to the desk; its key, or the beginning of it", "", 1, 1, command_worklist_hand},
 	{"worklist", NULL, "", "what is for the next patch night, or was so when its host first reported: to be planned", "", 0, 0, command_worklist},
 	{"silence", "add", "MATCHER... --for DURATION --note TEXT [--from TIME]", "feeds are not told of alerts that meet all matchers: instance=web01 alertname=~Filesystem.*", " for note from ", 1, 32, command_silence_add},

@@ -55,6 +55,18 @@ enum status command_alerts(struct cli *cli, char **args, int n_args)
 	return cli_get(cli, "/api/fenwatch/v1/alerts", NULL, render_alerts);
 }
 
+/* Says something of the alert that the argument names. */
+static enum status tell(struct cli *cli, const char *name, const char *what,
+	enum status (*show)(struct screen *s, const json_t *data))
+{
+	const char *path = fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/alerts/%s/%s",
+		client_escape(cli, name), what);
+	const struct parameter parameters[] = {{"note", cli->settings.note}, {0}};
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data = client_ask(cli, "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, show) : status;
+}
+
 static enum status render_acked(struct screen *s, const json_t *data)
 {
 	screen_printf(s, "%s is acknowledged\n", screen_member(s, data, "alert"));
@@ -63,11 +75,20 @@ static enum status render_acked(struct screen *s, const json_t *data)
 
 enum status command_ack(struct cli *cli, char **args, int n_args)
 {
-	const char *path = fw_arena_format(
-		&cli->screen.arena, "/api/fenwatch/v1/alerts/%s/ack", client_escape(cli, args[0]));
-	const struct parameter parameters[] = {{"note", cli->settings.note}, {0}};
-	enum status status = STATUS_NO_ANSWER;
 	(void)n_args;
-	json_t *data = client_ask(cli, "POST", path, parameters, &status);
-	return data ? cli_show(cli, data, render_acked) : status;
+	return tell(cli, args[0], "ack", render_acked);
+}
+
+static enum status render_closed(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "%s is closed\n", screen_member(s, data, "alert"));
+	return STATUS_WELL;
+}
+
+enum status command_resolve(struct cli *cli, char **args, int n_args)
+{
+	(void)n_args;
+	if (!cli->settings.note)
+		return cli_fail(STATUS_USAGE, "say why it is over, --note TEXT");
+	return tell(cli, args[0], "resolve", render_closed);
 }

@@ -99,18 +99,14 @@ static int load(struct acks *acks, struct fw_err *err)
 	" t.key = e.key AND t.starts_ms = e.starts_ms AND t.feed = ?3 AND t.kind = 0 AND"    \
 	" t.state IN (0, 1) AND t.tries > 0)) GROUP BY e.key LIMIT 2"
 
-struct meant {
-	char key[IDENTITY_KEY];
-	int64_t starts_ms;
-};
-
-/* The newest episode that goes by this name: its key, the beginning of it, or a desk's number. */
-static int find(
+int acks_name(
 	struct acks *acks, const struct alert_answer *answer, struct meant *out, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	size_t n = 0;
 	bool may_be_over = answer->kind == ANSWER_RESOLVED;
+	if (!fw_is_line(answer->note, NOTE_MOST))
+		return fw_fail(err, -EINVAL, "a note is one line of at most %d bytes", NOTE_MOST);
 	int rc = state_query(acks->state, &row, err, MEANT, "titii", answer->alert,
 		(int64_t)NAME_LEAST, answer->feed, (int64_t)may_be_over, (int64_t)answer->is_desk);
 	if (rc < 0)
@@ -174,9 +170,7 @@ int acks_add(struct acks *acks, const struct alert_options *options,
 	const struct alert_answer *answer, int64_t now_ms, struct fw_err *err)
 {
 	struct meant meant;
-	if (!fw_is_line(answer->note, NOTE_MOST))
-		return fw_fail(err, -EINVAL, "a note is one line of at most %d bytes", NOTE_MOST);
-	int rc = find(acks, answer, &meant, err);
+	int rc = acks_name(acks, answer, &meant, err);
 	if (rc < 0)
 		return rc;
 	const struct ack *before = acks_find(acks, meant.key, meant.starts_ms);

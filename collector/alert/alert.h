@@ -152,7 +152,7 @@ int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view 
 	struct fw_err *err);
 
 /* What somebody, or a desk, has said of an alert. */
-enum alert_answer_kind { ANSWER_ACKNOWLEDGED, ANSWER_ACCEPTED, ANSWER_RESOLVED };
+enum alert_answer_kind { ANSWER_ACKNOWLEDGED, ANSWER_ACCEPTED, ANSWER_RESOLVED, ANSWER_CLOSED };
 struct alert_answer {
 	enum alert_answer_kind kind;
 	const char *alert; /* its key, at least 8 characters of it, or a desk's number */
@@ -160,7 +160,8 @@ struct alert_answer {
 	bool is_desk;      /* it may speak of what that feed was told of, and of nothing else */
 	const char *who, *note;
 };
-/* -ENOENT: no such alert fires; -EALREADY: it is acknowledged. */
+/* ANSWER_CLOSED, and a desk's ANSWER_RESOLVED, end an alert of which nobody can tell whether it
+ * goes on. -ENOENT: no such alert fires; -EALREADY: it is acknowledged, or known to fire. */
 int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err);
 
 /* What is for the next patch night, or was so when its host first reported, waits on the work

@@ -9,6 +9,7 @@
 
 #include "acks.h"
 #include "context.h"
+#include "evidence.h"
 #include "polls.h"
 #include "ruled.h"
 #include "silences.h"
@@ -84,6 +85,7 @@ void alert_free(struct alert *alert)
 	fw_free((char *)alert->episode.rule);
 	fw_free((char *)alert->episode.instance);
 	fw_free((char *)alert->closed_for);
+	fw_free(alert->closed_by);
 	fw_free(alert);
 }
 
@@ -146,6 +148,16 @@ void alert_changed(
 	alerts->last_changed = &alert->next_changed;
 }
 
+static int write_end(struct alerts *alerts, struct alert *alert, const struct episode *episode,
+	struct fw_err *err)
+{
+	int rc = 0;
+	if (alert->closed_by)
+		rc = evidence_answered(alerts->config.state, episode->key, episode->life.starts_ms,
+			"closed", alert->closed_by, alert->closed_for, fw_wall_ms(), err);
+	return rc < 0 ? rc : gate_resolved(alerts->gate, episode, err);
+}
+
 static int write_change(struct alerts *alerts, struct alert *alert, struct fw_err *err)
 {
 	if (alert->change == CHANGE_DROPPED)
@@ -157,7 +169,7 @@ static int write_change(struct alerts *alerts, struct alert *alert, struct fw_er
 	struct episode episode = alert->episode;
 	episode.life = alert->wanted;
 	if (alert->change == CHANGE_RESOLVED)
-		return gate_resolved(alerts->gate, &episode, err);
+		return write_end(alerts, alert, &episode, err);
 	int rc = gate_fired(alerts->gate, &episode, alerts_now(), err);
 	alert->wanted = episode.life;
 	return rc;
@@ -447,24 +459,14 @@ static void on_counted(struct alert *alert, void *arg)
 	((struct gathering *)arg)->n++;
 }
 
-static const char *doubt_of(const struct gathering *g, const struct alert *alert)
-{
-	char doubt[ALERT_DOUBT] = "";
-	if (alert->ruling.ruled)
-		ruled_doubt(alert->ruling.ruled, alert, doubt, sizeof doubt);
-	else if (alert->episode.life.gone_ms != 0)
-		snprintf(doubt, sizeof doubt, "%s",
-			alert->is_source_failing ? "what reads it does not succeed"
-						 : "its host no longer reports it");
-	return fw_arena_strdup(g->arena, doubt);
-}
-
 static void on_gathered(struct alert *alert, void *arg)
 {
 	struct gathering *g = arg;
 	const struct episode *episode = &alert->episode;
 	const struct held *held = gate_find(g->alerts->gate, episode->key);
 	const struct ack *ack = acks_find(g->alerts->acks, episode->key, episode->life.starts_ms);
+	char doubt[ALERT_DOUBT];
+	alert_doubt(g->alerts, alert, doubt);
 	describe(g->alerts, alert, episode->life.value);
 	g->views[g->n++] = (struct alert_view){
 		.key = fw_arena_strdup(g->arena, episode->key),
@@ -475,7 +477,7 @@ static void on_gathered(struct alert *alert, void *arg)
 		.since_ms = episode->life.starts_ms,
 		.value = episode->life.value,
 		.is_ruled = episode->is_ruled,
-		.unknown = doubt_of(g, alert),
+		.unknown = fw_arena_strdup(g->arena, doubt),
 		.acked_by = ack ? fw_arena_strdup(g->arena, ack->who) : NULL,
 		.ack_note = ack ? fw_arena_strdup(g->arena, ack->note) : NULL,
 		.acked_ms = ack ? ack->at_ms : 0,
@@ -537,15 +539,7 @@ int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed
 	return outbox_feeds(alerts->outbox, arena, out, n, err);
 }
 
-/* ---- acknowledgements and silences ---- */
-
-int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, struct fw_err *err)
-{
-	int rc = acks_add(alerts->acks, alerts->config.options, answer, fw_wall_ms(), err);
-	if (rc == 0)
-		outbox_wake(alerts->outbox);
-	return rc;
-}
+/* ---- work and silences ---- */
 
 int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err)
 {
@@ -703,14 +697,20 @@ static const char *on_checkup(void *arg)
 	return config->on_checkup ? config->on_checkup(config->arg) : NULL;
 }
 
+static int on_polled(const struct alert_answer *answer, void *arg, struct fw_err *err)
+{
+	return alert_take_answer(arg, answer, err);
+}
+
 /* Those before are broken off: what they ask is asked anew. */
 static void open_polls(struct alerts *alerts, const struct alert_options *options)
 {
 	const struct polls_config polls = {
 		.loop = alerts->config.loop,
 		.state = alerts->config.state,
-		.acks = alerts->acks,
 		.options = options,
+		.take = on_polled,
+		.arg = alerts,
 	};
 	polls_free(alerts->polls);
 	alerts->polls = polls_new(&polls);

@@ -47,7 +47,8 @@ struct alert {
 	struct ruling ruling;
 	struct episode episode; /* its texts are the alert's own */
 	struct life wanted;     /* after `change`, once it is written */
-	const char *closed_for; /* why, where it was closed by hand; NULL otherwise */
+	const char *closed_for; /* why, where it ends although nobody saw it recover; or NULL */
+	char *closed_by;        /* who said so, where it was somebody's word alone; or NULL */
 	enum change change;
 	bool is_source_failing;  /* of a series that is gone: what reads it */
 	uint64_t seen;           /* the look at which its series was last there */
@@ -95,6 +96,11 @@ void alerts_commit(struct alerts *alerts);
  * again or closed; nobody hears of that alone. */
 void alerts_reword(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
+
+/* ---- byhand.c ---- */
+
+/* Why nobody can tell whether it goes on; "" where it is known. */
+void alert_doubt(const struct alerts *alerts, const struct alert *alert, char text[ALERT_DOUBT]);
 
 /* ---- incidents.c ---- */
 

@@ -9,7 +9,6 @@
 #include <fenwatch/log.h>
 #include <fenwatch/mem.h>
 
-#include "acks.h"
 #include "alert.h"
 #include "identity.h"
 #include "outbox.h"
@@ -175,7 +174,7 @@ static int take(struct polls *polls, const struct poll *poll, struct fw_err *err
 		.who = who,
 		.note = poll->receipt,
 	};
-	int rc = acks_add(polls->config.acks, polls->config.options, &answer, fw_wall_ms(), err);
+	int rc = polls->config.take(&answer, polls->config.arg, err);
 	fw_free(who);
 	return rc == -EALREADY || rc == -ENOENT ? 0 : rc;
 }

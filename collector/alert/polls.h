@@ -17,16 +17,19 @@
 #define POLLS_AT_ONCE 4
 #define POLLS_LOOK_MS 10000 /* between looks at which tickets there are */
 
-struct acks;
+struct alert_answer;
 struct alert_options;
+struct fw_err;
 struct polls;
 struct state;
 
 struct polls_config {
 	uv_loop_t *loop;
 	struct state *state;
-	struct acks *acks;
 	const struct alert_options *options;
+	/* What a desk says: -EALREADY and -ENOENT where that changes nothing. */
+	int (*take)(const struct alert_answer *answer, void *arg, struct fw_err *err);
+	void *arg;
 };
 
 struct polls *polls_new(const struct polls_config *config);

@@ -682,6 +682,93 @@ static void test_a_failing_disk_that_is_gone_is_unknown(void **arg)
 	assert_null(find(place, "DiskFailing"));
 }
 
+static int say(struct place *place, enum alert_answer_kind kind, const char *rule, const char *note,
+	struct fw_err *err)
+{
+	const struct alert_answer answer = {.kind = kind,
+		.alert = find(place, rule)->key,
+		.feed = kind == ANSWER_RESOLVED ? "desk" : "",
+		.who = "Ann",
+		.note = note};
+	return alert_take_answer(place->alerts, &answer, err);
+}
+
+static int64_t entries(struct place *place, const char *kind)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(
+		state_query(place->state, &row, NULL,
+			"SELECT count(*) FROM audit WHERE kind = ? AND who = 'Ann'", "t", kind),
+		0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static size_t failing_disk(struct place *place)
+{
+	static const struct fw_label disk[] = {{"disk", "/dev/sdc"}, {"type", "sat"}};
+	size_t healthy = add_column(
+		&place->store, place->web01, "smartmon_device_smart_healthy", disk, 2, 0);
+	add_success(place, of_disks);
+	with_free(place, 50 * GIB);
+	return healthy;
+}
+
+/* One that fires is ended by nobody's word. */
+static void test_what_is_unknown_is_closed_by_hand(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_err err;
+	size_t healthy = failing_disk(place);
+	assert_int_equal(say(place, ANSWER_CLOSED, "DiskFailing", "CHG-1", &err), -EALREADY);
+	assert_non_null(strstr(err.text, "it is firing"));
+	assert_int_equal(say(place, ANSWER_RESOLVED, "DiskFailing", "", NULL), 0);
+	assert_non_null(find(place, "DiskFailing"));
+	assert_int_equal(entries(place, "closed"), 0);
+	place->store.cells[place->web01][healthy] = FW_ABSENT;
+	speak_on(place);
+	/* What cannot be written has not happened. */
+	fw_fault_arm(FW_OP_WRITE, 1, -ENOSPC, true);
+	assert_int_equal(say(place, ANSWER_CLOSED, "DiskFailing", "CHG-1", &err), -EIO);
+	fw_fault_clear();
+	assert_non_null(find(place, "DiskFailing"));
+	assert_int_equal(entries(place, "closed"), 0);
+	assert_int_equal(say(place, ANSWER_CLOSED, "DiskFailing", "CHG-1", NULL), 0);
+	assert_null(find(place, "DiskFailing"));
+	assert_int_equal(entries(place, "closed"), 1);
+	place->store.cells[place->web01][healthy] = 0;
+	with_free(place, 50 * GIB);
+	assert_string_equal(find(place, "DiskFailing")->unknown, "");
+}
+
+static void test_a_desk_closes_what_is_unknown(void **arg)
+{
+	struct place *place = *arg;
+	size_t healthy = failing_disk(place);
+	place->store.cells[place->web01][healthy] = FW_ABSENT;
+	speak_on(place);
+	assert_int_equal(say(place, ANSWER_RESOLVED, "DiskFailing", "", NULL), 0);
+	assert_null(find(place, "DiskFailing"));
+	assert_int_equal(entries(place, "resolved"), 1);
+	assert_int_equal(entries(place, "closed"), 1);
+}
+
+/* Its ring was lost, say, and the host with it. */
+static void test_what_nothing_is_stored_of_is_closed_by_hand(void **arg)
+{
+	struct place *place = *arg;
+	assert_non_null(with_free(place, GIB));
+	close_alerts(place);
+	place->store.n_hosts = 0;
+	open_alerts(place);
+	assert_string_equal(find(place, "FilesystemAlmostFull")->unknown,
+		"nothing is stored of its host any more");
+	assert_int_equal(say(place, ANSWER_CLOSED, "FilesystemAlmostFull", "scrapped", NULL), 0);
+	assert_null(find(place, "FilesystemAlmostFull"));
+}
+
 static void test_what_a_failing_source_no_longer_reads_is_unknown(void **arg)
 {
 	struct place *place = *arg;
@@ -1153,6 +1240,9 @@ int main(void)
 		CASE(test_a_new_series_is_found),
 		CASE(test_a_series_that_is_gone_is_not_recovered),
 		CASE(test_a_failing_disk_that_is_gone_is_unknown),
+		CASE(test_what_is_unknown_is_closed_by_hand),
+		CASE(test_a_desk_closes_what_is_unknown),
+		CASE(test_what_nothing_is_stored_of_is_closed_by_hand),
 		CASE(test_what_a_failing_source_no_longer_reads_is_unknown),
 		CASE(test_control_what_was_unmounted_is_over),
 		CASE(test_a_silent_host_and_its_return),

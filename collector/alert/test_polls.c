@@ -52,6 +52,12 @@ struct asking {
 	size_t learnt;
 };
 
+static int take(const struct alert_answer *answer, void *arg, struct fw_err *err)
+{
+	struct asking *a = arg;
+	return acks_add(a->acks, &a->place->options, answer, fw_wall_ms(), err);
+}
+
 static void begin(struct asking *a, struct place *place)
 {
 	memset(&desk, 0, sizeof desk);
@@ -62,8 +68,9 @@ static void begin(struct asking *a, struct place *place)
 	assert_int_equal(acks_open(&a->acks, place->state, NULL), 0);
 	const struct polls_config config = {.loop = &place->loop,
 		.state = place->state,
-		.acks = a->acks,
-		.options = &place->options};
+		.options = &place->options,
+		.take = take,
+		.arg = a};
 	a->polls = polls_new(&config);
 }
 

@@ -620,6 +620,8 @@ int alert_take_answer(struct alerts *alerts, const struct alert_answer *answer, 
 	(void)alerts;
 	if (strcmp(answer->alert, "fw1-a") != 0 && strcmp(answer->alert, "INC1") != 0)
 		return fw_fail(err, -ENOENT, "no alert that fires goes by '%s'", answer->alert);
+	if (strcmp(answer->note, "fires") == 0)
+		return fw_fail(err, -EALREADY, "it is firing");
 	if (strcmp(answer->note, "again") == 0)
 		return fw_fail(err, -EALREADY, "Ann has acknowledged it already");
 	snprintf(fakes_asked, sizeof fakes_asked, "answer %d of %s to '%s' by %s: %s%s",

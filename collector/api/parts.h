@@ -139,6 +139,7 @@ void telling_write_held(struct json *j, const struct alert_view *alert);
 void telling_write_ack(struct json *j, const struct alert_view *alert);
 void telling_ack(struct request *r);
 void telling_answer(struct request *r);
+void telling_resolve(struct request *r);
 void telling_maintenance(struct request *r);
 void telling_silences(struct request *r);
 void telling_silence_new(struct request *r);

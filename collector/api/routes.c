@@ -183,6 +183,8 @@ const struct route routes[] = {
 		"what happened: traps, gaps in what agents sent and the like, the latest first", NULL, events_list),
 	NOW(POST, "/api/fenwatch/v1/alerts/{key}/ack", ENGINEER, CLOSED, "note",
 		"acknowledges an alert until it clears; its key, 8 characters of it or a desk's number", telling_ack),
+	NOW(POST, "/api/fenwatch/v1/alerts/{key}/resolve", ENGINEER, CLOSED, "note",
+		"closes an alert of which nobody can tell whether it goes on; named as for ack", telling_resolve),
 	NOW(POST, "/api/fenwatch/v1/feeds/{name}/answer", DESK, CLOSED, "key, ticket, state, note",
 		"what a desk says of an alert: it has accepted it, or resolved it", telling_answer),
 	NOW(GET, "/api/fenwatch/v1/maintenance", VIEWER, CLOSED, "",

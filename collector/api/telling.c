@@ -74,6 +74,22 @@ void telling_ack(struct request *r)
 	take_answer(r, &answer);
 }
 
+/* An end on somebody's word says whose and why. */
+void telling_resolve(struct request *r)
+{
+	const struct alert_answer answer = {
+		.kind = ANSWER_CLOSED,
+		.alert = r->path_value,
+		.feed = "",
+		.who = r->who,
+		.note = note_of(r),
+	};
+	if (*answer.note)
+		take_answer(r, &answer);
+	else
+		request_fail(r, 400, "bad_data", "say why it is over: \"note\"");
+}
+
 /* What a desk says of an alert that it was told of. */
 void telling_answer(struct request *r)
 {

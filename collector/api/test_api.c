@@ -1574,6 +1574,24 @@ static void test_a_desk_has_a_token_of_its_own(void **state)
 	play(1, client_that_is_a_desk);
 }
 
+static void client_that_resolves(struct scene *s)
+{
+	static const char path[] = "/api/fenwatch/v1/alerts/fw1-a/resolve";
+	expect(s, "resolve", ask(s, "POST", path, "engineer", FORM_HEADER, "note=gone"), 200,
+		"{\"alert\":\"fw1-a\"");
+	expect_asked(s, "answer 3 of fw1-a to '' by token 1: gone");
+	expect(s, "fires", ask(s, "POST", path, "engineer", FORM_HEADER, "note=fires"), 409,
+		"it is firing");
+	expect(s, "no reason", ask(s, "POST", path, "engineer", FORM_HEADER, ""), 400, "say why");
+	expect(s, "a viewer", ask(s, "POST", path, "viewer", FORM_HEADER, "note=gone"), 403, "");
+}
+
+static void test_an_unknown_alert_is_closed_by_hand(void **state)
+{
+	(void)state;
+	play(1, client_that_resolves);
+}
+
 static void test_acknowledgements(void **state)
 {
 	(void)state;
@@ -1797,6 +1815,7 @@ int main(void)
 		cmocka_unit_test(test_silences),
 		cmocka_unit_test(test_a_desk_has_a_token_of_its_own),
 		cmocka_unit_test(test_acknowledgements),
+		cmocka_unit_test(test_an_unknown_alert_is_closed_by_hand),
 		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
 		cmocka_unit_test(test_who_goes_away_is_not_answered),

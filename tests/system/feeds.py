@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import urllib.error
@@ -156,6 +157,25 @@ def test_a_desk_answers_with_a_token_of_its_own(lab):
     check(status == 200, told)
     check(next(a for a in c.get("/api/fenwatch/v1/alerts") if a["key"] == key)["acknowledged"]["who"] == "feed desk", "it counts")
     check(answer(c, "desk", c.token, key=key, state="resolved")[0] == 200, "an engineer's goes on to hold")
+
+
+def test_what_nobody_can_tell_is_closed_by_hand(lab):
+    hook = lab.webhook()
+    desk = {"name": "desk", "type": "webhook", "url": hook.url, "live": True}
+    c, agent = lab.pair(extra=FULL + f"feeds: {json.dumps([desk])}\n")
+    key = until(30, "it is told", lambda: hook.notices("firing", RULE))[0][2]["groupKey"]
+    refused = c.cli("resolve", key, "--note", "scrapped")
+    check(refused.returncode != 0 and "it is firing" in refused.stderr, f"what fires: {refused}")
+    agent.stop()
+    c.stop()
+    shutil.rmtree(os.path.join(c.data, "store"))
+    c.start()
+    check("nothing is stored of its host" in c.cli("alerts").stdout, "the ring is lost, and the host with it")
+    done = c.cli("resolve", key, "--note", "scrapped")
+    check(done.returncode == 0 and f"{key} is closed" in done.stdout, f"{done}")
+    body = next(b for _, _, b in until(30, "its close is told", lambda: hook.notices("resolved", RULE)) if b["groupKey"] == key)
+    check(body["alerts"][0]["annotations"]["closed_because"] == "scrapped", f"{body}")
+    check(c.cli("resolve", key, "--note", "scrapped").returncode != 0, "once")
 
 
 # ---- Alertmanager ----
