@@ -48,5 +48,5 @@ void read_snmp(struct reading *r);
 
 /* An IPv4 address from four bytes. */
 void packet_put_address4(struct packet_address *out, const uint8_t bytes[4]);
-/* Text from the wire, with what is not printable ASCII as '?'. */
+/* Text from the wire, with '?' for quotes and what is not printable ASCII. */
 void packet_put_text(char *out, size_t size, const uint8_t *text, size_t length);

@@ -144,10 +144,16 @@ bool packet_address_is_none(const struct packet_address *address)
 	return memcmp(address->bytes + from, none, sizeof none - from) == 0;
 }
 
+/* What may stand between quotes as it is. */
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void packet_put_text(char *out, size_t size, const uint8_t *text, size_t length)
 {
 	size_t n = length < size - 1 ? length : size - 1;
 	for (size_t i = 0; i < n; i++)
-		out[i] = (char)(text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?');
+		out[i] = (char)(is_plain(text[i]) ? text[i] : '?');
 	out[n] = '\0';
 }

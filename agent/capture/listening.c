@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "listening.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/notify.h>
+
+#include "../probe/probe.h"
+#include "capture_report.h"
+#include "sampling.h"
+#include "wire_tap.h"
+
+#define TURN_MS 1000
+#define MOST_AT_ONCE 4096
+
+struct tap {
+	struct wire_tap *wire;
+	uv_poll_t poll;
+	struct listening *listening;
+};
+
+struct listening {
+	uv_loop_t *loop;
+	const struct capture_config *config;
+	struct capture_authority authority;
+	struct watch watch;
+	struct sampling sampling;
+	struct tap taps[CAPTURE_INTERFACES];
+	size_t n_taps;
+	struct probe *probe;
+	char instance[256]; /* the agent's own; empty until it has greeted */
+	bool greeted;
+	uv_timer_t turn, watchdog;
+	int64_t told_ms[REPORT_KINDS];
+	unsigned handles;
+	bool closing;
+	int failed;
+	struct fw_err why;
+};
+
+/* ---- what is told ---- */
+
+static struct report_facts facts_of(struct listening *l)
+{
+	struct report_facts facts = {
+		.cpu_us = (int64_t)(fw_cpu_ns() / 1000),
+		.names = capture_authority_holds(&l->authority, fw_wall_ms()),
+	};
+	for (size_t i = 0; i < l->n_taps; i++) {
+		struct wire_tap_counts counts;
+		wire_tap_counts(l->taps[i].wire, &counts);
+		facts.received += counts.received;
+		facts.dropped += counts.dropped;
+		facts.interface_dropped += counts.interface_dropped;
+	}
+	return facts;
+}
+
+static int64_t interval_of(const struct listening *l, enum report_kind kind)
+{
+	return kind == REPORT_OF_WIRE ? l->config->interval_ms : l->config->peers_ms;
+}
+
+static void tell(struct listening *l, enum report_kind kind, int64_t now_ms)
+{
+	const struct fw_label labels[] = {{"instance", l->instance}, {"job", report_jobs[kind]}};
+	struct probe_host *host = probe_host(l->probe, labels, 2);
+	struct report_facts facts = facts_of(l);
+	struct report report;
+	report_make(&report, kind, &l->watch, &facts);
+	if (host)
+		probe_sweep(l->probe, host, &report.schema, report.cells, now_ms,
+			(uint32_t)interval_of(l, kind));
+	report_done(&report);
+	l->told_ms[kind] = now_ms;
+	if (kind == REPORT_OF_WIRE)
+		l->watch.counts.broadcast_peak = 0;
+}
+
+/* Before the agent has said what its machine is called there is nobody to tell it of. */
+static void tell_what_is_due(struct listening *l, int64_t now_ms)
+{
+	for (enum report_kind kind = 0; l->instance[0] != '\0' && kind < REPORT_KINDS; kind++) {
+		int64_t every_ms = interval_of(l, kind);
+		if (now_ms / every_ms != l->told_ms[kind] / every_ms || now_ms < l->told_ms[kind])
+			tell(l, kind, now_ms);
+	}
+}
+
+/* ---- the agent ---- */
+
+static void on_ready(const char *instance, void *arg)
+{
+	struct listening *l = arg;
+	snprintf(l->instance, sizeof l->instance, "%s", instance);
+	if (!l->greeted)
+		fw_log(FW_INFO, "the agent takes what is captured");
+	l->greeted = true;
+}
+
+static void on_lost(const char *why, void *arg)
+{
+	struct listening *l = arg;
+	if (l->greeted || l->instance[0] == '\0')
+		fw_log(FW_WARNING, "the agent is not there: %s", why);
+	l->greeted = false;
+}
+
+/* ---- packets ---- */
+
+static void fail(struct listening *l, int rc)
+{
+	if (l->failed == 0)
+		l->failed = rc;
+	uv_stop(l->loop);
+}
+
+static void take(const struct packet *p, void *arg)
+{
+	struct listening *l = arg;
+	watch_packet(&l->watch, p);
+}
+
+static void on_readable(uv_poll_t *handle, int status, int events)
+{
+	(void)events;
+	struct tap *tap = handle->data;
+	struct fw_err err;
+	int rc = status < 0 ? fw_fail_sys(&err, status, "waiting for packets")
+			    : wire_tap_read(tap->wire, MOST_AT_ONCE, take, tap->listening, &err);
+	if (rc >= 0)
+		return;
+	tap->listening->why = err;
+	fail(tap->listening, rc);
+}
+
+/* The day may have come on which names are no longer kept. */
+static void heed_authority(struct listening *l)
+{
+	bool names = capture_authority_holds(&l->authority, fw_wall_ms());
+	for (size_t i = 0; i < l->n_taps; i++) {
+		int rc = wire_tap_allow_names(l->taps[i].wire, names, &l->why);
+		if (rc < 0)
+			fail(l, rc);
+	}
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+	struct listening *l = timer->data;
+	int64_t now_ms = fw_wall_ms();
+	unsigned shift =
+		sampling_turn(&l->sampling, (int64_t)(fw_cpu_ns() / 1000), fw_mono_ms() * 1000);
+	if ((shift == 0) != (l->watch.shift == 0))
+		fw_log(FW_NOTICE,
+			shift ? "over its budget: now it samples"
+			      : "within its budget again: every packet counts");
+	l->watch.shift = shift;
+	heed_authority(l);
+	watch_turn(&l->watch, now_ms * 1000);
+	tell_what_is_due(l, now_ms);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	fw_notify("WATCHDOG=1");
+}
+
+/* ---- beginning and end ---- */
+
+static int open_taps(struct listening *l, struct fw_err *err)
+{
+	const struct capture_config *c = l->config;
+	const struct wire_tap_options options = {
+		.buffer = c->buffer,
+		.promiscuous = c->promiscuous,
+		.names = capture_authority_holds(&l->authority, fw_wall_ms()),
+	};
+	for (size_t i = 0; i < c->interfaces.count; i++) {
+		struct tap *tap = &l->taps[i];
+		int rc = wire_tap_open(&tap->wire, c->interfaces.items[i], &options, err);
+		if (rc < 0)
+			return rc;
+		tap->listening = l;
+		l->n_taps++;
+	}
+	return 0;
+}
+
+static void give_back(struct listening *l)
+{
+	for (size_t i = 0; i < l->n_taps; i++)
+		wire_tap_close(l->taps[i].wire);
+	watch_done(&l->watch);
+	fw_free(l);
+}
+
+int listening_open(struct listening **out, uv_loop_t *loop, const struct capture_config *config,
+	struct fw_err *err)
+{
+	struct listening *l = fw_alloc(sizeof *l);
+	uint64_t seed;
+	l->loop = loop;
+	l->config = config;
+	if (RAND_bytes((uint8_t *)&seed, sizeof seed) != 1)
+		seed = (uint64_t)fw_mono_ms();
+	watch_init(&l->watch, seed);
+	int rc = capture_authority_load(&l->authority, config->names, err);
+	if (rc == 0)
+		rc = open_taps(l, err);
+	if (rc < 0)
+		give_back(l);
+	else
+		*out = l;
+	return rc;
+}
+
+static void start_timer(struct listening *l, uv_timer_t *timer, uv_timer_cb call, int64_t every_ms)
+{
+	uv_timer_init(l->loop, timer);
+	timer->data = l;
+	l->handles++;
+	if (every_ms > 0)
+		uv_timer_start(timer, call, (uint64_t)every_ms, (uint64_t)every_ms);
+}
+
+static int start_tap(struct listening *l, struct tap *tap, struct fw_err *err)
+{
+	int rc = uv_poll_init(l->loop, &tap->poll, wire_tap_fd(tap->wire));
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "waiting for packets");
+	tap->poll.data = tap;
+	l->handles++;
+	uv_poll_start(&tap->poll, UV_READABLE, on_readable);
+	return 0;
+}
+
+int listening_start(struct listening *l, struct fw_err *err)
+{
+	const struct probe_config config = {
+		.socket = l->config->socket,
+		.program = "fenwatch-capture " FW_VERSION,
+		.on_ready = on_ready,
+		.on_lost = on_lost,
+		.arg = l,
+	};
+	start_timer(l, &l->turn, on_turn, TURN_MS);
+	start_timer(l, &l->watchdog, on_watchdog, fw_notify_watchdog_ms());
+	sampling_init(&l->sampling, l->config->budget * 10000, (int64_t)(fw_cpu_ns() / 1000),
+		fw_mono_ms() * 1000);
+	int rc = probe_open(&l->probe, l->loop, &config, err);
+	for (size_t i = 0; rc >= 0 && i < l->n_taps; i++)
+		rc = start_tap(l, &l->taps[i], err);
+	if (rc >= 0 && capture_authority_holds(&l->authority, fw_wall_ms()))
+		fw_log(FW_NOTICE, "names of DNS and TLS are kept, as %s allows", l->authority.name);
+	return rc < 0 ? rc : 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct listening *l =
+		handle->type == UV_POLL ? ((struct tap *)handle->data)->listening : handle->data;
+	if (--l->handles == 0)
+		give_back(l);
+}
+
+void listening_close(struct listening *l)
+{
+	if (l->closing)
+		return;
+	l->closing = true;
+	if (l->probe)
+		probe_close(l->probe);
+	if (l->handles == 0) {
+		give_back(l);
+		return;
+	}
+	for (size_t i = 0; i < l->n_taps; i++)
+		if (l->taps[i].poll.data)
+			uv_close((uv_handle_t *)&l->taps[i].poll, on_handle_closed);
+	uv_close((uv_handle_t *)&l->turn, on_handle_closed);
+	uv_close((uv_handle_t *)&l->watchdog, on_handle_closed);
+}
+
+int listening_failed(const struct listening *l, struct fw_err *err)
+{
+	if (l->failed < 0 && err)
+		*err = l->why;
+	return l->failed;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts of this wire by their MAC, and who says that an address is his. */
+#include <string.h>
+
+#include "watch.h"
+
+struct holder {
+	struct slot slot;
+	struct packet_address address;
+	int64_t said_us;
+	uint8_t mac[6];
+};
+
+size_t watch_address_bytes(void)
+{
+	return sizeof(struct holder);
+}
+
+static struct wire_host *take_host(struct watch *w, const uint8_t mac[6], int64_t now_us)
+{
+	struct wire_host_key key = {0};
+	bool fresh;
+	memcpy(key.mac, mac, sizeof key.mac);
+	struct wire_host *host = slots_take(&w->hosts, &key, now_us, &fresh);
+	if (fresh)
+		host->first_us = now_us;
+	return host;
+}
+
+/* Whoever else says so while the first one still does is a second one; where that one was
+ * not heard for two minutes the address has moved. */
+static void hold(
+	struct watch *w, const struct packet_address *address, const uint8_t mac[6], int64_t now_us)
+{
+	bool fresh;
+	struct holder *h = slots_take(&w->addresses, address, now_us, &fresh);
+	if (!fresh && memcmp(h->mac, mac, sizeof h->mac) != 0 &&
+		now_us - h->said_us < WATCH_CONFLICT_US) {
+		w->counts.duplicate_addresses++;
+		return;
+	}
+	memcpy(h->mac, mac, sizeof h->mac);
+	h->said_us = now_us;
+}
+
+/* A probe for a free address is sent from none. */
+static void take_arp(struct watch *w, const struct packet *p)
+{
+	w->counts.arp_requests += p->arp.operation == 1;
+	w->counts.arp_replies += p->arp.operation == 2;
+	if (packet_address_is_none(&p->arp.sender))
+		return;
+	hold(w, &p->arp.sender, p->arp.sender_mac, p->at_us);
+	take_host(w, p->arp.sender_mac, p->at_us)->address4 = p->arp.sender;
+}
+
+static void take_lease(struct watch *w, const struct packet *p)
+{
+	struct wire_host *host = take_host(w, p->dhcp.mac, p->at_us);
+	if (p->dhcp.reply && p->dhcp.type == 5 && !packet_address_is_none(&p->dhcp.given))
+		host->address4 = p->dhcp.given;
+	if (!p->dhcp.reply && p->name[0] != '\0')
+		memcpy(host->name, p->name, sizeof host->name);
+}
+
+static void take_announcement(struct wire_host *host, const struct packet *p)
+{
+	host->announces = true;
+	memcpy(host->name, p->name, sizeof host->name);
+	memcpy(host->port_name, p->port_name, sizeof host->port_name);
+}
+
+void watch_link(struct watch *w, const struct packet *p)
+{
+	if (p->has_macs) {
+		struct wire_host *host = take_host(w, p->from_mac, p->at_us);
+		host->packets++;
+		host->bytes += p->length;
+		host->vlan = p->vlan;
+		if (p->app == PACKET_APP_LLDP || p->app == PACKET_APP_CDP)
+			take_announcement(host, p);
+	}
+	if (p->app == PACKET_APP_ARP)
+		take_arp(w, p);
+	else if (p->app == PACKET_APP_DHCP)
+		take_lease(w, p);
+	else if (p->app == PACKET_APP_NEIGHBOUR)
+		take_host(w, p->neighbour.mac, p->at_us)->address6 = p->neighbour.address;
+}
