@@ -45,13 +45,14 @@ def check_every_default_is_accepted(program, text, manual):
 
 
 def check_misspelt_key_is_not(program, text, manual):
-    good, said = accepts(program, taken_out(text).replace("\ndata:", "\ndatta:"))
-    assert not good and "did you mean 'data'?" in said, said
+    key = re.findall(r"^#?([a-z_]+):", text, re.M)[0]
+    good, said = accepts(program, re.sub(rf"^#?{key}:", f"{key}x:", text, flags=re.M))
+    assert not good and f"did you mean '{key}'?" in said, said
 
 
 def check_manual_speaks_of_every_key(program, text, manual):
     missing = [key for key in keys(text) if f"*{key}*" not in manual]
-    assert len(keys(text)) > 5 and not missing, f"missing: {missing}"
+    assert len(keys(text)) > 2 and not missing, f"missing: {missing}"
 
 
 CHECKS = [check_sample_is_accepted, check_every_default_is_accepted, check_misspelt_key_is_not,

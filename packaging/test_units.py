@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 # Exposure by `systemd-analyze security`, times ten.
-MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13,
+MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13, "fenwatch-snmp": 13,
                 "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13}
 
 # What a helper hands to its children, of whom each keeps what its request needs; which
@@ -108,7 +108,7 @@ def check_agent_is_not_blind(units):
 
 
 def check_services_are_supervised(units):
-    for name in ("fenwatch-agent", "fenwatch-collector"):
+    for name in ("fenwatch-agent", "fenwatch-collector", "fenwatch-snmp"):
         found = settings(units.texts[name])
         assert found["Type"] == ["notify"] and found["Restart"] == ["always"]
         assert int(found["WatchdogSec"][0]) > 0 and found["LimitCORE"] == ["0"]
@@ -121,7 +121,7 @@ def check_helper_sees_modules(units):
 
 
 def check_agent_and_helpers_give_way(units):
-    for name in ["fenwatch-agent", *HELPERS]:
+    for name in ["fenwatch-agent", "fenwatch-snmp", *HELPERS]:
         found = settings(units.texts[name])
         assert found["Nice"] == ["10"] and found["IOSchedulingClass"][0] in ("idle", "best-effort"), name
 

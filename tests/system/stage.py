@@ -272,7 +272,7 @@ class Webhook:
 
 class Lab:
     PROGRAMS = {"collector": "collector/fenwatch-collector", "agent": "agent/fenwatch-agent",
-                "cli": "cli/fenwatch"}
+                "cli": "cli/fenwatch", "snmp": "agent/snmp/fenwatch-snmp"}
 
     def __init__(self, build):
         self.build = os.path.abspath(build)

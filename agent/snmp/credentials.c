@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "credentials.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include <fenwatch/conf.h>
+
+#define PASSWORD_LEAST 8 /* as RFC 3414 has it */
+
+struct keys {
+	const char *community, *user, *auth, *priv;
+	int protocol;
+};
+
+static const char *const protocols[] = {"SHA-256", "SHA-512", "SHA-1", NULL};
+
+static const struct fw_option table[] = {
+	{.name = "community",
+		.help = "of versions 1 and 2c",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct keys, community)},
+	{.name = "user",
+		.help = "of version 3",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct keys, user)},
+	{.name = "auth",
+		.help = "its password, at least 8 characters",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct keys, auth)},
+	{.name = "priv",
+		.help = "the password for AES-128",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct keys, priv)},
+	{.name = "protocol",
+		.help = "what authenticates",
+		.type = FW_OPT_CHOICE,
+		.offset = offsetof(struct keys, protocol),
+		.fallback = "SHA-256",
+		.choices = protocols},
+	{0},
+};
+
+static int check_file(const char *path, struct fw_err *err)
+{
+	struct stat file;
+	if (stat(path, &file) < 0)
+		return fw_fail_sys(err, -errno, "credentials '%s'", path);
+	if ((file.st_uid != 0 && file.st_uid != geteuid()) || (file.st_mode & 027))
+		return fw_fail(err, -EACCES,
+			"credentials '%s': the file must be root's, and neither to be written by its "
+			"group nor read by all (chmod 640)",
+			path);
+	return 0;
+}
+
+static int check_keys(const struct keys *keys, bool v3, const char *path, struct fw_err *err)
+{
+	const char *passwords[] = {keys->auth, keys->priv};
+	if (!v3 && (!keys->community || strlen(keys->community) >= CREDENTIAL_BYTES))
+		return fw_fail(err, -EINVAL, "credentials '%s': 'community' is missing", path);
+	if (v3 && (!keys->user || !keys->user[0] || strlen(keys->user) > 32))
+		return fw_fail(err, -EINVAL,
+			"credentials '%s': 'user' must have 1 to 32 characters", path);
+	if (keys->priv && !keys->auth)
+		return fw_fail(err, -EINVAL, "credentials '%s': 'priv' wants 'auth' too", path);
+	for (int i = 0; i < 2; i++)
+		if (passwords[i] &&
+			(strlen(passwords[i]) < PASSWORD_LEAST ||
+				strlen(passwords[i]) >= CREDENTIAL_BYTES))
+			return fw_fail(err, -EINVAL,
+				"credentials '%s': a password has 8 to %d characters", path,
+				CREDENTIAL_BYTES - 1);
+	return 0;
+}
+
+static void take_keys(const struct keys *keys, struct credentials *out)
+{
+	*out = (struct credentials){.protocol = (enum auth_protocol)keys->protocol};
+	snprintf(out->community, sizeof out->community, "%s",
+		keys->community ? keys->community : "");
+	snprintf(out->user, sizeof out->user, "%s", keys->user ? keys->user : "");
+	snprintf(out->auth, sizeof out->auth, "%s", keys->auth ? keys->auth : "");
+	snprintf(out->priv, sizeof out->priv, "%s", keys->priv ? keys->priv : "");
+}
+
+static void wipe_text(const char *text)
+{
+	if (text)
+		OPENSSL_cleanse((char *)text, strlen(text));
+}
+
+int credentials_read(const char *path, bool v3, struct credentials *out, struct fw_err *err)
+{
+	struct keys keys = {0};
+	struct fw_arena arena = {0};
+	int rc = check_file(path, err);
+	if (rc >= 0)
+		rc = fw_conf_load(path, table, &keys, &arena, err);
+	if (rc >= 0)
+		rc = check_keys(&keys, v3, path, err);
+	if (rc >= 0)
+		take_keys(&keys, out);
+	wipe_text(keys.community);
+	wipe_text(keys.auth);
+	wipe_text(keys.priv);
+	fw_arena_done(&arena);
+	return rc;
+}
+
+void credentials_wipe(struct credentials *c)
+{
+	OPENSSL_cleanse(c, sizeof *c);
+}

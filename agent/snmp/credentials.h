@@ -1,0 +1,26 @@
+/* What opens a device to us: a community, or a user with keys.
+ *
+ * Each lies in a file of its own that only root (or who runs this) may write and not
+ * everybody may read. It is read when a session begins, so that a renewed one counts from
+ * the next, and wiped at once. It stands in no series, log or sentence.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <fenwatch/err.h>
+
+#define CREDENTIAL_BYTES 256
+
+enum auth_protocol { AUTH_SHA256, AUTH_SHA512, AUTH_SHA1 };
+
+struct credentials {
+	char community[CREDENTIAL_BYTES];
+	char user[33];
+	char auth[CREDENTIAL_BYTES], priv[CREDENTIAL_BYTES]; /* passwords; "": none */
+	enum auth_protocol protocol;
+};
+
+/* `v3`: a user is wanted, else a community. Wipe what it has given. */
+int credentials_read(const char *path, bool v3, struct credentials *out, struct fw_err *err);
+void credentials_wipe(struct credentials *c);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device.h"
+
+#include <string.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/crc.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+
+#include "reading.h"
+
+#define PATIENCE 5 /* intervals between two attempts, at most */
+
+struct device {
+	struct device_config config;
+	struct fw_owner owner;
+	uv_timer_t due;
+	struct session *session;
+	struct sweep *sweep;
+	unsigned failures;
+	/* the read that is under way */
+	bool reading;
+	int64_t began_ms, module_began_ms;
+	unsigned module, room;
+	struct walk walk;
+	struct reading_stat stat;
+};
+
+/* ---- when ---- */
+
+int64_t device_wait_ms(const char *name, int64_t every_ms, unsigned failures, int64_t now_ms)
+{
+	int64_t phase_ms = fw_crc32c(0, name, strlen(name)) % every_ms;
+	int64_t wait_ms = every_ms - (now_ms - phase_ms) % every_ms;
+	unsigned skipped = failures < PATIENCE ? failures : PATIENCE;
+	return wait_ms + every_ms * (skipped ? skipped - 1 : 0);
+}
+
+static void on_due(uv_timer_t *timer);
+
+static void wait_next(struct device *d)
+{
+	const struct device_settings *settings = d->config.settings;
+	if (d->config.once || d->owner.closing)
+		return;
+	uv_update_time(d->due.loop);
+	uv_timer_start(&d->due, on_due,
+		(uint64_t)device_wait_ms(
+			settings->name, settings->every_ms, d->failures, fw_wall_ms()),
+		0);
+}
+
+/* ---- one read ---- */
+
+static void end_read(struct device *d, const char *why)
+{
+	walk_done(&d->walk);
+	d->reading = false;
+	d->failures = why ? d->failures + 1 : 0;
+	if (!why) {
+		reading_add_duration(d->sweep, fw_mono_ms() - d->began_ms);
+		sweep_end(d->sweep);
+	}
+	wait_next(d);
+	d->config.on_read(d, why ? NULL : d->sweep, why, d->config.arg);
+}
+
+static void begin_module(struct device *d)
+{
+	const struct device_settings *settings = d->config.settings;
+	d->stat = (struct reading_stat){0};
+	d->module_began_ms = fw_mono_ms();
+	walk_open(&d->walk, settings->modules[d->module], settings->version != SNMP_V1);
+}
+
+static void end_module(struct device *d)
+{
+	d->stat.took_ms = fw_mono_ms() - d->module_began_ms;
+	d->stat.ended = walk_ended(&d->walk);
+	session_count(d->session, &d->stat.sent, &d->stat.retried);
+	if (!reading_add(d->sweep, &d->walk, &d->room))
+		d->stat.ended = "the device has more series than are allowed";
+	reading_add_stat(d->sweep, d->walk.module, &d->stat);
+	walk_done(&d->walk);
+}
+
+static void go_on(struct device *d)
+{
+	const struct device_settings *settings = d->config.settings;
+	const struct asking *asking;
+	while (!(asking = walk_next(&d->walk))) {
+		end_module(d);
+		if (++d->module == settings->n_modules) {
+			end_read(d, NULL);
+			return;
+		}
+		begin_module(d);
+	}
+	session_ask(d->session, asking);
+}
+
+static void on_answer(const struct answer *answer, const char *why, void *arg)
+{
+	struct device *d = arg;
+	if (!d->reading)
+		return;
+	if (!why && fw_mono_ms() - d->began_ms >= d->config.settings->every_ms && !d->config.once)
+		why = "it takes longer to be read than its interval";
+	if (why) {
+		end_read(d, why);
+		return;
+	}
+	d->stat.pdus += answer->n;
+	walk_take(&d->walk, answer);
+	go_on(d);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct device *d = FW_CONTAINER(timer, struct device, due);
+	d->reading = true;
+	d->began_ms = fw_mono_ms();
+	d->module = 0;
+	d->room = READING_SERIES;
+	sweep_begin(d->sweep, fw_wall_ms());
+	begin_module(d);
+	go_on(d);
+}
+
+/* ---- life ---- */
+
+static void on_closed(struct fw_owner *owner)
+{
+	struct device *d = FW_CONTAINER(owner, struct device, owner);
+	sweep_free(d->sweep);
+	fw_free(d);
+}
+
+struct device *device_new(uv_loop_t *loop, const struct device_config *config)
+{
+	struct device *d = fw_alloc(sizeof *d);
+	const struct device_settings *settings = config->settings;
+	struct session_config session = {
+		.host = settings->host,
+		.port = settings->port,
+		.version = settings->version,
+		.credentials = settings->credentials,
+		.timeout_ms = settings->timeout_ms,
+		.retries = (int)settings->retries,
+		.on_answer = on_answer,
+		.arg = d,
+	};
+	d->config = *config;
+	d->sweep = sweep_new();
+	d->session = session_new(loop, &session);
+	fw_owner_init(&d->owner, on_closed);
+	uv_timer_init(loop, &d->due);
+	fw_owner_adopt(&d->owner, &d->due);
+	if (config->once)
+		uv_timer_start(&d->due, on_due, 0, 0);
+	wait_next(d);
+	return d;
+}
+
+void device_free(struct device *d)
+{
+	if (!d)
+		return;
+	d->reading = false;
+	walk_done(&d->walk);
+	session_free(d->session);
+	d->session = NULL;
+	fw_owner_close(&d->owner);
+}
+
+const struct device_settings *device_settings(const struct device *d)
+{
+	return d->config.settings;
+}
+
+unsigned device_failures(const struct device *d)
+{
+	return d->failures;
+}

@@ -1,0 +1,35 @@
+/* A device that is read on a schedule of its own.
+ *
+ * Its reads lie on a grid of its interval, shifted by a number drawn from its name, so
+ * that many devices spread evenly. A read walks its modules one after another and gives a
+ * sweep, or fails as a whole and gives none: so a device that falls silent in the middle
+ * is silent. One that has failed is asked less often, down to every fifth time. A read
+ * that is not over when the next one is due fails. Nothing here waits for another device.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "devices.h"
+#include "sweep.h"
+
+struct device;
+
+struct device_config {
+	const struct device_settings *settings;
+	bool once; /* now, and never again */
+	/* Either a sweep, or the reason why there is none. */
+	void (*on_read)(struct device *d, struct sweep *sweep, const char *why, void *arg);
+	void *arg;
+};
+
+struct device *device_new(uv_loop_t *loop, const struct device_config *config);
+void device_free(struct device *d); /* the memory goes from the loop */
+const struct device_settings *device_settings(const struct device *d);
+unsigned device_failures(const struct device *d); /* since the last read that went well */
+
+/* How long until the next read, `now_ms` of the wall; pure. */
+int64_t device_wait_ms(const char *name, int64_t every_ms, unsigned failures, int64_t now_ms);

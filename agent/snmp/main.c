@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include <uv.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/log.h>
+#include <fenwatch/loop.h>
+#include <fenwatch/mem.h>
+#include <fenwatch/notify.h>
+
+#include "device.h"
+#include "devices.h"
+#include "print.h"
+#include "probe.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const char help[] =
+	"Usage: fenwatch-snmp [--config FILE]\n"
+	"       fenwatch-snmp --check-config [--config FILE]\n"
+	"       fenwatch-snmp test HOST [--config FILE]\n"
+	"\n"
+	"Reads devices that have no agent over SNMP, and hands the agent beside it what it read.\n"
+	"\n"
+	"  --config FILE     configuration, by default " DEVICES_PATH "\n"
+	"  --check-config    read the configuration and its modules, say what is wrong, and end\n"
+	"  --sample-config   print a configuration that explains every key\n"
+	"  --version, --help\n"
+	"\n"
+	"  test HOST         read the device of this name once, here and now, and print what it\n"
+	"                    gave in Prometheus' text format\n";
+
+struct reader {
+	const struct devices *settings;
+	uv_loop_t loop;
+	struct fw_owner owner;
+	uv_signal_t terminate, interrupt;
+	uv_timer_t watchdog;
+	struct probe *probe;
+	struct device **devices;
+	size_t n_devices;
+};
+
+static int fail(const char *sentence)
+{
+	char text[1024];
+	fprintf(stderr, "fenwatch-snmp: %s\n", fw_escape(sentence, text, sizeof text));
+	return EXIT_FAILURE;
+}
+
+static int usage(const char *format, const char *what)
+{
+	char text[256], sentence[512];
+	snprintf(sentence, sizeof sentence, format, fw_escape(what, text, sizeof text));
+	fprintf(stderr, "fenwatch-snmp: %s; see fenwatch-snmp --help\n", sentence);
+	return EXIT_USAGE;
+}
+
+/* ---- once ---- */
+
+struct trial {
+	struct device *device;
+	int status;
+};
+
+static void on_tried(struct device *d, struct sweep *sweep, const char *why, void *arg)
+{
+	struct trial *trial = arg;
+	struct fw_buf text = {0};
+	if (why) {
+		trial->status = fail(why);
+	} else {
+		print_sweep(sweep, &text);
+		fwrite(text.data, 1, text.length, stdout);
+	}
+	fw_buf_done(&text);
+	device_free(d);
+}
+
+static int command_test(const struct devices *settings, const char *name)
+{
+	uv_loop_t loop;
+	struct trial trial = {.status = EXIT_SUCCESS};
+	const struct device_settings *device = devices_find(settings, name);
+	struct device_config config = {
+		.settings = device, .once = true, .on_read = on_tried, .arg = &trial};
+	if (!device)
+		return usage("there is no device '%s' in the configuration", name);
+	uv_loop_init(&loop);
+	trial.device = device_new(&loop, &config);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	return trial.status;
+}
+
+/* ---- for good ---- */
+
+static void on_read(struct device *d, struct sweep *sweep, const char *why, void *arg)
+{
+	struct reader *r = arg;
+	const struct device_settings *settings = device_settings(d);
+	const struct fw_label labels[] = {{"instance", settings->name}, {"job", "snmp"}};
+	if (why) {
+		if (device_failures(d) == 1)
+			fw_log(FW_WARNING, "%s cannot be read: %s", settings->name, why);
+		return;
+	}
+	probe_sweep(r->probe, probe_host(r->probe, labels, 2), sweep_schema(sweep),
+		sweep_cells(sweep), sweep_at_ms(sweep), (uint32_t)settings->every_ms);
+}
+
+static void on_lost(const char *why, void *arg)
+{
+	const struct reader *r = arg;
+	fw_log(FW_WARNING, "the agent at '%s' takes nothing: %s", r->settings->socket, why);
+}
+
+static void on_ready(const char *instance, void *arg)
+{
+	(void)arg;
+	fw_log(FW_INFO, "the agent of %s takes what is read", instance);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct reader *r = signal->loop->data;
+	(void)number;
+	fw_notify("STOPPING=1");
+	for (size_t i = 0; i < r->n_devices; i++)
+		device_free(r->devices[i]);
+	r->n_devices = 0;
+	probe_close(r->probe);
+	r->probe = NULL;
+	fw_owner_close(&r->owner);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	fw_notify("WATCHDOG=1");
+}
+
+static void on_handles_closed(struct fw_owner *owner)
+{
+	(void)owner;
+}
+
+static void open_handles(struct reader *r)
+{
+	uint64_t watchdog_ms = (uint64_t)fw_notify_watchdog_ms();
+	r->loop.data = r;
+	fw_owner_init(&r->owner, on_handles_closed);
+	uv_signal_init(&r->loop, &r->terminate);
+	fw_owner_adopt(&r->owner, &r->terminate);
+	uv_signal_init(&r->loop, &r->interrupt);
+	fw_owner_adopt(&r->owner, &r->interrupt);
+	uv_timer_init(&r->loop, &r->watchdog);
+	fw_owner_adopt(&r->owner, &r->watchdog);
+	uv_signal_start(&r->terminate, on_signal, SIGTERM);
+	uv_signal_start(&r->interrupt, on_signal, SIGINT);
+	if (watchdog_ms)
+		uv_timer_start(&r->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+}
+
+static void open_devices(struct reader *r)
+{
+	r->devices = fw_alloc_array(r->settings->n_devices + 1, sizeof(struct device *));
+	for (size_t i = 0; i < r->settings->n_devices; i++) {
+		struct device_config config = {
+			.settings = &r->settings->devices[i], .on_read = on_read, .arg = r};
+		r->devices[r->n_devices++] = device_new(&r->loop, &config);
+	}
+}
+
+static int command_run(const struct devices *settings)
+{
+	struct fw_err err;
+	struct reader r = {.settings = settings};
+	struct probe_config config = {
+		.socket = settings->socket,
+		.program = "fenwatch-snmp " FW_VERSION,
+		.on_ready = on_ready,
+		.on_lost = on_lost,
+		.arg = &r,
+	};
+	prctl(PR_SET_DUMPABLE, 0);
+	uv_loop_init(&r.loop);
+	if (probe_open(&r.probe, &r.loop, &config, &err) < 0)
+		return fail(err.text);
+	open_handles(&r);
+	open_devices(&r);
+	fw_notify("READY=1");
+	fw_log(FW_INFO, "reading %zu devices", r.n_devices);
+	uv_run(&r.loop, UV_RUN_DEFAULT);
+	fw_free(r.devices);
+	return uv_loop_close(&r.loop) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- the command line ---- */
+
+struct options {
+	const char *config;
+	bool check;
+	char **words;
+	int n_words;
+};
+
+static int sample_config(void)
+{
+	struct fw_buf text = {0};
+	fw_conf_sample(devices_table, &text);
+	fwrite(text.data, 1, text.length, stdout);
+	fw_buf_done(&text);
+	return EXIT_SUCCESS;
+}
+
+static int command(const struct options *o, const struct devices *settings)
+{
+	const char *word = o->n_words > 0 ? o->words[0] : "";
+	if (o->check) {
+		puts("The configuration is well.");
+		return EXIT_SUCCESS;
+	}
+	if (!word[0])
+		return command_run(settings);
+	if (strcmp(word, "test") != 0)
+		return usage("there is no command '%s'", word);
+	if (o->n_words != 2)
+		return usage("test is followed by %s", "the name of one device");
+	return command_test(settings, o->words[1]);
+}
+
+enum { OPT_CONFIG = 256, OPT_CHECK, OPT_SAMPLE, OPT_VERSION, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"check-config", no_argument, NULL, OPT_CHECK},
+	{"sample-config", no_argument, NULL, OPT_SAMPLE},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	int option;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPT_CONFIG:
+			o->config = optarg;
+			break;
+		case OPT_CHECK:
+			o->check = true;
+			break;
+		case OPT_SAMPLE:
+			return sample_config();
+		case OPT_VERSION:
+			puts("fenwatch-snmp " FW_VERSION);
+			return EXIT_SUCCESS;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return EXIT_SUCCESS;
+		default:
+			return usage("'%s' is not an option or lacks its value", argv[optind - 1]);
+		}
+	}
+	o->words = argv + optind;
+	o->n_words = argc - optind;
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.config = DEVICES_PATH};
+	struct devices settings;
+	struct fw_err err;
+	fw_log_init("fenwatch-snmp", FW_INFO);
+	int status = parse(argc, argv, &options);
+	if (status >= 0)
+		return status;
+	if (devices_read(&settings, options.config, &err) < 0)
+		return fail(err.text);
+	session_start_library();
+	status = command(&options, &settings);
+	devices_done(&settings);
+	return status;
+}

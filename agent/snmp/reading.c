@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reading.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/log.h>
+
+#define TEXT_BYTES (4 * WALK_TEXT + OID_TEXT)
+
+enum { DURATION, WALK_DURATION, PDUS, SENT, RETRIED, ENDED };
+
+static const struct metric metrics[] = {
+	[DURATION] = {"snmp_scrape_duration_seconds", FW_GAUGE, "seconds",
+		"How long the device took to be read.", 3, 1},
+	[WALK_DURATION] = {"snmp_scrape_walk_duration_seconds", FW_GAUGE, "seconds",
+		"How long its part for a module took.", 3, 1},
+	[PDUS] = {"snmp_scrape_pdus_returned", FW_GAUGE, "", "Values that it gave.", 0, 1},
+	[SENT] = {"snmp_scrape_packets_sent", FW_GAUGE, "",
+		"Requests, with those that were repeated.", 0, 1},
+	[RETRIED] = {"snmp_scrape_packets_retried", FW_GAUGE, "", "Requests that were repeated.", 0,
+		1},
+	[ENDED] = {"fenwatch_snmp_walk_ended", FW_GAUGE, "",
+		"1: a part of the module could not be read to its end, for this reason.", 0, 1},
+};
+
+/* ---- labels ---- */
+
+static int by_index(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	return oid_compare(x->index, x->n, y->index, y->n);
+}
+
+/* By the whole index, or by how it begins: what belongs to a printer's supply may be
+ * named by the printer's own number. */
+static const struct row *look_up(const struct walked *column, const struct row *row)
+{
+	for (struct row key = *row; key.n > 0 && column->n > 0; key.n--) {
+		const struct row *found =
+			bsearch(&key, column->rows, column->n, sizeof *column->rows, by_index);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* What may not travel is escaped by who takes it; a NUL would end it. */
+static const char *text_of(const struct row *row, char text[TEXT_BYTES])
+{
+	if (row->kind == VALUE_INTEGER) {
+		snprintf(text, TEXT_BYTES, "%lld", (long long)row->number);
+		return text;
+	}
+	if (row->kind == VALUE_DOUBLE) {
+		snprintf(text, TEXT_BYTES, "%.17g", row->real);
+		return text;
+	}
+	if (!row->text || strlen(row->text) == row->length)
+		return row->text ? row->text : "";
+	size_t at = 0;
+	for (size_t i = 0; i < row->length; i++)
+		at += (size_t)snprintf(
+			text + at, TEXT_BYTES - at, row->text[i] ? "%c" : "\\x00", row->text[i]);
+	return text;
+}
+
+static const char *mac_of(const struct row *row, char text[TEXT_BYTES])
+{
+	size_t at = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < row->length && row->text; i++)
+		at += (size_t)snprintf(text + at, TEXT_BYTES - at, i ? ":%02X" : "%02X",
+			(unsigned)(uint8_t)row->text[i]);
+	return text;
+}
+
+static const char *enum_of(
+	const struct mib_column *column, const struct row *row, char text[TEXT_BYTES])
+{
+	for (size_t i = 0; i < column->n_enums; i++)
+		if (column->enums[i].number == row->number)
+			return column->enums[i].name;
+	return text_of(row, text);
+}
+
+static const char *self_of(
+	const struct mib_column *column, const struct row *row, char text[TEXT_BYTES])
+{
+	switch (column->kind) {
+	case MIB_MAC:
+		return mac_of(row, text);
+	case MIB_ENUM:
+		return enum_of(column, row, text);
+	default:
+		return text_of(row, text);
+	}
+}
+
+static const char *index_of(
+	const struct mib_label *label, const struct row *row, char text[TEXT_BYTES])
+{
+	if (label->which >= row->n)
+		return "";
+	size_t n = label->rest ? row->n - label->which : 1;
+	return oid_format(row->index + label->which, n, text);
+}
+
+static const char *value_of(const struct walk *w, const struct mib_column *column,
+	const struct mib_label *label, const struct row *row, char text[TEXT_BYTES])
+{
+	const struct row *found;
+	switch (label->from) {
+	case LABEL_INDEX:
+		return index_of(label, row, text);
+	case LABEL_LOOKUP:
+		found = look_up(&w->columns[label->which], row);
+		return found ? text_of(found, text) : "";
+	default:
+		return self_of(column, row, text);
+	}
+}
+
+/* ---- values ---- */
+
+static bool number_of(const struct mib_column *column, const struct row *row, int64_t *cell)
+{
+	if (column->self) {
+		*cell = 1;
+		return true;
+	}
+	if (column->kind == MIB_FLOAT) {
+		double real = row->kind == VALUE_DOUBLE ? row->real
+			: row->kind == VALUE_INTEGER    ? (double)row->number
+							: strtod(row->text, NULL);
+		*cell = fw_double_cell(real);
+		return isfinite(real);
+	}
+	*cell = row->kind == VALUE_DOUBLE ? (int64_t)row->real : row->number;
+	return row->kind == VALUE_INTEGER || (row->kind == VALUE_DOUBLE && fabs(row->real) < 9e18);
+}
+
+static void add_row(struct sweep *sweep, const struct walk *w, const struct mib_column *column,
+	const struct row *row)
+{
+	static char texts[MODULE_LABELS][TEXT_BYTES];
+	const char *labels[2 * MODULE_LABELS + 1] = {0};
+	int64_t cell;
+	if (!number_of(column, row, &cell))
+		return;
+	for (unsigned i = 0; i < column->n_labels; i++) {
+		labels[2 * i] = column->labels[i].name;
+		labels[2 * i + 1] = value_of(w, column, &column->labels[i], row, texts[i]);
+	}
+	sweep_add(sweep, &column->metric, cell, labels);
+}
+
+bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
+{
+	for (unsigned i = 0; i < w->module->n_columns; i++) {
+		const struct mib_column *column = &w->module->columns[i];
+		const struct walked *walked = &w->columns[i];
+		for (size_t k = 0; !column->lookup && k < walked->n; k++) {
+			if (*room == 0)
+				return false;
+			add_row(sweep, w, column, &walked->rows[k]);
+			--*room;
+		}
+	}
+	return true;
+}
+
+void reading_add_stat(
+	struct sweep *sweep, const struct mib_module *module, const struct reading_stat *stat)
+{
+	const char *const *labels = SWEEP_LABELS("module", module->name);
+	sweep_add(sweep, &metrics[WALK_DURATION], stat->took_ms, labels);
+	sweep_add(sweep, &metrics[PDUS], (int64_t)stat->pdus, labels);
+	sweep_add(sweep, &metrics[SENT], (int64_t)stat->sent, labels);
+	sweep_add(sweep, &metrics[RETRIED], (int64_t)stat->retried, labels);
+	if (stat->ended)
+		sweep_add(sweep, &metrics[ENDED], 1,
+			SWEEP_LABELS("module", module->name, "reason", stat->ended));
+}
+
+void reading_add_duration(struct sweep *sweep, int64_t took_ms)
+{
+	sweep_add_plain(sweep, &metrics[DURATION], took_ms);
+}

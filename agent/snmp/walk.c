@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BINDINGS_MOST 48 /* some 1,200 bytes */
+#define SIDE_BY_SIDE 6
+#define REPETITIONS_MOST 24
+
+void walk_open(struct walk *w, const struct mib_module *module, bool bulk)
+{
+	*w = (struct walk){.module = module, .bulk = bulk, .bindings_most = BINDINGS_MOST};
+	w->columns = fw_alloc_array(module->n_columns, sizeof *w->columns);
+	for (unsigned i = 0; i < module->n_columns; i++)
+		w->columns[i].last = module->columns[i].base;
+}
+
+void walk_done(struct walk *w)
+{
+	for (unsigned i = 0; w->columns && i < w->module->n_columns; i++)
+		fw_free(w->columns[i].rows);
+	fw_free(w->columns);
+	fw_arena_done(&w->arena);
+	*w = (struct walk){0};
+}
+
+/* ---- what to ask ---- */
+
+static void end_column(struct walked *column, const char *why)
+{
+	column->done = true;
+	column->ended = why;
+}
+
+/* What stands in for another one waits for it, and is not read where that has rows. */
+static bool is_wanted(struct walk *w, unsigned i)
+{
+	int unless = w->module->columns[i].unless;
+	if (w->columns[i].done || unless < 0)
+		return !w->columns[i].done;
+	if (w->columns[unless].done && w->columns[unless].n > 0)
+		end_column(&w->columns[i], NULL);
+	return w->columns[unless].done && !w->columns[i].done;
+}
+
+static void choose(struct walk *w, bool scalars, unsigned most)
+{
+	w->n_group = 0;
+	for (unsigned i = 0; i < w->module->n_columns && w->n_group < most; i++)
+		if (w->module->columns[i].scalar == scalars && is_wanted(w, i))
+			w->group[w->n_group++] = i;
+}
+
+const struct asking *walk_next(struct walk *w)
+{
+	unsigned most = w->bindings_most;
+	choose(w, true, most < WALK_GROUP ? most : WALK_GROUP);
+	bool scalars = w->n_group > 0;
+	if (!scalars)
+		choose(w, false, most < SIDE_BY_SIDE ? most : SIDE_BY_SIDE);
+	if (w->n_group == 0)
+		return NULL;
+	unsigned rows = scalars ? 1 : most / w->n_group;
+	w->asking.n = w->n_group;
+	w->asking.repetitions = !w->bulk ? 0 : rows < REPETITIONS_MOST ? rows : REPETITIONS_MOST;
+	for (unsigned i = 0; i < w->n_group; i++)
+		w->asking.names[i] = &w->columns[w->group[i]].last;
+	return &w->asking;
+}
+
+/* ---- what an answer adds ---- */
+
+static void keep_text(struct walk *w, struct row *row, const uint8_t *bytes, size_t length)
+{
+	row->length = length < WALK_TEXT ? length : WALK_TEXT;
+	row->text = fw_arena_strndup(&w->arena, (const char *)bytes, row->length);
+}
+
+static void keep_value(struct walk *w, struct row *row, const struct binding *binding)
+{
+	char text[OID_TEXT];
+	row->kind = binding->kind;
+	row->number = binding->number;
+	row->real = binding->real;
+	if (binding->kind == VALUE_TEXT)
+		keep_text(w, row, binding->bytes, binding->length);
+	if (binding->kind != VALUE_OID)
+		return;
+	oid_format(binding->oid.ids, binding->oid.n, text);
+	keep_text(w, row, (const uint8_t *)text, strlen(text));
+}
+
+static void add_row(struct walk *w, unsigned i, const struct binding *binding)
+{
+	struct walked *column = &w->columns[i];
+	uint32_t base = w->module->columns[i].base.n, n = binding->name.n - base;
+	if (column->n == column->room) {
+		column->room = column->room ? 2 * column->room : 8;
+		column->rows = fw_realloc(column->rows, column->room * sizeof *column->rows);
+	}
+	uint32_t *index = fw_arena_alloc(&w->arena, n * sizeof *index);
+	memcpy(index, binding->name.ids + base, n * sizeof *index);
+	struct row *row = &column->rows[column->n++];
+	*row = (struct row){.index = index, .n = n};
+	keep_value(w, row, binding);
+	column->last = binding->name;
+}
+
+static void take_binding(struct walk *w, unsigned i, const struct binding *binding)
+{
+	struct walked *column = &w->columns[i];
+	const struct mib_column *what = &w->module->columns[i];
+	const struct oid *name = &binding->name, *last = &column->last;
+	if (column->done)
+		return;
+	if (binding->kind == VALUE_NONE || !oid_is_below(name, &what->base))
+		end_column(column, NULL);
+	else if (oid_compare(name->ids, name->n, last->ids, last->n) <= 0)
+		end_column(column, "its OIDs do not ascend");
+	else if (column->n == WALK_ROWS)
+		end_column(column, "it has more rows than are allowed");
+	else
+		add_row(w, i, binding);
+	if (what->scalar)
+		column->done = true;
+}
+
+/* In version 1 the first column that has ended is told as an error. */
+static void take_error(struct walk *w, const struct answer *answer)
+{
+	unsigned at = answer->error_index;
+	if (answer->error == ANSWER_TOO_BIG && w->bindings_most > 1) {
+		w->bindings_most /= 2;
+		return;
+	}
+	const char *why = answer->error == ANSWER_NO_SUCH_NAME ? NULL : "the device refuses it";
+	for (unsigned i = 0; i < w->n_group; i++)
+		if (at == 0 || at > w->n_group || i + 1 == at)
+			end_column(&w->columns[w->group[i]], why);
+}
+
+void walk_take(struct walk *w, const struct answer *answer)
+{
+	if (answer->error != ANSWER_WELL) {
+		take_error(w, answer);
+		return;
+	}
+	for (size_t i = 0; i < answer->n; i++)
+		take_binding(w, w->group[i % w->n_group], &answer->bindings[i]);
+	for (unsigned i = 0; answer->n == 0 && i < w->n_group; i++)
+		end_column(&w->columns[w->group[i]], "an answer was empty");
+}
+
+const char *walk_ended(const struct walk *w)
+{
+	for (unsigned i = 0; i < w->module->n_columns; i++)
+		if (w->columns[i].ended)
+			return w->columns[i].ended;
+	return NULL;
+}

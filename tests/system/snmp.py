@@ -1,0 +1,236 @@
+"""Devices over SNMP: real snmpd of Debian's on loopback, read by fenwatch-snmp, which hands the agent what it read."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from stage import Process, check, free_port, main, skip, until
+
+MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "snmp-modules")
+COMMUNITY, AUTH, PRIV = "canary-community", "canary-auth-password", "canary-priv-password"
+SNMPD = shutil.which("snmpd", path="/usr/sbin:/usr/bin") or "/usr/sbin/snmpd"
+
+
+class Snmpd(Process):
+    """The agent of net-snmp with a configuration and a memory of its own."""
+
+    def __init__(self, lab, name="snmpd", auth=AUTH):
+        if not os.path.exists(SNMPD):
+            skip("snmpd is not installed")
+        self.port = free_port()
+        folder, conf = os.path.join(lab.dir, name), os.path.join(lab.dir, name + ".conf")
+        os.makedirs(folder)  # it keeps its engine and users there, in a file of its own
+        with open(conf, "w") as f:
+            f.write(f"agentaddress udp:127.0.0.1:{self.port}\nrocommunity {COMMUNITY}\n"
+                    f"createUser watcher SHA-256 \"{auth}\" AES \"{PRIV}\"\nrouser watcher authPriv\n"
+                    f"sysLocation <script>alert(1)</script>\n")
+        super().__init__(lab, name, [SNMPD, "-f", "-C", "-c", conf, "-I", "-smux", "-Lo", "-p",
+                                     os.path.join(folder, "pid")], {"SNMP_PERSISTENT_DIR": folder, "MIBS": ""})
+        lab.processes.append(self)
+
+    def walk(self, version, *oids):
+        """{OID: value} as net-snmp's own tool reads it."""
+        who = (["-v3", "-u", "watcher", "-l", "authPriv", "-a", "SHA-256", "-A", AUTH, "-x", "AES", "-X", PRIV]
+               if version == "3" else ["-v" + version, "-c", COMMUNITY])
+        tool = "snmpwalk" if version == "1" else "snmpbulkwalk"
+        found = {}
+        for oid in oids:
+            done = subprocess.run([tool, *who, "-On", "-Oe", "-OU", "-Ot", "-Oq", f"127.0.0.1:{self.port}", oid],
+                                  capture_output=True, text=True, timeout=60, env=dict(os.environ, MIBS=""))
+            check(done.returncode == 0, f"{tool}: {done.stderr}")
+            found.update(line.lstrip(".").split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+        return found
+
+
+def credentials(lab, name, text):
+    path = os.path.join(lab.dir, name)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, 0o640)
+    return path
+
+
+class Reader(Process):
+    """fenwatch-snmp; `devices` are (name, port, version, more keys)."""
+
+    def __init__(self, lab, agent, *devices, auth=AUTH):
+        self.config = os.path.join(lab.dir, "snmp.yml")
+        community = credentials(lab, "community", f"community: {COMMUNITY}\n")
+        user = credentials(lab, "user", f"user: watcher\nauth: {auth}\npriv: {PRIV}\n")
+        with open(self.config, "w") as f:
+            f.write(f"socket: {agent.probe if agent else '/nowhere'}\nmodules: [{MODULES}]\ndevices:\n")
+            for name, port, version, more in devices:
+                f.write(f"  - {{name: {name}, address: \"127.0.0.1:{port}\", version: {version}, "
+                        f"credentials: {user if version == '3' else community}, {more}}}\n")
+        super().__init__(lab, "snmp", [lab.program("snmp"), "--config", self.config])
+        lab.processes.append(self)
+
+    def test(self, name):
+        done = subprocess.run([self.lab.program("snmp"), "--config", self.config, "test", name],
+                              capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+
+def series(text):
+    """{(name, {labels} as a sorted tuple): value}"""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        name, labels, value = re.match(r"(\w+)(?:\{(.*)\})? (\S+)$", line).groups()
+        pairs = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels or "")
+        found[name, tuple(sorted(pairs))] = float(value)
+    return found
+
+
+# What does not change while it is looked at twice, and what only grows.
+STEADY = {"ifMtu": "1.3.6.1.2.1.2.2.1.4", "ifAdminStatus": "1.3.6.1.2.1.2.2.1.7", "ifOperStatus": "1.3.6.1.2.1.2.2.1.8",
+          "ifHighSpeed": "1.3.6.1.2.1.31.1.1.1.15"}
+GROWING = {"ifHCInOctets": "1.3.6.1.2.1.31.1.1.1.6", "ifHCOutUcastPkts": "1.3.6.1.2.1.31.1.1.1.11"}
+
+
+def by_index(read, name, oid):
+    return {f"{oid}.{dict(labels)['ifIndex']}": value for (n, labels), value in read.items() if n == name}
+
+
+def test_values_are_those_of_the_tools(lab):
+    device = Snmpd(lab).start()
+    reader = Reader(lab, None, *[("v" + v, device.port, v, "modules: [system, interfaces, host-resources, ucd]")
+                                 for v in ("1", "2c", "3")])
+    until(20, "snmpd answers", lambda: reader.test("v2c")[0] == 0)
+    for version in ("1", "2c", "3"):
+        before = device.walk(version, *STEADY.values(), *GROWING.values())
+        status, text, why = reader.test("v" + version)
+        after = device.walk(version, *GROWING.values())
+        check(status == 0, f"version {version}: {why}")
+        read = series(text)
+        for name, oid in STEADY.items():
+            tool = {o: float(v) for o, v in before.items() if o.startswith(oid + ".")}
+            check(version == "1" or tool, f"{name} is there")
+            check(by_index(read, name, oid) == tool, f"version {version}, {name}: {by_index(read, name, oid)} {tool}")
+        for name, oid in GROWING.items():
+            for key, value in by_index(read, name, oid).items():
+                check(float(before[key]) <= value <= float(after[key]),
+                      f"version {version}, {name}: {before[key]} <= {value} <= {after[key]}")
+        has = {name for name, _ in read}
+        check(("ifHCInOctets" in has) == (version != "1") and ("ifInOctets" in has) == (version == "1"),
+              f"64 bits where there are any, else 32: version {version}")
+        check(("sysLocation", (("sysLocation", "<script>alert(1)</script>"),)) in read, f"a text is one: {text[:800]}")
+        check(any(n == "laLoadFloat" and ("laNames", "Load-1") in labels for n, labels in read), "a float, by its name")
+
+
+def test_a_device_is_a_host_of_its_own(lab):
+    device = Snmpd(lab).start()
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("sw1", device.port, "2c", "every: 1s"), ("sw3", device.port, "3", "every: 1s")).start()
+    for name in ("sw1", "sw3"):
+        until(30, f"{name} is up", lambda: c.value(f'up{{instance="{name}",job="snmp"}}') == 1)
+        until(10, "its series", lambda: c.value(f'ifHCInOctets{{instance="{name}",ifName="lo"}}') is not None)
+        check(c.value(f'snmp_scrape_duration_seconds{{instance="{name}"}}') > 0, "how long it took")
+    check(c.value('node_load1{instance="agent"}') is not None, "the agent's own go on")
+    listed = c.cli("hosts").stdout
+    check("sw1" in listed and "sw3" in listed and "agent" in listed, listed)
+
+    # The agent dies with what it had; nothing that it acknowledged is lost, and the devices come back.
+    a.kill()
+    reader.logged("takes nothing")
+    a.start()
+    since = time.time()
+    until(30, "read again", lambda: c.query('sysUpTime{instance="sw1"}')
+          and c.query('timestamp(sysUpTime{instance="sw1"})')[0]["value"][1] > str(since + 1))
+
+    # Without a collector it waits in the agent's spool.
+    c.kill()
+    down = time.time()
+    time.sleep(4)
+    c.start()
+    until(40, "what was read meanwhile", lambda: float(
+        (c.query('count_over_time(sysUpTime{instance="sw3"}[4s])', down + 4) or [{"value": [0, 0]}])[0]["value"][1]) >= 3)
+
+    # It dies: it is down, and the other goes on.
+    device.kill()
+    until(60, "it is down", lambda: c.value('up{instance="sw1",job="snmp"}') == 0)
+    reader.logged("sw1 cannot be read: it does not answer", 20)
+    check(c.value('up{instance="agent",job="node"}') == 1, "the agent is not")
+    device.start()
+    until(60, "it is back", lambda: c.value('up{instance="sw1",job="snmp"}') == 1)
+    check(reader.stop() == 0, "the reader ends well")
+    secrets = [COMMUNITY, AUTH, PRIV]
+    for text in (reader.log(), a.log(), c.log(), str(c.query('{instance=~"sw."}'))):
+        check(not any(secret in text for secret in secrets), "no secret is told")
+    for folder, _, names in os.walk(a.data):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as f:
+                data = f.read()
+            check(not any(secret.encode() in data for secret in secrets), f"a secret is in {name}")
+
+
+def test_a_wrong_key_and_an_engine_that_began_anew(lab):
+    device = Snmpd(lab).start()
+    right = Reader(lab, None, ("sw1", device.port, "3", "every: 1s"))
+    until(20, "it answers", lambda: right.test("sw1")[0] == 0)
+    wrong = Reader(lab, None, ("sw1", device.port, "3", "every: 1s"), auth="not-the-password")
+    status, _, why = wrong.test("sw1")
+    check(status == 1 and "does not take the password of 'auth'" in why, f"{status}: {why}")
+    os.chmod(os.path.join(lab.dir, "user"), 0o644)
+    status, _, why = wrong.test("sw1")
+    check(status == 1 and "chmod 640" in why, f"a file that all may read: {why}")
+
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("sw1", device.port, "3", "every: 1s, timeout: 300ms")).start()
+    until(30, "it is read", lambda: c.value('sysUpTime{instance="sw1"}') is not None)
+    old = c.value('sysUpTime{instance="sw1"}')
+    device.kill()
+    reader.logged("does not answer", 20)
+    device.start()
+    until(40, "its new clock is taken",
+          lambda: (c.value('sysUpTime{instance="sw1"}') or old) < min(old, 100000) and c.value(
+              'changes(sysUpTime{instance="sw1"}[5s])') >= 1)
+    reader.stop()
+
+
+class Relay:
+    """Between the reader and a device: lets `packets` of it through, and is silent then."""
+
+    def __init__(self, port, packets):
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.port, self.back_port, self.packets = self.front.getsockname()[1], port, packets
+        self.seen = 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        back.settimeout(2)
+        while True:
+            data, who = self.front.recvfrom(65536)
+            self.seen += 1
+            if self.seen > self.packets:
+                continue
+            try:
+                back.sendto(data, ("127.0.0.1", self.back_port))
+                self.front.sendto(back.recv(65536), who)
+            except OSError:
+                continue
+
+
+def test_silence_in_the_middle_delays_nobody(lab):
+    device = Snmpd(lab).start()
+    relay = Relay(device.port, 3)
+    dead = [(f"dead{i}", free_port(), "3" if i % 2 else "2c", "every: 1s, timeout: 2s") for i in range(20)]
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("live", device.port, "2c", "every: 1s"),
+                    ("half", relay.port, "2c", "every: 1s, timeout: 200ms, modules: [system, interfaces]"), *dead).start()
+    until(30, "the live one is read", lambda: c.value('sysUpTime{instance="live"}') is not None)
+    reader.logged("half cannot be read: it does not answer", 20)
+    reader.logged("dead19 cannot be read: it does not answer", 40)
+    until(30, "twenty seconds of it", lambda: c.value('count_over_time(sysUpTime{instance="live"}[20s])') >= 18)
+    check(not c.query('{instance="half",__name__=~"sys.*|if.*"}'), "half of a device is none of it")
+    check(relay.seen > 3, "the relay has fallen silent")
+    reader.stop()
+
+
+main()
