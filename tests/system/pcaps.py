@@ -96,9 +96,10 @@ class Recording:
         self.add(at + rtt, ether(tcp(client, server, sport, dport, 1001, 5001, ACK)))
         return 1001, 5001
 
-    def write(self, path):
+    def write(self, path, most=262144):
+        """Of each packet at most so many bytes."""
         with open(path, "wb") as f:
-            f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, self.link))
+            f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, most, self.link))
             for at, packet in sorted(self.packets, key=lambda p: p[0]):
-                f.write(struct.pack("<IIII", at // 1000000, at % 1000000, len(packet), len(packet)) + packet)
+                f.write(struct.pack("<IIII", at // 1000000, at % 1000000, min(most, len(packet)), len(packet)) + packet[:most])
         return path
