@@ -15,7 +15,7 @@ import tempfile
 
 # Exposure by `systemd-analyze security`, times ten.
 MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13, "fenwatch-snmp": 13,
-                "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13}
+                "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13, "fenwatch-capture": 13}
 
 # What a helper hands to its children, of whom each keeps what its request needs; which
 # sockets it may open; and whether it sees the machine's own network.
@@ -121,7 +121,7 @@ def check_helper_sees_modules(units):
 
 
 def check_agent_and_helpers_give_way(units):
-    for name in ["fenwatch-agent", "fenwatch-snmp", *HELPERS]:
+    for name in ["fenwatch-agent", "fenwatch-snmp", "fenwatch-capture", *HELPERS]:
         found = settings(units.texts[name])
         assert found["Nice"] == ["10"] and found["IOSchedulingClass"][0] in ("idle", "best-effort"), name
 
@@ -135,10 +135,18 @@ def check_helpers_have_their_capabilities_alone(units):
         assert found.get("PrivateNetwork") == private, found
 
 
+def check_capture_has_one_capability_and_ends_for_good(units):
+    found = settings(units.texts["fenwatch-capture"])
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == ["CAP_NET_RAW"], found
+    assert found["RestrictAddressFamilies"] == ["AF_PACKET AF_UNIX AF_NETLINK"] and found["LimitCORE"] == ["0"]
+    assert found["Restart"] == ["on-failure"] and found["RestartPreventExitStatus"] == ["77 78"], found
+    assert found["NoNewPrivileges"] == ["yes"] and found["Type"] == ["notify"]
+
+
 CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
           check_agent_is_not_blind, check_helper_sees_modules,
           check_agent_and_helpers_give_way, check_services_are_supervised,
-          check_helpers_have_their_capabilities_alone]
+          check_helpers_have_their_capabilities_alone, check_capture_has_one_capability_and_ends_for_good]
 
 
 def main():
