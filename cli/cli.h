@@ -21,7 +21,7 @@ struct settings {
 	const char *api, *token_file, *token;
 	bool json, join, csv, html, force, undo, help;
 	const char *at, *from, *to, *step;
-	const char *kind, *package, *policy, *limit, *month, *by, *site, *reason, *text;
+	const char *kind, *package, *policy, *limit, *month, *by, *site, *reason, *text, *state;
 	const char *role, *supplier, *uses, *ttl, *networks, *serials, *note;
 	const char *lasts;
 };
@@ -77,6 +77,7 @@ enum status command_host(struct cli *cli, char **args, int n_args);
 enum status command_inventory(struct cli *cli, char **args, int n_args);
 enum status command_licences(struct cli *cli, char **args, int n_args);
 enum status command_forget(struct cli *cli, char **args, int n_args);
+enum status command_devices(struct cli *cli, char **args, int n_args);
 enum status command_events(struct cli *cli, char **args, int n_args);
 enum status command_retire(struct cli *cli, char **args, int n_args);
 enum status command_patches(struct cli *cli, char **args, int n_args);

@@ -850,6 +850,16 @@ int inventory_list(struct inventory *inventory, uint32_t host, const char *kind,
 {
 	(void)inventory;
 	(void)err;
+	const struct inventory_item seen = {.host = host,
+		.kind = kind,
+		.key = "02:00:00:00:00:07",
+		.fields =
+			"{\"address\":\"10.0.0.7\",\"speaks\":\"telnet\",\"last\":\"1700000000\"}",
+		.from_ms = 1700000000000};
+	if (kind && strcmp(kind, "wire") == 0) {
+		each(&seen, arg);
+		return 0;
+	}
 	const struct inventory_item item = {.host = host,
 		.kind = kind ? kind : "packages",
 		.key = "bash:amd64",
@@ -871,6 +881,16 @@ int inventory_find(struct inventory *inventory, const char *kind, const char *na
 	if (strcmp(name, "bash") == 0 || strcmp(name, "ba*") == 0)
 		inventory_list(inventory, 2, kind, at_ms, each, arg, err);
 	return 0;
+}
+
+void inventory_open_reader(struct inventory **out, struct state *reader)
+{
+	*out = (struct inventory *)(void *)reader;
+}
+
+void inventory_close(struct inventory *inventory)
+{
+	(void)inventory;
 }
 
 int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms,

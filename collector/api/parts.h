@@ -114,6 +114,8 @@ void reports_volumes(struct request *r);
 struct state *state_reader(struct request *r);
 void audit_entries(struct request *r);
 void audit_verify(struct request *r);
+/* devices.c */
+void devices_list(struct request *r);
 /* events.c */
 void events_list(struct request *r);
 /* advisories.c */

@@ -1054,6 +1054,29 @@ static void ask_to_replay(struct scene *s)
 		422, "choose a longer step");
 }
 
+static void ask_for_what_there_is(struct scene *s)
+{
+	expect_get(s, "/api/fenwatch/v1/devices?state=unmanaged", 200,
+		"{\"state\":\"unmanaged\",\"host\":\"\",\"name\":\"\",\"mac\":"
+		"\"02:00:00:00:00:07\",\"addresses\":[\"10.0.0.7\"],\"switch\":\"\",\"port\":"
+		"\"\",\"speaks\":\"telnet\",\"clones\":[],\"sources\":[\"wire\"");
+	expect_get(s, "/api/fenwatch/v1/devices", 200, "\"host\":\"web01\"");
+	expect_get(s, "/api/fenwatch/v1/devices?state=odd", 400,
+		"a device's state is managed, quiet, silent or unmanaged, not 'odd'");
+	expect_get(s, "/api/fenwatch/v1/events?host=db01", 200,
+		"[{\"id\":3,\"at\":\"2023-11-14T22:13:20.000Z\",\"received\":"
+		"\"2023-11-14T22:13:21.000Z\",\"host\":\"db01\",\"kind\":\"gap\",\"fields\":"
+		"{\"sweeps\":\"3\"}}]");
+	expect_get(s, "/api/fenwatch/v1/events?from=1700000001", 200, "\"data\":[]}");
+	expect_get(s, "/api/fenwatch/v1/events?from=soon", 400, "");
+}
+
+static void test_devices_and_events(void **state)
+{
+	(void)state;
+	play(1, ask_for_what_there_is);
+}
+
 static void ask_for_work(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/worklist", 200, "\"data\":[]}");
@@ -1808,6 +1831,7 @@ int main(void)
 		cmocka_unit_test(test_patches),
 		cmocka_unit_test(test_retiring),
 		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_devices_and_events),
 		cmocka_unit_test(test_work_list),
 		cmocka_unit_test(test_advisories),
 		cmocka_unit_test(test_store),

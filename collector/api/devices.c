@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One list of hosts, of devices without an agent, and of what the network shows beside them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
+
+#include "devices.h"
+#include "hosts.h"
+#include "inventory.h"
+#include "parts.h"
+#include "state.h"
+#include "store.h"
+
+#define FACTS_LIMIT 500000
+
+/* Where facts are: in tables that hosts hand in. docs/devices.md says what they have. */
+static const struct {
+	const char *kind;
+	enum device_source source;
+} kinds[] = {
+	{"hardware", DEVICE_FROM_AGENT},
+	{"device", DEVICE_FROM_SNMP},
+	{"wire", DEVICE_FROM_WIRE},
+	{"arp", DEVICE_FROM_ARP},
+	{"macs", DEVICE_FROM_BRIDGE},
+	{"neighbours", DEVICE_FROM_NEIGHBOUR},
+};
+
+struct named {
+	uint32_t id;
+	const char *name;
+	int64_t heard_ms;
+};
+
+struct gathering {
+	struct request *r;
+	struct inventory *inventory;
+	struct named *hosts; /* by number, then by name once all facts are there */
+	size_t n_hosts;
+	uint32_t *known; /* hosts that have a table of the kind */
+	size_t n_known;
+	enum device_source source;
+	struct device_fact *facts;
+	size_t n;
+};
+
+/* ---- hosts ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+static void name_hosts(struct gathering *g)
+{
+	struct store_host *hosts;
+	g->n_hosts = store_hosts(api_config(g->r->api)->store, &g->r->arena, &hosts);
+	g->hosts = fw_arena_alloc(&g->r->arena, (g->n_hosts + 1) * sizeof *g->hosts);
+	for (size_t i = 0; i < g->n_hosts; i++)
+		g->hosts[i] = (struct named){
+			hosts[i].id, hosts_instance(&hosts[i]), hosts[i].received_ms};
+	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
+}
+
+static const char *name_of(const struct gathering *g, uint32_t id)
+{
+	const struct named wanted = {.id = id};
+	const struct named *found = bsearch(&wanted, g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
+	return found ? found->name : NULL;
+}
+
+/* A name may speak for several jobs: the one that was heard last counts. */
+static int64_t heard_ms(const char *host, void *arg)
+{
+	const struct gathering *g = arg;
+	const struct named wanted = {.name = host};
+	const struct named *at = bsearch(&wanted, g->hosts, g->n_hosts, sizeof *g->hosts, by_name);
+	int64_t latest_ms = 0;
+	while (at && at > g->hosts && strcmp(at[-1].name, host) == 0)
+		at--;
+	for (; at && at < g->hosts + g->n_hosts && strcmp(at->name, host) == 0; at++)
+		if (at->heard_ms > latest_ms)
+			latest_ms = at->heard_ms;
+	return latest_ms;
+}
+
+/* ---- facts ---- */
+
+static struct device_fact *fact_new(struct gathering *g)
+{
+	if ((g->n & (g->n - 1)) == 0)
+		g->facts = fw_realloc(g->facts, (g->n ? 2 * g->n : 1) * sizeof *g->facts);
+	return &g->facts[g->n++];
+}
+
+static const char *kept(struct gathering *g, const json_t *fields, const char *name)
+{
+	const char *text = json_string_value(json_object_get(fields, name));
+	return text ? fw_arena_strdup(&g->r->arena, text) : NULL;
+}
+
+static int64_t seconds(const json_t *fields, const char *name)
+{
+	const char *text = json_string_value(json_object_get(fields, name));
+	uint64_t value;
+	return text && fw_parse_u64(text, &value) == 0 && value < (UINT64_C(1) << 40)
+		? (int64_t)value * 1000
+		: 0;
+}
+
+/* The key up to its first blank: the rest tells two of a table apart. */
+static const char *key_of(struct gathering *g, const struct inventory_item *item)
+{
+	return fw_arena_strndup(&g->r->arena, item->key, strcspn(item->key, " "));
+}
+
+static void fill(struct gathering *g, const struct inventory_item *item, const json_t *fields,
+	struct device_fact *fact)
+{
+	*fact = (struct device_fact){
+		.source = g->source,
+		.by = name_of(g, item->host),
+		.mac = kept(g, fields, "mac"),
+		.address = kept(g, fields, "address"),
+		.name = kept(g, fields, "name"),
+		.port = kept(g, fields, "port"),
+		.speaks = kept(g, fields, "speaks"),
+		.first_ms = seconds(fields, "first"),
+		.last_ms = seconds(fields, "last"),
+	};
+	if (g->source == DEVICE_FROM_AGENT) {
+		fact->mac = fact->address; /* of the card */
+		fact->address = NULL;
+	} else if (g->source == DEVICE_FROM_ARP) {
+		fact->address = key_of(g, item);
+	} else if (g->source == DEVICE_FROM_WIRE || g->source == DEVICE_FROM_BRIDGE) {
+		fact->mac = key_of(g, item);
+	} else if (g->source == DEVICE_FROM_NEIGHBOUR) {
+		fact->port = key_of(g, item);
+	}
+	if (g->source == DEVICE_FROM_AGENT || g->source == DEVICE_FROM_SNMP)
+		fact->host = fact->by;
+}
+
+static void on_item(const struct inventory_item *item, void *arg)
+{
+	struct gathering *g = arg;
+	if (g->n >= FACTS_LIMIT || !name_of(g, item->host))
+		return;
+	json_t *fields = json_loads(item->fields, 0, NULL);
+	fill(g, item, fields, fact_new(g));
+	json_decref(fields);
+}
+
+static void on_known(uint32_t host, void *arg)
+{
+	struct gathering *g = arg;
+	if (g->n_known < g->n_hosts)
+		g->known[g->n_known++] = host;
+}
+
+/* Network cards are found by their key among all that a machine is made of. */
+static int gather_kind(struct gathering *g, size_t k, struct fw_err *err)
+{
+	g->source = kinds[k].source;
+	if (g->source == DEVICE_FROM_AGENT)
+		return inventory_find(g->inventory, kinds[k].kind, "net/*", 0, on_item, g, err);
+	g->n_known = 0;
+	int rc = inventory_known(g->inventory, kinds[k].kind, 0, on_known, g, err);
+	for (size_t i = 0; i < g->n_known && rc == 0; i++)
+		rc = inventory_list(g->inventory, g->known[i], kinds[k].kind, 0, on_item, g, err);
+	return rc;
+}
+
+/* Hosts of which no table tells are there, too. */
+static void add_hosts(struct gathering *g)
+{
+	for (size_t i = 0; i < g->n_hosts; i++)
+		if (g->hosts[i].heard_ms)
+			*fact_new(g) = (struct device_fact){.source = DEVICE_FROM_AGENT,
+				.by = g->hosts[i].name,
+				.host = g->hosts[i].name};
+}
+
+static int gather(struct gathering *g, struct state *state, struct fw_err *err)
+{
+	int rc = 0;
+	name_hosts(g);
+	g->known = fw_arena_alloc(&g->r->arena, (g->n_hosts + 1) * sizeof *g->known);
+	inventory_open_reader(&g->inventory, state);
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds && rc == 0; k++)
+		rc = gather_kind(g, k, err);
+	inventory_close(g->inventory);
+	add_hosts(g);
+	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_name);
+	return rc;
+}
+
+/* ---- the answer ---- */
+
+static void write_texts(struct json *j, const char *name, const char *const *items, size_t n)
+{
+	json_key(j, name);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++)
+		json_text(j, items[i]);
+	json_close(j, ']');
+}
+
+static void write_sources(struct json *j, unsigned sources)
+{
+	json_key(j, "sources");
+	json_open(j, '[');
+	for (unsigned i = 0; i < DEVICE_SOURCES; i++)
+		if (sources & 1u << i)
+			json_text(j, device_source_names[i]);
+	json_close(j, ']');
+}
+
+static void write_device(struct json *j, const struct device *device)
+{
+	json_open(j, '{');
+	json_put_text(j, "state", device_state_names[device->state]);
+	json_put_text(j, "host", device->host);
+	json_put_text(j, "name", device->name);
+	json_put_text(j, "mac", device->mac);
+	write_texts(j, "addresses", device->addresses, device->n_addresses);
+	json_put_text(j, "switch", device->switch_name);
+	json_put_text(j, "port", device->port);
+	json_put_text(j, "speaks", device->speaks);
+	write_texts(j, "clones", device->clones, device->n_clones);
+	write_sources(j, device->sources);
+	json_put_time(j, "first", device->first_ms);
+	json_put_time(j, "last", device->last_ms);
+	json_close(j, '}');
+}
+
+static bool is_wanted(const struct request *r, const struct device *device)
+{
+	const char *state = params_get(&r->params, "state");
+	return !state || strcmp(state, device_state_names[device->state]) == 0;
+}
+
+static void answer(struct gathering *g)
+{
+	const struct device_hosts hosts = {.heard_ms = heard_ms, .arg = g, .now_ms = g->r->now_ms};
+	struct device *devices;
+	size_t n;
+	devices_join(g->facts, g->n, &hosts, &g->r->arena, &devices, &n);
+	struct json *j = request_begin(g->r);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++)
+		if (is_wanted(g->r, &devices[i]))
+			write_device(j, &devices[i]);
+	json_close(j, ']');
+	request_end(g->r, NULL, 0);
+}
+
+static bool is_state(const char *word)
+{
+	for (size_t i = 0; device_state_names[i]; i++)
+		if (strcmp(word, device_state_names[i]) == 0)
+			return true;
+	return false;
+}
+
+void devices_list(struct request *r)
+{
+	struct gathering g = {.r = r};
+	struct fw_err err;
+	struct state *state;
+	const char *wanted = params_get(&r->params, "state");
+	if (wanted && !is_state(wanted)) {
+		request_fail(r, 400, "bad_data",
+			"a device's state is managed, quiet, silent or unmanaged, not '%.60s'",
+			wanted);
+		return;
+	}
+	if (!(state = state_reader(r)))
+		return;
+	int rc = gather(&g, state, &err);
+	state_close(state);
+	if (rc < 0)
+		request_fail(r, 500, "internal", "%s", err.text);
+	else
+		answer(&g);
+	fw_free(g.facts);
+}

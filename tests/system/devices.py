@@ -1,0 +1,89 @@
+"""One list of devices, from what programs beside an agent hand over on its socket."""
+import os
+import socket
+import time
+
+import wire
+from stage import check, main, until
+
+HELLO, HOST, DOCUMENT, ACK, GOODBYE = wire.HELLO, wire.HOST, wire.DOCUMENT, wire.ACK, wire.GOODBYE
+
+
+class Program:
+    """What stands beside the agent, and speaks to it as fenwatch-snmp does."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.stream, self.number = wire.Stream(self.socket), 0
+        self.send(HELLO, wire.u(1, 1) + wire.b(7, "test 1.0"))
+
+    def send(self, kind, payload):
+        self.socket.sendall(wire.frame(kind, payload))
+
+    def host(self, number, name):
+        self.send(HOST, wire.u(1, number) + wire.label(2, "instance", name) + wire.label(2, "job", "snmp"))
+
+    def table(self, host, kind, lines):
+        """Lines are sorted here; the body is as zstd keeps what it does not pack."""
+        self.number += 1
+        text, now = "".join(sorted(lines)).encode(), int(time.time() * 1000)
+        self.send(DOCUMENT, wire.u(1, self.number) + wire.u(3, host) + wire.b(4, kind) + wire.u(5, now) + wire.u(6, 1) +
+                  wire.u(7, now) + wire.b(8, stored(text)) + wire.u(9, len(text)))
+
+    def durable(self):
+        while True:
+            kind, payload = self.stream.read(10)[:2]
+            check(kind != GOODBYE, f"cut off: {payload}")
+            if kind == ACK and wire.parse(payload).get(1, [0])[0] >= self.number:
+                return
+
+
+def stored(text):
+    """A frame of zstd with one block that is not packed (RFC 8878)."""
+    check(len(text) < 256, "one block")
+    return b"\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + (len(text) << 3 | 1).to_bytes(3, "little") + text
+
+
+def item(key, **fields):
+    return "+" + "\t".join([key, *(f"{name}={value}" for name, value in fields.items())]) + "\n"
+
+
+def test_what_the_network_shows_is_one_list(lab):
+    c = lab.collector().start()
+    a = lab.agent(c).enrol().start()
+    until(20, "the socket", lambda: os.path.exists(a.probe))
+    now = int(time.time())
+    program = Program(a.probe)
+    program.host(1, "sw1")
+    program.table(1, "device", [item("device", address="10.9.0.1", mac="02:00:00:00:00:01", name="edge-1")])
+    program.table(1, "macs", [item("02:00:00:00:00:50 7", port="Gi0/3"), item("02:00:00:00:00:51 7", port="Gi0/4")])
+    program.table(1, "neighbours", [item("Gi0/9", name="phone", mac="02:00:00:00:00:52")])
+    program.table(0, "wire", [item("02:00:00:00:00:50", address="10.9.0.50", speaks="smb1", first=now - 60, last=now),
+                              item("02:00:00:00:00:01", address="10.9.0.1", last=now)])
+    program.durable()
+
+    def by_mac():
+        found = {d["mac"]: d for d in c.get("/api/fenwatch/v1/devices")}
+        return found if "02:00:00:00:00:50" in found and "02:00:00:00:00:52" in found else None
+    found = until(20, "they are filed", by_mac)
+    tv, phone, switch = (found["02:00:00:00:00:" + end] for end in ("50", "52", "01"))
+    check((tv["state"], tv["switch"], tv["port"], tv["speaks"]) == ("unmanaged", "sw1", "Gi0/3", "smb1"), f"{tv}")
+    check(tv["addresses"] == ["10.9.0.50"] and tv["sources"] == ["wire", "bridge"], f"{tv}")
+    check((phone["name"], phone["port"]) == ("phone", "Gi0/9"), f"{phone}")
+    check((switch["host"], switch["name"]) == ("sw1", "edge-1") and switch["sources"][:2] == ["snmp", "wire"], f"{switch}")
+    until(10, "the agent is heard", lambda: [d["state"] for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent"] == ["managed"])
+
+    table = c.cli("devices", "--state", "unmanaged")
+    check(table.returncode == 0 and "sw1 Gi0/3" in table.stdout and "edge-1" not in table.stdout, table.stdout)
+    check("is managed, quiet, silent or unmanaged" in c.cli("devices", "--state", "lost").stderr, "a mistake")
+
+    # What has gone from a table has gone from the list.
+    program.table(0, "wire", [])
+    program.table(1, "macs", [item("02:00:00:00:00:51 7", port="Gi0/4")])
+    program.durable()
+    until(20, "it has gone", lambda: "02:00:00:00:00:50" not in {d["mac"] for d in c.get("/api/fenwatch/v1/devices")})
+    check(a.alive(), "the agent runs")
+
+
+main()
