@@ -40,9 +40,9 @@ class Program:
 
 
 def stored(text):
-    """A frame of zstd with one block that is not packed (RFC 8878)."""
+    """A frame of zstd with one block that is not packed (RFC 8878); of nothing, nothing."""
     check(len(text) < 256, "one block")
-    return b"\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + (len(text) << 3 | 1).to_bytes(3, "little") + text
+    return text and b"\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + (len(text) << 3 | 1).to_bytes(3, "little") + text
 
 
 def item(key, **fields):
