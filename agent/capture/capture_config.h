@@ -15,10 +15,11 @@
 
 struct capture_config {
 	struct fw_text_list interfaces;
-	int64_t interval_ms, peers_ms;
+	int64_t interval_ms, tables_ms, keep_ms;
 	int64_t budget; /* percent of one core */
 	uint64_t buffer;
 	bool promiscuous;
+	const char *data;
 	const char *agent;  /* agent.yml */
 	const char *socket; /* the agent's for programs beside it */
 	const char *names;  /* the file that allows names */

@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const report_jobs[REPORT_KINDS] = {"capture", "capture-peers", "capture-hosts"};
-
-#define MOST_COLUMNS 3072
+#define MOST_COLUMNS 2048
 #define PREFIX "fenwatch_capture_"
 
 struct labels {
@@ -49,12 +47,6 @@ static struct labels one_label(struct report *r, const char *name, const char *v
 	struct fw_label *list = fw_arena_alloc(&r->arena, sizeof *list);
 	*list = (struct fw_label){name, value};
 	return (struct labels){list, 1};
-}
-
-static const char *address_text(struct report *r, const struct packet_address *address)
-{
-	char text[46];
-	return fw_arena_strdup(&r->arena, packet_address_text(address, text, sizeof text));
 }
 
 /* ---- the wire ---- */
@@ -122,20 +114,15 @@ static void report_wire(struct report *r, const struct watch *w, const struct re
 	report_tables(r, w);
 }
 
-static struct labels service_labels(
-	struct report *r, const struct service_key *key, const struct packet_address *client)
+static struct labels service_labels(struct report *r, const struct service_key *key)
 {
-	struct fw_label *list = fw_arena_alloc(&r->arena, 4 * sizeof *list);
-	uint16_t n = 0;
-	const char *protocol = key->protocol == PROTOCOL_TCP ? "tcp"
-		: key->protocol == PROTOCOL_UDP              ? "udp"
-							     : "other";
-	if (client)
-		list[n++] = (struct fw_label){"client", address_text(r, client)};
-	list[n++] = (struct fw_label){"port", fw_arena_format(&r->arena, "%u", key->port)};
-	list[n++] = (struct fw_label){"protocol", protocol};
-	list[n++] = (struct fw_label){"server", address_text(r, &key->server)};
-	return (struct labels){list, n};
+	struct fw_label *list = fw_arena_alloc(&r->arena, 3 * sizeof *list);
+	char text[46];
+	list[0] = (struct fw_label){"port", fw_arena_format(&r->arena, "%u", key->port)};
+	list[1] = (struct fw_label){"protocol", key->protocol == PROTOCOL_TCP ? "tcp" : "udp"};
+	list[2] = (struct fw_label){"server",
+		fw_arena_strdup(&r->arena, packet_address_text(&key->server, text, sizeof text))};
+	return (struct labels){list, 3};
 }
 
 static void report_tcp(struct report *r, const struct service *s, struct labels labels)
@@ -172,7 +159,7 @@ static void report_name(struct report *r, const struct service *s, struct labels
 
 static void report_service(struct report *r, const struct service *s)
 {
-	struct labels labels = service_labels(r, &s->key, NULL);
+	struct labels labels = service_labels(r, &s->key);
 	add_count(r, PREFIX "service_packets_total", labels, s->packets);
 	add_count(r, PREFIX "service_bytes_total", labels, s->bytes);
 	if (s->key.protocol == PROTOCOL_TCP)
@@ -183,144 +170,65 @@ static void report_service(struct report *r, const struct service *s)
 		report_name(r, s, labels);
 }
 
-/* ---- which of a table are told: those with most, in the order of their places ---- */
+/* ---- which services are told: those with most packets ---- */
 
-struct choice {
-	uint64_t weight;
-	const void *entry;
-	size_t place;
-};
-
-static int by_weight(const void *a, const void *b)
+static int by_packets(const void *a, const void *b)
 {
-	const struct choice *x = a, *y = b;
-	if (x->weight != y->weight)
-		return x->weight < y->weight ? 1 : -1;
-	return x->place < y->place ? -1 : x->place > y->place;
+	const struct service *const *x = a, *const *y = b;
+	if ((*x)->packets != (*y)->packets)
+		return (*x)->packets < (*y)->packets ? 1 : -1;
+	return memcmp(&(*x)->key, &(*y)->key, sizeof(*x)->key);
 }
 
-static int by_place(const void *a, const void *b)
+static int by_service(const void *a, const void *b)
 {
-	const struct choice *x = a, *y = b;
-	return x->place < y->place ? -1 : x->place > y->place;
+	const struct service *const *x = a, *const *y = b;
+	return memcmp(&(*x)->key, &(*y)->key, sizeof(*x)->key);
 }
 
-/* The places keep their order, so that a sweep looks like the one before it. */
-static struct choice *choose(struct report *r, const struct slots *s, size_t most,
-	uint64_t (*weight)(const void *entry), size_t *n)
+/* In the order of their keys, so that a sweep looks like the one before it. */
+static void report_services(struct report *r, const struct slots *services)
 {
-	struct choice *all = fw_arena_alloc(&r->arena, s->count * sizeof *all);
-	const void *entry;
-	*n = 0;
-	for (size_t i = 0; (entry = slots_next(s, &i)) != NULL; ++*n)
-		all[*n] = (struct choice){weight(entry), entry, i};
-	qsort(all, *n, sizeof *all, by_weight);
-	if (*n > most) {
-		r->untold += *n - most;
-		*n = most;
+	const struct service **all =
+		fw_arena_alloc(&r->arena, services->count * sizeof(struct service *));
+	const struct service *s;
+	size_t n = 0;
+	for (size_t i = 0; (s = slots_next(services, &i)) != NULL;)
+		all[n++] = s;
+	qsort(all, n, sizeof *all, by_packets);
+	if (n > REPORT_SERVICES) {
+		r->untold = n - REPORT_SERVICES;
+		n = REPORT_SERVICES;
 	}
-	qsort(all, *n, sizeof *all, by_place);
-	return all;
+	qsort(all, n, sizeof *all, by_service);
+	for (size_t i = 0; i < n; i++)
+		report_service(r, all[i]);
 }
 
-static uint64_t packets_of(const void *entry)
+/* How many still speak what should be gone: who they are stands in the table of clients. */
+static void report_old(struct report *r, const struct slots *peers)
 {
-	const struct service *s = entry;
-	return s->packets;
+	uint64_t clients[OLD_KINDS] = {0}, all = 0;
+	const struct peer *p;
+	for (size_t i = 0; (p = slots_next(peers, &i)) != NULL; all++)
+		for (unsigned old = 0; old < OLD_KINDS; old++)
+			clients[old] += p->old >> old & 1;
+	for (unsigned old = 0; old < OLD_KINDS; old++)
+		add(r, PREFIX "old_protocol_clients", FW_GAUGE, 0,
+			one_label(r, "old", watch_old_names[old]), (int64_t)clients[old]);
+	add(r, PREFIX "clients", FW_GAUGE, 0, (struct labels){0}, (int64_t)all);
 }
 
-static uint64_t last_seen(const void *entry)
-{
-	const struct slot *slot = entry;
-	return (uint64_t)slot->last_us;
-}
-
-/* ---- who uses them ---- */
-
-static struct labels with_label(
-	struct report *r, struct labels labels, size_t at, const char *name, const char *value)
-{
-	struct fw_label *list = fw_arena_alloc(&r->arena, (labels.count + 1u) * sizeof *list);
-	memcpy(list, labels.list, at * sizeof *list);
-	list[at] = (struct fw_label){name, value};
-	memcpy(list + at + 1, labels.list + at, (labels.count - at) * sizeof *list);
-	return (struct labels){list, (uint16_t)(labels.count + 1)};
-}
-
-static void report_peer(struct report *r, const struct peer *p)
-{
-	struct labels labels = service_labels(r, &p->key.service, &p->key.client);
-	add_time(r, PREFIX "peer_first_seen_timestamp_seconds", FW_GAUGE, labels, p->first_us);
-	add_time(r, PREFIX "peer_last_seen_timestamp_seconds", FW_GAUGE, labels, p->slot.last_us);
-	add_count(r, PREFIX "peer_bytes_total", with_label(r, labels, 1, "direction", "to_client"),
-		p->to_client);
-	add_count(r, PREFIX "peer_bytes_total", with_label(r, labels, 1, "direction", "to_server"),
-		p->to_server);
-	add_count(r, PREFIX "peer_connections_total", labels, p->connections);
-	for (unsigned i = 0; i < OLD_KINDS; i++)
-		if (p->old & 1u << i)
-			add(r, PREFIX "old_protocol_info", FW_GAUGE, 0,
-				with_label(r, labels, 1, "old", watch_old_names[i]), 1);
-}
-
-/* ---- hosts ---- */
-
-static void report_host(struct report *r, const struct wire_host *h)
-{
-	struct fw_label *list = fw_arena_alloc(&r->arena, 6 * sizeof *list);
-	const uint8_t *m = h->key.mac;
-	uint16_t n = 0;
-	if (!packet_address_is_none(&h->address4))
-		list[n++] = (struct fw_label){"address", address_text(r, &h->address4)};
-	if (!packet_address_is_none(&h->address6))
-		list[n++] = (struct fw_label){"address6", address_text(r, &h->address6)};
-	list[n++] = (struct fw_label){"mac",
-		fw_arena_format(&r->arena, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
-			m[4], m[5])};
-	if (h->name[0] != '\0')
-		list[n++] = (struct fw_label){"name", fw_arena_strdup(&r->arena, h->name)};
-	if (h->port_name[0] != '\0')
-		list[n++] = (struct fw_label){"port", fw_arena_strdup(&r->arena, h->port_name)};
-	if (h->vlan != 0)
-		list[n++] = (struct fw_label){"vlan", fw_arena_format(&r->arena, "%u", h->vlan)};
-	struct labels labels = {list, n};
-	add_time(r, PREFIX "host_first_seen_timestamp_seconds", FW_GAUGE, labels, h->first_us);
-	add_time(r, PREFIX "host_last_seen_timestamp_seconds", FW_GAUGE, labels, h->slot.last_us);
-	add_count(r, PREFIX "host_bytes_total", labels, h->bytes);
-}
-
-/* ---- all ---- */
-
-static void report_chosen(struct report *r, enum report_kind kind, const struct watch *w)
-{
-	size_t n;
-	struct choice *chosen;
-	if (kind == REPORT_OF_WIRE) {
-		chosen = choose(r, &w->services, REPORT_SERVICES, packets_of, &n);
-		for (size_t i = 0; i < n; i++)
-			report_service(r, chosen[i].entry);
-	} else if (kind == REPORT_OF_PEERS) {
-		chosen = choose(r, &w->peers, REPORT_PEERS, last_seen, &n);
-		for (size_t i = 0; i < n; i++)
-			report_peer(r, chosen[i].entry);
-	} else {
-		chosen = choose(r, &w->hosts, REPORT_HOSTS, last_seen, &n);
-		for (size_t i = 0; i < n; i++)
-			report_host(r, chosen[i].entry);
-	}
-}
-
-void report_make(struct report *r, enum report_kind kind, const struct watch *w,
-	const struct report_facts *facts)
+void report_make(struct report *r, const struct watch *w, const struct report_facts *facts)
 {
 	*r = (struct report){0};
 	r->columns = fw_arena_alloc(&r->arena, MOST_COLUMNS * sizeof *r->columns);
 	r->cells = fw_arena_alloc(&r->arena, MOST_COLUMNS * sizeof *r->cells);
 	r->schema.columns = r->columns;
-	if (kind == REPORT_OF_WIRE)
-		report_wire(r, w, facts);
-	report_chosen(r, kind, w);
-	add(r, PREFIX "untold", FW_GAUGE, 0, (struct labels){0}, (int64_t)r->untold);
+	report_wire(r, w, facts);
+	report_old(r, &w->peers);
+	report_services(r, &w->services);
+	add(r, PREFIX "untold_services", FW_GAUGE, 0, (struct labels){0}, (int64_t)r->untold);
 	fw_schema_seal(&r->schema);
 }
 

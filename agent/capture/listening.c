@@ -16,10 +16,12 @@
 #include "../probe/probe.h"
 #include "capture_report.h"
 #include "sampling.h"
+#include "seen.h"
 #include "wire_tap.h"
 
 #define TURN_MS 1000
 #define MOST_AT_ONCE 4096
+#define FIRST_TABLES_MS 60000 /* after a start */
 
 struct tap {
 	struct wire_tap *wire;
@@ -39,7 +41,10 @@ struct listening {
 	char instance[256]; /* the agent's own; empty until it has greeted */
 	bool greeted;
 	uv_timer_t turn, watchdog;
-	int64_t told_ms[REPORT_KINDS];
+	int64_t told_ms, tables_ms; /* when the sweep went, and the tables */
+	struct fw_buf told[SEEN_KINDS];
+	char *file; /* where the tables outlive us */
+	bool unsaved;
 	unsigned handles;
 	bool closing;
 	int failed;
@@ -64,35 +69,77 @@ static struct report_facts facts_of(struct listening *l)
 	return facts;
 }
 
-static int64_t interval_of(const struct listening *l, enum report_kind kind)
+static struct probe_host *own_host(struct listening *l)
 {
-	return kind == REPORT_OF_WIRE ? l->config->interval_ms : l->config->peers_ms;
+	const struct fw_label labels[] = {{"instance", l->instance}, {"job", "capture"}};
+	return probe_host(l->probe, labels, 2);
 }
 
-static void tell(struct listening *l, enum report_kind kind, int64_t now_ms)
+static void tell_counts(struct listening *l, int64_t now_ms)
 {
-	const struct fw_label labels[] = {{"instance", l->instance}, {"job", report_jobs[kind]}};
-	struct probe_host *host = probe_host(l->probe, labels, 2);
 	struct report_facts facts = facts_of(l);
 	struct report report;
-	report_make(&report, kind, &l->watch, &facts);
-	if (host)
-		probe_sweep(l->probe, host, &report.schema, report.cells, now_ms,
-			(uint32_t)interval_of(l, kind));
+	report_make(&report, &l->watch, &facts);
+	probe_sweep(l->probe, own_host(l), &report.schema, report.cells, now_ms,
+		(uint32_t)l->config->interval_ms);
 	report_done(&report);
-	l->told_ms[kind] = now_ms;
-	if (kind == REPORT_OF_WIRE)
-		l->watch.counts.broadcast_peak = 0;
+	l->told_ms = now_ms;
+	l->watch.counts.broadcast_peak = 0;
+}
+
+static bool same_text(const struct fw_buf *a, const struct fw_buf *b)
+{
+	return a->length == b->length &&
+		(a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
+}
+
+/* What has not changed is not told again. */
+static void tell_table(struct listening *l, enum seen_kind kind, int64_t now_ms)
+{
+	struct fw_buf text;
+	seen_write(&text, kind, &l->watch);
+	if (same_text(&text, &l->told[kind]) ||
+		probe_document(l->probe, own_host(l), seen_kinds[kind], &text, now_ms) == 0) {
+		fw_buf_done(&text);
+		return;
+	}
+	fw_buf_done(&l->told[kind]);
+	l->told[kind] = text;
+}
+
+/* Where it fails once it will fail again: said once. */
+static void save_tables(struct listening *l)
+{
+	struct fw_err err;
+	int rc = seen_save(&l->watch, l->file, &err);
+	if (rc < 0 && !l->unsaved)
+		fw_log(FW_WARNING, "who uses what would not outlive a restart: %s", err.text);
+	l->unsaved = rc < 0;
+}
+
+static void tell_tables(struct listening *l, int64_t now_ms)
+{
+	seen_forget(&l->watch, (now_ms - l->config->keep_ms) * 1000);
+	for (enum seen_kind kind = 0; kind < SEEN_KINDS; kind++)
+		tell_table(l, kind, now_ms);
+	save_tables(l);
+	l->tables_ms = now_ms;
+}
+
+static bool is_due(int64_t last_ms, int64_t every_ms, int64_t now_ms)
+{
+	return now_ms - last_ms >= every_ms || now_ms < last_ms;
 }
 
 /* Before the agent has said what its machine is called there is nobody to tell it of. */
 static void tell_what_is_due(struct listening *l, int64_t now_ms)
 {
-	for (enum report_kind kind = 0; l->instance[0] != '\0' && kind < REPORT_KINDS; kind++) {
-		int64_t every_ms = interval_of(l, kind);
-		if (now_ms / every_ms != l->told_ms[kind] / every_ms || now_ms < l->told_ms[kind])
-			tell(l, kind, now_ms);
-	}
+	if (l->instance[0] == '\0')
+		return;
+	if (is_due(l->told_ms, l->config->interval_ms, now_ms))
+		tell_counts(l, now_ms);
+	if (is_due(l->tables_ms, l->config->tables_ms, now_ms))
+		tell_tables(l, now_ms);
 }
 
 /* ---- the agent ---- */
@@ -200,8 +247,22 @@ static void give_back(struct listening *l)
 {
 	for (size_t i = 0; i < l->n_taps; i++)
 		wire_tap_close(l->taps[i].wire);
+	for (enum seen_kind kind = 0; kind < SEEN_KINDS; kind++)
+		fw_buf_done(&l->told[kind]);
 	watch_done(&l->watch);
+	fw_free(l->file);
 	fw_free(l);
+}
+
+/* What was seen before; without it all begins anew. */
+static void remember(struct listening *l)
+{
+	struct fw_err err;
+	int64_t first_ms = l->config->tables_ms < FIRST_TABLES_MS ? 0 : FIRST_TABLES_MS;
+	l->tables_ms = fw_wall_ms() - l->config->tables_ms + first_ms;
+	l->file = fw_format("%s/seen", l->config->data);
+	if (seen_load(&l->watch, l->file, &err) < 0)
+		fw_log(FW_WARNING, "%s", err.text);
 }
 
 int listening_open(struct listening **out, uv_loop_t *loop, const struct capture_config *config,
@@ -214,6 +275,7 @@ int listening_open(struct listening **out, uv_loop_t *loop, const struct capture
 	if (RAND_bytes((uint8_t *)&seed, sizeof seed) != 1)
 		seed = (uint64_t)fw_mono_ms();
 	watch_init(&l->watch, seed);
+	remember(l);
 	int rc = capture_authority_load(&l->authority, config->names, err);
 	if (rc == 0)
 		rc = open_taps(l, err);
@@ -278,6 +340,8 @@ void listening_close(struct listening *l)
 	if (l->closing)
 		return;
 	l->closing = true;
+	if (l->probe)
+		save_tables(l);
 	if (l->probe)
 		probe_close(l->probe);
 	if (l->handles == 0) {

@@ -14,6 +14,7 @@
 #include "capture_report.h"
 #include "listening.h"
 #include "sandbox.h"
+#include "seen.h"
 #include "wire_tap.h"
 
 static const char help[] =
@@ -68,11 +69,16 @@ static void print_all(struct recording *r)
 {
 	struct report_facts facts = {.cpu_us = (int64_t)(fw_cpu_ns() / 1000)};
 	watch_turn(&r->watch, r->last_us + 60000000);
-	for (enum report_kind kind = 0; kind < REPORT_KINDS; kind++) {
-		struct report report;
-		report_make(&report, kind, &r->watch, &facts);
-		report_print(&report, stdout);
-		report_done(&report);
+	struct report report;
+	report_make(&report, &r->watch, &facts);
+	report_print(&report, stdout);
+	report_done(&report);
+	for (enum seen_kind kind = 0; kind < SEEN_KINDS; kind++) {
+		struct fw_buf text;
+		seen_write(&text, kind, &r->watch);
+		printf("# %s\n", seen_kinds[kind]);
+		fwrite(text.data, 1, text.length, stdout);
+		fw_buf_done(&text);
 	}
 }
 

@@ -4,13 +4,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include <fenwatch/file.h>
+#include <fenwatch/items.h>
 
 #include "capture_config.h"
 #include "capture_report.h"
 #include "sampling.h"
+#include "seen.h"
 #include "watch.h"
 
 #define SECOND INT64_C(1000000)
@@ -180,19 +186,100 @@ static void test_full_tables_make_reports_that_travel(void **state)
 		watch_packet(&w, &p);
 	}
 	const struct report_facts facts = {.dropped = 4};
-	for (enum report_kind kind = 0; kind < REPORT_KINDS; kind++) {
-		struct report r;
-		struct fw_buf message = {0};
-		report_make(&r, kind, &w, &facts);
-		assert_true(column(&r, "fenwatch_capture_untold") > 0);
-		fw_schema_encode(&r.schema, 1, NULL, &message);
-		assert_in_range(message.length, 1000, 200000); /* of 256 KiB that the agent takes */
-		if (kind == REPORT_OF_WIRE)
-			assert_int_equal(
-				column(&r, "fenwatch_capture_kernel_dropped_packets_total"), 4);
-		fw_buf_done(&message);
-		report_done(&r);
+	struct report r;
+	struct fw_buf message = {0}, packed = {0}, table;
+	struct fw_err err;
+	report_make(&r, &w, &facts);
+	assert_true(column(&r, "fenwatch_capture_untold_services") > 0);
+	assert_int_equal(column(&r, "fenwatch_capture_kernel_dropped_packets_total"), 4);
+	fw_schema_encode(&r.schema, 1, NULL, &message);
+	assert_in_range(message.length, 1000, 200000); /* of 256 KiB that the agent takes */
+	report_done(&r);
+	for (enum seen_kind kind = 0; kind < SEEN_KINDS; kind++) {
+		seen_write(&table, kind, &w);
+		assert_in_range(table.length, 100000, FW_ITEMS_RAW_LIMIT);
+		assert_int_equal(fw_items_pack(&packed, table.data, table.length, &err), 0);
+		assert_in_range(packed.length, 1, FW_ITEMS_PACKED_LIMIT);
+		fw_buf_done(&packed);
+		fw_buf_done(&table);
 	}
+	fw_buf_done(&message);
+	watch_done(&w);
+}
+
+static void fill(struct watch *w, uint64_t seed, int n)
+{
+	watch_init(w, seed);
+	for (int i = 0; i < n; i++) {
+		struct packet p = segment(1, 2, 40000, (uint16_t)(i + 1), TCP_SYN);
+		p.has_macs = true;
+		p.from_mac[5] = (uint8_t)i;
+		p.at_us = i + 1;
+		watch_packet(w, &p);
+	}
+}
+
+static void check_same(const struct watch *a, const struct watch *b)
+{
+	for (enum seen_kind kind = 0; kind < SEEN_KINDS; kind++) {
+		struct fw_buf first, second;
+		seen_write(&first, kind, a);
+		seen_write(&second, kind, b);
+		assert_int_equal(first.length, second.length);
+		assert_true(first.length > 0);
+		assert_memory_equal(first.data, second.data, first.length);
+		fw_buf_done(&first);
+		fw_buf_done(&second);
+	}
+}
+
+/* Also by a program whose tables have other places; and a file cut or changed anywhere is
+ * refused, and nothing taken of it. */
+static void test_what_was_seen_outlives_a_restart(void **state)
+{
+	(void)state;
+	static struct watch before, after, none;
+	struct fw_buf file = {0};
+	struct fw_err err;
+	char path[] = "/tmp/fenwatch-seen-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	fill(&before, 7, 40);
+	assert_int_equal(seen_save(&before, path, &err), 0);
+	watch_init(&after, 8);
+	assert_int_equal(seen_load(&after, path, &err), 0);
+	check_same(&before, &after);
+	assert_true(fw_file_read(path, 1 << 20, &file, &err) >= 0);
+	watch_init(&none, 9);
+	for (size_t cut = 0; cut < file.length; cut += 97) {
+		assert_int_equal(fw_file_replace(path, file.data, cut, 0600, &err), 0);
+		assert_int_equal(seen_load(&none, path, &err), -EBADMSG);
+		file.data[cut] ^= 1;
+		assert_int_equal(fw_file_replace(path, file.data, file.length, 0600, &err), 0);
+		assert_int_equal(seen_load(&none, path, &err), -EBADMSG);
+		file.data[cut] ^= 1;
+	}
+	size_t i = 0;
+	assert_null(slots_next(&none.peers, &i));
+	unlink(path);
+	assert_int_equal(seen_load(&none, path, &err), 0);
+	fw_buf_done(&file);
+	watch_done(&before);
+	watch_done(&after);
+	watch_done(&none);
+}
+
+static void test_what_is_silent_for_long_goes(void **state)
+{
+	(void)state;
+	static struct watch w;
+	size_t n = 0;
+	fill(&w, 7, 40);
+	seen_forget(&w, 31);
+	for (size_t i = 0; slots_next(&w.peers, &i);)
+		n++;
+	assert_int_equal(n, 10);
 	watch_done(&w);
 }
 
@@ -225,6 +312,8 @@ int main(void)
 		cmocka_unit_test(test_a_storm_of_questions),
 		cmocka_unit_test(test_an_address_of_two),
 		cmocka_unit_test(test_full_tables_make_reports_that_travel),
+		cmocka_unit_test(test_what_was_seen_outlives_a_restart),
+		cmocka_unit_test(test_what_is_silent_for_long_goes),
 		cmocka_unit_test(test_an_authority_has_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
