@@ -77,6 +77,7 @@ enum status command_host(struct cli *cli, char **args, int n_args);
 enum status command_inventory(struct cli *cli, char **args, int n_args);
 enum status command_licences(struct cli *cli, char **args, int n_args);
 enum status command_forget(struct cli *cli, char **args, int n_args);
+enum status command_depends(struct cli *cli, char **args, int n_args);
 enum status command_devices(struct cli *cli, char **args, int n_args);
 enum status command_events(struct cli *cli, char **args, int n_args);
 enum status command_retire(struct cli *cli, char **args, int n_args);

@@ -30,6 +30,7 @@ enum status render_alerts(struct screen *s, const json_t *data);
 enum status render_tickets(struct screen *s, const json_t *data);
 enum status render_sla(struct screen *s, const json_t *data);
 enum status render_volumes(struct screen *s, const json_t *data);
+enum status render_depends(struct screen *s, const json_t *data);
 enum status render_devices(struct screen *s, const json_t *data);
 enum status render_events(struct screen *s, const json_t *data);
 enum status render_audit(struct screen *s, const json_t *data);

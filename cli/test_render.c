@@ -39,6 +39,8 @@ static const struct recording recordings[] = {
 	{"inventory-narrow", "inventory", render_inventory, STATUS_WELL, 40, FORM_TEXT},
 	{"found", "found", render_found, STATUS_WELL, 0, FORM_TEXT},
 	{"found-none", "found-none", render_found, STATUS_WELL, 0, FORM_TEXT},
+	{"depends", "depends", render_depends, STATUS_WELL, 0, FORM_TEXT},
+	{"depends-none", "found-none", render_depends, STATUS_WELL, 0, FORM_TEXT},
 	{"licences", "licences", render_licences, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"licences-well", "licences-well", render_licences, STATUS_WELL, 0, FORM_TEXT},
 	{"licences-none", "licences-none", render_licences, STATUS_WELL, 0, FORM_TEXT},

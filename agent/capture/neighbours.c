@@ -70,6 +70,15 @@ static void take_announcement(struct wire_host *host, const struct packet *p)
 	memcpy(host->port_name, p->port_name, sizeof host->port_name);
 }
 
+/* Behind a router's MAC speak others: only who is known to have the address himself counts. */
+static void take_speech(struct wire_host *host, const struct packet *p)
+{
+	uint32_t old = watch_old(p);
+	const struct packet_address *own = p->ip == 4 ? &host->address4 : &host->address6;
+	if (old != 0 && memcmp(own, &p->from, sizeof *own) == 0)
+		host->old |= old;
+}
+
 void watch_link(struct watch *w, const struct packet *p)
 {
 	if (p->has_macs) {
@@ -79,6 +88,7 @@ void watch_link(struct watch *w, const struct packet *p)
 		host->vlan = p->vlan;
 		if (p->app == PACKET_APP_LLDP || p->app == PACKET_APP_CDP)
 			take_announcement(host, p);
+		take_speech(host, p);
 	}
 	if (p->app == PACKET_APP_ARP)
 		take_arp(w, p);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seen.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <fenwatch/items.h>
 #include <fenwatch/mem.h>
@@ -19,13 +19,12 @@ struct line {
 
 /* ---- fields ---- */
 
-static void put_day(struct fw_item_writer *w, const char *name, int64_t us)
+/* Seconds since 1970, down to a step: what changes seldom costs little to keep. */
+static void put_time(struct fw_item_writer *w, const char *name, int64_t us, int64_t step_s)
 {
-	char text[16];
-	struct tm tm;
-	time_t second = (time_t)(us / 1000000);
-	if (gmtime_r(&second, &tm) && strftime(text, sizeof text, "%Y-%m-%d", &tm) > 0)
-		fw_item_field(w, name, text);
+	char text[24];
+	snprintf(text, sizeof text, "%" PRId64, us / 1000000 / step_s * step_s);
+	fw_item_field(w, name, text);
 }
 
 /* Down to a power of two. */
@@ -48,7 +47,7 @@ static void put_address(
 		fw_item_field(w, name, packet_address_text(address, text, sizeof text));
 }
 
-static void put_old(struct fw_item_writer *w, uint32_t old)
+static void put_speech(struct fw_item_writer *w, uint32_t old)
 {
 	char text[64] = "";
 	size_t n = 0;
@@ -56,19 +55,19 @@ static void put_old(struct fw_item_writer *w, uint32_t old)
 		if (old & 1u << i)
 			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? " " : "",
 				watch_old_names[i]);
-	fw_item_field(w, "old", text);
+	fw_item_field(w, "speaks", text);
 }
 
 static void put_client(struct fw_item_writer *w, const struct peer *p)
 {
 	char text[16];
 	put_address(w, "client", &p->key.client);
-	put_day(w, "first", p->first_us);
-	put_day(w, "last", p->slot.last_us);
-	put_old(w, p->old);
+	put_time(w, "first", p->first_us, 1);
+	put_time(w, "last", p->slot.last_us, SEEN_CLIENT_STEP_S);
 	snprintf(text, sizeof text, "%u", p->key.service.port);
 	fw_item_field(w, "port", text);
 	put_address(w, "server", &p->key.service.server);
+	put_speech(w, p->old);
 	put_size(w, "to_client", p->to_client);
 	put_size(w, "to_server", p->to_server);
 }
@@ -78,10 +77,11 @@ static void put_host(struct fw_item_writer *w, const struct wire_host *h)
 	char text[16];
 	put_address(w, "address", &h->address4);
 	put_address(w, "address6", &h->address6);
-	put_day(w, "first", h->first_us);
-	put_day(w, "last", h->slot.last_us);
+	put_time(w, "first", h->first_us, 1);
+	put_time(w, "last", h->slot.last_us, SEEN_HOST_STEP_S);
 	fw_item_field(w, "name", h->name);
 	fw_item_field(w, "port", h->port_name);
+	put_speech(w, h->old);
 	fw_item_field(w, "switch", h->announces ? "yes" : "");
 	snprintf(text, sizeof text, "%u", h->vlan);
 	fw_item_field(w, "vlan", h->vlan ? text : "");
@@ -104,9 +104,10 @@ static void name_line(struct line *line, enum seen_kind kind)
 		return;
 	}
 	const struct peer *p = line->entry;
-	snprintf(line->key, sizeof line->key, "%s:%u/%s %s",
-		packet_address_text(&p->key.service.server, server, sizeof server),
-		p->key.service.port, protocol_of(&p->key.service),
+	packet_address_text(&p->key.service.server, server, sizeof server);
+	bool six = strchr(server, ':') != NULL;
+	snprintf(line->key, sizeof line->key, "%s%s%s:%u/%s %s", six ? "[" : "", server,
+		six ? "]" : "", p->key.service.port, protocol_of(&p->key.service),
 		packet_address_text(&p->key.client, client, sizeof client));
 }
 

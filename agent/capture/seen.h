@@ -1,8 +1,9 @@
 /* Who uses what, and which hosts there are: the two tables that outlive the program.
  *
  * As documents of the agent's host: `clients` has a line for each client of a service, its
- * key "SERVER:PORT/PROTOCOL CLIENT"; `wire` one for each MAC. Days and rounded sizes stand in
- * them, so that a line changes about once a day and not at every packet.
+ * key "SERVER:PORT/PROTOCOL CLIENT" ([SERVER] of IPv6); `wire` one for each MAC. Times and sizes are rounded
+ * down, so that a line changes a few times a day and not at every packet: all that a line
+ * ever was is kept for long.
  *
  * seen_save() and seen_load() keep the tables in one file, so that "since when" survives a
  * restart. What was not heard of for longer than is kept goes first.
@@ -13,6 +14,9 @@
 #include <fenwatch/err.h>
 
 #include "watch.h"
+
+#define SEEN_CLIENT_STEP_S 86400
+#define SEEN_HOST_STEP_S 14400
 
 enum seen_kind { SEEN_CLIENTS, SEEN_WIRE, SEEN_KINDS };
 extern const char *const seen_kinds[SEEN_KINDS];

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #define EPHEMERAL 49152
+#define PORT_TELNET 23
 
-const char *const watch_old_names[OLD_KINDS] = {"smb1", "tls", "telnet", "snmpv1", "snmpv2c"};
+const char *const watch_old_names[OLD_KINDS] = {
+	"smb1", "tls1.0", "tls1.1", "telnet", "snmp1", "snmp2c"};
 
 void watch_init(struct watch *w, uint64_t seed)
 {
@@ -79,19 +81,27 @@ static bool is_kept(const struct watch *w, const struct packet *p)
 
 /* ---- one packet ---- */
 
-static uint32_t old_of(const struct packet *p, const struct conversation *c)
+static uint32_t old_tls(const struct packet *p)
+{
+	if (p->tls.handshake != 2 || p->tls.version > 0x0302)
+		return 0;
+	return p->tls.version == 0x0302 ? OLD_TLS11 : OLD_TLS10;
+}
+
+uint32_t watch_old(const struct packet *p)
 {
 	switch (p->app) {
 	case PACKET_APP_SMB1:
 		return OLD_SMB1;
 	case PACKET_APP_TLS:
-		return p->tls.handshake == 2 && p->tls.version < 0x0303 ? OLD_TLS : 0;
+		return old_tls(p);
 	case PACKET_APP_SNMP:
 		if (p->snmp_version > 1)
 			return 0;
 		return p->snmp_version == 0 ? OLD_SNMP1 : OLD_SNMP2C;
 	default:
-		return c->service.port == 23 && p->protocol == PROTOCOL_TCP && p->payload > 0
+		return p->protocol == PROTOCOL_TCP && p->payload > 0 &&
+				(p->from_port == PORT_TELNET || p->to_port == PORT_TELNET)
 			? OLD_TELNET
 			: 0;
 	}
@@ -105,7 +115,7 @@ static void take_peer(struct watch *w, const struct packet *p, const struct conv
 	if (fresh)
 		peer->first_us = p->at_us;
 	*(c->to_server ? &peer->to_server : &peer->to_client) += p->length;
-	peer->old |= old_of(p, c);
+	peer->old |= watch_old(p);
 	if (p->protocol == PROTOCOL_TCP && (p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		peer->connections++;
 }

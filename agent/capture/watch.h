@@ -47,11 +47,12 @@ struct service {
 /* Protocols that should be gone. */
 enum {
 	OLD_SMB1 = 1,
-	OLD_TLS = 2, /* below 1.2 */
-	OLD_TELNET = 4,
-	OLD_SNMP1 = 8,
-	OLD_SNMP2C = 16,
-	OLD_KINDS = 5,
+	OLD_TLS10 = 2, /* or SSL */
+	OLD_TLS11 = 4,
+	OLD_TELNET = 8,
+	OLD_SNMP1 = 16,
+	OLD_SNMP2C = 32,
+	OLD_KINDS = 6,
 };
 extern const char *const watch_old_names[OLD_KINDS];
 
@@ -79,6 +80,7 @@ struct wire_host {
 	struct packet_address address4, address6; /* all zero: not told yet */
 	int64_t first_us;
 	uint64_t packets, bytes;
+	uint32_t old; /* what it speaks itself: OLD_* */
 	uint16_t vlan;
 	bool announces; /* LLDP or CDP */
 	char name[PACKET_NAME_BYTES], port_name[PACKET_NAME_BYTES / 2];
@@ -115,6 +117,8 @@ void watch_init(struct watch *w, uint64_t seed);
 void watch_done(struct watch *w);
 void watch_packet(struct watch *w, const struct packet *p);
 void watch_turn(struct watch *w, int64_t now_us);
+
+uint32_t watch_old(const struct packet *p); /* OLD_* of what this packet shows */
 
 /* The parts, which watch.c calls. */
 struct service *watch_service(struct watch *w, const struct service_key *key, int64_t now_us);

@@ -186,16 +186,18 @@ def test_who_depends_on_the_old_server(lab):
     clients = tables["clients"]
     users = {key.split()[1]: line for key, line in clients.items() if key.startswith(old + ":445/tcp ")}
     check(set(users) == {f"10.1.0.{n}" for n in range(1, 13)}, f"who uses it: {users}")
-    check(users["10.1.0.3"] == {"client": "10.1.0.3", "first": "1970-01-01", "last": "1970-01-01", "old": "smb1",
-                                "port": "445", "server": old, "to_client": "32 B", "to_server": "128 B"},
+    check(users["10.1.0.3"] == {"client": "10.1.0.3", "first": "102", "last": "0", "port": "445",
+                                "server": old, "speaks": "smb1", "to_client": "32 B", "to_server": "128 B"},
           f"of one: {users['10.1.0.3']}")
     old_ones = {}
     for line in clients.values():
-        for kind in line.get("old", "").split():
+        for kind in line.get("speaks", "").split():
             old_ones.setdefault(kind, set()).add(line["client"])
-    check(old_ones == {"smb1": {f"10.1.0.{n}" for n in range(1, 6)}, "telnet": {"10.1.0.7"}, "tls": {"10.1.0.8"},
-                       "snmpv2c": {"10.1.0.9"}}, f"who speaks what is old: {old_ones}")
+    check(old_ones == {"smb1": {f"10.1.0.{n}" for n in range(1, 6)}, "telnet": {"10.1.0.7"}, "tls1.0": {"10.1.0.8"},
+                       "snmp2c": {"10.1.0.9"}}, f"who speaks what is old: {old_ones}")
     check(total(found, "old_protocol_clients", old="smb1") == 5, "and how many")
+    check({mac for mac, line in tables["wire"].items() if line.get("speaks") == "smb1"} ==
+          {f"02:00:00:00:00:{100 + n:02x}" for n in range(5)}, "whose hardware it is")
     hosts = {mac: line.get("address") for mac, line in tables["wire"].items()}
     check(all(hosts[f"02:00:00:00:00:{100 + n:02x}"] == f"10.1.0.{n + 1}" for n in range(50)), f"hosts: {hosts}")
 
@@ -378,6 +380,9 @@ def test_from_the_wire_to_the_store(lab):
         return found["items"]
     users = until(30, "who uses it", users)
     check(users[0]["fields"]["client"] == "127.0.0.1", f"{users}")
+    table = c.cli("depends", "127.0.0.1")
+    check(table.returncode == 0 and f"{port}/tcp" in table.stdout, f"depends: {table.stdout}{table.stderr}")
+    check("no capture has heard" in c.cli("depends", "192.0.2.1").stdout, "of another nobody")
     status = status_of(p.child.pid)
     check(int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0, f"capabilities: {status['CapPrm']}")
     check(status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", "and no way back")
