@@ -13,9 +13,8 @@
 
 #include <fenwatch/conn.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/resolve.h>
 #include <fenwatch/text.h>
-
-#include "resolve.h"
 
 #define HOST_BYTES 254
 #define ANSWER_BYTES 4096

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "resolve.h"
+#include <fenwatch/resolve.h>
 
 #include <errno.h>
 #include <stdio.h>

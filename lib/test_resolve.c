@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names are asked for on the wire of a network of the test's own, whose only name
  * server is the test itself. Where no such network may be made the tests are skipped. */
-#include "resolve.h"
+#include <fenwatch/resolve.h>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
