@@ -1,0 +1,34 @@
+/* When which check is read.
+ *
+ * Each has its own clock: first at an offset that is drawn from its name, so that many
+ * checks spread over their interval, then every `every`, whatever the others do. One that
+ * is still under way at its timeout is cancelled.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "check.h"
+
+struct schedule;
+
+/* One reading, with probe_success (or a plugin's state) and its duration, from the loop. The sweep
+ * and the text are the receiver's during the call. */
+struct check_reading {
+	const struct check_spec *spec;
+	const struct sweep *sweep;
+	enum check_state state;
+	const char *text; /* why, or what a plugin says */
+};
+typedef void schedule_sink(const struct check_reading *reading, void *arg);
+
+/* `specs` must outlive it; the sink may close it. */
+struct schedule *schedule_open(uv_loop_t *loop, const struct check_spec *specs, size_t n_specs,
+	schedule_sink *sink, void *arg);
+/* One check, at once and never again. */
+struct schedule *schedule_once(
+	uv_loop_t *loop, const struct check_spec *spec, schedule_sink *sink, void *arg);
+void schedule_close(struct schedule *schedule); /* the memory goes from the loop */
