@@ -18,6 +18,18 @@ static enum tone tone_of_count(const json_t *object, const char *name)
 	return json_number_value(json_object_get(object, name)) > 0 ? TONE_WARNING : TONE_PLAIN;
 }
 
+/* Of a device without an agent: what it runs, and what is wanted. */
+static bool is_device(const json_t *host)
+{
+	return json_object_get(host, "wanted") != NULL;
+}
+
+static const char *firmware_of(struct screen *s, const json_t *device)
+{
+	return fw_arena_format(&s->arena, "firmware %s, wanted %s",
+		screen_member(s, device, "firmware"), screen_member(s, device, "wanted"));
+}
+
 /* ---- the fleet ---- */
 
 /* "3/5/4": under ce14, ncsc5 and ncsc7. */
@@ -55,7 +67,8 @@ enum status render_patches(struct screen *s, const json_t *data)
 			continue;
 		table_put(&t, TONE_PLAIN, screen_number(s, host, "pending"));
 		table_put(&t, tone_of_count(host, "security"), screen_number(s, host, "security"));
-		table_put(&t, TONE_PLAIN, screen_member(s, host, "why"));
+		table_put(&t, TONE_PLAIN,
+			is_device(host) ? firmware_of(s, host) : screen_member(s, host, "why"));
 	}
 	table_print(&t);
 	fw_buf_puts(&s->out, "overdue: under ce14/ncsc5/ncsc7\n");
@@ -122,6 +135,10 @@ enum status render_host_patches(struct screen *s, const json_t *data)
 	screen_printf(s, "\n%s\n", screen_member(s, data, "os"));
 	if (*why && strcmp(why, "-") != 0)
 		screen_printf(s, "%s\n", why);
+	if (is_device(data)) {
+		screen_printf(s, "%s\n", firmware_of(s, data));
+		return strcmp(state, "compliant") == 0 ? STATUS_WELL : STATUS_BAD_NEWS;
+	}
 	screen_printf(s, "%s pending, %s unfinished\noverdue %s (ce14/ncsc5/ncsc7)\n",
 		screen_number(s, data, "pending"), screen_number(s, data, "unfinished"),
 		overdue_of(s, data));

@@ -8,6 +8,7 @@
 #include "enrol.h"
 #include "estate.h"
 #include "facts.h"
+#include "firmware.h"
 #include "parts.h"
 #include "patch.h"
 #include "retiring.h"
@@ -160,10 +161,23 @@ void patches_prepare(struct request *r)
 	read_agents(r);
 }
 
+static void write_devices(struct json *j, const struct firmware *devices, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		firmware_write(j, &devices[i]);
+		json_close(j, '}');
+	}
+}
+
+/* Hosts, then devices without an agent. */
 void patches_list(struct request *r)
 {
 	struct facts facts;
-	if (facts_read(r, facts_selector(r, REBOOT_SINCE, NULL), r->now_ms, &facts) < 0)
+	struct firmware *devices;
+	size_t n_devices;
+	if (facts_read(r, facts_selector(r, REBOOT_SINCE, NULL), r->now_ms, &facts) < 0 ||
+		firmware_read(r, NULL, &devices, &n_devices) < 0)
 		return;
 	leave_out_retired(r, r->now_ms, r->patches, &r->n_patches);
 	add_unheard(r, r->now_ms, &r->patches, &r->n_patches);
@@ -175,6 +189,7 @@ void patches_list(struct request *r)
 		write_time(j, "reboot_since", reboot_since(&facts, r->patches[i].name));
 		json_close(j, '}');
 	}
+	write_devices(j, devices, n_devices);
 	json_close(j, ']');
 	request_end(r, NULL, 0);
 }
@@ -257,6 +272,25 @@ static int judge(
 	return r->status ? -1 : 0;
 }
 
+static void answer_device(struct request *r)
+{
+	struct firmware *device;
+	size_t n;
+	if (firmware_read(r, r->path_value, &device, &n) < 0)
+		return;
+	if (n == 0) {
+		request_fail(r, 404, "not_found",
+			"nothing is known of patches of a host '%.200s'; see 'fenwatch patches'",
+			r->path_value);
+		return;
+	}
+	struct json *j = request_begin(r);
+	json_open(j, '{');
+	firmware_write(j, device);
+	json_close(j, '}');
+	request_end(r, NULL, 0);
+}
+
 void patches_host(struct request *r)
 {
 	struct patch_host *hosts;
@@ -267,9 +301,7 @@ void patches_host(struct request *r)
 	if (n > 0)
 		write_host(r, &hosts[0]);
 	else
-		request_fail(r, 404, "not_found",
-			"nothing is known of patches of a host '%.200s'; see 'fenwatch patches'",
-			r->path_value);
+		answer_device(r);
 }
 
 /* ---- the report ---- */

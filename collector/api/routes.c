@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "retiring.h"
 
 const char *const access_names[] = {
 	[ACCESS_ANYONE] = "anyone",
@@ -144,7 +145,7 @@ const struct route routes[] = {
 		"every host and how it stands with fixes", patches_prepare, patches_list),
 	WORK(GET, "/api/fenwatch/v1/patches/{name}", VIEWER, CUT, "at",
 		"one host: each fix that is not in force, when it is due and what that rests on",
-		NULL, patches_host),
+		retiring_prepare, patches_host),
 	WORK(GET, "/api/fenwatch/v1/reports/patch-compliance", VIEWER, CUT, "at, policy",
 		"every host under every policy, now or on a date in the past",
 		patches_prepare_report, patches_report),

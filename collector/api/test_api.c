@@ -916,7 +916,7 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"\"patches\":{\"pending\":7,\"security\":3,\"held\":2,\"reboot_required\":true,",
 		"\"source_ok\":true}",
 		"\"register\":{\"tier\":\"vip\",\"vip\":false,\"lifecycle\":\"live\",\"retires\":null,",
-		"\"rack\":\"B7\",\"serial\":null,\"sites\":[{\"name\":\"Hall\",\"tier\":\"vip\",\"address\":null,",
+		"\"rack\":\"B7\",\"serial\":null,\"firmware\":null,\"sites\":[{\"name\":\"Hall\",\"tier\":\"vip\",\"address\":null,",
 		"\"contacts\":[]}",
 		"\"units_failed\":[\"cron.service\"]",
 		"\"inventory\":[{\"kind\":\"packages\",\"items\":912,\"since\":\"2023-11-14T22:13:20.000Z\",",

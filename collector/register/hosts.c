@@ -27,6 +27,7 @@ const char *const register_text_names[HOST_TEXTS] = {
 	[HOST_STOP] = "stop",
 	[HOST_RACK] = "rack",
 	[HOST_SERIAL] = "serial",
+	[HOST_FIRMWARE] = "firmware",
 };
 
 struct matcher {
@@ -160,6 +161,8 @@ static const struct fw_option table[] = {
 	TEXT("stop", HOST_STOP, LINE_LIMIT, "how it is stopped"),
 	TEXT("rack", HOST_RACK, LINE_LIMIT, "where exactly it stands"),
 	TEXT("serial", HOST_SERIAL, LINE_LIMIT, "its serial number"),
+	TEXT("firmware", HOST_FIRMWARE, LINE_LIMIT,
+		"the version that a device should run; * is anything"),
 	{0},
 };
 

@@ -89,6 +89,7 @@ enum register_text {
 	HOST_STOP,
 	HOST_RACK,
 	HOST_SERIAL,
+	HOST_FIRMWARE, /* that is wanted; * for anything */
 	HOST_TEXTS
 };
 extern const char *const register_text_names[HOST_TEXTS]; /* "supplier" .. */

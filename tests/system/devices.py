@@ -50,13 +50,18 @@ def item(key, **fields):
 
 
 def test_what_the_network_shows_is_one_list(lab):
-    c = lab.collector().start()
+    register = os.path.join(lab.dir, "register.d")
+    os.mkdir(register)
+    with open(os.path.join(register, "hosts.yml"), "w") as f:
+        f.write("hosts: [{match: {job: snmp, instance: 'sw.*'}, firmware: '15.2(7)*'}]\n")
+    c = lab.collector(extra="register: register.d/\n").start()
     a = lab.agent(c).enrol().start()
     until(20, "the socket", lambda: os.path.exists(a.probe))
     now = int(time.time())
     program = Program(a.probe)
     program.host(1, "sw1")
-    program.table(1, "device", [item("device", address="10.9.0.1", mac="02:00:00:00:00:01", name="edge-1")])
+    program.table(1, "device", [item("device", address="10.9.0.1", mac="02:00:00:00:00:01", name="edge-1", model="C2960",
+                                       firmware="15.2(4)E8")])
     program.table(1, "macs", [item("02:00:00:00:00:50 7", port="Gi0/3"), item("02:00:00:00:00:51 7", port="Gi0/4")])
     program.table(1, "neighbours", [item("Gi0/9", name="phone", mac="02:00:00:00:00:52")])
     program.table(0, "wire", [item("02:00:00:00:00:50", address="10.9.0.50", speaks="smb1", first=now - 60, last=now),
@@ -77,6 +82,17 @@ def test_what_the_network_shows_is_one_list(lab):
     table = c.cli("devices", "--state", "unmanaged")
     check(table.returncode == 0 and "sw1 Gi0/3" in table.stdout and "edge-1" not in table.stdout, table.stdout)
     check("is managed, quiet, silent or unmanaged" in c.cli("devices", "--state", "lost").stderr, "a mistake")
+
+    # Its firmware is not the one that the register wants, and then it is.
+    row = [p for p in c.get("/api/fenwatch/v1/patches") if p["host"] == "sw1"]
+    check([(p["state"], p["os"], p["firmware"], p["wanted"]) for p in row] ==
+          [("overdue", "C2960", "15.2(4)E8", "15.2(7)*")], f"{row}")
+    check("firmware 15.2(4)E8, wanted 15.2(7)*" in c.cli("patches").stdout, c.cli("patches").stdout)
+    one = c.cli("patches", "sw1")
+    check(one.returncode == 1 and "C2960" in one.stdout, one.stdout)
+    program.table(1, "device", [item("device", address="10.9.0.1", model="C2960", firmware="15.2(7)E5")])
+    program.durable()
+    until(10, "it is updated", lambda: c.cli("patches", "sw1").returncode == 0)
 
     # What has gone from a table has gone from the list.
     program.table(0, "wire", [])
