@@ -9,19 +9,10 @@
 
 #include <fenwatch/mem.h>
 
+#include "wire_filter.h"
+
 #define WAKE_MS 200 /* packets wait for each other that long */
 #define MAGIC_NEWER 0x0a0d0d0au
-
-#define WIDE                                                                                   \
-	"udp port 53 or tcp port 53 or udp port 5353 or udp port 67 or udp port 68 or arp or " \
-	"ether proto 0x88cc or ether dst 01:00:0c:cc:cc:cc"
-#define WIDE_NO_LINK \
-	"udp port 53 or tcp port 53 or udp port 5353 or udp port 67 or udp port 68 or arp"
-/* A handshake's record whose first message is the client's. */
-#define HELLO                                                                              \
-	" or (tcp[((tcp[12] & 0xf0) >> 2)] = 22 and tcp[((tcp[12] & 0xf0) >> 2) + 5] = 1)" \
-	" or (ip6[6] = 6 and ip6[40 + ((ip6[52] & 0xf0) >> 2)] = 22 and"                   \
-	" ip6[40 + ((ip6[52] & 0xf0) >> 2) + 5] = 1)"
 
 struct wire_tap {
 	pcap_t *pcap;
@@ -38,23 +29,13 @@ static int fail(struct wire_tap *t, const char *what, int rc, struct fw_err *err
 	return fw_fail(err, rc, "'%s': %s", what, pcap_geterr(t->pcap));
 }
 
-/* The filter refuses nothing: it says how much of each packet is handed over. What the
- * compiler's text does not match it would return with 0, and here with the headers. */
 static int set_lengths(struct wire_tap *t, struct fw_err *err)
 {
-	struct bpf_program program;
-	char text[1024];
-	snprintf(text, sizeof text, "%s%s", t->link == DLT_EN10MB ? WIDE : WIDE_NO_LINK,
-		t->names ? HELLO : "");
-	if (pcap_compile(t->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		return fail(t, "filter", -EINVAL, err);
-	for (unsigned i = 0; i < program.bf_len; i++)
-		if (program.bf_insns[i].code == (BPF_RET | BPF_K))
-			program.bf_insns[i].k = program.bf_insns[i].k == 0 ? PACKET_HEADER_BYTES
-				: t->names                                 ? PACKET_HELLO_BYTES
-									   : PACKET_WIDE_BYTES;
-	int rc = pcap_setfilter(t->pcap, &program) < 0 ? fail(t, "filter", -EINVAL, err) : 0;
-	pcap_freecode(&program);
+	struct wire_filter filter = {0};
+	int rc = wire_filter_make(&filter, t->link, t->names, err);
+	struct bpf_program program = {.bf_len = filter.length, .bf_insns = filter.steps};
+	if (rc == 0 && pcap_setfilter(t->pcap, &program) < 0)
+		rc = fail(t, "filter", -EINVAL, err);
 	return rc;
 }
 
