@@ -195,7 +195,6 @@ struct alert_feed_view {
 	int64_t last_ms;
 };
 bool alert_has_feed(const struct alerts *alerts, const char *name);
-/* Counts all notices that are kept. */
 int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
 	size_t *n, struct fw_err *err);
 

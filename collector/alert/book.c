@@ -15,6 +15,14 @@
 #include "state.h"
 #include "updates.h"
 
+#define ONE_MORE                                                                        \
+	"INSERT INTO notice_count VALUES (new.feed, new.state, new.kind, 1, new.tries)" \
+	"  ON CONFLICT (feed, state, kind) DO UPDATE SET n = n + 1, tries = tries +"    \
+	"  excluded.tries;"
+#define ONE_LESS                                                             \
+	"UPDATE notice_count SET n = n - 1, tries = tries - old.tries WHERE" \
+	"  feed = old.feed AND state = old.state AND kind = old.kind;"
+
 static const char *const steps[] = {
 	"CREATE TABLE episode (key TEXT NOT NULL, starts_ms INTEGER NOT NULL,"
 	"  ends_ms INTEGER NOT NULL, rule TEXT NOT NULL, instance TEXT NOT NULL,"
@@ -42,6 +50,17 @@ static const char *const steps[] = {
 	"CREATE INDEX notice_receipt ON notice (receipt) WHERE kind = 0 AND receipt <> ''",
 	"CREATE TABLE escalation (feed TEXT NOT NULL PRIMARY KEY, since_ms INTEGER NOT NULL,"
 	"  is_configured INTEGER NOT NULL) STRICT",
+	/* How many notices there are, so that nobody has to count them. */
+	"CREATE TABLE notice_count (feed TEXT NOT NULL, state INTEGER NOT NULL,"
+	"  kind INTEGER NOT NULL, n INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	"  PRIMARY KEY (feed, state, kind)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO notice_count SELECT feed, state, kind, count(*), sum(tries) FROM notice"
+	"  GROUP BY feed, state, kind;"
+	"CREATE TRIGGER notice_comes AFTER INSERT ON notice BEGIN " ONE_MORE " END;"
+	"CREATE TRIGGER notice_goes AFTER DELETE ON notice BEGIN " ONE_LESS " END;"
+	"CREATE TRIGGER notice_changes AFTER UPDATE OF feed, state, kind, tries ON notice"
+	"  BEGIN " ONE_LESS ONE_MORE " END;"
+	"CREATE INDEX notice_rehearsed ON notice (feed, starts_ms) WHERE state = 3 AND kind = 0",
 };
 
 const char *const notice_kinds[] = {
@@ -451,23 +470,26 @@ int book_told(struct state *state, int64_t id, enum notice_state how, const char
 	return state_finish(state, rc, err);
 }
 
-static int count_rehearsed(
-	struct state *state, const char *feed, struct book_counts *out, struct fw_err *err)
+static void add_counted(struct book_counts *counts, sqlite3_stmt *row)
 {
-	sqlite3_stmt *row;
-	int rc = state_query(state, &row, err,
-		"SELECT count(*), ifnull(min(starts_ms), 0) FROM notice WHERE feed = ? AND"
-		" state = 3 AND kind = 0",
-		"t", feed);
-	if (rc < 0)
-		return rc;
-	rc = state_step(state, row, err);
-	if (rc > 0) {
-		out->rehearsed = (uint64_t)sqlite3_column_int64(row, 0);
-		out->rehearsed_since_ms = sqlite3_column_int64(row, 1);
+	uint64_t n = (uint64_t)sqlite3_column_int64(row, 2);
+	counts->tries += (uint64_t)sqlite3_column_int64(row, 3);
+	switch (sqlite3_column_int(row, 0)) {
+	case NOTICE_WAITING:
+		counts->waiting += n;
+		break;
+	case NOTICE_DELIVERED:
+		counts->delivered += n;
+		break;
+	case NOTICE_REFUSED:
+		counts->refused += n;
+		break;
+	case NOTICE_REHEARSED:
+		counts->rehearsed += sqlite3_column_int(row, 1) == NOTICE_OPEN ? n : 0;
+		break;
+	default:
+		break;
 	}
-	state_done(row);
-	return rc < 0 ? rc : 0;
 }
 
 int book_count(struct state *state, const char *feed, struct book_counts *out, struct fw_err *err)
@@ -475,22 +497,17 @@ int book_count(struct state *state, const char *feed, struct book_counts *out, s
 	sqlite3_stmt *row;
 	*out = (struct book_counts){0};
 	int rc = state_query(state, &row, err,
-		"SELECT state, count(*), sum(tries) FROM notice WHERE feed = ? GROUP BY state", "t",
-		feed);
+		"SELECT state, kind, n, tries, (SELECT min(starts_ms) FROM notice WHERE feed = ?1"
+		" AND state = 3 AND kind = 0) FROM notice_count WHERE feed = ?1",
+		"t", feed);
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(state, row, err)) > 0) {
-		uint64_t n = (uint64_t)sqlite3_column_int64(row, 1);
-		out->tries += (uint64_t)sqlite3_column_int64(row, 2);
-		if (sqlite3_column_int(row, 0) == NOTICE_WAITING)
-			out->waiting = n;
-		else if (sqlite3_column_int(row, 0) == NOTICE_DELIVERED)
-			out->delivered = n;
-		else if (sqlite3_column_int(row, 0) == NOTICE_REFUSED)
-			out->refused = n;
+		add_counted(out, row);
+		out->rehearsed_since_ms = sqlite3_column_int64(row, 4);
 	}
 	state_done(row);
-	return rc < 0 ? rc : count_rehearsed(state, feed, out, err);
+	return rc;
 }
 
 int book_forget(struct state *state, int64_t notices_ms, int64_t episodes_ms, struct fw_err *err)

@@ -38,16 +38,8 @@ struct polls {
 
 /* ---- which tickets there are ---- */
 
-static struct poll *find(struct polls *polls, int64_t id)
-{
-	struct poll *poll = polls->first;
-	while (poll && poll->id != id)
-		poll = poll->next;
-	return poll;
-}
-
-static struct poll *add(struct polls *polls, const struct alert_feed_option *option,
-	sqlite3_stmt *row, int64_t now_ms)
+static struct poll *poll_new(
+	const struct alert_feed_option *option, sqlite3_stmt *row, int64_t now_ms)
 {
 	struct poll *poll = fw_alloc(sizeof *poll);
 	poll->option = option;
@@ -64,30 +56,45 @@ static struct poll *add(struct polls *polls, const struct alert_feed_option *opt
 		.generator_url = "",
 		.external_url = "",
 		.receipt = poll->receipt};
-	poll->next = polls->first;
-	polls->first = poll;
 	return poll;
 }
 
-static int load_feed(struct polls *polls, const struct alert_feed_option *option, int64_t now_ms,
-	struct fw_err *err)
+/* The list has the feeds in their order, and of each the tickets in theirs; `link` goes along it. */
+static struct poll *find_or_add(struct poll ***link, const struct alert_feed_option *option,
+	sqlite3_stmt *row, int64_t now_ms)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	while (**link && (**link)->option == option && (**link)->id < id)
+		*link = &(**link)->next;
+	struct poll *poll = **link;
+	if (poll && poll->option == option && poll->id == id)
+		return poll;
+	poll = poll_new(option, row, now_ms);
+	poll->next = **link;
+	**link = poll;
+	return poll;
+}
+
+static int load_feed(struct polls *polls, const struct alert_feed_option *option,
+	struct poll ***link, int64_t now_ms, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(polls->config.state, &row, err,
 		"SELECT n.id, n.key, n.starts_ms, n.receipt, n.desk FROM notice n JOIN episode e ON"
 		" e.key = n.key AND e.starts_ms = n.starts_ms WHERE n.feed = ? AND n.state = 1 AND"
-		" n.kind = 0 AND n.receipt <> '' AND n.desk < 2 AND e.ends_ms = 0",
+		" n.kind = 0 AND n.receipt <> '' AND n.desk < 2 AND e.ends_ms = 0"
+		" ORDER BY n.id",
 		"t", option->name);
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(polls->config.state, row, err)) > 0) {
-		struct poll *poll = find(polls, sqlite3_column_int64(row, 0));
-		if (!poll)
-			poll = add(polls, option, row, now_ms);
+		struct poll *poll = find_or_add(link, option, row, now_ms);
 		poll->is_seen = true;
 		poll->known = (enum desk)sqlite3_column_int(row, 4);
 	}
 	state_done(row);
+	while (**link && (**link)->option == option)
+		*link = &(**link)->next;
 	return rc;
 }
 
@@ -119,6 +126,7 @@ static void tell_trouble(struct polls *polls, const char *name, const char *why)
 static void load(struct polls *polls, int64_t now_ms)
 {
 	const struct alert_options *options = polls->config.options;
+	struct poll **link = &polls->first;
 	struct fw_err err;
 	int rc = 0;
 	polls->look_ms = now_ms + POLLS_LOOK_MS;
@@ -126,7 +134,7 @@ static void load(struct polls *polls, int64_t now_ms)
 		poll->is_seen = false;
 	for (size_t i = 0; options && i < options->n_feeds && rc == 0; i++)
 		if (is_asked(options->feeds[i]))
-			rc = load_feed(polls, options->feeds[i], now_ms, &err);
+			rc = load_feed(polls, options->feeds[i], &link, now_ms, &err);
 	if (rc == 0)
 		drop_unseen(polls);
 	else

@@ -107,6 +107,101 @@ static void test_what_was_not_tried_is_not_sent_any_more(void **arg)
 	assert_int_equal(counts(place).rehearsed, 1);
 }
 
+/* ---- counting ---- */
+
+static int on_step(void *arg)
+{
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+/* How many steps of SQLite's machine a count takes. */
+static uint64_t steps_of_count(struct place *place)
+{
+	uint64_t steps = 0;
+	sqlite3_progress_handler(state_db(place->state), 1, on_step, &steps);
+	counts(place);
+	sqlite3_progress_handler(state_db(place->state), 0, NULL, NULL);
+	return steps;
+}
+
+static void put_notices(struct place *place, int from, int until)
+{
+	assert_int_equal(
+		state_run(place->state, NULL,
+			"WITH RECURSIVE i(n) AS (VALUES (?) UNION ALL SELECT n + 1 FROM i"
+			" WHERE n < ?) INSERT INTO notice (feed, key, kind, starts_ms,"
+			" ends_ms, labels, annotations, state, tries, told_ms, why)"
+			" SELECT 'desk', 'fw1-' || n, n % 3, 1, 0, '{}', '{}', n % 5, 1, 1,"
+			" '' FROM i",
+			"ii", (int64_t)from, (int64_t)until),
+		0);
+}
+
+static uint64_t number(struct place *place, const char *sql)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	uint64_t n = (uint64_t)sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static void test_counting_takes_as_long_for_many_as_for_few(void **arg)
+{
+	struct place *place = *arg;
+	put_notices(place, 1, 50);
+	uint64_t few = steps_of_count(place);
+	put_notices(place, 51, 5000);
+	assert_int_equal(steps_of_count(place), few);
+	assert_int_equal(counts(place).waiting, 1000);
+	assert_int_equal(counts(place).tries, 5000);
+	/* To go through them would take longer. */
+	uint64_t steps = 0;
+	sqlite3_progress_handler(state_db(place->state), 1, on_step, &steps);
+	assert_int_equal(number(place, "SELECT count(*) FROM notice WHERE tries = 1"), 5000);
+	sqlite3_progress_handler(state_db(place->state), 0, NULL, NULL);
+	assert_true(steps > 10 * few);
+}
+
+#define DIFFERENT                                                                          \
+	"SELECT count(*) FROM (SELECT feed, state, kind, n, tries FROM notice_count WHERE" \
+	" n <> 0 EXCEPT SELECT feed, state, kind, count(*), sum(tries) FROM notice"        \
+	" GROUP BY feed, state, kind) UNION ALL SELECT count(*) FROM (SELECT feed, state," \
+	" kind, count(*), sum(tries) FROM notice GROUP BY feed, state, kind EXCEPT SELECT" \
+	" feed, state, kind, n, tries FROM notice_count) ORDER BY 1 DESC"
+
+/* By every way that a notice changes its state, is replaced, or goes. */
+static void test_what_is_counted_is_there(void **arg)
+{
+	struct place *place = *arg;
+	uint64_t told, retried, dropped;
+	put_notices(place, 1, 600);
+	place->feed.live = false;
+	for (int i = 0; i < 20; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "fw1-x%d", i);
+		struct episode episode = fire(place, key);
+		if (i % 4 == 0)
+			resolve(place, &episode);
+	}
+	assert_int_equal(number(place, DIFFERENT), 0);
+	assert_int_equal(book_feed_go(place->state, "desk", "jo", &told, NULL), 0);
+	assert_int_equal(told, 15);
+	assert_int_equal(number(place, DIFFERENT), 0);
+	assert_int_equal(
+		book_feed_retry(place->state, "desk", 0, "jo", &retried, &dropped, NULL), 0);
+	assert_int_equal(number(place, DIFFERENT), 0);
+	assert_int_equal(book_told(place->state, 5, NOTICE_DELIVERED, "", "INC1", 2, NULL), 0);
+	assert_int_equal(number(place, DIFFERENT), 0);
+	assert_int_equal(book_forget(place->state, START_MS * 2, START_MS * 2, NULL), 0);
+	assert_int_equal(number(place, DIFFERENT), 0);
+	/* A row that is written past the triggers is found. */
+	assert_int_equal(state_run(place->state, NULL, "UPDATE notice_count SET n = n + 1", ""), 0);
+	assert_true(number(place, DIFFERENT) > 0);
+}
+
 static void test_what_was_refused_is_sent_again(void **arg)
 {
 	struct place *place = *arg;
@@ -298,6 +393,8 @@ int main(void)
 		TEST(test_what_goes_on_is_told_when_it_goes),
 		TEST(test_the_end_of_what_was_sent_is_told_in_rehearsal_too),
 		TEST(test_what_was_not_tried_is_not_sent_any_more),
+		TEST(test_counting_takes_as_long_for_many_as_for_few),
+		TEST(test_what_is_counted_is_there),
 		TEST(test_what_was_refused_is_sent_again),
 		TEST(test_one_of_them),
 		TEST(test_what_goes_late_is_behind_what_was_fetched),

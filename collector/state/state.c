@@ -381,6 +381,8 @@ static int settle(struct state *state, struct fw_err *err)
 	sqlite3_file_control(state->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth);
 	int rc = execute(state,
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+		/* What is replaced goes, for triggers, too. */
+		"PRAGMA recursive_triggers = ON;"
 		/* Of what is forgotten nothing stays in free pages. */
 		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON",
 		err);
