@@ -280,6 +280,7 @@ static struct alert *raised_new(struct alerts *alerts, const char *key, const ch
 		labels[n++] = *apart;
 	struct alert *alert = alert_new(&alerts->homeless, key, rule, name, labels, n);
 	annotate_with(alerts, alert, rule ? rule->help : "", text);
+	alert->news_ms = fw_mono_ms() + UPDATES_NEWS_MS;
 	return alert;
 }
 
@@ -328,20 +329,30 @@ void alerts_raise(
 	raise_one(alerts, name, "", apart, text);
 }
 
+static void reword(struct alerts *alerts, struct alert *alert, const char *text)
+{
+	struct fw_err err;
+	bool fires = alert->episode.life.phase == FIRING;
+	if (strcmp(pairs_get(&alert->episode.annotations, "summary"), text) == 0)
+		return;
+	if (fires && gate_reworded(alerts->gate, &alert->episode, text, &err) < 0) {
+		tell_trouble(alerts, &err);
+		return;
+	}
+	alert->has_news = fires;
+	pairs_set(&alert->episode.annotations, "summary", text);
+}
+
 void alerts_reword(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
 {
 	char key[IDENTITY_KEY];
-	struct fw_err err;
 	key_of(alerts, name, "", apart, key);
 	struct alert *alert = alert_find(alerts->homeless, key);
-	if (!alert || strcmp(pairs_get(&alert->episode.annotations, "summary"), text) == 0)
+	if (!alert)
 		return;
-	if (alert->episode.life.phase == FIRING &&
-		gate_reworded(alerts->gate, &alert->episode, text, &err) < 0)
-		tell_trouble(alerts, &err);
-	else
-		pairs_set(&alert->episode.annotations, "summary", text);
+	reword(alerts, alert, text);
+	updates_news(alerts, alert);
 }
 
 void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)

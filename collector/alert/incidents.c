@@ -26,6 +26,7 @@ static bool on_site(const struct site_incident *incident, void *arg)
 		return false;
 	char *text = fw_format("the site %s cannot be reached: %zu %s unobserved", incident->site,
 		incident->n_hosts, incident->n_hosts == 1 ? "device is" : "devices are");
+	alerts_reword(alerts, UNREACHABLE, &apart, text);
 	alerts_raise(alerts, UNREACHABLE, &apart, text);
 	fw_free(text);
 	return true;

@@ -51,6 +51,8 @@ struct alert {
 	char *closed_by;        /* who said so, where it was somebody's word alone; or NULL */
 	enum change change;
 	bool is_source_failing;  /* of a series that is gone: what reads it */
+	bool has_news;           /* it was reworded, and nobody was told so */
+	int64_t news_ms;         /* monotonic: who is told is told no sooner */
 	uint64_t seen;           /* the look at which its series was last there */
 	int64_t raised_until_ms; /* monotonic; of those raised by name */
 };
@@ -93,7 +95,7 @@ void alert_changed(
 void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
 void alerts_commit(struct alerts *alerts);
 /* What is raised under this name has another summary from now on, where it is shown, told
- * again or closed; nobody hears of that alone. */
+ * again or closed; feeds that take updates hear of it, seldom. */
 void alerts_reword(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
 

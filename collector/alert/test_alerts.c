@@ -17,6 +17,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/log.h>
 
+#include "outbox.h"
 #include "register.h"
 #include "state.h"
 #include "store.h"
@@ -1026,6 +1027,86 @@ static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
 	register_drop(registry);
 }
 
+static void deliver(struct delivery *delivery)
+{
+	feed_finish(delivery, DELIVERED, "");
+}
+
+static bool always(const void *config)
+{
+	(void)config;
+	return true;
+}
+
+static int64_t updates(struct place *place)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(state_query(place->state, &row, NULL,
+				 "SELECT ifnull(max(id), 0) FROM notice WHERE kind = 2 AND"
+				 " labels LIKE '%SiteUnreachable%'",
+				 ""),
+		0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static struct registry *use_library(struct place *place, const char *hosts)
+{
+	char text[200];
+	snprintf(text, sizeof text,
+		"sites: [{name: Library, tier: blue-light, links: [rtr1]}]\n"
+		"hosts: [{match: {instance: '%s'}, site: Library}]\n",
+		hosts);
+	return use_register(place, text);
+}
+
+/* It says how many hosts are behind the line now; tickets hear of that every 15 minutes. */
+static void test_a_site_says_how_many_are_unobserved_now(void **arg)
+{
+	static const struct feed type = {.name = "made up", .deliver = deliver, .updates = always};
+	struct alert_feed_option feed = {.name = "desk", .live = true, .feed = &type}, *all = &feed;
+	struct place *place = *arg;
+	size_t link = add_host(&place->store, "rtr1");
+	close_alerts(place);
+	struct registry *two = use_library(place, "web01|rtr1"), *one = use_library(place, "rtr1");
+	place->options.registry = two;
+	place->options.feeds = &all;
+	place->options.n_feeds = 1;
+	open_alerts(place);
+	for (int i = 0; i < 3; i++) {
+		speak(place, place->web01, 400);
+		speak(place, link, 400);
+		run_for(place, 120);
+	}
+	run_for(place, 3500);
+	assert_string_equal(annotation(find(place, "SiteUnreachable"), "summary"),
+		"the site Library cannot be reached: 2 devices are unobserved");
+	place->options.registry = one;
+	reload(place);
+	run_for(place, 1200);
+	assert_string_equal(annotation(find(place, "SiteUnreachable"), "summary"),
+		"the site Library cannot be reached: 1 device is unobserved");
+	assert_int_equal(updates(place), 0);
+	skipped_ms += 15 * 60 * 1000;
+	run_for(place, 1200);
+	int64_t first = updates(place);
+	assert_true(first > 0);
+	place->options.registry = two;
+	reload(place);
+	run_for(place, 1200);
+	assert_int_equal(updates(place), first);
+	assert_string_equal(annotation(find(place, "SiteUnreachable"), "summary"),
+		"the site Library cannot be reached: 2 devices are unobserved");
+	close_alerts(place);
+	place->options.registry = NULL;
+	place->options.n_feeds = 0;
+	open_alerts(place);
+	register_drop(one);
+	register_drop(two);
+}
+
 static const char *storm_text(struct place *place)
 {
 	const struct alert_view *storm = find(place, "AlertStorm");
@@ -1255,6 +1336,7 @@ int main(void)
 		CASE(test_who_is_not_in_service_may_be_silent),
 		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
+		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),

@@ -116,3 +116,34 @@ void updates_look(struct alerts *alerts)
 {
 	alerts_each(alerts, look_at, alerts);
 }
+
+/* ---- numbers ---- */
+
+static int write_news(struct alerts *alerts, const struct episode *episode, struct fw_err *err)
+{
+	struct state *state = alerts->config.state;
+	struct notice_pair summary = {"summary", pairs_get(&episode->annotations, "summary")};
+	const struct pairs said = {&summary, 1};
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	rc = updates_tell(state, alerts->config.options, episode->key, episode->life.starts_ms,
+		&said, "", fw_wall_ms(), err);
+	return state_finish(state, rc, err);
+}
+
+void updates_news(struct alerts *alerts, struct alert *alert)
+{
+	struct fw_err err;
+	int64_t now_ms = fw_mono_ms();
+	if (!alert->has_news || now_ms < alert->news_ms)
+		return;
+	if (write_news(alerts, &alert->episode, &err) < 0) {
+		fw_log(FW_ERROR, "%s: what has changed cannot be written down: %s",
+			alert->episode.rule, err.text);
+		return;
+	}
+	alert->has_news = false;
+	alert->news_ms = now_ms + UPDATES_NEWS_MS;
+	outbox_wake(alerts->outbox);
+}

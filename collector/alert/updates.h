@@ -1,5 +1,5 @@
-/* Notices of what has changed of an alert that goes on: somebody has taken it up, or its
- * priority is another.
+/* Notices of what has changed of an alert that goes on: somebody has taken it up, its
+ * priority is another, or it stands for more or fewer others than it said.
  *
  * Only feeds that take them have some, only of what they were told or may have been, and
  * none comes after the close. Of several that wait the newest is enough: it has what was
@@ -13,6 +13,9 @@
 
 #include "pairs.h"
 
+#define UPDATES_NEWS_MS (15 * 60 * 1000) /* each is a note on a ticket */
+
+struct alert;
 struct alert_options;
 struct alerts;
 struct state;
@@ -28,3 +31,5 @@ int updates_drop(struct state *state, const char *key, int64_t starts_ms, int64_
 
 /* After a reload: whether the register gives what fires another priority. */
 void updates_look(struct alerts *alerts);
+/* It has other words, and may have had for a while. */
+void updates_news(struct alerts *alerts, struct alert *alert);
