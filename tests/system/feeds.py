@@ -10,7 +10,7 @@ import urllib.parse
 from xml.etree import ElementTree
 
 from desks import Desks, Freshservice, Halo, Jira, PagerDuty, ServiceNow, Sms, Teams, Topdesk
-from listeners import MIBS, OUR_MIBS, Reader, certificate, mailbox, need, secret, snmptrapd
+from listeners import ATOM, MIBS, OUR_MIBS, Reader, alertmanager, certificate, mailbox, need, secret, snmptrapd
 from stage import Process, check, free_port, main, skip, until
 
 RULE = "FilesystemAlmostFull"
@@ -103,9 +103,6 @@ def test_a_desk_that_is_deployed_anew_loses_nothing(lab):
 
 # ---- what is fetched ----
 
-ATOM = "{http://www.w3.org/2005/Atom}"
-
-
 def test_a_reader_fetches_each_notice_once(lab):
     token = secret(lab, "shelf.token", "shelf-secret")
     c = everything_is_full(lab, {"name": "shelf", "type": "pull", "token_file": token, "live": True})
@@ -179,20 +176,6 @@ def test_what_nobody_can_tell_is_closed_by_hand(lab):
 
 
 # ---- Alertmanager ----
-
-def alertmanager(lab, hook):
-    program, port = need("prometheus-alertmanager", "prometheus-alertmanager"), free_port()
-    config = os.path.join(lab.dir, "alertmanager.yml")
-    with open(config, "w") as f:
-        f.write("route: {receiver: desk, group_wait: 0s, group_interval: 1s, group_by: ['...']}\n"
-                f"receivers: [{{name: desk, webhook_configs: [{{url: '{hook.url}'}}]}}]\n")
-    process = Process(lab, "alertmanager", [
-        program, "--config.file", config, "--storage.path", os.path.join(lab.dir, "am"),
-        "--web.listen-address", f"127.0.0.1:{port}", "--cluster.listen-address="])
-    lab.processes.append(process)
-    process.start()
-    return f"http://127.0.0.1:{port}"
-
 
 def amtool(url, *matchers):
     done = subprocess.run([need("amtool", "prometheus-alertmanager"), "--alertmanager.url", url, "-o", "json",

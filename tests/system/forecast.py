@@ -108,4 +108,5 @@ def check_what_is_told(c, hook):
     check(len(told) == 1, f"one notice, and none of the saw: {told}")
 
 
-main()
+if __name__ == "__main__":
+    main()

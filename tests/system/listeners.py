@@ -24,6 +24,9 @@ def secret(lab, name, text):
     return path
 
 
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
 class Reader:
     """One who keeps a cursor and asks for what is behind it."""
 
@@ -47,6 +50,20 @@ class Reader:
         while self.fetch(limit):
             pass
         return len(self.got)
+
+
+def alertmanager(lab, hook):
+    program, port = need("prometheus-alertmanager", "prometheus-alertmanager"), free_port()
+    config = os.path.join(lab.dir, "alertmanager.yml")
+    with open(config, "w") as f:
+        f.write("route: {receiver: desk, group_wait: 0s, group_interval: 1s, group_by: ['...']}\n"
+                f"receivers: [{{name: desk, webhook_configs: [{{url: '{hook.url}'}}]}}]\n")
+    process = Process(lab, "alertmanager", [
+        program, "--config.file", config, "--storage.path", os.path.join(lab.dir, "am"),
+        "--web.listen-address", f"127.0.0.1:{port}", "--cluster.listen-address="])
+    lab.processes.append(process)
+    process.start()
+    return f"http://127.0.0.1:{port}"
 
 
 def certificate(lab, name, whose="its"):
