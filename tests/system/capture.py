@@ -169,6 +169,19 @@ def test_values_are_those_of_tshark(lab):
 
 # ---- what a known wire shows ----
 
+def test_every_series_is_explained(lab):
+    r = Recording()
+    r.connect(1, "10.0.0.1", "10.0.0.2", 40000, 443)
+    r.add(2, ether(tcp("10.0.0.1", "10.0.0.2", 40000, 443, 1001, 5001, PSH | ACK, pcaps.hello("a.council"))))
+    r.add(3, ether(udp("10.0.0.1", "10.0.0.3", 40000, 53, dns(1, "a.council"))))
+    names = {name for name, _ in read(lab, r.write(os.path.join(lab.dir, "all.pcap")), "--names")}
+    page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/capture.md")
+    with open(page) as f:
+        explained = set(re.findall(r"`fenwatch_capture_(\w+)`", f.read()))
+    check(names == explained, f"not on the page: {names - explained}; only there: {explained - names}")
+
+
+
 def test_who_depends_on_the_old_server(lab):
     r = Recording()
     old = "10.9.0.3"
@@ -366,16 +379,7 @@ def status_of(pid):
 
 def test_from_the_wire_to_the_store(lab):
     c, a = lab.pair()
-    paths = configured(lab, interval="5s", tables_interval="5s", data=lab.dir, socket=a.probe)
-    p = stage.Process(lab, "capturing", [program(lab), "--config", paths["capture"]], QUIET)
-    lab.processes.append(p)
-    p.start()
-    try:
-        p.logged("the agent takes", 20)
-    except AssertionError:
-        if "no right to capture" in p.log():
-            skip("this machine does not let us capture")
-        raise
+    p = started(lab, a)
     port = stage.free_port()
     stop_talking = talk(port)
 
@@ -407,6 +411,72 @@ def test_from_the_wire_to_the_store(lab):
     for folder in (a.data, c.data):
         check(not files_with(folder, CANARY), f"in {files_with(folder, CANARY)}")
     check("CANARY" not in p.log() + a.log() + c.log(), "nor in any log")
+
+
+def started(lab, agent, **keys):
+    """A capture beside the agent, that has reached it; skips where this machine forbids one."""
+    paths = configured(lab, interval="5s", tables_interval="5s", data=lab.dir, socket=agent.probe, **keys)
+    p = stage.Process(lab, "capturing", [program(lab), "--config", paths["capture"]], QUIET)
+    lab.processes.append(p)
+    p.start()
+    until(20, "it listens", lambda: not p.alive() or "the agent takes" in p.log())
+    if "no right to capture" in p.log():
+        skip("this machine does not let us capture")
+    return p
+
+
+def flood(stopped):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        while not stopped.is_set():
+            for port in range(20000, 20500):
+                s.sendto(b"x" * 100, ("127.0.0.1", port))
+
+
+def test_over_its_budget_it_samples_and_says_so(lab):
+    c, a = lab.pair()
+    p = started(lab, a, budget=1)
+    until(30, "the first counts", lambda: c.query("fenwatch_capture_packets_total"), 0.5)
+    stopped = threading.Event()
+    thread = threading.Thread(target=flood, args=(stopped,), daemon=True)
+    thread.start()
+    try:
+        p.logged("now it samples", 60)
+        until(60, "the share in the store", lambda: c.query("fenwatch_capture_sampled_ratio < 1"), 0.5)
+    finally:
+        stopped.set()
+        thread.join()
+
+    def counts():
+        names = ("packets", "sampled_out_packets", "kernel_received_packets", "kernel_dropped_packets")
+        return [c.value(f"fenwatch_capture_{name}_total") for name in names]
+    seen, passed_over, received, dropped = until(60, "what was passed over", lambda: counts() if counts()[1] else None, 0.5)
+    check(passed_over < seen <= received, f"seen {seen}, passed over {passed_over}, of {received} with {dropped} dropped")
+    told = c.value('sum(fenwatch_capture_service_packets_total)')
+    check(told <= seen - passed_over, f"services have {told} of {seen} less {passed_over}")
+
+
+def test_one_capability_is_enough(lab):
+    """As its unit starts it: of no special user, with CAP_NET_RAW alone."""
+    if os.geteuid() != 0 or not stage.succeeds("setpriv", "--version"):
+        skip("not root, or no setpriv")
+    os.chmod(lab.dir, 0o755)
+    paths = configured(lab, data=lab.dir, socket=os.path.join(lab.dir, "none.sock"))
+    for path in paths.values():
+        if os.path.exists(path):
+            os.chmod(path, 0o644)
+    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all,+net_raw",
+            "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw", program(lab), "--config", paths["capture"]]
+    p = stage.Process(lab, "alone", argv, QUIET)
+    lab.processes.append(p)
+    p.start()
+    until(20, "it listens or refuses", lambda: not p.alive() or "the agent is not there" in p.log())
+    if "no right to capture" in p.log():
+        skip("this machine does not let us capture")
+    check(p.alive(), f"it ended: {p.log()}")
+    status = status_of(p.child.pid)
+    check(status["Uid"].split()[0] == "65534" and int(status["CapPrm"], 16) == 0 and int(status["CapAmb"], 16) == 0,
+          f"{status}")
+    check(p.stop() == 0, "it ends well")
 
 
 if __name__ == "__main__":
