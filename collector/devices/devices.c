@@ -232,7 +232,7 @@ static enum device_state state_of(const struct join *j, const struct device *dev
 	int64_t heard_ms = j->hosts->heard_ms(device->host, j->hosts->arg);
 	if (heard_ms > j->hosts->now_ms - UNHEARD_MS)
 		return DEVICE_MANAGED;
-	return device->last_ms > j->hosts->now_ms - UNHEARD_MS ? DEVICE_QUIET : DEVICE_SILENT;
+	return device->last_ms > heard_ms ? DEVICE_QUIET : DEVICE_SILENT;
 }
 
 static void note(struct join *j, struct device *device, const struct clue *clue, size_t *fewest)

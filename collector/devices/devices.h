@@ -38,7 +38,7 @@ struct device_fact {
 
 enum device_state {
 	DEVICE_MANAGED,   /* heard of, as it should be */
-	DEVICE_QUIET,     /* its agent is not heard, but it was seen on the wire since */
+	DEVICE_QUIET,     /* its agent is not heard, but it was seen since */
 	DEVICE_SILENT,    /* neither is heard nor seen */
 	DEVICE_UNMANAGED, /* seen, and no host of ours */
 };

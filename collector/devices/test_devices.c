@@ -86,7 +86,7 @@ static void test_an_agent_that_is_silent_but_talks_is_quiet(void **state)
 		{DEVICE_FROM_WIRE, .by = "p", .mac = "02:00:00:00:00:01", .last_ms = NOW - MINUTE},
 		{DEVICE_FROM_AGENT, .by = "gone2", .host = "gone2", .mac = "02:00:00:00:00:02"},
 		{DEVICE_FROM_WIRE, .by = "p", .mac = "02:00:00:00:00:02",
-			.last_ms = NOW - 30 * MINUTE},
+			.last_ms = NOW - 70 * MINUTE},
 		{DEVICE_FROM_AGENT, .by = "web01", .host = "web01"},
 	};
 	struct device *devices;
