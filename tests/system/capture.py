@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pcaps  # noqa: E402
 import stage  # noqa: E402
-from pcaps import ACK, BROADCAST, FIN, PSH, RST, SYN, Recording, arp, dhcp, dns, ether, tcp, udp  # noqa: E402
+from pcaps import ACK, BROADCAST, FIN, PSH, RST, SYN, Recording, arp, dhcp, dns, ether, mac, tcp, udp  # noqa: E402
 from stage import check, skip, until  # noqa: E402
 
 # It gives up the right to be looked into, which the search for leaks would need.
@@ -165,6 +166,82 @@ def test_values_are_those_of_tshark(lab):
     check(total(found, "tcp_refused_total") == 10 and total(found, "tcp_unanswered_total") == 10,
           "of 20 who asked in vain 10 were refused and 10 not heard")
     check(total(found, "dns_unanswered_total") == 10, "ten questions without an answer")
+
+
+def snap(kind):
+    return bytes.fromhex("aaaa03000000") + struct.pack(">H", kind)
+
+
+def air(flags, kind, quality=False, head=b""):
+    """802.11 with what is above it."""
+    control = bytes([0x88 if quality else 0x08, flags, 0, 0])
+    addresses = {1: mac(9) + mac(1) + BROADCAST, 2: BROADCAST + mac(9) + mac(1), 3: mac(8) + mac(9) + BROADCAST}[flags]
+    return head + control + addresses + b"\0\0" + (mac(1) if flags == 3 else b"") + (b"\0\0" if quality else b"") + snap(kind)
+
+
+# What libpcap calls the link in a file, and what stands in front of an IP packet of a kind.
+WAYS = {
+    "Ethernet": (1, lambda kind: BROADCAST + mac(1) + struct.pack(">H", kind)),
+    "VLAN": (1, lambda kind: BROADCAST + mac(1) + struct.pack(">HHH", 0x8100, 7, kind)),
+    "VLAN in VLAN": (1, lambda kind: BROADCAST + mac(1) + struct.pack(">HHHHH", 0x88a8, 7, 0x8100, 9, kind)),
+    "MPLS": (1, lambda kind: BROADCAST + mac(1) + struct.pack(">HII", 0x8847, 0x10040, 0x20140)),
+    "PPPoE": (1, lambda kind: BROADCAST + mac(1) + struct.pack(">HHHHH", 0x8864, 0x1100, 1, 64 if kind == 0x86dd else 44,
+                                                             0x57 if kind == 0x86dd else 0x21)),
+    "cooked": (113, lambda kind: struct.pack(">HHH", 0, 1, 6) + mac(1) + b"\0\0" + struct.pack(">H", kind)),
+    "cooked 2": (276, lambda kind: struct.pack(">HHIHBB", kind, 0, 2, 1, 0, 6) + mac(1) + b"\0\0"),
+    "raw": (101, lambda kind: b""),
+    "loopback": (0, lambda kind: struct.pack("<I", 30 if kind == 0x86dd else 2)),
+    "loopback of OpenBSD": (108, lambda kind: struct.pack(">I", 24 if kind == 0x86dd else 2)),
+    "PPP": (9, lambda kind: struct.pack(">HH", 0xff03, 0x57 if kind == 0x86dd else 0x21)),
+    "HDLC": (104, lambda kind: struct.pack(">HH", 0x0f00, kind)),
+    "802.11 from": (105, lambda kind: air(2, kind)),
+    "802.11 to, quality of service": (105, lambda kind: air(1, kind, True)),
+    "802.11 between": (105, lambda kind: air(3, kind)),
+    "radiotap": (127, lambda kind: air(2, kind, head=bytes.fromhex("0000080000000000"))),
+}
+
+
+def stretched(packet):
+    """The same with options, or with extension headers."""
+    if packet[0] >> 4 == 6:
+        return packet[:4] + struct.pack(">HB", len(packet) - 40 + 16, 0) + packet[7:40] + \
+            b"\x3c\0\1\4\0\0\0\0" + bytes([packet[6]]) + b"\0\1\4\0\0\0\0" + packet[40:]
+    head = bytes([0x47]) + packet[1:2] + struct.pack(">H", len(packet) + 8) + packet[4:10] + b"\0\0" + packet[12:20] + b"\1" * 8
+    return head[:10] + struct.pack(">H", pcaps.summed(head)) + head[12:] + packet[20:]
+
+
+def test_every_encapsulation_is_read_as_tshark_does(lab):
+    for name, (link, before) in WAYS.items():
+        r = Recording(link)
+        for n, (client, server) in enumerate((("10.0.0.1", "10.0.0.2"), ("2001:db8::1", "2001:db8::2")) * 2):
+            segment = tcp(client, server, 40000 + n, 8000 + n, 1, 0, SYN, b"x" * 2)
+            if n > 1 and name != "PPPoE":
+                segment = stretched(segment)
+            r.add(n, before(0x86dd if ":" in client else 0x0800) + segment)
+        path = r.write(os.path.join(lab.dir, "way.pcap"))
+        fields = ("ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.dstport")
+        theirs = set()
+        for line in tshark(path, "tcp", *fields):
+            source, source6, target, target6, port = line.split("\t")
+            theirs.add(f"{target or f'[{target6}]'}:{port}/tcp {source or source6}")
+        ours = set(shown(lab, path)[1]["clients"])
+        check(ours == theirs and len(ours) == 4, f"{name}: ours {ours}, tshark's {theirs}")
+        with open(path, "rb") as f:
+            whole = f.read()
+        for cut in range(0, 120, 11):  # and cut anywhere it is read to its end
+            with open(path, "wb") as f:
+                f.write(whole[:24] + shortened(whole[24:], cut))
+            check(total(read(lab, path), "packets_total") == 4, f"{name}, cut at {cut}")
+
+
+def shortened(packets, most):
+    """Of each packet at most so many bytes."""
+    out = b""
+    while packets:
+        second, part, captured, length = struct.unpack("<IIII", packets[:16])
+        out += struct.pack("<IIII", second, part, min(most, captured), length) + packets[16:16 + min(most, captured)]
+        packets = packets[16 + captured:]
+    return out
 
 
 # ---- what a known wire shows ----
