@@ -70,6 +70,8 @@ ROWS = [
     ("damage", "10,000 flipped bits of each kind, and a log cut at every byte",
      ["SANITIZE/collector/store/test_damage"],
      {"FENWATCH_DAMAGE": "10000", "TMPDIR": "/dev/shm", "CMOCKA_MESSAGE_OUTPUT": "TAP"}),
+    ("fuzzpacket", "ten million packets from nowhere, of every link",
+     ["FUZZ/agent/capture/fuzz_packet", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/packet"], {}),
     ("fuzzblocks", "ten million blocks from nowhere",
      ["FUZZ/collector/store/fuzz_columns", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/columns"], {}),
     ("fuzzgroups", "ten million blocks in groups from nowhere, with their checksums right",
