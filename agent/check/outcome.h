@@ -14,4 +14,4 @@ struct outcome;
 int outcome_open(struct outcome **out, uv_loop_t *loop, const char *socket,
 	const struct check_spec *specs, size_t n_specs, struct fw_err *err);
 void outcome_take(const struct check_reading *reading, void *arg); /* a schedule_sink */
-void outcome_close(struct outcome *outcome);
+void outcome_close(struct outcome *r);

@@ -80,6 +80,7 @@ static void on_due(uv_timer_t *timer)
 	struct task *t = timer->data;
 	struct check_run *run = &t->run;
 	struct fw_err err;
+	uv_update_time(run->loop); /* what came before in this turn is not this one's time */
 	sweep_begin(t->sweep, fw_wall_ms());
 	run->started_ns = uv_hrtime();
 	t->running = true;

@@ -272,7 +272,7 @@ class Webhook:
 
 class Lab:
     PROGRAMS = {"collector": "collector/fenwatch-collector", "agent": "agent/fenwatch-agent",
-                "cli": "cli/fenwatch", "snmp": "agent/snmp/fenwatch-snmp"}
+                "cli": "cli/fenwatch", "snmp": "agent/snmp/fenwatch-snmp", "check": "agent/check/fenwatch-check"}
 
     def __init__(self, build):
         self.build = os.path.abspath(build)
