@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct watch w;
 	if (size < 1)
 		return 0;
-	watch_init(&w, 1);
+	watch_init(&w, 1, 7);
 	w.shift = data[0] & 3;
 	take_all(&w, data + 1, size - 1, data[0] & 4);
 	check_report(&w);

@@ -274,7 +274,7 @@ int listening_open(struct listening **out, uv_loop_t *loop, const struct capture
 	l->config = config;
 	if (RAND_bytes((uint8_t *)&seed, sizeof seed) != 1)
 		seed = (uint64_t)fw_mono_ms();
-	watch_init(&l->watch, seed);
+	watch_init(&l->watch, seed, 0);
 	remember(l);
 	int rc = capture_authority_load(&l->authority, config->names, err);
 	if (rc == 0)

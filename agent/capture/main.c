@@ -95,7 +95,7 @@ static int read_file(const struct options *o)
 		rc = wire_tap_allow_names(tap, true, &err);
 	if (rc == 0)
 		rc = sandbox_enter(&err);
-	watch_init(&recording.watch, 1);
+	watch_init(&recording.watch, 1, 0);
 	while (rc == 0 && (rc = wire_tap_read(tap, 65536, take, &recording, &err)) > 0)
 		rc = 0;
 	wire_tap_close(tap);

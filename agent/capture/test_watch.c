@@ -97,7 +97,7 @@ static void test_samples_are_whole_conversations(void **state)
 {
 	(void)state;
 	static struct watch w;
-	watch_init(&w, 7);
+	watch_init(&w, 7, 0);
 	w.shift = 3;
 	for (uint16_t port = 10000; port < 14000; port++) {
 		struct packet p = segment(1, 2, port, 443, TCP_SYN);
@@ -127,7 +127,7 @@ static void test_a_storm_of_questions(void **state)
 {
 	(void)state;
 	static struct watch w;
-	watch_init(&w, 7);
+	watch_init(&w, 7, 0);
 	struct packet p = {.app = PACKET_APP_ARP, .arp.operation = 1, .broadcast = true};
 	for (int n = 0; n < WATCH_STORM; n++)
 		watch_packet(&w, &p);
@@ -146,7 +146,7 @@ static void test_an_address_of_two(void **state)
 {
 	(void)state;
 	static struct watch w;
-	watch_init(&w, 7);
+	watch_init(&w, 7, 0);
 	struct packet p = {.app = PACKET_APP_ARP, .arp.operation = 2};
 	p.arp.sender.bytes[15] = 9;
 	p.arp.sender_mac[5] = 1;
@@ -174,7 +174,7 @@ static void test_full_tables_make_reports_that_travel(void **state)
 {
 	(void)state;
 	static struct watch w;
-	watch_init(&w, 7);
+	watch_init(&w, 7, 0);
 	for (unsigned n = 0; n < 60000; n++) {
 		struct packet p = segment(1, 2, 40000, (uint16_t)(n % 3000 + 1), TCP_SYN);
 		p.from.bytes[13] = (uint8_t)(n >> 16);
@@ -209,7 +209,7 @@ static void test_full_tables_make_reports_that_travel(void **state)
 
 static void fill(struct watch *w, uint64_t seed, int n)
 {
-	watch_init(w, seed);
+	watch_init(w, seed, 0);
 	for (int i = 0; i < n; i++) {
 		struct packet p = segment(1, 2, 40000, (uint16_t)(i + 1), TCP_SYN);
 		p.has_macs = true;
@@ -247,11 +247,11 @@ static void test_what_was_seen_outlives_a_restart(void **state)
 	close(fd);
 	fill(&before, 7, 40);
 	assert_int_equal(seen_save(&before, path, &err), 0);
-	watch_init(&after, 8);
+	watch_init(&after, 8, 0);
 	assert_int_equal(seen_load(&after, path, &err), 0);
 	check_same(&before, &after);
 	assert_true(fw_file_read(path, 1 << 20, &file, &err) >= 0);
-	watch_init(&none, 9);
+	watch_init(&none, 9, 0);
 	for (size_t cut = 0; cut < file.length; cut += 97) {
 		assert_int_equal(fw_file_replace(path, file.data, cut, 0600, &err), 0);
 		assert_int_equal(seen_load(&none, path, &err), -EBADMSG);

@@ -9,20 +9,24 @@
 const char *const watch_old_names[OLD_KINDS] = {
 	"smb1", "tls1.0", "tls1.1", "telnet", "snmp1", "snmp2c"};
 
-void watch_init(struct watch *w, uint64_t seed)
+void watch_init(struct watch *w, uint64_t seed, unsigned smaller)
 {
 	memset(w, 0, sizeof *w);
-	slots_init(&w->flows, WATCH_FLOWS, watch_flow_bytes(), watch_flow_key_bytes(), seed);
-	slots_init(
-		&w->lookups, WATCH_LOOKUPS, watch_lookup_bytes(), watch_lookup_key_bytes(), seed);
-	slots_init(&w->leases, WATCH_LOOKUPS, watch_lookup_bytes(), watch_lookup_key_bytes(), seed);
-	slots_init(&w->addresses, WATCH_HOSTS, watch_address_bytes(), sizeof(struct packet_address),
-		seed);
-	slots_init(&w->services, WATCH_SERVICES, sizeof(struct service), sizeof(struct service_key),
-		seed);
-	slots_init(&w->peers, WATCH_PEERS, sizeof(struct peer), sizeof(struct peer_key), seed);
-	slots_init(&w->hosts, WATCH_HOSTS, sizeof(struct wire_host), sizeof(struct wire_host_key),
-		seed);
+	const struct {
+		struct slots *slots;
+		size_t count, entry_bytes, key_bytes;
+	} tables[] = {
+		{&w->flows, WATCH_FLOWS, watch_flow_bytes(), watch_flow_key_bytes()},
+		{&w->lookups, WATCH_LOOKUPS, watch_lookup_bytes(), watch_lookup_key_bytes()},
+		{&w->leases, WATCH_LOOKUPS, watch_lookup_bytes(), watch_lookup_key_bytes()},
+		{&w->addresses, WATCH_HOSTS, watch_address_bytes(), sizeof(struct packet_address)},
+		{&w->services, WATCH_SERVICES, sizeof(struct service), sizeof(struct service_key)},
+		{&w->peers, WATCH_PEERS, sizeof(struct peer), sizeof(struct peer_key)},
+		{&w->hosts, WATCH_HOSTS, sizeof(struct wire_host), sizeof(struct wire_host_key)},
+	};
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		slots_init(tables[i].slots, tables[i].count >> smaller, tables[i].entry_bytes,
+			tables[i].key_bytes, seed);
 }
 
 void watch_done(struct watch *w)

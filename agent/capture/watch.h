@@ -113,7 +113,8 @@ struct conversation {
 	bool to_server;
 };
 
-void watch_init(struct watch *w, uint64_t seed);
+/* Its tables are of the sizes above, or 2^smaller times smaller. */
+void watch_init(struct watch *w, uint64_t seed, unsigned smaller);
 void watch_done(struct watch *w);
 void watch_packet(struct watch *w, const struct packet *p);
 void watch_turn(struct watch *w, int64_t now_us);
