@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <fenwatch/clock.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
@@ -57,6 +58,7 @@ static struct alert_report *report_of(const char *estate, const struct schedule_
 {
 	struct alert_report *report =
 		alert_report_new(group->file, group->name, group->evaluations >= SETTLED_AFTER);
+	alert_report_begun(report, fw_mono_ms() - group->took_ms);
 	for (size_t i = 0; i < group->n_rules; i++) {
 		const struct schedule_rule *rule = &group->rules[i];
 		if (!rule->is_alert)

@@ -113,6 +113,8 @@ struct alert_found {
 };
 /* `settled`: evaluated so often since the start that what it does not have is over. */
 struct alert_report *alert_report_new(const char *file, const char *group, bool settled);
+/* When its evaluation began, by the clock that never steps, where that was before it was made. */
+void alert_report_begun(struct alert_report *report, int64_t begun_ms);
 /* It is of no rule file: it stands whatever groups there are, until its own next one. */
 void alert_report_keep(struct alert_report *report);
 /* A rule of alerts, each before what it has found. `trouble`: why it was not evaluated, "" if

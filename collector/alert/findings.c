@@ -4,13 +4,21 @@
 #include <assert.h>
 #include <string.h>
 
+#include <fenwatch/clock.h>
+
 struct alert_report *alert_report_new(const char *file, const char *group, bool settled)
 {
 	struct alert_report *report = fw_alloc(sizeof *report);
 	report->file = fw_arena_strdup(&report->arena, file);
 	report->group = fw_arena_strdup(&report->arena, group);
 	report->settled = settled;
+	report->begun_ms = fw_mono_ms();
 	return report;
+}
+
+void alert_report_begun(struct alert_report *report, int64_t begun_ms)
+{
+	report->begun_ms = begun_ms;
 }
 
 void alert_report_keep(struct alert_report *report)

@@ -22,6 +22,7 @@ struct alert_report {
 	struct fw_arena arena;
 	const char *file, *group;
 	bool settled, is_kept;
+	int64_t begun_ms; /* monotonic: its evaluation sees what was stored by then */
 	struct report_rule *rules;
 	size_t n_rules;
 	struct finding **findings; /* in no order */

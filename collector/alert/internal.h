@@ -36,7 +36,7 @@ struct ruling {
 	const struct alert_report *by;
 	const struct finding *said; /* in it; NULL: no group claims it now */
 	struct pairs words;         /* of the last that did */
-	bool is_unknown;            /* it could not be told whether it goes on */
+	int64_t known_ms; /* monotonic: since when it can be told whether it goes on; 0: it cannot */
 };
 #define ALERT_DOUBT 256
 

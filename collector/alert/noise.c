@@ -59,7 +59,8 @@ const struct fw_option alert_noise_table[] = {
 struct told {
 	char key[IDENTITY_KEY];
 	char *rule, *instance, *site;
-	int64_t starts_ms, told_ms, ended_ms; /* the last: 0 while it goes on */
+	uint32_t key_hash, instance_hash, site_hash; /* looked at before the texts */
+	int64_t starts_ms, told_ms, ended_ms;        /* the last: 0 while it goes on */
 };
 
 struct noise {
@@ -98,6 +99,9 @@ static struct told *append(struct noise *noise, const char *key, const char *rul
 	*told = (struct told){
 		.rule = fw_strdup(rule), .instance = fw_strdup(instance), .site = fw_strdup(site)};
 	snprintf(told->key, sizeof told->key, "%s", key);
+	told->key_hash = identity_hash(key);
+	told->instance_hash = identity_hash(instance);
+	told->site_hash = identity_hash(site);
 	return told;
 }
 
@@ -143,6 +147,12 @@ int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 	}
 	state_done(row);
 	return rc;
+}
+
+/* In a storm all that was told in a day is gone through for each alert. */
+static bool is_told(uint32_t told_hash, const char *told, uint32_t hash, const char *text)
+{
+	return told_hash == hash && strcmp(told, text) == 0;
 }
 
 /* ---- crowds ---- */
@@ -234,13 +244,16 @@ bool noise_flaps(
 {
 	const struct episode *episode = &held->episode;
 	int64_t since_ms = now_ms - HOUR_MS;
+	uint32_t key = identity_hash(episode->key), instance = identity_hash(episode->instance);
 	bool again = false;
 	int notices = 0;
 	for (size_t i = 0; i < noise->n; i++) {
 		const struct told *told = &noise->told[i];
-		bool is_same = strcmp(told->key, episode->key) == 0;
+		bool is_same = is_told(told->key_hash, told->key, key, episode->key);
 		if (!is_same &&
-			(!*episode->instance || strcmp(told->instance, episode->instance) != 0))
+			(!*episode->instance ||
+				!is_told(told->instance_hash, told->instance, instance,
+					episode->instance)))
 			continue;
 		again |= is_same && told->told_ms > since_ms;
 		notices += (told->told_ms > since_ms) + (told->ended_ms > since_ms);
@@ -271,13 +284,17 @@ bool noise_overspends(struct noise *noise, const struct alert_noise *limits,
 {
 	const struct episode *episode = &held->episode;
 	const char *site = pairs_get(&episode->annotations, "site");
+	uint32_t instance_hash = identity_hash(episode->instance), site_hash = identity_hash(site);
 	size_t of_host = 0, of_site = 0, all = 0;
-	if (!limits || is_incident(episode) ||
+	if (!limits || (limits->host == 0 && limits->site == 0 && limits->estate == 0) ||
+		is_incident(episode) ||
 		strcmp(pairs_get(&episode->annotations, "priority"), "P1") == 0)
 		return false;
 	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > now_ms - DAY_MS; all++) {
-		of_host += strcmp(noise->told[i].instance, episode->instance) == 0;
-		of_site += strcmp(noise->told[i].site, site) == 0;
+		const struct told *told = &noise->told[i];
+		of_host += is_told(
+			told->instance_hash, told->instance, instance_hash, episode->instance);
+		of_site += is_told(told->site_hash, told->site, site_hash, site);
 	}
 	return is_spent(noise, limits->estate, all, "estate", "", why) ||
 		(*site && is_spent(noise, limits->site, of_site, "site", site, why)) ||

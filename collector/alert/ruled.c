@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/clock.h>
+
 #include "findings.h"
 
 #define BUCKETS_LEAST 64
@@ -82,7 +84,6 @@ void ruled_resume(struct ruled *ruled, const struct episode *episode)
 	pairs_copy(&alert->ruling.words, words->items, words->n);
 	pairs_copy(&alert->episode.annotations, words->items, words->n);
 	alert->episode.life = episode->life;
-	alert->ruling.is_unknown = true;
 }
 
 void ruled_each(struct ruled *ruled, void (*each)(struct alert *alert, void *arg), void *arg)
@@ -136,14 +137,18 @@ void ruled_doubt(struct ruled *ruled, const struct alert *alert, char *text, siz
 		snprintf(text, size, "its host is not heard");
 }
 
-/* A doubt that is gone is waited out: what was found may be older than what ended it. */
-static bool is_over(struct ruled *ruled, struct alert *alert)
+/* What was found before a doubt was gone may be older than what ended it, and several such may
+ * have waited to be taken: only an evaluation that began since then ends the alert. */
+static bool is_over(struct ruled *ruled, struct alert *alert, const struct alert_report *report)
 {
 	char doubt[ALERT_DOUBT];
-	bool was_unknown = alert->ruling.is_unknown;
+	int64_t known_ms = alert->ruling.known_ms;
 	ruled_doubt(ruled, alert, doubt, sizeof doubt);
-	alert->ruling.is_unknown = *doubt;
-	return !was_unknown && !*doubt;
+	if (*doubt)
+		alert->ruling.known_ms = 0;
+	else if (known_ms == 0)
+		alert->ruling.known_ms = fw_mono_ms();
+	return !*doubt && known_ms != 0 && report && report->begun_ms >= known_ms;
 }
 
 static bool is_known_rule(const struct ruled *ruled, const char *name)
@@ -155,11 +160,12 @@ static bool is_known_rule(const struct ruled *ruled, const char *name)
 }
 
 /* What no rule gives any more is over at once, as nothing will ever be known of it. */
-static void end_unclaimed(struct ruled *ruled, struct alert *alert)
+static void end_unclaimed(
+	struct ruled *ruled, struct alert *alert, const struct alert_report *report)
 {
 	struct life life = alert->episode.life;
 	if (life.phase == FIRING && is_known_rule(ruled, alert->episode.rule) &&
-		!is_over(ruled, alert))
+		!is_over(ruled, alert, report))
 		return;
 	enum change change = engine_end(&life, alerts_now());
 	alert_changed(ruled->alerts, alert, &life, change);
@@ -172,7 +178,7 @@ static void look_at_unclaimed(struct ruled *ruled, const struct alert_report *re
 		if (!alert->ruling.said && alert->change == CHANGE_NONE &&
 			((report && report_rule_of(report, alert->episode.rule)) ||
 				!is_known_rule(ruled, alert->episode.rule)))
-			end_unclaimed(ruled, alert);
+			end_unclaimed(ruled, alert, report);
 }
 
 /* ---- what a report says ---- */
@@ -200,7 +206,7 @@ static void claim(struct ruled *ruled, struct alert *alert, const struct alert_r
 	alert->ruling.by = by;
 	alert->ruling.said = finding;
 	if (finding) {
-		alert->ruling.is_unknown = false;
+		alert->ruling.known_ms = by->begun_ms;
 		observe(ruled, alert, finding);
 	}
 }

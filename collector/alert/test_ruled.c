@@ -328,6 +328,30 @@ static void test_a_host_that_is_not_heard_ends_nothing(void **arg)
 	assert_null(only(place));
 }
 
+/* The main thread had no time for a while: what was found meanwhile is taken all at once, after
+ * the host was heard. */
+static void test_evaluations_that_waited_end_nothing(void **arg)
+{
+	struct place *place = *arg;
+	struct alert_report *waited[4];
+	report(place, FIRES);
+	speak(place);
+	restart(place);
+	report(place, NOTHING);
+	for (size_t i = 0; i < 4; i++)
+		waited[i] = report_of("g", NOTHING, "");
+	int64_t begun_ms = fw_mono_ms();
+	while (fw_mono_ms() == begun_ms)
+		;
+	speak(place);
+	for (size_t i = 0; i < 4; i++)
+		alert_take_report(place->alerts, waited[i]);
+	assert_non_null(only(place));
+	assert_string_equal(only(place)->unknown, "");
+	report(place, NOTHING);
+	assert_null(only(place));
+}
+
 static void test_a_rule_that_is_gone_ends_it(void **arg)
 {
 	struct place *place = *arg;
@@ -412,6 +436,7 @@ int main(void)
 		TEST(test_a_restart_goes_on_with_it),
 		TEST(test_after_a_restart_the_first_evaluations_end_nothing),
 		TEST(test_a_host_that_is_not_heard_ends_nothing),
+		TEST(test_evaluations_that_waited_end_nothing),
 		TEST(test_a_rule_that_is_gone_ends_it),
 		TEST(test_a_rule_gone_over_a_restart_ends_it_too),
 		TEST(test_two_groups_that_find_the_same_have_one_alert),

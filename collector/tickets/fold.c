@@ -93,8 +93,21 @@ static const json_t *keep(json_t **place, json_t *detail)
 	return detail;
 }
 
+/* Tickets of three months are kept in memory, and labels, texts of remedies and what the register
+ * says are the most of them; nobody asks for these here. */
+static void trim(json_t *detail)
+{
+	static const char *const asked[] = {"summary", "priority", "tier", "site", "supplier"};
+	json_t *all = json_object_get(detail, "annotations"), *few = json_object();
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		json_object_set(few, asked[i], json_object_get(all, asked[i]));
+	json_object_set_new(detail, "annotations", few);
+	json_object_del(detail, "labels");
+}
+
 static void on_fired(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
+	trim(detail);
 	const json_t *annotations = json_object_get(keep(&row->fired, detail), "annotations");
 	struct ticket *t = &row->ticket;
 	(void)entry;
