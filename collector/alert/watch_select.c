@@ -177,9 +177,13 @@ static size_t most_items(const struct store_group *found)
 	return n;
 }
 
+/* What was found lies in passing memory. */
 static void group_init(struct group *group, const struct store_group *found, struct fw_arena *arena)
 {
+	uint32_t *columns = fw_arena_alloc(arena, found->n_columns * sizeof *columns);
+	memcpy(columns, found->columns, found->n_columns * sizeof *columns);
 	group->store = *found;
+	group->store.columns = columns;
 	group->items = fw_arena_alloc(arena, (most_items(found) + 1) * sizeof *group->items);
 	group->more = fw_arena_alloc(arena, (found->n_columns + 1) * sizeof *group->more);
 	for (uint32_t i = 0; i < found->n_columns; i++)
@@ -190,7 +194,7 @@ static void take_groups(
 	struct watch *watch, struct host *host, const struct store_group *found, size_t n)
 {
 	host->n_groups = n;
-	host->groups = fw_arena_alloc(&host->arena, (n + 1) * sizeof *host->groups);
+	host->groups = n ? fw_arena_alloc(&host->arena, n * sizeof *host->groups) : NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct group *group = &host->groups[i];
 		group_init(group, &found[i], &host->arena);
@@ -215,6 +219,7 @@ void watch_select(struct watch *watch, struct host *host)
 		{.name = "collector", .accepts = is_wanted_source},
 	};
 	struct store_group *found;
+	struct fw_arena passing = {0};
 	struct fw_err err;
 	size_t n = 0;
 	host->selected_ms = fw_mono_ms();
@@ -223,12 +228,13 @@ void watch_select(struct watch *watch, struct host *host)
 	host->n_groups = host->n_items = 0;
 	watch->selections++;
 	int rc = store_select_host(watch->alerts->config.store, host->id, matchers, 5,
-		host->newest_ms - LOOKBACK_MS, &host->arena, &found, &n, &err);
+		host->newest_ms - LOOKBACK_MS, &passing, &found, &n, &err);
 	if (rc < 0)
 		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
 			err.text);
 	else
 		take_groups(watch, host, found, n);
+	fw_arena_done(&passing);
 }
 
 bool watch_may_select(const struct watch *watch, const struct host *host)
