@@ -36,23 +36,34 @@ int fail_same_labels(struct evaluation *e)
 	return fail_execution(e, "vector cannot contain metrics with the same labelset");
 }
 
+static bool is_canceled(const struct evaluation *e)
+{
+	return e->limits->canceled && *e->limits->canceled;
+}
+
+static bool is_late(const struct evaluation *e)
+{
+	return fw_mono_ms() > e->deadline_ms;
+}
+
+bool limits_are_over(const void *evaluation)
+{
+	const struct evaluation *e = evaluation;
+	return is_canceled(e) || is_late(e);
+}
+
 int look_at_limits(struct evaluation *e)
 {
 	e->unchecked = 0;
-	if (e->limits->canceled && *e->limits->canceled) {
+	if (is_canceled(e)) {
 		e->fault = PROMQL_CANCELED;
 		return fw_fail(e->err, -ECANCELED, "query was canceled in expression evaluation");
 	}
-	if (fw_mono_ms() > e->deadline_ms) {
+	if (is_late(e)) {
 		e->fault = PROMQL_TIMEOUT;
 		return fw_fail(e->err, -ETIMEDOUT, "query timed out in expression evaluation");
 	}
 	return 0;
-}
-
-int look_for_data(void *evaluation)
-{
-	return look_at_limits(evaluation);
 }
 
 int check_limits(struct evaluation *e, size_t work)

@@ -60,10 +60,10 @@ struct promql_select_to {
 	void *arg;
 	struct fw_arena *arena; /* the query's */
 	struct promql_notes *notes;
-	/* Asked before each part that has to be read, as that may give no series for long; it
-	 * answers as on_series() does. NULL: nobody asks. */
-	int (*look)(void *look_arg);
-	void *look_arg;
+	/* Whether who asked has given up: asked before each part that has to be read, and within
+	 * them, from any thread. It ends the selection with -ECANCELED. NULL: nobody gives up. */
+	bool (*is_over)(const void *over_arg);
+	const void *over_arg;
 };
 
 struct promql_data {

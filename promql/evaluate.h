@@ -55,7 +55,7 @@ int fail_execution(struct evaluation *e, const char *format, ...)
 int fail_too_many(struct evaluation *e);
 int fail_same_labels(struct evaluation *e);
 int look_at_limits(struct evaluation *e);
-int look_for_data(void *evaluation); /* the same, as who has data asks for it */
+bool limits_are_over(const void *evaluation); /* whether it would fail; from any thread */
 /* After so many steps of work; now and then it looks at the limits. */
 int check_limits(struct evaluation *e, size_t work);
 /* Memory for what grows with the answer; NULL: too much, the failure is told. */

@@ -126,8 +126,10 @@ struct promql_selection selection_of(
 int select_ask(struct evaluation *e, const struct promql_selection *selection,
 	int (*on_series)(void *arg, const struct promql_samples *samples), void *arg)
 {
-	const struct promql_select_to to = {on_series, arg, e->arena, e->notes, look_for_data, e};
+	const struct promql_select_to to = {on_series, arg, e->arena, e->notes, limits_are_over, e};
 	int rc = e->data->select(e->data, selection, &to, e->err);
+	if (rc == -ECANCELED && limits_are_over(e))
+		return look_at_limits(e); /* which says why */
 	return rc == -ENOMEM ? fail_too_many(e) : rc;
 }
 

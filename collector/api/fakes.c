@@ -189,9 +189,11 @@ int store_select(struct store *store, const struct store_matcher *matchers, size
 }
 
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
-	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
+	const struct store_patience *patience, struct fw_arena *arena, struct store_columns *out,
+	struct fw_err *err)
 {
 	(void)store;
+	(void)patience;
 	(void)err;
 	while (atomic_load(&fakes_hold))
 		uv_sleep(1);
@@ -213,10 +215,11 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 }
 
 int store_read_rows(struct store *store, const struct store_group *group, enum store_tier tier,
-	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
-	struct fw_err *err)
+	int64_t from_ms, int64_t to_ms, const struct store_patience *patience,
+	struct fw_arena *arena, struct store_rows *out, struct fw_err *err)
 {
-	(void)store, (void)group, (void)tier, (void)from_ms, (void)to_ms, (void)arena, (void)err;
+	(void)store, (void)group, (void)tier, (void)from_ms, (void)to_ms;
+	(void)patience, (void)arena, (void)err;
 	*out = (struct store_rows){0};
 	return 0;
 }

@@ -29,10 +29,10 @@ struct federating {
 	size_t n, capacity;
 };
 
-static int look(void *arg)
+static bool is_over(const void *arg)
 {
 	const struct federating *f = arg;
-	return f->r->canceled ? -ECANCELED : 0;
+	return f->r->canceled;
 }
 
 static int on_series(void *arg, const struct promql_samples *samples)
@@ -58,7 +58,7 @@ static int select_one(
 {
 	struct request *r = f->r;
 	struct promql_notes notes = {.arena = &r->arena};
-	const struct promql_select_to to = {on_series, f, &r->arena, &notes, look, f};
+	const struct promql_select_to to = {on_series, f, &r->arena, &notes, is_over, f};
 	struct node *node;
 	int rc = promql_parse_selector(text, &r->arena, &node, err);
 	if (rc < 0)

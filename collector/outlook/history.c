@@ -193,7 +193,7 @@ static int read_moments(struct reader *r, const int64_t *moments, size_t from, s
 		struct store_columns columns;
 		fw_arena_reset(scratch);
 		rc = store_read(r->store, &r->groups[g], moments[from] - LOOKBACK_MS,
-			moments[to - 1], scratch, &columns, err);
+			moments[to - 1], NULL, scratch, &columns, err);
 		if (rc == 0)
 			note_moments(r, &r->groups[g], &columns, moments, from, to);
 	}

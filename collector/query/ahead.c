@@ -47,7 +47,9 @@ int ahead_read(const struct ahead_order *order, const struct store_group *group,
 {
 	if (order->newest && read_latest(order, group, arena, out))
 		return 0;
-	return store_read(order->store, group, order->from_ms, order->to_ms, arena, out, err);
+	const struct store_patience *patience = order->patience.is_over ? &order->patience : NULL;
+	return store_read(
+		order->store, group, order->from_ms, order->to_ms, patience, arena, out, err);
 }
 
 static void read_slot(struct ahead *ahead, size_t g)

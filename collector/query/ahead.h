@@ -23,6 +23,7 @@ struct ahead_order {
 	int64_t from_ms, to_ms;
 	bool newest;      /* only the newest sweep up to `to_ms` is wanted */
 	bool two_threads; /* read ahead */
+	struct store_patience patience;
 	size_t max_bytes;
 };
 

@@ -106,6 +106,7 @@ static struct ahead_order order_of(
 		.newest = s->newest,
 		.two_threads = n_groups >= MANY_GROUPS && s->to_ms - s->from_ms >= LONG_MS,
 		.max_bytes = r->source->max_bytes,
+		.patience = {r->to->is_over, r->to->over_arg},
 	};
 }
 
@@ -189,8 +190,9 @@ static int try_rows(struct reading *r, const struct store_group *group, enum sto
 	if (tier == STORE_RAW || !fits_buckets(s, tier))
 		return 0;
 	fw_arena_reset(&r->scratch);
-	int rc = store_read_rows(
-		r->source->store, group, tier, s->from_ms, s->to_ms, &r->scratch, &rows, r->err);
+	const struct store_patience patience = {r->to->is_over, r->to->over_arg};
+	int rc = store_read_rows(r->source->store, group, tier, s->from_ms, s->to_ms,
+		patience.is_over ? &patience : NULL, &r->scratch, &rows, r->err);
 	if (rc < 0 || !rows_suffice(r, &rows, group->n_columns))
 		return rc;
 	for (size_t i = 0; i < group->n_columns && rows.n > 0 && rc >= 0; i++)
@@ -253,7 +255,7 @@ static int hand_over_group(
 /* Who asked may have gone. */
 static int look(const struct reading *r)
 {
-	return r->to->look ? r->to->look(r->to->look_arg) : 0;
+	return r->to->is_over && r->to->is_over(r->to->over_arg) ? -ECANCELED : 0;
 }
 
 /* Each for itself. */

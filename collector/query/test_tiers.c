@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where raw has forgotten: what rows answer exactly, and what they do not. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,43 +220,66 @@ static void test_steps_of_whole_buckets(void **state)
 /* ---- who has gone ---- */
 
 struct going {
-	int left; /* times that it is still there */
-	int asked, series;
+	int *left; /* times that it is still there */
+	int *asked, *series;
 };
 
 static int on_series(void *arg, const struct promql_samples *samples)
 {
-	struct going *going = arg;
+	const struct going *going = arg;
 	(void)samples;
-	going->series++;
+	++*going->series;
 	return 0;
 }
 
-static int look(void *arg)
+static bool is_over(const void *arg)
 {
-	struct going *going = arg;
-	going->asked++;
-	return going->left-- > 0 ? 0 : -ECANCELED;
+	const struct going *going = arg;
+	++*going->asked;
+	return (*going->left)-- <= 0;
 }
 
-/* Nothing is read for who has gone before, whatever comes of it. */
+struct went {
+	int rc, asked, series;
+};
+
+/* All that there is of one host, for somebody who goes when asked for the `left`-th time. */
+static struct went read_for(int left, const char *function)
+{
+	struct query_source source = {store, NULL, 64u << 20};
+	const struct promql_data data = query_data(&source);
+	const struct promql_selection everything = {.from_ms = function ? 1 : INT64_MIN,
+		.to_ms = function ? HOUR(50) : INT64_MAX,
+		.function = function,
+		.range_ms = function ? HOUR(50) : 0};
+	struct fw_arena arena = {0};
+	struct promql_notes notes = {.arena = &arena};
+	struct went went = {0};
+	struct going going = {&left, &went.asked, &went.series};
+	const struct promql_select_to to = {on_series, &going, &arena, &notes, is_over, &going};
+	went.rc = data.select(&data, &everything, &to, NULL);
+	fw_arena_done(&arena);
+	return went;
+}
+
+/* At any block: nothing more is read, and nothing is handed over. Who stays is asked at
+ * every block, which shows that there is something to break off. */
 static void test_given_up(void **state)
 {
 	(void)state;
-	struct query_source source = {store, NULL, 64u << 20};
-	const struct promql_data data = query_data(&source);
-	const struct promql_selection everything = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
-	for (int left = 0; left < 2; left++) {
-		struct fw_arena arena = {0};
-		struct promql_notes notes = {.arena = &arena};
-		struct going going = {.left = left};
-		const struct promql_select_to to = {
-			on_series, &going, &arena, &notes, look, &going};
-		int rc = data.select(&data, &everything, &to, NULL);
-		assert_int_equal(rc, left ? 0 : -ECANCELED);
-		assert_int_equal(going.asked, 1); /* there is one group */
-		assert_int_equal(going.series, left ? COLUMNS : 0);
-		fw_arena_done(&arena);
+	static const char *const functions[] = {NULL, "max_over_time"};
+	for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+		struct went all = read_for(INT_MAX, functions[f]);
+		assert_int_equal(all.rc, 0);
+		assert_int_equal(all.series, COLUMNS);
+		assert_true(all.asked > 10);
+		for (int left = 0; left < all.asked; left++) {
+			struct went went = read_for(left, functions[f]);
+			assert_int_equal(went.rc, -ECANCELED);
+			assert_int_equal(went.asked, left + 1);
+			assert_int_equal(went.series, 0);
+		}
+		assert_int_equal(read_for(all.asked, functions[f]).rc, 0);
 	}
 }
 

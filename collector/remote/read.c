@@ -99,10 +99,10 @@ static void keep(struct asking *a, const struct promql_samples *samples)
 	a->found[a->n++] = (struct found){labels, samples->n_labels, data, a->one.length};
 }
 
-static int look(void *arg)
+static bool is_over(const void *arg)
 {
 	const struct asking *a = arg;
-	return *a->read->canceled ? -ECANCELED : 0;
+	return *a->read->canceled;
 }
 
 static int on_series(void *arg, const struct promql_samples *samples)
@@ -167,7 +167,7 @@ static int run(struct asking *a, const Query *query, struct fw_err *err)
 	if (rc < 0 || query->from_ms > query->to_ms)
 		return rc;
 	selection.range_ms = selection.to_ms - selection.from_ms;
-	const struct promql_select_to to = {on_series, a, a->read->arena, &notes, look, a};
+	const struct promql_select_to to = {on_series, a, a->read->arena, &notes, is_over, a};
 	rc = a->read->data.select(&a->read->data, &selection, &to, err);
 	if (rc == -E2BIG)
 		return fw_fail(err, rc,

@@ -95,7 +95,7 @@ static size_t compare(struct scene *s, const char *name, uint32_t column)
 		store_select(s->to.store, &matcher, 1, 0, INT64_MAX, &arena, &groups, &n, NULL), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(
-		store_read(s->to.store, &groups[0], 0, INT64_MAX, &arena, &columns, NULL), 0);
+		store_read(s->to.store, &groups[0], 0, INT64_MAX, NULL, &arena, &columns, NULL), 0);
 	for (size_t i = 0; i < columns.n; i++) {
 		int64_t cell = kit_cell(columns.times_ms[i], column);
 		if (columns.cells[0][i] != FW_ABSENT)

@@ -139,8 +139,8 @@ static size_t stored(struct scene *s, const char *name, int64_t *cells, int64_t 
 		0);
 	for (size_t g = 0; g < n_groups; g++) {
 		struct store_columns columns;
-		assert_int_equal(
-			store_read(s->kit.store, &groups[g], 0, INT64_MAX, &arena, &columns, NULL),
+		assert_int_equal(store_read(s->kit.store, &groups[g], 0, INT64_MAX, NULL, &arena,
+					 &columns, NULL),
 			0);
 		for (size_t i = 0; i < columns.n; i++, n++) {
 			cells[n] = columns.cells[0][i];

@@ -176,6 +176,11 @@ int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64
 	return rc == -EBADMSG ? 0 : rc;
 }
 
+int reading_goes_on(const struct reading *r)
+{
+	return r->patience && r->patience->is_over(r->patience->arg) ? -ECANCELED : 0;
+}
+
 int reading_pass_over(struct reading *r, int rc)
 {
 	if (rc >= 0 || rc == -ESTALE || rc == -ENOMEM)
@@ -273,7 +278,9 @@ static int read_pieces(struct reading *r)
 		struct piece *piece = &r->pieces[i];
 		const struct body_room rest = {
 			r->room.times_ms + r->n_rows, r->room.cells + r->n_rows, r->room.to_column};
-		int n = piece->read(r, piece, &rest);
+		int n = reading_goes_on(r);
+		if (n >= 0)
+			n = piece->read(r, piece, &rest);
 		if (n < 0 && n != -ESTALE)
 			return n;
 		rc = n < 0 ? n : rc;
@@ -480,8 +487,18 @@ static void tell_alone(const struct reading *r, struct store_columns *columns)
 	}
 }
 
+int reading_told(int rc, struct fw_err *err)
+{
+	if (rc == -ENOMEM)
+		return fw_fail(err, rc, "the question needs more memory than it may have");
+	if (rc == -ECANCELED)
+		return fw_fail(err, rc, "the question was given up");
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;
+}
+
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
-	struct fw_arena *arena, struct store_columns *out, struct fw_err *err)
+	const struct store_patience *patience, struct fw_arena *arena, struct store_columns *out,
+	struct fw_err *err)
 {
 	struct host *host = hosts_known(&store->hosts, group->host);
 	struct table *table = host ? host_table(host, group->schema_id) : NULL;
@@ -495,15 +512,14 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		.group = group,
 		.from_ms = from_ms,
 		.to_ms = to_ms,
+		.patience = patience,
 		.arena = arena,
 	};
 	int rc = read_all(&r, table, out);
 	if (rc >= 0 && schema_is_foreign(group->schema))
 		tell_alone(&r, out);
 	reading_done(&r);
-	if (rc == -ENOMEM)
-		return fw_fail(err, rc, "the question needs more memory than it may have");
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;
+	return reading_told(rc, err);
 }
 
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,

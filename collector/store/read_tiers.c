@@ -69,8 +69,11 @@ static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigest
 {
 	struct reading *r = rr->r;
 	int rc = reading_find(r, tier, undigested, from_ms, to_ms, &r->row_places);
-	for (size_t i = 0; i < r->row_places.n && rc >= 0; i++)
-		rc = read_block(rr, &r->row_places.at[i], from_ms, to_ms);
+	for (size_t i = 0; i < r->row_places.n && rc >= 0; i++) {
+		rc = reading_goes_on(r);
+		if (rc >= 0)
+			rc = read_block(rr, &r->row_places.at[i], from_ms, to_ms);
+	}
 	return rc;
 }
 
@@ -204,8 +207,8 @@ static int read_rows(
 }
 
 int store_read_rows(struct store *store, const struct store_group *group, enum store_tier tier,
-	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
-	struct fw_err *err)
+	int64_t from_ms, int64_t to_ms, const struct store_patience *patience,
+	struct fw_arena *arena, struct store_rows *out, struct fw_err *err)
 {
 	struct host *host = hosts_known(&store->hosts, group->host);
 	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
@@ -218,6 +221,7 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 		.from_ms = from_ms,
 		.to_ms = to_ms,
 		.undigested = true,
+		.patience = patience,
 		.arena = arena,
 	};
 	int rc = -ESTALE;
@@ -225,7 +229,5 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 		rc = read_rows(&r, table, tier, out);
 	out->damaged_blocks = r.damaged;
 	reading_done(&r);
-	if (rc == -ENOMEM)
-		return fw_fail(err, rc, "the question needs more memory than it may have");
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store") : 0;
+	return reading_told(rc, err);
 }

@@ -21,7 +21,8 @@ struct reading {
 	struct store *store;
 	const struct store_group *group;
 	int64_t from_ms, to_ms;
-	bool undigested;         /* only blocks that no digest has seen */
+	bool undigested; /* only blocks that no digest has seen */
+	const struct store_patience *patience;
 	struct fw_arena *arena;  /* the caller's: for what is returned */
 	struct fw_arena scratch; /* for one look */
 	struct scratch cells;
@@ -41,6 +42,8 @@ void reading_done(struct reading *r);
 /* Forgets its pieces, to begin again. */
 void reading_clear(struct reading *r);
 void reading_add(struct reading *r, const struct piece *piece);
+/* -ECANCELED when who asked has given up. */
+int reading_goes_on(const struct reading *r);
 /* Places of blocks in a tier; a damaged index is counted and passed over. */
 int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64_t from_ms,
 	int64_t to_ms, struct ring_places *out);
@@ -57,6 +60,9 @@ int reading_raw(struct reading *r);
 /* Reads all pieces and puts them together; of equal times the one logged last stays.
  * -ESTALE: something was written over meanwhile, the others are there. */
 int reading_take(struct reading *r, struct store_columns *out);
+
+/* What comes back from a reading, with its sentence. */
+int reading_told(int rc, struct fw_err *err);
 
 /* read_tiers.c: adds the last cells of rows, where raw does not reach. */
 int reading_tiers(struct reading *r);

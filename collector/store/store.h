@@ -274,8 +274,16 @@ struct store_columns {
 	enum store_tier tier;
 };
 
+/* Who asked may give up: it is looked at before each block is read, on the thread that reads. */
+struct store_patience {
+	bool (*is_over)(const void *arg);
+	const void *arg;
+};
+
+/* -ECANCELED once the patience is over; NULL: it never is. */
 int store_read(struct store *store, const struct store_group *group, int64_t from_ms, int64_t to_ms,
-	struct fw_arena *arena, struct store_columns *out, struct fw_err *err);
+	const struct store_patience *patience, struct fw_arena *arena, struct store_columns *out,
+	struct fw_err *err);
 
 /* What rows say of a column: numbers of samples, and cells of that column or, where the
  * row has no sample, FW_ABSENT. NULL is what such a column does not keep. */
@@ -297,8 +305,8 @@ struct store_rows {
 /* The rows of a tier whose last sweep lies within the times. What no digest has seen yet
  * is rolled up for the answer, so that it reaches to now. */
 int store_read_rows(struct store *store, const struct store_group *group, enum store_tier tier,
-	int64_t from_ms, int64_t to_ms, struct fw_arena *arena, struct store_rows *out,
-	struct fw_err *err);
+	int64_t from_ms, int64_t to_ms, const struct store_patience *patience,
+	struct fw_arena *arena, struct store_rows *out, struct fw_err *err);
 
 /* The newest sweep, without the disk. -ENODATA when there is none, or it is not the newest
  * of all of them. */

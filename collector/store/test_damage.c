@@ -254,7 +254,8 @@ static size_t count_column(const struct store_group *all, uint32_t column, bool 
 	struct store_columns read;
 	one.columns = &column;
 	one.n_columns = 1;
-	assert_int_equal(store_read(kit.store, &one, INT64_MIN, INT64_MAX, &arena, &read, NULL), 0);
+	assert_int_equal(
+		store_read(kit.store, &one, INT64_MIN, INT64_MAX, NULL, &arena, &read, NULL), 0);
 	for (size_t i = 0; i < read.n; i++)
 		assert_int_equal(read.cells[0][i], kit_cell(read.times_ms[i], column));
 	*noticed = read.damaged_blocks > 0;

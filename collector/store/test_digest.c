@@ -142,7 +142,7 @@ static struct store_rows read_rows(enum store_tier tier, struct fw_arena *arena)
 	for (size_t i = 0; i < n; i++)
 		if (groups[i].host == hosts[2])
 			assert_int_equal(store_read_rows(kit.store, &groups[i], tier, 0, INT64_MAX,
-						 arena, &rows, NULL),
+						 NULL, arena, &rows, NULL),
 				0);
 	return rows;
 }

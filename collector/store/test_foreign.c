@@ -368,7 +368,8 @@ static void test_newest_of_a_bundle(void **state)
 	assert_int_equal(cells[0], fw_double_cell(1));
 	struct store_columns columns;
 	group.n_columns = 2;
-	assert_int_equal(store_read(kit->store, &group, 0, INT64_MAX, &arena, &columns, NULL), 0);
+	assert_int_equal(
+		store_read(kit->store, &group, 0, INT64_MAX, NULL, &arena, &columns, NULL), 0);
 	assert_true(columns.unsaid);
 	assert_int_equal(columns.cells[1][1], STORE_UNSAID);
 	fw_arena_done(&arena);

@@ -175,8 +175,8 @@ static void test_forgets(void **state)
 	assert_int_equal(store_host_forget(kit.store, kit.host, NULL), 0);
 	assert_int_equal(store_host_forget(kit.store, kit.host, NULL), -ENOENT);
 	/* By one who had found it before. */
-	assert_int_equal(
-		store_read(kit.store, &groups[0], start_ms(), kit_now_ms, &arena, &columns, NULL),
+	assert_int_equal(store_read(kit.store, &groups[0], start_ms(), kit_now_ms, NULL, &arena,
+				 &columns, NULL),
 		0);
 	assert_int_equal(columns.n, 0);
 	/* What is still on its way is taken, and seen by nobody. */

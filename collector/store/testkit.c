@@ -259,7 +259,8 @@ size_t kit_read(struct kit *kit, uint32_t host, int64_t from_ms, int64_t to_ms,
 		if (groups[i].host != host || groups[i].schema_id != kit->schema)
 			continue;
 		assert_int_equal(
-			store_read(kit->store, &groups[i], from_ms, to_ms, arena, out, NULL), 0);
+			store_read(kit->store, &groups[i], from_ms, to_ms, NULL, arena, out, NULL),
+			0);
 	}
 	return out->n;
 }
@@ -310,8 +311,8 @@ struct kit_found kit_find(struct kit *kit, const char *name, const char *l)
 		0);
 	for (size_t g = 0; g < found.groups; g++) {
 		struct store_columns columns;
-		assert_int_equal(store_read(kit->store, &groups[g], 0, INT64_MAX, &found.arena,
-					 &columns, NULL),
+		assert_int_equal(store_read(kit->store, &groups[g], 0, INT64_MAX, NULL,
+					 &found.arena, &columns, NULL),
 			0);
 		take_found(&columns, &found);
 	}

@@ -627,7 +627,8 @@ static void read_series(struct feed *feed, unsigned number, uint32_t day)
 	snprintf(instance, sizeof instance, "host-%04u", number);
 	if (store_select(feed->store, matchers, 2, from_ms, to_ms, &arena, &groups, &n, &err) < 0)
 		die("a series", &err);
-	if (n != 1 || store_read(feed->store, groups, from_ms, to_ms, &arena, &columns, &err) < 0 ||
+	if (n != 1 ||
+		store_read(feed->store, groups, from_ms, to_ms, NULL, &arena, &columns, &err) < 0 ||
 		columns.n != DAY)
 		die("a series", &(struct fw_err){"is not there for the whole day"});
 	fw_arena_done(&arena);
