@@ -219,6 +219,11 @@ static void on_worked(struct request *r)
 	fw_owner_drop(&api->owner);
 }
 
+void api_count_too_long(struct api *api)
+{
+	api->stat.too_long++;
+}
+
 bool api_hold(struct api *api, size_t bytes)
 {
 	if (api->held_bytes + bytes > (size_t)api->config.query.held_bytes)

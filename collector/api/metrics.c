@@ -77,6 +77,9 @@ static const struct {
 		API(refused)},
 	{"fenwatch_api_canceled_total", "counter",
 		"Requests whose client went away before the answer.", API(canceled)},
+	{"fenwatch_api_too_long_total", "counter",
+		"Requests refused as their body is longer than 16 MiB, those of remote_write too.",
+		API(too_long)},
 };
 
 static void head(struct fw_buf *out, const char *name, const char *type, const char *help)

@@ -23,7 +23,7 @@ struct api_connection {
 
 struct api_stat {
 	uint64_t working; /* requests that the workers have, those that wait among them */
-	uint64_t answered, refused, canceled;
+	uint64_t answered, refused, canceled, too_long;
 };
 
 void api_stat(const struct api *api, struct api_stat *out);
@@ -37,6 +37,8 @@ const char *api_cors_origin(const struct request *r);
 bool api_queue(struct api *api, struct request *request);
 /* One whose answer was to come later has it now. Any thread. */
 void api_answered(struct api *api, struct request *request);
+/* A request is refused for the length of its body. */
+void api_count_too_long(struct api *api);
 /* Room for what an answer on its way is written from; false: there is none. */
 bool api_hold(struct api *api, size_t bytes);
 void api_release(struct api *api, size_t bytes);
@@ -65,6 +67,7 @@ void ruling_rules(struct request *r);
 void ruling_alerts(struct request *r);
 /* status.c */
 void status_constant(struct request *r);
+void status_exemplars(struct request *r);
 void status_admin(struct request *r);
 void status_buildinfo(struct request *r);
 void status_runtimeinfo(struct request *r);

@@ -123,6 +123,13 @@ static enum MHD_Result count_header(
 	return MHD_YES;
 }
 
+static void refuse_length(struct request *r)
+{
+	api_count_too_long(r->api);
+	request_fail(
+		r, 413, "bad_data", "the body is longer than %u MiB", REQUEST_BODY_LIMIT >> 20);
+}
+
 /* Two lengths are how requests are smuggled past a proxy. */
 static void check_framing(struct request *r)
 {
@@ -136,8 +143,7 @@ static void check_framing(struct request *r)
 		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	uint64_t length;
 	if (text && (fw_parse_u64(text, &length) < 0 || length > REQUEST_BODY_LIMIT))
-		request_fail(r, 413, "bad_data", "the body is longer than %u MiB",
-			REQUEST_BODY_LIMIT >> 20);
+		refuse_length(r);
 }
 
 static void find_route(struct request *r, const char *method, const char *path)
@@ -252,8 +258,7 @@ static void take_body(struct request *r, const char *data, size_t length)
 		return;
 	fw_buf_append(&r->body, data, length);
 	if (r->body.overflowed)
-		request_fail(r, 413, "bad_data", "the body is longer than %u MiB",
-			REQUEST_BODY_LIMIT >> 20);
+		refuse_length(r);
 }
 
 static void add_form_value(struct reading *reading)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Prometheus says of itself, as far as it is asked: shapes are its own, and what a
  * collector has none of is empty. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include <fenwatch/text.h>
 
+#include "node.h"
 #include "parts.h"
 #include "store.h"
 
@@ -19,7 +21,6 @@
 static const struct {
 	const char *path, *data;
 } constants[] = {
-	{"/api/v1/query_exemplars", "[]"},
 	{"/api/v1/status/walreplay", "{\"min\":0,\"max\":0,\"current\":0}"},
 	{"/api/v1/targets",
 		"{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}"},
@@ -34,6 +35,28 @@ void status_constant(struct request *r)
 	for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
 		if (strcmp(constants[i].path, r->route->path) == 0)
 			json_raw(request_begin(r), constants[i].data);
+	request_end(r, NULL, 0);
+}
+
+/* None are kept; a wrong question is told all the same. */
+void status_exemplars(struct request *r)
+{
+	int64_t start_ms = -PARAMS_TIME_LIMIT_MS, end_ms = PARAMS_TIME_LIMIT_MS;
+	const char *query = params_get(&r->params, "query");
+	struct node *node;
+	struct fw_err err;
+	int rc = params_time_of(&r->params, "start", &start_ms, &err);
+	if (rc == 0)
+		rc = params_time_of(&r->params, "end", &end_ms, &err);
+	if (rc == 0 && end_ms < start_ms)
+		rc = fw_fail(&err, -EINVAL, "end timestamp must not be before start timestamp");
+	if (rc == 0)
+		rc = promql_parse(query ? query : "", &r->arena, &node, &err);
+	if (rc < 0) {
+		request_fail(r, 400, "bad_data", "%s", err.text);
+		return;
+	}
+	json_raw(request_begin(r), "[]");
 	request_end(r, NULL, 0);
 }
 

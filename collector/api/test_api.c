@@ -736,6 +736,24 @@ static void client_that_asks_what_is_not_there(struct scene *s)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		expect_get(s, rows[i].path, 200, rows[i].data);
+	static const char exemplars[] = "/api/v1/query_exemplars";
+	static const struct {
+		const char *question, *error;
+	} wrong[] = {
+		{"", "\"errorType\":\"bad_data\",\"error\":\"unknown position: parse error: no expression found in input\""},
+		{"?query=sum(", "\"error\":\"1:5: parse error: unclosed left parenthesis\""},
+		{"?query=up&start=x", "\"error\":\"invalid parameter \\\"start\\\": "},
+		{"?query=up&end=never", "\"error\":\"invalid parameter \\\"end\\\": "},
+		{"?query=up&start=2&end=1",
+			"\"error\":\"end timestamp must not be before start timestamp\""},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "%s%s", exemplars, wrong[i].question);
+		expect_get(s, path, 400, wrong[i].error);
+	}
+	expect(s, "a form", ask(s, "POST", exemplars, "admin", FORM_HEADER, "query=up{"), 400,
+		"bad_data");
 	expect(s, "an administrator's",
 		ask(s, "POST", "/api/v1/admin/tsdb/snapshot", "admin", NULL, ""), 500,
 		"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}");
@@ -1664,6 +1682,44 @@ static void await_metric(struct scene *s, const char *line)
 	expect(s, line, "never", 0, "");
 }
 
+/* To a sender's route, its length said before (0: it is not) or in one chunk. */
+static const char *write_long(struct scene *s, bool chunked, size_t length)
+{
+	struct fw_buf request = {0};
+	fw_buf_puts(&request,
+		"POST /api/v1/write HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		"Authorization: Bearer writer\r\n");
+	fw_buf_printf(&request,
+		chunked ? "Transfer-Encoding: chunked\r\n\r\n%zx\r\n"
+			: "Content-Length: %zu\r\n\r\n",
+		length);
+	char *body = fw_alloc(length);
+	fw_buf_append(&request, body, length);
+	fw_free(body);
+	fw_buf_puts(&request, chunked ? "\r\n0\r\n\r\n" : "");
+	const char *answer = exchange(s, (const char *)request.data, request.length);
+	fw_buf_done(&request);
+	return answer;
+}
+
+/* What is just as long as may be is taken, and not counted. */
+static void client_of_too_long_bodies(struct scene *s)
+{
+	expect(s, "in a chunk", write_long(s, true, REQUEST_BODY_LIMIT), 204, "");
+	expect(s, "said before", write_long(s, false, REQUEST_BODY_LIMIT), 204, "");
+	await_metric(s, "fenwatch_api_too_long_total 0\n");
+	expect(s, "too long a chunk", write_long(s, true, REQUEST_BODY_LIMIT + 1), 413, "16 MiB");
+	await_metric(s, "fenwatch_api_too_long_total 1\n");
+	expect(s, "too long", write_long(s, false, REQUEST_BODY_LIMIT + 1), 413, "16 MiB");
+	await_metric(s, "fenwatch_api_too_long_total 2\n");
+}
+
+static void test_too_long_bodies_are_counted(void **state)
+{
+	(void)state;
+	play(1, client_of_too_long_bodies);
+}
+
 /* Two are answered at once; of those who wait, one leaves. */
 static void client_that_does_not_wait(struct scene *s)
 {
@@ -1842,6 +1898,7 @@ int main(void)
 		cmocka_unit_test(test_an_unknown_alert_is_closed_by_hand),
 		cmocka_unit_test(test_the_authority),
 		cmocka_unit_test(test_clients_may_leave_at_any_time),
+		cmocka_unit_test(test_too_long_bodies_are_counted),
 		cmocka_unit_test(test_who_goes_away_is_not_answered),
 		cmocka_unit_test(test_a_crowd_waits_and_one_more_is_told_so),
 	};
