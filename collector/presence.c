@@ -136,13 +136,16 @@ static void note_arrival(struct watched *host, const struct store_host *seen)
 	host->received_ms = seen->received_ms;
 }
 
-/* The middle one of the last gaps: neither an outage nor a burst after it moves it. */
-static int64_t interval_of(const struct watched *host)
+/* The middle one of the last gaps: neither an outage nor a burst after it moves it. Until
+ * there are enough of them what the host says itself, but never a short one. */
+static int64_t interval_of(const struct watched *host, const struct store_host *seen)
 {
 	int64_t sorted[GAPS];
 	unsigned n = host->n_gaps < GAPS ? host->n_gaps : GAPS;
-	if (n < GAPS)
+	if (n < GAPS && seen->interval_ms <= INTERVAL_MS)
 		return INTERVAL_MS;
+	if (n < GAPS)
+		return seen->interval_ms < INTERVAL_MOST_MS ? seen->interval_ms : INTERVAL_MOST_MS;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = i;
 		for (; at > 0 && sorted[at - 1] > host->gaps_ms[i]; at--)
@@ -268,7 +271,7 @@ static enum attendance judge(const struct presence *presence, const struct store
 {
 	const struct watched *host = &presence->hosts[seen->id];
 	enum register_lifecycle life = register_lifecycle_at(&host->life, now_ms);
-	if (silent_ms <= interval_of(host) * 5 / 2)
+	if (silent_ms <= interval_of(host, seen) * 5 / 2)
 		return HERE;
 	if (life == LIFE_RETIRED || !presence->is_expected(seen, presence->arg))
 		return GONE;

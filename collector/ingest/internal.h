@@ -38,7 +38,7 @@
 #define FLIGHTS_LIMIT 96         /* of one session before it is paused */
 #define FLIGHT_BYTES_LIMIT (2u << 20)
 #define WORKER_BYTES_LIMIT (64u << 20)
-#define SCHEMAS_LIMIT 1024 /* announced on one connection */
+#define SCHEMAS_LIMIT 4096 /* announced on one connection: each host has its own */
 #define HOSTS_LIMIT 4096
 
 struct flight;

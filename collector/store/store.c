@@ -340,6 +340,7 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 			.n_labels = host->name->n_labels,
 			.newest_ms = host->newest_ms,
 			.received_ms = host->received_ms,
+			.interval_ms = host->interval_ms,
 			.changes = host->changes,
 		};
 		memcpy(all[n].agent, host->agent, sizeof host->agent);

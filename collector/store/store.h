@@ -317,10 +317,11 @@ struct store_host {
 	uint32_t id;
 	const struct fw_label *labels; /* live as long as the store */
 	size_t n_labels;
-	int64_t newest_ms;   /* time of the newest live sweep that an agent sent; 0: none */
-	int64_t received_ms; /* when it came */
-	uint64_t changes;    /* grows with every live sweep */
-	uint8_t agent[16];   /* who sent it */
+	int64_t newest_ms;    /* time of the newest live sweep that an agent sent; 0: none */
+	int64_t received_ms;  /* when it came */
+	uint32_t interval_ms; /* between its sweeps, as it says; 0: not known since a restart */
+	uint64_t changes;     /* grows with every live sweep */
+	uint8_t agent[16];    /* who sent it */
 };
 size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts);
 
