@@ -18,9 +18,10 @@ struct seen {
 	uint64_t taken;
 };
 
-static uint32_t op_borrow(const struct fw_schema *schema, void *arg)
+static uint32_t op_borrow(const struct fw_schema *schema, size_t *bytes, void *arg)
 {
 	struct seen *seen = arg;
+	*bytes = schema->n_columns;
 	if (schema->n_columns == 0 || schema->n_columns > FW_COLUMNS_LIMIT)
 		abort();
 	return (uint32_t)++seen->borrowed;

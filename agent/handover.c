@@ -148,10 +148,10 @@ void handover_durable(struct handover *h)
 
 /* ---- what a program says ---- */
 
-static uint32_t op_borrow(const struct fw_schema *schema, void *arg)
+static uint32_t op_borrow(const struct fw_schema *schema, size_t *bytes, void *arg)
 {
 	struct guest *g = arg;
-	return spool_schema_borrow(g->handover->config.spool, schema);
+	return spool_schema_borrow(g->handover->config.spool, schema, bytes);
 }
 
 static void op_give_back(uint32_t id, void *arg)
@@ -312,6 +312,7 @@ static void on_connection(uv_stream_t *server, int status)
 	g->intake = intake_new(&ops, g);
 	LIST_INSERT_HEAD(&h->guests, g, entry);
 	h->stat.programs++;
+	h->stat.seen = true;
 	greet(g);
 	read_or_wait(g);
 }

@@ -48,6 +48,7 @@ void handover_begin_stream(struct handover *h);
 void handover_durable(struct handover *h);
 
 struct handover_stat {
+	bool seen;         /* one was connected since the start */
 	unsigned programs; /* connected now */
 	uint64_t sweeps, events, cut_off;
 };

@@ -85,16 +85,15 @@ static int check_columns(const struct fw_schema *schema, struct fw_err *err)
 	return schema->n_columns ? 0 : fw_fail(err, -EPROTO, "schema: no columns");
 }
 
-static int keep_schema(struct intake *in, uint32_t wire, const struct fw_schema *schema,
-	size_t bytes, struct fw_err *err)
+static int keep_schema(
+	struct intake *in, uint32_t wire, const struct fw_schema *schema, struct fw_err *err)
 {
 	struct taken_schema *is = find_wire(in->schemas, in->n_schemas, sizeof *is, wire);
-	size_t before = is ? is->bytes : 0;
-	if (in->schema_bytes - before + bytes > INTAKE_SCHEMA_BYTES ||
-		(!is && in->n_schemas == INTAKE_SCHEMAS))
+	size_t before = is ? is->bytes : 0, bytes;
+	if (in->schema_bytes > INTAKE_SCHEMA_BYTES || (!is && in->n_schemas == INTAKE_SCHEMAS))
 		return fw_fail(err, -EMSGSIZE, "more than %u schemas, or %u MiB of them",
 			INTAKE_SCHEMAS, INTAKE_SCHEMA_BYTES >> 20);
-	uint32_t id = in->ops->borrow(schema, in->arg);
+	uint32_t id = in->ops->borrow(schema, &bytes, in->arg);
 	if (is) {
 		in->ops->give_back(is->id, in->arg);
 	} else {
@@ -114,7 +113,7 @@ static int take_schema(struct intake *in, const struct fw_frame *frame, struct f
 		frame->payload, frame->length, &in->scratch, NULL, NULL, &wire, &schema, err);
 	if (rc >= 0)
 		rc = check_columns(&schema, err);
-	return rc < 0 ? rc : keep_schema(in, wire, &schema, frame->length, err);
+	return rc < 0 ? rc : keep_schema(in, wire, &schema, err);
 }
 
 /* ---- hosts ---- */

@@ -28,7 +28,7 @@
 
 #define INTAKE_HOSTS 4096
 #define INTAKE_SCHEMAS 4096
-#define INTAKE_SCHEMA_BYTES (16u << 20) /* of all schemas of one program, as they came */
+#define INTAKE_SCHEMA_BYTES (16u << 20) /* of all schemas of one program, as they are kept */
 #define INTAKE_HOST_LABELS 16
 #define INTAKE_HOST_BYTES 4096
 #define INTAKE_CELLS 65536
@@ -56,8 +56,8 @@ struct handed {
 };
 
 struct intake_ops {
-	/* The agent's number of a schema, good until it is given back. */
-	uint32_t (*borrow)(const struct fw_schema *schema, void *arg);
+	/* The agent's number of a schema, good until it is given back, and what it takes in memory. */
+	uint32_t (*borrow)(const struct fw_schema *schema, size_t *bytes, void *arg);
 	void (*give_back)(uint32_t id, void *arg);
 	/* False: not now. The frame stays where it is. */
 	bool (*has_room)(enum fw_frame_type type, void *arg);

@@ -99,8 +99,11 @@ static void on_sweeping(struct sweep *sweep, void *arg)
 {
 	struct agent *a = arg;
 	struct spool_stat stat;
+	struct handover_stat programs;
 	spool_stat(a->spool, &stat);
 	self_add(sweep, &stat);
+	handover_stat(a->handover, &programs);
+	self_add_programs(sweep, &programs);
 }
 
 static void renew_if_due(struct agent *a)

@@ -25,6 +25,9 @@ enum {
 	SPOOL_BYTES,
 	SPOOL_OLDEST,
 	SPOOL_DROPPED,
+	PROGRAMS,
+	PROGRAM_FRAMES,
+	PROGRAM_CUT_OFF,
 };
 
 static const struct metric metrics[] = {
@@ -50,6 +53,12 @@ static const struct metric metrics[] = {
 		"Time of the oldest sweep that waits on disk; 0: none.", 3, 1},
 	[SPOOL_DROPPED] = {"fenwatch_spool_dropped_total", FW_COUNTER, "",
 		"Sweeps that had to be dropped.", 0, 1},
+	[PROGRAMS] = {"fenwatch_agent_programs", FW_GAUGE, "",
+		"Programs beside the agent that are connected to hand over what they learn.", 0, 1},
+	[PROGRAM_FRAMES] = {"fenwatch_agent_program_frames_total", FW_COUNTER, "",
+		"What they have handed over, by kind.", 0, 1},
+	[PROGRAM_CUT_OFF] = {"fenwatch_agent_program_cut_off_total", FW_COUNTER, "",
+		"How often one was hung up on because it misbehaved.", 0, 1},
 };
 
 const struct metric *self_metrics(size_t *n)
@@ -120,6 +129,19 @@ static void add_descriptors(struct sweep *sweep)
 	sweep_add_plain(sweep, &metrics[OPEN_FDS], n);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		sweep_add_plain(sweep, &metrics[MAX_FDS], (int64_t)limit.rlim_cur);
+}
+
+/* Of machines where no such program runs they would say nothing. */
+void self_add_programs(struct sweep *sweep, const struct handover_stat *stat)
+{
+	if (!stat->seen)
+		return;
+	sweep_add_plain(sweep, &metrics[PROGRAMS], stat->programs);
+	sweep_add(sweep, &metrics[PROGRAM_FRAMES], (int64_t)stat->sweeps,
+		SWEEP_LABELS("kind", "sweep"));
+	sweep_add(sweep, &metrics[PROGRAM_FRAMES], (int64_t)stat->events,
+		SWEEP_LABELS("kind", "event"));
+	sweep_add_plain(sweep, &metrics[PROGRAM_CUT_OFF], (int64_t)stat->cut_off);
 }
 
 void self_add(struct sweep *sweep, const struct spool_stat *spool)

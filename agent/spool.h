@@ -64,8 +64,9 @@ void spool_set_max(struct spool *spool, uint64_t max_bytes);
 /* The id of a schema in this stream, new or known; it is the one in use until
  * the next call. */
 uint32_t spool_schema_use(struct spool *spool, const struct fw_schema *schema);
-/* The same for a schema that is in use beside it, until it is returned as often. */
-uint32_t spool_schema_borrow(struct spool *spool, const struct fw_schema *schema);
+/* The same for a schema that is in use beside it, until it is returned as often. Its text
+ * is kept packed while no frame in memory needs it: `*bytes` of it. */
+uint32_t spool_schema_borrow(struct spool *spool, const struct fw_schema *schema, size_t *bytes);
 void spool_schema_return(struct spool *spool, uint32_t id);
 /* The Schema message of an id that a frame of this spool has. -ENOENT. */
 int spool_schema(const struct spool *spool, uint32_t id, const uint8_t **message, size_t *length);

@@ -337,14 +337,16 @@ static size_t unwritten_bytes(const struct spool *s)
 void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
 {
 	const struct known_schema *k = spool_schema_by_id(s, id);
-	if (!k || !k->message)
+	const uint8_t *message;
+	size_t length;
+	if (!k || spool_schema(s, id, &message, &length) < 0)
 		return;
 	uint8_t columns[4];
 	struct fw_buf payload = {0};
 	put_u32(columns, k->n_columns);
 	fw_buf_append(&payload, k->hash, sizeof k->hash);
 	fw_buf_append(&payload, columns, sizeof columns);
-	fw_buf_append(&payload, k->message, k->length);
+	fw_buf_append(&payload, message, length);
 	struct record record = {
 		.kind = RECORD_SCHEMA,
 		.frame = {.schema = id, .payload = payload.data, .length = payload.length},
@@ -509,7 +511,7 @@ static int reader_seek(struct spool *s, uint64_t seq, struct frame *out)
 static bool schema_is_missing(const struct spool *s, const struct frame *frame)
 {
 	const struct known_schema *k = spool_schema_by_id(s, frame->schema);
-	return frame->schema != 0 && (!k || !k->message);
+	return frame->schema != 0 && (!k || (!k->message && k->packed.length == 0));
 }
 
 int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out)

@@ -34,7 +34,8 @@ struct segment {
 
 struct known_schema {
 	uint32_t id, n_columns;
-	unsigned borrowers; /* they use it beside the one in use */
+	unsigned borrowers;   /* they use it beside the one in use */
+	struct fw_buf packed; /* the message, where nobody needed it lately */
 	uint8_t hash[FW_SCHEMA_HASH];
 	uint8_t *message; /* NULL: on disk only */
 	size_t length;
@@ -111,6 +112,12 @@ void spool_disk_drop_oldest(struct spool *s);
 uint64_t spool_disk_bytes(const struct spool *s);
 /* The record of a schema, as it stands before what uses it. */
 void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out);
+
+/* spool_schema.c */
+/* Texts that only frames on disk need come back when those are read; names that
+ * nothing needs go. */
+void spool_schemas_trim(struct spool *s);
+void spool_schemas_done(struct spool *s);
 
 /* spool.c */
 struct held *spool_held_new(const struct frame *frame, uint64_t seq);

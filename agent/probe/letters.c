@@ -68,7 +68,8 @@ void letters_host_free(struct probe_host *host)
 	fw_free(host);
 }
 
-static struct schema_text *text_of(struct probe_host *host, const struct fw_schema *schema)
+static struct schema_text *text_of(
+	struct letters *l, struct probe_host *host, const struct fw_schema *schema)
 {
 	struct schema_text *text = host->text;
 	struct fw_buf message = {0};
@@ -83,15 +84,17 @@ static struct schema_text *text_of(struct probe_host *host, const struct fw_sche
 	if (message.length <= FW_FRAME_LIMIT)
 		fw_frame_put(&text->frame, FW_FRAME_SCHEMA, message.data, message.length);
 	fw_buf_done(&message);
+	l->bytes += text->frame.length;
 	return text;
 }
 
-static void text_drop(struct probe_host *host, struct schema_text *text)
+static void text_drop(struct letters *l, struct probe_host *host, struct schema_text *text)
 {
 	if (!text || --text->users > 0)
 		return;
 	if (host->text == text)
 		host->text = NULL;
+	l->bytes -= text->frame.length;
 	fw_buf_done(&text->frame);
 	fw_free(text);
 }
@@ -103,9 +106,9 @@ static size_t cost_of(const struct letter *letter)
 	return sizeof *letter + letter->frame.length;
 }
 
-static void letter_free(struct letter *letter)
+static void letter_free(struct letters *l, struct letter *letter)
 {
-	text_drop(letter->host, letter->text);
+	text_drop(l, letter->host, letter->text);
 	fw_buf_done(&letter->frame);
 	fw_free(letter);
 }
@@ -117,7 +120,7 @@ static void take_out(struct letters *l, struct letter *letter)
 	TAILQ_REMOVE(&l->list, letter, entry);
 	l->bytes -= cost_of(letter);
 	l->count--;
-	letter_free(letter);
+	letter_free(l, letter);
 }
 
 static bool drop_oldest_sweep(struct letters *l)
@@ -138,7 +141,7 @@ static uint64_t put_in(struct letters *l, struct letter *letter)
 	while (fits && l->bytes + cost_of(letter) > l->limit)
 		fits = drop_oldest_sweep(l);
 	if (!fits) {
-		letter_free(letter);
+		letter_free(l, letter);
 		return 0;
 	}
 	l->last = letter->number;
@@ -170,7 +173,7 @@ uint64_t letters_sweep(struct letters *l, struct probe_host *host, const struct 
 	if (schema->n_columns == 0)
 		return 0;
 	struct letter *letter = letter_new(l, FW_FRAME_BATCH, host);
-	letter->text = text_of(host, schema);
+	letter->text = text_of(l, host, schema);
 	fw_batch_encode_live(&sweep, letter->number, host->id, interval_ms, NULL, &message);
 	if (letter->text->frame.length > 0 && message.length <= FW_FRAME_LIMIT)
 		fw_frame_put(&letter->frame, FW_FRAME_BATCH, message.data, message.length);

@@ -17,12 +17,12 @@ struct device {
 	struct fw_owner owner;
 	uv_timer_t due;
 	struct session *session;
-	struct sweep *sweep;
 	unsigned failures;
 	/* the read that is under way */
 	bool reading;
 	int64_t began_ms, module_began_ms;
 	unsigned module, room;
+	struct sweep *sweep;
 	struct walk walk;
 	struct reading_stat stat;
 };
@@ -55,15 +55,18 @@ static void wait_next(struct device *d)
 
 static void end_read(struct device *d, const char *why)
 {
+	struct sweep *sweep = d->sweep;
 	walk_done(&d->walk);
+	d->sweep = NULL;
 	d->reading = false;
 	d->failures = why ? d->failures + 1 : 0;
 	if (!why) {
-		reading_add_duration(d->sweep, fw_mono_ms() - d->began_ms);
-		sweep_end(d->sweep);
+		reading_add_duration(sweep, fw_mono_ms() - d->began_ms);
+		sweep_end(sweep);
 	}
 	wait_next(d);
-	d->config.on_read(d, why ? NULL : d->sweep, why, d->config.arg);
+	d->config.on_read(d, why ? NULL : sweep, why, d->config.arg);
+	sweep_free(sweep);
 }
 
 static void begin_module(struct device *d)
@@ -123,6 +126,7 @@ static void on_due(uv_timer_t *timer)
 	d->began_ms = fw_mono_ms();
 	d->module = 0;
 	d->room = READING_SERIES;
+	d->sweep = sweep_new();
 	sweep_begin(d->sweep, fw_wall_ms());
 	begin_module(d);
 	go_on(d);
@@ -132,9 +136,7 @@ static void on_due(uv_timer_t *timer)
 
 static void on_closed(struct fw_owner *owner)
 {
-	struct device *d = FW_CONTAINER(owner, struct device, owner);
-	sweep_free(d->sweep);
-	fw_free(d);
+	fw_free(FW_CONTAINER(owner, struct device, owner));
 }
 
 struct device *device_new(uv_loop_t *loop, const struct device_config *config)
@@ -152,7 +154,6 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 		.arg = d,
 	};
 	d->config = *config;
-	d->sweep = sweep_new();
 	d->session = session_new(loop, &session);
 	fw_owner_init(&d->owner, on_closed);
 	uv_timer_init(loop, &d->due);
@@ -169,6 +170,8 @@ void device_free(struct device *d)
 		return;
 	d->reading = false;
 	walk_done(&d->walk);
+	sweep_free(d->sweep);
+	d->sweep = NULL;
 	session_free(d->session);
 	d->session = NULL;
 	fw_owner_close(&d->owner);

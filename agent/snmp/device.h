@@ -4,7 +4,8 @@
  * that many devices spread evenly. A read walks its modules one after another and gives a
  * sweep, or fails as a whole and gives none: so a device that falls silent in the middle
  * is silent. One that has failed is asked less often, down to every fifth time. A read
- * that is not over when the next one is due fails. Nothing here waits for another device.
+ * that is not over when the next one is due fails. Nothing here waits for another device,
+ * and nothing of a read is kept: there may be thousands of devices.
  */
 #pragma once
 

@@ -36,9 +36,11 @@ static int64_t counter64(const struct counter64 *value)
 
 static void take_bytes(struct line *line, const netsnmp_variable_list *v, struct binding *out)
 {
+	uint8_t *bytes = fw_arena_alloc(&line->arena, v->val_len + 1);
+	if (v->val_len > 0)
+		memcpy(bytes, v->val.string, v->val_len);
 	out->kind = VALUE_TEXT;
-	out->bytes = (const uint8_t *)fw_arena_strndup(
-		&line->arena, (const char *)v->val.string, v->val_len);
+	out->bytes = bytes;
 	out->length = v->val_len;
 }
 

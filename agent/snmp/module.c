@@ -55,11 +55,12 @@ static const struct fw_option metric_table[] = {
 		.offset = offsetof(struct metric_keys, kind),
 		.fallback = "gauge",
 		.choices = kind_names},
-	{.name = "help",
+	{
+		.name = "help",
 		.help = "what it tells",
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct metric_keys, help),
-		.fallback = ""},
+	},
 	{.name = "unless",
 		.help = "a metric in whose place this one is read",
 		.type = FW_OPT_TEXT,
@@ -108,11 +109,12 @@ static const struct fw_option module_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct module_keys, name),
 		.required = true},
-	{.name = "help",
+	{
+		.name = "help",
 		.help = "what it reads",
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct module_keys, help),
-		.fallback = ""},
+	},
 	{.name = "scalars",
 		.help = "metrics",
 		.type = FW_OPT_CUSTOM,
@@ -212,7 +214,7 @@ static void name_metric(
 						 : fw_arena_strdup(b->arena, keys->name),
 		.type = types[column->kind],
 		.unit = "",
-		.help = fw_arena_strdup(b->arena, keys->help),
+		.help = fw_arena_strdup(b->arena, keys->help ? keys->help : ""),
 		.factor = 1,
 	};
 	if (column->kind >= MIB_TEXT)
@@ -319,7 +321,7 @@ static int read_module(struct building *b, const struct fw_yaml *root)
 	if (rc < 0)
 		return rc;
 	b->module->name = fw_arena_strdup(b->arena, keys.name);
-	b->module->help = fw_arena_strdup(b->arena, keys.help);
+	b->module->help = fw_arena_strdup(b->arena, keys.help ? keys.help : "");
 	rc = read_metrics(b, keys.scalars, true);
 	if (keys.tables && fw_yaml_kind(keys.tables) != FW_YAML_SEQUENCE)
 		return fw_yaml_fail(keys.tables, b->err, "'tables' must be a list");

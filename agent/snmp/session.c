@@ -27,7 +27,6 @@ struct session {
 	struct session_config config;
 	struct line *line; /* to the device, with its keys; NULL: not made yet */
 	struct asking asking;
-	struct oid names[WALK_GROUP];
 	bool asked, resolving, seeking; /* seeking: its engine */
 	char peer[PEER_BYTES];
 	uint8_t engine[USM_MAX_ID_LENGTH];
@@ -111,9 +110,10 @@ static netsnmp_pdu *question(const struct session *s)
 		pdu->max_repetitions = (long)s->asking.repetitions;
 	for (unsigned i = 0; i < s->asking.n; i++) {
 		oid name[OID_LIMIT];
-		for (uint32_t k = 0; k < s->names[i].n; k++)
-			name[k] = s->names[i].ids[k];
-		snmp_add_null_var(pdu, name, s->names[i].n);
+		const struct oid *of = s->asking.names[i];
+		for (uint32_t k = 0; k < of->n; k++)
+			name[k] = of->ids[k];
+		snmp_add_null_var(pdu, name, of->n);
 	}
 	return pdu;
 }
@@ -298,8 +298,6 @@ void session_ask(struct session *s, const struct asking *asking)
 	assert(!s->asked);
 	s->asked = true;
 	s->asking = *asking;
-	for (unsigned i = 0; i < asking->n; i++)
-		s->names[i] = *asking->names[i];
 	if (!s->line)
 		resolve(s);
 	else if (line_send(s->line, question(s)) < 0)

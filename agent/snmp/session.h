@@ -39,7 +39,8 @@ void session_start_library(void);
 struct session *session_new(uv_loop_t *loop, const struct session_config *config);
 /* The memory goes from the loop; no answer comes any more. */
 void session_free(struct session *s);
-/* One at a time; the answer never comes from within the call. */
+/* One at a time; the answer never comes from within the call, and until then the names that
+ * are asked for stay where they are. */
 void session_ask(struct session *s, const struct asking *asking);
 /* Packets since the last call. */
 void session_count(struct session *s, uint64_t *sent, uint64_t *retried);

@@ -74,7 +74,10 @@ const struct asking *walk_next(struct walk *w)
 static void keep_text(struct walk *w, struct row *row, const uint8_t *bytes, size_t length)
 {
 	row->length = length < WALK_TEXT ? length : WALK_TEXT;
-	row->text = fw_arena_strndup(&w->arena, (const char *)bytes, row->length);
+	char *text = fw_arena_alloc(&w->arena, row->length + 1);
+	if (row->length > 0)
+		memcpy(text, bytes, row->length);
+	row->text = text;
 }
 
 static void keep_value(struct walk *w, struct row *row, const struct binding *binding)

@@ -119,6 +119,11 @@ def test_values_are_those_of_the_tools(lab):
         check(("ifHCInOctets" in has) == (version != "1") and ("ifInOctets" in has) == (version == "1"),
               f"64 bits where there are any, else 32: version {version}")
         check(("sysLocation", (("sysLocation", "<script>alert(1)</script>"),)) in read, f"a text is one: {text[:800]}")
+        macs = {dict(labels)["ifName"]: dict(labels).get("ifPhysAddress", "") for n, labels in read
+                if n == "ifPhysAddress" and "ifName" in dict(labels)}
+        for name, mac in macs.items():
+            with open(f"/sys/class/net/{name}/address") as f:
+                check(f.read().strip().upper() == (mac or "00:00:00:00:00:00"), f"{name}: {mac}")
         check(any(n == "laLoadFloat" and ("laNames", "Load-1") in labels for n, labels in read), "a float, by its name")
 
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device that answers whatever it likes: its bytes are names, kinds and errors. The walk
+ * ends, within the rows that are allowed, and what it gives makes a sweep. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reading.h"
+#include "walk.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char text[] =
+	"name: test\n"
+	"scalars: [{name: up, oid: 1.1.0}, {name: load, oid: 1.5.0, type: float}]\n"
+	"tables:\n"
+	"  - index: [port, queue]\n"
+	"    labels: {portName: 1.2.9}\n"
+	"    metrics:\n"
+	"      - {name: bytes64, oid: 1.2.1, type: counter}\n"
+	"      - {name: bytes32, oid: 1.2.2, type: counter, unless: bytes64}\n"
+	"      - {name: kind, oid: 1.2.3, type: enum, values: {6: ether}}\n"
+	"      - {name: mac, oid: 1.2.4, type: mac}\n";
+
+struct input {
+	const uint8_t *at, *end;
+};
+
+static uint8_t byte(struct input *in)
+{
+	return in->at < in->end ? *in->at++ : 0;
+}
+
+static void take_binding(struct input *in, const struct oid *asked, struct binding *out)
+{
+	uint8_t how = byte(in);
+	*out = (struct binding){.name = *asked, .kind = (enum value_kind)(how % 5)};
+	if (how & 0x80 && out->name.n < OID_LIMIT)
+		out->name.ids[out->name.n++] = byte(in);
+	else
+		out->name.ids[out->name.n - 1] += byte(in);
+	out->number = (int8_t)byte(in);
+	out->real = (double)out->number * (how & 0x40 ? 1e300 : 1);
+	out->length = out->kind == VALUE_TEXT ? byte(in) : 0;
+	if (out->length > (size_t)(in->end - in->at))
+		out->length = (size_t)(in->end - in->at);
+	out->bytes = in->at;
+	in->at += out->length;
+	out->oid = out->name;
+}
+
+static void take_answer(struct input *in, const struct asking *asking, struct walk *w)
+{
+	static struct binding bindings[64];
+	struct answer answer = {.bindings = bindings, .error = byte(in) & 0x3f};
+	if (answer.error > 20)
+		answer.error = ANSWER_WELL;
+	answer.error_index = byte(in);
+	unsigned n = byte(in) % 64;
+	while (answer.n < n && in->at < in->end) {
+		take_binding(in, asking->names[answer.n % asking->n], &bindings[answer.n]);
+		answer.n++;
+	}
+	walk_take(w, &answer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = {data, data + size};
+	struct fw_arena arena = {0};
+	struct mib_module module;
+	struct walk walk;
+	const struct asking *asking;
+	unsigned room = READING_SERIES, asked = 0;
+	if (module_parse(text, sizeof text - 1, &arena, &module, NULL) < 0)
+		abort();
+	walk_open(&walk, &module, size > 0 && data[0] & 1);
+	while ((asking = walk_next(&walk))) {
+		if (++asked > size + 64)
+			abort(); /* nothing more to say, and it still asks */
+		take_answer(&in, asking, &walk);
+	}
+	struct sweep *sweep = sweep_new();
+	sweep_begin(sweep, 1000);
+	reading_add(sweep, &walk, &room);
+	sweep_end(sweep);
+	sweep_free(sweep);
+	walk_done(&walk);
+	fw_arena_done(&arena);
+	return 0;
+}

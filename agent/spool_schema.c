@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schemas of a spool: their ids, and their texts as long as something needs them. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <fenwatch/items.h>
+#include <fenwatch/mem.h>
+
+#include "spool_internal.h"
+
+/* What is borrowed is needed again when its frame goes to disk or a connection begins. */
+static void pack(struct known_schema *k)
+{
+	if (k->packed.length == 0 && fw_items_pack(&k->packed, k->message, k->length, NULL) < 0)
+		return;
+	fw_free(k->message);
+	k->message = NULL;
+}
+
+static void unpack(struct known_schema *k)
+{
+	struct fw_buf text = {0};
+	if (k->message || k->packed.length == 0)
+		return;
+	if (fw_items_unpack(&text, k->packed.data, k->packed.length, k->length, NULL) < 0)
+		return;
+	k->message = fw_alloc(k->length + 1);
+	memcpy(k->message, text.data, k->length);
+	fw_buf_done(&text);
+}
+
+static void schema_drop(struct known_schema *k)
+{
+	fw_free(k->message);
+	fw_buf_done(&k->difference);
+	fw_buf_done(&k->packed);
+	k->message = NULL;
+	k->base = 0;
+}
+
+struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id)
+{
+	for (size_t i = s->n_schemas; i-- > 0;)
+		if (s->schemas[i].id == id)
+			return &s->schemas[i];
+	return NULL;
+}
+
+static struct known_schema *schema_add(struct spool *s, uint32_t id, const uint8_t *hash)
+{
+	if (s->n_schemas == s->schema_room) {
+		s->schema_room = s->schema_room ? 2 * s->schema_room : 4;
+		s->schemas = fw_realloc(s->schemas, s->schema_room * sizeof *s->schemas);
+	}
+	struct known_schema *k = &s->schemas[s->n_schemas++];
+	*k = (struct known_schema){.id = id};
+	memcpy(k->hash, hash, FW_SCHEMA_HASH);
+	if (id >= s->next_schema)
+		s->next_schema = id + 1;
+	return k;
+}
+
+/* A SCHEMA record's payload: hash, columns u32, message. */
+void spool_schema_learn(struct spool *s, uint32_t id, const uint8_t *payload, size_t length)
+{
+	if (length < FW_SCHEMA_HASH + 4)
+		return;
+	struct known_schema *k = spool_schema_by_id(s, id);
+	if (!k)
+		k = schema_add(s, id, payload);
+	if (k->message || k->packed.length > 0)
+		return;
+	k->n_columns = get_u32(payload + FW_SCHEMA_HASH);
+	k->length = length - FW_SCHEMA_HASH - 4;
+	k->message = fw_alloc(k->length + 1);
+	memcpy(k->message, payload + FW_SCHEMA_HASH + 4, k->length);
+}
+
+static bool schema_is_held(const struct spool *s, uint32_t id)
+{
+	for (int lane = 0; lane < LANES; lane++)
+		for (const struct held *h = s->lanes[lane].first; h; h = h->next)
+			if (h->frame.schema == id)
+				return true;
+	return false;
+}
+
+static bool disk_is_empty(const struct spool *s)
+{
+	return s->n_segments == 0 && s->journal_bytes == 0;
+}
+
+void spool_schemas_trim(struct spool *s)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->n_schemas; i++) {
+		struct known_schema *k = &s->schemas[i];
+		bool held =
+			k->id == s->schema_in_use || k->borrowers > 0 || schema_is_held(s, k->id);
+		if (!held) {
+			schema_drop(k);
+			if (disk_is_empty(s))
+				continue;
+		}
+		s->schemas[kept++] = *k;
+	}
+	s->n_schemas = kept;
+}
+
+/* Made while the one before is still known: most changes are a few series. */
+static void take_difference(
+	struct known_schema *k, const struct fw_schema *schema, const struct known_schema *before)
+{
+	struct fw_arena arena = {0};
+	struct fw_schema base;
+	uint32_t id;
+	if (k->difference.length > 0 || !before || before->id == k->id || !before->message)
+		return;
+	if (fw_schema_decode(
+		    before->message, before->length, &arena, NULL, NULL, &id, &base, NULL) == 0) {
+		fw_schema_encode(schema, k->id, &base, &k->difference);
+		k->base = before->id;
+	}
+	if (k->difference.length >= k->length)
+		k->base = 0;
+	fw_arena_done(&arena);
+}
+
+/* Known with its text from now on. */
+static struct known_schema *schema_know(struct spool *s, const struct fw_schema *schema)
+{
+	struct known_schema *k = NULL;
+	for (size_t i = 0; i < s->n_schemas && !k; i++)
+		if (memcmp(s->schemas[i].hash, schema->hash, FW_SCHEMA_HASH) == 0)
+			k = &s->schemas[i];
+	if (!k)
+		k = schema_add(s, s->next_schema, schema->hash);
+	unpack(k);
+	if (!k->message) {
+		struct fw_buf buf = {0};
+		fw_schema_encode(schema, k->id, NULL, &buf);
+		k->message = fw_alloc(buf.length + 1);
+		memcpy(k->message, buf.data, buf.length);
+		k->length = buf.length;
+		fw_buf_done(&buf);
+	}
+	k->n_columns = schema->n_columns;
+	return k;
+}
+
+uint32_t spool_schema_borrow(struct spool *s, const struct fw_schema *schema, size_t *bytes)
+{
+	struct known_schema *k = schema_know(s, schema);
+	k->borrowers++;
+	if (k->packed.length == 0)
+		pack(k);
+	*bytes = sizeof *k + k->packed.length;
+	return k->id;
+}
+
+void spool_schema_return(struct spool *s, uint32_t id)
+{
+	struct known_schema *k = spool_schema_by_id(s, id);
+	assert(k && k->borrowers > 0);
+	k->borrowers--; /* the next look at what is needed finds it */
+}
+
+uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
+{
+	struct known_schema *k = schema_know(s, schema);
+	take_difference(k, schema, spool_schema_by_id(s, s->schema_in_use));
+	s->schema_in_use = k->id;
+	uint32_t id = k->id;
+	spool_schemas_trim(s);
+	return id;
+}
+
+int spool_schema(const struct spool *s, uint32_t id, const uint8_t **message, size_t *length)
+{
+	struct known_schema *k = spool_schema_by_id(s, id);
+	if (k)
+		unpack(k);
+	if (!k || !k->message)
+		return -ENOENT;
+	*message = k->message;
+	*length = k->length;
+	return 0;
+}
+
+int spool_schema_difference(
+	const struct spool *s, uint32_t id, uint32_t *base, const uint8_t **message, size_t *length)
+{
+	const struct known_schema *k = spool_schema_by_id(s, id);
+	if (!k || k->base == 0)
+		return -ENOENT;
+	*base = k->base;
+	*message = k->difference.data;
+	*length = k->difference.length;
+	return 0;
+}
+
+const uint8_t *spool_schema_hash(const struct spool *s, uint32_t id)
+{
+	const struct known_schema *k = spool_schema_by_id(s, id);
+	return k ? k->hash : NULL;
+}
+
+uint32_t spool_schema_columns(const struct spool *s, uint32_t id)
+{
+	const struct known_schema *k = spool_schema_by_id(s, id);
+	return k ? k->n_columns : 0;
+}
+
+void spool_schemas(const struct spool *s,
+	void (*each)(uint32_t id, const uint8_t hash[FW_SCHEMA_HASH], void *arg), void *arg)
+{
+	for (size_t i = 0; i < s->n_schemas; i++)
+		each(s->schemas[i].id, s->schemas[i].hash, arg);
+}
+
+void spool_schemas_done(struct spool *s)
+{
+	for (size_t i = 0; i < s->n_schemas; i++)
+		schema_drop(&s->schemas[i]);
+	fw_free(s->schemas);
+}
