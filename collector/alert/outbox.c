@@ -16,6 +16,9 @@
 
 #define LANES 1024 /* buckets of notices by their key */
 #define TICK_MS 1000
+/* Not 0: a timer of 0 ms that is started by a timer runs before anything else does, and feeds that
+ * finish at once would keep the loop until all is delivered. */
+#define TURN_MS 1
 
 struct sending;
 
@@ -192,7 +195,7 @@ static void on_finished(struct delivery *delivery, enum verdict verdict, const c
 	*outbox->last_finished = sending;
 	outbox->last_finished = &sending->next_finished;
 	if (!outbox->owner.closing)
-		uv_timer_start(&outbox->turn, on_turn, 0, 0);
+		uv_timer_start(&outbox->turn, on_turn, TURN_MS, 0);
 }
 
 static void sending_free(struct sending *sending)
@@ -500,7 +503,7 @@ void outbox_wake(struct outbox *outbox)
 	for (size_t i = 0; i < outbox->n_outlets; i++)
 		outbox->outlets[i].stale = true;
 	if (!outbox->owner.closing)
-		uv_timer_start(&outbox->turn, on_turn, 0, 0);
+		uv_timer_start(&outbox->turn, on_turn, TURN_MS, 0);
 }
 
 void outbox_rewind(struct outbox *outbox)

@@ -74,6 +74,39 @@ static void test_a_pause_is_kept(void **arg)
 	fw_arena_done(&arena);
 }
 
+static void deliver_at_once(struct delivery *delivery)
+{
+	feed_finish(delivery, DELIVERED, "");
+}
+
+static void on_iteration(uv_check_t *check)
+{
+	++*(uint64_t *)check->data;
+}
+
+/* Others have their turn meanwhile: the API, agents' connections. */
+static void test_a_feed_that_delivers_at_once_leaves_the_loop_to_others(void **arg)
+{
+	struct place *place = *arg;
+	uint64_t iterations = 0;
+	uv_check_t check;
+	place->type.deliver = deliver_at_once;
+	for (int i = 0; i < 20 * OUTBOX_AT_ONCE; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "fw1-%d", i);
+		fire(place, key);
+	}
+	uv_check_init(&place->loop, &check);
+	check.data = &iterations;
+	uv_check_start(&check, on_iteration);
+	open_outbox(place);
+	RUN_UNTIL(place, counts(place).delivered == 20 * OUTBOX_AT_ONCE);
+	uv_close((uv_handle_t *)&check, NULL);
+	uv_run(&place->loop, UV_RUN_NOWAIT);
+	/* Timers have two turns in each. */
+	assert_in_range(iterations, 10, 10000);
+}
+
 static int is_being_replaced(struct receiver *receiver, const struct received *request)
 {
 	static const int answers[] = {301, 404, 405};
@@ -823,6 +856,7 @@ int main(void)
 		CASE(test_an_open_and_its_close_are_told_once),
 		CASE(test_a_failing_receiver_is_tried_again_under_the_same_key),
 		CASE(test_a_pause_is_kept),
+		CASE(test_a_feed_that_delivers_at_once_leaves_the_loop_to_others),
 		CASE(test_what_goes_astray_arrives_once_its_receiver_is_there),
 		CASE(test_what_goes_astray_for_too_long_is_a_dead_letter),
 		CASE(test_what_goes_astray_keeps_nobody_waiting),
