@@ -18,6 +18,7 @@ struct ruled {
 	size_t n, n_buckets;
 	struct alert_report **reports;
 	size_t n_reports;
+	bool is_loaded; /* all groups there are have been heard of once */
 };
 
 /* ---- by key ---- */
@@ -171,13 +172,19 @@ static void end_unclaimed(
 	alert_changed(ruled->alerts, alert, &life, change);
 }
 
-/* Of the rules of this report, and of rules that no group has any more. */
+static bool is_gone(const struct ruled *ruled, const char *name)
+{
+	return ruled->is_loaded && !is_known_rule(ruled, name);
+}
+
+/* Of the rules of this report, and of rules that no group has any more. After a start some report
+ * before the rule files are read. */
 static void look_at_unclaimed(struct ruled *ruled, const struct alert_report *report)
 {
 	for (struct alert *alert = ruled->list; alert; alert = alert->next)
 		if (!alert->ruling.said && alert->change == CHANGE_NONE &&
 			((report && report_rule_of(report, alert->episode.rule)) ||
-				!is_known_rule(ruled, alert->episode.rule)))
+				is_gone(ruled, alert->episode.rule)))
 			end_unclaimed(ruled, alert, report);
 }
 
@@ -319,6 +326,7 @@ static bool is_one_of(
 void alert_take_reports(struct alerts *alerts, struct alert_report **reports, size_t n)
 {
 	struct ruled *ruled = alerts->ruled;
+	ruled->is_loaded = true;
 	for (size_t i = 0; i < n; i++)
 		take(ruled, reports[i]);
 	for (size_t i = ruled->n_reports; i-- > 0;) {

@@ -352,6 +352,24 @@ static void test_evaluations_that_waited_end_nothing(void **arg)
 	assert_null(only(place));
 }
 
+/* What events have raised is told before the rule files are read. */
+static void test_who_reports_first_after_a_start_ends_nothing_of_others(void **arg)
+{
+	struct place *place = *arg;
+	report(place, FIRES);
+	restart(place);
+	struct alert_report *events = alert_report_new("events", "events", true);
+	alert_report_keep(events);
+	alert_report_rule(events, "Trap", "");
+	alert_take_report(place->alerts, events);
+	assert_non_null(only(place));
+	struct alert_report *all[] = {report_of("g", FIRES, "")};
+	alert_take_reports(place->alerts, all, 1);
+	assert_int_equal(n_episodes(place), 1);
+	alert_take_reports(place->alerts, NULL, 0);
+	assert_null(only(place));
+}
+
 static void test_a_rule_that_is_gone_ends_it(void **arg)
 {
 	struct place *place = *arg;
@@ -437,6 +455,7 @@ int main(void)
 		TEST(test_after_a_restart_the_first_evaluations_end_nothing),
 		TEST(test_a_host_that_is_not_heard_ends_nothing),
 		TEST(test_evaluations_that_waited_end_nothing),
+		TEST(test_who_reports_first_after_a_start_ends_nothing_of_others),
 		TEST(test_a_rule_that_is_gone_ends_it),
 		TEST(test_a_rule_gone_over_a_restart_ends_it_too),
 		TEST(test_two_groups_that_find_the_same_have_one_alert),
