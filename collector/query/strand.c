@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "labels.h"
+#include "value.h"
 
 static int compare_columns(const struct fw_column *a, const struct fw_column *b)
 {
@@ -52,13 +53,6 @@ size_t strands_run(const struct strand *strands, size_t n)
 	return count;
 }
 
-static bool is_stale(double value)
-{
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof bits);
-	return bits == FW_STALE_NAN_BITS;
-}
-
 /* A series that stands for itself says nothing there. */
 static void pass_unsaid(struct strand *s)
 {
@@ -86,7 +80,7 @@ bool strands_next(struct strand *run, size_t n, struct sample *out)
 			continue;
 		/* A value beats an absence at the same time: it is in the other schema now. */
 		double value = fw_column_value(s->column, s->cells[s->next++]);
-		if (is_stale(value))
+		if (promql_is_absent(value))
 			continue;
 		out->value = value;
 		out->stale = false;
