@@ -23,7 +23,8 @@ const struct rule rules[RULES] = {
 			"collector.",
 		.severity = "critical",
 		.kind = RULE_SILENCE,
-		.identity = "job",
+		.identity = "check",
+		.identity_too = "job",
 		.limits = {ABOVE, 2.5, 2.5, MINUTE_MS},
 		.summary = "{instance} has gone silent",
 	},
@@ -348,6 +349,48 @@ const struct rule rules[RULES] = {
 		.severity = "critical",
 		CERTIFICATE_ENDS_WITHIN(1),
 		.summary = "{instance}: the certificate {path} ends within a day, or has ended",
+	},
+	{
+		.name = "CheckFailing",
+		.help = "What is checked from outside (ping, TCP, TLS, HTTP, DNS) does not go well. "
+			"'fenwatch events' says why, and 'fenwatch-check test NAME', on the machine "
+			"that checks it, tries it anew.",
+		.severity = "critical",
+		.metric = "probe_success",
+		.identity = "check",
+		.limits = {BELOW, 1, 1, MINUTE_MS},
+		.summary = "{instance}: the check {check} fails",
+	},
+	{
+		.name = "CheckedCertificateEnds",
+		.help = "The certificate that a server shows, or one of those that it sends with it, "
+			"ends within 14 days. Renew it, and see that the server reads the new one.",
+		.severity = "warning",
+		.metric = "probe_ssl_earliest_cert_expiry",
+		.ahead = true,
+		.identity = "check",
+		.limits = {BELOW, 14 * DAY_S, 14 * DAY_S, 0},
+		.summary = "{instance}: a certificate that it shows ends in {time}",
+	},
+	{
+		.name = "PluginWarning",
+		.help = "A plugin of fenwatch-check warns; 'fenwatch events' has what it said.",
+		.severity = "warning",
+		.metric = "fenwatch_plugin_status",
+		.identity = "check",
+		.limits = {ABOVE, 0, 0, MINUTE_MS},
+		.worse = "PluginCritical",
+		.summary = "{instance}: the plugin of {check} warns",
+	},
+	{
+		.name = "PluginCritical",
+		.help = "A plugin of fenwatch-check calls something critical, or does not know how it "
+			"is; 'fenwatch events' has what it said.",
+		.severity = "critical",
+		.metric = "fenwatch_plugin_status",
+		.identity = "check",
+		.limits = {ABOVE, 1, 1, MINUTE_MS},
+		.summary = "{instance}: the plugin of {check} says critical, or unknown",
 	},
 	{
 		.name = "JobFailed",

@@ -36,13 +36,14 @@ struct rule {
 	bool ahead;         /* the metric is a moment, in seconds since 1970 */
 	bool is_age;        /* so it is, and how many days ago it was is what counts */
 	const char *identity;     /* the label that tells its alerts on one host apart, or NULL */
-	const char *identity_too; /* and the other one, or NULL; it sorts after the first */
+	const char *identity_too; /* and the other one, or NULL; it sorts after the first. Of two
+				     that which is not there counts as none */
 	struct limits limits;
 	const char *summary; /* "{instance}" and other labels, "{value}", "{percent}", "{time}" and
 				"{detail}" are filled in */
 };
 
-#define RULES 47
+#define RULES 51
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */

@@ -24,6 +24,14 @@ static struct alert *make_alert(
 	return alert;
 }
 
+/* Of the series, or else of its host; "" where there is none. */
+static const char *label_of(
+	const struct host *host, const struct fw_column *column, const char *name)
+{
+	const char *value = column ? fw_label_value(column->labels, column->n_labels, name) : "";
+	return *value ? value : fw_label_value(host->labels, host->n_labels, name);
+}
+
 /* The alert of this rule and series, made if `make`. */
 static struct alert *alert_for(struct watch *watch, struct host *host, const struct rule *rule,
 	const struct fw_column *column, bool make)
@@ -34,10 +42,11 @@ static struct alert *alert_for(struct watch *watch, struct host *host, const str
 	const char *const names[] = {rule->identity, rule->identity_too};
 	struct notice_pair identity[2];
 	size_t n = 0;
-	for (size_t i = 0; i < 2 && names[i]; i++)
-		identity[n++] = (struct notice_pair){names[i],
-			column ? fw_label_value(column->labels, column->n_labels, names[i])
-			       : fw_label_value(host->labels, host->n_labels, names[i])};
+	for (size_t i = 0; i < 2 && names[i]; i++) {
+		const char *value = label_of(host, column, names[i]);
+		if (*value || !rule->identity_too)
+			identity[n++] = (struct notice_pair){names[i], value};
+	}
 	identity_key(watch->alerts->config.estate,
 		fw_label_value(host->labels, host->n_labels, "instance"), rule->name, identity, n,
 		key);

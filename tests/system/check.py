@@ -405,6 +405,38 @@ def test_whoever_hangs_delays_nobody(lab):
           "for 39 that hang would have one a round")
 
 
+def test_what_fails_is_an_alert_of_its_own(lab):
+    """Two checks of one target fail: two alerts, and a third that goes well has none."""
+    hook, quiet, dead = lab.webhook(), Peer(lab, silent), free_port()
+    rules = ", ".join(f"{name}: {{hold: 1s}}" for name in ("CheckFailing", "PluginWarning", "PluginCritical"))
+    c, a = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
+                          f"builtin_rules: {{{rules}}}\n")
+    state = os.path.join(lab.dir, "state")
+    with open(state, "w") as f:
+        f.write("1")
+    web = Web(lab)
+    plugin = script(lab, "says", f"echo as told; exit $(cat {state})")
+    checks = {"one": f"type: tcp, target: '127.0.0.1:{dead}', every: 1s", "two": f"type: tcp, target: '127.0.0.1:{dead}', every: 1s",
+              "well": f"type: tcp, target: '127.0.0.1:{quiet.port}', every: 1s",
+              "oven": f"type: plugin, command: [{plugin}], every: 1s",
+              "cert": f"type: tls, target: '127.0.0.1:{web.ports['good']}', ca: {web.ca}, every: 1s"}
+    Checker(lab, checks, a).start()
+
+    def open_now():
+        return sorted((d["alerts"][0]["labels"]["alertname"], d["alerts"][0]["labels"]["check"])
+                      for _, _, d in hook.notices("firing"))
+    wanted = [("CheckFailing", "one"), ("CheckFailing", "two"), ("CheckedCertificateEnds", "cert"), ("PluginWarning", "oven")]
+    until(60, "four are told", lambda: open_now() == wanted)
+    with open(state, "w") as f:
+        f.write("2")
+    until(30, "it gets worse", lambda: open_now() == sorted(wanted + [("PluginCritical", "oven")]))
+    until(30, "which ends the warning", lambda: hook.notices("resolved", "PluginWarning"))
+    server = socket.create_server(("127.0.0.1", dead))
+    lab.closers.append(server.close)
+    until(30, "both end", lambda: len(hook.notices("resolved", "CheckFailing")) == 2)
+    check(open_now() == sorted(wanted + [("PluginCritical", "oven")]), f"and nothing else was told: {open_now()}")
+
+
 def test_a_check_is_a_host_and_its_change_an_event(lab):
     c, a = lab.pair()
     turn = os.path.join(lab.dir, "turn")
