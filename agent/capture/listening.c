@@ -126,6 +126,22 @@ static void tell_tables(struct listening *l, int64_t now_ms)
 	l->tables_ms = now_ms;
 }
 
+/* Where there is no room for the event it is told of an hour later, if it goes on. */
+static void tell_conflicts(struct listening *l, int64_t now_ms)
+{
+	for (size_t i = 0; i < l->watch.n_conflicts; i++) {
+		const struct watch_conflict *c = &l->watch.conflicts[i];
+		char address[46], claimant[SEEN_MAC_BYTES], holder[SEEN_MAC_BYTES];
+		const struct fw_label fields[] = {
+			{"address", packet_address_text(&c->address, address, sizeof address)},
+			{"claimant", seen_mac_text(c->claimant, claimant)},
+			{"holder", seen_mac_text(c->holder, holder)},
+		};
+		probe_event(l->probe, NULL, "duplicate", fields, 3, now_ms);
+	}
+	l->watch.n_conflicts = 0;
+}
+
 static bool is_due(int64_t last_ms, int64_t every_ms, int64_t now_ms)
 {
 	return now_ms - last_ms >= every_ms || now_ms < last_ms;
@@ -136,6 +152,7 @@ static void tell_what_is_due(struct listening *l, int64_t now_ms)
 {
 	if (l->instance[0] == '\0')
 		return;
+	tell_conflicts(l, now_ms);
 	if (is_due(l->told_ms, l->config->interval_ms, now_ms))
 		tell_counts(l, now_ms);
 	if (is_due(l->tables_ms, l->config->tables_ms, now_ms))

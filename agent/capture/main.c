@@ -77,7 +77,8 @@ static void print_all(struct recording *r)
 		struct fw_buf text;
 		seen_write(&text, kind, &r->watch);
 		printf("# %s\n", seen_kinds[kind]);
-		fwrite(text.data, 1, text.length, stdout);
+		if (text.length > 0)
+			fwrite(text.data, 1, text.length, stdout);
 		fw_buf_done(&text);
 	}
 }

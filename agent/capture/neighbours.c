@@ -7,7 +7,7 @@
 struct holder {
 	struct slot slot;
 	struct packet_address address;
-	int64_t said_us;
+	int64_t said_us, told_us; /* told_us: that another has claimed it; 0: never */
 	uint8_t mac[6];
 };
 
@@ -27,6 +27,19 @@ static struct wire_host *take_host(struct watch *w, const uint8_t mac[6], int64_
 	return host;
 }
 
+static void tell_conflict(
+	struct watch *w, struct holder *h, const uint8_t claimant[6], int64_t now_us)
+{
+	bool is_new = h->told_us == 0 || now_us - h->told_us >= WATCH_TELL_AGAIN_US;
+	if (!is_new || w->n_conflicts == WATCH_CONFLICTS)
+		return;
+	struct watch_conflict *c = &w->conflicts[w->n_conflicts++];
+	c->address = h->address;
+	memcpy(c->holder, h->mac, sizeof c->holder);
+	memcpy(c->claimant, claimant, sizeof c->claimant);
+	h->told_us = now_us;
+}
+
 /* Whoever else says so while the first one still does is a second one; where that one was
  * not heard for two minutes the address has moved. */
 static void hold(
@@ -37,6 +50,7 @@ static void hold(
 	if (!fresh && memcmp(h->mac, mac, sizeof h->mac) != 0 &&
 		now_us - h->said_us < WATCH_CONFLICT_US) {
 		w->counts.duplicate_addresses++;
+		tell_conflict(w, h, mac, now_us);
 		return;
 	}
 	memcpy(h->mac, mac, sizeof h->mac);

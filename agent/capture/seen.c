@@ -89,6 +89,13 @@ static void put_host(struct fw_item_writer *w, const struct wire_host *h)
 
 /* ---- lines ---- */
 
+const char *seen_mac_text(const uint8_t mac[6], char text[SEEN_MAC_BYTES])
+{
+	snprintf(text, SEEN_MAC_BYTES, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	return text;
+}
+
 static const char *protocol_of(const struct service_key *key)
 {
 	return key->protocol == PROTOCOL_TCP ? "tcp" : "udp";
@@ -98,9 +105,7 @@ static void name_line(struct line *line, enum seen_kind kind)
 {
 	char server[46], client[46];
 	if (kind == SEEN_WIRE) {
-		const uint8_t *m = ((const struct wire_host *)line->entry)->key.mac;
-		snprintf(line->key, sizeof line->key, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
-			m[2], m[3], m[4], m[5]);
+		seen_mac_text(((const struct wire_host *)line->entry)->key.mac, line->key);
 		return;
 	}
 	const struct peer *p = line->entry;

@@ -21,6 +21,9 @@
 enum seen_kind { SEEN_CLIENTS, SEEN_WIRE, SEEN_KINDS };
 extern const char *const seen_kinds[SEEN_KINDS];
 
+#define SEEN_MAC_BYTES 18
+const char *seen_mac_text(const uint8_t mac[6], char text[SEEN_MAC_BYTES]);
+
 /* Sorted by their keys, as items.h wants it. */
 void seen_write(struct fw_buf *out, enum seen_kind kind, const struct watch *w);
 void seen_forget(struct watch *w, int64_t before_us);

@@ -155,9 +155,15 @@ static void test_an_address_of_two(void **state)
 	p.at_us = WATCH_CONFLICT_US - 1;
 	watch_packet(&w, &p);
 	assert_int_equal(w.counts.duplicate_addresses, 1);
+	assert_int_equal(w.n_conflicts, 1);
+	assert_int_equal(w.conflicts[0].holder[5], 1);
+	assert_int_equal(w.conflicts[0].claimant[5], 2);
+	watch_packet(&w, &p); /* counted again, and told of once */
+	assert_int_equal(w.counts.duplicate_addresses, 2);
+	assert_int_equal(w.n_conflicts, 1);
 	p.at_us = WATCH_CONFLICT_US; /* the first is long silent: it has moved */
 	watch_packet(&w, &p);
-	assert_int_equal(w.counts.duplicate_addresses, 1);
+	assert_int_equal(w.counts.duplicate_addresses, 2);
 	watch_done(&w);
 }
 

@@ -26,6 +26,8 @@
 #define WATCH_HOSTS 4096
 #define WATCH_STORM 100             /* ARP requests in a second */
 #define WATCH_CONFLICT_US 120000000 /* two holders of an address within this are two */
+#define WATCH_TELL_AGAIN_US 3600000000
+#define WATCH_CONFLICTS 16
 #define WATCH_DHCP_TYPES 9
 
 struct service_key {
@@ -99,10 +101,18 @@ struct watch_second {
 	uint64_t arp_requests, broadcasts;
 };
 
+/* Two say that they have one address. Told of once in WATCH_TELL_AGAIN_US. */
+struct watch_conflict {
+	struct packet_address address;
+	uint8_t holder[6], claimant[6];
+};
+
 struct watch {
 	struct slots flows, lookups, leases, addresses, services, peers, hosts;
 	struct watch_counts counts;
 	struct watch_second second;
+	struct watch_conflict conflicts[WATCH_CONFLICTS]; /* of this turn, for who takes them */
+	size_t n_conflicts;
 	unsigned shift;
 };
 

@@ -502,6 +502,22 @@ def started(lab, agent, **keys):
     return p
 
 
+def test_an_address_of_two_is_an_event(lab):
+    c, a = lab.pair()
+    started(lab, a)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("lo", 0))
+        for n in (5, 6, 6):
+            wire.send(ether(arp(2, n, "192.0.2.77", "192.0.2.1"), n, BROADCAST, 0x0806))
+
+    def events():
+        return c.cli("events", "--kind", "duplicate").stdout
+    table = until(30, "the event", lambda: events() if "192.0.2.77" in events() else None, 0.5)
+    check(table.count("192.0.2.77") == 1 and "02:00:00:00:00:05" in table and "02:00:00:00:00:06" in table, table)
+    until(30, "both are counted", lambda: c.query("fenwatch_capture_duplicate_addresses_total == 2"), 0.5)
+    until(30, "and on the list of devices", lambda: "02:00:00:00:00:06" in c.cli("devices").stdout, 0.5)
+
+
 def flood(stopped):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         while not stopped.is_set():
