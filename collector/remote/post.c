@@ -74,6 +74,8 @@ static int read_secret(const char *path, char secret[SECRET_LIMIT + 1], struct f
 	if (rc >= 0)
 		snprintf(secret, SECRET_LIMIT + 1, "%.*s",
 			(int)strcspn((const char *)text.data, "\r\n"), (const char *)text.data);
+	if (text.data)
+		explicit_bzero(text.data, text.length);
 	fw_buf_done(&text);
 	return rc < 0 ? rc : 0;
 }
