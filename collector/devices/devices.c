@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define UNHEARD_MS (15 * 60 * 1000) /* then a host is not heard */
+#define TEXTS_MOST 64 /* addresses of a device, and clones: a router may answer for a whole net */
 
 const char *const device_source_names[] = {
 	"agent", "snmp", "wire", "arp", "bridge", "neighbour", NULL};
@@ -183,16 +184,18 @@ static void count_ports(struct join *j)
 
 static void add_once(struct fw_arena *arena, const char ***list, size_t *n, const char *text)
 {
-	if (!text || !*text)
+	if (!text || !*text || *n == TEXTS_MOST)
 		return;
 	for (size_t i = 0; i < *n; i++)
 		if (strcmp((*list)[i], text) == 0)
 			return;
-	const char **longer = fw_arena_alloc(arena, (*n + 1) * sizeof(char *));
-	if (*n > 0)
-		memcpy(longer, *list, *n * sizeof(char *));
-	longer[(*n)++] = text;
-	*list = longer;
+	if ((*n & (*n - 1)) == 0) {
+		const char **longer = fw_arena_alloc(arena, (*n ? 2 * *n : 1) * sizeof(char *));
+		if (*n > 0)
+			memcpy(longer, *list, *n * sizeof(char *));
+		*list = longer;
+	}
+	(*list)[(*n)++] = text;
 }
 
 static void note_times(struct device *device, const struct device_fact *fact)

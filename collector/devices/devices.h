@@ -49,7 +49,7 @@ struct device {
 	const char *mac;           /* "" where nobody has told */
 	const char *host;          /* "" of an unmanaged one */
 	const char *name, *speaks; /* "" where nobody has told */
-	const char **addresses;    /* each once */
+	const char **addresses;    /* each once, the first 64 */
 	size_t n_addresses;
 	const char *switch_name, *port; /* it hangs there; "" where no switch shows it */
 	const char **clones; /* other hosts of ours with the same hardware address, or address */

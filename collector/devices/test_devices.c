@@ -193,6 +193,26 @@ static void test_a_prepared_site_is_told_exactly(void **state)
 	assert_int_equal(clones, 2);
 }
 
+/* A table of addresses is as long as whoever hands it in likes. */
+static void test_one_that_answers_for_all_takes_little(void **state)
+{
+	enum { MANY = 20000 };
+	struct device_fact *facts = fw_arena_alloc(&arena, MANY * sizeof *facts);
+	struct device *devices;
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		facts[i] = (struct device_fact){DEVICE_FROM_ARP, .by = "rt1",
+			.mac = "02:00:00:00:00:01",
+			.address = fw_arena_format(&arena, "10.0.%d.%d", i / 250, i % 250)};
+	size_t before = arena.used;
+	assert_int_equal(join(facts, MANY, &devices), 1);
+	assert_int_equal(devices->n_addresses, 64);
+	assert_string_equal(devices->addresses[0], "10.0.0.0");
+	assert_true(arena.used - before < (size_t)MANY * 400);
+	assert_int_equal(join(facts, 20, &devices), 1); /* what is usual is told whole */
+	assert_int_equal(devices->n_addresses, 20);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(test_##name, tear_down)
 
 int main(void)
@@ -205,6 +225,7 @@ int main(void)
 		TEST(a_host_with_two_cards_is_one_device_and_clones_are_told),
 		TEST(the_port_is_that_of_the_edge),
 		TEST(a_prepared_site_is_told_exactly),
+		TEST(one_that_answers_for_all_takes_little),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
