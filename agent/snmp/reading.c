@@ -138,8 +138,9 @@ static bool number_of(const struct mib_column *column, const struct row *row, in
 		*cell = fw_double_cell(real);
 		return isfinite(real);
 	}
-	*cell = row->kind == VALUE_DOUBLE ? (int64_t)row->real : row->number;
-	return row->kind == VALUE_INTEGER || (row->kind == VALUE_DOUBLE && fabs(row->real) < 9e18);
+	bool whole = row->kind == VALUE_DOUBLE && fabs(row->real) < 9e18;
+	*cell = whole ? (int64_t)row->real : row->number;
+	return row->kind == VALUE_INTEGER || whole;
 }
 
 static void add_row(struct sweep *sweep, const struct walk *w, const struct mib_column *column,

@@ -224,6 +224,43 @@ static void test_more_rows_than_are_allowed_end_it(void **state)
 	sweep_free(sweep);
 }
 
+/* One row of every column, with a text of `length` bytes and a name as long as can be. */
+static void answer_with_texts(const struct asking *asking, size_t length, struct answer *out)
+{
+	static struct binding bindings[WALK_GROUP];
+	static uint8_t bytes[WALK_TEXT];
+	for (unsigned i = 0; i < asking->n; i++) {
+		struct oid *name = &bindings[i].name;
+		bool first = asking->names[i]->n < OID_LIMIT;
+		*name = *asking->names[i];
+		while (name->n < OID_LIMIT)
+			name->ids[name->n++] = 0;
+		name->ids[OID_LIMIT - 1] += !first;
+		bindings[i].kind = VALUE_TEXT;
+		bindings[i].bytes = bytes;
+		bindings[i].length = length;
+	}
+	*out = (struct answer){.bindings = bindings, .n = asking->n};
+}
+
+static void test_more_memory_than_is_allowed_ends_it(void **state)
+{
+	struct stage *s = *state;
+	const struct asking *asking;
+	struct answer got;
+	size_t n = 0;
+	walk_open(&s->walk, &s->module, true);
+	while ((asking = walk_next(&s->walk))) {
+		answer_with_texts(asking, WALK_TEXT, &got);
+		walk_take(&s->walk, &got);
+	}
+	assert_string_equal(walk_ended(&s->walk), "its rows take more memory than is allowed");
+	assert_true(s->walk.arena.used <= WALK_BYTES + 4096);
+	for (unsigned i = 0; i < s->module.n_columns; i++)
+		n += s->walk.columns[i].n;
+	assert_true(n > 8000); /* what devices say has room */
+}
+
 static void test_what_is_refused_ends_with_a_reason(void **state)
 {
 	struct stage *s = *state;
@@ -270,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_oids_that_loop_end_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_rows_than_are_allowed_end_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_more_memory_than_is_allowed_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_what_is_refused_ends_with_a_reason, set_up, tear_down),
 		cmocka_unit_test(test_modules_that_are_wrong),

@@ -123,6 +123,8 @@ static void take_binding(struct walk *w, unsigned i, const struct binding *bindi
 		end_column(column, "its OIDs do not ascend");
 	else if (column->n == WALK_ROWS)
 		end_column(column, "it has more rows than are allowed");
+	else if (w->arena.used > WALK_BYTES)
+		end_column(column, "its rows take more memory than is allowed");
 	else
 		add_row(w, i, binding);
 	if (what->scalar)

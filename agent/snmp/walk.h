@@ -2,7 +2,7 @@
  *
  * Some columns go side by side in one request, a few rows of each at a time. A column
  * ends where its subtree does, or with a reason: its OIDs do not ascend, it has more rows
- * than are allowed, the device refuses it. Every answer ends a column, adds a row or
+ * than are allowed, all rows take more memory than is allowed, the device refuses it. Every answer ends a column, adds a row or
  * makes the requests smaller, so a walk always ends. No network, no clock.
  */
 #pragma once
@@ -16,9 +16,10 @@
 #include "module.h"
 #include "oid.h"
 
-#define WALK_ROWS 4096 /* of one column */
-#define WALK_GROUP 20  /* columns in one request */
-#define WALK_TEXT 255  /* bytes of a text that are kept */
+#define WALK_ROWS 4096        /* of one column */
+#define WALK_BYTES (8u << 20) /* that the names and texts of all its rows take */
+#define WALK_GROUP 20         /* columns in one request */
+#define WALK_TEXT 255         /* bytes of a text that are kept */
 
 enum value_kind { VALUE_NONE, VALUE_INTEGER, VALUE_DOUBLE, VALUE_TEXT, VALUE_OID };
 
