@@ -34,6 +34,7 @@ static const char *const steps[] = {
 	" since_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,"
 	" summary TEXT NOT NULL, PRIMARY KEY (rule, name, apart)) WITHOUT ROWID",
 	"DROP TABLE IF EXISTS record",
+	"CREATE INDEX event_raised_name ON event_raised (name)",
 };
 
 int events_open(struct events **out, const struct events_config *config, struct fw_err *err)

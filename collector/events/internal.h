@@ -49,6 +49,7 @@ struct events {
 	struct alerts *alerts;
 	struct fw_owner owner;
 	uv_timer_t look;
+	int64_t told_full_ms; /* when it was last told that there is no room */
 };
 
 void raising_open(struct events *events);

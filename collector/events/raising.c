@@ -22,7 +22,8 @@
 #define EVERY_MS 60000
 #define FRESH_MS (15 * 60 * 1000) /* older ones raise nothing */
 #define CLEARED_KEPT_MS INT64_C(86400000)
-#define RAISED_MOST 10000
+#define HOST_MOST 1000 /* rows, with those that were cleared: of one host, and of all */
+#define ALL_MOST 10000
 #define GROUP "event_rules"
 #define LABELS_MOST 16
 
@@ -40,18 +41,35 @@ static char *apart_of(const struct event_rule *rule, const Fenwatch__Wire__Event
 	return text;
 }
 
-static int64_t count_raised(struct events *events)
+/* What is there has room; of what is new, no host takes the room of others. */
+static bool has_room(
+	struct events *events, const struct event_rule *rule, const char *host, const char *apart)
 {
 	sqlite3_stmt *row;
 	struct fw_err err;
-	int64_t n = 0;
+	bool room = false;
 	if (state_query(events->config.state, &row, &err,
-		    "SELECT count(*) FROM event_raised WHERE raised", "") < 0)
-		return 0;
+		    "SELECT CASE WHEN EXISTS (SELECT 1 FROM event_raised"
+		    " WHERE rule = ?1 AND name = ?2 AND apart = ?3) THEN 1"
+		    " WHEN (SELECT count(*) FROM event_raised WHERE name = ?2) >= ?4 THEN 0"
+		    " ELSE (SELECT count(*) FROM event_raised) < ?5 END",
+		    "tttii", rule->name, host, apart, (int64_t)HOST_MOST, (int64_t)ALL_MOST) < 0)
+		return false;
 	if (state_step(events->config.state, row, &err) > 0)
-		n = sqlite3_column_int64(row, 0);
+		room = sqlite3_column_int(row, 0) != 0;
 	state_done(row);
-	return n;
+	return room;
+}
+
+static void tell_no_room(struct events *events, const struct event_rule *rule, const char *host)
+{
+	int64_t now_ms = events->config.now_ms();
+	if (now_ms - events->told_full_ms < EVERY_MS)
+		return;
+	events->told_full_ms = now_ms;
+	fw_log(FW_WARNING,
+		"%s: %s is not raised: events told of %d faults of this host, or of %d of all",
+		host, rule->name, HOST_MOST, ALL_MOST);
 }
 
 /* The time of an event by a clock that is ahead is when it came. */
@@ -67,9 +85,8 @@ static int raise_one(struct events *events, const struct event_rule *rule, const
 	int64_t at_ms = moment_of(events, event);
 	if (at_ms < events->config.now_ms() - FRESH_MS)
 		return 0;
-	if (count_raised(events) >= RAISED_MOST) {
-		fw_log(FW_WARNING, "%s: %s is not raised: %d faults that events told of go on",
-			host, rule->name, RAISED_MOST);
+	if (!has_room(events, rule, host, apart)) {
+		tell_no_room(events, rule, host);
 		return 0;
 	}
 	char *summary = rule_says(rule, event);
@@ -88,6 +105,8 @@ static int raise_one(struct events *events, const struct event_rule *rule, const
 static int clear_one(struct events *events, const struct event_rule *rule, const char *host,
 	const Fenwatch__Wire__Event *event, const char *apart, struct fw_err *err)
 {
+	if (!has_room(events, rule, host, apart))
+		return 0;
 	return state_run(events->config.state, err,
 		"INSERT INTO event_raised (rule, name, apart, raised, since_ms, last_ms, times, summary)"
 		" VALUES (?1, ?2, ?3, 0, ?4, ?4, 0, '') ON CONFLICT DO UPDATE SET"

@@ -423,6 +423,56 @@ static void test_what_is_not_said_again_ends(void **arg)
 	assert_int_equal(n_firing(place), 0);
 }
 
+/* Made-up interfaces, each of them another fault: 0 to n - 1. */
+static void many_traps(struct place *place, const char *number, int n)
+{
+	assert_int_equal(state_begin(place->state, NULL), 0);
+	for (int i = 0; i < n; i++) {
+		char interface[16];
+		snprintf(interface, sizeof interface, "%d", i);
+		trap(place, number, interface);
+	}
+	assert_int_equal(state_commit(place->state, NULL), 0);
+}
+
+static size_t n_rows(struct place *place)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(
+		state_query(place->state, &row, NULL, "SELECT count(*) FROM event_raised", ""), 0);
+	assert_true(state_step(place->state, row, NULL) > 0);
+	size_t n = (size_t)sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static void test_a_host_that_makes_up_faults_takes_no_others_room(void **arg)
+{
+	static const char on_battery[] = "1.3.6.1.2.1.33.2.1";
+	struct place *place = *arg;
+	trap(place, on_battery, "");
+	many_traps(place, DOWN, 1100);
+	assert_int_equal(n_rows(place), 1000);
+	tell(place,
+		(struct told){.kind = "trap",
+			.fields = {"oid", DOWN, "ifIndex", "3"},
+			.host = "sw2"}); /* another's */
+	assert_int_equal(n_rows(place), 1001);
+	for (int i = 0; i < 2; i++) { /* what goes on is not over, though there is no room */
+		now_ms += 3 * MINUTE;
+		trap(place, on_battery, "");
+	}
+	assert_int_equal(n_firing(place), 1001);
+}
+
+static void test_what_was_never_raised_is_cleared_of_few(void **arg)
+{
+	struct place *place = *arg;
+	many_traps(place, UP, 1100);
+	assert_int_equal(n_rows(place), 1000);
+	assert_int_equal(n_firing(place), 0);
+}
+
 /* ---- rules of one's own ---- */
 
 static int parse(struct place *place, const char *text, struct fw_err *err)
@@ -511,6 +561,8 @@ int main(void)
 		TEST(what_is_late_raises_nothing),
 		TEST(a_clock_that_is_ahead_keeps_nothing_open),
 		TEST(what_is_not_said_again_ends),
+		TEST(a_host_that_makes_up_faults_takes_no_others_room),
+		TEST(what_was_never_raised_is_cleared_of_few),
 		TEST(rules_of_ones_own),
 		TEST(mistakes_are_told),
 	};
