@@ -69,7 +69,7 @@ static bool cut_label(struct fw_cursor *c, char label[PERF_LABEL])
 		} else if (!quoted && (*c->at == '=' || is_blank(*c->at))) {
 			break;
 		}
-		if (n + 1 == PERF_LABEL)
+		if (n + 1 == PERF_LABEL || *c->at == '\0')
 			return false;
 		label[n++] = *c->at;
 	}
