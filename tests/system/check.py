@@ -93,7 +93,7 @@ class Web:
                   f"location /secret {{ if ($http_authorization != 'Bearer {SECRET}') {{ return 401; }} "
                   "try_files /index.html =404; }\n")
         with open(conf, "w") as f:
-            f.write(f"user root; daemon off; pid {lab.dir}/nginx.pid; error_log {lab.dir}/nginx.err; events {{}}\n"
+            f.write(f"user root; daemon off; master_process off; pid {lab.dir}/nginx.pid; error_log {lab.dir}/nginx.err; events {{}}\n"
                     f"http {{ access_log off;\nserver {{ listen 127.0.0.1:{self.ports['plain']}; {places} }}\n")
             for name, base in self.bases.items():
                 f.write(self.server(self.ports[name], base, "TLSv1.2 TLSv1.3", places))
