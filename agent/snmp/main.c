@@ -19,6 +19,7 @@
 #include "devices.h"
 #include "print.h"
 #include "probe.h"
+#include "traps.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -26,12 +27,15 @@ static const char help[] =
 	"Usage: fenwatch-snmp [--config FILE]\n"
 	"       fenwatch-snmp --check-config [--config FILE]\n"
 	"       fenwatch-snmp test HOST [--config FILE]\n"
+	"       fenwatch-snmp --traps [--check-config] [--config FILE]\n"
 	"\n"
 	"Reads devices that have no agent over SNMP, and hands the agent beside it what it read.\n"
 	"\n"
 	"  --config FILE     configuration, by default " DEVICES_PATH "\n"
 	"  --check-config    read the configuration and its modules, say what is wrong, and end\n"
 	"  --sample-config   print a configuration that explains every key\n"
+	"  --traps           take traps and informs instead; its configuration is by default\n"
+	"                    " TRAPS_PATH "\n"
 	"  --version, --help\n"
 	"\n"
 	"  test HOST         read the device of this name once, here and now, and print what it\n"
@@ -206,28 +210,32 @@ static int command_run(const struct devices *settings)
 /* ---- the command line ---- */
 
 struct options {
-	const char *config;
-	bool check;
+	const char *config; /* NULL: the usual one */
+	bool check, sample, traps;
 	char **words;
 	int n_words;
 };
 
-static int sample_config(void)
+static int sample_config(const struct options *o)
 {
 	struct fw_buf text = {0};
-	fw_conf_sample(devices_table, &text);
+	fw_conf_sample(o->traps ? traps_table : devices_table, &text);
 	fwrite(text.data, 1, text.length, stdout);
 	fw_buf_done(&text);
+	return EXIT_SUCCESS;
+}
+
+static int say_well(void)
+{
+	puts("The configuration is well.");
 	return EXIT_SUCCESS;
 }
 
 static int command(const struct options *o, const struct devices *settings)
 {
 	const char *word = o->n_words > 0 ? o->words[0] : "";
-	if (o->check) {
-		puts("The configuration is well.");
-		return EXIT_SUCCESS;
-	}
+	if (o->check)
+		return say_well();
 	if (!word[0])
 		return command_run(settings);
 	if (strcmp(word, "test") != 0)
@@ -237,12 +245,38 @@ static int command(const struct options *o, const struct devices *settings)
 	return command_test(settings, o->words[1]);
 }
 
-enum { OPT_CONFIG = 256, OPT_CHECK, OPT_SAMPLE, OPT_VERSION, OPT_HELP };
+static int run_devices(const struct options *o)
+{
+	struct devices settings;
+	struct fw_err err;
+	if (devices_read(&settings, o->config ? o->config : DEVICES_PATH, &err) < 0)
+		return fail(err.text);
+	session_start_library();
+	int status = command(o, &settings);
+	devices_done(&settings);
+	return status;
+}
+
+static int run_traps(const struct options *o)
+{
+	struct trap_settings settings;
+	struct fw_err err;
+	if (o->n_words > 0)
+		return usage("with --traps there is no command '%s'", o->words[0]);
+	if (traps_read(&settings, o->config ? o->config : TRAPS_PATH, &err) < 0)
+		return fail(err.text);
+	int status = o->check ? say_well() : traps_run(&settings);
+	traps_done(&settings);
+	return status;
+}
+
+enum { OPT_CONFIG = 256, OPT_CHECK, OPT_SAMPLE, OPT_TRAPS, OPT_VERSION, OPT_HELP };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"check-config", no_argument, NULL, OPT_CHECK},
 	{"sample-config", no_argument, NULL, OPT_SAMPLE},
+	{"traps", no_argument, NULL, OPT_TRAPS},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
@@ -262,7 +296,11 @@ static int parse(int argc, char **argv, struct options *o)
 			o->check = true;
 			break;
 		case OPT_SAMPLE:
-			return sample_config();
+			o->sample = true;
+			break;
+		case OPT_TRAPS:
+			o->traps = true;
+			break;
 		case OPT_VERSION:
 			puts("fenwatch-snmp " FW_VERSION);
 			return EXIT_SUCCESS;
@@ -280,17 +318,12 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.config = DEVICES_PATH};
-	struct devices settings;
-	struct fw_err err;
+	struct options options = {0};
 	fw_log_init("fenwatch-snmp", FW_INFO);
 	int status = parse(argc, argv, &options);
 	if (status >= 0)
 		return status;
-	if (devices_read(&settings, options.config, &err) < 0)
-		return fail(err.text);
-	session_start_library();
-	status = command(&options, &settings);
-	devices_done(&settings);
-	return status;
+	if (options.sample)
+		return sample_config(&options);
+	return options.traps ? run_traps(&options) : run_devices(&options);
 }

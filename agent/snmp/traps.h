@@ -1,0 +1,41 @@
+/* Traps and informs: what devices say without being asked, as events for the agent.
+ *
+ * A process of its own, which reads what strangers send: it gives up every right once it has its
+ * socket. Of a user of version 3 its keys are made for each engine that is heard, as traps come
+ * under their sender's. An inform is answered once its event is on the agent's disk, not before.
+ * The same from the same source within `window` is one event, told at once, and one more with
+ * the count when the window ends.
+ *
+ * An event is of kind "trap": oid, trap (its name where a MIB file tells it), source, relay,
+ * version, uptime, each variable by its name, and raw, the packet in hex. Communities and keys
+ * stand in none.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fenwatch/conf.h>
+#include <fenwatch/err.h>
+#include <fenwatch/mem.h>
+
+#include "credentials.h"
+#include "devices.h"
+
+#define TRAPS_PATH "/etc/fenwatch/traps.yml"
+#define TRAPS_WAYS 64 /* addresses to listen at, communities or users */
+
+struct trap_settings {
+	const char *socket, *data, *devices_path;
+	struct fw_text_list listen, communities, users, relays, mibs;
+	int64_t window_ms;
+	struct devices devices; /* whose addresses have names; none where there is no such file */
+	struct fw_arena arena;
+};
+extern const struct fw_option traps_table[];
+
+int traps_read(struct trap_settings *out, const char *path, struct fw_err *err);
+void traps_done(struct trap_settings *s);
+/* Until SIGTERM; the exit status. */
+int traps_run(const struct trap_settings *settings);

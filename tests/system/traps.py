@@ -1,0 +1,145 @@
+"""Traps and informs of real senders, from the wire to a ticket."""
+import os
+import subprocess
+import time
+
+from listeners import need, secret
+from stage import Process, check, free_port, main, until
+
+LINK_DOWN, LINK_UP = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.6.3.1.1.5.4"
+IF_INDEX = ["1.3.6.1.2.1.2.2.1.1.3", "i", "3"]
+AUTH, PRIV = "canary-auth-password", "canary-priv-password"
+
+
+def credentials(lab, name, text):
+    path = secret(lab, name, text)
+    os.chmod(path, 0o640)
+    return path
+
+
+class Receiver(Process):
+    """fenwatch-snmp --traps."""
+
+    def __init__(self, lab, agent, **more):
+        self.port, self.path = free_port(), os.path.join(lab.dir, "traps.yml")
+        community = credentials(lab, "community", "community: canary-community\n")
+        user = credentials(lab, "user", f"user: watcher\nauth: {AUTH}\npriv: {PRIV}\n")
+        keys = {"socket": agent.probe, "data": os.path.join(lab.dir, "traps-data"), "listen": f"['127.0.0.1:{self.port}']",
+                "communities": f"[{community}]", "users": f"[{user}]", "mibs": "[]", "window": "2s",
+                "devices": os.path.join(lab.dir, "none.yml"), **more}
+        with open(self.path, "w") as f:
+            f.write("".join(f"{name}: {value}\n" for name, value in keys.items()))
+        super().__init__(lab, "traps", [lab.program("snmp"), "--traps", "--config", self.path])
+        lab.processes.append(self)
+
+    def send(self, *words, inform=False, retries=0, timeout=5):
+        """The sender's exit status: of an inform, whether it was answered."""
+        tool = need("snmpinform" if inform else "snmptrap", "snmp")
+        return subprocess.run([tool, "-r", str(retries), "-t", str(timeout), *words], capture_output=True, text=True,
+                              env=dict(os.environ, MIBS="", SNMP_PERSISTENT_DIR="/dev/null"), timeout=60)
+
+    def v2c(self, oid, *variables, community="canary-community", **more):
+        return self.send("-v2c", "-c", community, f"127.0.0.1:{self.port}", "", oid, *variables, **more)
+
+    def v3(self, oid, *variables, auth=AUTH, engine=None, **more):
+        engine = ["-e", engine] if engine else []
+        return self.send("-v3", "-u", "watcher", "-l", "authPriv", "-a", "SHA-256", "-A", auth, "-x", "AES", "-X", PRIV,
+                         *engine, f"127.0.0.1:{self.port}", "", oid, *variables, **more)
+
+
+def start(lab, extra="", **more):
+    c = lab.collector(extra=extra).start()
+    a = lab.agent(c).enrol().start()
+    until(20, "the socket", lambda: os.path.exists(a.probe))
+    r = Receiver(lab, a, **more).start()
+    r.logged("listening for traps")
+    return c, a, r
+
+
+def traps(c):
+    return [e["fields"] for e in c.get("/api/fenwatch/v1/events", kind="trap", limit="1000")]
+
+
+def test_traps_of_every_version_become_events(lab):
+    c, _, r = start(lab)
+    r.send("-v1", "-c", "canary-community", f"127.0.0.1:{r.port}", "1.3.6.1.4.1.9.1", "10.7.0.9", "2", "0", "", *IF_INDEX)
+    r.send("-v1", "-c", "canary-community", f"127.0.0.1:{r.port}", "1.3.6.1.4.1.318", "10.7.0.9", "6", "5", "",
+           "1.3.6.1.4.1.318.2.3.3.0", "s", "UPS: on battery")
+    r.v2c("1.3.6.1.4.1.9999.7", "1.3.6.1.4.1.9999.8.1", "x", "00ff41", "1.3.6.1.2.1.1.5.0", "s", "<script>alert(1)</script>")
+    r.v3(LINK_DOWN, *IF_INDEX, engine="0x80001f8880aabbccdd01")
+    found = until(20, "all four", lambda: len(traps(c)) >= 4 and {f["oid"] + "/" + f["version"]: f for f in traps(c)})
+    check(set(found) == {LINK_DOWN + "/1", "1.3.6.1.4.1.318.0.5/1", "1.3.6.1.4.1.9999.7/2c", LINK_DOWN + "/3"}, f"{found}")
+    check(found[LINK_DOWN + "/1"]["ifIndex"] == "3" and found[LINK_DOWN + "/3"]["trap"] == "IF-MIB::linkDown", f"{found}")
+    odd = found["1.3.6.1.4.1.9999.7/2c"]
+    check(odd.get("1.3.6.1.4.1.9999.8.1") == "00ff41" and odd["sysName"] == "<script>alert(1)</script>", f"{odd}")
+    check(all(f["source"] == "127.0.0.1" and f["raw"] for f in found.values()), "a sender that nobody vouches for is itself")
+    told = str(c.get("/api/fenwatch/v1/events")) + r.log() + c.log()
+    for canary in ("canary-community", AUTH, PRIV, "canary-community".encode().hex()):
+        check(canary not in told, "a secret is told")
+
+
+def test_who_has_no_key_is_not_heard(lab):
+    c, _, r = start(lab)
+    check(r.v2c(LINK_DOWN, *IF_INDEX, community="public", inform=True, timeout=1).returncode != 0, "a wrong community")
+    check(r.v3(LINK_DOWN, *IF_INDEX, auth="wrong-auth-password", inform=True, timeout=1).returncode != 0, "a wrong password")
+    r.v3(LINK_DOWN, *IF_INDEX, auth="wrong-auth-password", engine="0x80001f8880aabbccdd02")
+    check(r.v3(LINK_UP, *IF_INDEX, inform=True).returncode == 0, "the right one is answered")
+    r.v3("1.3.6.1.4.1.9999.1", engine="0x80001f8880aabbccdd02")  # the same engine, with the right keys
+    until(20, "they are heard", lambda: {f["oid"] for f in traps(c)} == {LINK_UP, "1.3.6.1.4.1.9999.1"})
+
+
+def test_an_inform_is_answered_once_it_is_on_disk(lab):
+    c, a, r = start(lab)
+    check(r.v2c(LINK_DOWN, *IF_INDEX, inform=True).returncode == 0, "answered")
+    c.stop()
+    check(r.v2c(LINK_UP, *IF_INDEX, inform=True).returncode == 0, "without a collector, too: the agent has it")
+    a.kill()
+    check(r.v2c("1.3.6.1.4.1.9999.2", inform=True, timeout=1).returncode != 0, "not without the agent")
+    a.start()
+    check(r.v2c("1.3.6.1.4.1.9999.3", inform=True, timeout=5, retries=3).returncode == 0, "the agent is back")
+    c.start()
+    answered = {LINK_DOWN, LINK_UP, "1.3.6.1.4.1.9999.3"}
+    until(30, "what was answered is there", lambda: answered <= {f["oid"] for f in traps(c)})
+
+
+def test_a_storm_of_one_trap_is_one_event_with_a_count(lab):
+    c, _, r = start(lab)
+    for _ in range(5):
+        r.v2c(LINK_DOWN, *IF_INDEX)
+    r.v2c(LINK_DOWN, "1.3.6.1.2.1.2.2.1.1.4", "i", "4")
+    found = until(20, "the count", lambda: [f for f in traps(c) if "count" in f] and traps(c))
+    check(sorted((f["ifIndex"], f.get("count", "")) for f in found) == [("3", ""), ("3", "5"), ("4", "")], f"{found}")
+
+
+def test_a_relay_is_believed_and_a_device_has_its_name(lab):
+    devices = os.path.join(lab.dir, "snmp.yml")
+    with open(devices, "w") as f:
+        key = credentials(lab, "device", "community: x-canary\n")
+        f.write(f"modules: [{os.path.dirname(os.path.abspath(__file__))}/../../packaging/snmp-modules]\n"
+                f"devices: [{{name: sw-hall, address: 10.7.0.9, version: 2c, credentials: {key}, modules: [system]}}]\n")
+    hook = lab.webhook()
+    feed = f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
+    c, _, r = start(lab, extra=feed, devices=devices, relays="['127.0.0.1']")
+    address = ["1.3.6.1.6.3.18.1.3.0", "a", "10.7.0.9"]
+    r.v2c(LINK_DOWN, *IF_INDEX, *address)
+    opened = until(20, "the ticket", lambda: hook.notices("firing", "LinkDown"))[0]
+    check(opened[2]["alerts"][0]["labels"]["instance"] == "sw-hall", f"{opened}")
+    event = c.get("/api/fenwatch/v1/events", kind="trap")[0]
+    check(event["host"] == "sw-hall" and event["fields"]["source"] == "10.7.0.9" and event["fields"]["relay"] == "127.0.0.1", f"{event}")
+    time.sleep(0.01)
+    r.v2c(LINK_UP, *IF_INDEX, *address)
+    until(20, "its end", lambda: hook.notices("resolved", "LinkDown"))
+    check(len(hook.notices("firing", "LinkDown")) == 1, "one ticket")
+
+
+def test_versions_of_3_go_on_over_a_restart(lab):
+    c, _, r = start(lab)
+    check(r.v3(LINK_DOWN, *IF_INDEX, inform=True).returncode == 0, "before")
+    for _ in range(2):
+        r.kill()
+        r.start()
+        check(r.v3(LINK_UP, *IF_INDEX, inform=True, retries=5, timeout=1).returncode == 0, "after a kill")
+    until(20, "they are there", lambda: len(traps(c)) == 3)
+
+
+main()
