@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What is installed to explain the configuration is true.
 
-usage: test_samples.py PROGRAM SAMPLE MANUAL [LINE]
+usage: test_samples.py [--OPTION] PROGRAM SAMPLE MANUAL [LINE]
 
+OPTION is one of the program's, which asks for another configuration of it.
 LINE is what has no default and a person must fill in. With it the sample is accepted by its program, as it stands and with every key that has
 a default taken out of its comment; a misspelt key is not. The manual's source
 speaks of every key. Speaks TAP.
@@ -20,8 +21,7 @@ def accepts(program, text):
         path = f"{folder}/sample.yml"
         with open(path, "w") as sample:
             sample.write(re.sub(r"^data: .*$", f"data: {folder}/data", text, flags=re.M))
-        done = subprocess.run([program, "--check-config", "--config", path], capture_output=True,
-                              text=True)
+        done = subprocess.run([*program, "--check-config", "--config", path], capture_output=True, text=True)
         return done.returncode == 0, done.stdout + done.stderr
 
 
@@ -60,9 +60,11 @@ CHECKS = [check_sample_is_accepted, check_every_default_is_accepted, check_missp
 
 
 def main():
-    program = os.path.abspath(sys.argv[1])
-    with open(sys.argv[2]) as sample, open(sys.argv[3]) as manual:
-        text, manual_text = sample.read() + "\n".join(sys.argv[4:]), manual.read()
+    options = [word for word in sys.argv[1:2] if word.startswith("--")]
+    name, sample_path, manual_path, *lines = sys.argv[1 + len(options):]
+    program = [os.path.abspath(name), *options]
+    with open(sample_path) as sample, open(manual_path) as manual:
+        text, manual_text = sample.read() + "\n".join(lines), manual.read()
     print(f"1..{len(CHECKS)}")
     failed = 0
     for number, check in enumerate(CHECKS, 1):

@@ -16,7 +16,7 @@ import tempfile
 # Exposure by `systemd-analyze security`, times ten.
 MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13, "fenwatch-snmp": 13,
                 "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13, "fenwatch-capture": 13,
-                "fenwatch-check": 17}
+                "fenwatch-check": 17, "fenwatch-snmp-traps": 15}
 
 # What a helper hands to its children, of whom each keeps what its request needs; which
 # sockets it may open; and whether it sees the machine's own network.
@@ -109,11 +109,11 @@ def check_agent_is_not_blind(units):
 
 
 def check_services_are_supervised(units):
-    for name in ("fenwatch-agent", "fenwatch-collector", "fenwatch-snmp", "fenwatch-check"):
+    for name in ("fenwatch-agent", "fenwatch-collector", "fenwatch-snmp", "fenwatch-snmp-traps", "fenwatch-check"):
         found = settings(units.texts[name])
         assert found["Type"] == ["notify"] and found["Restart"] == ["always"]
         assert int(found["WatchdogSec"][0]) > 0 and found["LimitCORE"] == ["0"]
-        most = ["CAP_NET_RAW"] if name == "fenwatch-check" else [""]
+        most = [{"fenwatch-check": "CAP_NET_RAW", "fenwatch-snmp-traps": "CAP_NET_BIND_SERVICE"}.get(name, "")]
         assert found["NoNewPrivileges"] == ["yes"] and found["CapabilityBoundingSet"] == most
 
 
@@ -123,7 +123,7 @@ def check_helper_sees_modules(units):
 
 
 def check_agent_and_helpers_give_way(units):
-    for name in ["fenwatch-agent", "fenwatch-snmp", "fenwatch-capture", "fenwatch-check", *HELPERS]:
+    for name in ["fenwatch-agent", "fenwatch-snmp", "fenwatch-snmp-traps", "fenwatch-capture", "fenwatch-check", *HELPERS]:
         found = settings(units.texts[name])
         assert found["Nice"] == ["10"] and found["IOSchedulingClass"][0] in ("idle", "best-effort"), name
 

@@ -15,6 +15,8 @@
 #define NUMBERS 128 /* of one object identifier, as RFC 3416 has it */
 #define VALUE_BYTES 512
 #define RAW_BYTES 1024
+#define LABEL_BYTES 12         /* around a name and a value on their way */
+#define TOLD_BYTES (56u << 10) /* then no variable more begins: an event has 64 KiB */
 
 /* ---- names ---- */
 
@@ -191,6 +193,7 @@ static const char *value_of(
 static void add(struct trap *trap, const char *name, const char *value)
 {
 	trap->fields[trap->n++] = (struct fw_label){name, value};
+	trap->bytes += strlen(name) + strlen(value) + LABEL_BYTES;
 }
 
 static bool has(const struct trap *trap, const char *name)
@@ -222,7 +225,7 @@ static void add_variables(struct trap *trap, struct fw_arena *arena, const netsn
 		if (IS(v, trap_oid) || IS(v, trap_address) || IS(v, trap_community) ||
 			IS(v, up_time))
 			continue;
-		if (n == TRAP_VARIABLES) {
+		if (n == TRAP_VARIABLES || trap->bytes > TOLD_BYTES) {
 			left++;
 			continue;
 		}
@@ -302,7 +305,17 @@ static void take_digest(struct trap *trap)
 	fw_buf_done(&text);
 }
 
-/* A community stands in the packet of versions 1 and 2c: it is blanked. */
+static void blank(uint8_t *packet, size_t length, const u_char *secret, size_t n)
+{
+	uint8_t *at = packet, *end = packet + length;
+	while (n > 0 && (at = memmem(at, (size_t)(end - at), secret, n))) {
+		memset(at, 0, n);
+		at += n;
+	}
+}
+
+/* A community stands in the packet of versions 1 and 2c, and that of the origin in a variable
+ * of what a relay passes on. They are blanked wherever the same bytes stand. */
 static const char *raw_of(
 	struct fw_arena *arena, const netsnmp_pdu *pdu, const struct trap_packet *packet)
 {
@@ -310,11 +323,10 @@ static const char *raw_of(
 	uint8_t *copy = fw_arena_alloc(arena, packet->length + 1);
 	char *hex = fw_arena_alloc(arena, 2 * length + 1);
 	memcpy(copy, packet->data, packet->length);
-	uint8_t *at = pdu->community_len > 0
-		? memmem(copy, packet->length, pdu->community, pdu->community_len)
-		: NULL;
-	if (at)
-		memset(at, 0, pdu->community_len);
+	blank(copy, packet->length, pdu->community, pdu->community_len);
+	for (const netsnmp_variable_list *v = pdu->variables; v; v = v->next_variable)
+		if (IS(v, trap_community) && v->type == ASN_OCTET_STR)
+			blank(copy, packet->length, v->val.string, v->val_len);
 	fw_hex(copy, length, hex);
 	return hex;
 }

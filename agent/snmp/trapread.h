@@ -12,7 +12,7 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/schema.h>
 
-#define TRAP_VARIABLES 64 /* that are told; of more it says how many */
+#define TRAP_VARIABLES 64 /* that are told at most; of more it says how many */
 #define TRAP_FIELDS (TRAP_VARIABLES + 12)
 
 struct trap_packet {
@@ -25,7 +25,7 @@ struct trap_packet {
 struct trap {
 	const char *source; /* whose it is */
 	struct fw_label fields[TRAP_FIELDS];
-	size_t n;
+	size_t n, bytes;
 	uint8_t digest[32]; /* of what it says, but for when */
 };
 

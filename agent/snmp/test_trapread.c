@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a trap says in fields, and when the same one is only counted. Without MIB files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/text.h>
+
+#include "trapread.h"
+#include "trapwindow.h"
+
+#define DOWN "1.3.6.1.6.3.1.1.5.3"
+#define TRAP_OID "1.3.6.1.6.3.1.1.4.1.0"
+#define UPTIME "1.3.6.1.2.1.1.3.0"
+#define IF_INDEX "1.3.6.1.2.1.2.2.1.1"
+#define EVENT_BYTES (64u << 10)
+
+static const char *field(const struct trap *trap, const char *name)
+{
+	for (size_t i = 0; i < trap->n; i++)
+		if (strcmp(trap->fields[i].name, name) == 0)
+			return trap->fields[i].value;
+	return NULL;
+}
+
+static void put(netsnmp_pdu *pdu, const char *name, char type, const char *value)
+{
+	oid ids[MAX_OID_LEN];
+	size_t n = MAX_OID_LEN;
+	assert_true(read_objid(name, ids, &n));
+	assert_int_equal(snmp_add_var(pdu, ids, n, type, value), 0);
+}
+
+static void put_octets(netsnmp_pdu *pdu, const char *name, const void *bytes, size_t length)
+{
+	oid ids[MAX_OID_LEN];
+	size_t n = MAX_OID_LEN;
+	assert_true(read_objid(name, ids, &n));
+	assert_non_null(snmp_pdu_add_variable(pdu, ids, n, ASN_OCTET_STR, bytes, length));
+}
+
+static netsnmp_pdu *second(const char *what, const char *uptime)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_TRAP2);
+	pdu->version = SNMP_VERSION_2c;
+	put(pdu, UPTIME, 't', uptime);
+	put(pdu, TRAP_OID, 'o', what);
+	return pdu;
+}
+
+static netsnmp_pdu *first(long generic, long specific)
+{
+	static const oid enterprise[] = {1, 3, 6, 1, 4, 1, 318};
+	static const u_char origin[] = {10, 7, 0, 9};
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_TRAP);
+	pdu->version = SNMP_VERSION_1;
+	pdu->trap_type = generic;
+	pdu->specific_type = specific;
+	pdu->time = 4200;
+	pdu->enterprise = snmp_duplicate_objid(enterprise, 7);
+	pdu->enterprise_length = 7;
+	memcpy(pdu->agent_addr, origin, sizeof origin);
+	return pdu;
+}
+
+static void set_community(netsnmp_pdu *pdu, const char *text)
+{
+	pdu->community = (u_char *)strdup(text);
+	pdu->community_len = strlen(text);
+}
+
+/* Reads it as if it came in these bytes, and lets it go. */
+static void read_as(netsnmp_pdu *pdu, bool from_relay, const char *bytes, struct fw_arena *arena,
+	struct trap *out)
+{
+	const struct trap_packet packet = {.data = (const uint8_t *)bytes,
+		.length = strlen(bytes),
+		.from = "192.0.2.1",
+		.from_relay = from_relay};
+	trap_read(pdu, &packet, arena, out);
+	snmp_free_pdu(pdu);
+}
+
+static void test_version_1_has_the_names_of_version_2(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	(void)state;
+	read_as(first(2, 0), false, "", &arena, &trap);
+	assert_string_equal(field(&trap, "oid"), DOWN);
+	assert_string_equal(field(&trap, "trap"), "IF-MIB::linkDown");
+	assert_string_equal(field(&trap, "version"), "1");
+	assert_string_equal(field(&trap, "uptime"), "4200");
+	read_as(first(6, 5), false, "", &arena, &trap);
+	assert_string_equal(field(&trap, "oid"), "1.3.6.1.4.1.318.0.5");
+	assert_string_equal(field(&trap, "trap"), "1.3.6.1.4.1.318.0.5");
+	fw_arena_done(&arena);
+}
+
+static void test_a_relay_alone_says_whose_it_is(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	(void)state;
+	read_as(first(2, 0), false, "", &arena, &trap);
+	assert_string_equal(trap.source, "192.0.2.1");
+	assert_null(field(&trap, "relay"));
+	read_as(first(2, 0), true, "", &arena, &trap);
+	assert_string_equal(trap.source, "10.7.0.9");
+	assert_string_equal(field(&trap, "relay"), "192.0.2.1");
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	put(pdu, "1.3.6.1.6.3.18.1.3.0", 'a', "10.7.0.8");
+	read_as(pdu, true, "", &arena, &trap);
+	assert_string_equal(field(&trap, "source"), "10.7.0.8");
+	fw_arena_done(&arena);
+}
+
+static void test_variables_have_names_and_values(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	(void)state;
+	put(pdu, IF_INDEX ".3", 'i', "3");
+	put(pdu, IF_INDEX ".4", 'i', "4");
+	put(pdu, "1.3.6.1.4.1.9999.8.1", 'C', "18446744073709551615");
+	put_octets(pdu, "1.3.6.1.2.1.1.5.0", "\x1b[2J\xff", 5);
+	put_octets(pdu, "1.3.6.1.2.1.2.2.1.2.3", "Gi0/3", 5);
+	read_as(pdu, false, "", &arena, &trap);
+	assert_string_equal(field(&trap, "ifIndex"), "3");
+	assert_string_equal(field(&trap, "ifIndex.4"), "4");
+	assert_string_equal(field(&trap, "1.3.6.1.4.1.9999.8.1"), "18446744073709551615");
+	assert_string_equal(field(&trap, "sysName"), "1b5b324aff");
+	assert_string_equal(field(&trap, "ifDescr"), "Gi0/3");
+	assert_null(field(&trap, "cut"));
+	fw_arena_done(&arena);
+}
+
+/* However much a sender says, it fits into an event, so that its inform can be answered. */
+static void test_the_largest_fits(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	uint8_t bytes[1000];
+	char name[64];
+	size_t total = 0;
+	(void)state;
+	memset(bytes, 0xff, sizeof bytes);
+	for (int i = 0; i < 70; i++) {
+		snprintf(name, sizeof name, "1.3.6.1.4.1.9999.4294967295.4294967295.%d", i);
+		put_octets(pdu, name, bytes, sizeof bytes);
+	}
+	read_as(pdu, false, "packet", &arena, &trap);
+	for (size_t i = 0; i < trap.n; i++)
+		total += strlen(trap.fields[i].name) + strlen(trap.fields[i].value) + 12;
+	assert_in_range(total, 50000, EVENT_BYTES - 1024);
+	assert_non_null(field(&trap, "cut"));
+	assert_true(trap.n <= TRAP_FIELDS);
+	fw_arena_done(&arena);
+}
+
+static void test_no_community_is_in_raw(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	char secret[16], origin[16];
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	(void)state;
+	set_community(pdu, "s3cret");
+	put(pdu, "1.3.6.1.6.3.18.1.4.0", 's', "0rigin");
+	read_as(pdu, true, "s3 s3cret and 0rigin, s3cret", &arena, &trap);
+	fw_hex((const uint8_t *)"s3cret", 6, secret);
+	fw_hex((const uint8_t *)"0rigin", 6, origin);
+	assert_null(strstr(field(&trap, "raw"), secret));
+	assert_null(strstr(field(&trap, "raw"), origin));
+	assert_non_null(strstr(field(&trap, "raw"), "616e64")); /* "and" */
+	fw_arena_done(&arena);
+}
+
+/* ---- windows ---- */
+
+static void take_digest_of(const char *index, const char *uptime, uint8_t out[32])
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	netsnmp_pdu *pdu = second(DOWN, uptime);
+	put(pdu, IF_INDEX ".3", 'i', index);
+	read_as(pdu, false, uptime, &arena, &trap);
+	memcpy(out, trap.digest, 32);
+	fw_arena_done(&arena);
+}
+
+struct told {
+	unsigned n;
+	struct trap_window last;
+};
+
+static void on_told(const struct trap_window *window, void *arg)
+{
+	struct told *told = arg;
+	told->n++;
+	told->last = *window;
+}
+
+static void test_the_same_but_for_when_is_counted(void **state)
+{
+	const struct fw_label fields[] = {{"oid", DOWN}};
+	struct trap_windows *w = trap_windows_new(10000);
+	struct told told = {0};
+	uint8_t one[32], later[32], other[32];
+	(void)state;
+	take_digest_of("3", "100", one);
+	take_digest_of("3", "200", later);
+	take_digest_of("4", "100", other);
+	assert_null(trap_windows_find(w, one, 1000));
+	trap_windows_begin(w, one, fields, 1, 1000)->number = 7;
+	assert_int_equal(trap_windows_find(w, later, 5000)->number, 7);
+	assert_null(trap_windows_find(w, other, 5000));
+	assert_non_null(trap_windows_begin(w, other, fields, 1, 5000));
+	trap_windows_end(w, 10999, on_told, &told);
+	assert_int_equal(told.n, 0);
+	trap_windows_end(w, 11000, on_told, &told);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.last.count, 2);
+	assert_int_equal(told.last.first_ms, 1000);
+	assert_int_equal(told.last.last_ms, 5000);
+	assert_null(trap_windows_find(w, one, 11001));
+	trap_windows_end(w, 15000, on_told, &told);
+	assert_int_equal(told.n, 1); /* the other came once */
+	trap_windows_free(w);
+}
+
+static void test_windows_are_bounded(void **state)
+{
+	const struct fw_label fields[] = {{"oid", DOWN}};
+	struct trap_windows *w = trap_windows_new(10000), *none = trap_windows_new(0);
+	uint8_t digest[32] = {0};
+	(void)state;
+	assert_null(trap_windows_begin(none, digest, fields, 1, 0));
+	for (uint32_t i = 0; i < TRAP_WINDOWS; i++) {
+		memcpy(digest, &i, sizeof i);
+		assert_non_null(trap_windows_begin(w, digest, fields, 1, 0));
+	}
+	memset(digest, 0xff, sizeof digest);
+	assert_null(trap_windows_begin(w, digest, fields, 1, 0));
+	trap_windows_free(none);
+	trap_windows_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_version_1_has_the_names_of_version_2),
+		cmocka_unit_test(test_a_relay_alone_says_whose_it_is),
+		cmocka_unit_test(test_variables_have_names_and_values),
+		cmocka_unit_test(test_the_largest_fits),
+		cmocka_unit_test(test_no_community_is_in_raw),
+		cmocka_unit_test(test_the_same_but_for_when_is_counted),
+		cmocka_unit_test(test_windows_are_bounded),
+	};
+	const struct fw_text_list no_folders = {0};
+	setenv("MIBS", "", 1);
+	trap_read_mibs(&no_folders);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
