@@ -62,6 +62,8 @@ void trap_read_mibs(const struct fw_text_list *folders)
 static const char *dotted(struct fw_arena *arena, const oid *ids, size_t n)
 {
 	struct fw_buf text = {0};
+	if (n == 0)
+		return ""; /* a trap need not say which it is */
 	for (size_t i = 0; i < n && i < NUMBERS; i++)
 		fw_buf_printf(&text, i > 0 ? ".%lu" : "%lu", (unsigned long)ids[i]);
 	char *copy = fw_arena_strndup(arena, (const char *)text.data, text.length);
