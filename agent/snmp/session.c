@@ -258,21 +258,36 @@ static void on_line(struct line *line, const struct line_event *event, void *arg
 
 /* ---- where it is ---- */
 
+static void found_at(struct session *s, const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	uv_ip_name(address, text, sizeof text);
+	snprintf(s->peer, sizeof s->peer,
+		address->sa_family == AF_INET6 ? "udp6:[%s]:%u" : "udp:%s:%u", text,
+		s->config.port);
+	talk(s);
+}
+
+/* Of an address nobody is asked, so that it does not wait behind names that nobody answers for. */
+static bool is_address(struct session *s)
+{
+	struct sockaddr_storage address;
+	if (uv_ip4_addr(s->config.host, 0, (struct sockaddr_in *)&address) < 0 &&
+		uv_ip6_addr(s->config.host, 0, (struct sockaddr_in6 *)&address) < 0)
+		return false;
+	found_at(s, (struct sockaddr *)&address);
+	return true;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
 	struct lookup *lookup = FW_CONTAINER(request, struct lookup, request);
 	struct session *s = lookup->session;
-	char text[INET6_ADDRSTRLEN];
 	s->resolving = false;
-	if (!s->owner.closing && status < 0) {
+	if (!s->owner.closing && status < 0)
 		fail(s, uv_strerror(status));
-	} else if (!s->owner.closing) {
-		uv_ip_name(found->ai_addr, text, sizeof text);
-		snprintf(s->peer, sizeof s->peer,
-			found->ai_family == AF_INET6 ? "udp6:[%s]:%u" : "udp:%s:%u", text,
-			s->config.port);
-		talk(s);
-	}
+	else if (!s->owner.closing)
+		found_at(s, found->ai_addr);
 	uv_freeaddrinfo(found);
 	fw_owner_drop(&s->owner);
 	fw_free(lookup);
@@ -298,10 +313,10 @@ void session_ask(struct session *s, const struct asking *asking)
 	assert(!s->asked);
 	s->asked = true;
 	s->asking = *asking;
-	if (!s->line)
-		resolve(s);
-	else if (line_send(s->line, question(s)) < 0)
+	if (s->line && line_send(s->line, question(s)) < 0)
 		fail(s, "the question cannot be sent");
+	else if (!s->line && !is_address(s))
+		resolve(s);
 }
 
 void session_count(struct session *s, uint64_t *sent, uint64_t *retried)
