@@ -33,6 +33,7 @@ static const struct {
 struct named {
 	uint32_t id;
 	const char *name;
+	enum device_source source;
 	int64_t heard_ms;
 };
 
@@ -61,14 +62,33 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
+/* What a check finds is said of what it tries: that is no host, and if it has the name of one, it
+ * does not speak for it. */
+static bool is_device(const struct store_host *host)
+{
+	return strcmp(fw_label_value(host->labels, host->n_labels, "job"), "blackbox") != 0;
+}
+
+static struct named named_of(const struct store_host *host)
+{
+	const char *job = fw_label_value(host->labels, host->n_labels, "job");
+	return (struct named){
+		.id = host->id,
+		.name = hosts_instance(host),
+		.source = strcmp(job, "snmp") == 0 ? DEVICE_FROM_SNMP : DEVICE_FROM_AGENT,
+		/* Series of the collector's own about a host are not heard from it. */
+		.heard_ms = host->newest_ms ? host->received_ms : 0,
+	};
+}
+
 static void name_hosts(struct gathering *g)
 {
 	struct store_host *hosts;
-	g->n_hosts = store_hosts(api_config(g->r->api)->store, &g->r->arena, &hosts);
-	g->hosts = fw_arena_alloc(&g->r->arena, (g->n_hosts + 1) * sizeof *g->hosts);
-	for (size_t i = 0; i < g->n_hosts; i++)
-		g->hosts[i] = (struct named){
-			hosts[i].id, hosts_instance(&hosts[i]), hosts[i].received_ms};
+	size_t n = store_hosts(api_config(g->r->api)->store, &g->r->arena, &hosts);
+	g->hosts = fw_arena_alloc(&g->r->arena, (n + 1) * sizeof *g->hosts);
+	for (size_t i = 0; i < n; i++)
+		if (is_device(&hosts[i]))
+			g->hosts[g->n_hosts++] = named_of(&hosts[i]);
 	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
 }
 
@@ -187,7 +207,7 @@ static void add_hosts(struct gathering *g)
 {
 	for (size_t i = 0; i < g->n_hosts; i++)
 		if (g->hosts[i].heard_ms)
-			*fact_new(g) = (struct device_fact){.source = DEVICE_FROM_AGENT,
+			*fact_new(g) = (struct device_fact){.source = g->hosts[i].source,
 				.by = g->hosts[i].name,
 				.host = g->hosts[i].name};
 }

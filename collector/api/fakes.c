@@ -33,12 +33,14 @@ atomic_bool fakes_hold;
 bool fakes_both;
 int64_t fakes_retired_ms;
 bool fakes_has_work;
+bool fakes_checked;
 
 void fakes_reset(void)
 {
 	fakes_asked[0] = '\0';
 	fakes_retired_ms = INT64_MAX;
 	fakes_has_work = false;
+	fakes_checked = false;
 }
 
 /* ---- store ---- */
@@ -115,6 +117,7 @@ static const struct {
 };
 
 static const struct fw_label web01[] = {{"instance", "web01"}, {"job", "node"}};
+static const struct fw_label check[] = {{"instance", "db01"}, {"job", "blackbox"}};
 static const struct fw_label db01[] = {{"instance", "db01"}, {"job", "node"}};
 
 static const char *label_of(const struct fw_label *labels, size_t n, const char *name)
@@ -239,12 +242,13 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 {
 	(void)store;
 	int64_t now_ms = fw_wall_ms(), earlier_ms = now_ms - 3600 * 1000;
-	*hosts = fw_arena_alloc(arena, 3 * sizeof **hosts);
+	*hosts = fw_arena_alloc(arena, 4 * sizeof **hosts);
 	(*hosts)[0] = (struct store_host){1, web01, COUNT(web01), now_ms, now_ms, 0, 1, {1}};
 	(*hosts)[1] = (struct store_host){2, db01, COUNT(db01), earlier_ms, earlier_ms, 0, 1, {2}};
 	/* The collector's own series of a host are none. */
 	(*hosts)[2] = (struct store_host){3, db01, COUNT(db01), 0, now_ms, 0, 1, {0}};
-	return 3;
+	(*hosts)[3] = (struct store_host){4, check, COUNT(check), now_ms, now_ms, 0, 1, {1}};
+	return fakes_checked ? 4 : 3;
 }
 
 void store_stat(struct store *store, struct store_stat *out)

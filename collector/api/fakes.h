@@ -26,6 +26,7 @@ extern bool fakes_both;
 extern int64_t fakes_retired_ms;
 /* An alert of web01, and one of db01, are on the work list. */
 extern bool fakes_has_work;
+extern bool fakes_checked; /* a check tries what has db01's name, and was heard just now */
 void fakes_reset(void);
 int fakes_forget(const char *name, struct fw_err *err, void *arg);
 int fakes_retire(const struct retirement *wanted, struct fw_err *err, void *arg);

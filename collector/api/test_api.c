@@ -1079,6 +1079,9 @@ static void ask_for_what_there_is(struct scene *s)
 		"\"02:00:00:00:00:07\",\"addresses\":[\"10.0.0.7\"],\"switch\":\"\",\"port\":"
 		"\"\",\"speaks\":\"telnet\",\"clones\":[],\"sources\":[\"wire\"");
 	expect_get(s, "/api/fenwatch/v1/devices", 200, "\"host\":\"web01\"");
+	fakes_checked = true;
+	expect_get(s, "/api/fenwatch/v1/devices?state=silent", 200, "\"host\":\"db01\"");
+	fakes_checked = false;
 	expect_get(s, "/api/fenwatch/v1/devices?state=odd", 400,
 		"a device's state is managed, quiet, silent or unmanaged, not 'odd'");
 	expect_get(s, "/api/fenwatch/v1/events?host=db01", 200,
