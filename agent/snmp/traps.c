@@ -153,6 +153,16 @@ static bool has_community(const struct receiver *r, const netsnmp_pdu *pdu)
 	return is_one;
 }
 
+/* The library is content with less than its user has keys for. */
+static bool is_as_agreed(const netsnmp_pdu *pdu)
+{
+	const struct usmUser *user =
+		usm_get_user(pdu->securityEngineID, pdu->securityEngineIDLen, pdu->securityName);
+	return user &&
+		pdu->securityLevel >=
+		(user->privKeyLen > 0 ? SNMP_SEC_LEVEL_AUTHPRIV : SNMP_SEC_LEVEL_AUTHNOPRIV);
+}
+
 /* A packet with a wrong password comes here, too, with a command of none. */
 static bool is_welcome(const struct receiver *r, const netsnmp_pdu *pdu)
 {
@@ -160,7 +170,7 @@ static bool is_welcome(const struct receiver *r, const netsnmp_pdu *pdu)
 		pdu->command != SNMP_MSG_INFORM)
 		return false;
 	if (pdu->version == SNMP_VERSION_3)
-		return pdu->securityLevel >= SNMP_SEC_LEVEL_AUTHNOPRIV;
+		return is_as_agreed(pdu);
 	return has_community(r, pdu);
 }
 

@@ -83,6 +83,8 @@ def test_who_has_no_key_is_not_heard(lab):
     check(r.v2c(LINK_DOWN, *IF_INDEX, community="public", inform=True, timeout=1).returncode != 0, "a wrong community")
     check(r.v3(LINK_DOWN, *IF_INDEX, auth="wrong-auth-password", inform=True, timeout=1).returncode != 0, "a wrong password")
     r.v3(LINK_DOWN, *IF_INDEX, auth="wrong-auth-password", engine="0x80001f8880aabbccdd02")
+    r.send("-v3", "-u", "watcher", "-l", "authNoPriv", "-a", "SHA-256", "-A", AUTH, "-e", "0x80001f8880aabbccdd03",
+           f"127.0.0.1:{r.port}", "", LINK_DOWN, *IF_INDEX)  # of a user who has a key to encrypt with
     check(r.v3(LINK_UP, *IF_INDEX, inform=True).returncode == 0, "the right one is answered")
     r.v3("1.3.6.1.4.1.9999.1", engine="0x80001f8880aabbccdd02")  # the same engine, with the right keys
     until(20, "they are heard", lambda: {f["oid"] for f in traps(c)} == {LINK_UP, "1.3.6.1.4.1.9999.1"})
