@@ -22,6 +22,7 @@
 #define TURN_MS 1000
 #define MOST_AT_ONCE 4096
 #define FIRST_TABLES_MS 60000 /* after a start */
+#define AUTHORITY_MS 10000    /* how often the file that allows names is looked at */
 
 struct tap {
 	struct wire_tap *wire;
@@ -42,6 +43,7 @@ struct listening {
 	bool greeted;
 	uv_timer_t turn, watchdog;
 	int64_t told_ms, tables_ms; /* when the sweep went, and the tables */
+	int64_t heeded_ms;          /* when the authority was read */
 	struct fw_buf told[SEEN_KINDS];
 	char *file; /* where the tables outlive us */
 	bool unsaved;
@@ -206,10 +208,29 @@ static void on_readable(uv_poll_t *handle, int status, int events)
 	fail(tap->listening, rc);
 }
 
-/* The day may have come on which names are no longer kept. */
-static void heed_authority(struct listening *l)
+/* Who takes the file away, or spoils it, allows nothing any more. */
+static void read_authority(struct listening *l)
 {
-	bool names = capture_authority_holds(&l->authority, fw_wall_ms());
+	struct fw_err err;
+	bool before = l->authority.name[0] != '\0';
+	int rc = capture_authority_load(&l->authority, l->config->names, &err);
+	bool after = l->authority.name[0] != '\0';
+	if (after && !before)
+		fw_log(FW_NOTICE, "names of DNS and TLS may be kept, as %s allows",
+			l->authority.name);
+	else if (before && !after)
+		fw_log(FW_NOTICE, "names of DNS and TLS are no longer kept: %s",
+			rc < 0 ? err.text : "the file that allowed it is gone");
+}
+
+/* The day may have come on which names are no longer kept. */
+static void heed_authority(struct listening *l, int64_t now_ms)
+{
+	if (is_due(l->heeded_ms, AUTHORITY_MS, now_ms)) {
+		read_authority(l);
+		l->heeded_ms = now_ms;
+	}
+	bool names = capture_authority_holds(&l->authority, now_ms);
 	for (size_t i = 0; i < l->n_taps; i++) {
 		int rc = wire_tap_allow_names(l->taps[i].wire, names, &l->why);
 		if (rc < 0)
@@ -228,7 +249,7 @@ static void on_turn(uv_timer_t *timer)
 			shift ? "over its budget: now it samples"
 			      : "within its budget again: every packet counts");
 	l->watch.shift = shift;
-	heed_authority(l);
+	heed_authority(l, now_ms);
 	watch_turn(&l->watch, now_ms * 1000);
 	tell_what_is_due(l, now_ms);
 }

@@ -525,6 +525,21 @@ def flood(stopped):
                 s.sendto(b"x" * 100, ("127.0.0.1", port))
 
 
+def test_a_file_that_is_taken_away_allows_no_names(lab):
+    c, a = lab.pair()
+    names = os.path.join(lab.dir, "allowed.yml")
+    with open(names, "w") as f:
+        f.write("authority: Head of ICT, CR-1\nuntil: 2099-12-31\n")
+    os.chmod(names, 0o644)
+    if os.stat(names).st_uid != 0:
+        skip("not root")
+    p = started(lab, a, names=names)
+    until(30, "they are allowed", lambda: c.value("fenwatch_capture_names_allowed") == 1, 0.5)
+    os.unlink(names)
+    p.logged("no longer kept", 30)
+    until(30, "they are not", lambda: c.value("fenwatch_capture_names_allowed") == 0, 0.5)
+
+
 def test_over_its_budget_it_samples_and_says_so(lab):
     c, a = lab.pair()
     p = started(lab, a, budget=1)
