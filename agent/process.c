@@ -91,6 +91,7 @@ static _Noreturn void run(const char *const *argv, int output, bool nobody)
 		NULL,
 	};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_DFL);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if ((!nobody || become_nobody() == 0) && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
 		dup2(null, STDERR_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)

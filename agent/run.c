@@ -616,6 +616,8 @@ static void agent_done(struct agent *a)
 
 int run(const struct config *config, struct fw_err *err)
 {
+	/* A collector that hangs up between two records of TLS is no reason to end. */
+	signal(SIGPIPE, SIG_IGN);
 	struct agent *a = fw_alloc(sizeof *a);
 	a->config = config;
 	a->lock = -1;

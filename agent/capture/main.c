@@ -258,6 +258,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {.config = CAPTURE_CONFIG};
 	fw_log_init("fenwatch-capture", FW_INFO);
+	signal(SIGPIPE, SIG_IGN);
 	int status = parse(argc, argv, &options);
 	if (status >= 0)
 		return status;

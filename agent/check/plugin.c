@@ -175,6 +175,7 @@ static _Noreturn void become(const struct fw_text_list *command, int64_t timeout
 	const char *argv[ARGUMENTS + 1] = {NULL};
 	memcpy(argv, command->items, command->count * sizeof *argv);
 	process_become_helper(output, -1);
+	signal(SIGPIPE, SIG_DFL);
 	setpgid(0, 0);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_AS, MEMORY_LIMIT);

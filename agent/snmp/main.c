@@ -320,6 +320,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {0};
 	fw_log_init("fenwatch-snmp", FW_INFO);
+	signal(SIGPIPE, SIG_IGN);
 	int status = parse(argc, argv, &options);
 	if (status >= 0)
 		return status;
