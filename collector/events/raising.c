@@ -26,16 +26,30 @@
 #define ALL_MOST 10000
 #define GROUP "event_rules"
 #define LABELS_MOST 16
+#define LABEL_BYTES 255 /* of a value that tells faults apart */
+#define SUMMARY_BYTES 1024
 
 /* ---- one event ---- */
+
+/* How much of a text fits, in whole characters. */
+static size_t fitting(const char *text, size_t most)
+{
+	size_t n = strnlen(text, most + 1);
+	if (n > most)
+		for (n = most; n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80;)
+			n--;
+	return n;
+}
 
 /* What tells this fault from the host's others, as a JSON object of texts. */
 static char *apart_of(const struct event_rule *rule, const Fenwatch__Wire__Event *event)
 {
 	json_t *object = json_object();
-	for (size_t i = 0; i < rule->by.count; i++)
+	for (size_t i = 0; i < rule->by.count; i++) {
+		const char *value = event_field(event, rule->by.items[i]);
 		json_object_set_new(object, rule->by.items[i],
-			json_string(event_field(event, rule->by.items[i])));
+			json_stringn(value, fitting(value, LABEL_BYTES)));
+	}
 	char *text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	return text;
@@ -90,6 +104,7 @@ static int raise_one(struct events *events, const struct event_rule *rule, const
 		return 0;
 	}
 	char *summary = rule_says(rule, event);
+	summary[fitting(summary, SUMMARY_BYTES)] = '\0';
 	int rc = state_run(events->config.state, err,
 		"INSERT INTO event_raised (rule, name, apart, raised, since_ms, last_ms, times, summary)"
 		" VALUES (?1, ?2, ?3, 1, ?4, ?4, 1, ?5) ON CONFLICT DO UPDATE SET"

@@ -435,15 +435,36 @@ static void many_traps(struct place *place, const char *number, int n)
 	assert_int_equal(state_commit(place->state, NULL), 0);
 }
 
-static size_t n_rows(struct place *place)
+static size_t number_of(struct place *place, const char *sql)
 {
 	sqlite3_stmt *row;
-	assert_int_equal(
-		state_query(place->state, &row, NULL, "SELECT count(*) FROM event_raised", ""), 0);
+	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
 	assert_true(state_step(place->state, row, NULL) > 0);
 	size_t n = (size_t)sqlite3_column_int64(row, 0);
 	state_done(row);
 	return n;
+}
+
+static size_t n_rows(struct place *place)
+{
+	return number_of(place, "SELECT count(*) FROM event_raised");
+}
+
+static void test_long_texts_are_cut_where_they_would_be_labels(void **arg)
+{
+	struct place *place = *arg;
+	struct fw_buf text = {0};
+	fw_buf_putc(&text, '7');
+	for (int i = 0; i < 5000; i++)
+		fw_buf_puts(&text, "\xc3\xa9");
+	fw_buf_putc(&text, '\0');
+	trap(place, DOWN, (char *)text.data);
+	fw_buf_done(&text);
+	assert_int_equal(n_firing(place), 1);
+	assert_int_equal(number_of(place, "SELECT length(CAST(apart AS BLOB)) FROM event_raised"),
+		strlen("{\"ifIndex\":\"\"}") + 255);
+	assert_in_range(number_of(place, "SELECT length(CAST(summary AS BLOB)) FROM event_raised"),
+		1023, 1024);
 }
 
 static void test_a_host_that_makes_up_faults_takes_no_others_room(void **arg)
@@ -561,6 +582,7 @@ int main(void)
 		TEST(what_is_late_raises_nothing),
 		TEST(a_clock_that_is_ahead_keeps_nothing_open),
 		TEST(what_is_not_said_again_ends),
+		TEST(long_texts_are_cut_where_they_would_be_labels),
 		TEST(a_host_that_makes_up_faults_takes_no_others_room),
 		TEST(what_was_never_raised_is_cleared_of_few),
 		TEST(rules_of_ones_own),
