@@ -34,7 +34,8 @@
 
 #define PACKET_BYTES 65536
 #define ADDRESS_BYTES 64
-#define INFORMS_MOST 20000 /* that wait for the disk */
+#define INFORMS_MOST 20000       /* that wait for the disk, */
+#define INFORM_BYTES (16u << 20) /* and of their packets */
 #define TICK_MS 1000
 #define APPLICATION "fenwatch-snmp-traps"
 
@@ -52,6 +53,7 @@ struct ear {
 struct inform {
 	STAILQ_ENTRY(inform) entry;
 	uint64_t number;
+	size_t bytes;
 	struct ear *ear;
 	netsnmp_pdu *answer;
 };
@@ -75,7 +77,7 @@ struct receiver {
 	struct trap_users *users;
 	struct trap_windows *windows;
 	STAILQ_HEAD(informs, inform) informs;
-	size_t n_informs;
+	size_t n_informs, inform_bytes;
 	uint64_t durable;
 	/* The packet that the library reads now. */
 	uint8_t bytes[PACKET_BYTES];
@@ -108,7 +110,8 @@ static netsnmp_pdu *answer_of(netsnmp_pdu *pdu)
 static void answer_later(struct ear *ear, netsnmp_pdu *pdu, uint64_t number)
 {
 	struct receiver *r = ear->receiver;
-	netsnmp_pdu *copy = r->n_informs < INFORMS_MOST ? answer_of(pdu) : NULL;
+	bool has_room = r->n_informs < INFORMS_MOST && r->inform_bytes + r->length <= INFORM_BYTES;
+	netsnmp_pdu *copy = has_room ? answer_of(pdu) : NULL;
 	if (!copy)
 		return;
 	if (number <= r->durable) {
@@ -116,9 +119,10 @@ static void answer_later(struct ear *ear, netsnmp_pdu *pdu, uint64_t number)
 		return;
 	}
 	struct inform *inform = fw_alloc(sizeof *inform);
-	*inform = (struct inform){.number = number, .ear = ear, .answer = copy};
+	*inform = (struct inform){.number = number, .bytes = r->length, .ear = ear, .answer = copy};
 	STAILQ_INSERT_TAIL(&r->informs, inform, entry);
 	r->n_informs++;
+	r->inform_bytes += r->length;
 }
 
 static void on_durable(uint64_t to, void *arg)
@@ -135,8 +139,9 @@ static void on_durable(uint64_t to, void *arg)
 			continue;
 		}
 		answer(inform->ear, inform->answer);
-		fw_free(inform);
+		r->inform_bytes -= inform->bytes;
 		r->n_informs--;
+		fw_free(inform);
 	}
 }
 
