@@ -48,6 +48,8 @@ ROWS = [
      {"FENWATCH_ALERTS": "10000", "FENWATCH_KILLS": "300"}),
     ("slow", "5,000 silent and slow connections, ten minutes of each kind",
      ["tests/system/slow.py", "RELEASE"], {"FENWATCH_SLOW": "5000", "FENWATCH_SLOW_SECONDS": "600"}),
+    ("traps", "1,000 informs a second for a minute, each answered once it is on disk",
+     ["tests/system/traps.py", "SANITIZE", "thousand"], {"FENWATCH_TRAP_SECONDS": "60"}),
     ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
     ("races", "threads of the collector under load, by ThreadSanitizer",
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),

@@ -1,5 +1,7 @@
 """Traps and informs of real senders, from the wire to a ticket."""
 import os
+import socket
+import sqlite3
 import subprocess
 import time
 
@@ -142,6 +144,66 @@ def test_versions_of_3_go_on_over_a_restart(lab):
         r.start()
         check(r.v3(LINK_UP, *IF_INDEX, inform=True, retries=5, timeout=1).returncode == 0, "after a kill")
     until(20, "they are there", lambda: len(traps(c)) == 3)
+
+
+# ---- many ----
+
+RATE, SECONDS = 1000, int(os.environ.get("FENWATCH_TRAP_SECONDS", "4"))
+
+
+def tlv(tag, body):
+    """BER: net-snmp's own sender is a process a trap, which is too slow."""
+    return bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else bytes([0x82]) + len(body).to_bytes(2, "big")) + body
+
+
+def number(oid):
+    first, second, *rest = map(int, oid.split("."))
+    out = bytes([first * 40 + second])
+    for part in rest:
+        piece = [part & 127]
+        while part := part >> 7:
+            piece.insert(0, part & 127 | 128)
+        out += bytes(piece)
+    return tlv(6, out)
+
+
+def variable(oid, value):
+    return tlv(0x30, number(oid) + value)
+
+
+def inform(count):
+    told = tlv(2, count.to_bytes(4, "big"))
+    pdu = tlv(0xa6, told + tlv(2, b"\0") + tlv(2, b"\0") + tlv(0x30, variable("1.3.6.1.2.1.1.3.0", tlv(0x43, b"\x10")) +
+              variable("1.3.6.1.6.3.1.1.4.1.0", number("1.3.6.1.4.1.9999.7")) + variable("1.3.6.1.4.1.9999.8.0", told)))
+    return tlv(0x30, tlv(2, b"\1") + tlv(4, b"canary-community") + pdu)
+
+
+def send_many(port, count):
+    """Sends so many informs, RATE a second, and gives how many were answered."""
+    s, answered, start_s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0, time.monotonic()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    s.setblocking(False)
+    sent = 0
+    while answered < count and time.monotonic() < start_s + count / RATE + 20:
+        while sent < count and time.monotonic() >= start_s + sent / RATE:
+            sent += 1
+            s.sendto(inform(sent), ("127.0.0.1", port))
+        try:
+            s.recv(2000)
+            answered += 1
+        except BlockingIOError:
+            time.sleep(0.0005)
+    return answered
+
+
+def test_a_thousand_a_second_lose_nothing_that_was_answered(lab):
+    c, _, r = start(lab)
+    answered = send_many(r.port, RATE * SECONDS)
+    print(f"# {answered} of {RATE * SECONDS} informs answered", flush=True)
+    check(answered > RATE * SECONDS * 9 / 10, f"{answered} answered")
+    db = sqlite3.connect(f"file:{os.path.join(c.data, 'state.db')}?mode=ro", uri=True)
+    until(60 + SECONDS, "all are filed", lambda: db.execute(
+        "SELECT count(DISTINCT fields) FROM event WHERE kind = 'trap'").fetchone()[0] >= answered)
 
 
 main()
