@@ -109,11 +109,13 @@ static const char *guest_name(const struct guest *g)
 	return name[0] ? name : "a program";
 }
 
-static void cut_off(struct guest *g, const char *why)
+/* PROTOCOL: what came behind the last that was taken is to blame. */
+static void cut_off(struct guest *g, Fenwatch__Wire__Goodbye__Reason reason, const char *why)
 {
 	Fenwatch__Wire__Goodbye goodbye = FENWATCH__WIRE__GOODBYE__INIT;
-	goodbye.reason = FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL;
+	goodbye.reason = reason;
 	goodbye.text = (char *)why;
+	goodbye.taken_seq = intake_taken(g->intake);
 	guest_say(g, FW_FRAME_GOODBYE, &goodbye.base);
 	fw_log(FW_WARNING, "%s is cut off: %s", guest_name(g), why);
 	g->handover->stat.cut_off++;
@@ -127,7 +129,8 @@ static void tell_durable(struct guest *g)
 	if (taken == g->told)
 		return;
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&g->pipe) > UNREAD_LIMIT) {
-		cut_off(g, "it does not read what it is told");
+		cut_off(g, FENWATCH__WIRE__GOODBYE__REASON__BUSY,
+			"it does not read what it is told");
 		return;
 	}
 	ack.live_to = g->told = taken;
@@ -210,7 +213,7 @@ static void take_bytes(struct guest *g)
 	if (g->owner.closing)
 		return;
 	if (used < 0) {
-		cut_off(g, err.text);
+		cut_off(g, FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL, err.text);
 		return;
 	}
 	fw_buf_consume(&g->in, (size_t)used);

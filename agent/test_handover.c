@@ -314,6 +314,27 @@ static void test_a_table_goes_as_a_document(void **state)
 	check_sweep(s, LANE_LIVE, 1, 3);
 }
 
+/* Of job "node" its own agent speaks: what is said of it is refused, and nothing else is lost. */
+static void test_what_is_refused_keeps_nothing_behind_it(void **state)
+{
+	static const struct fw_label server[] = {{"instance", "web02"}, {"job", "node"}};
+	struct stage *s = *state;
+	struct fw_schema schema = the_schema();
+	const int64_t cells[COLUMNS] = {1, 2, 3};
+	struct probe_stat stat;
+	sweep_of(s, 1);
+	probe_sweep(s->probe, probe_host(s->probe, server, 2), &schema, cells, 1000002, 60000);
+	event_of(s, "behind it");
+	sweep_of(s, 3);
+	play_until(s, is_all_durable);
+	probe_stat(s->probe, &stat);
+	assert_int_equal(stat.refused, 1);
+	/* The first was taken before the agent hung up, and once more. */
+	check_sweep(s, LANE_BACKLOG, 1, 1);
+	check_event(s, LANE_BACKLOG, spool_next(s->spool, LANE_BACKLOG) - 2, "behind it");
+	check_sweep(s, LANE_BACKLOG, spool_next(s->spool, LANE_BACKLOG) - 1, 3);
+}
+
 static void test_without_a_collector_it_waits_on_disk(void **state)
 {
 	struct stage *s = *state;
@@ -608,6 +629,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_the_oldest_sweep_makes_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_table_goes_as_a_document, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_what_is_refused_keeps_nothing_behind_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_who_misbehaves_is_cut_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_who_does_not_greet_is_cut_off, set_up, tear_down),

@@ -243,6 +243,17 @@ void letters_durable(struct letters *l, uint64_t to)
 		l->durable = to;
 }
 
+void letters_refuse(struct letters *l, uint64_t behind)
+{
+	struct letter *letter = TAILQ_FIRST(&l->list);
+	while (letter && letter != l->unsent && letter->number <= behind)
+		letter = TAILQ_NEXT(letter, entry);
+	if (!letter || letter == l->unsent)
+		return;
+	take_out(l, letter);
+	l->refused++;
+}
+
 void letters_done(struct letters *l)
 {
 	while (!TAILQ_EMPTY(&l->list))

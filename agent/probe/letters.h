@@ -48,7 +48,7 @@ struct letter {
 struct letters {
 	TAILQ_HEAD(letter_list, letter) list;
 	struct letter *unsent; /* the first that was not sent on this connection */
-	uint64_t last, durable, count, dropped;
+	uint64_t last, durable, count, dropped, refused;
 	size_t bytes, limit;
 	uint64_t connection;
 };
@@ -69,6 +69,8 @@ void letters_rewind(struct letters *l);
 /* Appends the next letter that was not sent, with what must be announced before it;
  * false: there is none. */
 bool letters_next(struct letters *l, struct fw_buf *out);
+/* Forgets the first that was sent behind this number, and counts it. */
+void letters_refuse(struct letters *l, uint64_t behind);
 /* Forgets what is durable. */
 void letters_durable(struct letters *l, uint64_t to);
 

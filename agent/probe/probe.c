@@ -155,7 +155,8 @@ static int hear_ack(struct probe *p, const void *message, struct fw_err *err)
 static int hear_goodbye(struct probe *p, const void *message, struct fw_err *err)
 {
 	const Fenwatch__Wire__Goodbye *goodbye = message;
-	(void)p;
+	if (p->ready && goodbye->reason == FENWATCH__WIRE__GOODBYE__REASON__PROTOCOL)
+		letters_refuse(&p->letters, goodbye->taken_seq);
 	return fw_fail(err, -ECONNRESET, "it hangs up: %s", goodbye->text);
 }
 
@@ -307,6 +308,7 @@ void probe_stat(const struct probe *p, struct probe_stat *out)
 		.waiting = p->letters.count,
 		.waiting_bytes = p->letters.bytes,
 		.dropped = p->letters.dropped,
+		.refused = p->letters.refused,
 		.durable = p->letters.durable,
 	};
 }

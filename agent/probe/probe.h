@@ -12,7 +12,8 @@
  * goes out as a key, encoded at once, so that nothing of the caller's is kept. What is
  * not durable yet waits here, up to PROBE_QUEUE_BYTES, is sent again on the next
  * connection, and may so be stored twice after a crash of the agent, never be lost by
- * one. While the agent is away the oldest sweeps make room for new ones and are counted;
+ * one. What the agent refuses, and hangs up for, is left out and counted: it does not keep what
+ * stands behind it. While the agent is away the oldest sweeps make room for new ones and are counted;
  * an event or a document that finds no room is refused, so that its sender tries again.
  *
  * All on the loop's thread; completion is never synchronous.
@@ -76,6 +77,7 @@ uint64_t probe_document(struct probe *p, struct probe_host *host, const char *ki
 struct probe_stat {
 	uint64_t waiting, waiting_bytes; /* not durable yet */
 	uint64_t dropped;                /* sweeps that had to make room */
+	uint64_t refused;                /* what the agent would not have */
 	uint64_t durable;                /* the highest number that is */
 };
 void probe_stat(const struct probe *p, struct probe_stat *out);
