@@ -93,7 +93,7 @@ static const struct {
 	{"json", "", "the data of the collector's answer, as JSON", offsetof(struct settings, json), true, true},
 	{"help", "", "this, or what a command does", offsetof(struct settings, help), true, true},
 	{"at", "TIME", "RFC 3339, a date, seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
-	{"kind", "KIND", "packages, patches, hardware or peers (all of them)", offsetof(struct settings, kind), false, false},
+	{"kind", "KIND", "of inventory: packages, patches, hardware, peers or what programs beside the agent tell (wire, clients, ..); of events: trap, gap (all of them)", offsetof(struct settings, kind), false, false},
 	{"package", "NAME", "a package, NAME:ARCHITECTURE, or NAME* for all that begin so", offsetof(struct settings, package), false, false},
 	{"policy", "POLICY", "ce14, ncsc5 or ncsc7 (all of them)", offsetof(struct settings, policy), false, false},
 	{"csv", "", "as CSV", offsetof(struct settings, csv), true, false},

@@ -62,14 +62,10 @@ static int read_range(struct request *r, struct audit_range *range, uint64_t *li
 	if (rc == 0)
 		rc = params_count(&r->params, "after", &after, &err);
 	if (rc == 0)
-		rc = params_limit(&r->params, limit, &err);
+		rc = params_page(&r->params, ENTRIES_USUAL, ENTRIES_LIMIT, limit, &err);
 	if (rc < 0)
 		request_fail_bad(r, &err);
 	range->after_id = (int64_t)(after & INT64_MAX);
-	if (*limit == 0)
-		*limit = ENTRIES_USUAL;
-	if (*limit > ENTRIES_LIMIT)
-		*limit = ENTRIES_LIMIT;
 	return rc;
 }
 

@@ -48,13 +48,9 @@ static int read_search(struct request *r, struct event_search *out, uint64_t *li
 	if (rc == 0)
 		rc = params_time(&r->params, "until", 0, &out->until_ms, &err);
 	if (rc == 0)
-		rc = params_limit(&r->params, limit, &err);
+		rc = params_page(&r->params, EVENTS_USUAL, EVENTS_LIMIT, limit, &err);
 	if (rc < 0)
 		request_fail_bad(r, &err);
-	if (*limit == 0)
-		*limit = EVENTS_USUAL;
-	if (*limit > EVENTS_LIMIT)
-		*limit = EVENTS_LIMIT;
 	return rc;
 }
 

@@ -145,3 +145,15 @@ int params_limit(const struct params *params, uint64_t *limit, struct fw_err *er
 	*limit = value;
 	return 0;
 }
+
+int params_page(const struct params *params, uint64_t usual, uint64_t most, uint64_t *limit,
+	struct fw_err *err)
+{
+	*limit = 0;
+	int rc = params_limit(params, limit, err);
+	if (*limit == 0)
+		*limit = usual;
+	if (*limit > most)
+		*limit = most;
+	return rc;
+}

@@ -43,3 +43,6 @@ int params_count(
 	const struct params *params, const char *name, uint64_t *count, struct fw_err *err);
 /* "limit": 0 where it is missing, or says so. */
 int params_limit(const struct params *params, uint64_t *limit, struct fw_err *err);
+/* The same of a long list: never more than `most`, and `usual` where nothing is said. */
+int params_page(const struct params *params, uint64_t usual, uint64_t most, uint64_t *limit,
+	struct fw_err *err);
