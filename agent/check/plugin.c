@@ -161,7 +161,7 @@ static void on_output(uv_poll_t *poll, int status, int events)
 
 /* ---- its beginning ---- */
 
-static void limit(int what, rlim_t most)
+static void limit(__rlimit_resource_t what, rlim_t most)
 {
 	const struct rlimit both = {most, most};
 	setrlimit(what, &both);
