@@ -51,6 +51,26 @@ static struct labels one_label(struct report *r, const char *name, const char *v
 
 /* ---- the wire ---- */
 
+static void report_recent(struct report *r, const struct recent_values *recent)
+{
+	const struct {
+		const char *name;
+		double share;
+	} shares[] = {
+		{PREFIX "recent_dhcp_unanswered_ratio", recent->dhcp_unanswered},
+		{PREFIX "recent_dns_failed_ratio", recent->dns_failing},
+		{PREFIX "recent_kernel_dropped_ratio", recent->dropped},
+		{PREFIX "recent_tcp_retransmitted_ratio", recent->retransmitted},
+	};
+	const struct labels none = {0};
+	add(r, PREFIX "recent_address_conflicts", FW_GAUGE, 0, none,
+		(int64_t)recent->address_conflicts);
+	add(r, PREFIX "recent_arp_storm_seconds", FW_GAUGE, 0, none,
+		(int64_t)recent->arp_storm_seconds);
+	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+		add(r, shares[i].name, FW_GAUGE, 4, none, (int64_t)(shares[i].share * 10000 + 0.5));
+}
+
 static void report_dhcp(struct report *r, const struct watch_counts *n)
 {
 	static const char *const types[WATCH_DHCP_TYPES] = {
@@ -99,6 +119,7 @@ static void report_wire(struct report *r, const struct watch *w, const struct re
 		{PREFIX "arp_replies_total", n->arp_replies},
 		{PREFIX "arp_storm_seconds_total", n->arp_storm_seconds},
 		{PREFIX "duplicate_addresses_total", n->duplicate_addresses},
+		{PREFIX "address_conflicts_total", n->address_conflicts},
 		{PREFIX "kernel_received_packets_total", f->received},
 		{PREFIX "kernel_dropped_packets_total", f->dropped},
 		{PREFIX "interface_dropped_packets_total", f->interface_dropped},
@@ -110,6 +131,7 @@ static void report_wire(struct report *r, const struct watch *w, const struct re
 	add_time(r, PREFIX "cpu_seconds_total", FW_COUNTER, none, f->cpu_us);
 	add(r, PREFIX "names_allowed", FW_GAUGE, 0, none, f->names);
 	add(r, PREFIX "sampled_ratio", FW_GAUGE, 6, none, 1000000 >> w->shift);
+	report_recent(r, &f->recent);
 	report_dhcp(r, n);
 	report_tables(r, w);
 }

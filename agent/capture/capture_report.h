@@ -10,6 +10,7 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/schema.h>
 
+#include "recent.h"
 #include "watch.h"
 
 #define REPORT_SERVICES 96
@@ -18,6 +19,7 @@
 struct report_facts {
 	uint64_t received, dropped, interface_dropped; /* as the kernel counts */
 	int64_t cpu_us;
+	struct recent_values recent;
 	bool names; /* an authority to keep names is in force */
 };
 

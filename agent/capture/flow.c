@@ -158,7 +158,10 @@ void watch_flow(struct watch *w, const struct packet *p, struct conversation *c)
 	turn_round(f, side, p, c);
 	struct service *s = watch_service(w, &c->service, p->at_us);
 	shake(f, p, side, s);
+	uint64_t again = s->retransmissions;
 	follow(f, side, p, s);
+	w->counts.tcp_segments += p->payload > 0 || (flags & (TCP_SYN | TCP_FIN));
+	w->counts.retransmissions += s->retransmissions - again;
 	s->resets += !!(flags & TCP_RST);
 	s->zero_windows += p->tcp.window == 0 && !(flags & (TCP_SYN | TCP_FIN | TCP_RST));
 }

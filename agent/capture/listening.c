@@ -36,6 +36,7 @@ struct listening {
 	struct capture_authority authority;
 	struct watch watch;
 	struct sampling sampling;
+	struct recent recent;
 	struct tap taps[CAPTURE_INTERFACES];
 	size_t n_taps;
 	struct probe *probe;
@@ -68,6 +69,9 @@ static struct report_facts facts_of(struct listening *l)
 		facts.dropped += counts.dropped;
 		facts.interface_dropped += counts.interface_dropped;
 	}
+	const struct recent_totals totals = {
+		fw_mono_ms(), l->watch.counts, facts.received, facts.dropped};
+	facts.recent = recent_take(&l->recent, &totals);
 	return facts;
 }
 

@@ -57,6 +57,7 @@ void watch_dns(struct watch *w, const struct packet *p, const struct conversatio
 	};
 	struct service *s = watch_service(w, &c->service, p->at_us);
 	if (p->dns.response) {
+		w->counts.dns_failed += p->dns.rcode != 0 && p->dns.rcode != NAME_UNKNOWN;
 		take_answer(s, slots_find(&w->lookups, &key), p);
 		return;
 	}
@@ -67,6 +68,7 @@ void watch_dns(struct watch *w, const struct packet *p, const struct conversatio
 		l->answered = false;
 	}
 	s->queries++;
+	w->counts.dns_queries++;
 }
 
 /* Who asked is known by its MAC and a number of its own. */
@@ -102,6 +104,7 @@ void watch_lookups_turn(struct watch *w, int64_t now_us)
 		struct service *s = slots_find(&w->services, &l->key.service);
 		if (s)
 			s->no_answers++;
+		w->counts.dns_failed++;
 		l->answered = true;
 	}
 	for (size_t i = 0; (l = slots_next(&w->leases, &i)) != NULL;) {

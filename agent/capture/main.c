@@ -69,6 +69,8 @@ static void print_all(struct recording *r)
 {
 	struct report_facts facts = {.cpu_us = (int64_t)(fw_cpu_ns() / 1000)};
 	watch_turn(&r->watch, r->last_us + 60000000);
+	const struct recent_totals totals = {.counts = r->watch.counts};
+	facts.recent = recent_take(&(struct recent){0}, &totals);
 	struct report report;
 	report_make(&report, &r->watch, &facts);
 	report_print(&report, stdout);

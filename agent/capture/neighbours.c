@@ -8,6 +8,7 @@ struct holder {
 	struct slot slot;
 	struct packet_address address;
 	int64_t said_us, told_us; /* told_us: that another has claimed it; 0: never */
+	int64_t claimed_us;       /* when another said last that he has it */
 	uint8_t mac[6];
 };
 
@@ -50,9 +51,14 @@ static void hold(
 	if (!fresh && memcmp(h->mac, mac, sizeof h->mac) != 0 &&
 		now_us - h->said_us < WATCH_CONFLICT_US) {
 		w->counts.duplicate_addresses++;
+		h->claimed_us = now_us;
 		tell_conflict(w, h, mac, now_us);
 		return;
 	}
+	/* One that takes an address over says so several times, and the other is silent. */
+	if (h->claimed_us != 0 && now_us - h->claimed_us < WATCH_CONFLICT_US)
+		w->counts.address_conflicts += memcmp(h->mac, mac, sizeof h->mac) == 0;
+	h->claimed_us = 0;
 	memcpy(h->mac, mac, sizeof h->mac);
 	h->said_us = now_us;
 }

@@ -15,6 +15,7 @@
 
 #include "capture_config.h"
 #include "capture_report.h"
+#include "recent.h"
 #include "sampling.h"
 #include "seen.h"
 #include "watch.h"
@@ -167,6 +168,90 @@ static void test_an_address_of_two(void **state)
 	watch_done(&w);
 }
 
+/* Who takes an address over says so again and again; two that have it both do. */
+static void test_an_address_that_moves_is_no_conflict(void **state)
+{
+	(void)state;
+	static struct watch w;
+	watch_init(&w, 7, 0);
+	struct packet p = {.app = PACKET_APP_ARP, .arp.operation = 2};
+	p.arp.sender.bytes[15] = 9;
+	for (int n = 0; n < 8; n++) {
+		p.at_us = n * SECOND;
+		p.arp.sender_mac[5] = n == 0 ? 1 : 2;
+		watch_packet(&w, &p);
+	}
+	assert_int_equal(w.counts.duplicate_addresses, 7);
+	assert_int_equal(w.counts.address_conflicts, 0);
+	p.arp.sender_mac[5] = 1; /* the first one is there still */
+	watch_packet(&w, &p);
+	assert_int_equal(w.counts.address_conflicts, 1);
+	watch_packet(&w, &p);
+	assert_int_equal(w.counts.address_conflicts, 1);
+	watch_done(&w);
+}
+
+static struct recent_values at_minute(struct recent *r, struct recent_totals *t, int64_t minute)
+{
+	t->at_ms = minute * 60000;
+	return recent_take(r, t);
+}
+
+static void test_what_is_long_over_is_not_recent(void **state)
+{
+	(void)state;
+	struct recent r = {0};
+	struct recent_totals t = {0};
+	struct watch_counts *n = &t.counts;
+	at_minute(&r, &t, 0);
+	n->arp_storm_seconds = 40;
+	n->tcp_segments = 2000;
+	n->retransmissions = 100;
+	struct recent_values v = at_minute(&r, &t, 1);
+	assert_int_equal(v.arp_storm_seconds, 40);
+	assert_true(v.retransmitted > 0.049 && v.retransmitted < 0.051);
+	for (int64_t minute = 2; minute <= 10; minute++)
+		v = at_minute(&r, &t, minute);
+	assert_int_equal(v.arp_storm_seconds, 40);
+	v = at_minute(&r, &t, 12);
+	assert_int_equal(v.arp_storm_seconds, 0);
+	assert_true(v.retransmitted == 0);
+	n->tcp_segments += 999; /* too few to say */
+	n->retransmissions += 999;
+	assert_true(at_minute(&r, &t, 13).retransmitted == 0);
+	for (int64_t ms = 0; ms < 600000; ms += 1000) { /* however often it is asked */
+		t.at_ms = 13 * 60000 + ms;
+		recent_take(&r, &t);
+	}
+	assert_true(r.n_steps <= RECENT_STEPS);
+}
+
+/* At a place where no answer ever passes it is not news that none is heard. */
+static void test_what_never_went_well_is_no_failure(void **state)
+{
+	(void)state;
+	for (int heard = 0; heard < 2; heard++) {
+		struct recent r = {0};
+		struct recent_totals t = {0};
+		struct watch_counts *n = &t.counts;
+		for (int64_t minute = 0; minute <= 20; minute++) {
+			n->dns_queries += 100;
+			n->dns_failed += heard ? 1 : 100;
+			n->dhcp[1] += 2;
+			n->dhcp_unanswered += heard ? 0 : 2;
+			struct recent_values v = at_minute(&r, &t, minute);
+			assert_true(v.dns_failing < 0.02 && v.dhcp_unanswered == 0);
+		}
+		n->dns_queries += 1000;
+		n->dns_failed += 1000;
+		n->dhcp[1] += 60;
+		n->dhcp_unanswered += 60;
+		struct recent_values v = at_minute(&r, &t, 21);
+		assert_true(heard ? v.dns_failing > 0.5 : v.dns_failing == 0);
+		assert_true(heard ? v.dhcp_unanswered > 0.7 : v.dhcp_unanswered == 0);
+	}
+}
+
 static uint64_t column(const struct report *r, const char *name)
 {
 	for (uint32_t i = 0; i < r->schema.n_columns; i++)
@@ -317,6 +402,9 @@ int main(void)
 		cmocka_unit_test(test_samples_are_whole_conversations),
 		cmocka_unit_test(test_a_storm_of_questions),
 		cmocka_unit_test(test_an_address_of_two),
+		cmocka_unit_test(test_an_address_that_moves_is_no_conflict),
+		cmocka_unit_test(test_what_is_long_over_is_not_recent),
+		cmocka_unit_test(test_what_never_went_well_is_no_failure),
 		cmocka_unit_test(test_full_tables_make_reports_that_travel),
 		cmocka_unit_test(test_what_was_seen_outlives_a_restart),
 		cmocka_unit_test(test_what_is_silent_for_long_goes),

@@ -92,7 +92,9 @@ struct watch_counts {
 	uint64_t packets, bytes, sampled_out, cut, unknown;
 	uint64_t broadcasts, multicasts, fragments;
 	uint64_t arp_requests, arp_replies, arp_storm_seconds, duplicate_addresses;
+	uint64_t address_conflicts; /* who had an address said so again after another had */
 	uint64_t dhcp[WATCH_DHCP_TYPES], dhcp_unanswered;
+	uint64_t dns_queries, dns_failed, tcp_segments, retransmissions; /* of all services */
 	uint64_t broadcast_peak; /* most in one second of this turn */
 };
 

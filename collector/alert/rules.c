@@ -393,6 +393,78 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: the plugin of {check} says critical, or unknown",
 	},
 	{
+		.name = "WireAddressConflict",
+		.help = "Two devices say that one address is theirs, so many times in ten minutes: what "
+			"is sent to it reaches now one, now the other. 'fenwatch events --kind "
+			"duplicate' names both; give one of them another address, or look for a "
+			"second DHCP server.",
+		.severity = "warning",
+		.metric = "fenwatch_capture_recent_address_conflicts",
+		.limits = {ABOVE, 1, 0, 0},
+		.summary = "{instance}: on its network two devices have one address",
+	},
+	{
+		.name = "WireArpStorm",
+		.help = "So many seconds of the last ten minutes had more than 100 ARP requests. Look for "
+			"a loop between switches, or a device that scans.",
+		.severity = "warning",
+		.metric = "fenwatch_capture_recent_arp_storm_seconds",
+		.limits = {ABOVE, 30, 5, 0},
+		.summary =
+			"{instance}: a storm of ARP requests on its network ({value} s of ten minutes)",
+	},
+	{
+		.name = "WireDhcpFailing",
+		.help = "The share of devices that asked for an address in ten minutes and were offered "
+			"none in 10 s, where most were before. Look at the DHCP server, its pool, and "
+			"the relay on the router.",
+		.severity = "warning",
+		.metric = "fenwatch_capture_recent_dhcp_unanswered_ratio",
+		.limits = {ABOVE, 0.50, 0.20, 5 * MINUTE_MS},
+		.summary = "{instance}: on its network {percent} of DHCP requests have no answer",
+	},
+	{
+		.name = "WireDnsFailing",
+		.help = "The share of DNS queries in ten minutes that were answered with an error (other "
+			"than \"no such name\"), or not in 5 s. fenwatch_capture_dns_failures_total and "
+			"fenwatch_capture_dns_unanswered_total say of which server.",
+		.severity = "warning",
+		.metric = "fenwatch_capture_recent_dns_failed_ratio",
+		.limits = {ABOVE, 0.10, 0.05, 10 * MINUTE_MS},
+		.summary = "{instance}: on its network {percent} of DNS queries fail",
+	},
+	{
+		.name = "WireRetransmissions",
+		.help = "The share of TCP segments in ten minutes that were sent again: packets get lost, "
+			"and whoever waits for them feels it. "
+			"fenwatch_capture_tcp_retransmissions_total says of which service; look at the "
+			"line and the ports on the way for errors and full queues.",
+		.severity = "warning",
+		.metric = "fenwatch_capture_recent_tcp_retransmitted_ratio",
+		.limits = {ABOVE, 0.05, 0.03, 15 * MINUTE_MS},
+		.summary = "{instance}: {percent} of TCP segments on its network are sent again",
+	},
+	{
+		.name = "CaptureDropping",
+		.help = "The share of packets in ten minutes that the kernel dropped as fenwatch-capture "
+			"did not fetch them in time: what it counts is too low. Raise 'buffer' in "
+			"capture.yml.",
+		.severity = "info",
+		.metric = "fenwatch_capture_recent_kernel_dropped_ratio",
+		.limits = {ABOVE, 0.01, 0.001, 15 * MINUTE_MS},
+		.summary = "{instance}: its capture misses {percent} of the packets",
+	},
+	{
+		.name = "CaptureSampling",
+		.help = "The share of conversations that fenwatch-capture looks into, as more would take "
+			"more of the processor than it may: who seldom uses a service may be missed. "
+			"Raise 'budget' in capture.yml.",
+		.severity = "info",
+		.metric = "fenwatch_capture_sampled_ratio",
+		.limits = {BELOW, 0.25, 0.50, 60 * MINUTE_MS},
+		.summary = "{instance}: its capture looks into {percent} of the conversations",
+	},
+	{
 		.name = "JobFailed",
 		.help = "A job of cron has left an exit status that is not 0. Its own log says why. (One "
 			"of a systemd timer is SystemdUnitFailed.)",

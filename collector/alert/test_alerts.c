@@ -489,6 +489,20 @@ static const struct vital {
 	{"node_hwmon_temp_celsius",
 		(const struct fw_label[]){{"chip", "nvme"}, {"sensor", "temp1"}}, 2, 40, 40, 40,
 		NULL, NULL},
+	{"fenwatch_capture_recent_address_conflicts", NULL, 0, 2, 1, 0, "WireAddressConflict",
+		"web01: on its network two devices have one address"},
+	{"fenwatch_capture_recent_arp_storm_seconds", NULL, 0, 31, 6, 5, "WireArpStorm",
+		"web01: a storm of ARP requests on its network (31 s of ten minutes)"},
+	{"fenwatch_capture_recent_dhcp_unanswered_ratio", NULL, 0, 1, 1, 0, "WireDhcpFailing",
+		"web01: on its network 100.0 % of DHCP requests have no answer"},
+	{"fenwatch_capture_recent_dns_failed_ratio", NULL, 0, 1, 1, 0, "WireDnsFailing",
+		"web01: on its network 100.0 % of DNS queries fail"},
+	{"fenwatch_capture_recent_tcp_retransmitted_ratio", NULL, 0, 1, 1, 0, "WireRetransmissions",
+		"web01: 100.0 % of TCP segments on its network are sent again"},
+	{"fenwatch_capture_recent_kernel_dropped_ratio", NULL, 0, 1, 1, 0, "CaptureDropping",
+		"web01: its capture misses 100.0 % of the packets"},
+	{"fenwatch_capture_sampled_ratio", NULL, 0, 0, 0, 1, "CaptureSampling",
+		"web01: its capture looks into 0.0 % of the conversations"},
 };
 #define VITALS (sizeof vitals / sizeof *vitals)
 
