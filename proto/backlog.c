@@ -219,15 +219,20 @@ static bool read_column(struct backlog_reader *r, unsigned kind, int64_t *cells)
 	return !(kind & HOLES) || read_holes(r, cells);
 }
 
-int batch_decode_backlog(
-	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err)
+static struct backlog_reader backlog_reader_of(const struct fw_batch *batch, size_t stride)
 {
-	struct backlog_reader r = {
+	return (struct backlog_reader){
 		.deltas = {batch->deltas, batch->deltas + batch->deltas_length},
 		.gone = {batch->gone, batch->gone + batch->gone_length},
 		.n_sweeps = batch->n_sweeps,
-		.stride = n_columns,
+		.stride = stride,
 	};
+}
+
+int batch_decode_backlog(
+	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err)
+{
+	struct backlog_reader r = backlog_reader_of(batch, n_columns);
 	if (batch->changed_length != n_columns)
 		return fw_fail(err, -EBADMSG, "batch: has %zu columns, its schema %u",
 			batch->changed_length, n_columns);
@@ -237,5 +242,33 @@ int batch_decode_backlog(
 				"batch: column %u is cut short or of an unknown kind", c);
 	if (bytes_left(&r.deltas) || bytes_left(&r.gone))
 		return fw_fail(err, -EBADMSG, "batch: bytes are left over");
+	return 0;
+}
+
+static bool pass_column(struct backlog_reader *r, unsigned kind)
+{
+	size_t numbers = (kind & ORDER) == CONSTANT ? 1 : r->n_sweeps + !!(kind & DIVIDED);
+	size_t holes = kind & HOLES ? HOLE_BYTES(r->n_sweeps) : 0;
+	if (!bytes_pass_varints(&r->deltas, numbers) || bytes_left(&r->gone) < holes)
+		return false;
+	r->gone.at += holes;
+	return true;
+}
+
+int batch_some_backlog(const struct fw_batch *batch, uint32_t n_columns, const struct some *some)
+{
+	struct backlog_reader r = backlog_reader_of(batch, 1);
+	size_t done = 0;
+	if (batch->changed_length != n_columns)
+		return -EBADMSG;
+	for (uint32_t c = 0; c < n_columns && done < some->n; c++) {
+		int64_t *cells = some->cells + done * some->to_column;
+		bool is_wanted = some->columns[done] == c;
+		if (!(is_wanted ? read_column(&r, batch->changed[c], cells)
+				: pass_column(&r, batch->changed[c])))
+			return -EBADMSG;
+		if (is_wanted)
+			some->state[done++] = cells[batch->n_sweeps - 1];
+	}
 	return 0;
 }

@@ -218,6 +218,15 @@ int fw_batch_decode(const struct fw_batch *batch, uint32_t n_columns, const int6
 	return batch_decode_live(batch, n_columns, batch->key ? NULL : state, cells, err);
 }
 
+int fw_batch_decode_some(const struct fw_batch *batch, uint32_t n_columns, const uint32_t *wanted,
+	size_t n_wanted, int64_t *state, int64_t *cells, size_t to_column)
+{
+	const struct some some = {wanted, n_wanted, state, cells, to_column};
+	assert(n_wanted == 0 || wanted[n_wanted - 1] < n_columns);
+	return batch->backlog ? batch_some_backlog(batch, n_columns, &some)
+			      : batch_some_live(batch, n_columns, &some);
+}
+
 int fw_batch_renumber(const uint8_t *data, size_t length, uint64_t seq, uint32_t schema,
 	struct fw_buf *out, struct fw_err *err)
 {

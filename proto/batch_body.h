@@ -56,6 +56,17 @@ int batch_decode_live(const struct fw_batch *batch, uint32_t n_columns, const in
 int batch_decode_backlog(
 	const struct fw_batch *batch, uint32_t n_columns, int64_t *cells, struct fw_err *err);
 
+/* Where the cells of some columns go; `state` is theirs in the sweep before. */
+struct some {
+	const uint32_t *columns; /* ascending */
+	size_t n;
+	int64_t *state, *cells;
+	size_t to_column;
+};
+
+int batch_some_live(const struct fw_batch *batch, uint32_t n_columns, const struct some *some);
+int batch_some_backlog(const struct fw_batch *batch, uint32_t n_columns, const struct some *some);
+
 /* Differences wrap, so that every pair of cells has one. */
 static inline int64_t cell_minus(int64_t a, int64_t b)
 {

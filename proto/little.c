@@ -66,3 +66,26 @@ void wire_put_bytes(struct fw_buf *out, uint32_t id, const void *data, size_t le
 	fw_buf_put_varint(out, length);
 	fw_buf_append(out, data, length);
 }
+
+static bool pass_varint(struct bytes *b)
+{
+	while (b->at < b->end)
+		if (*b->at++ < 0x80)
+			return true;
+	return false;
+}
+
+/* A varint ends with the byte whose highest bit is not set: eight bytes at a time. */
+bool bytes_pass_varints(struct bytes *b, size_t n)
+{
+	for (; n > 0 && bytes_left(b) >= 8; b->at += 8) {
+		uint64_t ends = ~get_u64(b->at) >> 7 & 0x0101010101010101;
+		size_t count = ends * 0x0101010101010101 >> 56;
+		if (count >= n)
+			break;
+		n -= count;
+	}
+	while (n > 0 && pass_varint(b))
+		n--;
+	return n == 0;
+}

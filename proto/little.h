@@ -54,6 +54,9 @@ static inline bool bytes_varint(struct bytes *b, uint64_t *value)
 	return used > 0;
 }
 
+/* Over so many varints. */
+bool bytes_pass_varints(struct bytes *b, size_t n);
+
 enum wire_kind { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
 /* One field of a message: a number (varint, fixed) or a run of bytes. */

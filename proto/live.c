@@ -100,6 +100,15 @@ struct live_reader {
 	uint64_t next_gone; /* place, UINT64_MAX: none */
 };
 
+static struct live_reader live_reader_of(const struct fw_batch *batch)
+{
+	return (struct live_reader){
+		.changed = {batch->changed, batch->changed + batch->changed_length},
+		.deltas = {batch->deltas, batch->deltas + batch->deltas_length},
+		.gone = {batch->gone, batch->gone + batch->gone_length},
+	};
+}
+
 static bool cut_bits(struct live_reader *r, unsigned *bits)
 {
 	*bits = 0;
@@ -161,11 +170,7 @@ static bool read_sweep(struct live_reader *r, int64_t *row, uint32_t n, uint64_t
 int batch_decode_live(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
 	int64_t *cells, struct fw_err *err)
 {
-	struct live_reader r = {
-		.changed = {batch->changed, batch->changed + batch->changed_length},
-		.deltas = {batch->deltas, batch->deltas + batch->deltas_length},
-		.gone = {batch->gone, batch->gone + batch->gone_length},
-	};
+	struct live_reader r = live_reader_of(batch);
 	size_t row_bytes = n_columns * sizeof *cells;
 	const int64_t *before = state;
 	bool good = cut_gone(&r, UINT64_MAX);
@@ -183,5 +188,97 @@ int batch_decode_live(const struct fw_batch *batch, uint32_t n_columns, const in
 	if (r.run > 0 || bytes_left(&r.changed) || bytes_left(&r.deltas) ||
 		r.next_gone != UINT64_MAX)
 		return fw_fail(err, -EBADMSG, "batch: bytes are left over");
+	return 0;
+}
+
+/* ---- some columns ---- */
+
+struct some_reader {
+	struct live_reader live;
+	const struct some *some;
+	uint32_t bytes; /* of the bitmap of a sweep that were read */
+	unsigned bits;  /* of the last of them, in front of which nothing is asked for any more */
+	size_t passed;  /* differences that lie before the next one asked for */
+};
+
+static unsigned count_bits(unsigned byte)
+{
+	byte -= byte >> 1 & 0x55;
+	byte = (byte & 0x33) + (byte >> 2 & 0x33);
+	return (byte + (byte >> 4)) & 0x0f;
+}
+
+/* On to a byte of the bitmap. */
+static bool pass_bits(struct some_reader *r, uint32_t to)
+{
+	struct live_reader *live = &r->live;
+	while (r->bytes < to) {
+		unsigned zeros = live->run < to - r->bytes ? live->run : to - r->bytes;
+		live->run -= zeros;
+		r->bytes += zeros;
+		r->passed += count_bits(r->bits);
+		r->bits = 0;
+		if (r->bytes < to && !cut_bits(live, &r->bits))
+			return false;
+		r->bytes += r->bytes < to;
+	}
+	return true;
+}
+
+static bool change_one(struct some_reader *r, int64_t *cell)
+{
+	uint64_t delta;
+	if (!bytes_pass_varints(&r->live.deltas, r->passed) ||
+		!bytes_varint(&r->live.deltas, &delta))
+		return false;
+	r->passed = 0;
+	*cell = cell_plus(*cell == FW_ABSENT ? 0 : *cell, fw_unzigzag(delta));
+	return true;
+}
+
+static bool change_some(struct some_reader *r, uint32_t n_columns)
+{
+	const struct some *some = r->some;
+	r->bytes = 0;
+	for (size_t i = 0; i < some->n; i++) {
+		unsigned bit = 1u << some->columns[i] % 8;
+		if (!pass_bits(r, some->columns[i] / 8 + 1))
+			return false;
+		r->passed += count_bits(r->bits & (bit - 1));
+		if ((r->bits & bit) && !change_one(r, &some->state[i]))
+			return false;
+		r->bits &= ~(2 * bit - 1);
+	}
+	return pass_bits(r, (n_columns + 7) / 8);
+}
+
+static bool end_some(struct some_reader *r, uint32_t n_columns, uint64_t place)
+{
+	const struct some *some = r->some;
+	while (r->live.next_gone < place + n_columns) {
+		uint64_t column = r->live.next_gone - place;
+		for (size_t i = 0; i < some->n; i++)
+			if (some->columns[i] == column)
+				some->state[i] = FW_ABSENT;
+		if (!cut_gone(&r->live, r->live.next_gone))
+			return false;
+	}
+	return true;
+}
+
+int batch_some_live(const struct fw_batch *batch, uint32_t n_columns, const struct some *some)
+{
+	struct some_reader r = {live_reader_of(batch), some, 0, 0, 0};
+	if (batch->key && some->n > 0)
+		memset(some->state, 0, some->n * sizeof *some->state);
+	if (!cut_gone(&r.live, UINT64_MAX))
+		return -EBADMSG;
+	for (uint32_t s = 0; s < batch->n_sweeps; s++) {
+		if (!change_some(&r, n_columns) ||
+			!end_some(&r, n_columns, (uint64_t)s * n_columns))
+			return -EBADMSG;
+		for (size_t i = 0; i < some->n; i++)
+			some->cells[i * some->to_column + s] = some->state[i];
+	}
 	return 0;
 }

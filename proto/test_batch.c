@@ -129,6 +129,50 @@ static int read_batch(const struct fw_buf *message, const struct sample *s, uint
 	return rc;
 }
 
+/* Every column alone, all of them, and some by chance: as the sample has them, and its last
+ * sweep in what is kept for the next batch. */
+static void expect_some(
+	const struct fw_batch *batch, const struct sample *s, const uint32_t *wanted, size_t n)
+{
+	const uint32_t n_columns = s->sweeps.n_columns, n_sweeps = s->sweeps.n_sweeps;
+	const size_t to_column = n_sweeps + 3;
+	int64_t *cells = fw_alloc_array(n * to_column + 1, sizeof *cells);
+	int64_t *state = fw_alloc_array(n + 1, sizeof *state);
+	for (size_t i = 0; i < n; i++)
+		state[i] = s->state[wanted[i]];
+	assert_int_equal(
+		fw_batch_decode_some(batch, n_columns, wanted, n, state, cells, to_column), 0);
+	for (size_t i = 0; i < n; i++) {
+		for (uint32_t k = 0; k < n_sweeps; k++)
+			assert_int_equal(cells[i * to_column + k],
+				s->cells[(size_t)k * n_columns + wanted[i]]);
+		assert_int_equal(
+			state[i], s->cells[(size_t)(n_sweeps - 1) * n_columns + wanted[i]]);
+	}
+	fw_free(cells);
+	fw_free(state);
+}
+
+static void expect_columns(const struct fw_buf *message, const struct sample *s)
+{
+	const uint32_t n_columns = s->sweeps.n_columns;
+	uint32_t *wanted = fw_alloc_array(n_columns, sizeof *wanted);
+	struct fw_arena arena = {.limit = FW_WIRE_ARENA};
+	struct fw_batch batch;
+	assert_int_equal(fw_batch_open(message->data, message->length, &arena, &batch, NULL), 0);
+	for (uint32_t c = 0; c < n_columns; c += 1 + n_columns / 40)
+		expect_some(&batch, s, &c, 1);
+	for (unsigned every = 1; every < 100; every *= 3) {
+		size_t n = 0;
+		for (uint32_t c = 0; c < n_columns; c++)
+			if (random_number() % every == 0)
+				wanted[n++] = c;
+		expect_some(&batch, s, wanted, n);
+	}
+	fw_free(wanted);
+	fw_arena_done(&arena);
+}
+
 static void round_trip(uint32_t n_sweeps, uint32_t n_columns, bool on_grid)
 {
 	struct sample s = make_sample(n_sweeps, n_columns, on_grid);
@@ -136,6 +180,7 @@ static void round_trip(uint32_t n_sweeps, uint32_t n_columns, bool on_grid)
 		struct fw_buf message = {0};
 		encode(&s, form, &message);
 		assert_int_equal(read_batch(&message, &s, n_columns, &s.sweeps), 0);
+		expect_columns(&message, &s);
 		fw_buf_done(&message);
 	}
 	sample_done(&s);
@@ -522,6 +567,42 @@ static void craft_window(struct crafted *c, uint8_t window, const uint8_t *raw, 
 	c->backlog = 1;
 }
 
+/* The first `length` bytes alone, so that it would be seen if more were read. */
+static void expect_cut_refused(
+	const struct fw_batch *batch, const uint8_t **part, size_t *part_length, size_t length)
+{
+	static const uint32_t wanted[] = {1, 12, 36, 37};
+	int64_t state[4] = {0}, cells[4 * 3];
+	uint8_t *copy = fw_alloc(length ? length : 1);
+	memcpy(copy, *part, length);
+	*part = copy;
+	*part_length = length;
+	assert_int_equal(fw_batch_decode_some(batch, 40, wanted, 4, state, cells, 3), -EBADMSG);
+	fw_free(copy);
+}
+
+static void test_some_cut_short(void **unused)
+{
+	(void)unused;
+	struct sample s = make_sample(3, 40, true);
+	for (enum form form = LIVE; form < FORMS; form++) {
+		struct fw_buf message = {0};
+		struct fw_arena arena = {0};
+		struct fw_batch batch;
+		encode(&s, form, &message);
+		assert_int_equal(
+			fw_batch_open(message.data, message.length, &arena, &batch, NULL), 0);
+		const struct fw_batch whole = batch;
+		for (size_t k = 0; k < whole.changed_length / 2; k++, batch = whole)
+			expect_cut_refused(&batch, &batch.changed, &batch.changed_length, k);
+		for (size_t k = 0; k < whole.deltas_length / 2; k++, batch = whole)
+			expect_cut_refused(&batch, &batch.deltas, &batch.deltas_length, k);
+		fw_arena_done(&arena);
+		fw_buf_done(&message);
+	}
+	sample_done(&s);
+}
+
 static void test_window(void **unused)
 {
 	(void)unused;
@@ -640,6 +721,7 @@ int main(void)
 		cmocka_unit_test(test_renumber),
 		cmocka_unit_test(test_every_prefix_is_refused),
 		cmocka_unit_test(test_every_bit_flipped),
+		cmocka_unit_test(test_some_cut_short),
 		cmocka_unit_test(test_other_number_of_columns),
 		cmocka_unit_test(test_state_is_needed),
 		cmocka_unit_test(test_bytes_missing_or_left_over),

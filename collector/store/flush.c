@@ -49,28 +49,6 @@ void close_runs(struct store *store, bool (*wanted)(const struct run *run, const
 	}
 }
 
-int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
-	int64_t *times_ms, int64_t *cells, uint32_t most)
-{
-	uint32_t n = 0;
-	const int64_t *state = NULL;
-	for (; held; held = held->next) {
-		struct fw_batch batch;
-		int rc = fw_batch_open(held->data, held->length, arena, &batch, NULL);
-		if (rc < 0 || batch.n_sweeps > most - n)
-			return rc < 0 ? rc : -EBADMSG;
-		int64_t *at = cells + (size_t)n * n_columns;
-		rc = fw_batch_decode(&batch, n_columns, batch.key ? NULL : state, at, NULL);
-		if (rc < 0)
-			return rc;
-		for (uint32_t i = 0; i < batch.n_sweeps; i++)
-			times_ms[n + i] = batch.times_ms[i] + held->shift_ms;
-		n += batch.n_sweeps;
-		state = cells + (size_t)(n - 1) * n_columns;
-	}
-	return (int)n;
-}
-
 static int write_block(struct store *store, struct ring *ring, const struct block_ref *about,
 	const struct columns_cells *cells, bool more)
 {

@@ -172,6 +172,9 @@ void queue_closed(struct store *store, struct table *table);
 /* Decodes what a run holds into at most `most` sweeps; returns how many they are. */
 int run_decode(const struct held *held, uint32_t n_columns, struct fw_arena *arena,
 	int64_t *times_ms, int64_t *cells, uint32_t most);
+/* The same of the columns `wanted`, ascending, column after column. */
+int run_decode_some(const struct held *held, uint32_t n_columns, const uint32_t *wanted,
+	size_t n_wanted, struct fw_arena *arena, const struct body_room *to, uint32_t most);
 /* A block of a run in the raw ring, and whether more of the same run follow. */
 int write_sweeps_of(struct store *store, const struct block_ref *about,
 	const struct columns_cells *cells, const struct fw_column *columns, bool more);

@@ -67,16 +67,9 @@ static int read_batches(struct reading *r, const struct piece *piece, const stru
 {
 	const struct copied_run *run = piece->from;
 	const struct store_group *group = r->group;
-	const uint32_t width = group->schema->n_columns;
-	int64_t *cells = scratch_take(&r->cells, (size_t)run->n_sweeps * width + 1);
-	if (!cells || !run->held)
-		return -ENOMEM;
-	int n = run_decode(run->held, width, &r->scratch, to->times_ms, cells, run->n_sweeps);
-	for (size_t c = 0; c < group->n_columns; c++)
-		for (int i = 0; i < n; i++)
-			to->cells[c * to->to_column + (size_t)i] =
-				cells[(size_t)i * width + group->columns[c]];
-	return n;
+	return run->held ? run_decode_some(run->held, group->schema->n_columns, group->columns,
+				   group->n_columns, &r->scratch, to, run->n_sweeps)
+			 : -ENOMEM;
 }
 
 static int read_woven(struct reading *r, const struct piece *piece, const struct body_room *to)
@@ -438,7 +431,6 @@ void reading_done(struct reading *r)
 {
 	fw_arena_done(&r->scratch);
 	fw_free(r->pieces);
-	fw_free(r->cells.cells);
 	fw_buf_done(&r->block);
 	fw_buf_done(&r->span);
 	fw_free(r->sweep_places.at);

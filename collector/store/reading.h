@@ -25,7 +25,6 @@ struct reading {
 	const struct store_patience *patience;
 	struct fw_arena *arena;  /* the caller's: for what is returned */
 	struct fw_arena scratch; /* for one look */
-	struct scratch cells;
 	struct body_reader body;
 	struct fw_buf block, span; /* bytes of one that is read */
 	struct ring_places sweep_places, row_places;

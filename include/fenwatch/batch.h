@@ -59,3 +59,9 @@ int fw_batch_open(const uint8_t *data, size_t length, struct fw_arena *arena, st
  * bytes are missing or left over, or name a column that is not there. */
 int fw_batch_decode(const struct fw_batch *batch, uint32_t n_columns, const int64_t *state,
 	int64_t *cells, struct fw_err *err);
+/* Cells of the columns `wanted` alone, ascending: each column's begin `to_column` cells behind
+ * those of the one before. `state` has the cells of these columns in the sweep before, if this
+ * is no key, and then those of the last. Of a batch that fw_batch_decode() has taken before:
+ * what it says of other columns is passed over, not checked. */
+int fw_batch_decode_some(const struct fw_batch *batch, uint32_t n_columns, const uint32_t *wanted,
+	size_t n_wanted, int64_t *state, int64_t *cells, size_t to_column);
