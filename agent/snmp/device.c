@@ -8,6 +8,7 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 
+#include "inventory.h"
 #include "reading.h"
 
 #define PATIENCE 5 /* intervals between two attempts, at most */
@@ -18,6 +19,8 @@ struct device {
 	uv_timer_t due;
 	struct session *session;
 	unsigned failures;
+	bool asked, for_inventory; /* what was asked and is not answered yet */
+	struct inventory inventory;
 	/* the read that is under way */
 	bool reading;
 	int64_t began_ms, module_began_ms;
@@ -61,6 +64,7 @@ static void end_read(struct device *d, const char *why)
 	d->reading = false;
 	d->failures = why ? d->failures + 1 : 0;
 	if (!why) {
+		inventory_add_stats(&d->inventory, sweep);
 		reading_add_duration(sweep, fw_mono_ms() - d->began_ms);
 		sweep_end(sweep);
 	}
@@ -69,12 +73,18 @@ static void end_read(struct device *d, const char *why)
 	sweep_free(sweep);
 }
 
-static void begin_module(struct device *d)
+/* Opens the walk of the first module with metrics, this one or one behind it. */
+static bool begin_module(struct device *d)
 {
 	const struct device_settings *settings = d->config.settings;
+	while (d->module < settings->n_modules && settings->modules[d->module]->n_documents > 0)
+		d->module++;
+	if (d->module == settings->n_modules)
+		return false;
 	d->stat = (struct reading_stat){0};
 	d->module_began_ms = fw_mono_ms();
 	walk_open(&d->walk, settings->modules[d->module], settings->version != SNMP_V1);
+	return true;
 }
 
 static void end_module(struct device *d)
@@ -86,37 +96,69 @@ static void end_module(struct device *d)
 		d->stat.ended = "the device has more series than are allowed";
 	reading_add_stat(d->sweep, d->walk.module, &d->stat);
 	walk_done(&d->walk);
+	d->module++;
 }
 
-static void go_on(struct device *d)
+/* NULL: the sweep is there, and was told. */
+static const struct asking *next_of_sweep(struct device *d)
 {
-	const struct device_settings *settings = d->config.settings;
 	const struct asking *asking;
 	while (!(asking = walk_next(&d->walk))) {
 		end_module(d);
-		if (++d->module == settings->n_modules) {
+		if (!begin_module(d)) {
 			end_read(d, NULL);
-			return;
+			return NULL;
 		}
-		begin_module(d);
 	}
-	session_ask(d->session, asking);
+	return asking;
+}
+
+/* A sweep goes before the inventory, which takes the time between two. */
+static void go_on(struct device *d)
+{
+	const struct asking *asking = d->reading ? next_of_sweep(d) : NULL;
+	d->for_inventory = !asking;
+	if (!asking)
+		asking = inventory_next(&d->inventory, fw_mono_ms(), session_address(d->session));
+	d->asked = asking != NULL;
+	if (asking)
+		session_ask(d->session, asking);
+	else if (d->config.once)
+		d->config.on_end(d, d->config.arg);
+}
+
+static void take_for_inventory(struct device *d, const struct answer *answer, const char *why)
+{
+	uint64_t sent, retried;
+	session_count(d->session, &sent, &retried);
+	inventory_count(&d->inventory, sent, retried);
+	if (why)
+		inventory_fail(&d->inventory, why, fw_mono_ms());
+	else
+		inventory_take(&d->inventory, answer);
+	go_on(d);
+}
+
+static void take_for_sweep(struct device *d, const struct answer *answer, const char *why)
+{
+	if (!why && fw_mono_ms() - d->began_ms >= d->config.settings->every_ms && !d->config.once)
+		why = "it takes longer to be read than its interval";
+	if (!why) {
+		d->stat.pdus += answer->n;
+		walk_take(&d->walk, answer);
+		go_on(d);
+		return;
+	}
+	end_read(d, why);
+	if (d->config.once)
+		d->config.on_end(d, d->config.arg);
 }
 
 static void on_answer(const struct answer *answer, const char *why, void *arg)
 {
 	struct device *d = arg;
-	if (!d->reading)
-		return;
-	if (!why && fw_mono_ms() - d->began_ms >= d->config.settings->every_ms && !d->config.once)
-		why = "it takes longer to be read than its interval";
-	if (why) {
-		end_read(d, why);
-		return;
-	}
-	d->stat.pdus += answer->n;
-	walk_take(&d->walk, answer);
-	go_on(d);
+	d->asked = false;
+	(d->for_inventory ? take_for_inventory : take_for_sweep)(d, answer, why);
 }
 
 static void on_due(uv_timer_t *timer)
@@ -129,10 +171,17 @@ static void on_due(uv_timer_t *timer)
 	d->sweep = sweep_new();
 	sweep_begin(d->sweep, fw_wall_ms());
 	begin_module(d);
-	go_on(d);
+	if (!d->asked)
+		go_on(d);
 }
 
 /* ---- life ---- */
+
+static bool on_table(const char *kind, const struct fw_buf *lines, void *arg)
+{
+	struct device *d = arg;
+	return d->config.on_table(d, kind, lines, d->config.arg);
+}
 
 static void on_closed(struct fw_owner *owner)
 {
@@ -155,6 +204,9 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 	};
 	d->config = *config;
 	d->session = session_new(loop, &session);
+	inventory_init(&d->inventory, settings);
+	d->inventory.on_table = on_table;
+	d->inventory.arg = d;
 	fw_owner_init(&d->owner, on_closed);
 	uv_timer_init(loop, &d->due);
 	fw_owner_adopt(&d->owner, &d->due);
@@ -169,6 +221,7 @@ void device_free(struct device *d)
 	if (!d)
 		return;
 	d->reading = false;
+	inventory_done(&d->inventory);
 	walk_done(&d->walk);
 	sweep_free(d->sweep);
 	d->sweep = NULL;

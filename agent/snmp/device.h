@@ -14,6 +14,8 @@
 
 #include <uv.h>
 
+#include <fenwatch/buf.h>
+
 #include "devices.h"
 #include "sweep.h"
 
@@ -24,6 +26,9 @@ struct device_config {
 	bool once; /* now, and never again */
 	/* Either a sweep, or the reason why there is none. */
 	void (*on_read)(struct device *d, struct sweep *sweep, const char *why, void *arg);
+	/* A table of its inventory that has changed; false: it was not taken. */
+	bool (*on_table)(struct device *d, const char *kind, const struct fw_buf *lines, void *arg);
+	void (*on_end)(struct device *d, void *arg); /* of `once`: nothing more comes */
 	void *arg;
 };
 

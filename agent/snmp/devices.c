@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fenwatch/conn.h>
+#include <fenwatch/items.h>
 
 #include "probe.h"
 
@@ -16,7 +17,7 @@ struct device_keys {
 	const char *name, *address, *credentials;
 	int version;
 	struct fw_text_list modules;
-	int64_t every_ms, timeout_ms, retries;
+	int64_t every_ms, inventory_ms, timeout_ms, retries;
 };
 
 static const char *const versions[] = {"1", "2c", "3", NULL};
@@ -47,12 +48,19 @@ static const struct fw_option device_table[] = {
 		.help = "what is read",
 		.type = FW_OPT_LIST,
 		.offset = offsetof(struct device_keys, modules),
-		.fallback = "[system, interfaces]"},
+		.fallback = "[system, interfaces, identity]"},
 	{.name = "every",
 		.help = "time between two reads",
 		.type = FW_OPT_DURATION,
 		.offset = offsetof(struct device_keys, every_ms),
 		.fallback = "60s",
+		.min = 1000,
+		.max = 86400000},
+	{.name = "inventory",
+		.help = "time between two reads of what modules give as tables",
+		.type = FW_OPT_DURATION,
+		.offset = offsetof(struct device_keys, inventory_ms),
+		.fallback = "10m",
 		.min = 1000,
 		.max = 86400000},
 	{.name = "timeout",
@@ -103,7 +111,7 @@ const struct fw_option devices_table[] = {
 	{
 		.name = "devices",
 		.help = "name, address, version (1, 2c, 3), credentials (a file), modules, every, "
-			"timeout and retries of each",
+			"inventory, timeout and retries of each",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct devices, list),
 		.parse = keep_list,
@@ -179,6 +187,30 @@ static int take_module(const struct fw_yaml *node, const struct mib_module *modu
 	return 0;
 }
 
+/* How many kinds of documents its modules give, each counted once. */
+static size_t count_kinds(const struct device_settings *d)
+{
+	const char *kinds[DEVICES_MODULES * MODULE_DOCUMENTS];
+	size_t n = 0;
+	for (unsigned i = 0; i < d->n_modules; i++)
+		for (unsigned k = 0; k < d->modules[i]->n_documents; k++) {
+			size_t at = 0;
+			while (at < n && strcmp(kinds[at], d->modules[i]->documents[k].kind) != 0)
+				at++;
+			if (at == n)
+				kinds[n++] = d->modules[i]->documents[k].kind;
+		}
+	return n;
+}
+
+static bool has_metrics(const struct device_settings *d)
+{
+	for (unsigned i = 0; i < d->n_modules; i++)
+		if (d->modules[i]->n_documents == 0)
+			return true;
+	return false;
+}
+
 static int take_modules(struct devices *s, const struct fw_yaml *node,
 	const struct fw_text_list *names, struct device_settings *d, struct fw_err *err)
 {
@@ -190,7 +222,10 @@ static int take_modules(struct devices *s, const struct fw_yaml *node,
 		if (rc < 0)
 			return rc;
 	}
-	return d->n_modules ? 0 : fw_yaml_fail(node, err, "a device without modules");
+	if (count_kinds(d) > FW_DOCUMENTS_LIMIT)
+		return fw_yaml_fail(
+			node, err, "more than %d kinds of tables of a device", FW_DOCUMENTS_LIMIT);
+	return has_metrics(d) ? 0 : fw_yaml_fail(node, err, "a device without a module of metrics");
 }
 
 /* ---- devices ---- */
@@ -225,6 +260,7 @@ static int take_device(struct devices *s, const struct fw_yaml *node, struct fw_
 		.credentials = keys.credentials,
 		.version = (enum snmp_version)keys.version,
 		.every_ms = keys.every_ms,
+		.inventory_ms = keys.inventory_ms,
 		.timeout_ms = keys.timeout_ms,
 		.retries = keys.retries};
 	rc = take_address(s, node, keys.address, d, err);

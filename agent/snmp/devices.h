@@ -22,7 +22,7 @@ struct device_settings {
 	enum snmp_version version;
 	const struct mib_module *modules[DEVICES_MODULES];
 	unsigned n_modules;
-	int64_t every_ms, timeout_ms, retries;
+	int64_t every_ms, inventory_ms, timeout_ms, retries;
 };
 
 struct devices {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device that answers whatever it likes: its bytes are names, kinds and errors. The walk
- * ends, within the rows that are allowed, and what it gives makes a sweep. */
+ * ends, within the rows that are allowed, and what it gives makes a sweep, or tables that may
+ * travel. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/items.h>
+
 #include "reading.h"
+#include "tables.h"
 #include "walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +26,21 @@ static const char text[] =
 	"      - {name: bytes32, oid: 1.2.2, type: counter, unless: bytes64}\n"
 	"      - {name: kind, oid: 1.2.3, type: enum, values: {6: ether}}\n"
 	"      - {name: mac, oid: 1.2.4, type: mac}\n";
+
+static const char tables_text[] =
+	"name: test\n"
+	"columns:\n"
+	"  - {name: up, oid: 1.1.0}\n"
+	"  - {name: a, oid: 1.2.1}\n"
+	"  - {name: b, oid: 1.2.2, unless: a}\n"
+	"  - {name: c, oid: 1.3}\n"
+	"documents:\n"
+	"  - {kind: arp, rows: a, index: [x, y], where: c, not: [1],\n"
+	"     key: [{from: y, as: address}, x], needs: [mac],\n"
+	"     fields: {mac: {from: a, as: mac}, port: [x > b > c, a > b, x]}}\n"
+	"  - {kind: arp, rows: b, index: [x], key: [{from: b, as: address}, {from: c, rest: true}],\n"
+	"     fields: {address: {from: c, as: address, rest: true}, mac: {from: x, as: mac}}}\n"
+	"  - {kind: device, fields: {name: up, model: {from: a, where: c, is: [0, 3]}, at: asked}}\n";
 
 struct input {
 	const uint8_t *at, *end;
@@ -65,6 +84,37 @@ static void take_answer(struct input *in, const struct asking *asking, struct wa
 	walk_take(w, &answer);
 }
 
+/* As the agent reads it. */
+static void check_table(const char *kind, const struct fw_buf *lines, void *arg)
+{
+	struct fw_items items;
+	struct fw_item item;
+	struct fw_err err;
+	int rc;
+	(void)arg;
+	if (!fw_document_kind_valid(kind) || lines->length > FW_ITEMS_RAW_LIMIT)
+		abort();
+	fw_items_open(&items, lines->data, lines->length, true);
+	while ((rc = fw_items_next(&items, &item, &err)) > 0)
+		;
+	if (rc < 0)
+		abort();
+}
+
+static void use(const struct walk *walk)
+{
+	unsigned room = READING_SERIES;
+	struct sweep *sweep = sweep_new();
+	struct tables *tables = tables_new();
+	sweep_begin(sweep, 1000);
+	reading_add(sweep, walk, &room);
+	sweep_end(sweep);
+	sweep_free(sweep);
+	tables_add(tables, walk, "10.0.0.1");
+	tables_end(tables, check_table, NULL);
+	tables_free(tables);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
@@ -72,8 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mib_module module;
 	struct walk walk;
 	const struct asking *asking;
-	unsigned room = READING_SERIES, asked = 0;
-	if (module_parse(text, sizeof text - 1, &arena, &module, NULL) < 0)
+	unsigned asked = 0;
+	bool of_tables = size > 0 && data[0] & 2;
+	const char *is = of_tables ? tables_text : text;
+	if (module_parse(is, strlen(is), &arena, &module, NULL) < 0)
 		abort();
 	walk_open(&walk, &module, size > 0 && data[0] & 1);
 	while ((asking = walk_next(&walk))) {
@@ -81,11 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* nothing more to say, and it still asks */
 		take_answer(&in, asking, &walk);
 	}
-	struct sweep *sweep = sweep_new();
-	sweep_begin(sweep, 1000);
-	reading_add(sweep, &walk, &room);
-	sweep_end(sweep);
-	sweep_free(sweep);
+	use(&walk);
 	walk_done(&walk);
 	fw_arena_done(&arena);
 	return 0;

@@ -14,6 +14,7 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/notify.h>
+#include <fenwatch/text.h>
 
 #include "device.h"
 #include "devices.h"
@@ -85,6 +86,24 @@ static void on_tried(struct device *d, struct sweep *sweep, const char *why, voi
 		fwrite(text.data, 1, text.length, stdout);
 	}
 	fw_buf_done(&text);
+	(void)d;
+}
+
+/* As comments, so that all of it stays in Prometheus' format. */
+static bool on_tried_table(
+	struct device *d, const char *kind, const struct fw_buf *lines, void *arg)
+{
+	struct fw_cursor rest = {(char *)lines->data, (char *)lines->data + lines->length}, line;
+	(void)d;
+	(void)arg;
+	while (fw_cut_line(&rest, &line))
+		printf("# %s: %.*s\n", kind, (int)(line.end - line.at - 1), line.at + 1);
+	return true;
+}
+
+static void on_trial_end(struct device *d, void *arg)
+{
+	(void)arg;
 	device_free(d);
 }
 
@@ -93,8 +112,12 @@ static int command_test(const struct devices *settings, const char *name)
 	uv_loop_t loop;
 	struct trial trial = {.status = EXIT_SUCCESS};
 	const struct device_settings *device = devices_find(settings, name);
-	struct device_config config = {
-		.settings = device, .once = true, .on_read = on_tried, .arg = &trial};
+	struct device_config config = {.settings = device,
+		.once = true,
+		.on_read = on_tried,
+		.on_table = on_tried_table,
+		.on_end = on_trial_end,
+		.arg = &trial};
 	if (!device)
 		return usage("there is no device '%s' in the configuration", name);
 	uv_loop_init(&loop);
@@ -106,18 +129,29 @@ static int command_test(const struct devices *settings, const char *name)
 
 /* ---- for good ---- */
 
+static struct probe_host *host_of(const struct reader *r, const struct device *d)
+{
+	const struct fw_label labels[] = {{"instance", device_settings(d)->name}, {"job", "snmp"}};
+	return probe_host(r->probe, labels, 2);
+}
+
+static bool on_table(struct device *d, const char *kind, const struct fw_buf *lines, void *arg)
+{
+	const struct reader *r = arg;
+	return probe_document(r->probe, host_of(r, d), kind, lines, fw_wall_ms()) > 0;
+}
+
 static void on_read(struct device *d, struct sweep *sweep, const char *why, void *arg)
 {
 	struct reader *r = arg;
 	const struct device_settings *settings = device_settings(d);
-	const struct fw_label labels[] = {{"instance", settings->name}, {"job", "snmp"}};
 	if (why) {
 		if (device_failures(d) == 1)
 			fw_log(FW_WARNING, "%s cannot be read: %s", settings->name, why);
 		return;
 	}
-	probe_sweep(r->probe, probe_host(r->probe, labels, 2), sweep_schema(sweep),
-		sweep_cells(sweep), sweep_at_ms(sweep), (uint32_t)settings->every_ms);
+	probe_sweep(r->probe, host_of(r, d), sweep_schema(sweep), sweep_cells(sweep),
+		sweep_at_ms(sweep), (uint32_t)settings->every_ms);
 }
 
 static void on_lost(const char *why, void *arg)
@@ -177,8 +211,10 @@ static void open_devices(struct reader *r)
 {
 	r->devices = fw_alloc_array(r->settings->n_devices + 1, sizeof(struct device *));
 	for (size_t i = 0; i < r->settings->n_devices; i++) {
-		struct device_config config = {
-			.settings = &r->settings->devices[i], .on_read = on_read, .arg = r};
+		struct device_config config = {.settings = &r->settings->devices[i],
+			.on_read = on_read,
+			.on_table = on_table,
+			.arg = r};
 		r->devices[r->n_devices++] = device_new(&r->loop, &config);
 	}
 }

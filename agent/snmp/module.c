@@ -9,16 +9,9 @@
 #include <fenwatch/file.h>
 #include <fenwatch/text.h>
 
-#define FILE_LIMIT (1u << 20)
+#include "module_build.h"
 
-struct building {
-	struct mib_module *module;
-	struct fw_arena *arena;
-	struct fw_err *err;
-	/* of the table that is being read */
-	struct mib_label labels[MODULE_LABELS];
-	unsigned n_labels;
-};
+#define FILE_LIMIT (1u << 20)
 
 struct metric_keys {
 	const char *name, *oid, *help, *unless;
@@ -28,8 +21,7 @@ struct metric_keys {
 
 static const char *const kind_names[] = {"gauge", "counter", "float", "text", "mac", "enum", NULL};
 
-/* The node itself: what it means depends on the rest. */
-static int keep_node(
+int module_keep_node(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
 	(void)arena;
@@ -69,7 +61,7 @@ static const struct fw_option metric_table[] = {
 		.help = "NUMBER: NAME",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct metric_keys, values),
-		.parse = keep_node},
+		.parse = module_keep_node},
 	{0},
 };
 
@@ -88,19 +80,19 @@ static const struct fw_option table_table[] = {
 		.help = "NAME: OID of what is looked up by the index",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct table_keys, labels),
-		.parse = keep_node},
+		.parse = module_keep_node},
 	{.name = "metrics",
 		.help = "columns",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct table_keys, metrics),
-		.parse = keep_node,
+		.parse = module_keep_node,
 		.required = true},
 	{0},
 };
 
 struct module_keys {
 	const char *name, *help;
-	const struct fw_yaml *scalars, *tables;
+	const struct fw_yaml *scalars, *tables, *columns, *documents;
 };
 
 static const struct fw_option module_table[] = {
@@ -119,12 +111,22 @@ static const struct fw_option module_table[] = {
 		.help = "metrics",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct module_keys, scalars),
-		.parse = keep_node},
+		.parse = module_keep_node},
 	{.name = "tables",
 		.help = "tables",
 		.type = FW_OPT_CUSTOM,
 		.offset = offsetof(struct module_keys, tables),
-		.parse = keep_node},
+		.parse = module_keep_node},
+	{.name = "columns",
+		.help = "what documents are made of",
+		.type = FW_OPT_CUSTOM,
+		.offset = offsetof(struct module_keys, columns),
+		.parse = module_keep_node},
+	{.name = "documents",
+		.help = "tables of inventory",
+		.type = FW_OPT_CUSTOM,
+		.offset = offsetof(struct module_keys, documents),
+		.parse = module_keep_node},
 	{0},
 };
 
@@ -161,7 +163,7 @@ static void take_labels(const struct building *b, struct mib_column *column)
 
 /* ---- columns ---- */
 
-static struct mib_column *new_column(struct building *b, const struct fw_yaml *node)
+struct mib_column *module_new_column(struct building *b, const struct fw_yaml *node)
 {
 	struct mib_module *m = b->module;
 	if (m->n_columns == MODULE_COLUMNS) {
@@ -221,7 +223,7 @@ static void name_metric(
 		column->self = fw_arena_strdup(b->arena, keys->name);
 }
 
-static bool is_name(const char *text)
+bool module_is_name(const char *text)
 {
 	static const char allowed[] =
 		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
@@ -235,10 +237,10 @@ static int read_metric(struct building *b, const struct fw_yaml *node, bool scal
 	int rc = fw_conf_bind(node, metric_table, &keys, b->arena, b->err);
 	if (rc < 0)
 		return rc;
-	struct mib_column *column = new_column(b, node);
+	struct mib_column *column = module_new_column(b, node);
 	if (!column)
 		return -EINVAL;
-	if (!is_name(keys.name))
+	if (!module_is_name(keys.name))
 		return fw_yaml_fail(node, b->err, "'%.60s' is no name of a metric", keys.name);
 	if (!oid_parse(keys.oid, &column->base) || column->base.n < 2)
 		return fw_yaml_fail(node, b->err, "'%.60s' is no numeric OID", keys.oid);
@@ -278,11 +280,11 @@ static int read_lookups(struct building *b, const struct fw_yaml *map)
 	for (size_t i = 0; i < fw_yaml_count(map); i++) {
 		const char *name = fw_yaml_text(fw_yaml_key(map, i));
 		const char *oid = fw_yaml_text(fw_yaml_item(map, i));
-		struct mib_column *column = new_column(b, map);
+		struct mib_column *column = module_new_column(b, map);
 		if (!column)
 			return -EINVAL;
-		if (fw_yaml_kind(map) != FW_YAML_MAPPING || !name || !is_name(name) || !oid ||
-			!oid_parse(oid, &column->base))
+		if (fw_yaml_kind(map) != FW_YAML_MAPPING || !name || !module_is_name(name) ||
+			!oid || !oid_parse(oid, &column->base))
 			return fw_yaml_fail(map, b->err, "'labels' must be {NAME: OID, ...}");
 		column->lookup = true;
 		struct mib_label label = {.name = fw_arena_strdup(b->arena, name),
@@ -305,7 +307,7 @@ static int read_table(struct building *b, const struct fw_yaml *node)
 			.from = LABEL_INDEX,
 			.which = (unsigned)i,
 			.rest = i + 1 == keys.index.count};
-		rc = is_name(label.name)
+		rc = module_is_name(label.name)
 			? add_label(b, node, &label)
 			: fw_yaml_fail(node, b->err, "'%.60s' is no name of a label", label.name);
 	}
@@ -327,6 +329,8 @@ static int read_module(struct building *b, const struct fw_yaml *root)
 		return fw_yaml_fail(keys.tables, b->err, "'tables' must be a list");
 	for (size_t i = 0; rc >= 0 && keys.tables && i < fw_yaml_count(keys.tables); i++)
 		rc = read_table(b, fw_yaml_item(keys.tables, i));
+	if (rc >= 0 && (keys.columns || keys.documents))
+		rc = module_read_documents(b, root, keys.columns, keys.documents);
 	if (rc >= 0 && b->module->n_columns == 0)
 		rc = fw_yaml_fail(root, b->err, "the module reads nothing");
 	return rc;

@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fenwatch/log.h>
-
-#define TEXT_BYTES (4 * WALK_TEXT + OID_TEXT)
+#include "row.h"
 
 enum { DURATION, WALK_DURATION, PDUS, SENT, RETRIED, ENDED };
 
@@ -28,66 +26,27 @@ static const struct metric metrics[] = {
 
 /* ---- labels ---- */
 
-static int by_index(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	return oid_compare(x->index, x->n, y->index, y->n);
-}
-
-/* By the whole index, or by how it begins: what belongs to a printer's supply may be
- * named by the printer's own number. */
-static const struct row *look_up(const struct walked *column, const struct row *row)
-{
-	for (struct row key = *row; key.n > 0 && column->n > 0; key.n--) {
-		const struct row *found =
-			bsearch(&key, column->rows, column->n, sizeof *column->rows, by_index);
-		if (found)
-			return found;
-	}
-	return NULL;
-}
-
-/* What may not travel is escaped by who takes it; a NUL would end it. */
-static const char *text_of(const struct row *row, char text[TEXT_BYTES])
-{
-	if (row->kind == VALUE_INTEGER) {
-		snprintf(text, TEXT_BYTES, "%lld", (long long)row->number);
-		return text;
-	}
-	if (row->kind == VALUE_DOUBLE) {
-		snprintf(text, TEXT_BYTES, "%.17g", row->real);
-		return text;
-	}
-	if (!row->text || strlen(row->text) == row->length)
-		return row->text ? row->text : "";
-	size_t at = 0;
-	for (size_t i = 0; i < row->length; i++)
-		at += (size_t)snprintf(
-			text + at, TEXT_BYTES - at, row->text[i] ? "%c" : "\\x00", row->text[i]);
-	return text;
-}
-
-static const char *mac_of(const struct row *row, char text[TEXT_BYTES])
+static const char *mac_of(const struct row *row, char text[ROW_TEXT_BYTES])
 {
 	size_t at = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < row->length && row->text; i++)
-		at += (size_t)snprintf(text + at, TEXT_BYTES - at, i ? ":%02X" : "%02X",
+		at += (size_t)snprintf(text + at, ROW_TEXT_BYTES - at, i ? ":%02X" : "%02X",
 			(unsigned)(uint8_t)row->text[i]);
 	return text;
 }
 
 static const char *enum_of(
-	const struct mib_column *column, const struct row *row, char text[TEXT_BYTES])
+	const struct mib_column *column, const struct row *row, char text[ROW_TEXT_BYTES])
 {
 	for (size_t i = 0; i < column->n_enums; i++)
 		if (column->enums[i].number == row->number)
 			return column->enums[i].name;
-	return text_of(row, text);
+	return row_text(row, text);
 }
 
 static const char *self_of(
-	const struct mib_column *column, const struct row *row, char text[TEXT_BYTES])
+	const struct mib_column *column, const struct row *row, char text[ROW_TEXT_BYTES])
 {
 	switch (column->kind) {
 	case MIB_MAC:
@@ -95,12 +54,12 @@ static const char *self_of(
 	case MIB_ENUM:
 		return enum_of(column, row, text);
 	default:
-		return text_of(row, text);
+		return row_text(row, text);
 	}
 }
 
 static const char *index_of(
-	const struct mib_label *label, const struct row *row, char text[TEXT_BYTES])
+	const struct mib_label *label, const struct row *row, char text[ROW_TEXT_BYTES])
 {
 	if (label->which >= row->n)
 		return "";
@@ -109,15 +68,15 @@ static const char *index_of(
 }
 
 static const char *value_of(const struct walk *w, const struct mib_column *column,
-	const struct mib_label *label, const struct row *row, char text[TEXT_BYTES])
+	const struct mib_label *label, const struct row *row, char text[ROW_TEXT_BYTES])
 {
 	const struct row *found;
 	switch (label->from) {
 	case LABEL_INDEX:
 		return index_of(label, row, text);
 	case LABEL_LOOKUP:
-		found = look_up(&w->columns[label->which], row);
-		return found ? text_of(found, text) : "";
+		found = row_look_up(&w->columns[label->which], row);
+		return found ? row_text(found, text) : "";
 	default:
 		return self_of(column, row, text);
 	}
@@ -146,7 +105,7 @@ static bool number_of(const struct mib_column *column, const struct row *row, in
 static void add_row(struct sweep *sweep, const struct walk *w, const struct mib_column *column,
 	const struct row *row)
 {
-	static char texts[MODULE_LABELS][TEXT_BYTES];
+	static char texts[MODULE_LABELS][ROW_TEXT_BYTES];
 	const char *labels[2 * MODULE_LABELS + 1] = {0};
 	int64_t cell;
 	if (!number_of(column, row, &cell))

@@ -28,7 +28,7 @@ struct session {
 	struct line *line; /* to the device, with its keys; NULL: not made yet */
 	struct asking asking;
 	bool asked, resolving, seeking; /* seeking: its engine */
-	char peer[PEER_BYTES];
+	char peer[PEER_BYTES], address[INET6_ADDRSTRLEN];
 	uint8_t engine[USM_MAX_ID_LENGTH];
 	size_t engine_length;
 	char why[512];
@@ -260,10 +260,9 @@ static void on_line(struct line *line, const struct line_event *event, void *arg
 
 static void found_at(struct session *s, const struct sockaddr *address)
 {
-	char text[INET6_ADDRSTRLEN];
-	uv_ip_name(address, text, sizeof text);
+	uv_ip_name(address, s->address, sizeof s->address);
 	snprintf(s->peer, sizeof s->peer,
-		address->sa_family == AF_INET6 ? "udp6:[%s]:%u" : "udp:%s:%u", text,
+		address->sa_family == AF_INET6 ? "udp6:[%s]:%u" : "udp:%s:%u", s->address,
 		s->config.port);
 	talk(s);
 }
@@ -317,6 +316,11 @@ void session_ask(struct session *s, const struct asking *asking)
 		fail(s, "the question cannot be sent");
 	else if (!s->line && !is_address(s))
 		resolve(s);
+}
+
+const char *session_address(const struct session *s)
+{
+	return s->address;
 }
 
 void session_count(struct session *s, uint64_t *sent, uint64_t *retried)

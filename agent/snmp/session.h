@@ -42,5 +42,7 @@ void session_free(struct session *s);
 /* One at a time; the answer never comes from within the call, and until then the names that
  * are asked for stay where they are. */
 void session_ask(struct session *s, const struct asking *asking);
+/* Where the device was found; "" before the first question. */
+const char *session_address(const struct session *s);
 /* Packets since the last call. */
 void session_count(struct session *s, uint64_t *sent, uint64_t *retried);

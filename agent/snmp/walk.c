@@ -110,6 +110,11 @@ static void add_row(struct walk *w, unsigned i, const struct binding *binding)
 	column->last = binding->name;
 }
 
+static size_t rows_most(const struct walk *w)
+{
+	return w->module->n_documents ? WALK_TABLE_ROWS : WALK_ROWS;
+}
+
 static void take_binding(struct walk *w, unsigned i, const struct binding *binding)
 {
 	struct walked *column = &w->columns[i];
@@ -121,7 +126,7 @@ static void take_binding(struct walk *w, unsigned i, const struct binding *bindi
 		end_column(column, NULL);
 	else if (oid_compare(name->ids, name->n, last->ids, last->n) <= 0)
 		end_column(column, "its OIDs do not ascend");
-	else if (column->n == WALK_ROWS)
+	else if (column->n == rows_most(w))
 		end_column(column, "it has more rows than are allowed");
 	else if (w->arena.used > WALK_BYTES)
 		end_column(column, "its rows take more memory than is allowed");

@@ -17,6 +17,7 @@
 #include "oid.h"
 
 #define WALK_ROWS 4096        /* of one column */
+#define WALK_TABLE_ROWS 16384 /* of one that documents are made of */
 #define WALK_BYTES (8u << 20) /* that the names and texts of all its rows take */
 #define WALK_GROUP 20         /* columns in one request */
 #define WALK_TEXT 255         /* bytes of a text that are kept */

@@ -56,15 +56,22 @@ static const char *kept(struct reading *reading, const json_t *fields, const cha
 	return text ? fw_arena_strdup(&reading->r->arena, text) : NULL;
 }
 
-/* A device of which nobody says what it runs or should run has no row. */
-static void on_item(const struct inventory_item *item, void *arg)
+/* A device says in one line what it is, and has one for each of its addresses: a row is of all. */
+static bool adds_to_row(struct reading *reading, const char *host, const json_t *fields)
 {
-	struct reading *reading = arg;
-	const struct store_host *host = host_of(reading, item->host);
+	struct firmware *row = reading->n ? &reading->list[reading->n - 1] : NULL;
+	if (!row || strcmp(row->host, host) != 0)
+		return false;
+	const char *model = kept(reading, fields, "model");
+	row->model = model && !*row->model ? model : row->model;
+	row->runs = row->runs ? row->runs : kept(reading, fields, "firmware");
+	return true;
+}
+
+/* A device of which nobody says what it runs or should run has no row. */
+static void add_row(struct reading *reading, const struct store_host *host, const json_t *fields)
+{
 	struct register_host said;
-	if (!host || !is_asked_for(reading, host) || reading->n == reading->n_known)
-		return;
-	json_t *fields = json_loads(item->fields, 0, NULL);
 	const char *model = kept(reading, fields, "model");
 	register_host(reading->r->registry, host->labels, host->n_labels, &said);
 	struct firmware firmware = {
@@ -73,9 +80,20 @@ static void on_item(const struct inventory_item *item, void *arg)
 		.runs = kept(reading, fields, "firmware"),
 		.wanted = said.texts[HOST_FIRMWARE],
 	};
-	json_decref(fields);
-	if (firmware.runs || firmware.wanted)
+	if ((firmware.runs || firmware.wanted) && reading->n < reading->n_known)
 		reading->list[reading->n++] = firmware;
+}
+
+static void on_item(const struct inventory_item *item, void *arg)
+{
+	struct reading *reading = arg;
+	const struct store_host *host = host_of(reading, item->host);
+	if (!host || !is_asked_for(reading, host))
+		return;
+	json_t *fields = json_loads(item->fields, 0, NULL);
+	if (!adds_to_row(reading, hosts_instance(host), fields))
+		add_row(reading, host, fields);
+	json_decref(fields);
 }
 
 static void on_known(uint32_t host, void *arg)

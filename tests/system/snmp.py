@@ -17,16 +17,16 @@ SNMPD = shutil.which("snmpd", path="/usr/sbin:/usr/bin") or "/usr/sbin/snmpd"
 class Snmpd(Process):
     """The agent of net-snmp with a configuration and a memory of its own."""
 
-    def __init__(self, lab, name="snmpd", auth=AUTH):
+    def __init__(self, lab, name="snmpd", auth=AUTH, extra="", address="127.0.0.1", port=None):
         if not os.path.exists(SNMPD):
             skip("snmpd is not installed")
-        self.port = free_port()
+        self.port = port or free_port()
         folder, conf = os.path.join(lab.dir, name), os.path.join(lab.dir, name + ".conf")
         os.makedirs(folder)  # it keeps its engine and users there, in a file of its own
         with open(conf, "w") as f:
-            f.write(f"agentaddress udp:127.0.0.1:{self.port}\nrocommunity {COMMUNITY}\n"
+            f.write(f"agentaddress udp:{address}:{self.port}\nrocommunity {COMMUNITY}\n"
                     f"createUser watcher SHA-256 \"{auth}\" AES \"{PRIV}\"\nrouser watcher authPriv\n"
-                    f"sysLocation <script>alert(1)</script>\n")
+                    f"sysLocation <script>alert(1)</script>\n{extra}")
         super().__init__(lab, name, [SNMPD, "-f", "-C", "-c", conf, "-I", "-smux", "-Lo", "-p",
                                      os.path.join(folder, "pid")], {"SNMP_PERSISTENT_DIR": folder, "MIBS": ""})
         lab.processes.append(self)
@@ -194,6 +194,125 @@ def test_a_wrong_key_and_an_engine_that_began_anew(lab):
     until(40, "its new clock is taken",
           lambda: (c.value('sysUpTime{instance="sw1"}') or old) < min(old, 100000) and c.value(
               'changes(sysUpTime{instance="sw1"}[5s])') >= 1)
+    reader.stop()
+
+
+# What a switch has and snmpd has not: BRIDGE-MIB, Q-BRIDGE-MIB, LLDP, CDP, ENTITY-MIB, as
+# `OID type value`, for pass_persist.
+SWITCH = """
+.1.0.8802.1.1.2.1.3.7.1.2.5 integer 5
+.1.0.8802.1.1.2.1.3.7.1.3.5 string Gi0/5
+.1.0.8802.1.1.2.1.4.1.1.4.0.5.1 integer 4
+.1.0.8802.1.1.2.1.4.1.1.5.0.5.1 octet 02 00 00 00 00 52
+.1.0.8802.1.1.2.1.4.1.1.9.0.5.1 string phone
+.1.0.8802.1.1.2.1.4.2.1.3.0.5.1.1.4.10.9.0.82 integer 2
+.1.3.6.1.2.1.17.1.1.0 octet 02 00 00 00 00 01
+.1.3.6.1.2.1.17.1.4.1.2.3 integer 1
+.1.3.6.1.2.1.17.1.4.1.2.4 integer 77
+.1.3.6.1.2.1.17.7.1.2.2.1.2.7.2.0.0.0.0.80 integer 3
+.1.3.6.1.2.1.17.7.1.2.2.1.2.7.2.0.0.0.0.81 integer 4
+.1.3.6.1.2.1.17.7.1.2.2.1.2.7.2.0.0.0.0.255 integer 4
+.1.3.6.1.2.1.17.7.1.2.2.1.3.7.2.0.0.0.0.80 integer 3
+.1.3.6.1.2.1.17.7.1.2.2.1.3.7.2.0.0.0.0.81 integer 3
+.1.3.6.1.2.1.17.7.1.2.2.1.3.7.2.0.0.0.0.255 integer 4
+.1.3.6.1.2.1.47.1.1.1.1.5.1 integer 3
+.1.3.6.1.2.1.47.1.1.1.1.10.1 string 15.2(4)E8
+.1.3.6.1.2.1.47.1.1.1.1.13.1 string C2960
+.1.3.6.1.4.1.9.9.23.1.2.1.1.3.1.4 integer 1
+.1.3.6.1.4.1.9.9.23.1.2.1.1.4.1.4 octet 0A 09 00 54
+.1.3.6.1.4.1.9.9.23.1.2.1.1.6.1.4 string router
+"""
+TABLES = """
+import sys
+def key(oid): return [int(i) for i in oid.strip(".").split(".")]
+while True:
+    line = sys.stdin.readline().strip()
+    if line == "PING":
+        print("PONG", flush=True)
+        continue
+    if not line:
+        sys.exit()
+    rows = sorted((r.split(" ", 2) for r in open(sys.argv[1]).read().splitlines() if r), key=lambda r: key(r[0]))
+    asked = key(sys.stdin.readline())
+    found = [r for r in rows if (key(r[0]) > asked if line == "getnext" else key(r[0]) == asked)]
+    print("\\n".join(found[0]) if found else "NONE", flush=True)
+"""
+
+
+def switch(lab, rows=SWITCH, **more):
+    """(snmpd that has these tables, too, the file that it reads them from)"""
+    table, script = os.path.join(lab.dir, "table"), os.path.join(lab.dir, "tables.py")
+    for path, text in ((table, rows), (script, TABLES)):
+        with open(path, "w") as f:
+            f.write(text)
+    passes = "".join(f"pass_persist {oid} /usr/bin/env python3 {script} {table}\n"
+                     for oid in (".1.0.8802.1.1.2", ".1.3.6.1.2.1.17", ".1.3.6.1.2.1.47", ".1.3.6.1.4.1.9.9.23"))
+    return Snmpd(lab, extra=passes, **more), table
+
+
+def tables(text):
+    """{kind: {key: {field: value}}} of what `fenwatch-snmp test` prints."""
+    found = {}
+    for kind, line in re.findall(r"^# (\w+): (.*)$", text, re.M):
+        key, *fields = line.split("\t")
+        found.setdefault(kind, {})[key] = dict(f.split("=", 1) for f in fields)
+    return found
+
+
+def as_mac(text):
+    return ":".join(f"{int(part, 16):02x}" for part in re.findall(r"[0-9A-Fa-f]+", text))
+
+
+def test_tables_are_those_of_the_tools(lab):
+    device, table = switch(lab)
+    device.start()
+    names = "system, interfaces, identity, arp, bridge, lldp, cdp"
+    reader = Reader(lab, None, *[("v" + v, device.port, v, f"modules: [{names}]") for v in ("1", "2c", "3")])
+    until(20, "snmpd answers", lambda: reader.test("v2c")[0] == 0)
+    for version in ("1", "2c", "3"):
+        walk = device.walk(version, "1.3.6.1.2.1.17", "1.3.6.1.2.1.31.1.1.1.1", "1.3.6.1.2.1.4.22.1.2",
+                           "1.3.6.1.2.1.4.20.1.2", "1.3.6.1.2.1.2.2.1.6")
+        status, text, why = reader.test("v" + version)
+        check(status == 0, why)
+        found = tables(text)
+
+        def at(oid):
+            return {key[len(oid) + 1:]: value.strip('"') for key, value in walk.items() if key.startswith(oid + ".")}
+        names_of, ports = at("1.3.6.1.2.1.31.1.1.1.1"), at("1.3.6.1.2.1.17.1.4.1.2")
+        state, wanted = at("1.3.6.1.2.1.17.7.1.2.2.1.3"), {}
+        for index, port in at("1.3.6.1.2.1.17.7.1.2.2.1.2").items():
+            vlan, *mac = index.split(".")
+            if state[index] == "3":
+                wanted[":".join(f"{int(b):02x}" for b in mac) + " " + vlan] = {"port": names_of.get(ports[port], port)}
+        check(len(wanted) == 2 and found["macs"] == wanted, f"version {version}: {found.get('macs')} {wanted}")
+        check("lo" in [row["port"] for row in wanted.values()], f"a port has its name: {wanted}")
+        wanted = {index.split(".", 1)[1]: as_mac(mac) for index, mac in at("1.3.6.1.2.1.4.22.1.2").items()}
+        told = {key: row["mac"] for key, row in found.get("arp", {}).items() if ":" not in key}
+        check(told == wanted, f"version {version}: {told} {wanted}")
+        cards = {a: as_mac(at("1.3.6.1.2.1.2.2.1.6")[i]) for a, i in at("1.3.6.1.2.1.4.20.1.2").items() if a != "127.0.0.1"}
+        told = {key: row["mac"] for key, row in found["device"].items() if key != "device" and ":" not in key}
+        check(told == {a: mac for a, mac in cards.items() if mac}, f"version {version}: {told} {cards}")
+        own = found["device"]["device"]
+        check((own["mac"], own["model"], own["firmware"]) == ("02:00:00:00:00:01", "C2960", "15.2(4)E8"), f"{own}")
+        check(found["neighbours"] == {"Gi0/5 1": {"name": "phone", "mac": "02:00:00:00:00:52", "address": "10.9.0.82"},
+                                      "lo 4": {"name": "router", "address": "10.9.0.84"}}, f"{found['neighbours']}")
+
+    # All the way: who hangs where, and that it has gone.
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("sw1", device.port, "2c", f"every: 1s, inventory: 1s, modules: [{names}]")).start()
+
+    def where(mac):
+        return [(d["switch"], d["port"], d["name"]) for d in c.get("/api/fenwatch/v1/devices") if d["mac"] == mac]
+    until(40, "a host on its port", lambda: where("02:00:00:00:00:50") == [("sw1", "lo", "")])
+    check(where("02:00:00:00:00:52") == [("sw1", "Gi0/5", "phone")], f"{where('02:00:00:00:00:52')}")
+    check(where("02:00:00:00:00:ff") == [], "the switch's own is not on a port")
+    row = [p for p in c.get("/api/fenwatch/v1/patches") if p["host"] == "sw1"]
+    check([(p["os"], p["firmware"]) for p in row] == [("C2960", "15.2(4)E8")], f"one row of all its lines: {row}")
+    until(20, "what its tables cost", lambda: c.value('snmp_scrape_pdus_returned{instance="sw1",module="bridge"}'))
+    with open(table, "w") as f:
+        f.write("".join(line + "\n" for line in SWITCH.splitlines() if ".80 " not in line))
+    until(20, "it has gone", lambda: where("02:00:00:00:00:50") == [])
+    check(where("02:00:00:00:00:51") == [("sw1", "4", "")], f"the other stays: {where('02:00:00:00:00:51')}")
     reader.stop()
 
 
