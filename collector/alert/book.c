@@ -457,17 +457,12 @@ static int drop_close(struct state *state, int64_t id, struct fw_err *err)
 int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
 	const char *receipt, int64_t now_ms, struct fw_err *err)
 {
-	int rc = state_begin(state, err);
-	if (rc < 0)
-		return rc;
-	rc = state_run(state, err,
+	int rc = state_run(state, err,
 		"UPDATE notice SET state = ?, told_ms = ?, why = ?, receipt = ? WHERE id = ?",
 		"iitti", (int64_t)how, now_ms, how == NOTICE_DELIVERED ? "" : why, receipt, id);
 	if (rc == 0 && how == NOTICE_REFUSED)
 		rc = drop_close(state, id, err);
-	if (rc == 0)
-		rc = evidence_told(state, id, how, why, receipt, now_ms, err);
-	return state_finish(state, rc, err);
+	return rc < 0 ? rc : evidence_told(state, id, how, why, receipt, now_ms, err);
 }
 
 static void add_counted(struct book_counts *counts, sqlite3_stmt *row)

@@ -89,11 +89,11 @@ struct book_notice {
 int book_waiting(struct state *state, const char *feed, int64_t after_id,
 	void (*each)(int64_t id, const char *key, int64_t tries, void *arg), void *arg,
 	struct fw_err *err);
-/* Writes down that it is about to be tried, and gives all of it. -ENOENT: it waits no longer;
+/* Within the caller's transaction: that it is about to be tried, and all of it. -ENOENT: it waits no longer;
  * -EILSEQ: its words are damaged, which is a try as well. */
 int book_try(struct state *state, int64_t id, struct book_notice *out, struct fw_err *err);
 void book_notice_done(struct book_notice *notice);
-/* How it ended, and the receiver's number of it or "". A refusal at the first try drops its
+/* Within the caller's transaction: how it ended, and the receiver's number of it or "". A refusal at the first try drops its
  * close too. */
 int book_told(struct state *state, int64_t id, enum notice_state how, const char *why,
 	const char *receipt, int64_t now_ms, struct fw_err *err);

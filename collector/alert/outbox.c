@@ -11,155 +11,26 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/tls.h>
 
-#include "book.h"
-#include "state.h"
+#include "outbox_parts.h"
 
-#define LANES 1024 /* buckets of notices by their key */
 #define TICK_MS 1000
 /* Not 0: a timer of 0 ms that is started by a timer runs before anything else does, and feeds that
  * finish at once would keep the loop until all is delivered. */
 #define TURN_MS 1
 
-struct sending;
-
-/* A notice that waits or is under way. */
-struct entry {
-	struct entry *next;      /* of the outlet, oldest first */
-	struct entry *next_lane; /* of the bucket, oldest first */
-	int64_t id, due_ms;      /* monotonic */
-	int64_t tries;
-	int64_t astray_ms; /* monotonic: since when others than the receiver answer; 0: none does */
-	char key[IDENTITY_KEY];
-	bool repeat;             /* it was told already, or is a beat: it has no row of its own */
-	struct sending *sending; /* NULL: it waits */
-};
-
-struct outlet {
-	const struct alert_feed_option *option;
-	struct outbox *outbox;
-	struct entry *first, **last;
-	struct entry *lanes[LANES];
-	int64_t last_id;
-	unsigned under_way, repeats;
-	int64_t repeat_ms, alone_ms; /* monotonic: the next round of repeats; nothing before */
-	bool stale;                  /* there may be rows after last_id */
-	char error[256];
-	int64_t last_ms;
-};
-
-/* What a delivery needs while it lasts. */
-struct sending {
-	struct sending *next_finished;
-	struct outlet *outlet;
-	struct entry *entry;
-	struct delivery delivery;
-	struct notice notice;
-	struct book_notice row;
-	char idempotency[96];
-	char *generator_url;
-	bool finished;
-	enum verdict verdict;
-	char why[256];
-};
-
-struct outbox {
-	struct outbox_config config;
-	struct fw_owner owner;
-	uv_timer_t tick, turn;
-	struct outlet *outlets;
-	size_t n_outlets;
-	struct sending *finished, **last_finished;
-	int64_t opened_ms;     /* wall */
-	char trouble[256];     /* the last thing SQLite said, told once */
-	struct outbox *before; /* ends what it has under way; NULL: nobody does */
-	struct outbox *heir;   /* of that one: who has taken over */
-	void (*on_closed)(void *arg);
-	void *arg;
-};
-
 static void on_turn(uv_timer_t *timer);
 
 /* ---- entries ---- */
 
-static struct entry **lane_of(struct outlet *outlet, const char *key)
-{
-	return &outlet->lanes[identity_hash(key) % LANES];
-}
-
-static struct entry *append(struct outlet *outlet, int64_t id, const char *key)
-{
-	struct entry *entry = fw_alloc(sizeof *entry);
-	entry->id = id;
-	snprintf(entry->key, sizeof entry->key, "%s", key);
-	*outlet->last = entry;
-	outlet->last = &entry->next;
-	struct entry **link = lane_of(outlet, key);
-	while (*link)
-		link = &(*link)->next_lane;
-	*link = entry;
-	return entry;
-}
-
-static bool is_known(struct outlet *outlet, int64_t id, const char *key)
-{
-	struct entry *entry = *lane_of(outlet, key);
-	while (entry && (entry->id != id || entry->repeat))
-		entry = entry->next_lane;
-	return entry;
-}
-
-static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
-{
-	struct outlet *outlet = arg;
-	if (is_known(outlet, id, key))
-		return;
-	append(outlet, id, key)->tries = tries;
-	outlet->last_id = id;
-}
-
-static void on_standing(int64_t id, const char *key, void *arg)
-{
-	struct outlet *outlet = arg;
-	append(outlet, id, key)->repeat = true;
-	outlet->repeats++;
-}
-
-static void forget(struct outlet *outlet, struct entry *entry)
-{
-	outlet->repeats -= entry->repeat;
-	struct entry **link = &outlet->first;
-	while (*link != entry)
-		link = &(*link)->next;
-	*link = entry->next;
-	if (!entry->next)
-		outlet->last = link;
-	link = lane_of(outlet, entry->key);
-	while (*link != entry)
-		link = &(*link)->next_lane;
-	*link = entry->next_lane;
-	fw_free(entry);
-}
-
-/* An alert's notices leave in order: only the oldest of a key may go. */
-static bool is_oldest(struct outlet *outlet, const struct entry *entry)
-{
-	const struct entry *first = *lane_of(outlet, entry->key);
-	while (strcmp(first->key, entry->key) != 0)
-		first = first->next_lane;
-	return first == entry;
-}
-
 /* The one before may have a notice of the same alert under way. */
 static bool is_under_way_before(const struct outlet *outlet, const struct entry *entry)
 {
-	struct outbox *before = outlet->outbox->before;
+	const struct outbox *before = outlet->outbox->before;
 	for (size_t i = 0; before && i < before->n_outlets; i++) {
-		struct outlet *other = &before->outlets[i];
-		if (strcmp(other->option->name, outlet->option->name) != 0)
-			continue;
-		for (const struct entry *e = *lane_of(other, entry->key); e; e = e->next_lane)
-			if (e->sending && strcmp(e->key, entry->key) == 0)
-				return true;
+		const struct outlet *other = &before->outlets[i];
+		if (strcmp(other->option->name, outlet->option->name) == 0 &&
+			lanes_is_under_way(&other->lanes, entry->key))
+			return true;
 	}
 	return false;
 }
@@ -174,15 +45,6 @@ static int64_t pause_ms(int64_t tries)
 	return pause - (int64_t)(chance % (uint64_t)(pause / 2 + 1));
 }
 
-/* SQLite may say the same every second for hours. */
-static void tell_trouble(struct outbox *outbox, const char *what, const struct fw_err *err)
-{
-	if (strcmp(outbox->trouble, err->text) == 0)
-		return;
-	snprintf(outbox->trouble, sizeof outbox->trouble, "%s", err->text);
-	fw_log(FW_ERROR, "outbox: %s: %s; it is tried again", what, err->text);
-}
-
 /* ---- sending ---- */
 
 static void on_finished(struct delivery *delivery, enum verdict verdict, const char *why)
@@ -192,17 +54,9 @@ static void on_finished(struct delivery *delivery, enum verdict verdict, const c
 	sending->finished = true;
 	sending->verdict = verdict;
 	snprintf(sending->why, sizeof sending->why, "%s", why);
-	*outbox->last_finished = sending;
-	outbox->last_finished = &sending->next_finished;
+	sendings_add(&outbox->finished, sending);
 	if (!outbox->owner.closing)
 		uv_timer_start(&outbox->turn, on_turn, TURN_MS, 0);
-}
-
-static void sending_free(struct sending *sending)
-{
-	book_notice_done(&sending->row);
-	fw_free(sending->generator_url);
-	fw_free(sending);
 }
 
 static void fill_notice(struct sending *sending)
@@ -240,52 +94,52 @@ static void fill_notice(struct sending *sending)
 static int read_row(struct outlet *outlet, const struct entry *entry, struct book_notice *row,
 	struct fw_err *err)
 {
-	struct state *state = outlet->outbox->config.state;
+	struct outbox *outbox = outlet->outbox;
 	if (outlet->option->feed->beat_ms && entry->repeat) {
-		*row = (struct book_notice){.starts_ms = outlet->outbox->opened_ms};
+		*row = (struct book_notice){.starts_ms = outbox->opened_ms};
 		return 0;
 	}
-	return entry->repeat ? book_repeat(state, entry->id, row, err)
-			     : book_try(state, entry->id, row, err);
+	if (entry->repeat)
+		return book_repeat(outbox->config.state, entry->id, row, err);
+	int rc = turn_begin(outbox, err);
+	return rc < 0 ? rc : book_try(outbox->config.state, entry->id, row, err);
 }
 
 /* What is damaged on the disk will not be whole tomorrow: it is a dead letter. */
-static bool bury(struct outlet *outlet, struct entry *entry, const struct fw_err *damage)
+static int bury(struct outlet *outlet, struct entry *entry, struct fw_err *err)
 {
-	struct fw_err err;
-	if (!entry->repeat &&
-		book_told(outlet->outbox->config.state, entry->id, NOTICE_REFUSED, damage->text, "",
-			fw_wall_ms(), &err) < 0) {
-		tell_trouble(outlet->outbox, "a damaged notice cannot be written off yet", &err);
-		return false;
-	}
-	fw_log(FW_ERROR, "feed '%s': %s; it is not sent", outlet->option->name, damage->text);
-	snprintf(outlet->error, sizeof outlet->error, "%s", damage->text);
-	forget(outlet, entry);
-	return true;
+	char damage[sizeof err->text];
+	snprintf(damage, sizeof damage, "%s", err->text);
+	int rc = entry->repeat ? 0
+			       : book_told(outlet->outbox->config.state, entry->id, NOTICE_REFUSED,
+					 damage, "", fw_wall_ms(), err);
+	if (rc < 0)
+		return rc;
+	fw_log(FW_ERROR, "feed '%s': %s; it is not sent", outlet->option->name, damage);
+	snprintf(outlet->error, sizeof outlet->error, "%s", damage);
+	turn_set_over(outlet, entry);
+	return 0;
 }
 
-static bool pass_over(struct outlet *outlet, struct entry *entry, int rc, const struct fw_err *err)
+static int pass_over(struct outlet *outlet, struct entry *entry, int rc, struct fw_err *err)
 {
 	if (rc == -EILSEQ)
 		return bury(outlet, entry, err);
-	if (rc == -ENOENT)
-		forget(outlet, entry);
-	else
-		tell_trouble(outlet->outbox, "a notice cannot be sent yet", err);
-	return rc == -ENOENT;
+	if (rc != -ENOENT)
+		return rc;
+	turn_set_over(outlet, entry);
+	return 0;
 }
 
-/* Whether the outlet may go on with the next one. */
-static bool start(struct outlet *outlet, struct entry *entry)
+/* That it is about to be tried is written first. */
+static int prepare(struct outlet *outlet, struct entry *entry, struct fw_err *err)
 {
 	struct outbox *outbox = outlet->outbox;
 	struct sending *sending = fw_alloc(sizeof *sending);
-	struct fw_err err;
-	int rc = read_row(outlet, entry, &sending->row, &err);
+	int rc = read_row(outlet, entry, &sending->row, err);
 	if (rc < 0) {
 		fw_free(sending);
-		return pass_over(outlet, entry, rc, &err);
+		return pass_over(outlet, entry, rc, err);
 	}
 	sending->outlet = outlet;
 	sending->entry = entry;
@@ -298,76 +152,38 @@ static bool start(struct outlet *outlet, struct entry *entry)
 		.on_finished = on_finished,
 		.outbox = sending,
 	};
-	entry->tries = sending->row.tries;
 	entry->sending = sending;
 	outlet->under_way++;
-	outlet->option->feed->deliver(&sending->delivery);
-	return true;
+	sendings_add(&outbox->starting, sending);
+	return 0;
 }
 
-static void load(struct outlet *outlet)
+static bool may_go(const struct outlet *outlet, const struct entry *entry, int64_t now_ms)
 {
-	struct fw_err err;
-	int rc = book_waiting(outlet->outbox->config.state, outlet->option->name, outlet->last_id,
-		on_waiting, outlet, &err);
-	outlet->stale = rc < 0;
-	if (rc < 0)
-		tell_trouble(outlet->outbox, "waiting notices cannot be read", &err);
+	return !entry->sending && !entry->is_over && entry->due_ms <= now_ms &&
+		lanes_is_oldest(&outlet->lanes, entry) && !is_under_way_before(outlet, entry);
 }
 
-/* A round begins when the last one is through. */
-static void load_standing(struct outlet *outlet, int64_t now_ms)
-{
-	struct fw_err err;
-	const struct feed *feed = outlet->option->feed;
-	if (feed->repeat_ms == 0 || now_ms < outlet->repeat_ms || outlet->repeats > 0)
-		return;
-	outlet->repeat_ms = now_ms + feed->repeat_ms;
-	if (book_standing(outlet->outbox->config.state, outlet->option->name,
-		    fw_wall_ms() - feed->repeat_closed_ms, on_standing, outlet, &err) < 0)
-		tell_trouble(outlet->outbox, "what is to be told again cannot be read", &err);
-}
-
-/* The beat that nobody hears is the alarm. */
-static void load_beat(struct outlet *outlet, int64_t now_ms)
-{
-	const struct outbox_config *config = &outlet->outbox->config;
-	const struct alert_feed_option *option = outlet->option;
-	if (!option->feed->beat_ms || !option->live || now_ms < outlet->repeat_ms ||
-		outlet->repeats > 0)
-		return;
-	outlet->repeat_ms = now_ms + option->feed->beat_ms(option->config);
-	const char *trouble = config->on_checkup ? config->on_checkup(config->arg) : NULL;
-	if (!trouble) {
-		on_standing(0, "", outlet);
-		return;
-	}
-	if (strcmp(outlet->error, trouble) != 0)
-		fw_log(FW_ERROR, "feed '%s' is not told that all is well: %s", option->name,
-			trouble);
-	snprintf(outlet->error, sizeof outlet->error, "%s", trouble);
-}
-
-static void send_due(struct outlet *outlet)
+/* Where one cannot be written others may; where none can, a few are asked. */
+static bool send_due(struct outlet *outlet)
 {
 	int64_t now_ms = fw_mono_ms();
-	if (now_ms < outlet->alone_ms)
-		return;
-	if (outlet->stale)
-		load(outlet);
-	load_standing(outlet, now_ms);
-	load_beat(outlet, now_ms);
-	unsigned most = outlet->option->feed->at_once;
+	unsigned most = outlet->option->feed->at_once, failed = 0;
 	most = most ? most : OUTBOX_AT_ONCE;
-	bool goes_on = true;
-	struct entry *next;
-	for (struct entry *entry = outlet->first; entry && goes_on && outlet->under_way < most;
+	struct entry *entry = outlet->lanes.first, *next;
+	for (; entry && now_ms >= outlet->alone_ms && outlet->under_way < most &&
+		failed < OUTBOX_AT_ONCE;
 		entry = next) {
+		struct fw_err err;
 		next = entry->next;
-		if (!entry->sending && entry->due_ms <= now_ms && is_oldest(outlet, entry) &&
-			!is_under_way_before(outlet, entry))
-			goes_on = start(outlet, entry);
+		if (!may_go(outlet, entry, now_ms))
+			continue;
+		int rc = prepare(outlet, entry, &err);
+		if (!turn_end_step(outlet->outbox, rc, "a notice cannot be sent yet", &err))
+			return false;
+		failed += rc < 0;
 	}
+	return true;
 }
 
 /* ---- how it went ---- */
@@ -375,18 +191,15 @@ static void send_due(struct outlet *outlet)
 /* That one arrived says nothing of a URL that is not there: it may be this one's own. */
 static void hurry(struct outlet *outlet)
 {
-	for (struct entry *entry = outlet->first; entry; entry = entry->next)
+	if (!outlet->has_pauses)
+		return;
+	outlet->has_pauses = false;
+	for (struct entry *entry = outlet->lanes.first; entry; entry = entry->next) {
 		if (entry->astray_ms == 0)
 			entry->due_ms = 0;
-}
-
-static void note_trouble(struct outlet *outlet, const struct sending *sending, bool goes_on)
-{
-	if (strcmp(outlet->error, sending->why) != 0 || !goes_on)
-		fw_log(FW_WARNING, "feed '%s': notice %s %s: %s", outlet->option->name,
-			sending->idempotency, goes_on ? "is tried again" : "was refused",
-			sending->why);
-	snprintf(outlet->error, sizeof outlet->error, "%s", sending->why);
+		else
+			outlet->has_pauses = true;
+	}
 }
 
 /* What goes astray is tried for so long as a deployment or a proxy that is set up may take. */
@@ -404,65 +217,82 @@ static bool is_tried_again(struct outlet *outlet, const struct sending *sending)
 		now_ms - entry->astray_ms < (most_ms ? most_ms : OUTBOX_ASTRAY_MS);
 }
 
-static void put_off(struct entry *entry)
+static void put_off(struct sending *sending)
 {
+	struct outlet *outlet = sending->outlet;
+	struct entry *entry = sending->entry;
 	entry->due_ms = fw_mono_ms() + pause_ms(entry->tries);
 	entry->sending = NULL;
+	outlet->has_pauses = true;
+	outlet->under_way--;
+	outlet_note_trouble(outlet, sending, true);
+	sending_free(sending);
 }
 
-/* False: SQLite did not take it, so the notice is neither forgotten nor sent again. */
-static bool end_entry(struct outlet *outlet, const struct sending *sending, int64_t now_ms)
+static int write_end(const struct sending *sending, int64_t now_ms, struct fw_err *err)
 {
-	struct entry *entry = sending->entry;
-	struct fw_err err;
-	if (!entry->repeat &&
-		book_told(outlet->outbox->config.state, entry->id,
-			sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
-			sending->why, sending->delivery.receipt, now_ms, &err) < 0) {
-		tell_trouble(outlet->outbox, "an answer cannot be written down yet", &err);
-		return false;
-	}
-	forget(outlet, entry);
-	return true;
+	struct outbox *outbox = sending->outlet->outbox;
+	int rc = turn_begin(outbox, err);
+	return rc < 0 ? rc
+		      : book_told(outbox->config.state, sending->entry->id,
+				sending->verdict == DELIVERED ? NOTICE_DELIVERED : NOTICE_REFUSED,
+				sending->why, sending->delivery.receipt, now_ms, err);
 }
 
-static bool settle(struct sending *sending)
+/* Where SQLite does not take it, the notice is neither forgotten nor sent again. */
+static int settle(struct sending *sending, struct fw_err *err)
 {
 	struct outlet *outlet = sending->outlet;
 	int64_t now_ms = fw_wall_ms();
 	bool goes_on = is_tried_again(outlet, sending);
-	if (!goes_on && !end_entry(outlet, sending, now_ms))
-		return false;
-	if (goes_on)
-		put_off(sending->entry);
+	int rc = goes_on || sending->entry->repeat ? 0 : write_end(sending, now_ms, err);
+	if (rc < 0)
+		return rc;
 	outlet->last_ms = now_ms;
-	outlet->under_way--;
 	if (sending->verdict == TRY_LATER && sending->delivery.retry_after_ms > 0)
 		outlet->alone_ms = fw_mono_ms() + sending->delivery.retry_after_ms;
-	if (sending->verdict == DELIVERED) {
+	if (sending->verdict == DELIVERED)
 		hurry(outlet);
-		*outlet->error = '\0';
-		*outlet->outbox->trouble = '\0';
-	} else {
-		note_trouble(outlet, sending, goes_on || sending->verdict == TRY_LATER);
-	}
-	sending_free(sending);
-	return true;
+	if (goes_on)
+		put_off(sending);
+	else
+		turn_set_over(outlet, sending->entry);
+	return 0;
 }
 
-static void settle_all(struct outbox *outbox)
+static bool settle_all(struct outbox *outbox)
 {
-	struct sending *sending = outbox->finished, *next;
-	outbox->finished = NULL;
-	outbox->last_finished = &outbox->finished;
+	struct sending *sending = sendings_take(&outbox->finished), *next;
+	bool goes_on = true;
 	for (; sending; sending = next) {
-		next = sending->next_finished;
-		sending->next_finished = NULL;
-		if (settle(sending))
-			continue;
-		*outbox->last_finished = sending;
-		outbox->last_finished = &sending->next_finished;
+		struct fw_err err;
+		next = sending->next;
+		int rc = goes_on ? settle(sending, &err) : -ECANCELED;
+		if (rc < 0)
+			sendings_add(&outbox->finished, sending);
+		goes_on = goes_on &&
+			turn_end_step(outbox, rc, "an answer cannot be written down yet", &err);
 	}
+	return goes_on;
+}
+
+/* False: nothing of it was written. */
+static bool try_turn(struct outbox *outbox, bool one_by_one)
+{
+	struct fw_err err;
+	outbox->one_by_one = one_by_one;
+	bool goes_on = settle_all(outbox), sends = !outbox->heir && !outbox->owner.closing;
+	for (size_t i = 0; goes_on && sends && i < outbox->n_outlets; i++)
+		goes_on = send_due(&outbox->outlets[i]);
+	return goes_on && turn_finish(outbox, 0, &err) == 0;
+}
+
+static void take_turn(struct outbox *outbox)
+{
+	if (try_turn(outbox, false))
+		*outbox->trouble = '\0';
+	else
+		try_turn(outbox, true);
 }
 
 static bool is_idle(const struct outbox *outbox)
@@ -487,13 +317,11 @@ static void on_turn(uv_timer_t *timer)
 {
 	struct outbox *outbox =
 		(struct outbox *)((char *)timer->data - offsetof(struct outbox, owner));
-	settle_all(outbox);
-	if (outbox->heir) {
+	if (!outbox->heir)
+		outbox_load(outbox);
+	take_turn(outbox);
+	if (outbox->heir)
 		go_on_with_heir(outbox);
-		return;
-	}
-	for (size_t i = 0; i < outbox->n_outlets; i++)
-		send_due(&outbox->outlets[i]);
 }
 
 /* ---- the whole ---- */
@@ -519,8 +347,7 @@ static void on_outbox_closed(struct fw_owner *owner)
 	void (*on_closed)(void *arg) = outbox->on_closed;
 	void *arg = outbox->arg;
 	for (size_t i = 0; i < outbox->n_outlets; i++)
-		while (outbox->outlets[i].first)
-			forget(&outbox->outlets[i], outbox->outlets[i].first);
+		lanes_done(&outbox->outlets[i].lanes);
 	fw_free(outbox->outlets);
 	fw_free(outbox);
 	if (on_closed)
@@ -535,14 +362,16 @@ int outbox_open(struct outbox **out, const struct outbox_config *config, struct 
 	struct outbox *outbox = fw_alloc(sizeof *outbox);
 	outbox->config = *config;
 	outbox->opened_ms = fw_wall_ms();
-	outbox->last_finished = &outbox->finished;
+	sendings_init(&outbox->finished);
+	sendings_init(&outbox->starting);
 	outbox->n_outlets = config->options->n_feeds;
 	outbox->outlets = fw_alloc_array(outbox->n_outlets + 1, sizeof *outbox->outlets);
 	for (size_t i = 0; i < outbox->n_outlets; i++) {
 		struct outlet *outlet = &outbox->outlets[i];
 		outlet->option = config->options->feeds[i];
 		outlet->outbox = outbox;
-		outlet->last = &outlet->first;
+		outlet->last_over = &outlet->over;
+		lanes_init(&outlet->lanes);
 	}
 	fw_owner_init(&outbox->owner, on_outbox_closed);
 	uv_timer_init(config->loop, &outbox->tick);
@@ -573,16 +402,16 @@ void outbox_close(struct outbox *outbox, void (*on_closed)(void *arg), void *arg
 	outbox->arg = arg;
 	fw_owner_close(&outbox->owner);
 	for (size_t i = 0; i < outbox->n_outlets; i++)
-		for (struct entry *entry = outbox->outlets[i].first; entry; entry = entry->next)
+		for (struct entry *entry = outbox->outlets[i].lanes.first; entry;
+			entry = entry->next)
 			if (entry->sending && !entry->sending->finished)
 				outbox->outlets[i].option->feed->cancel(&entry->sending->delivery);
-	settle_all(outbox);
+	take_turn(outbox);
 	/* What could not be written down is sent once more, under the same key. */
-	for (struct sending *left = outbox->finished, *next; left; left = next) {
-		next = left->next_finished;
+	for (struct sending *left = sendings_take(&outbox->finished), *next; left; left = next) {
+		next = left->next;
 		sending_free(left);
 	}
-	outbox->finished = NULL;
 	feed_curl_close();
 }
 

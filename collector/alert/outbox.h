@@ -1,7 +1,11 @@
 /* The outbox: notices on their way to feeds.
  *
- * What waits lies in SQLite (book.h); here is only the order of things. Of one
- * alert and feed one notice is under way at a time and the oldest goes first.
+ * What waits lies in SQLite (book.h); here is only the order of things (lanes.h).
+ * All that a turn of the loop changes, what was answered and what is tried next,
+ * is one transaction and one sync. Where it fails, each notice gets one of its
+ * own, so that one that cannot be written keeps no other waiting.
+ *
+ * Of one alert and feed one notice is under way at a time and the oldest goes first.
  * That a notice is about to be tried is written before it is, so that after a
  * crash nobody thinks it was never sent; that it was told is written before it
  * is forgotten, so a crash between the two sends it once more under the same

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/fault.h>
 #include <fenwatch/log.h>
 
 #include "audit.h"
@@ -105,6 +106,60 @@ static void test_a_feed_that_delivers_at_once_leaves_the_loop_to_others(void **a
 	uv_run(&place->loop, UV_RUN_NOWAIT);
 	/* Timers have two turns in each. */
 	assert_in_range(iterations, 10, 10000);
+}
+
+/* 1,000 alerts to twelve feeds are 24,000 notices: two syncs for each would be most of what
+ * they cost. */
+static void test_a_turn_is_synced_once(void **arg)
+{
+	struct place *place = *arg;
+	enum { TURNS = 20 };
+	place->type.deliver = deliver_at_once;
+	for (int i = 0; i < TURNS * OUTBOX_AT_ONCE; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "fw1-%d", i);
+		fire(place, key);
+	}
+	open_outbox(place);
+	fw_fault_arm(FW_OP_FSYNC, UINT64_MAX, 0, false); /* counts */
+	RUN_UNTIL(place, counts(place).delivered == TURNS * OUTBOX_AT_ONCE);
+	/* SQLite syncs some of its own when it moves its log. */
+	assert_in_range(fw_fault_calls(FW_OP_FSYNC), TURNS, TURNS + 8);
+}
+
+/* What SQLite does not take of one alert, for whatever reason. */
+static void refuse_to_write(struct place *place, const char *how)
+{
+	char sql[256];
+	snprintf(sql, sizeof sql,
+		"CREATE TEMP TRIGGER stop BEFORE UPDATE ON notice WHEN new.key = 'fw1-bad' AND %s"
+		" BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+		how);
+	assert_int_equal(sqlite3_exec(state_db(place->state), sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void test_one_that_cannot_be_written_keeps_nobody_waiting(void **arg)
+{
+	struct place *place = *arg;
+	static const char *const hows[] = {"new.tries = 1 AND new.state = 0", "new.state = 1"};
+	uint64_t delivered = 0;
+	for (size_t i = 0; i < 2; i++) {
+		char key[16];
+		fire(place, "fw1-bad");
+		for (int more = 0; more < 4; more++) {
+			snprintf(key, sizeof key, "fw1-%zu%d", i, more);
+			fire(place, key);
+		}
+		refuse_to_write(place, hows[i]);
+		open_outbox(place);
+		RUN_UNTIL(place, counts(place).delivered == delivered + 4);
+		assert_int_equal(counts(place).waiting, 1);
+		state_run(place->state, NULL, "DROP TRIGGER stop", "");
+		delivered += 5;
+		RUN_UNTIL(place, counts(place).delivered == delivered);
+		assert_int_equal(accepted(place, "fw1-bad", "firing"), i + 1);
+		close_outbox(place);
+	}
 }
 
 static int is_being_replaced(struct receiver *receiver, const struct received *request)
@@ -857,6 +912,8 @@ int main(void)
 		CASE(test_a_failing_receiver_is_tried_again_under_the_same_key),
 		CASE(test_a_pause_is_kept),
 		CASE(test_a_feed_that_delivers_at_once_leaves_the_loop_to_others),
+		CASE(test_a_turn_is_synced_once),
+		CASE(test_one_that_cannot_be_written_keeps_nobody_waiting),
 		CASE(test_what_goes_astray_arrives_once_its_receiver_is_there),
 		CASE(test_what_goes_astray_for_too_long_is_a_dead_letter),
 		CASE(test_what_goes_astray_keeps_nobody_waiting),
