@@ -10,6 +10,7 @@
 #include "acks.h"
 #include "context.h"
 #include "evidence.h"
+#include "expected.h"
 #include "polls.h"
 #include "ruled.h"
 #include "silences.h"
@@ -297,7 +298,6 @@ static void raise_one(struct alerts *alerts, const char *name, const char *insta
 		alert = raised_new(alerts, key, name, instance, apart, text);
 	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
 	observe_raised(alerts, alert);
-	alerts_commit(alerts);
 }
 
 static void clear_one(struct alerts *alerts, const char *name, const char *instance,
@@ -310,23 +310,36 @@ static void clear_one(struct alerts *alerts, const char *name, const char *insta
 		return;
 	alert->raised_until_ms = 0;
 	observe_raised(alerts, alert);
-	alerts_commit(alerts);
+}
+
+void alerts_raise_host(
+	struct alerts *alerts, const char *name, const char *instance, const char *text)
+{
+	raise_one(alerts, name, instance, NULL, text);
+}
+
+void alerts_clear_host(struct alerts *alerts, const char *name, const char *instance)
+{
+	clear_one(alerts, name, instance, NULL);
 }
 
 void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
 {
 	raise_one(alerts, name, instance, NULL, text);
+	alerts_commit(alerts);
 }
 
 void alert_clear(struct alerts *alerts, const char *name, const char *instance)
 {
 	clear_one(alerts, name, instance, NULL);
+	alerts_commit(alerts);
 }
 
 void alerts_raise(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
 {
 	raise_one(alerts, name, "", apart, text);
+	alerts_commit(alerts);
 }
 
 static void reword(struct alerts *alerts, struct alert *alert, const char *text)
@@ -358,6 +371,7 @@ void alerts_reword(
 void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)
 {
 	clear_one(alerts, name, "", apart);
+	alerts_commit(alerts);
 }
 
 /* ---- the clock ---- */
@@ -419,6 +433,7 @@ static void on_tick(uv_timer_t *timer)
 	watch_look(alerts->watch);
 	watch_silence(alerts->watch);
 	incidents_look(alerts, now_ms);
+	expected_look(alerts->expected, alerts_now());
 	for (struct alert *alert = alerts->homeless; alert; alert = alert->next)
 		if (is_raised_kind(alert))
 			observe_raised(alerts, alert);
@@ -662,6 +677,7 @@ int alert_forget(struct alerts *alerts, const char *instance, struct fw_err *err
 
 static void free_all(struct alerts *alerts)
 {
+	expected_free(alerts->expected);
 	watch_close(alerts->watch);
 	ruled_free(alerts->ruled);
 	gate_close(alerts->gate);
@@ -780,6 +796,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	if (rc == 0)
 		rc = watch_prepare(config->state, err);
 	if (rc == 0)
+		rc = expected_prepare(config->state, err);
+	if (rc == 0)
 		rc = open_gate(alerts, err);
 	if (rc == 0)
 		rc = acks_open(&alerts->acks, config->state, err);
@@ -798,6 +816,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	fw_owner_adopt(&alerts->owner, &alerts->look);
 	uv_timer_start(&alerts->tick, on_tick, TICK_MS, TICK_MS);
 	alerts->watch = watch_open(alerts);
+	alerts->expected = expected_new(alerts);
+	expected_set_register(alerts->expected, config->options ? config->options->registry : NULL);
 	end_disabled(alerts);
 	forget_old(alerts, fw_mono_ms());
 	*out = alerts;
@@ -817,6 +837,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	rules_in_force(options, alerts->rules);
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);
+	expected_set_register(alerts->expected, options ? options->registry : NULL);
 	updates_look(alerts);
 	outbox_take_over(alerts->outbox, before, on_reloaded, arg);
 	return 0;

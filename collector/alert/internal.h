@@ -67,6 +67,7 @@ struct alerts {
 	struct polls *polls;
 	struct sites *sites;
 	struct watch *watch;
+	struct expected *expected;
 	struct ruled *ruled;
 	struct alert *homeless; /* raised by name, or of hosts not seen since the start */
 	struct alert *changed, **last_changed;
@@ -94,6 +95,10 @@ void alert_changed(
 /* Every alert there is. */
 void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
 void alerts_commit(struct alerts *alerts);
+/* alert_raise and alert_clear, of which much is written with one alerts_commit. */
+void alerts_raise_host(
+	struct alerts *alerts, const char *name, const char *instance, const char *text);
+void alerts_clear_host(struct alerts *alerts, const char *name, const char *instance);
 /* What is raised under this name has another summary from now on, where it is shown, told
  * again or closed; feeds that take updates hear of it, seldom. */
 void alerts_reword(
@@ -128,6 +133,8 @@ void watch_silence(struct watch *watch); /* at those that have not */
 const char *watch_class(struct alerts *alerts, const struct alert *alert);
 /* Whether hosts of that name are known, and none of them was heard lately. */
 bool watch_is_silent(struct watch *watch, const char *instance);
+/* Whether one of that name was ever heard. */
+bool watch_knows(struct watch *watch, const char *instance);
 /* When the first host of that name was first heard; 0: long ago, or there is none. */
 int64_t watch_first_heard_ms(struct watch *watch, const char *instance);
 /* Every host that was ever heard; until the next call. */

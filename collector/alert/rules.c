@@ -29,6 +29,16 @@ const struct rule rules[RULES] = {
 		.summary = "{instance} has gone silent",
 	},
 	{
+		.name = "HostNeverHeard",
+		.help = "The register has this host as live, and nothing was ever heard of it (the hold "
+			"counts from when the register first said so, and its class has as long as for "
+			"silence). Install its agent, or say in the register that it is planned.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, MINUTE_MS},
+		.summary = "{instance} was never heard",
+	},
+	{
 		.name = "FilesystemAlmostFull",
 		.help = "The share of the filesystem that is left for ordinary users. Delete or move "
 			"what is not needed, or enlarge it.",

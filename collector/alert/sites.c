@@ -88,15 +88,26 @@ static struct member *find(const struct sites *sites, const char *name, const ch
 
 /* ---- which sites there are, and who is where ---- */
 
+static size_t lane_of(const struct register_site *known)
+{
+	return (uintptr_t)known / sizeof *known % LANES;
+}
+
+static struct site *find_site(const struct sites *sites, const struct register_site *known)
+{
+	struct site *site = sites->lanes[lane_of(known)];
+	while (site && site->known != known)
+		site = site->next;
+	return site;
+}
+
 static struct site *site_of(struct sites *sites, const struct register_site *known)
 {
-	if (!known)
-		return NULL;
-	struct site **lane = &sites->lanes[(uintptr_t)known / sizeof *known % LANES];
-	for (struct site *site = *lane; site; site = site->next)
-		if (site->known == known)
-			return site;
-	struct site *site = fw_alloc(sizeof *site);
+	struct site *site = known ? find_site(sites, known) : NULL;
+	if (site || !known)
+		return site;
+	struct site **lane = &sites->lanes[lane_of(known)];
+	site = fw_alloc(sizeof *site);
 	site->known = known;
 	site->next = *lane;
 	*lane = site;
@@ -324,12 +335,16 @@ bool sites_hold(const struct sites *sites, const char *instance, const char *job
 	const struct site_host *host = &member->host;
 	const struct site *site = member->site;
 	for (; site; site = site->above)
-		if (site->down_ms != 0 && host->is_silent)
+		if (site->down_ms != 0 && (host->is_silent || host->is_late))
 			return hold_for(site, "the site %.120s cannot be reached", why);
 	for (site = member->site; site; site = site->above)
 		if (may_come_back(site, host, now_ms))
 			return hold_for(
 				site, "the site %.120s can be reached again; it may, too", why);
+	if (host->is_late)
+		return hold_for(member->site,
+			"it is late, and whether the site %.120s can be reached is not known yet",
+			why);
 	if (!host->is_silent)
 		return !host->was_heard && now_ms < host->heard_ms + SITES_COMES_BACK_MS &&
 			hold_for(member->site, "it was not heard since the start, at %.120s", why);
@@ -337,6 +352,16 @@ bool sites_hold(const struct sites *sites, const char *instance, const char *job
 		if (is_open(site, missed_at(host)))
 			return hold_for(site,
 				"whether the site %.120s can be reached is not known yet", why);
+	return false;
+}
+
+bool sites_is_down(const struct sites *sites, const struct register_site *known)
+{
+	for (; known; known = known->parent) {
+		const struct site *site = find_site(sites, known);
+		if (site && site->down_ms != 0)
+			return true;
+	}
 	return false;
 }
 

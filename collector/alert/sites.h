@@ -8,7 +8,8 @@
  * A host that is silent is not told of while a site above it is unreachable; nor before
  * it is known, that is until one of those who can tell was heard after the host was missed,
  * or all of them are silent as well; nor for a while after the site can be reached again,
- * in which it may be heard. So it does not matter who is missed first. Of sites within one
+ * in which it may be heard. So it does not matter who is missed first. Nor does it who says
+ * so first: a rule of somebody's own may tell of a host that is only late yet. Of sites within one
  * another only the uppermost is an incident.
  *
  * Times are monotonic. The main thread's.
@@ -35,6 +36,7 @@ struct site_host {
 	int64_t heard_ms, interval_ms;
 	bool was_heard; /* since the start */
 	bool is_silent; /* it has missed more than it may */
+	bool is_late;   /* not so much, but somebody may have told of it already */
 	bool is_away;   /* and nobody minds */
 };
 
@@ -50,6 +52,10 @@ void sites_look(struct sites *sites, const struct site_host *hosts, size_t n, in
  * its site's sake. */
 bool sites_hold(const struct sites *sites, const char *instance, const char *job, int64_t now_ms,
 	char why[GATE_WHY]);
+
+/* Whether this site, or one above it, cannot be reached. */
+struct register_site;
+bool sites_is_down(const struct sites *sites, const struct register_site *known);
 
 /* A site that is an incident since then, or 0: that is one no longer. `n_hosts` are silent in
  * it and below. */

@@ -998,6 +998,30 @@ static void test_who_is_not_in_service_may_be_silent(void **arg)
 	}
 }
 
+/* The register has it as live, and nobody has ever heard it; then it speaks. */
+static void test_a_host_that_never_came_is_missed_until_it_does(void **arg)
+{
+	struct place *place = *arg;
+	struct registry *registry =
+		use_register(place, "hosts: [{host: web02, contract: no. 4711}, {host: web01}]");
+	speak(place, place->web01, 15000);
+	reload(place);
+	run_for(place, 1100);
+	assert_null(find(place, "HostNeverHeard"));
+	fw_fault_clock(330 * 1000);
+	run_for(place, 1100);
+	struct alert_view *view = find(place, "HostNeverHeard");
+	assert_true(view && view->state == ALERT_FIRING);
+	assert_string_equal(view->instance, "web02");
+	assert_string_equal(annotation(view, "contract"), "no. 4711");
+	speak(place, add_host(&place->store, "web02"), 15000);
+	run_for(place, 1200);
+	assert_null(find(place, "HostNeverHeard"));
+	place->options.registry = NULL;
+	reload(place);
+	register_drop(registry);
+}
+
 static void test_a_server_is_held_as_the_rule_says(void **arg)
 {
 	struct place *place = *arg;
@@ -1349,6 +1373,7 @@ int main(void)
 		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
 		CASE(test_who_is_not_in_service_may_be_silent),
 		CASE(test_a_server_is_held_as_the_rule_says),
+		CASE(test_a_host_that_never_came_is_missed_until_it_does),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),

@@ -49,6 +49,8 @@ struct place {
 	struct device devices[HOSTS];
 	struct site_host hosts[HOSTS];
 	size_t n;
+	bool is_ruled; /* a rule of somebody's own tells of hosts once they are late */
+	bool is_blind; /* and nobody knows that they are */
 	struct device incidents[SITES];
 	size_t n_incidents;
 	int64_t now_ms;
@@ -166,13 +168,17 @@ static void listen_to(struct place *place, size_t i)
 	if (may_speak && place->now_ms - host->heard_ms >= INTERVAL_MS)
 		host->heard_ms = place->now_ms;
 	host->is_silent = place->now_ms - host->heard_ms > INTERVAL_MS * 5 / 2;
+	host->is_late = !host->is_silent && !place->is_blind &&
+		place->now_ms - host->heard_ms > INTERVAL_MS * 3 / 2;
 }
 
 static void watch(struct place *place, size_t i)
 {
 	const struct site_host *host = &place->hosts[i];
 	struct device *device = &place->devices[i];
-	bool fires = host->is_silent && place->now_ms - host->heard_ms >= HOLD_MS;
+	int64_t unheard_ms = place->now_ms - host->heard_ms;
+	bool fires = place->is_ruled ? unheard_ms > INTERVAL_MS * 8 / 5
+				     : host->is_silent && unheard_ms >= HOLD_MS;
 	if (fires != device->has_episode)
 		write_change(place, device, "HostSilent", fires);
 }
@@ -296,6 +302,29 @@ static void test_sites_without_links_go_by_their_hosts(void **arg)
 	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 0);
 }
 
+/* Before anybody can know that the site is cut: `up == 0` of a rule file. */
+static void test_a_rule_that_is_quicker_than_silence_tells_of_no_child(void **arg)
+{
+	struct place *place = *arg;
+	place->is_ruled = true;
+	read_register(place, true);
+	cut_ten(place);
+	silence(place, 4, 7, 10 * MINUTE, 1000 * MINUTE);
+	expect_ten(place);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 1);
+	assert_null(gate_find(place->gate, "fw1-s04d07"));
+}
+
+static void test_control_where_nobody_knows_who_is_late_children_are_told_of(void **arg)
+{
+	struct place *place = *arg;
+	place->is_ruled = place->is_blind = true;
+	read_register(place, true);
+	cut_ten(place);
+	run_until(place, 29 * MINUTE);
+	assert_true(told(place, "HostSilent", NOTICE_OPEN) > 100);
+}
+
 /* The control: without a tree each of them is told of. */
 static void test_control_without_a_tree_all_are_told(void **arg)
 {
@@ -368,6 +397,8 @@ int main(void)
 		TEST(test_ten_lines_are_ten_notices),
 		TEST(test_a_child_that_really_died_is_raised_alone),
 		TEST(test_sites_without_links_go_by_their_hosts),
+		TEST(test_a_rule_that_is_quicker_than_silence_tells_of_no_child),
+		TEST(test_control_where_nobody_knows_who_is_late_children_are_told_of),
 		TEST(test_control_without_a_tree_all_are_told),
 		TEST(test_one_host_of_a_site_is_told_soon),
 		TEST(test_a_link_alone_is_a_host),

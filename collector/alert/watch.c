@@ -11,6 +11,7 @@
 #include "watch.h"
 
 #define INTERVAL_MOST_MS (3600 * 1000)
+#define INTERVAL_UNKNOWN_MS (15 * 1000) /* as an agent has it by default */
 /* How long an agent may take to come back after the collector was away. */
 #define COMES_BACK_MS (330 * 1000)
 
@@ -192,6 +193,15 @@ void watch_silence(struct watch *watch)
 	}
 }
 
+/* `up` may be 0 by then, which is judged by what arrives, and a rule may tell of it. */
+static bool is_late(const struct host *host, int64_t now_ms)
+{
+	int64_t interval_ms = host->interval_ms;
+	if (!host->measured && interval_ms > INTERVAL_UNKNOWN_MS)
+		interval_ms = INTERVAL_UNKNOWN_MS;
+	return now_ms - host->heard_ms > interval_ms / 2 * 3;
+}
+
 static struct site_host site_host_of(struct watch *watch, struct host *host, int64_t now_ms)
 {
 	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
@@ -202,8 +212,10 @@ static struct site_host site_host_of(struct watch *watch, struct host *host, int
 		.interval_ms = host->interval_ms,
 		.was_heard = host->heard,
 	};
-	if (!engine_is_breach(&watch->silence->limits, missed))
+	if (!engine_is_breach(&watch->silence->limits, missed)) {
+		seen.is_late = host->heard && is_late(host, now_ms);
 		return seen;
+	}
 	if (!host->is_known)
 		learn_from_register(watch, host);
 	seen.is_away = may_be_silent(watch, host, now_ms);
@@ -346,6 +358,15 @@ bool watch_is_silent(struct watch *watch, const char *instance)
 			return false;
 		is_known |= host->newest_ms != 0;
 	}
+	return is_known;
+}
+
+bool watch_knows(struct watch *watch, const char *instance)
+{
+	bool is_known = false;
+	size_t i = first_named(watch, instance);
+	for (; i < watch->n_by_name && strcmp(name_of(watch->by_name[i]), instance) == 0; i++)
+		is_known |= watch->by_name[i]->newest_ms != 0;
 	return is_known;
 }
 

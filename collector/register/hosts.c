@@ -330,6 +330,14 @@ void register_host(const struct registry *registry, const struct fw_label *label
 	memcpy(out->texts, sum.texts, sizeof out->texts);
 }
 
+void register_each_named(
+	const struct registry *registry, void (*each)(const char *name, void *arg), void *arg)
+{
+	const struct entries *named = &registry->hosts.named;
+	for (size_t i = 0; i < named->count; i++)
+		each(named->by_name[i]->name, arg);
+}
+
 /* Asked as the supplier is, so it looks no further than it must, either. */
 void register_host_life(const struct registry *registry, const struct fw_label *labels, size_t n,
 	struct register_life *out)

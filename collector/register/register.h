@@ -115,6 +115,9 @@ struct register_host {
 /* Of the host with these labels. */
 void register_host(const struct registry *registry, const struct fw_label *labels, size_t n,
 	struct register_host *out);
+/* Every name that has a row of its own, in the order of names. */
+void register_each_named(
+	const struct registry *registry, void (*each)(const char *name, void *arg), void *arg);
 /* Its lifecycle alone. */
 void register_host_life(const struct registry *registry, const struct fw_label *labels, size_t n,
 	struct register_life *out);

@@ -26,8 +26,8 @@ DAY_S = 24 * 3600
 AT_ONCE = 8  # of one feed under way, whose receipts a kill may lose
 
 # With so much to write the collector takes no samples for minutes, and without them an alert is over.
-RULES = """groups:
-  - {name: storm, interval: 1s, rules: [{alert: Fault, expr: 'last_over_time(fault[6h]) == 1', labels: {severity: warning}}]}
+RULES = f"""groups:
+  - {{name: storm, interval: {5 if LONG else 1}s, rules: [{{alert: Fault, expr: 'last_over_time(fault[6h]) == 1', labels: {{severity: warning}}}}]}}
 """
 NOISE = "noise: {storm: 0, host: 0, site: 0, estate: 0}\nbuiltin_rules: {HostSilent: {enabled: false}}\n"
 
