@@ -15,9 +15,9 @@ SWEEPS, COLUMNS, INTERVAL = 2880, 60, 30
 BYTES = 2 << 20
 
 
-def be_away(lab, agent):
+def be_away(lab, agent, columns=COLUMNS):
     program = os.path.join(lab.build, "tests", "bench", "bench_away")
-    done = subprocess.run([program, agent.data, str(SWEEPS), str(COLUMNS), str(INTERVAL)], capture_output=True, text=True)
+    done = subprocess.run([program, agent.data, str(SWEEPS), str(columns), str(INTERVAL)], capture_output=True, text=True)
     check(done.returncode == 0, f"a day away: {done.stderr}")
     return json.loads(done.stdout)
 
@@ -74,6 +74,24 @@ def test_a_day_offline_is_small_and_comes_back_whole(lab):
     drain(c, torn)
     got = len(ticks(c, torn))
     check(0 < got < SWEEPS, f"control: of a spool that is damaged in the middle some are missing: {got}")
+
+
+def test_what_a_spool_cannot_hold_is_told(lab):
+    """Two agents were away for as long; the spool of one holds all of it, that of the other does not."""
+    hook = lab.webhook()
+    c = lab.collector(store="{raw: 64MiB}", extra="feeds: " + json.dumps(
+        [{"name": "desk", "type": "webhook", "url": hook.url, "live": True}]) + "\n").start()
+    roomy = lab.agent(c, name="roomy").enrol()
+    small = lab.agent(c, name="small", extra="spool: {max: 1MiB}\n").enrol()
+    for agent in (roomy, small):
+        kept = be_away(lab, agent, 10 * COLUMNS)
+        check(kept["bytes"] > 3 << 19, f"that is more than the small one holds: {kept}")
+        agent.start()
+    drain(c, roomy)
+    told = until(60, "what is lost is told", lambda: hook.notices("firing", "SpoolDropping"))
+    check([n[2]["alerts"][0]["labels"]["instance"] for n in told] == ["small"], f"of the small one alone: {told}")
+    check("its spool was full" in told[0][2]["alerts"][0]["annotations"]["summary"], f"{told}")
+    check(len(ticks(c, roomy)) == SWEEPS > len(ticks(c, small)), f"{len(ticks(c, small))} of the small one's are there")
 
 
 def damage(agent):

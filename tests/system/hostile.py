@@ -8,6 +8,7 @@ import urllib.parse
 from xml.etree import ElementTree
 
 import forecast
+import patches
 import wire
 from desks import Desks, Jira, PagerDuty, ServiceNow
 from listeners import ATOM, Reader, alertmanager, secret
@@ -105,6 +106,27 @@ def test_of_a_filesystem_that_fills(lab):
     check(any(cell.startswith("'" + FORMULA) for row in rows for cell in row), f"{rows}")
     safe_table(c.cli("report", "capacity", "--csv").stdout, "capacity")
     safe_page(c.cli("report", "capacity", "--html").stdout, "capacity")
+
+
+def test_of_patches(lab):
+    """A machine that calls its system so, and a register that calls its supplier so, through what is said of patches."""
+    words = FORMULA + "".join(c for c in EVIL if c >= " " and c not in "\u202e\u2028'\"")
+    os.makedirs(os.path.join(lab.dir, "register.d"))
+    with open(os.path.join(lab.dir, "register.d/all.yml"), "w") as f:
+        json.dump({"suppliers": [{"name": words}], "sites": [{"name": words}],
+                   "hosts": [{"host": "agent", "supplier": words, "site": words, "owner": words}]}, f)
+    release = f'ID="{words}"\nVERSION_ID="{words}"\nPRETTY_NAME="{words}"\n'
+    c = lab.collector(extra="register: register.d/\n").start()
+    patches.stage_host(lab, collector=c, os_release=release)
+    until(60, "it is judged", lambda: patches.row(c).get("os"))
+    shown = {}
+    for words_of in (("patches",), ("patches", "agent"), ("report", "patch-compliance")):
+        for form in ("", "--csv", "--html") if words_of[0] == "report" else ("",):
+            shown[words_of, form] = c.cli(*words_of, *filter(None, [form])).stdout
+            check(not CONTROLS & set(shown[words_of, form]), f"{words_of} {form}: {shown[words_of, form]!r}")
+    table, page = (shown[("report", "patch-compliance"), form] for form in ("--csv", "--html"))
+    check(any("'" + FORMULA in cell for row in safe_table(table, "patches") for cell in row), f"its words are there: {table}")
+    check("<script>alert" not in page and not CONTROLS & set(page), f"patches as a page: {page}")
 
 
 def say(c, full):

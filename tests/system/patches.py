@@ -154,4 +154,5 @@ def test_a_viewer_imports_nothing(lab):
     check("none" in c.cli("advisories", "list").stdout, "nothing there")
 
 
-main()
+if __name__ == "__main__":
+    main()
