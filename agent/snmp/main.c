@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -18,6 +19,7 @@
 
 #include "device.h"
 #include "devices.h"
+#include "discover.h"
 #include "print.h"
 #include "probe.h"
 #include "traps.h"
@@ -28,6 +30,7 @@ static const char help[] =
 	"Usage: fenwatch-snmp [--config FILE]\n"
 	"       fenwatch-snmp --check-config [--config FILE]\n"
 	"       fenwatch-snmp test HOST [--config FILE]\n"
+	"       fenwatch-snmp discover RANGE --credentials FILE [--json | --yaml]\n"
 	"       fenwatch-snmp --traps [--check-config] [--config FILE]\n"
 	"\n"
 	"Reads devices that have no agent over SNMP, and hands the agent beside it what it read.\n"
@@ -40,7 +43,14 @@ static const char help[] =
 	"  --version, --help\n"
 	"\n"
 	"  test HOST         read the device of this name once, here and now, and print what it\n"
-	"                    gave in Prometheus' text format\n";
+	"                    gave in Prometheus' text format\n"
+	"  discover RANGE    ask every address of A-B or A/BITS whether it speaks SNMP, and print\n"
+	"                    those that do\n"
+	"  --credentials FILE  a user of version 3, or a community; up to 8 times\n"
+	"  --rate N          questions a second, by default 50\n"
+	"  --port N          by default 161\n"
+	"  --v1              tell a community by version 1 instead of 2c\n"
+	"  --json, --yaml    for programs, or as lines of `devices` for the configuration\n";
 
 struct reader {
 	const struct devices *settings;
@@ -248,6 +258,8 @@ static int command_run(const struct devices *settings)
 struct options {
 	const char *config; /* NULL: the usual one */
 	bool check, sample, traps;
+	struct discover_settings discover;
+	enum discover_form form;
 	char **words;
 	int n_words;
 };
@@ -293,6 +305,46 @@ static int run_devices(const struct options *o)
 	return status;
 }
 
+static int print_discovery(const struct options *o)
+{
+	struct discovery found;
+	struct fw_buf text = {0};
+	struct fw_err err;
+	if (discover_run(&o->discover, &found, &err) < 0)
+		return fail(err.text);
+	discover_print(&found, &o->discover, o->form, &text);
+	fwrite(text.data, 1, text.length, stdout);
+	fprintf(stderr, "%u addresses were asked, %zu answered.\n", range_count(&o->discover.range),
+		found.n);
+	fw_buf_done(&text);
+	discover_done(&found);
+	return EXIT_SUCCESS;
+}
+
+/* What is in the configuration is shown as such, where there is one. */
+static int run_discover(struct options *o)
+{
+	struct devices known;
+	struct fw_err err;
+	if (o->n_words != 2)
+		return usage("discover is followed by %s", "a range, FIRST-LAST or NETWORK/BITS");
+	if (range_parse(o->words[1], &o->discover.range, &err) < 0)
+		return usage("%s", err.text);
+	if (range_count(&o->discover.range) > DISCOVER_ADDRESSES)
+		return usage("'%s' has more than 65,536 addresses", o->words[1]);
+	if (o->discover.n_credentials == 0)
+		return usage("discover needs %s", "--credentials FILE");
+	bool has_config = o->config || access(DEVICES_PATH, F_OK) == 0;
+	if (has_config && devices_read(&known, o->config ? o->config : DEVICES_PATH, &err) < 0)
+		return fail(err.text);
+	session_start_library();
+	o->discover.known = has_config ? &known : NULL;
+	int status = print_discovery(o);
+	if (has_config)
+		devices_done(&known);
+	return status;
+}
+
 static int run_traps(const struct options *o)
 {
 	struct trap_settings settings;
@@ -306,17 +358,70 @@ static int run_traps(const struct options *o)
 	return status;
 }
 
-enum { OPT_CONFIG = 256, OPT_CHECK, OPT_SAMPLE, OPT_TRAPS, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_CONFIG = 256,
+	OPT_CHECK,
+	OPT_SAMPLE,
+	OPT_TRAPS,
+	OPT_CREDENTIALS,
+	OPT_RATE,
+	OPT_PORT,
+	OPT_V1,
+	OPT_JSON,
+	OPT_YAML,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"check-config", no_argument, NULL, OPT_CHECK},
 	{"sample-config", no_argument, NULL, OPT_SAMPLE},
 	{"traps", no_argument, NULL, OPT_TRAPS},
+	{"credentials", required_argument, NULL, OPT_CREDENTIALS},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"v1", no_argument, NULL, OPT_V1},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"yaml", no_argument, NULL, OPT_YAML},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
+
+static bool take_number(const char *text, uint64_t most, unsigned *out)
+{
+	uint64_t number;
+	if (fw_parse_u64(text, &number) < 0 || number == 0 || number > most)
+		return false;
+	*out = (unsigned)number;
+	return true;
+}
+
+/* One of those that belong to discover; false: it cannot be. */
+static bool take_discover(int option, struct discover_settings *d, enum discover_form *form)
+{
+	switch (option) {
+	case OPT_CREDENTIALS:
+		if (d->n_credentials == DISCOVER_CREDENTIALS)
+			return false;
+		d->credentials[d->n_credentials++] = optarg;
+		return true;
+	case OPT_RATE:
+		return take_number(optarg, DISCOVER_RATE_MOST, &d->rate);
+	case OPT_PORT:
+		return take_number(optarg, UINT16_MAX, &d->port);
+	case OPT_V1:
+		d->v1 = true;
+		return true;
+	case OPT_JSON:
+	case OPT_YAML:
+		*form = option == OPT_JSON ? DISCOVER_JSON : DISCOVER_YAML;
+		return true;
+	default:
+		return false;
+	}
+}
 
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct options *o)
@@ -344,7 +449,9 @@ static int parse(int argc, char **argv, struct options *o)
 			fputs(help, stdout);
 			return EXIT_SUCCESS;
 		default:
-			return usage("'%s' is not an option or lacks its value", argv[optind - 1]);
+			if (!take_discover(option, &o->discover, &o->form))
+				return usage("'%s' is not an option, or has no value that can be",
+					argv[optind - 1]);
 		}
 	}
 	o->words = argv + optind;
@@ -354,7 +461,9 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = {0};
+	struct options options = {
+		.discover = {
+			.rate = DISCOVER_RATE, .port = 161, .timeout_ms = DISCOVER_TIMEOUT_MS}};
 	fw_log_init("fenwatch-snmp", FW_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	int status = parse(argc, argv, &options);
@@ -362,5 +471,7 @@ int main(int argc, char **argv)
 		return status;
 	if (options.sample)
 		return sample_config(&options);
+	if (!options.traps && options.n_words > 0 && strcmp(options.words[0], "discover") == 0)
+		return run_discover(&options);
 	return options.traps ? run_traps(&options) : run_devices(&options);
 }

@@ -1,4 +1,5 @@
 """Devices over SNMP: real snmpd of Debian's on loopback, read by fenwatch-snmp, which hands the agent what it read."""
+import json
 import os
 import re
 import shutil
@@ -314,6 +315,64 @@ def test_tables_are_those_of_the_tools(lab):
     until(20, "it has gone", lambda: where("02:00:00:00:00:50") == [])
     check(where("02:00:00:00:00:51") == [("sw1", "4", "")], f"the other stays: {where('02:00:00:00:00:51')}")
     reader.stop()
+
+
+def discover(lab, argv):
+    done = subprocess.run([lab.program("snmp"), "discover", *argv], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_range_is_looked_through_on_request(lab):
+    """Three real ones on a network of loopback: one with the community, one with another, one that
+    is a switch; and nobody at the other addresses."""
+    port = free_port()
+    Snmpd(lab, "first", address="127.0.77.1", port=port).start()
+    other = Snmpd(lab, "other", address="127.0.77.2", port=port)
+    conf = os.path.join(lab.dir, "other.conf")
+    with open(conf) as f:
+        text = f.read()
+    with open(conf, "w") as f:
+        f.write(text.replace(COMMUNITY, "another-community").replace("watcher", "somebody"))
+    other.start()
+    switch(lab, name="switch", address="127.0.77.5", port=port)[0].start()
+    community = credentials(lab, "community", f"community: {COMMUNITY}\n")
+    user = credentials(lab, "user", f"user: watcher\nauth: {AUTH}\npriv: {PRIV}\n")
+    config = os.path.join(lab.dir, "snmp.yml")
+    with open(config, "w") as f:
+        f.write(f"modules: [{MODULES}]\ndevices:\n  - {{name: known, address: '127.0.77.1:{port}', "
+                f"credentials: {user}, modules: [system]}}\n")
+    place = ["127.0.77.0/29", "--config", config, "--port", str(port), "--rate", "200"]
+
+    def found(*more):
+        status, out, why = discover(lab, [*place, "--json", *more])
+        check(status == 0 and "6 addresses were asked" in why, f"{status}: {why}")
+        return {d["address"]: d for d in json.loads(out)}
+    until(20, "both answer", lambda: len(found("--credentials", community)) == 2)
+    by_community = found("--credentials", community)
+    check(sorted(by_community) == ["127.0.77.1", "127.0.77.5"], f"not who has another one: {by_community}")
+    check([d["known"] for d in by_community.values()] == ["known", None], f"{by_community}")
+    both = found("--credentials", user, "--credentials", community)
+    check([d["version"] for d in both.values()] == ["3", "3"], f"the first that is answered counts: {both}")
+    check(found("--credentials", community, "--v1")["127.0.77.5"]["version"] == "1", "version 1, where it is asked for")
+    modules = by_community["127.0.77.5"]["modules"]
+    check("lldp" in modules and "cdp" in modules and "interfaces" in modules and "ups" not in modules, f"{modules}")
+    check("lldp" not in by_community["127.0.77.1"]["modules"], f"{by_community}")
+
+    # What is printed for the configuration is one.
+    status, lines, why = discover(lab, [*place, "--yaml", "--credentials", community])
+    check(status == 0 and lines.count("name:") == 1, f"what is known is left out: {lines} {why}")
+    with open(config, "a") as f:
+        f.write(lines)
+    name = re.search(r'name: "([^"]+)"', lines).group(1)
+    test = subprocess.run([lab.program("snmp"), "--config", config, "test", name], capture_output=True, text=True, timeout=60)
+    check(test.returncode == 0 and "# neighbours: Gi0/5 1" in test.stdout, f"{lines} {test.stderr}")
+    table = discover(lab, [*place, "--credentials", community])[1]
+    check(table.startswith("ADDRESS") and "127.0.77.5" in table and "127.0.77.2" not in table, table)
+    for argv, said in ((["10.0.0.0/8", "--credentials", community], "more than 65,536"), (["127.0.77.1"], "--credentials FILE"),
+                       (["x", "--credentials", community], "neither ADDRESS"), (["--rate", "0"], "no value that can be")):
+        status, out, why = discover(lab, argv)
+        check(status == 2 and said in why and not out, f"{argv}: {why}")
+    check(not any(COMMUNITY in text or AUTH in text for text in (lines, table, json.dumps(both))), "no secret is told")
 
 
 class Relay:
