@@ -64,7 +64,7 @@ static char *payload(const struct notice *notice, int64_t now_ms)
 
 /* ---- the feed ---- */
 
-static void post(struct delivery *delivery, const char *body, const struct secret *token)
+static void post(struct delivery *delivery, const char *body, const struct fw_secret *token)
 {
 	const struct alertmanager *alertmanager = delivery->config;
 	char *url = fw_format("%s/api/v2/alerts", alertmanager->url);
@@ -79,16 +79,16 @@ static void post(struct delivery *delivery, const char *body, const struct secre
 static void deliver(struct delivery *delivery)
 {
 	const struct alertmanager *alertmanager = delivery->config;
-	struct secret token;
+	struct fw_secret token;
 	struct fw_err err;
 	char *body = payload(delivery->notice, delivery->now_ms);
 	if (!body)
 		feed_finish(delivery, REFUSED, "the notice is not UTF-8");
-	else if (secret_read(&token, alertmanager->token_file, &err) < 0)
+	else if (fw_secret_read(&token, alertmanager->token_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
 	else
 		post(delivery, body, &token);
-	secret_wipe(&token);
+	fw_secret_wipe(&token);
 	free(body);
 }
 

@@ -21,11 +21,11 @@ void feed_finish(struct delivery *delivery, enum verdict verdict, const char *wh
 
 int feed_admit(const char *token_file, const char *token, struct fw_err *err)
 {
-	struct secret own;
+	struct fw_secret own;
 	size_t length = strlen(token);
-	int rc = secret_read(&own, token_file, err);
+	int rc = fw_secret_read(&own, token_file, err);
 	if (rc == 0 && (length != strlen(own.text) || !fw_same_secret(token, own.text, length)))
 		rc = fw_fail(err, -EACCES, "this is not the token of the feed");
-	secret_wipe(&own);
+	fw_secret_wipe(&own);
 	return rc;
 }

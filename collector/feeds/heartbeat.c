@@ -53,7 +53,7 @@ static char *watchdog(const struct heartbeat *heartbeat, const struct delivery *
 	return text;
 }
 
-static void ask(struct delivery *delivery, const struct secret *token)
+static void ask(struct delivery *delivery, const struct fw_secret *token)
 {
 	const struct heartbeat *heartbeat = delivery->config;
 	bool is_ping = heartbeat->form == FORM_PING;
@@ -76,13 +76,13 @@ static void ask(struct delivery *delivery, const struct secret *token)
 static void deliver(struct delivery *delivery)
 {
 	const struct heartbeat *heartbeat = delivery->config;
-	struct secret token;
+	struct fw_secret token;
 	struct fw_err err;
-	if (secret_read(&token, heartbeat->token_file, &err) < 0)
+	if (fw_secret_read(&token, heartbeat->token_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
 	else
 		ask(delivery, &token);
-	secret_wipe(&token);
+	fw_secret_wipe(&token);
 }
 
 static int check(const void *config, struct fw_err *err)

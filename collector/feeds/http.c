@@ -143,7 +143,7 @@ static const struct step *step_of(const struct http *http, const struct notice *
 	return notice_is_over(notice) ? &http->close : &http->open;
 }
 
-static void begin(struct delivery *delivery, const struct secret *token)
+static void begin(struct delivery *delivery, const struct fw_secret *token)
 {
 	const struct http *http = delivery->config;
 	const struct notice *notice = delivery->notice;
@@ -197,15 +197,15 @@ static int64_t poll_ms(const void *config)
 static void poll(struct delivery *delivery)
 {
 	const struct http *http = delivery->config;
-	struct secret token;
+	struct fw_secret token;
 	struct fw_err err;
 	struct template_values values = {
 		.notice = delivery->notice, .level = "", .token = token.text};
-	if (secret_read(&token, http->token_file, &err) < 0)
+	if (fw_secret_read(&token, http->token_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
 	else
 		ask(delivery, &http->poll.ask, &values, on_polled);
-	secret_wipe(&token);
+	fw_secret_wipe(&token);
 }
 
 static bool takes_updates(const void *config)
@@ -217,13 +217,13 @@ static bool takes_updates(const void *config)
 static void deliver(struct delivery *delivery)
 {
 	const struct http *http = delivery->config;
-	struct secret token;
+	struct fw_secret token;
 	struct fw_err err;
-	if (secret_read(&token, http->token_file, &err) < 0)
+	if (fw_secret_read(&token, http->token_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
 	else
 		begin(delivery, &token);
-	secret_wipe(&token);
+	fw_secret_wipe(&token);
 }
 
 /* ---- the configuration ---- */

@@ -33,9 +33,9 @@ static void send_text(struct delivery *delivery, const char *method, const char 
 	const char *text, web_done *on_done)
 {
 	const struct jira *jira = delivery->config;
-	struct secret token;
+	struct fw_secret token;
 	struct fw_err err;
-	if (secret_read(&token, jira->token_file, &err) < 0) {
+	if (fw_secret_read(&token, jira->token_file, &err) < 0) {
 		feed_finish(delivery, TRY_LATER, err.text);
 		return;
 	}
@@ -44,7 +44,7 @@ static void send_text(struct delivery *delivery, const char *method, const char 
 	const char *const headers[] = {
 		line, "Content-Type: application/json", "Accept: application/json", NULL};
 	web_ask(delivery, &(struct web_call){method, url, headers, text, jira->ca_file}, on_done);
-	secret_wipe(&token);
+	fw_secret_wipe(&token);
 	secret_forget(line);
 	fw_free(url);
 }

@@ -360,8 +360,8 @@ static void set_options(struct sending *sending, const struct mail *mail, const 
 
 static int begin(struct sending *sending, const struct mail *mail, struct fw_err *err)
 {
-	struct secret password;
-	int rc = secret_read(&password, mail->password_file, err);
+	struct fw_secret password;
+	int rc = fw_secret_read(&password, mail->password_file, err);
 	if (rc < 0)
 		return rc;
 	if (transfer_init(&sending->transfer) < 0 || !take_recipients(sending, mail)) {
@@ -372,7 +372,7 @@ static int begin(struct sending *sending, const struct mail *mail, struct fw_err
 		if (rc < 0)
 			fw_fail_sys(err, rc, "no thread for it");
 	}
-	secret_wipe(&password);
+	fw_secret_wipe(&password);
 	return rc;
 }
 

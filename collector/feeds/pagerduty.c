@@ -83,10 +83,10 @@ static void deliver(struct delivery *delivery)
 {
 	static const char *const headers[] = {"Content-Type: application/json", NULL};
 	const struct pagerduty *pagerduty = delivery->config;
-	struct secret key;
+	struct fw_secret key;
 	struct fw_err err;
 	char *body = NULL;
-	if (secret_read(&key, pagerduty->key_file, &err) < 0)
+	if (fw_secret_read(&key, pagerduty->key_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
 	else if (!(body = event(delivery->notice, key.text)))
 		feed_finish(delivery, REFUSED, "the notice is not UTF-8");
@@ -95,7 +95,7 @@ static void deliver(struct delivery *delivery)
 			&(struct web_call){
 				"POST", pagerduty->url, headers, body, pagerduty->ca_file},
 			web_finish);
-	secret_wipe(&key);
+	fw_secret_wipe(&key);
 	if (body)
 		explicit_bzero(body, strlen(body));
 	free(body);

@@ -22,10 +22,10 @@ static int admit(const void *config, const char *token, struct fw_err *err)
 static void deliver(struct delivery *delivery)
 {
 	const struct pull *pull = delivery->config;
-	struct secret own;
+	struct fw_secret own;
 	struct fw_err err = {""};
-	int rc = secret_read(&own, pull->token_file, &err);
-	secret_wipe(&own);
+	int rc = fw_secret_read(&own, pull->token_file, &err);
+	fw_secret_wipe(&own);
 	feed_finish(delivery, rc < 0 ? TRY_LATER : DELIVERED, err.text);
 }
 

@@ -40,13 +40,13 @@ static void ask(
 	struct delivery *delivery, const char *method, char *path, json_t *body, web_done *on_done)
 {
 	const struct servicenow *servicenow = delivery->config;
-	struct secret password;
+	struct fw_secret password;
 	struct fw_err err;
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	delivery->state = NULL;
 	if (!text && strcmp(method, "GET") != 0) {
 		feed_finish(delivery, REFUSED, "the notice is not UTF-8");
-	} else if (secret_read(&password, servicenow->password_file, &err) < 0) {
+	} else if (fw_secret_read(&password, servicenow->password_file, &err) < 0) {
 		feed_finish(delivery, TRY_LATER, err.text);
 	} else {
 		char *line = secret_authorization(&password, servicenow->user);
@@ -59,7 +59,7 @@ static void ask(
 		secret_forget(line);
 		fw_free(url);
 	}
-	secret_wipe(&password);
+	fw_secret_wipe(&password);
 	json_decref(body);
 	free(text);
 	fw_free(path);

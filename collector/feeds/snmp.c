@@ -326,10 +326,10 @@ static void notify(struct call *call, netsnmp_session *like)
 static void notify_v2c(struct call *call)
 {
 	const struct snmp *snmp = call->delivery->config;
-	struct secret community;
+	struct fw_secret community;
 	struct fw_err err;
 	netsnmp_session like;
-	if (secret_read(&community, snmp->community_file, &err) < 0) {
+	if (fw_secret_read(&community, snmp->community_file, &err) < 0) {
 		finish(call, TRY_LATER, err.text);
 		return;
 	}
@@ -339,22 +339,22 @@ static void notify_v2c(struct call *call)
 	like.community = (u_char *)community.text;
 	like.community_len = strlen(community.text);
 	notify(call, &like);
-	secret_wipe(&community);
+	fw_secret_wipe(&community);
 }
 
 /* A key from the password in a file. */
 static int read_key(const char *path, const oid *hash, size_t length, u_char *key, size_t *size,
 	struct fw_err *err)
 {
-	struct secret password;
-	int rc = secret_read(&password, path, err);
+	struct fw_secret password;
+	int rc = fw_secret_read(&password, path, err);
 	if (rc == 0 && strlen(password.text) < USM_LENGTH_P_MIN)
 		rc = fw_fail(err, -EINVAL, "'%.200s': SNMP wants 8 characters or more", path);
 	if (rc == 0 &&
 		generate_Ku(hash, (u_int)length, (u_char *)password.text, strlen(password.text),
 			key, size) != SNMPERR_SUCCESS)
 		rc = fw_fail(err, -EINVAL, "'%.200s' makes no key", path);
-	secret_wipe(&password);
+	fw_secret_wipe(&password);
 	return rc;
 }
 

@@ -8,11 +8,11 @@
 
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
+#include <fenwatch/secret.h>
 
 #include "bodies.h"
 
 #define CONNECT_MS 10000
-#define SECRET_LIMIT 4096
 
 /* ---- one request ---- */
 
@@ -66,37 +66,23 @@ enum post_outcome post_body(struct post *post, const struct fw_buf *body)
 
 /* ---- who we are, and who it is ---- */
 
-/* The first line of a file with a secret. */
-static int read_secret(const char *path, char secret[SECRET_LIMIT + 1], struct fw_err *err)
-{
-	struct fw_buf text = {0};
-	int rc = fw_file_read(path, SECRET_LIMIT, &text, err);
-	if (rc >= 0)
-		snprintf(secret, SECRET_LIMIT + 1, "%.*s",
-			(int)strcspn((const char *)text.data, "\r\n"), (const char *)text.data);
-	if (text.data)
-		explicit_bzero(text.data, text.length);
-	fw_buf_done(&text);
-	return rc < 0 ? rc : 0;
-}
-
 static int set_authorization(struct post *post, const struct send_receiver *r, struct fw_err *err)
 {
-	char secret[SECRET_LIMIT + 1];
+	struct fw_secret secret;
 	if (!r->token_file && !r->user)
 		return 0;
-	int rc = read_secret(r->user ? r->password_file : r->token_file, secret, err);
+	int rc = fw_secret_read(&secret, r->user ? r->password_file : r->token_file, err);
 	if (rc < 0)
 		return rc;
 	if (r->user) {
 		curl_easy_setopt(post->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 		curl_easy_setopt(post->curl, CURLOPT_USERNAME, r->user);
-		curl_easy_setopt(post->curl, CURLOPT_PASSWORD, secret);
+		curl_easy_setopt(post->curl, CURLOPT_PASSWORD, secret.text);
 	} else {
 		curl_easy_setopt(post->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(post->curl, CURLOPT_XOAUTH2_BEARER, secret);
+		curl_easy_setopt(post->curl, CURLOPT_XOAUTH2_BEARER, secret.text);
 	}
-	explicit_bzero(secret, sizeof secret);
+	fw_secret_wipe(&secret);
 	return 0;
 }
 

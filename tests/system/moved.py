@@ -6,7 +6,10 @@ import json
 import os
 import time
 
+import hostile
+from desks import Desks, Jira, PagerDuty, ServiceNow
 from fleets import Fleet
+from samples import send
 from snapshot import restore, snapshot
 from stage import check, main, until
 
@@ -77,6 +80,42 @@ def test_a_fleet_moves_and_comes_back(lab):
     fleet.close()
     until(60, "they are missed", lambda: hook.notices("firing", "HostSilent"))
     collector.stop()
+
+
+BETWEEN = """groups:
+- {name: g, interval: 1s, rules: [{alert: Between, expr: 'fault == 1'}]}
+"""
+
+
+def say(c, fault):
+    send(f"http://127.0.0.1:{c.api}/api/v1/write", [({"__name__": "fault", "instance": "web01", "job": "x"},
+                                                     [(int(time.time() * 1000), fault)])], token=c.token)
+
+
+def test_a_fault_between_the_snapshot_and_the_move_is_one_ticket(lab):
+    """The other collector cannot know that it was told: its key does. A webhook that has no use for keys is the control."""
+    with open(os.path.join(lab.dir, "rules.yml"), "w") as f:
+        f.write(BETWEEN)
+    desks, hook = Desks(events=ServiceNow(), table=ServiceNow(), jira=Jira(), pager=PagerDuty()), lab.webhook()
+    lab.closers.append(desks.close)
+    more = {"extra": f"rules: [rules.yml]\nfeeds: {json.dumps(hostile.feeds_of(lab, desks, hook))}\n"}
+    one = lab.collector(name="one", **more).start()
+
+    def have(which, n):
+        return all(len(getattr(v, which)) == n for v in desks.vendors.values())
+    folder = snapshot(one, "move")
+    until(30, "each desk has it", lambda: say(one, 1) or have("opened", 1) and len(hook.notices("firing")) == 1, 0.5)
+    one.kill()
+    two = lab.collector(name="two", port=one.port, **more)
+    done = restore(two, folder)
+    check(done.returncode == 0, f"restore: {done.stdout}{done.stderr}")
+    two.start()
+    until(30, "it is told again, under its key", lambda: say(two, 1) or len(hook.notices("firing")) == 2, 0.5)
+    until(30, "nothing waits", lambda: not any(f["waiting"] for f in two.get("/api/fenwatch/v1/feeds")))
+    check(have("opened", 1) and have("closed", 0), f"one ticket each: { {n: v.opened for n, v in desks.vendors.items()} }")
+    check(len({body["groupKey"] for _, _, body in hook.notices("firing")}) == 1, "it has one key")
+    until(30, "it ends", lambda: say(two, 0) or have("closed", 1), 0.5)
+    check(have("opened", 1) and not desks.mistakes, f"and nothing else: {desks.mistakes}")
 
 
 if __name__ == "__main__":
