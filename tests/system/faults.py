@@ -48,6 +48,16 @@ FILES = [
     ("MountMissing", "pools01", "jira", "P3", "proc/1/mountinfo", ARCHIVE, ""),
     ("DiskFailing", "disk01", "hook", "P2", "recorded/smartctl/sdc.json", '"passed":true', '"passed":false'),
 ]
+# What came later: the machine, and the rule, host, file, what it says while all is well, what it says of the fault.
+LATER_HOSTS = {"web02": ("debian-12", ""), "hot01": ("rhel-9", ""), "lap01": ("laptop-2019", ""), "san01": ("server-64", "")}
+LATER = [
+    ("MemoryAlmostGone", "web02", "", "", "proc/meminfo", " 2680320 kB", " 80320 kB"),
+    ("JobMissed", "web02", "", "", "var/lib/fenwatch-jobs/backup", "0 26h\n", "0 1s\n"),
+    ("TemperatureHigh", "hot01", "", "", "sys/class/hwmon/hwmon0/temp2_input", "50000\n", "99000\n"),
+    ("BatteryWorn", "lap01", "", "", "sys/devices/LNXSYSTM:00/PNP0C0A:00/power_supply/BAT0/energy_full", "45650000", "21650000"),
+    ("PathFailed", "san01", "", "", "sys/block/sdc/device/state", "running\n", "offline\n"),
+]
+ON_THE_WORK_LIST = {"BatteryWorn"}  # it was so when its host first reported
 # Rule, host, queue, priority, signal that is the fault, signal that is its repair: none, it is started again.
 # In blue-light places a silent host is not waited for.
 PROCESSES = [
@@ -62,6 +72,8 @@ MENDED = [
     ("raid01", "recorded/statvfs", " 401234567 255123456 ", " 901234567 855123456 "),
     ("disk01", "recorded/smartctl/nvme0n1.json", '"passed":false', '"passed":true'),
     ("disk01", "recorded/smartctl/nvme0n1.json", '"critical_warning":1', '"critical_warning":0'),
+    ("san01", "sys/block/sdab/device/state", "transport-offline", "running"),
+    ("san01", "sys/block/sdy/device/state", "offline", "running"),
 ]
 
 RULES = """groups:
@@ -121,21 +133,21 @@ def say(lab, fault, before, after):
         swap(path, before, after)
 
 
-def machines(lab):
+def machines(lab, hosts=HOSTS, faults=FILES):
     """Every machine as it was recorded, but well."""
-    for host, (recorded, _) in HOSTS.items():
+    for host, (recorded, _) in hosts.items():
         shutil.copytree(os.path.join(MACHINES, recorded), os.path.join(lab.dir, host + ".tree"), symlinks=True)
-    for host, path, before, after in MENDED:
+    for host, path, before, after in (m for m in MENDED if m[0] in hosts):
         swap(os.path.join(lab.dir, host + ".tree", path), before, after)
-    for fault in FILES:
+    for fault in faults:
         _, host, _, _, path, well, broken = fault
         text = text_of(os.path.join(lab.dir, host + ".tree", path))
         if not well or well not in text:
             say(lab, fault, broken if broken in text else "", well)
 
 
-def read_anew(agents):
-    for host in {fault[1] for fault in FILES}:
+def read_anew(agents, faults=FILES):
+    for host in {fault[1] for fault in faults}:
         agents[host].kill()
         agents[host].start()
 
@@ -235,6 +247,34 @@ def test_twenty_faults_are_twenty_tickets(lab):
     print(f"# all closed {time.time() - repaired_at:.0f} s after their repair")
     check(settled("opened") and alerts_of(c) == {}, f"one ticket each: {all_of('opened')}")
     check(not desks.mistakes, f"{desks.mistakes}")
+
+
+def test_rules_that_came_later_see_a_fault_of_a_recorded_machine(lab):
+    machines(lab, LATER_HOSTS, LATER)
+    hook = lab.webhook()
+    holds = ", ".join(f"{fault[0]}: {{hold: {HOLD_S}s}}" for fault in LATER)
+    c = lab.collector(extra=f"builtin_rules: {{{holds}}}\nnoise: {{storm: 0, host: 0, site: 0, estate: 0}}\nfeeds: " + json.dumps(
+        [{"name": "desk", "type": "webhook", "url": hook.url, "live": True}]) + "\n").start()
+    agents = {host: lab.agent(c, name=host, extra=f"root: {lab.dir}/{host}.tree\n").enrol().start() for host in LATER_HOSTS}
+    for host in LATER_HOSTS:
+        until(60, f"the pace of {host} is known", lambda h=host: len(heard(c, h)) >= 4)
+    wanted = {fault[:2] for fault in LATER}
+    check(not wanted & alerts_of(c).keys(), f"none of it is there while all is well: {alerts_of(c)}")
+    for fault in LATER:
+        say(lab, fault, fault[5], fault[6])
+    read_anew(agents, LATER)
+    until(HOLD_S + WITHIN_S, "each fault is an alert", lambda: wanted <= alerts_of(c).keys() or check(
+        False, f"without {wanted - alerts_of(c).keys()}"))
+
+    def told(status):
+        return sorted({(body["alerts"][0]["labels"]["alertname"], body["alerts"][0]["labels"]["instance"])
+                       for _, _, body in hook.notices(status)} & wanted)
+    should = sorted(what for what in wanted if what[0] not in ON_THE_WORK_LIST)
+    until(WITHIN_S, "each is told", lambda: told("firing") == should)
+    for fault in LATER:
+        say(lab, fault, fault[6], fault[5])
+    read_anew(agents, LATER)
+    until(WITHIN_S, "each is over", lambda: told("resolved") == should and not wanted & alerts_of(c).keys())
 
 
 if __name__ == "__main__":
