@@ -323,6 +323,8 @@ static void on_revoked(const uint8_t agent[16], void *arg)
 	struct collector *c = arg;
 	if (c->ingest)
 		ingest_drop_agent(c->ingest, agent, "its certificate is revoked");
+	if (c->store)
+		store_disown(c->store, agent);
 }
 
 static void on_authority(void *arg)
@@ -342,6 +344,20 @@ static void on_clone(const char *name, const char *machine_a, const char *machin
 	fw_log(FW_WARNING, "%s: %s", name, text);
 	if (c->alerts)
 		alert_raise(c->alerts, "HostCloned", name, text);
+}
+
+static void on_claimed(const char *device, const char *claimant, const uint8_t owner[16], void *arg)
+{
+	struct collector *c = arg;
+	struct enrol_agent known;
+	char text[256];
+	bool is_known = enrol_find(c->enrol, owner, &known);
+	snprintf(text, sizeof text,
+		"%.60s sends values of '%.60s', for which %.60s speaks: they are refused", claimant,
+		device, is_known ? known.name : "another agent");
+	fw_log(FW_WARNING, "%s", text);
+	if (c->alerts)
+		alert_raise(c->alerts, "DeviceClaimedTwice", claimant, text);
 }
 
 /* Who was enrolled anew under its name is retired no longer. */
@@ -589,6 +605,7 @@ static int open_ingest(struct collector *c, struct fw_err *err)
 		.settings = c->config->settings.items,
 		.n_settings = c->config->settings.count,
 		.on_clone = on_clone,
+		.on_claimed = on_claimed,
 		.on_greeted = on_greeted,
 		.on_missed = on_missed,
 		.arg = c,

@@ -638,6 +638,17 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: one identity on two machines",
 	},
 	{
+		.name = "DeviceClaimedTwice",
+		.help = "An agent sends values of a device for which another agent speaks, or of a name "
+			"that is a machine's with an agent of its own. They are refused. Take the "
+			"device out of one of the two files, or give it another name; if nobody wrote "
+			"it there, that agent's machine may be in other hands.",
+		.severity = "warning",
+		.kind = RULE_RAISED,
+		.limits = {ABOVE, 0, 0, 0},
+		.summary = "{instance} sends values of another agent's device",
+	},
+	{
 		.name = "SiteUnreachable",
 		.help = "Nothing of the site's links, or of nearly all its hosts, is heard. Its hosts are "
 			"unobserved, and none of them is told of by itself. Look at the line.",

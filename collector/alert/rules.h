@@ -43,7 +43,7 @@ struct rule {
 				"{detail}" are filled in */
 };
 
-#define RULES 59
+#define RULES 60
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */

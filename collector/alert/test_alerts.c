@@ -333,6 +333,23 @@ static void test_a_hold_is_pending_first(void **arg)
 	assert_int_equal(with_free(place, 9 * GIB)->state, ALERT_FIRING);
 }
 
+/* What a check says of a machine must not open or close what its agent says of itself. */
+static void test_of_a_check_only_its_own_rules_look(void **arg)
+{
+	struct place *place = *arg;
+	for (int is_check = 1; is_check >= 0; is_check--) {
+		size_t h = add_host(&place->store, is_check ? "web02" : "web03");
+		place->store.labels[h][1] = (struct fw_label){is_check ? "check" : "job", "ping"};
+		add_column(&place->store, h, "probe_success", NULL, 0, 0);
+		add_column(&place->store, h, "node_reboot_required", NULL, 0, 1);
+		speak(place, h, 15000);
+		run_for(place, 120);
+		assert_non_null(find(place, "CheckFailing"));
+		struct alert_view *other = find(place, "RebootRequired");
+		assert_true(is_check ? !other : other && strcmp(other->instance, "web03") == 0);
+	}
+}
+
 /* As days, whatever the number in the series. */
 static void test_a_time_is_judged_by_its_age(void **arg)
 {
@@ -1348,6 +1365,7 @@ int main(void)
 		CASE(test_a_forecast_fires_within_a_week_and_recovers_beyond_ten_days),
 		CASE(test_a_hold_is_pending_first),
 		CASE(test_late_data_opens_nothing),
+		CASE(test_of_a_check_only_its_own_rules_look),
 		CASE(test_a_time_is_judged_by_its_age),
 		CASE(test_series_of_the_collectors_own_are_found),
 		CASE(test_read_only_and_sizeless_filesystems_are_passed_over),

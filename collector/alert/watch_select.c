@@ -135,12 +135,20 @@ static struct item item_of(const struct group *group, const struct alert_rule_op
 	};
 }
 
-static void add_items(struct group *group, const struct alert_rule_option *in_force, size_t which)
+/* Its values are another machine's word: alerts go by name, and this one must not open or
+ * close those of whom it checks. */
+static bool may_look_at_check(const struct rule *rule)
+{
+	return rule->identity && strcmp(rule->identity, "check") == 0;
+}
+
+static void add_items(
+	struct group *group, const struct alert_rule_option *in_force, size_t which, bool is_check)
 {
 	const struct alert_rule_option *option = &in_force[which];
 	const struct rule *rule = option->rule;
 	int metric;
-	if (!option->enabled || rule->kind != RULE_SERIES)
+	if (!option->enabled || rule->kind != RULE_SERIES || (is_check && !may_look_at_check(rule)))
 		return;
 	for (uint32_t i = 0; i < group->store.n_columns; i++) {
 		if (!is_looked_at(rule, column_at(group, i), &metric))
@@ -193,13 +201,14 @@ static void group_init(struct group *group, const struct store_group *found, str
 static void take_groups(
 	struct watch *watch, struct host *host, const struct store_group *found, size_t n)
 {
+	bool is_check = *fw_label_value(host->labels, host->n_labels, "check") != '\0';
 	host->n_groups = n;
 	host->groups = n ? fw_arena_alloc(&host->arena, n * sizeof *host->groups) : NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct group *group = &host->groups[i];
 		group_init(group, &found[i], &host->arena);
 		for (size_t r = 0; r < RULES; r++)
-			add_items(group, watch->alerts->rules, r);
+			add_items(group, watch->alerts->rules, r, is_check);
 		host->n_items += group->n_items;
 		learn_class(host, group);
 	}

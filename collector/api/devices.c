@@ -62,13 +62,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-/* What a check finds is said of what it tries: that is no host, and if it has the name of one, it
- * does not speak for it. */
-static bool is_device(const struct store_host *host)
-{
-	return strcmp(fw_label_value(host->labels, host->n_labels, "job"), "blackbox") != 0;
-}
-
 static struct named named_of(const struct store_host *host)
 {
 	const char *job = fw_label_value(host->labels, host->n_labels, "job");
@@ -87,7 +80,7 @@ static void name_hosts(struct gathering *g)
 	size_t n = store_hosts(api_config(g->r->api)->store, &g->r->arena, &hosts);
 	g->hosts = fw_arena_alloc(&g->r->arena, (n + 1) * sizeof *g->hosts);
 	for (size_t i = 0; i < n; i++)
-		if (is_device(&hosts[i]))
+		if (!hosts_is_check(&hosts[i]))
 			g->hosts[g->n_hosts++] = named_of(&hosts[i]);
 	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
 }

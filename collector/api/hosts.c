@@ -40,6 +40,19 @@ const char *hosts_instance(const struct store_host *host)
 	return "";
 }
 
+bool hosts_is_check(const struct store_host *host)
+{
+	return strcmp(fw_label_value(host->labels, host->n_labels, "job"), "blackbox") == 0;
+}
+
+/* Of two jobs of one name: a check is another machine's word. */
+static bool speaks_rather(const struct store_host *a, const struct store_host *b)
+{
+	if (hosts_is_check(a) != hosts_is_check(b))
+		return hosts_is_check(b);
+	return a->received_ms > b->received_ms;
+}
+
 /* Jobs of one name become one host: the one heard last speaks for it. */
 static size_t merge_jobs(struct host *hosts, size_t n)
 {
@@ -48,7 +61,7 @@ static size_t merge_jobs(struct host *hosts, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (kept == 0 || by_name(&hosts[kept - 1], &hosts[i]) != 0)
 			hosts[kept++] = hosts[i];
-		else if (hosts[i].store->received_ms > hosts[kept - 1].store->received_ms)
+		else if (speaks_rather(hosts[i].store, hosts[kept - 1].store))
 			hosts[kept - 1].store = hosts[i].store;
 	}
 	return kept;

@@ -1,6 +1,7 @@
 /* Hosts as people see them: one by name, however many jobs report for it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,5 +32,7 @@ struct host {
 
 /* The name of the host that a job reports for. */
 const char *hosts_instance(const struct store_host *host);
+/* What a check finds is said of what it tries: it does not speak for the host of that name. */
+bool hosts_is_check(const struct store_host *host);
 /* Sorted by name. 0, or the request is answered with what went wrong. */
 int hosts_read(struct request *r, struct host **out, size_t *n_out);

@@ -922,6 +922,10 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"{\"name\":\"web01\",\"state\":\"warning\",\"since\":\"2023-11-14T22:13:20.000Z\",");
 	/* One of them is of severity info, and changes nothing. */
 	expect(s, "alerts", answer, 200, "\"alerts\":2}");
+	fakes_checked = true; /* a check was heard just now, and does not speak for it */
+	answer = ask(s, "GET", "/api/fenwatch/v1/hosts", "viewer", NULL, NULL);
+	fakes_checked = false;
+	expect(s, "still silent", answer, 200, "{\"name\":\"db01\",\"state\":\"silent\",");
 	answer = ask(s, "GET", "/api/fenwatch/v1/hosts/web01", "viewer", NULL, NULL);
 	static const char *const parts[] = {
 		"\"labels\":{\"instance\":\"web01\",\"job\":\"node\"}",

@@ -30,6 +30,7 @@ struct flight *flight_new(struct session *session, enum store_kind kind)
 		.stream = session->stream,
 		.session = session->number,
 		.host = session->host,
+		.sender = session->name,
 		.on_done = on_flown,
 	};
 	for (int i = 0; i < 16; i++)

@@ -132,6 +132,14 @@ static void on_main_mail(struct fw_mailbox *box, struct fw_mail *mail)
 		fw_free(clone);
 		break;
 	}
+	case MAIN_CLAIMED: {
+		struct claimed_mail *claimed = FW_CONTAINER(letter, struct claimed_mail, mail);
+		if (config->on_claimed)
+			config->on_claimed(
+				claimed->device, claimed->claimant, claimed->owner, config->arg);
+		fw_free(claimed);
+		break;
+	}
 	case MAIN_GREETED: {
 		struct greeted_mail *greeted = FW_CONTAINER(letter, struct greeted_mail, mail);
 		if (config->on_greeted)

@@ -48,6 +48,10 @@ struct ingest_config {
 	/* Main thread: one identity on two machines, or another thing that an engineer must hear of. */
 	void (*on_clone)(
 		const char *agent, const char *machine_a, const char *machine_b, void *arg);
+	/* Main thread: an agent sends what a device is said to do for which another one speaks.
+	 * Once a minute while it goes on. */
+	void (*on_claimed)(
+		const char *device, const char *claimant, const uint8_t owner[16], void *arg);
 	void (*on_greeted)(const struct ingest_greeting *greeting, void *arg); /* main thread */
 	/* Main thread: numbers of the agent's backlog will never come. */
 	void (*on_missed)(const uint8_t agent[16], uint32_t host, void *arg);

@@ -208,7 +208,14 @@ struct order {
 	char why[128];
 };
 
-enum main_mail_kind { MAIN_ENROL, MAIN_CLONE, MAIN_GREETED, MAIN_MISSED, MAIN_WORKER_ENDED };
+enum main_mail_kind {
+	MAIN_ENROL,
+	MAIN_CLONE,
+	MAIN_CLAIMED,
+	MAIN_GREETED,
+	MAIN_MISSED,
+	MAIN_WORKER_ENDED
+};
 
 struct main_mail {
 	struct fw_mail mail;
@@ -232,6 +239,12 @@ struct enrol_mail {
 struct clone_mail {
 	struct main_mail mail;
 	char name[256], machine_a[2 * MACHINE_BYTES + 1], machine_b[2 * MACHINE_BYTES + 1];
+};
+
+struct claimed_mail {
+	struct main_mail mail;
+	char device[256], claimant[256];
+	uint8_t owner[16];
 };
 
 /* Greeted, or missed: then agent and host alone. */
@@ -375,6 +388,7 @@ struct session {
 	uint64_t acked[STORE_LANES], told[STORE_LANES];
 	uint32_t need_key; /* of the next ack */
 	char *refused;
+	int64_t claimed_ms; /* when it was last told that it claims another's device */
 	char needs[FW_DOCUMENTS_LIMIT][FW_DOCUMENT_KIND_LIMIT + 1]; /* inventory to ask for */
 	unsigned n_needs;
 	struct fw_buf welcome; /* the hello's known schemas and class, until the welcome */

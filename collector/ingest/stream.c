@@ -14,6 +14,7 @@
 #define STOPPING_RETRY_MS 3000
 #define FULL_RETRY_MS 60000
 #define QUOTA_RETRY_MS 300000
+#define CLAIMED_EVERY_MS 60000
 
 static struct store *store_of(const struct session *session)
 {
@@ -275,6 +276,23 @@ static void note_refused(struct session *session, const char *why)
 		session->conn ? fw_conn_peer_address(session->conn) : "gone", session->name, why);
 }
 
+/* It goes on with everything else: its configuration may be wrong in this alone. */
+static void note_claimed(struct session *session, const struct store_entry *entry)
+{
+	int64_t now_ms = fw_mono_ms();
+	if (session->claimed_ms != 0 && now_ms - session->claimed_ms < CLAIMED_EVERY_MS)
+		return;
+	session->claimed_ms = now_ms;
+	const char *device = store_host_instance(store_of(session), entry->host);
+	struct claimed_mail *mail = fw_alloc(sizeof *mail);
+	mail->mail.kind = MAIN_CLAIMED;
+	snprintf(mail->device, sizeof mail->device, "%s", device ? device : "");
+	snprintf(mail->claimant, sizeof mail->claimant, "%s", session->name);
+	memcpy(mail->owner, entry->owner, sizeof mail->owner);
+	if (!fw_mailbox_post(&session->worker->ingest->mailbox, &mail->mail.mail))
+		fw_free(mail);
+}
+
 /* All that was under way behind the first one fails for the same reason, and is not asked for
  * again. Backlog batches are all keys: there only a skipped number can be meant. */
 static void note_need_key(struct session *session, const struct flight *flight)
@@ -308,6 +326,8 @@ void stream_flown(struct session *session, const struct flight *flight)
 		break;
 	case STORE_REFUSED:
 		note_refused(session, entry->why);
+		if (entry->is_anothers)
+			note_claimed(session, entry);
 		break;
 	case STORE_NEED_KEY:
 		note_need_key(session, flight);

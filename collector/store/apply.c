@@ -116,16 +116,21 @@ static struct stream *admit(struct store *store, struct store_entry *entry)
 	return NULL;
 }
 
-static void refuse(struct store *store, struct store_entry *entry, struct stream *stream)
+static void pass_over(struct store *store, struct store_entry *entry, struct stream *stream)
 {
-	store->counters.refused++;
 	entry->verdict = STORE_REFUSED;
-	if (!stream)
-		return;
 	advance(stream, entry);
 	stream_break(&store->agents, stream);
 	log_numbers(store, entry, stream);
 	tell_acked(entry, stream);
+}
+
+static void refuse(struct store *store, struct store_entry *entry, struct stream *stream)
+{
+	store->counters.refused++;
+	entry->verdict = STORE_REFUSED;
+	if (stream)
+		pass_over(store, entry, stream);
 }
 
 /* ---- what a host may have ---- */
@@ -410,6 +415,10 @@ static void apply_batch(struct store *store, struct store_entry *entry)
 		say(entry, STORE_BAD, "a backlog batch counts against another");
 		return;
 	}
+	if (!owner_admits(store, entry, arrival.host)) {
+		pass_over(store, entry, arrival.stream);
+		return;
+	}
 	if (!is_welcome(store, entry, &arrival)) {
 		refuse(store, entry, arrival.stream);
 		return;
@@ -482,6 +491,10 @@ static void apply_record(struct store *store, struct store_entry *entry)
 	struct stream *stream = admit(store, entry);
 	if (!stream)
 		return;
+	if (!owner_admits(store, entry, hosts_get(&store->hosts, entry->host))) {
+		pass_over(store, entry, stream);
+		return;
+	}
 	if (store->config.on_record &&
 		store->unreleased_bytes + entry->length > store->super.log_segment_bytes / 4) {
 		say(entry, STORE_STOPPED, "too many documents and events wait to be filed");
@@ -512,6 +525,7 @@ static void apply_record(struct store *store, struct store_entry *entry)
 void apply_entry(struct store *store, struct store_entry *entry)
 {
 	entry->why[0] = '\0';
+	entry->is_anothers = false;
 	entry->verdict = STORE_STOPPED;
 	if (entry->kind != STORE_SESSION && entry->kind != STORE_CELLS &&
 		entry->kind != STORE_FOREIGN && entry->length > entry_limit(store)) {

@@ -64,6 +64,7 @@ static struct host *make_host(const struct named_host *name)
 	struct host *host = fw_alloc(sizeof *host);
 	host->id = name->id;
 	host->name = name;
+	host->is_device = strcmp(fw_label_value(name->labels, name->n_labels, "job"), "node") != 0;
 	pthread_mutex_init(&host->lock, NULL);
 	return host;
 }

@@ -77,6 +77,10 @@ struct host {
 	uint32_t interval_ms;
 	uint64_t changes;
 	uint8_t agent[16];
+	bool is_device; /* not of job node: some agent speaks for it */
+	/* Writer only, see owner.c. */
+	struct host *machine;
+	uint32_t looked_to;
 };
 
 /* By id, in pages that never move: looking one up takes no lock. */

@@ -49,8 +49,8 @@ struct covered {
 };
 
 struct counters {
-	_Atomic uint64_t sweeps, samples, commits, damaged, refused, duplicates, gaps, late, ahead,
-		digests;
+	_Atomic uint64_t sweeps, samples, commits, damaged, refused, claimed, duplicates, gaps,
+		late, ahead, digests;
 	struct {
 		_Atomic uint64_t samples, bytes;
 	} packed[2]; /* raw blocks made from the log, and joined ones */
@@ -73,7 +73,8 @@ struct store {
 	size_t unreleased_bytes;
 	struct store_entry *applied_first, *applied_last; /* waiting for the commit */
 	bool told_failure;
-	bool has_news; /* live sweeps were applied since the last commit */
+	int64_t first_ms; /* when the first entry since the start came */
+	bool has_news;    /* live sweeps were applied since the last commit */
 	struct scratch arriving, flushing;
 	struct fw_buf key;       /* an arrival, encoded as a key */
 	struct fw_buf made;      /* sweeps made here, or samples from elsewhere */
@@ -125,6 +126,8 @@ struct arrival {
 
 /* apply.c: the rules. Fills in the verdict and, where it is stored, appends to the log. */
 void apply_entry(struct store *store, struct store_entry *entry);
+/* False with `why` where the host is a device that another agent speaks for. */
+bool owner_admits(struct store *store, struct store_entry *entry, struct host *host);
 void encode_key(const struct arrival *arrival, struct fw_buf *out);
 
 /* arrive.c: what an arrival changes in memory, once it lies in the log at `position`. */

@@ -385,6 +385,7 @@ void store_stat(struct store *store, struct store_stat *out)
 		.commits = counters->commits,
 		.damaged_blocks = counters->damaged,
 		.refused = counters->refused,
+		.claimed = counters->claimed,
 		.duplicates = counters->duplicates,
 		.gaps = counters->gaps,
 		.late = counters->late,

@@ -148,8 +148,11 @@ struct store_entry {
 	size_t n_foreign;
 	/* SESSION, in: what the agent's hello says it will send next, a lane each. */
 	uint64_t announced[STORE_LANES];
+	const char *sender; /* the name of the agent's own machine; NULL: not known */
 	/* out */
 	enum store_verdict verdict;
+	bool is_anothers; /* refused, as the device is that of `owner`, who lives */
+	uint8_t owner[16];
 	uint64_t acked
 		[STORE_LANES]; /* highest durable number of the agent's stream, after this entry */
 	uint32_t acked_crc[STORE_LANES]; /* SESSION: CRC-32C of that frame's payload, 0: none */
@@ -159,6 +162,8 @@ struct store_entry {
 };
 
 void store_submit(struct store *store, struct store_entry *entry);
+/* What this agent spoke for is free for any other. Any thread. */
+void store_disown(struct store *store, const uint8_t agent[16]);
 
 /* ---- series from elsewhere: remote_write, recording rules, imports; any thread ----
  *
@@ -342,7 +347,7 @@ struct store_stat {
 	uint64_t packed_samples, packed_bytes;
 	uint64_t hosts, schemas, series;
 	uint64_t foreign_series; /* that count against the limit */
-	uint64_t commits, damaged_blocks, refused, duplicates, gaps, late;
+	uint64_t commits, damaged_blocks, refused, claimed, duplicates, gaps, late;
 	uint64_t ahead; /* sweeps from the future, stored at the time they came */
 	int64_t oldest_ms, newest_ms;
 };
