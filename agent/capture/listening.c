@@ -35,6 +35,7 @@ struct listening {
 	const struct capture_config *config;
 	struct capture_authority authority;
 	struct watch watch;
+	bool names; /* they might be kept, at the last turn */
 	struct sampling sampling;
 	struct recent recent;
 	struct tap taps[CAPTURE_INTERFACES];
@@ -227,7 +228,7 @@ static void read_authority(struct listening *l)
 			rc < 0 ? err.text : "the file that allowed it is gone");
 }
 
-/* The day may have come on which names are no longer kept. */
+/* The day may have come on which names are no longer kept: nor are those that were. */
 static void heed_authority(struct listening *l, int64_t now_ms)
 {
 	if (is_due(l->heeded_ms, AUTHORITY_MS, now_ms)) {
@@ -235,6 +236,9 @@ static void heed_authority(struct listening *l, int64_t now_ms)
 		l->heeded_ms = now_ms;
 	}
 	bool names = capture_authority_holds(&l->authority, now_ms);
+	if (l->names && !names)
+		watch_forget_names(&l->watch);
+	l->names = names;
 	for (size_t i = 0; i < l->n_taps; i++) {
 		int rc = wire_tap_allow_names(l->taps[i].wire, names, &l->why);
 		if (rc < 0)

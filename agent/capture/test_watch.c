@@ -374,6 +374,33 @@ static void test_what_is_silent_for_long_goes(void **state)
 	watch_done(&w);
 }
 
+static void test_names_are_forgotten_with_their_permission(void **state)
+{
+	(void)state;
+	static struct watch w;
+	const struct report_facts facts = {0};
+	watch_init(&w, 7, 0);
+	struct packet p = segment(1, 2, 40000, 443, TCP_ACK);
+	p.app = PACKET_APP_TLS;
+	memcpy(p.name, "a.council", sizeof "a.council");
+	watch_packet(&w, &p);
+	for (int permitted = 1; permitted >= 0; permitted--) {
+		struct report r;
+		bool told = false;
+		if (!permitted)
+			watch_forget_names(&w);
+		report_make(&r, &w, &facts);
+		for (uint32_t i = 0; i < r.schema.n_columns; i++)
+			told |= strcmp(r.columns[i].name, "fenwatch_capture_service_name_info") ==
+				0;
+		assert_int_equal(told, permitted);
+		report_done(&r);
+	}
+	size_t i = 0;
+	assert_non_null(slots_next(&w.services, &i)); /* the service itself stays */
+	watch_done(&w);
+}
+
 static void test_an_authority_has_an_end(void **state)
 {
 	(void)state;
@@ -408,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_full_tables_make_reports_that_travel),
 		cmocka_unit_test(test_what_was_seen_outlives_a_restart),
 		cmocka_unit_test(test_what_is_silent_for_long_goes),
+		cmocka_unit_test(test_names_are_forgotten_with_their_permission),
 		cmocka_unit_test(test_an_authority_has_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

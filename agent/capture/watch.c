@@ -178,6 +178,13 @@ void watch_packet(struct watch *w, const struct packet *p)
 		w->counts.sampled_out++;
 }
 
+void watch_forget_names(struct watch *w)
+{
+	struct service *s;
+	for (size_t i = 0; (s = slots_next(&w->services, &i)) != NULL;)
+		memset(s->name, 0, sizeof s->name);
+}
+
 void watch_turn(struct watch *w, int64_t now_us)
 {
 	if (now_us / 1000000 != w->second.at)

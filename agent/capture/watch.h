@@ -130,6 +130,8 @@ void watch_init(struct watch *w, uint64_t seed, unsigned smaller);
 void watch_done(struct watch *w);
 void watch_packet(struct watch *w, const struct packet *p);
 void watch_turn(struct watch *w, int64_t now_us);
+/* The names of services that were kept while they might be. */
+void watch_forget_names(struct watch *w);
 
 uint32_t watch_old(const struct packet *p); /* OLD_* of what this packet shows */
 
