@@ -1,9 +1,12 @@
 """One list of devices, from what programs beside an agent hand over on its socket."""
 import os
 import socket
+import struct
+import subprocess
 import time
 
 import wire
+from pcaps import ACK as TCP_ACK, BROADCAST, PSH, Recording, arp, ether, tcp
 from stage import check, main, until
 
 HELLO, HOST, DOCUMENT, ACK, GOODBYE = wire.HELLO, wire.HOST, wire.DOCUMENT, wire.ACK, wire.GOODBYE
@@ -27,9 +30,7 @@ class Program:
     def table(self, host, kind, lines):
         """Lines are sorted here; the body is as zstd keeps what it does not pack."""
         self.number += 1
-        text, now = "".join(sorted(lines)).encode(), int(time.time() * 1000)
-        self.send(DOCUMENT, wire.u(1, self.number) + wire.u(3, host) + wire.b(4, kind) + wire.u(5, now) + wire.u(6, 1) +
-                  wire.u(7, now) + wire.b(8, stored(text)) + wire.u(9, len(text)))
+        self.send(DOCUMENT, document(self.number, host, kind, lines))
 
     def durable(self):
         while True:
@@ -41,8 +42,15 @@ class Program:
 
 def stored(text):
     """A frame of zstd with one block that is not packed (RFC 8878); of nothing, nothing."""
-    check(len(text) < 256, "one block")
-    return text and b"\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + (len(text) << 3 | 1).to_bytes(3, "little") + text
+    check(len(text) < 65536, "one block")
+    size = b"\x20" + bytes([len(text)]) if len(text) < 256 else b"\x60" + struct.pack("<H", len(text) - 256)
+    return text and b"\x28\xb5\x2f\xfd" + size + (len(text) << 3 | 1).to_bytes(3, "little") + text
+
+
+def document(number, host, kind, lines):
+    text, now = "".join(sorted(lines)).encode(), int(time.time() * 1000)
+    return (wire.u(1, number) + wire.u(3, host) + wire.b(4, kind) + wire.u(5, now) + wire.u(6, 1) + wire.u(7, now) +
+            wire.b(8, stored(text)) + wire.u(9, len(text)))
 
 
 def item(key, **fields):
@@ -100,6 +108,68 @@ def test_what_the_network_shows_is_one_list(lab):
     program.durable()
     until(20, "it has gone", lambda: "02:00:00:00:00:50" not in {d["mac"] for d in c.get("/api/fenwatch/v1/devices")})
     check(a.alive(), "the agent runs")
+
+
+def hardware_of(n):
+    return f"02:00:00:00:00:{100 + n:02x}"
+
+
+def wire_of_fifty(path):
+    """Fifty machines; the last five speak SMB1."""
+    r, now = Recording(), time.time() - 60
+    for n in range(50):
+        r.add(now + n / 10, ether(arp(1, 100 + n, f"10.1.0.{n + 1}", "10.1.0.254"), 100 + n, BROADCAST, 0x0806))
+        smb = b"\0\0\0\x20" + (b"\xff" if n >= 45 else b"\xfe") + b"SMB" + b"\0" * 28
+        r.add(now + 10 + n / 10, ether(tcp(f"10.1.0.{n + 1}", "10.9.0.4", 51000, 445, 1, 1, PSH | TCP_ACK, smb), 100 + n))
+    return r.write(path)
+
+
+def enrol_machine(c, token, name, hardware, speaks):
+    """An agent that tells its network card and, if it still does, how it is."""
+    peer = wire.Peer(c, wire.enrolled(c, name, token))
+    peer.send(DOCUMENT, document(1, 0, "hardware", [item("net/eth0", address=hardware)]))
+    if speaks:
+        schema = wire.Schema([("node_load1", {})])
+        peer.send(wire.SCHEMA, schema.message(1))
+        peer.send(wire.BATCH, wire.batch(2, 1, int(time.time() * 1000), 60000, [[1]]))
+    check(peer.wait_acked(2 if speaks else 1), f"{name}: {peer.acked_live}")
+    return peer
+
+
+def test_fifty_machines_are_told_apart(lab):
+    """Forty are enrolled: two of these are copies, and three have an agent that is not heard."""
+    c = lab.collector().start()
+    a = lab.agent(c).enrol().start()
+    token = c.join_token("--uses", "40")
+    names = [f"pc{n:02}" for n in range(38)] + ["copy00", "copy01"]
+    peers = [enrol_machine(c, token, name, hardware_of(i if i < 38 else i - 38), i not in (35, 36, 37))
+             for i, name in enumerate(names)]
+    shown = subprocess.run([os.path.join(lab.build, "agent/capture/fenwatch-capture"), "--read",
+                            wire_of_fifty(os.path.join(lab.dir, "fifty.pcap"))], capture_output=True, text=True, timeout=60,
+                           env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+    lines = shown.stdout.split("# wire\n")[1].splitlines(True)
+    until(20, "the socket", lambda: os.path.exists(a.probe))
+    program = Program(a.probe)
+    program.table(0, "wire", lines)
+    program.durable()
+
+    def listed():
+        found = {d["mac"]: d for d in c.get("/api/fenwatch/v1/devices") if d["mac"].startswith("02:00:00:00:00:")}
+        found.pop("02:00:00:00:00:02", None)
+        return found if len(found) == 50 else None
+    found = until(30, "all fifty", listed, 0.5)
+
+    def those(condition):
+        return {mac for mac, d in found.items() if condition(d)}
+    check(those(lambda d: d["state"] == "managed") == {hardware_of(n) for n in range(35)}, f"managed: {found}")
+    check(those(lambda d: d["state"] == "quiet") == {hardware_of(n) for n in (35, 36, 37)}, "their agents are not heard")
+    check(those(lambda d: d["state"] == "unmanaged") == {hardware_of(n) for n in range(38, 50)}, "no agent")
+    check(those(lambda d: d["speaks"] == "smb1") == {hardware_of(n) for n in range(45, 50)}, "who speaks SMB1")
+    copies = {mac: {d["host"], *d["clones"]} for mac, d in found.items() if d["clones"]}
+    check(copies == {hardware_of(n): {f"pc{n:02}", f"copy{n:02}"} for n in (0, 1)}, f"copies: {copies}")
+    for peer in peers:
+        peer.close()
+
 
 
 main()
