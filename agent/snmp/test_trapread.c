@@ -143,6 +143,54 @@ static void test_variables_have_names_and_values(void **state)
 	fw_arena_done(&arena);
 }
 
+static void test_one_variable_again_and_again(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	(void)state;
+	put(pdu, "1.3.6.1.4.1.9999.8.1", 'i', "1");
+	put(pdu, "1.3.6.1.4.1.9999.8.1", 'i', "2");
+	put(pdu, "1.3.6.1.4.1.9999.8.1", 'i', "3");
+	put(pdu, IF_INDEX ".4", 'i', "4");
+	put(pdu, IF_INDEX ".4", 'i', "5");
+	put(pdu, IF_INDEX ".4", 'i', "6");
+	read_as(pdu, false, "", &arena, &trap);
+	assert_string_equal(field(&trap, "1.3.6.1.4.1.9999.8.1"), "1");
+	assert_string_equal(field(&trap, "1.3.6.1.4.1.9999.8.1_2"), "2");
+	assert_string_equal(field(&trap, "1.3.6.1.4.1.9999.8.1_3"), "3");
+	assert_string_equal(field(&trap, "ifIndex"), "4");
+	assert_string_equal(field(&trap, "ifIndex.4"), "5");
+	assert_string_equal(field(&trap, "ifIndex.4_2"), "6");
+	for (size_t i = 0; i < trap.n; i++)
+		for (size_t k = i + 1; k < trap.n; k++)
+			assert_string_not_equal(trap.fields[i].name, trap.fields[k].name);
+	fw_arena_done(&arena);
+}
+
+static void test_a_power_supply_is_understood_without_mibs(void **state)
+{
+	static const char *const traps[][2] = {{"1.3.6.1.2.1.33.2.1", "UPS-MIB::upsTrapOnBattery"},
+		{"1.3.6.1.2.1.33.2.0.2", "UPS-MIB::upsTrapTestCompleted"},
+		{"1.3.6.1.2.1.33.2.3", "UPS-MIB::upsTrapAlarmEntryAdded"},
+		{"1.3.6.1.2.1.33.2.4", "UPS-MIB::upsTrapAlarmEntryRemoved"},
+		{"1.3.6.1.2.1.33.2.5", "1.3.6.1.2.1.33.2.5"}};
+	struct fw_arena arena = {0};
+	struct trap trap;
+	(void)state;
+	for (size_t i = 0; i < sizeof traps / sizeof *traps; i++) {
+		netsnmp_pdu *pdu = second(traps[i][0], "1");
+		put(pdu, "1.3.6.1.2.1.33.1.7.3.0", 'i', i == 1 ? "3" : "7");
+		put(pdu, "1.3.6.1.2.1.33.1.6.2.1.1.9", 'i', "9");
+		read_as(pdu, false, "", &arena, &trap);
+		assert_string_equal(field(&trap, "trap"), traps[i][1]);
+		assert_string_equal(
+			field(&trap, "upsTestResultsSummary"), i == 1 ? "doneError(3)" : "7");
+		assert_string_equal(field(&trap, "upsAlarmId"), "9");
+	}
+	fw_arena_done(&arena);
+}
+
 /* However much a sender says, it fits into an event, so that its inform can be answered. */
 static void test_the_largest_fits(void **state)
 {
@@ -261,6 +309,8 @@ int main(void)
 		cmocka_unit_test(test_version_1_has_the_names_of_version_2),
 		cmocka_unit_test(test_a_relay_alone_says_whose_it_is),
 		cmocka_unit_test(test_variables_have_names_and_values),
+		cmocka_unit_test(test_one_variable_again_and_again),
+		cmocka_unit_test(test_a_power_supply_is_understood_without_mibs),
 		cmocka_unit_test(test_the_largest_fits),
 		cmocka_unit_test(test_no_community_is_in_raw),
 		cmocka_unit_test(test_the_same_but_for_when_is_counted),

@@ -42,9 +42,9 @@ const struct fw_option traps_table[] = {
 	},
 	{
 		.name = "relays",
-		.help = "addresses of relays, which are believed about whose a trap is",
+		.help = "addresses, or networks, of relays, which are believed about whose a trap is",
 		.type = FW_OPT_LIST,
-		.offset = offsetof(struct trap_settings, relays),
+		.offset = offsetof(struct trap_settings, relay_texts),
 	},
 	{
 		.name = "mibs",
@@ -72,7 +72,19 @@ const struct fw_option traps_table[] = {
 	{0},
 };
 
-static int check(const struct trap_settings *s, struct fw_err *err)
+static int take_relays(struct trap_settings *s, struct fw_err *err)
+{
+	size_t n = s->relay_texts.count;
+	s->relays = fw_arena_alloc(&s->arena, (n + 1) * sizeof *s->relays);
+	for (size_t i = 0; i < n; i++) {
+		int rc = range_parse(s->relay_texts.items[i], &s->relays[i], err);
+		if (rc < 0)
+			return fw_fail_in(err, rc, "'relays'");
+	}
+	return 0;
+}
+
+static int check(struct trap_settings *s, struct fw_err *err)
 {
 	if (s->listen.count == 0 || s->listen.count > TRAPS_WAYS)
 		return fw_fail(err, -EINVAL, "'listen' has 1 to %d addresses", TRAPS_WAYS);
@@ -81,7 +93,7 @@ static int check(const struct trap_settings *s, struct fw_err *err)
 	if (s->communities.count + s->users.count == 0)
 		return fw_fail(err, -EINVAL,
 			"nothing would be taken: name files with 'communities' or 'users'");
-	return 0;
+	return take_relays(s, err);
 }
 
 int traps_read(struct trap_settings *out, const char *path, struct fw_err *err)

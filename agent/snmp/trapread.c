@@ -35,8 +35,26 @@ static const struct {
 	{"1.3.6.1.2.1.2.2.1.8", "ifOperStatus"},
 	{"1.3.6.1.2.1.31.1.1.1.1", "ifName"},
 	{"1.3.6.1.2.1.31.1.1.1.18", "ifAlias"},
-	{"1.3.6.1.2.1.33.1.2.3", "upsEstimatedMinutesRemaining"},
 	{"1.3.6.1.2.1.33.1.2.2", "upsSecondsOnBattery"},
+	{"1.3.6.1.2.1.33.1.2.3", "upsEstimatedMinutesRemaining"},
+	{"1.3.6.1.2.1.33.1.6.2.1.1", "upsAlarmId"},
+	{"1.3.6.1.2.1.33.1.6.2.1.2", "upsAlarmDescr"},
+	{"1.3.6.1.2.1.33.1.7.1", "upsTestId"},
+	{"1.3.6.1.2.1.33.1.7.2", "upsTestSpinLock"},
+	{"1.3.6.1.2.1.33.1.7.3", "upsTestResultsSummary"},
+	{"1.3.6.1.2.1.33.1.7.4", "upsTestResultsDetail"},
+	{"1.3.6.1.2.1.33.1.7.5", "upsTestStartTime"},
+	{"1.3.6.1.2.1.33.1.7.6", "upsTestElapsedTime"},
+	{"1.3.6.1.2.1.33.1.9.7", "upsConfigLowBattTime"},
+	/* Each as versions 2 and 3 have it, and as RFC 3584 makes it of one of version 1. */
+	{"1.3.6.1.2.1.33.2.0.1", "UPS-MIB::upsTrapOnBattery"},
+	{"1.3.6.1.2.1.33.2.0.2", "UPS-MIB::upsTrapTestCompleted"},
+	{"1.3.6.1.2.1.33.2.0.3", "UPS-MIB::upsTrapAlarmEntryAdded"},
+	{"1.3.6.1.2.1.33.2.0.4", "UPS-MIB::upsTrapAlarmEntryRemoved"},
+	{"1.3.6.1.2.1.33.2.1", "UPS-MIB::upsTrapOnBattery"},
+	{"1.3.6.1.2.1.33.2.2", "UPS-MIB::upsTrapTestCompleted"},
+	{"1.3.6.1.2.1.33.2.3", "UPS-MIB::upsTrapAlarmEntryAdded"},
+	{"1.3.6.1.2.1.33.2.4", "UPS-MIB::upsTrapAlarmEntryRemoved"},
 	{"1.3.6.1.2.1.47.1.1.1.1.7", "entPhysicalName"},
 	{"1.3.6.1.6.3.1.1.5.1", "SNMPv2-MIB::coldStart"},
 	{"1.3.6.1.6.3.1.1.5.2", "SNMPv2-MIB::warmStart"},
@@ -44,6 +62,10 @@ static const struct {
 	{"1.3.6.1.6.3.1.1.5.4", "IF-MIB::linkUp"},
 	{"1.3.6.1.6.3.1.1.5.5", "SNMPv2-MIB::authenticationFailure"},
 };
+
+/* How a test of a battery ended (RFC 1628, upsTestResultsSummary), where no MIB file says it. */
+static const char *const test_results[] = {
+	NULL, "donePass", "doneWarning", "doneError", "aborted", "inProgress", "noTestsInitiated"};
 
 static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
 static const oid trap_address[] = {1, 3, 6, 1, 6, 3, 18, 1, 3, 0};
@@ -210,13 +232,35 @@ static bool has(const struct trap *trap, const char *name)
 	((v)->name_length == sizeof(what) / sizeof(oid) && \
 		memcmp((v)->name, what, sizeof(what)) == 0)
 
+/* Several of one object are told apart by their instance; what has the same one, too, is counted. */
+static const char *own_name(
+	const struct trap *trap, struct fw_arena *arena, const char *name, const char *rest)
+{
+	const char *full = fw_arena_format(arena, "%s%s", name, rest), *own = full;
+	if (!has(trap, name))
+		return name;
+	for (unsigned i = 2; has(trap, own); i++)
+		own = fw_arena_format(arena, "%s_%u", full, i);
+	return own;
+}
+
+static const char *test_result(const char *name, const netsnmp_variable_list *v)
+{
+	static const long n = sizeof test_results / sizeof *test_results;
+	return strcmp(name, "upsTestResultsSummary") == 0 && v->type == ASN_INTEGER &&
+			*v->val.integer > 0 && *v->val.integer < n
+		? test_results[*v->val.integer]
+		: NULL;
+}
+
 static void add_variable(struct trap *trap, struct fw_arena *arena, const netsnmp_variable_list *v)
 {
 	const struct tree *node;
 	const char *rest, *name = variable_name(arena, v->name, v->name_length, &node, &rest);
-	if (has(trap, name))
-		name = fw_arena_format(arena, "%s%s", name, rest);
-	add(trap, name, value_of(arena, v, node));
+	const char *result = node ? NULL : test_result(name, v);
+	const char *value = result ? fw_arena_format(arena, "%s(%ld)", result, *v->val.integer)
+				   : value_of(arena, v, node);
+	add(trap, own_name(trap, arena, name, rest), value);
 }
 
 /* Those that say when, whose and what it is have fields of their own, or none. */

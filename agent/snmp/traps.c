@@ -181,8 +181,8 @@ static bool is_welcome(const struct receiver *r, const netsnmp_pdu *pdu)
 
 static bool is_relay(const struct receiver *r)
 {
-	for (size_t i = 0; i < r->settings->relays.count; i++)
-		if (strcmp(r->settings->relays.items[i], r->from) == 0)
+	for (size_t i = 0; i < r->settings->relay_texts.count; i++)
+		if (range_has(&r->settings->relays[i], r->from))
 			return true;
 	return false;
 }

@@ -22,13 +22,15 @@
 
 #include "credentials.h"
 #include "devices.h"
+#include "range.h"
 
 #define TRAPS_PATH "/etc/fenwatch/traps.yml"
 #define TRAPS_WAYS 64 /* addresses to listen at, communities or users */
 
 struct trap_settings {
 	const char *socket, *data, *devices_path;
-	struct fw_text_list listen, communities, users, relays, mibs;
+	struct fw_text_list listen, communities, users, relay_texts, mibs;
+	struct range *relays; /* as many as their texts */
 	int64_t window_ms;
 	struct devices devices; /* whose addresses have names; none where there is no such file */
 	struct fw_arena arena;

@@ -123,7 +123,7 @@ def test_a_relay_is_believed_and_a_device_has_its_name(lab):
                 f"devices: [{{name: sw-hall, address: 10.7.0.9, version: 2c, credentials: {key}, modules: [system]}}]\n")
     hook = lab.webhook()
     feed = f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
-    c, _, r = start(lab, extra=feed, devices=devices, relays="['127.0.0.1']")
+    c, _, r = start(lab, extra=feed, devices=devices, relays="['127.0.0.0/30']")
     address = ["1.3.6.1.6.3.18.1.3.0", "a", "10.7.0.9"]
     r.v2c(LINK_DOWN, *IF_INDEX, *address)
     opened = until(20, "the ticket", lambda: hook.notices("firing", "LinkDown"))[0]
