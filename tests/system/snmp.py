@@ -1,6 +1,7 @@
 """Devices over SNMP: real snmpd of Debian's on loopback, read by fenwatch-snmp, which hands the agent what it read."""
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import wire
 from stage import Process, check, free_port, main, skip, until
 
 MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "snmp-modules")
@@ -57,12 +59,12 @@ def credentials(lab, name, text):
 class Reader(Process):
     """fenwatch-snmp; `devices` are (name, port, version, more keys)."""
 
-    def __init__(self, lab, agent, *devices, auth=AUTH):
+    def __init__(self, lab, agent, *devices, auth=AUTH, way=None):
         self.config = os.path.join(lab.dir, "snmp.yml")
         community = credentials(lab, "community", f"community: {COMMUNITY}\n")
         user = credentials(lab, "user", f"user: watcher\nauth: {auth}\npriv: {PRIV}\n")
         with open(self.config, "w") as f:
-            f.write(f"socket: {agent.probe if agent else '/nowhere'}\nmodules: [{MODULES}]\ndevices:\n")
+            f.write(f"socket: {way or (agent.probe if agent else '/nowhere')}\nmodules: [{MODULES}]\ndevices:\n")
             for name, port, version, more in devices:
                 f.write(f"  - {{name: {name}, address: \"127.0.0.1:{port}\", version: {version}, "
                         f"credentials: {user if version == '3' else community}, {more}}}\n")
@@ -414,6 +416,99 @@ def test_silence_in_the_middle_delays_nobody(lab):
     check(not c.query('{instance="half",__name__=~"sys.*|if.*"}'), "half of a device is none of it")
     check(relay.seen > 3, "the relay has fallen silent")
     reader.stop()
+
+
+class Notary:
+    """Between a program and its agent: passes on what both say, and notes each sweep, and which of them
+    the agent has acknowledged. Its clock is that of the sweeps."""
+
+    def __init__(self, lab, agent):
+        self.path, self.agent, self.lock = os.path.join(lab.dir, "notary.sock"), agent, threading.Lock()
+        self.sent, self.acknowledged = set(), set()  # (instance, time in ms)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen(4)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            program = self.server.accept()[0]
+            agent = socket.socket(socket.AF_UNIX)
+            try:
+                agent.connect(self.agent.probe)
+            except OSError:
+                program.close()
+                continue
+            waiting, names = {}, {}
+            for source, sink, note in ((program, agent, self.note_sweep), (agent, program, self.note_ack)):
+                threading.Thread(target=self.pass_on, args=(source, sink, note, waiting, names), daemon=True).start()
+
+    def pass_on(self, source, sink, note, waiting, names):
+        """Noted before it is passed on: an acknowledgement that nobody heard is one."""
+        stream = wire.Stream(source)
+        while True:
+            kind, payload = stream.read(600)
+            if kind is None:
+                break
+            with self.lock:
+                note(kind, wire.parse(payload), waiting, names)
+            try:
+                sink.sendall(wire.frame(kind, payload))
+            except OSError:
+                break
+        for one in (source, sink):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def note_sweep(self, kind, message, waiting, names):
+        if kind == wire.HOST:
+            labels = [wire.parse(one) for one in message[2]]
+            names[message[1][0]] = {one[1][0]: one[2][0] for one in labels}[b"instance"].decode()
+        elif kind == wire.BATCH:
+            sweep = names[message[4][0]], message[6][0]
+            waiting[message[1][0]] = sweep
+            self.sent.add(sweep)
+
+    def note_ack(self, kind, message, waiting, names):
+        for number in [n for n in waiting if kind == wire.ACK and n <= message.get(1, [0])[0]]:
+            self.acknowledged.add(waiting.pop(number))
+
+
+def test_what_was_acknowledged_outlives_kills(lab):
+    """kill -9 of fenwatch-snmp and of the agent at any moment, and a collector that is away: each sweep
+    that the agent acknowledged is stored, and none twice."""
+    device, (c, a) = Snmpd(lab).start(), lab.pair()
+    notary = Notary(lab, a)
+    names = [f"sw{i}" for i in range(6)]
+    reader = Reader(lab, a, *[(name, device.port, "2c", "every: 1s, timeout: 300ms, modules: [system]") for name in names],
+                    way=notary.path).start()
+    until(30, "the first are acknowledged", lambda: len(notary.acknowledged) > 6)
+    dice = random.Random(7)
+    for turn in range(12):
+        time.sleep(dice.uniform(0.2, 3))
+        victim = (a, reader, c)[turn % 3]
+        victim.kill()
+        time.sleep(dice.uniform(0, 1.5))
+        victim.start()
+    count = len(notary.acknowledged)
+    until(60, "it goes on", lambda: len(notary.acknowledged) > count + 12)
+    reader.stop()
+
+    def stored():
+        found = []
+        for name in names:
+            for result in c.query(f'sysUpTime{{instance="{name}"}}[30m]'):
+                found += [(name, round(at * 1000)) for at, _ in result["values"]]
+        return found
+    until(60, "all of it is stored", lambda: notary.acknowledged <= set(stored()))
+    found = stored()
+    check(len(found) == len(set(found)), "none is stored twice")
+    check(set(found) <= notary.sent, f"and none that nobody sent: {sorted(set(found) - notary.sent)[:5]}")
+    check(len(notary.acknowledged) > 60, f"{len(notary.acknowledged)} were acknowledged")
+    invented = {("sw0", max(at for _, at in found) + 1)}
+    check(not notary.acknowledged | invented <= set(found), "one that was lost would be missed")
 
 
 main()
