@@ -59,61 +59,62 @@ static int begin(
 
 /* ---- the highest and the lowest ---- */
 
-/* Series at one step, the one that would go first on top. */
-struct heap {
-	const struct ranking *r;
-	size_t step, n;
-	size_t *series;
-	bool lowest;
+struct ranked_one {
+	double value; /* negated where the lowest are asked for: the highest count */
+	size_t series;
 };
 
-static double value_of(const struct heap *h, size_t series)
-{
-	return h->r->in.series[series].values[h->step];
-}
+/* Series at one step, the one that would go first on top. */
+struct heap {
+	struct ranked_one *at;
+	size_t n;
+};
 
 /* Whether `a` is to go before `b`; what is not a number goes first, then who came last. */
-static bool is_worse(const struct heap *h, size_t a, size_t b)
+static inline bool is_worse(const struct ranked_one *a, const struct ranked_one *b)
 {
-	double x = value_of(h, a), y = value_of(h, b);
-	if (isnan(x) || isnan(y))
-		return isnan(x) && isnan(y) ? a > b : isnan(x);
-	if (x == y)
-		return a > b;
-	return h->lowest ? x > y : x < y;
+	if (a->value < b->value)
+		return true;
+	if (a->value > b->value)
+		return false;
+	if (a->value == b->value || (isnan(a->value) && isnan(b->value)))
+		return a->series > b->series;
+	return isnan(a->value);
 }
 
-static void swap(size_t *a, size_t *b)
+static void swap(struct ranked_one *a, struct ranked_one *b)
 {
-	size_t kept = *a;
+	struct ranked_one kept = *a;
 	*a = *b;
 	*b = kept;
 }
 
-static void sink_down(struct heap *h, size_t at)
+static void sink_down(const struct heap *h, size_t from)
 {
-	for (size_t child; (child = 2 * at + 1) < h->n; at = child) {
-		if (child + 1 < h->n && is_worse(h, h->series[child + 1], h->series[child]))
+	struct ranked_one *at = h->at;
+	for (size_t child; (child = 2 * from + 1) < h->n; from = child) {
+		if (child + 1 < h->n && is_worse(&at[child + 1], &at[child]))
 			child++;
-		if (!is_worse(h, h->series[child], h->series[at]))
+		if (!is_worse(&at[child], &at[from]))
 			return;
-		swap(&h->series[child], &h->series[at]);
+		swap(&at[child], &at[from]);
 	}
 }
 
-static void rise(struct heap *h, size_t at)
+static void rise(const struct heap *h, size_t from)
 {
-	for (; at > 0 && is_worse(h, h->series[at], h->series[(at - 1) / 2]); at = (at - 1) / 2)
-		swap(&h->series[at], &h->series[(at - 1) / 2]);
+	struct ranked_one *at = h->at;
+	for (; from > 0 && is_worse(&at[from], &at[(from - 1) / 2]); from = (from - 1) / 2)
+		swap(&at[from], &at[(from - 1) / 2]);
 }
 
-static void offer(struct heap *h, size_t series, size_t most)
+static inline void offer(struct heap *h, const struct ranked_one *one, size_t most)
 {
 	if (h->n < most) {
-		h->series[h->n++] = series;
+		h->at[h->n++] = *one;
 		rise(h, h->n - 1);
-	} else if (is_worse(h, h->series[0], series)) {
-		h->series[0] = series;
+	} else if (is_worse(&h->at[0], one)) {
+		h->at[0] = *one;
 		sink_down(h, 0);
 	}
 }
@@ -123,7 +124,7 @@ static void put_in_order(struct heap *h)
 {
 	size_t n = h->n;
 	while (h->n > 1) {
-		swap(&h->series[0], &h->series[--h->n]);
+		swap(&h->at[0], &h->at[--h->n]);
 		sink_down(h, 0);
 	}
 	h->n = n;
@@ -162,6 +163,7 @@ static int check_counts(const struct ranking *r)
 struct ranked {
 	struct ranking *r;
 	double **values;        /* of each series: those that were chosen, NULL: none yet */
+	size_t *offered;        /* the last step at which it was, and one */
 	struct collection *out; /* for one step: in order */
 };
 
@@ -180,22 +182,56 @@ static int choose(struct ranked *ranked, size_t series, size_t step)
 	return collection_add(ranked->out, &(struct series){from->labels, from->n_labels, *values});
 }
 
-static int rank_step(struct ranked *ranked, size_t group, size_t step, size_t *room)
+static inline void offer_series(
+	const struct ranking *r, size_t series, size_t step, size_t most, struct heap *heap)
 {
-	struct ranking *r = ranked->r;
+	double value = r->in.series[series].values[step];
+	bool lowest = r->node->aggregate.op == AGG_BOTTOMK;
+	if (!promql_is_absent(value))
+		offer(heap, &(struct ranked_one){lowest ? -value : value, series}, most);
+}
+
+/* Those of the step before go first: most are so again, and the others are seen not to be at
+ * a glance. */
+static void offer_all(const struct ranked *ranked, size_t group, size_t step, struct heap *heap)
+{
+	const struct ranking *r = ranked->r;
 	double count = r->parameter[step];
 	size_t n = r->sizes[group], most = count < 1 ? 0 : count > (double)n ? n : (size_t)count;
-	struct heap heap = {r, step, 0, room, r->node->aggregate.op == AGG_BOTTOMK};
-	for (size_t i = 0; i < n && most > 0; i++) {
-		size_t series = r->members[group][i];
-		if (!promql_is_absent(r->in.series[series].values[step]))
-			offer(&heap, series, most);
+	size_t before = heap->n;
+	heap->n = 0;
+	if (most == 0)
+		return;
+	for (size_t i = 0; i < before; i++) {
+		size_t series = heap->at[i].series;
+		ranked->offered[series] = step + 1;
+		offer_series(r, series, step, most, heap);
 	}
+	for (size_t i = 0; i < n; i++)
+		if (ranked->offered[r->members[group][i]] != step + 1)
+			offer_series(r, r->members[group][i], step, most, heap);
+}
+
+static int rank_step(struct ranked *ranked, size_t group, size_t step, struct heap *heap)
+{
+	struct ranking *r = ranked->r;
+	offer_all(ranked, group, step, heap);
 	if (r->axis->n == 1) /* a range has its series in the order of their labels */
-		put_in_order(&heap);
-	int rc = check_limits(r->e, n);
-	for (size_t i = 0; i < heap.n && rc >= 0; i++)
-		rc = choose(ranked, room[i], step);
+		put_in_order(heap);
+	int rc = check_limits(r->e, r->sizes[group]);
+	for (size_t i = 0; i < heap->n && rc >= 0; i++)
+		rc = choose(ranked, heap->at[i].series, step);
+	return rc;
+}
+
+static int rank_groups(struct ranked *ranked)
+{
+	struct ranking *r = ranked->r;
+	struct heap heap = {take(r->e, r->in.n_series, sizeof *heap.at), 0};
+	int rc = heap.at ? 0 : -E2BIG;
+	for (size_t g = 0; g < r->table.n; g++, heap.n = 0)
+		for (size_t i = 0; i < r->axis->n && rc >= 0; i++)
+			rc = rank_step(ranked, g, i, &heap);
 	return rc;
 }
 
@@ -211,13 +247,11 @@ int rank_series(
 		let_go(e, &r.in, axis);
 	if (rc <= 0)
 		return rc;
-	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof(double *)), &all};
-	size_t *room = take(e, r.in.n_series, sizeof *room);
-	if (!ranked.values || !room)
+	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof *ranked.values),
+		take(e, r.in.n_series, sizeof *ranked.offered), &all};
+	if (!ranked.values || !ranked.offered)
 		return -E2BIG;
-	for (size_t g = 0; g < r.table.n; g++)
-		for (size_t i = 0; i < axis->n && rc >= 0; i++)
-			rc = rank_step(&ranked, g, i, room);
+	rc = rank_groups(&ranked);
 	for (size_t i = 0; axis->n > 1 && i < r.in.n_series && rc >= 0; i++)
 		if (ranked.values[i])
 			rc = collection_add(&all,

@@ -297,6 +297,7 @@ static int open_segment(
 	segment->fd = fw_open(path, writable ? O_RDWR | O_CREAT : O_RDONLY, 0600);
 	if (segment->fd < 0)
 		return segment->fd;
+	fcntl(segment->fd, F_SETFL, O_NOATIME); /* nobody asks; who is not the owner may not */
 	int rc = writable ? allocate(ring, segment, opening) : 0;
 	if (rc >= 0)
 		rc = load_segment(ring, segment);
