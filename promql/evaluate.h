@@ -125,15 +125,9 @@ struct cells {
 struct cells cells_of(const struct fw_column *column);
 static inline double cell_value(const struct cells *cells, int64_t cell)
 {
-	double value;
-	if (cell == FW_ABSENT)
-		return promql_absent();
-	if (!cells->is_double)
-		return (double)cell * cells->factor * cells->times / cells->over;
-	if ((uint64_t)cell == FW_STALE_NAN_BITS)
-		return -0.0;
-	memcpy(&value, &cell, sizeof value);
-	return value;
+	if (cell == FW_ABSENT || cells->is_double)
+		return fw_cell_double(cell);
+	return (double)cell * cells->factor * cells->times / cells->over;
 }
 /* Many of them; whether the series is absent in one. */
 bool cells_read(const struct cells *cells, const int64_t *from, size_t n, double *to);

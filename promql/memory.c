@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fenwatch/batch.h>
-
 #include "filter.h"
 #include "node.h"
 #include "value.h"
@@ -40,16 +38,6 @@ static void make_room(struct memory_series *s)
 	s->cells = cells;
 }
 
-/* As columns of doubles have it: absent and minus zero stand for each other. */
-static int64_t cell_of(double value)
-{
-	int64_t bits;
-	if (promql_is_absent(value))
-		return FW_ABSENT;
-	memcpy(&bits, &value, sizeof bits);
-	return bits == FW_ABSENT ? (int64_t)FW_STALE_NAN_BITS : bits;
-}
-
 static void put(struct memory_series *s, int64_t at_ms, double value)
 {
 	size_t at = s->n;
@@ -64,7 +52,7 @@ static void put(struct memory_series *s, int64_t at_ms, double value)
 	}
 	at -= is_there;
 	s->times_ms[at] = at_ms;
-	s->cells[at] = cell_of(value);
+	s->cells[at] = fw_double_cell(value);
 }
 
 static struct memory_series *series_of(

@@ -77,28 +77,6 @@ static double power_of_ten(int scale)
 	return powers[scale];
 }
 
-static int64_t exchanged(int64_t bits)
-{
-	if (bits == INT64_MIN)
-		return (int64_t)FW_STALE_NAN_BITS;
-	return bits == (int64_t)FW_STALE_NAN_BITS ? INT64_MIN : bits;
-}
-
-int64_t fw_double_cell(double value)
-{
-	int64_t bits;
-	memcpy(&bits, &value, sizeof bits);
-	return exchanged(bits);
-}
-
-double fw_cell_double(int64_t cell)
-{
-	double value;
-	int64_t bits = exchanged(cell);
-	memcpy(&value, &bits, sizeof value);
-	return value;
-}
-
 double fw_column_value(const struct fw_column *column, int64_t mantissa)
 {
 	if (mantissa == INT64_MIN || column->type & FW_DOUBLE)

@@ -63,8 +63,27 @@ double fw_column_value(
 
 /* A cell of an FW_DOUBLE column: the double's bits. Those of -0.0 mean in a cell that there
  * is no value, and the stale NaN says just that: so the two stand for each other. */
-int64_t fw_double_cell(double value);
-double fw_cell_double(int64_t cell);
+static inline int64_t fw_bits_exchanged(int64_t bits)
+{
+	if (bits == INT64_MIN)
+		return (int64_t)FW_STALE_NAN_BITS;
+	return bits == (int64_t)FW_STALE_NAN_BITS ? INT64_MIN : bits;
+}
+
+static inline int64_t fw_double_cell(double value)
+{
+	int64_t bits;
+	memcpy(&bits, &value, sizeof bits);
+	return fw_bits_exchanged(bits);
+}
+
+static inline double fw_cell_double(int64_t cell)
+{
+	double value;
+	int64_t bits = fw_bits_exchanged(cell);
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
 
 /* The Schema message with short name `id`. With `base`, only what differs goes,
  * where that is shorter. */
