@@ -156,6 +156,29 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     until(10, "it ends", lambda: c.query("ALERTS") == [] and c.get("/api/v1/rules")["groups"][0]["rules"][0]["alerts"] == [])
 
 
+def test_rules_look_back_as_far_as_questions(lab):
+    clock = clock_file(lab)
+    rules = os.path.join(lab.dir, "rules.yml")
+    with open(rules, "w") as f:
+        f.write("groups:\n- name: back\n  interval: 1s\n  rules:\n"
+                "  - {record: seen, expr: load}\n  - {record: was, expr: 'last_over_time(load[1h])'}\n")
+    for lookback, seen in (("30s", 0), ("5m", 1)):
+        set_clock(clock, 0)
+        c = lab.collector(name=lookback, extra=f"rules: [{rules}]\nquery: {{lookback: {lookback}}}\n",
+                          env={"FENWATCH_CLOCK_FILE": clock}).start()
+        send(f"http://127.0.0.1:{c.api}/api/v1/write",
+             [({"__name__": "load", "instance": "a-1", "job": "x"}, [(int(time.time() * 1000), 2.0)])], c.token)
+        until(20, "the rules see it", lambda: c.query("seen"))
+        set_clock(clock, 2 * MINUTE * 1000)
+        later = time.time() + 2 * MINUTE
+
+        def samples_since(name):
+            return len(c.query(f"{name}[1m]", later + 30))
+        until(20, "they are evaluated two minutes later", lambda: samples_since("was"))
+        check(bool(samples_since("seen")) == bool(seen), f"a sample of two minutes ago, with a lookback of {lookback}")
+        c.stop()
+
+
 # ---- told of ----
 
 def write_descriptors(root, allocated):
