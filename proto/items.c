@@ -87,8 +87,9 @@ void fw_item_end(struct fw_item_writer *w)
 
 void fw_items_open(struct fw_items *items, uint8_t *text, size_t length, bool whole)
 {
-	*items =
-		(struct fw_items){.at = (char *)text, .end = (char *)text + length, .whole = whole};
+	/* Of an empty table there may be no text at all, and nothing is added to that. */
+	char *end = length ? (char *)text + length : (char *)text;
+	*items = (struct fw_items){.at = (char *)text, .end = end, .whole = whole};
 }
 
 static bool ends_key(char c)
