@@ -59,10 +59,56 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return length < room ? length : 0;
 }
 
+static bool is_same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+	char *x = NULL, *y = NULL;
+	bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(x, y) == 0;
+	curl_free(x);
+	curl_free(y);
+	return same;
+}
+
+/* Of the place that the answer points to, as seen from where it came from. What cannot be
+ * read is another's. */
+static bool leads_home(const struct request *r, const char *place)
+{
+	char *from = NULL;
+	CURLU *home = curl_url(), *there = curl_url();
+	curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &from);
+	bool same = home && there && from &&
+		curl_url_set(home, CURLUPART_URL, r->run->spec->target, 0) == CURLUE_OK &&
+		curl_url_set(there, CURLUPART_URL, from, 0) == CURLUE_OK &&
+		curl_url_set(there, CURLUPART_URL, place, 0) == CURLUE_OK &&
+		is_same_part(home, there, CURLUPART_SCHEME) &&
+		is_same_part(home, there, CURLUPART_HOST) &&
+		is_same_part(home, there, CURLUPART_PORT);
+	curl_url_cleanup(home);
+	curl_url_cleanup(there);
+	return same;
+}
+
+/* The headers of a check are for its target: where a redirect leads elsewhere they stay. */
+static void heed_redirect(struct request *r, const char *line, size_t length)
+{
+	static const char name[] = "location:";
+	size_t at = sizeof name - 1;
+	if (!r->headers || length < at || strncasecmp(line, name, at) != 0)
+		return;
+	while (at < length && (line[at] == ' ' || line[at] == '\t'))
+		at++;
+	while (length > at && strchr("\r\n \t", line[length - 1]))
+		length--;
+	char *place = fw_format("%.*s", (int)(length - at), line + at);
+	if (!leads_home(r, place))
+		curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, NULL);
+	fw_free(place);
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct request *r = arg;
-	(void)data;
+	heed_redirect(r, data, size * n);
 	r->header_bytes += size * n;
 	return r->header_bytes > HEADER_LIMIT ? 0 : size * n;
 }

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from stage import Process, check, free_port, main, skip, until
 
@@ -245,6 +246,42 @@ def test_http_is_what_curl_sees(lab):
     check(checker.test("moved")[1]["probe_http_redirects"] == 1, "a redirect is counted")
     check(checker.test("lacks")[1]["probe_failed_due_to_regex"] == 1, "a regular expression decided it")
     check(checker.test("large")[1]["probe_http_uncompressed_body_length"] == 1 << 20, "so much is read, and no more")
+
+
+def pointing(seen, where):
+    """A server that notes the paths that come with the header, and redirects as it is told."""
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("X-Badge")))
+            place = where(self.path)
+            self.send_response(302 if place else 200)
+            if place:
+                self.send_header("Location", place)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def test_headers_do_not_follow_to_another_host(lab):
+    at_home, elsewhere = [], []
+    home = stranger = ""
+    servers = [pointing(at_home, lambda path: {"/near": "/end", "/far": stranger + "/there"}.get(path)),
+               pointing(elsewhere, lambda path: home + "/back" if path == "/there" else None)]
+    (_, home), (_, stranger) = servers
+    checker = Checker(lab, {name: f"type: http, target: '{home}/{name}', headers: ['X-Badge: 7']" for name in ("near", "far")})
+    check(checker.test("near")[0] and at_home == [("/near", "7"), ("/end", "7")], f"at home they go on: {at_home}")
+    at_home.clear()
+    check(checker.test("far")[0] and at_home == [("/far", "7"), ("/back", None)], f"and once away not again: {at_home}")
+    check(elsewhere == [("/there", None)], f"the other host: {elsewhere}")
+    for server, _ in servers:
+        server.shutdown()
+        server.server_close()
 
 
 def test_dns_is_what_dig_sees(lab):
