@@ -93,16 +93,19 @@ uint64_t admission_wait_ms(struct admission *admission, uint64_t now_ms);
 
 /* ---- the pool: who has come and said nothing yet ----
  *
- * It is never closed to newcomers: in a full one, the address with the most
- * connections in it loses its oldest. */
+ * It is never closed to newcomers for long: in a full one, the address with the most
+ * connections in it loses its oldest, once that has had its time. Were it to lose it
+ * at once, a collector that is slow to listen would let in and throw out for ever, and
+ * the more come back the fewer would get through. */
 
-#define POOL_LIMIT 1400 /* all workers together: half a handshake takes up to 46 kB */
+#define POOL_LIMIT 1400       /* all workers together: half a handshake takes up to 46 kB */
+#define POOL_PATIENCE_MS 5000 /* the time that is anybody's to say hello */
 #define ADDRESS_BYTES 16
 
 struct waiter {
 	TAILQ_ENTRY(waiter) in_source;
 	struct source *source; /* NULL: not in the pool */
-	uint64_t order;
+	uint64_t order, since_ms;
 };
 
 TAILQ_HEAD(source_list, source);
@@ -114,9 +117,12 @@ struct pool {
 };
 
 void pool_init(struct pool *pool, unsigned n_workers);
-void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[ADDRESS_BYTES]);
+void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[ADDRESS_BYTES],
+	uint64_t now_ms);
 void pool_leave(struct pool *pool, struct waiter *waiter); /* harmless twice */
 bool pool_is_full(const struct pool *pool);
+/* Milliseconds until one more may come in, should nobody leave before; 0: now. */
+uint64_t pool_wait_ms(const struct pool *pool, uint64_t now_ms);
 /* Half of the pool is taken, and this address has a quarter of it. */
 bool pool_is_hogged_by(const struct pool *pool, const uint8_t address[ADDRESS_BYTES]);
 struct waiter *pool_victim(const struct pool *pool); /* of a pool that is not empty */

@@ -28,7 +28,8 @@ static struct source *find(const struct pool *pool, const uint8_t address[ADDRES
 	return NULL;
 }
 
-void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[ADDRESS_BYTES])
+void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[ADDRESS_BYTES],
+	uint64_t now_ms)
 {
 	struct source *source = find(pool, address);
 	if (!source) {
@@ -39,6 +40,7 @@ void pool_enter(struct pool *pool, struct waiter *waiter, const uint8_t address[
 	}
 	waiter->source = source;
 	waiter->order = pool->orders++;
+	waiter->since_ms = now_ms;
 	TAILQ_INSERT_TAIL(&source->waiters, waiter, in_source);
 	source->count++;
 	pool->count++;
@@ -82,4 +84,12 @@ struct waiter *pool_victim(const struct pool *pool)
 			most = source;
 	assert(most);
 	return TAILQ_FIRST(&most->waiters);
+}
+
+uint64_t pool_wait_ms(const struct pool *pool, uint64_t now_ms)
+{
+	if (!pool_is_full(pool))
+		return 0;
+	uint64_t waited_ms = now_ms - pool_victim(pool)->since_ms;
+	return waited_ms < POOL_PATIENCE_MS ? POOL_PATIENCE_MS - waited_ms : 0;
 }

@@ -89,7 +89,7 @@ static void enter(struct session *session, const uint8_t address[ADDRESS_BYTES])
 	session->accepted_ms = uv_now(&worker->loop);
 	if (pool_is_full(&worker->pool))
 		make_room(worker);
-	pool_enter(&worker->pool, &session->waiter, address);
+	pool_enter(&worker->pool, &session->waiter, address, session->accepted_ms);
 	TAILQ_INSERT_TAIL(&worker->ungreeted, session, in_list);
 	worker->n_sessions++;
 	atomic_fetch_add(&worker->counters.connections, 1);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#define WORKERS 50 /* so the pool holds 40 */
+#define WORKERS 50 /* so the pool holds 28 */
 #define ROOM (POOL_LIMIT / WORKERS)
 
 struct scene {
@@ -37,7 +37,7 @@ static int teardown(void **state)
 static void enter(struct scene *scene, unsigned waiter, uint8_t from)
 {
 	const uint8_t address[ADDRESS_BYTES] = {from};
-	pool_enter(&scene->pool, &scene->waiters[waiter], address);
+	pool_enter(&scene->pool, &scene->waiters[waiter], address, waiter * 1000);
 }
 
 static bool is_hogged_by(const struct scene *scene, uint8_t from)
@@ -71,6 +71,23 @@ static void it_is_full_when_its_share_is_taken(void **state)
 	assert_true(pool_is_full(&scene->pool));
 }
 
+static void who_is_in_has_time_to_say_hello(void **state)
+{
+	struct scene *scene = *state;
+	for (unsigned i = 1; i <= ROOM; i++) {
+		assert_int_equal(pool_wait_ms(&scene->pool, 1000), 0);
+		enter(scene, i, (uint8_t)i);
+	}
+	assert_int_equal(pool_wait_ms(&scene->pool, 1000), POOL_PATIENCE_MS);
+	assert_int_equal(pool_wait_ms(&scene->pool, 1000 + POOL_PATIENCE_MS - 1), 1);
+	assert_int_equal(pool_wait_ms(&scene->pool, 1000 + POOL_PATIENCE_MS), 0);
+	/* The one in turn makes room; the next has come a second later. */
+	pool_leave(&scene->pool, &scene->waiters[1]);
+	assert_int_equal(pool_wait_ms(&scene->pool, 1000), 0);
+	enter(scene, ROOM + 1, 1);
+	assert_int_equal(pool_wait_ms(&scene->pool, 1000 + POOL_PATIENCE_MS), 1000);
+}
+
 static void an_address_is_turned_away_only_when_others_may_need_the_room(void **state)
 {
 	struct scene *scene = *state;
@@ -90,6 +107,7 @@ int main(void)
 			the_most_crowded_address_loses_its_oldest, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			it_is_full_when_its_share_is_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_is_in_has_time_to_say_hello, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_address_is_turned_away_only_when_others_may_need_the_room, setup,
 			teardown),

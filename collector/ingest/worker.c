@@ -8,6 +8,7 @@
 
 #define TICK_MS 1000
 #define STOPPING_RETRY_MS 3000
+#define ROOM_MS 20 /* how often a full pool is looked at for room */
 
 #define REASON(name) FENWATCH__WIRE__GOODBYE__REASON__##name
 
@@ -15,12 +16,22 @@
 
 static void on_gate(uv_timer_t *gate);
 
+static uint64_t gate_wait_ms(struct worker *worker)
+{
+	uint64_t now_ms = uv_now(&worker->loop);
+	uint64_t wait_ms = admission_wait_ms(&worker->admission, now_ms);
+	uint64_t room_ms = pool_wait_ms(&worker->pool, now_ms);
+	if (room_ms > ROOM_MS)
+		room_ms = ROOM_MS;
+	return room_ms > wait_ms ? room_ms : wait_ms;
+}
+
 /* Who may not come in yet waits in the kernel's queue. */
 static void check_gate(struct worker *worker)
 {
 	if (!worker->listener)
 		return;
-	uint64_t wait_ms = admission_wait_ms(&worker->admission, uv_now(&worker->loop));
+	uint64_t wait_ms = gate_wait_ms(worker);
 	if (wait_ms == 0) {
 		fw_listener_resume(worker->listener);
 		return;

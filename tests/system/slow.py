@@ -17,7 +17,7 @@ POOL = 1400
 CUT_MS = 10000
 ADDRESS = 1536  # connections to the API from one address
 ASKING = ADDRESS + 164
-QUEUE_MS = 2 * CROWD * 1000 // 500
+QUEUE_MS = 2 * CROWD * 5000 // POOL  # a full pool lets in whom it has room for in 5 s
 SLACK_MS = 1500 if LARGE else 3000
 
 
