@@ -374,7 +374,8 @@ static bool is_numbered(enum fw_frame_type type)
 ssize_t intake_take(struct intake *in, const uint8_t *data, size_t length, struct fw_err *err)
 {
 	size_t used = 0;
-	for (;;) {
+	in->waits = false;
+	while (used < length) {
 		struct fw_frame frame;
 		int cut = fw_frame_cut(data + used, length - used, &frame, err);
 		if (cut < 0)
