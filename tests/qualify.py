@@ -111,7 +111,7 @@ def judge(status, text):
     bad = len(re.findall(r"^not ok ", text, re.M)) or (1 if status else 0)
     if not good and not bad and not skipped:
         good = 1  # a program without cases of its own
-    figures = re.findall(r"^(?:# (?=\d)(?!\d{4}-)|Done )(.*)$", text, re.M)[:4] + [f"skipped: {why}" for why in skipped]
+    figures = re.findall(r"^(?:# (?=\d+(?:\.\d+)? )|Done )(.*)$", text, re.M)[:4] + [f"skipped: {why}" for why in skipped]
     return good, bad, "; ".join(figures).replace("|", "/")
 
 
