@@ -153,11 +153,12 @@ class Collector(Process):
         return self
 
     def wait_ready(self, seconds=30):
-        def ready():
-            check(self.alive(), f"{self.name} ended with {self.child.returncode}: {self.log()[-2000:]}")
+        def is_ready():
             with urllib.request.urlopen(f"http://127.0.0.1:{self.api}/-/ready", timeout=5) as reply:
                 return reply.status == 200
-        until(seconds, f"{self.name} is ready", ready, 0.02)
+        # Who has ended is not waited for.
+        until(seconds, f"{self.name} is ready", lambda: not self.alive() or is_ready(), 0.02)
+        check(self.alive(), f"{self.name} ended with {self.child.returncode}: {self.log()[-2000:]}")
 
     @property
     def token(self):
