@@ -282,15 +282,20 @@ static void test_ten_lines_are_ten_notices(void **arg)
 	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 0);
 }
 
-static void test_a_child_that_really_died_is_raised_alone(void **arg)
+/* Ten links are cut, and one child of another site dies. */
+static void expect_the_dead_child_alone(struct place *place)
 {
-	struct place *place = *arg;
 	read_register(place, true);
 	cut_ten(place);
 	silence(place, 4, 7, 10 * MINUTE, 1000 * MINUTE);
 	expect_ten(place);
 	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 1);
 	assert_null(gate_find(place->gate, "fw1-s04d07"));
+}
+
+static void test_a_child_that_really_died_is_raised_alone(void **arg)
+{
+	expect_the_dead_child_alone(*arg);
 }
 
 static void test_sites_without_links_go_by_their_hosts(void **arg)
@@ -307,12 +312,7 @@ static void test_a_rule_that_is_quicker_than_silence_tells_of_no_child(void **ar
 {
 	struct place *place = *arg;
 	place->is_ruled = true;
-	read_register(place, true);
-	cut_ten(place);
-	silence(place, 4, 7, 10 * MINUTE, 1000 * MINUTE);
-	expect_ten(place);
-	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 1);
-	assert_null(gate_find(place->gate, "fw1-s04d07"));
+	expect_the_dead_child_alone(place);
 }
 
 static void test_control_where_nobody_knows_who_is_late_children_are_told_of(void **arg)
