@@ -42,6 +42,7 @@ struct search {
 	struct fw_owner owner;
 	uv_timer_t pace;
 	struct oid first[2], modules[sizeof discover_modules / sizeof *discover_modules];
+	unsigned n_modules;
 	uint64_t next; /* all addresses with the first file, then all with the second */
 	uint32_t n;
 	uint8_t *answered; /* of each address */
@@ -49,14 +50,6 @@ struct search {
 };
 
 /* ---- questions ---- */
-
-static unsigned parse_oids(struct oid *out, const struct discover_module *modules)
-{
-	unsigned n = 0;
-	for (; modules[n].oid; n++)
-		oid_parse(modules[n].oid, &out[n]);
-	return n;
-}
 
 static void ask(struct attempt *a, const struct oid *names, unsigned n)
 {
@@ -127,7 +120,7 @@ static void on_answer(const struct answer *answer, const char *why, void *arg)
 	if (why || was_answered)
 		end_attempt(a);
 	else
-		ask(a, a->search->modules, parse_oids(a->search->modules, discover_modules));
+		ask(a, a->search->modules, a->search->n_modules);
 }
 
 /* ---- one after another ---- */
@@ -224,6 +217,8 @@ int discover_run(
 		return rc;
 	for (unsigned i = 0; first_oids[i]; i++)
 		oid_parse(first_oids[i], &s.first[i]);
+	for (; discover_modules[s.n_modules].oid; s.n_modules++)
+		oid_parse(discover_modules[s.n_modules].oid, &s.modules[s.n_modules]);
 	s.answered = fw_alloc_array(s.n, 1);
 	run(&s);
 	fw_free(s.answered);
