@@ -3,79 +3,14 @@ import json
 import os
 import random
 import re
-import shutil
 import socket
 import subprocess
 import threading
 import time
 
 import wire
-from stage import Process, check, free_port, main, skip, until
-
-MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "snmp-modules")
-COMMUNITY, AUTH, PRIV = "canary-community", "canary-auth-password", "canary-priv-password"
-SNMPD = shutil.which("snmpd", path="/usr/sbin:/usr/bin") or "/usr/sbin/snmpd"
-
-
-class Snmpd(Process):
-    """The agent of net-snmp with a configuration and a memory of its own."""
-
-    def __init__(self, lab, name="snmpd", auth=AUTH, extra="", address="127.0.0.1", port=None):
-        if not os.path.exists(SNMPD):
-            skip("snmpd is not installed")
-        self.port = port or free_port()
-        folder, conf = os.path.join(lab.dir, name), os.path.join(lab.dir, name + ".conf")
-        os.makedirs(folder)  # it keeps its engine and users there, in a file of its own
-        with open(conf, "w") as f:
-            f.write(f"agentaddress udp:{address}:{self.port}\nrocommunity {COMMUNITY}\n"
-                    f"createUser watcher SHA-256 \"{auth}\" AES \"{PRIV}\"\nrouser watcher authPriv\n"
-                    f"sysLocation <script>alert(1)</script>\n{extra}")
-        super().__init__(lab, name, [SNMPD, "-f", "-C", "-c", conf, "-I", "-smux", "-Lo", "-p",
-                                     os.path.join(folder, "pid")], {"SNMP_PERSISTENT_DIR": folder, "MIBS": ""})
-        lab.processes.append(self)
-
-    def walk(self, version, *oids):
-        """{OID: value} as net-snmp's own tool reads it."""
-        who = (["-v3", "-u", "watcher", "-l", "authPriv", "-a", "SHA-256", "-A", AUTH, "-x", "AES", "-X", PRIV]
-               if version == "3" else ["-v" + version, "-c", COMMUNITY])
-        tool = "snmpwalk" if version == "1" else "snmpbulkwalk"
-        found = {}
-        for oid in oids:
-            done = subprocess.run([tool, *who, "-On", "-Oe", "-OU", "-Ot", "-Oq", f"127.0.0.1:{self.port}", oid],
-                                  capture_output=True, text=True, timeout=60, env=dict(os.environ, MIBS=""))
-            check(done.returncode == 0, f"{tool}: {done.stderr}")
-            found.update(line.lstrip(".").split(" ", 1) for line in done.stdout.splitlines() if " " in line)
-        return found
-
-
-def credentials(lab, name, text):
-    path = os.path.join(lab.dir, name)
-    with open(path, "w") as f:
-        f.write(text)
-    os.chmod(path, 0o640)
-    return path
-
-
-class Reader(Process):
-    """fenwatch-snmp; `devices` are (name, port, version, more keys)."""
-
-    def __init__(self, lab, agent, *devices, auth=AUTH, way=None):
-        self.config = os.path.join(lab.dir, "snmp.yml")
-        community = credentials(lab, "community", f"community: {COMMUNITY}\n")
-        user = credentials(lab, "user", f"user: watcher\nauth: {auth}\npriv: {PRIV}\n")
-        with open(self.config, "w") as f:
-            f.write(f"socket: {way or (agent.probe if agent else '/nowhere')}\nmodules: [{MODULES}]\ndevices:\n")
-            for name, port, version, more in devices:
-                f.write(f"  - {{name: {name}, address: \"127.0.0.1:{port}\", version: {version}, "
-                        f"credentials: {user if version == '3' else community}, {more}}}\n")
-        super().__init__(lab, "snmp", [lab.program("snmp"), "--config", self.config])
-        lab.processes.append(self)
-
-    def test(self, name):
-        done = subprocess.run([self.lab.program("snmp"), "--config", self.config, "test", name],
-                              capture_output=True, text=True, timeout=60)
-        return done.returncode, done.stdout, done.stderr
-
+from snmpd import AUTH, COMMUNITY, MODULES, PRIV, Reader, Snmpd, credentials
+from stage import check, free_port, main, until
 
 def series(text):
     """{(name, {labels} as a sorted tuple): value}"""
@@ -88,16 +23,13 @@ def series(text):
         found[name, tuple(sorted(pairs))] = float(value)
     return found
 
-
 # What does not change while it is looked at twice, and what only grows.
 STEADY = {"ifMtu": "1.3.6.1.2.1.2.2.1.4", "ifAdminStatus": "1.3.6.1.2.1.2.2.1.7", "ifOperStatus": "1.3.6.1.2.1.2.2.1.8",
           "ifHighSpeed": "1.3.6.1.2.1.31.1.1.1.15"}
 GROWING = {"ifHCInOctets": "1.3.6.1.2.1.31.1.1.1.6", "ifHCOutUcastPkts": "1.3.6.1.2.1.31.1.1.1.11"}
 
-
 def by_index(read, name, oid):
     return {f"{oid}.{dict(labels)['ifIndex']}": value for (n, labels), value in read.items() if n == name}
-
 
 def test_values_are_those_of_the_tools(lab):
     device = Snmpd(lab).start()
@@ -128,7 +60,6 @@ def test_values_are_those_of_the_tools(lab):
             with open(f"/sys/class/net/{name}/address") as f:
                 check(f.read().strip().upper() == (mac or "00:00:00:00:00:00"), f"{name}: {mac}")
         check(any(n == "laLoadFloat" and ("laNames", "Load-1") in labels for n, labels in read), "a float, by its name")
-
 
 def test_a_device_is_a_host_of_its_own(lab):
     device = Snmpd(lab).start()
@@ -175,7 +106,6 @@ def test_a_device_is_a_host_of_its_own(lab):
                 data = f.read()
             check(not any(secret.encode() in data for secret in secrets), f"a secret is in {name}")
 
-
 def test_a_wrong_key_and_an_engine_that_began_anew(lab):
     device = Snmpd(lab).start()
     right = Reader(lab, None, ("sw1", device.port, "3", "every: 1s"))
@@ -198,7 +128,6 @@ def test_a_wrong_key_and_an_engine_that_began_anew(lab):
           lambda: (c.value('sysUpTime{instance="sw1"}') or old) < min(old, 100000) and c.value(
               'changes(sysUpTime{instance="sw1"}[5s])') >= 1)
     reader.stop()
-
 
 # What a switch has and snmpd has not: BRIDGE-MIB, Q-BRIDGE-MIB, LLDP, CDP, ENTITY-MIB, as
 # `OID type value`, for pass_persist.
@@ -241,7 +170,6 @@ while True:
     print("\\n".join(found[0]) if found else "NONE", flush=True)
 """
 
-
 def switch(lab, rows=SWITCH, **more):
     """(snmpd that has these tables, too, the file that it reads them from)"""
     table, script = os.path.join(lab.dir, "table"), os.path.join(lab.dir, "tables.py")
@@ -252,7 +180,6 @@ def switch(lab, rows=SWITCH, **more):
                      for oid in (".1.0.8802.1.1.2", ".1.3.6.1.2.1.17", ".1.3.6.1.2.1.47", ".1.3.6.1.4.1.9.9.23"))
     return Snmpd(lab, extra=passes, **more), table
 
-
 def tables(text):
     """{kind: {key: {field: value}}} of what `fenwatch-snmp test` prints."""
     found = {}
@@ -261,10 +188,8 @@ def tables(text):
         found.setdefault(kind, {})[key] = dict(f.split("=", 1) for f in fields)
     return found
 
-
 def as_mac(text):
     return ":".join(f"{int(part, 16):02x}" for part in re.findall(r"[0-9A-Fa-f]+", text))
-
 
 def test_tables_are_those_of_the_tools(lab):
     device, table = switch(lab)
@@ -318,11 +243,9 @@ def test_tables_are_those_of_the_tools(lab):
     check(where("02:00:00:00:00:51") == [("sw1", "4", "")], f"the other stays: {where('02:00:00:00:00:51')}")
     reader.stop()
 
-
 def discover(lab, argv):
     done = subprocess.run([lab.program("snmp"), "discover", *argv], capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout, done.stderr
-
 
 def test_a_range_is_looked_through_on_request(lab):
     """Three real ones on a network of loopback: one with the community, one with another, one that
@@ -376,7 +299,6 @@ def test_a_range_is_looked_through_on_request(lab):
         check(status == 2 and said in why and not out, f"{argv}: {why}")
     check(not any(COMMUNITY in text or AUTH in text for text in (lines, table, json.dumps(both))), "no secret is told")
 
-
 class Relay:
     """Between the reader and a device: lets `packets` of it through, and is silent then."""
 
@@ -401,7 +323,6 @@ class Relay:
             except OSError:
                 continue
 
-
 def test_silence_in_the_middle_delays_nobody(lab):
     device = Snmpd(lab).start()
     relay = Relay(device.port, 3)
@@ -416,7 +337,6 @@ def test_silence_in_the_middle_delays_nobody(lab):
     check(not c.query('{instance="half",__name__=~"sys.*|if.*"}'), "half of a device is none of it")
     check(relay.seen > 3, "the relay has fallen silent")
     reader.stop()
-
 
 class Notary:
     """Between a program and its agent: passes on what both say, and notes each sweep, and which of them
@@ -475,7 +395,6 @@ class Notary:
         for number in [n for n in waiting if kind == wire.ACK and n <= message.get(1, [0])[0]]:
             self.acknowledged.add(waiting.pop(number))
 
-
 def test_what_was_acknowledged_outlives_kills(lab):
     """kill -9 of fenwatch-snmp and of the agent at any moment, and a collector that is away: each sweep
     that the agent acknowledged is stored, and none twice."""
@@ -509,6 +428,5 @@ def test_what_was_acknowledged_outlives_kills(lab):
     check(len(notary.acknowledged) > 60, f"{len(notary.acknowledged)} were acknowledged")
     invented = {("sw0", max(at for _, at in found) + 1)}
     check(not notary.acknowledged | invented <= set(found), "one that was lost would be missed")
-
 
 main()

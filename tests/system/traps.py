@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import time
 
+from ber import number, tlv, variable
 from listeners import need, secret
 from stage import Process, check, free_port, main, until
 
@@ -149,26 +150,6 @@ def test_versions_of_3_go_on_over_a_restart(lab):
 # ---- many ----
 
 RATE, SECONDS = 1000, int(os.environ.get("FENWATCH_TRAP_SECONDS", "4"))
-
-
-def tlv(tag, body):
-    """BER: net-snmp's own sender is a process a trap, which is too slow."""
-    return bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else bytes([0x82]) + len(body).to_bytes(2, "big")) + body
-
-
-def number(oid):
-    first, second, *rest = map(int, oid.split("."))
-    out = bytes([first * 40 + second])
-    for part in rest:
-        piece = [part & 127]
-        while part := part >> 7:
-            piece.insert(0, part & 127 | 128)
-        out += bytes(piece)
-    return tlv(6, out)
-
-
-def variable(oid, value):
-    return tlv(0x30, number(oid) + value)
 
 
 def inform(count):

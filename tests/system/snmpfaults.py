@@ -1,0 +1,188 @@
+"""Devices that misbehave: counters that wrap and are set back, engines that begin anew, answers that are late, in the
+wrong order, too big or too many."""
+import os
+import re
+import time
+
+from ber import COUNTER, COUNTER64, GETBULK, STRING, TOO_BIG, Device, text_of, tlv, whole
+from snmpd import Reader, Snmpd
+from stage import check, main, until
+
+IF, IFX = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
+IN_32, IN_64, PORTS = f"{IF}.10", f"{IFX}.6", "1.3.6.1.2.1.2.1.0"
+
+
+def raw(c, text):
+    """[(seconds, value)] of one series."""
+    found = c.query(text)
+    return [(float(at), float(value)) for at, value in found[0]["values"]] if found else []
+
+
+# ---- counters ----
+
+STEP, BACK, FIRST = 1000, 9, (1 << 32) - 3500  # of a read; the read at which the device begins anew
+
+
+def counted(bits, step):
+    """What a counter of so many bits shows at a read: the device counts on, and is set back once."""
+    return (FIRST + step * STEP if step < BACK else (step - BACK) * STEP) % (1 << bits)
+
+
+class Counting(Device):
+    """A port whose counter goes on by STEP a read; a read begins with the number of ports."""
+
+    def __init__(self, bits):
+        self.bits, self.step = bits, -1
+        super().__init__({}, Counting.count)
+
+    def count(self, question):
+        self.step += PORTS[:-2] in map(text_of, question.names)
+        value = counted(self.bits, max(self.step, 0))
+        self.things = {PORTS: whole(1), f"{IFX}.1.1": tlv(STRING, b"port1"),
+                       **({f"{IN_64}.1": whole(value, COUNTER64)} if self.bits == 64 else {f"{IN_32}.1": whole(value, COUNTER)})}
+        return self.well(question)
+
+
+def increase(values):
+    """As a counter has grown that may have been set back."""
+    return sum(b - a if b >= a else b for (_, a), (_, b) in zip(values, values[1:]))
+
+
+def test_counters_wrap_and_are_set_back(lab):
+    narrow, wide = Counting(32), Counting(64)
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("narrow", narrow.port, "2c", "every: 1s, modules: [interfaces]"),
+                    ("wide", wide.port, "2c", "every: 1s, modules: [interfaces]")).start()
+    until(40, "both were set back", lambda: narrow.step > BACK + 3 and wide.step > BACK + 3)
+    reader.stop()
+    for device, name, metric, expected in ((narrow, "narrow", "ifInOctets", 2), (wide, "wide", "ifHCInOctets", 1)):
+        series = f'{metric}{{instance="{name}",ifName="port1"}}'
+        until(20, f"{name} is stored", lambda: len(raw(c, f"{series}[1m]")) > BACK + 2)
+        values = raw(c, f"{series}[1m]")
+        end = values[-1][0]
+        check([v for _, v in values] == [counted(device.bits, step) for step in range(len(values))], f"{name}, as it was: {values}")
+        check(c.value(f"resets({series}[1m])") == expected, f"{name} goes back {expected} times: {values}")
+        check(not c.query(f'{{instance="{name}",__name__="{"ifHCInOctets" if metric == "ifInOctets" else "ifInOctets"}"}}'),
+              "64 bits where there are any, else 32")
+        # Each rate is that of the raw values; a step back is none below zero, and never 2^32 a second.
+        for i in range(1, len(values)):
+            (before, was), (at, value) = values[i - 1], values[i]
+            told = float(c.query(f"irate({series}[1m])", at)[0]["value"][1])
+            wanted = (value - was if value >= was else value) / round(at - before, 3)
+            check(abs(told - wanted) <= wanted * 1e-9, f"{name} at {at}: {told}, wanted {wanted}")
+        told = float(c.query(f"rate({series}[40s])", end)[0]["value"][1]) * 40
+        grown = increase(values)
+        check(grown <= told * (1 + 1e-9) <= grown * (1 + 2.3 / (len(values) - 1)), f"{name}: {told}, grown by {grown}")
+        check(grown > 0.6 * STEP * (len(values) - 1), "what a step back loses is less than two reads of it")
+        steps = [b - a for (_, a), (_, b) in zip(values, values[1:])]
+        check(min(steps) < -4e9, f"who subtracts sees a fall of the whole range: {steps}")
+
+
+# ---- engines ----
+
+ENGINE = "exactEngineID 0x80001f8880aabbccddee\n"
+
+
+def boots_of(device, written=None):
+    """How often snmpd was started, as it has written it down itself."""
+    path = os.path.join(device.lab.dir, device.name, "snmpd.conf")
+    with open(path) as f:
+        text = f.read()
+    if written is not None:
+        with open(path, "w") as f:
+            f.write(re.sub(r"(?m)^engineBoots \d+", f"engineBoots {written}", text))
+    return int(re.search(r"(?m)^engineBoots (\d+)", text).group(1))
+
+
+def begin_anew(device, boots=None):
+    """It writes down who it is at its end; `boots`: it forgets how often it was started."""
+    device.stop()
+    if boots is not None:
+        boots_of(device, boots)
+    device.start()
+    return time.time()
+
+
+def test_an_engine_begins_anew_and_its_clock_goes_back(lab):
+    device = Snmpd(lab, extra=ENGINE).start()
+    c, a = lab.pair()
+    reader = Reader(lab, a, ("sw1", device.port, "3", "every: 1s, timeout: 300ms, modules: [system]")).start()
+
+    def read_since(at):
+        return [v for when, v in raw(c, 'sysUpTime{instance="sw1"}[1m]') if when > at]
+    until(30, "it is read", lambda: read_since(0))
+    # Its engine was started once more: what we know of its clock is outside of its window.
+    began = begin_anew(device)
+    until(20, "read after a restart", lambda: len(read_since(began)) >= 2)
+    check(read_since(began)[-1] < 100 * (time.time() - began + 1), "its clock is the new one")
+    # As often again, and then as if it had never been: a factory reset, or a disk that was put back.
+    for _ in range(3):
+        begin_anew(device)
+    before = boots_of(device)
+    began = begin_anew(device)
+    until(20, "read after four restarts", lambda: len(read_since(began)) >= 2)
+    began = begin_anew(device, 0)
+    until(20, "it says so itself", lambda: boots_of(device) < before)
+    until(30, "read although its clock went back", lambda: len(read_since(began)) >= 2)
+    reader.stop()
+
+
+# ---- answers ----
+
+ROWS = 30
+TABLE = {PORTS: whole(ROWS), **{f"{IF}.{column}.{row}": value for row in range(1, ROWS + 1) for column, value in (
+    (2, tlv(STRING, b"port%d" % row)), (4, whole(1500 + row)), (8, whole(1 + row % 2)), (14, whole(row * row, COUNTER)))}}
+
+
+def late(device, question):
+    """Before the right one come those of other questions, and after it comes itself once more."""
+    right = question.answer(device.rows(question))
+    device.kept = [*getattr(device, "kept", []), right]
+    return [question.answer([], error=5, another=1), question.answer([], another=-1), *device.kept[-3:], right]
+
+
+def small(device, question):
+    rows = device.rows(question)
+    device.refused = getattr(device, "refused", 0) + (len(rows) > 7)
+    return [question.answer(rows) if len(rows) <= 7 else question.answer([], error=TOO_BIG)]
+
+
+def gross(device, question):
+    """Far more rows than it was asked for."""
+    return [question.answer(device.rows(question, 40)[:2000])]
+
+
+def unordered(device, question):
+    rows = device.rows(question)
+    return [question.answer(list(reversed(rows)) if question.kind == GETBULK and question.repetitions > 1 else rows)]
+
+
+def table_of(c, name):
+    return {(r["metric"]["__name__"], r["metric"].get("ifIndex", "")): float(r["value"][1])
+            for r in c.query(f'{{instance="{name}",__name__=~"if.*"}}')}
+
+
+def test_answers_late_too_big_too_many_and_in_disorder(lab):
+    devices = {f.__name__: Device(dict(TABLE), f) for f in (Device.well, late, small, gross, unordered)}
+    c, a = lab.pair()
+    reader = Reader(lab, a, *[(name, d.port, "2c", "every: 1s, timeout: 500ms, modules: [interfaces]")
+                              for name, d in devices.items()]).start()
+    for name in devices:
+        until(30, f"{name} is read", lambda: table_of(c, name))
+    well = table_of(c, "well")
+    check(len(well) == 1 + 3 * ROWS and well["ifInErrors", "30"] == 900, f"all that it has: {well}")
+    for name in ("well", "late", "small", "gross"):
+        check(table_of(c, name) == well, f"{name} gives the same: {set(table_of(c, name).items()) ^ set(well.items())}")
+        ended = c.query(f'fenwatch_snmp_walk_ended{{instance="{name}"}}')
+        check(not ended, f"{name} is read to its end: {ended}")
+    check(devices["small"].refused > 0 and len(devices["late"].kept) > 1, "they did misbehave")
+    check(c.value('snmp_scrape_packets_sent{instance="small"}') > c.value('snmp_scrape_packets_sent{instance="well"}'),
+          "small parts are more packets")
+    ended = c.query('fenwatch_snmp_walk_ended{instance="unordered"}')
+    check([e["metric"]["reason"] for e in ended] == ["its OIDs do not ascend"], f"disorder is told: {ended}")
+    check(table_of(c, "unordered") != well, "what is in disorder is not whole")
+    check("cannot be read" not in reader.log(), reader.log())
+    reader.stop()
+
+
+main()
