@@ -12,6 +12,8 @@
 #include <fenwatch/file.h>
 #include <fenwatch/text.h>
 
+#include "sandbox.h"
+
 #define AT(member) offsetof(struct capture_config, member)
 #define MOST_TEXT (1u << 20)
 #define DAY_MS INT64_C(86400000)
@@ -58,6 +60,13 @@ const struct fw_option capture_config_table[] = {
 		.type = FW_OPT_TEXT,
 		.offset = AT(data),
 		.fallback = "/var/lib/fenwatch-capture",
+	},
+	{
+		.name = "user",
+		.help = "whom it becomes once the interfaces are open, where root starts it",
+		.type = FW_OPT_TEXT,
+		.offset = AT(user),
+		.fallback = SANDBOX_USER,
 	},
 	{
 		.name = "budget",

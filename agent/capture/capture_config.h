@@ -20,6 +20,7 @@ struct capture_config {
 	uint64_t buffer;
 	bool promiscuous;
 	const char *data;
+	const char *user;   /* whom root becomes */
 	const char *agent;  /* agent.yml */
 	const char *socket; /* the agent's for programs beside it */
 	const char *names;  /* the file that allows names */

@@ -321,7 +321,6 @@ int listening_open(struct listening **out, uv_loop_t *loop, const struct capture
 	if (RAND_bytes((uint8_t *)&seed, sizeof seed) != 1)
 		seed = (uint64_t)fw_mono_ms();
 	watch_init(&l->watch, seed, 0);
-	remember(l);
 	int rc = capture_authority_load(&l->authority, config->names, err);
 	if (rc == 0)
 		rc = open_taps(l, err);
@@ -361,6 +360,7 @@ int listening_start(struct listening *l, struct fw_err *err)
 		.on_lost = on_lost,
 		.arg = l,
 	};
+	remember(l);
 	start_timer(l, &l->turn, on_turn, TURN_MS);
 	start_timer(l, &l->watchdog, on_watchdog, fw_notify_watchdog_ms());
 	sampling_init(&l->sampling, l->config->budget * 10000, (int64_t)(fw_cpu_ns() / 1000),

@@ -85,19 +85,29 @@ static void print_all(struct recording *r)
 	}
 }
 
+/* Nobody where its package is not installed. */
+static int find_reader(struct sandbox_user *user, struct fw_err *err)
+{
+	int rc = sandbox_find_user(user, SANDBOX_USER, err);
+	return rc < 0 ? sandbox_find_user(user, "nobody", err) : rc;
+}
+
 /* A file is read with as little as packets are. */
 static int read_file(const struct options *o)
 {
 	static struct recording recording;
+	struct sandbox_user user;
 	struct wire_tap *tap;
 	struct fw_err err;
-	int rc = wire_tap_open_file(&tap, o->file, &err);
+	int rc = find_reader(&user, &err);
+	if (rc == 0)
+		rc = wire_tap_open_file(&tap, o->file, &err);
 	if (rc < 0)
 		return fail(EX_DATAERR, &err);
 	if (o->names)
 		rc = wire_tap_allow_names(tap, true, &err);
 	if (rc == 0)
-		rc = sandbox_enter(&err);
+		rc = sandbox_enter(&user, &err);
 	watch_init(&recording.watch, 1, 0);
 	while (rc == 0 && (rc = wire_tap_read(tap, 65536, take, &recording, &err)) > 0)
 		rc = 0;
@@ -116,7 +126,8 @@ static void on_signal(uv_signal_t *handle, int number)
 	uv_stop(handle->loop);
 }
 
-static int run(uv_loop_t *loop, struct listening *l, struct fw_err *err)
+static int run(
+	uv_loop_t *loop, struct listening *l, const struct sandbox_user *user, struct fw_err *err)
 {
 	uv_signal_t signals[2];
 	static const int numbers[2] = {SIGTERM, SIGINT};
@@ -124,7 +135,7 @@ static int run(uv_loop_t *loop, struct listening *l, struct fw_err *err)
 		uv_signal_init(loop, &signals[i]);
 		uv_signal_start(&signals[i], on_signal, numbers[i]);
 	}
-	int rc = sandbox_enter(err);
+	int rc = sandbox_enter(user, err);
 	if (rc == 0)
 		rc = listening_start(l, err);
 	if (rc == 0) {
@@ -150,6 +161,7 @@ static int status_of(int rc)
 static int listen_to(const struct capture_config *config)
 {
 	struct listening *l;
+	struct sandbox_user user;
 	struct fw_err err;
 	uv_loop_t loop;
 	if (config->interfaces.count == 0) {
@@ -159,10 +171,13 @@ static int listen_to(const struct capture_config *config)
 	int rc = capture_may_listen(config->agent, &err);
 	if (rc < 0)
 		return fail(EX_NOPERM, &err);
+	rc = sandbox_find_user(&user, config->user, &err);
+	if (rc < 0)
+		return fail(status_of(rc), &err);
 	uv_loop_init(&loop);
 	rc = listening_open(&l, &loop, config, &err);
 	if (rc == 0)
-		rc = run(&loop, l, &err);
+		rc = run(&loop, l, &user, &err);
 	uv_loop_close(&loop);
 	return rc < 0 ? fail(status_of(rc), &err) : EXIT_SUCCESS;
 }

@@ -2,6 +2,8 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -22,6 +24,8 @@
 #else
 #error "sandbox.c does not know this processor's system calls"
 #endif
+
+#define AGENT_GROUP "fenwatch"
 
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
 #define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
@@ -55,24 +59,73 @@ static struct sock_filter program[] = {
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 };
 
+/* ---- whom root becomes ---- */
+
+/* The group that may write to the agent's socket, as the unit names it; else the user's own. */
+static gid_t group_of(const struct passwd *user)
+{
+	char room[4096];
+	struct group group, *found = NULL;
+	int rc = getgrnam_r(AGENT_GROUP, &group, room, sizeof room, &found);
+	return rc == 0 && found ? found->gr_gid : user->pw_gid;
+}
+
+int sandbox_find_user(struct sandbox_user *out, const char *name, struct fw_err *err)
+{
+	char room[4096];
+	struct passwd user, *found = NULL;
+	*out = (struct sandbox_user){.becomes = geteuid() == 0};
+	if (!out->becomes)
+		return 0;
+	int rc = getpwnam_r(name, &user, room, sizeof room, &found);
+	if (rc != 0 || !found)
+		return fw_fail(err, -EINVAL,
+			"root does not capture, and there is no user '%.64s' to become", name);
+	if (found->pw_uid == 0)
+		return fw_fail(err, -EINVAL, "root does not capture: 'user' must be another");
+	out->uid = found->pw_uid;
+	out->gid = group_of(found);
+	return 0;
+}
+
+static int become(const struct sandbox_user *who)
+{
+	if (!who || !who->becomes)
+		return 0;
+	bool done = setgroups(0, NULL) == 0 && setresgid(who->gid, who->gid, who->gid) == 0 &&
+		setresuid(who->uid, who->uid, who->uid) == 0;
+	return done ? 0 : -errno;
+}
+
+/* ---- what is given up ---- */
+
+static void drop_bounds(void)
+{
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (int i = 0; i <= CAP_LAST_CAP; i++)
+		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+}
+
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {0};
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (int i = 0; i <= CAP_LAST_CAP; i++)
-		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-/* Without core files: what waits in the kernel's buffer is mapped into this process. */
-int sandbox_enter(struct fw_err *err)
+/* Without core files: what waits in the kernel's buffer is mapped into this process. The
+ * kernel allows them anew where the user changes, so they are forbidden after that. */
+int sandbox_enter(const struct sandbox_user *who, struct fw_err *err)
 {
 	const struct sock_fprog filter = {
 		.len = sizeof program / sizeof *program, .filter = program};
+	drop_bounds();
+	int rc = become(who);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "becoming another user than root");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return fw_fail_sys(err, -errno, "privileges");
-	int rc = drop_capabilities();
+	rc = drop_capabilities();
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "capabilities");
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)

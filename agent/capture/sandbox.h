@@ -1,8 +1,22 @@
-/* What is given up once the capture is open: every capability, new programs, and every
- * socket but those to the agent. Nothing of it comes back.
+/* What is given up once the capture is open: root's own name, every capability, new
+ * programs, and every socket but those to the agent. Nothing of it comes back.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include <fenwatch/err.h>
 
-int sandbox_enter(struct fw_err *err);
+/* Whom it becomes. Who is not root stays who he is. */
+struct sandbox_user {
+	uid_t uid;
+	gid_t gid;
+	bool becomes;
+};
+
+#define SANDBOX_USER "fenwatch-capture"
+
+/* Looked for before anything is opened; without one it stays who it is. */
+int sandbox_find_user(struct sandbox_user *out, const char *name, struct fw_err *err);
+int sandbox_enter(const struct sandbox_user *who, struct fw_err *err);

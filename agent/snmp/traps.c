@@ -489,7 +489,7 @@ int traps_run(const struct trap_settings *settings)
 	if (rc == 0)
 		rc = open_ears(r, &err);
 	if (rc == 0)
-		rc = sandbox_enter(&err);
+		rc = sandbox_enter(NULL, &err);
 	if (rc == 0)
 		rc = open_probe(r, &err);
 	if (rc < 0) {

@@ -217,14 +217,15 @@ class Collector(Process):
 
 
 class Agent(Process):
-    def __init__(self, lab, collector, name="agent", host=None, interval="1s", extra="", env=None, port=None):
+    def __init__(self, lab, collector, name="agent", host=None, interval="1s", extra="", env=None, port=None, group=None):
         self.data = os.path.join(lab.dir, name)
         self.host = host or name
         self.collector = collector
         self.probe = os.path.join(lab.dir, name + ".sock")
         self.config = os.path.join(lab.dir, name + ".yml")
         self.write_config(interval, extra, port)
-        super().__init__(lab, name, [lab.program("agent"), "--config", self.config], env)
+        as_group = ["setpriv", f"--regid={group}", "--clear-groups"] if group and os.geteuid() == 0 else []
+        super().__init__(lab, name, [*as_group, lab.program("agent"), "--config", self.config], env)
 
     def write_config(self, interval="1s", extra="", port=None):
         with open(self.config, "w") as f:
@@ -296,10 +297,10 @@ class Lab:
         self.closers.append(hook.close)
         return hook
 
-    def pair(self, **collector):
-        """A collector and an enrolled agent, both running."""
+    def pair(self, group=None, **collector):
+        """A collector and an enrolled agent, both running; root's agent as one of that group."""
         c = self.collector(**collector).start()
-        a = self.agent(c).enrol().start()
+        a = self.agent(c, group=group).enrol().start()
         until(30, "the agent's first sweep", lambda: c.query("node_load1"))
         until(30, "its first live one", lambda: c.get("/api/fenwatch/v1/hosts"))
         return c, a
