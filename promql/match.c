@@ -141,6 +141,8 @@ static const struct fw_label *result_labels(
 	for (size_t i = 0; i < how->n_include; i++)
 		*n = labels_put(labels, *n, how->include[i],
 			fw_label_value(one->labels, one->n_labels, how->include[i]));
+	if (m->node->binary.returns_bool) /* a name that was included goes as well */
+		*n = labels_put(labels, *n, LABEL_NAME, "");
 	return labels;
 }
 

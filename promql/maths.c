@@ -35,11 +35,13 @@ MAP(asinh, asinh(v))
 MAP(acosh, acosh(v))
 MAP(atanh, atanh(v))
 
-/* Of two values; NaN if one is NaN, unless the other is as great as can be. */
+/* Of two values; NaN if one is NaN, unless the other is as great as can be. -0 is less than 0. */
 static double greater(double a, double b)
 {
 	if (a == INFINITY || b == INFINITY)
 		return INFINITY;
+	if (a == 0 && b == 0)
+		return signbit(a) ? b : a;
 	return isnan(a) || isnan(b) ? NAN : a > b ? a : b;
 }
 
