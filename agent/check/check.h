@@ -16,12 +16,16 @@
 #include <fenwatch/conf.h>
 #include <fenwatch/err.h>
 
+#include "dialog.h"
 #include "sweep.h"
 
 #define CHECK_TEXT 512 /* bytes of a reason, or of a plugin's first line */
 
 enum check_state { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN, CHECK_STATES };
 extern const char *const check_state_names[]; /* NULL-ended */
+
+enum check_protocol { CHECK_ANY_IP, CHECK_IP4, CHECK_IP6 };
+enum check_transport { CHECK_UDP, CHECK_TCP };
 
 struct check_kind;
 struct shim_regex;
@@ -33,7 +37,11 @@ struct check_spec {
 	int64_t every_ms, timeout_ms;
 	char host[256]; /* of the target, but for http and plugins */
 	unsigned port;
-	/* tls, http */
+	int prefer;    /* CHECK_ANY_IP and so on; of what a name has */
+	bool fallback; /* where it has none of these the others do */
+	/* tcp, tls */
+	struct dialog_script script;
+	/* tcp, tls, http */
 	const char *server_name, *ca;
 	bool verify;
 	/* http */
@@ -44,7 +52,7 @@ struct check_spec {
 	struct shim_regex *matches, *lacks;
 	/* dns */
 	const char *query;
-	int record, rcode;
+	int record, rcode, transport;
 	/* plugin */
 	struct fw_text_list command; /* a path from /, and arguments */
 };

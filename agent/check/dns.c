@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dns: a name server answers a question, as is wanted. By UDP, and asked again every two
- * seconds, since a lost packet is no fault of a server's. */
+/* dns: a name server answers a question, as is wanted. By UDP it is asked again every two
+ * seconds, since a lost packet is no fault of a server's; by TCP once. */
 #include "check.h"
 
 #include <errno.h>
@@ -19,25 +19,34 @@
 #include "shim.h"
 
 #define AGAIN_MS 2000
-#define EDNS_BYTES 1232 /* what passes everywhere in one piece */
+#define DATAGRAM 4096
+#define MESSAGE (2u + 65535u) /* with its length, by TCP */
+#define EDNS_BYTES 1232       /* what passes everywhere in one piece */
 
 struct question {
 	struct fw_owner owner;
 	uv_udp_t udp;
+	uv_tcp_t tcp;
+	uv_connect_t connecting;
+	uv_write_t writing;
 	uv_timer_t again;
 	struct check_run *run;
 	struct reach reach;
 	bool open;
 	uint8_t *bytes; /* c-ares' */
 	int length;
+	uint8_t head[2];   /* that length, by TCP */
 	uint64_t asked_ns; /* first */
-	uint8_t room[4096];
+	int64_t connect_us;
+	uint8_t *room;          /* DATAGRAM or MESSAGE bytes */
+	size_t heard;           /* of a message by TCP, its length in front */
 	bool matched, offended; /* a record does what must, or must not, be */
 };
 
 static void question_free(struct question *q)
 {
 	ares_free_string(q->bytes);
+	fw_free(q->room);
 	fw_free(q);
 }
 
@@ -81,7 +90,7 @@ static void add_answer(struct question *q, const struct dns_answer *answer)
 {
 	struct sweep *sweep = q->run->sweep;
 	check_add_phase(sweep, PROBE_DNS_DURATION, "resolve", q->reach.us);
-	check_add_phase(sweep, PROBE_DNS_DURATION, "connect", 0);
+	check_add_phase(sweep, PROBE_DNS_DURATION, "connect", q->connect_us);
 	check_add_phase(sweep, PROBE_DNS_DURATION, "request", check_us(q->asked_ns, uv_hrtime()));
 	check_add(sweep, PROBE_DNS_RCODE, answer->rcode);
 	check_add(sweep, PROBE_DNS_SUCCEEDED, 1);
@@ -116,15 +125,26 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
 	struct question *q = FW_CONTAINER(handle, struct question, udp);
 	(void)suggested;
-	*buf = uv_buf_init((char *)q->room, sizeof q->room);
+	*buf = uv_buf_init((char *)q->room, DATAGRAM);
+}
+
+static int take_message(struct question *q, const uint8_t *bytes, size_t length)
+{
+	struct dns_answer answer;
+	struct fw_err err;
+	int rc = dns_answer_read(
+		bytes, length, q->bytes, (size_t)q->length, &answer, on_record, q, &err);
+	if (rc == 0)
+		judge(q, &answer);
+	else if (rc != -EAGAIN)
+		question_fail(q, err.text);
+	return rc;
 }
 
 static void on_datagram(uv_udp_t *udp, ssize_t length, const uv_buf_t *buf,
 	const struct sockaddr *from, unsigned flags)
 {
 	struct question *q = FW_CONTAINER(udp, struct question, udp);
-	struct dns_answer answer;
-	struct fw_err err;
 	(void)flags;
 	if (!q->run || (length == 0 && !from))
 		return;
@@ -132,12 +152,62 @@ static void on_datagram(uv_udp_t *udp, ssize_t length, const uv_buf_t *buf,
 		question_fail(q, fw_strerror((int)length));
 		return;
 	}
-	int rc = dns_answer_read((const uint8_t *)buf->base, (size_t)length, q->bytes,
-		(size_t)q->length, &answer, on_record, q, &err);
-	if (rc == 0)
-		judge(q, &answer);
-	else if (rc != -EAGAIN)
-		question_fail(q, err.text);
+	take_message(q, (const uint8_t *)buf->base, (size_t)length);
+}
+
+/* ---- by TCP ---- */
+
+static void on_stream_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct question *q = FW_CONTAINER(handle, struct question, tcp);
+	(void)suggested;
+	*buf = uv_buf_init((char *)q->room + q->heard, (unsigned)(MESSAGE - q->heard));
+}
+
+/* One connection has one question: what answers another is no answer. */
+static void on_stream(uv_stream_t *stream, ssize_t length, const uv_buf_t *buf)
+{
+	struct question *q = FW_CONTAINER(stream, struct question, tcp);
+	(void)buf;
+	if (!q->run || length == 0)
+		return;
+	if (length < 0) {
+		question_fail(q,
+			length == UV_EOF ? "the server hung up before it had answered"
+					 : fw_strerror((int)length));
+		return;
+	}
+	q->heard += (size_t)length;
+	size_t whole = q->heard < 2 ? MESSAGE : 2 + ((size_t)q->room[0] << 8 | q->room[1]);
+	if (q->heard >= whole && take_message(q, q->room + 2, whole - 2) == -EAGAIN)
+		question_fail(q, "the server answers another question");
+}
+
+static void on_said(uv_write_t *writing, int status)
+{
+	struct question *q = FW_CONTAINER(writing, struct question, writing);
+	if (q->run && status < 0)
+		question_fail(q, fw_strerror(status));
+}
+
+static void on_connected(uv_connect_t *connecting, int status)
+{
+	struct question *q = FW_CONTAINER(connecting, struct question, connecting);
+	if (!q->run)
+		return;
+	uint64_t now_ns = uv_hrtime();
+	q->connect_us = check_us(q->asked_ns, now_ns);
+	q->asked_ns = now_ns;
+	q->head[0] = (uint8_t)(q->length >> 8);
+	q->head[1] = (uint8_t)q->length;
+	const uv_buf_t bufs[2] = {uv_buf_init((char *)q->head, sizeof q->head),
+		uv_buf_init((char *)q->bytes, (unsigned)q->length)};
+	if (status == 0)
+		status = uv_write(&q->writing, connecting->handle, bufs, 2, on_said);
+	if (status == 0)
+		status = uv_read_start(connecting->handle, on_stream_room, on_stream);
+	if (status < 0)
+		question_fail(q, fw_strerror(status));
 }
 
 /* ---- the question ---- */
@@ -154,9 +224,36 @@ static void on_again(uv_timer_t *timer)
 		question_fail(q, fw_strerror(rc));
 }
 
+static int ask_by_udp(struct question *q, const struct sockaddr *server)
+{
+	int rc = uv_udp_init(q->run->loop, &q->udp);
+	if (rc < 0)
+		return rc;
+	fw_owner_adopt(&q->owner, &q->udp);
+	q->room = fw_alloc(DATAGRAM);
+	rc = uv_udp_connect(&q->udp, server);
+	if (rc == 0)
+		rc = uv_udp_recv_start(&q->udp, on_room, on_datagram);
+	if (rc == 0)
+		uv_timer_start(&q->again, on_again, 0, 0);
+	return rc;
+}
+
+static int ask_by_tcp(struct question *q, const struct sockaddr *server)
+{
+	int rc = uv_tcp_init(q->run->loop, &q->tcp);
+	if (rc < 0)
+		return rc;
+	fw_owner_adopt(&q->owner, &q->tcp);
+	q->room = fw_alloc(MESSAGE);
+	q->asked_ns = uv_hrtime();
+	return uv_tcp_connect(&q->connecting, &q->tcp, server, on_connected);
+}
+
 static void on_dns_reached(struct reach *reach, const char *why)
 {
 	struct question *q = FW_CONTAINER(reach, struct question, reach);
+	const struct sockaddr *server = (const struct sockaddr *)&reach->address;
 	if (why) {
 		question_fail(q, why);
 		return;
@@ -165,17 +262,10 @@ static void on_dns_reached(struct reach *reach, const char *why)
 	fw_owner_init(&q->owner, on_question_closed);
 	uv_timer_init(q->run->loop, &q->again);
 	fw_owner_adopt(&q->owner, &q->again);
-	int rc = uv_udp_init(q->run->loop, &q->udp);
-	if (rc == 0) {
-		fw_owner_adopt(&q->owner, &q->udp);
-		rc = uv_udp_connect(&q->udp, (const struct sockaddr *)&reach->address);
-	}
-	if (rc == 0)
-		rc = uv_udp_recv_start(&q->udp, on_room, on_datagram);
+	int rc = q->run->spec->transport == CHECK_TCP ? ask_by_tcp(q, server)
+						      : ask_by_udp(q, server);
 	if (rc < 0)
 		question_fail(q, fw_strerror(rc));
-	else
-		uv_timer_start(&q->again, on_again, 0, 0);
 }
 
 static int write_question(struct question *q, const struct check_spec *spec, struct fw_err *err)

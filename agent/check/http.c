@@ -18,6 +18,7 @@
 #include "certs.h"
 #include "metrics.h"
 #include "options.h"
+#include "reach.h"
 #include "shim.h"
 #include "web.h"
 
@@ -32,6 +33,7 @@ struct request {
 	struct curl_slist *headers;
 	struct fw_buf body;
 	size_t header_bytes;
+	bool any_address; /* of whichever version of IP */
 	struct certs certs;
 	char error[CURL_ERROR_SIZE];
 };
@@ -184,8 +186,11 @@ static void add_answer(struct request *r, long status)
 	check_add(sweep, PROBE_HTTP_BODY, (int64_t)r->body.length);
 	if (modified >= 0)
 		check_add(sweep, PROBE_HTTP_MODIFIED, modified);
-	if (ip && ip[0])
-		check_add(sweep, PROBE_IP_PROTOCOL, strchr(ip, ':') ? 6 : 4);
+	struct sockaddr_storage address;
+	if (ip &&
+		(uv_ip4_addr(ip, 0, (struct sockaddr_in *)&address) == 0 ||
+			uv_ip6_addr(ip, 0, (struct sockaddr_in6 *)&address) == 0))
+		reach_tell(sweep, &address);
 }
 
 /* ---- the judgement ---- */
@@ -226,12 +231,31 @@ static void judge(struct request *r, long status, char *why, size_t size)
 		snprintf(why, size, "%s", fault ? fault : "");
 }
 
+/* A name without an address of the version that is preferred has one of the other; of an
+ * address of the other libcurl says that it cannot connect, without having tried. */
+static bool takes_any_address(struct request *r, CURLcode code)
+{
+	const struct check_spec *spec = r->run->spec;
+	long tried = 0;
+	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &tried);
+	bool none = code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_COULDNT_CONNECT && !tried);
+	if (!none || !spec->fallback || spec->prefer == CHECK_ANY_IP || r->any_address)
+		return false;
+	r->any_address = true;
+	r->header_bytes = 0;
+	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
+	curl_easy_setopt(r->easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_WHATEVER);
+	return web_again(r->easy) == 0;
+}
+
 static void on_request_done(struct web_done *done, CURLcode code)
 {
 	struct request *r = FW_CONTAINER(done, struct request, done);
 	struct check_run *run = r->run;
 	char why[CURL_ERROR_SIZE];
 	long status = 0;
+	if (takes_any_address(r, code))
+		return;
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	add_phases(r);
 	add_answer(r, status);
@@ -317,6 +341,9 @@ static void set_request(struct request *r)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "Fenwatch/" FW_VERSION);
 	curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
+	if (spec->prefer != CHECK_ANY_IP)
+		curl_easy_setopt(easy, CURLOPT_IPRESOLVE,
+			(long)(spec->prefer == CHECK_IP4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
 }
 

@@ -40,7 +40,9 @@ struct options {
 
 struct program {
 	uv_loop_t loop;
-	uv_signal_t terminated, interrupted;
+	uv_signal_t terminated, interrupted, hung_up;
+	const char *path;
+	struct check_config config;
 	uv_timer_t watchdog;
 	struct schedule *schedule;
 	struct outcome *outcome;
@@ -101,7 +103,42 @@ static void on_signal(uv_signal_t *handle, int number)
 	web_close();
 	uv_close((uv_handle_t *)&p->terminated, NULL);
 	uv_close((uv_handle_t *)&p->interrupted, NULL);
+	uv_close((uv_handle_t *)&p->hung_up, NULL);
 	uv_close((uv_handle_t *)&p->watchdog, NULL);
+}
+
+static struct schedule *schedule_of(struct program *p, const struct schedule *before)
+{
+	const struct schedule_plan plan = {
+		.specs = p->config.specs,
+		.n_specs = p->config.n_specs,
+		.most_plugins = (size_t)p->config.most_plugins,
+		.sink = outcome_take,
+		.arg = p->outcome,
+	};
+	return schedule_open(&p->loop, &plan, before);
+}
+
+/* What runs is left and begins anew; who stays is read when it was to be. */
+static void on_hung_up(uv_signal_t *handle, int number)
+{
+	struct program *p = handle->data;
+	struct check_config was = p->config, new;
+	struct schedule *before = p->schedule;
+	struct fw_err err;
+	(void)number;
+	if (check_config_load(&new, p->path, false, &err) < 0) {
+		fw_log(FW_ERROR, "SIGHUP: %s; the checks stay as they were", err.text);
+		return;
+	}
+	if (strcmp(new.socket, was.socket) != 0)
+		fw_log(FW_WARNING, "SIGHUP: 'socket' takes effect with the next start");
+	p->config = new;
+	outcome_replace(p->outcome, new.specs, new.n_specs);
+	p->schedule = schedule_of(p, before);
+	schedule_close(before);
+	check_config_done(&was);
+	fw_log(FW_NOTICE, "SIGHUP: there are %zu checks now", p->config.n_specs);
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -115,7 +152,9 @@ static void watch(struct program *p)
 	uint64_t watchdog_ms = (uint64_t)fw_notify_watchdog_ms();
 	uv_signal_init(&p->loop, &p->terminated);
 	uv_signal_init(&p->loop, &p->interrupted);
-	p->terminated.data = p->interrupted.data = p;
+	uv_signal_init(&p->loop, &p->hung_up);
+	p->terminated.data = p->interrupted.data = p->hung_up.data = p;
+	uv_signal_start(&p->hung_up, on_hung_up, SIGHUP);
 	uv_signal_start(&p->terminated, on_signal, SIGTERM);
 	uv_signal_start(&p->interrupted, on_signal, SIGINT);
 	uv_timer_init(&p->loop, &p->watchdog);
@@ -123,14 +162,14 @@ static void watch(struct program *p)
 		uv_timer_start(&p->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 }
 
-static int serve(struct program *p, const struct check_config *config, struct fw_err *err)
+static int serve(struct program *p, struct fw_err *err)
 {
+	const struct check_config *config = &p->config;
 	int rc = outcome_open(
 		&p->outcome, &p->loop, config->socket, config->specs, config->n_specs, err);
 	if (rc < 0)
 		return rc;
-	p->schedule =
-		schedule_open(&p->loop, config->specs, config->n_specs, outcome_take, p->outcome);
+	p->schedule = schedule_of(p, NULL);
 	watch(p);
 	fw_log(FW_INFO, "fenwatch-check " FW_VERSION " has %zu checks", config->n_specs);
 	fw_notify("READY=1");
@@ -138,23 +177,23 @@ static int serve(struct program *p, const struct check_config *config, struct fw
 	return 0;
 }
 
-static int run(const struct options *o, const struct check_config *config)
+static int run(struct program *p, const struct options *o)
 {
-	static struct program p;
 	struct fw_err err;
-	const struct check_spec *spec = o->test ? check_config_find(config, o->test, &err) : NULL;
+	const struct check_spec *spec =
+		o->test ? check_config_find(&p->config, o->test, &err) : NULL;
 	int status = EXIT_SUCCESS;
 	if (o->test && !spec)
 		return fail(&err);
-	uv_loop_init(&p.loop);
+	uv_loop_init(&p->loop);
 	signal(SIGPIPE, SIG_IGN);
-	if (web_open(&p.loop, &err) < 0)
+	if (web_open(&p->loop, &err) < 0)
 		return fail(&err);
 	if (spec)
-		status = test(&p, spec);
-	else if (serve(&p, config, &err) < 0)
+		status = test(p, spec);
+	else if (serve(p, &err) < 0)
 		status = fail(&err);
-	uv_loop_close(&p.loop);
+	uv_loop_close(&p->loop);
 	return status;
 }
 
@@ -214,17 +253,19 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
+	static struct program program;
 	struct options options = {.config = CHECK_CONFIG};
-	struct check_config config;
 	struct fw_err err;
 	fw_log_init("fenwatch-check", FW_INFO);
 	int status = parse(argc, argv, &options);
 	if (status >= 0)
 		return status;
 	ares_library_init(ARES_LIB_INIT_ALL);
-	if (check_config_load(&config, options.config, &err) < 0)
+	program.path = options.config;
+	bool own = options.check || options.test;
+	if (check_config_load(&program.config, options.config, own, &err) < 0)
 		return fail(&err);
-	status = options.check ? say("The configuration is well.\n") : run(&options, &config);
-	check_config_done(&config);
+	status = options.check ? say("The configuration is well.\n") : run(&program, &options);
+	check_config_done(&program.config);
 	return status;
 }

@@ -23,6 +23,8 @@ const struct metric check_metrics[CHECK_METRICS] = {
 		"probe_dns_lookup_time_seconds", "How long it took to find the target's address."),
 	[PROBE_IP_PROTOCOL] =
 		GAUGE("probe_ip_protocol", "The target was reached by this version of IP."),
+	[PROBE_IP_HASH] = GAUGE("probe_ip_addr_hash",
+		"A hash of the address that was reached: it changes where the address does."),
 	[PROBE_ICMP_DURATION] = SECONDS("probe_icmp_duration_seconds", "The echo, by phase."),
 	[PROBE_ICMP_HOP_LIMIT] =
 		GAUGE("probe_icmp_reply_hop_limit", "Hops that the answer had left."),

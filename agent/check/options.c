@@ -18,10 +18,12 @@ const char *const check_records[] = {
 	"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT", "CAA", NULL};
 const int check_record_codes[] = {1, 28, 5, 15, 2, 12, 6, 33, 16, 257};
 
+static const char *const check_protocols[] = {"any", "ip4", "ip6", NULL};
+static const char *const transports[] = {"udp", "tcp", NULL};
 static const char *const rcodes[] = {
 	"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", NULL};
 
-static int parse_regex(
+int check_parse_regex(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
 	char why[200];
@@ -69,6 +71,22 @@ static int parse_statuses(
 	{.name = "target", .help = (text), .type = FW_OPT_TEXT, .offset = AT(target),           \
 		.required = true}
 
+/* Of what is reached by a socket: which of its addresses. */
+#define REACH                                                                                   \
+	{.name = "preferred_ip_protocol", .help = "ip4 or ip6: which is tried where a name "    \
+		"has both. Default: any, as the system ranks them", .type = FW_OPT_CHOICE,      \
+		.offset = AT(prefer), .fallback = "any", .choices = check_protocols},           \
+	{.name = "ip_protocol_fallback", .help = "off: a name without it is a failure",         \
+		.type = FW_OPT_BOOL, .offset = AT(fallback), .fallback = "on"}
+
+#define SCRIPT                                                                                  \
+	{.name = "query_response", .help = "what is said then, [{expect: '^220 '}, {send: "     \
+		"QUIT}]", .type = FW_OPT_CUSTOM, .offset = AT(script), .parse = dialog_parse}
+
+#define WHOSE                                                                                   \
+	{.name = "server_name", .help = "whom the certificate must name. Default: the target",  \
+		.type = FW_OPT_TEXT, .offset = AT(server_name)}
+
 #define TRUST                                                                                   \
 	{.name = "ca", .help = "file of authorities that are believed. Default: the system's",  \
 		.type = FW_OPT_TEXT, .offset = AT(ca)},                                         \
@@ -78,27 +96,34 @@ static int parse_statuses(
 const struct fw_option check_options_icmp[] = {
 	COMMON,
 	TARGET("name or address"),
+	REACH,
 	{0},
 };
 
 const struct fw_option check_options_tcp[] = {
 	COMMON,
 	TARGET("HOST:PORT"),
+	REACH,
+	SCRIPT,
+	TRUST,
+	WHOSE,
 	{0},
 };
 
 const struct fw_option check_options_tls[] = {
 	COMMON,
 	TARGET("HOST:PORT; without a port 443"),
+	REACH,
+	SCRIPT,
 	TRUST,
-	{.name = "server_name", .help = "whom the certificate must name. Default: the target",
-		.type = FW_OPT_TEXT, .offset = AT(server_name)},
+	WHOSE,
 	{0},
 };
 
 const struct fw_option check_options_http[] = {
 	COMMON,
 	TARGET("URL, http:// or https://"),
+	REACH,
 	TRUST,
 	{.name = "method", .help = "GET or HEAD, say", .type = FW_OPT_TEXT,
 		.offset = AT(method), .fallback = "GET"},
@@ -113,15 +138,18 @@ const struct fw_option check_options_http[] = {
 	{.name = "token_file", .help = "file of a bearer token", .type = FW_OPT_TEXT,
 		.offset = AT(token_file)},
 	{.name = "matches", .help = "regular expression (RE2) that the body must match",
-		.type = FW_OPT_CUSTOM, .offset = AT(matches), .parse = parse_regex},
+		.type = FW_OPT_CUSTOM, .offset = AT(matches), .parse = check_parse_regex},
 	{.name = "lacks", .help = "regular expression that the body must not match",
-		.type = FW_OPT_CUSTOM, .offset = AT(lacks), .parse = parse_regex},
+		.type = FW_OPT_CUSTOM, .offset = AT(lacks), .parse = check_parse_regex},
 	{0},
 };
 
 const struct fw_option check_options_dns[] = {
 	COMMON,
 	TARGET("name server, HOST or HOST:PORT"),
+	REACH,
+	{.name = "transport_protocol", .help = "udp or tcp", .type = FW_OPT_CHOICE,
+		.offset = AT(transport), .fallback = "udp", .choices = transports},
 	{.name = "query", .help = "the name that is asked for", .type = FW_OPT_TEXT,
 		.offset = AT(query), .required = true},
 	{.name = "record", .help = "its type", .type = FW_OPT_CHOICE, .offset = AT(record),
@@ -130,9 +158,9 @@ const struct fw_option check_options_dns[] = {
 		.offset = AT(rcode), .fallback = "NOERROR", .choices = rcodes},
 	{.name = "matches", .help = "regular expression that a record of the answer must match, "
 		"as in \"10 mail.example.gov.uk\"", .type = FW_OPT_CUSTOM, .offset = AT(matches),
-		.parse = parse_regex},
+		.parse = check_parse_regex},
 	{.name = "lacks", .help = "regular expression that no record may match",
-		.type = FW_OPT_CUSTOM, .offset = AT(lacks), .parse = parse_regex},
+		.type = FW_OPT_CUSTOM, .offset = AT(lacks), .parse = check_parse_regex},
 	{0},
 };
 
@@ -225,6 +253,15 @@ const struct fw_option check_config_table[] = {
 		.fallback = PROBE_SOCKET,
 	},
 	{
+		.name = "plugins_at_once",
+		.help = "how many plugins run beside each other; others wait until one ends",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct check_config, most_plugins),
+		.fallback = "32",
+		.min = 1,
+		.max = 256,
+	},
+	{
 		.name = "checks",
 		.help = "what is checked, a list of {name: ..., type: ..., target: ...}; "
 			"fenwatch-check.yml(5) tells the keys of each type",
@@ -237,22 +274,24 @@ const struct fw_option check_config_table[] = {
 
 /* ---- the file ---- */
 
-static int look_at_owner(const char *path, struct fw_err *err)
+static int look_at_owner(const char *path, bool own, struct fw_err *err)
 {
 	struct stat is;
 	if (stat(path, &is) < 0)
 		return fw_fail_sys(err, -errno, "config '%s'", path);
-	if ((is.st_uid != 0 && is.st_uid != geteuid()) || is.st_mode & (S_IWGRP | S_IWOTH))
+	bool theirs = is.st_uid != 0 && !(own && is.st_uid == geteuid());
+	if (theirs || is.st_mode & (S_IWGRP | S_IWOTH))
 		return fw_fail(err, -EPERM,
-			"config '%s': it names programs to run, so only root may be able to write it",
+			"config '%s': it names programs to run, so it must be root's, and no other "
+			"able to write it",
 			path);
 	return 0;
 }
 
-int check_config_load(struct check_config *config, const char *path, struct fw_err *err)
+int check_config_load(struct check_config *config, const char *path, bool own, struct fw_err *err)
 {
 	*config = (struct check_config){0};
-	int rc = look_at_owner(path, err);
+	int rc = look_at_owner(path, own, err);
 	if (rc == 0)
 		rc = fw_conf_load(path, check_config_table, config, &config->arena, err);
 	if (rc < 0)
@@ -265,6 +304,7 @@ void check_config_done(struct check_config *config)
 	for (size_t i = 0; i < config->n_specs; i++) {
 		shim_regex_free(config->specs[i].matches);
 		shim_regex_free(config->specs[i].lacks);
+		dialog_free(&config->specs[i].script);
 	}
 	fw_arena_done(&config->arena);
 	*config = (struct check_config){0};

@@ -17,14 +17,20 @@ struct check_config {
 	const char *socket; /* of the agent */
 	struct check_spec *specs;
 	size_t n_specs;
+	int64_t most_plugins; /* that run at once */
 };
 
-/* The file is refused where others than root or who runs this may write it, since it
- * names programs to run. */
-int check_config_load(struct check_config *config, const char *path, struct fw_err *err);
+/* The file names programs to run. So it is refused where others than root can write it, or own
+ * it: who can take over this program must not gain more by its file. `own`: who runs this
+ * is a person, whose own file is as good. */
+int check_config_load(struct check_config *config, const char *path, bool own, struct fw_err *err);
 void check_config_done(struct check_config *config);
 const struct check_spec *check_config_find(
 	const struct check_config *config, const char *name, struct fw_err *err);
+
+/* For CUSTOM options that are a regular expression: a struct shim_regex *. */
+int check_parse_regex(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
 extern const struct fw_option check_config_table[];
 extern const struct fw_option check_options_icmp[], check_options_tcp[], check_options_tls[],

@@ -15,6 +15,7 @@ struct outcome {
 	struct probe *probe;
 	const struct check_spec *specs;
 	struct subject *subjects; /* one a spec */
+	size_t n_subjects;
 };
 
 static void on_agent(const char *instance, void *arg)
@@ -51,12 +52,31 @@ int outcome_open(struct outcome **out, uv_loop_t *loop, const char *socket,
 		fw_free(r);
 		return rc;
 	}
-	r->specs = specs;
-	r->subjects = fw_alloc_array(n_specs + 1, sizeof *r->subjects);
-	for (size_t i = 0; i < n_specs; i++)
-		r->subjects[i].host = host_of(r->probe, &specs[i]);
+	outcome_replace(r, specs, n_specs);
 	*out = r;
 	return 0;
+}
+
+/* What was told last of a check that stays; its host is the same as before. */
+static enum check_state told_of(const struct outcome *r, const struct probe_host *host)
+{
+	for (size_t i = 0; i < r->n_subjects; i++)
+		if (r->subjects[i].host == host)
+			return r->subjects[i].told;
+	return CHECK_OK;
+}
+
+void outcome_replace(struct outcome *r, const struct check_spec *specs, size_t n_specs)
+{
+	struct subject *subjects = fw_alloc_array(n_specs + 1, sizeof *subjects);
+	for (size_t i = 0; i < n_specs; i++) {
+		subjects[i].host = host_of(r->probe, &specs[i]);
+		subjects[i].told = told_of(r, subjects[i].host);
+	}
+	fw_free(r->subjects);
+	r->subjects = subjects;
+	r->n_subjects = n_specs;
+	r->specs = specs;
 }
 
 /* What finds no room is told with the next reading. */

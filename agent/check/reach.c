@@ -10,6 +10,38 @@
 
 #include "metrics.h"
 
+/* FNV-1a of 32 bits. */
+static uint32_t hash_of(const uint8_t *bytes, size_t length)
+{
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ bytes[i]) * 16777619u;
+	return hash;
+}
+
+void reach_tell(struct sweep *sweep, const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+	bool six = address->ss_family == AF_INET6;
+	check_add(sweep, PROBE_IP_PROTOCOL, six ? 6 : 4);
+	check_add(sweep, PROBE_IP_HASH,
+		six ? hash_of(v6->sin6_addr.s6_addr, 16)
+		    : hash_of((const uint8_t *)&v4->sin_addr, 4));
+}
+
+/* NULL: there is none that this check may take. */
+static const struct sockaddr_storage *choose(
+	const struct fw_resolved *resolved, const struct check_spec *spec)
+{
+	int wanted = spec->prefer == CHECK_IP6 ? AF_INET6 : AF_INET;
+	for (unsigned i = 0; spec->prefer != CHECK_ANY_IP && i < resolved->n_addresses; i++)
+		if (resolved->addresses[i].ss_family == wanted)
+			return &resolved->addresses[i];
+	bool any = spec->prefer == CHECK_ANY_IP || spec->fallback;
+	return any && resolved->n_addresses > 0 ? &resolved->addresses[0] : NULL;
+}
+
 static void on_resolved(const struct fw_resolved *resolved, void *arg)
 {
 	struct reach *reach = arg;
@@ -17,12 +49,16 @@ static void on_resolved(const struct fw_resolved *resolved, void *arg)
 	reach->resolve = NULL;
 	reach->us = check_us(run->started_ns, uv_hrtime());
 	check_add(run->sweep, PROBE_DNS_LOOKUP, reach->us);
-	if (resolved->n_addresses == 0) {
-		reach->on_reached(reach, resolved->why);
+	const struct sockaddr_storage *address = choose(resolved, run->spec);
+	if (!address) {
+		reach->on_reached(reach,
+			resolved->n_addresses == 0               ? resolved->why
+				: run->spec->prefer == CHECK_IP4 ? "no address of IPv4"
+								 : "no address of IPv6");
 		return;
 	}
-	reach->address = resolved->addresses[0];
-	check_add(run->sweep, PROBE_IP_PROTOCOL, reach->address.ss_family == AF_INET6 ? 6 : 4);
+	reach->address = *address;
+	reach_tell(run->sweep, address);
 	reach->on_reached(reach, NULL);
 }
 

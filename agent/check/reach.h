@@ -23,6 +23,8 @@ struct reach {
 int reach_start(struct reach *reach, struct check_run *run,
 	void (*on_reached)(struct reach *reach, const char *why), struct fw_err *err);
 void reach_cancel(struct reach *reach);
+/* Which version of IP that is, and its hash, as blackbox_exporter has both. */
+void reach_tell(struct sweep *sweep, const struct sockaddr_storage *address);
 socklen_t reach_length(const struct reach *reach); /* of its address */
 /* "HOST" or "HOST:PORT" into the spec; `port` is taken where none is said, and 0 demands one. */
 int reach_split(struct check_spec *spec, unsigned port, struct fw_err *err);

@@ -2,7 +2,8 @@
  *
  * Each has its own clock: first at an offset that is drawn from its name, so that many
  * checks spread over their interval, then every `every`, whatever the others do. One that
- * is still under way at its timeout is cancelled.
+ * is still under way at its timeout is cancelled. Of plugins, which are processes, only so
+ * many run at once.
  */
 #pragma once
 
@@ -25,9 +26,18 @@ struct check_reading {
 };
 typedef void schedule_sink(const struct check_reading *reading, void *arg);
 
-/* `specs` must outlive it; the sink may close it. */
-struct schedule *schedule_open(uv_loop_t *loop, const struct check_spec *specs, size_t n_specs,
-	schedule_sink *sink, void *arg);
+/* The specs must outlive it; the sink may close it. */
+struct schedule_plan {
+	const struct check_spec *specs;
+	size_t n_specs;
+	size_t most_plugins; /* that run at once; the others wait for one to end */
+	schedule_sink *sink;
+	void *arg;
+};
+
+/* `before` NULL, or a schedule whose checks keep their clocks where they stay. */
+struct schedule *schedule_open(
+	uv_loop_t *loop, const struct schedule_plan *plan, const struct schedule *before);
 /* One check, at once and never again. */
 struct schedule *schedule_once(
 	uv_loop_t *loop, const struct check_spec *spec, schedule_sink *sink, void *arg);

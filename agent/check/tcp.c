@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp: a connection can be made. tls: and a handshake on it, by a server that is believed. */
+/* tcp: a connection can be made. tls: and a handshake on it, by a server that is believed.
+ * Both: and what a list says is said then, where TLS may begin in the middle. */
 #include "check.h"
 
 #include <errno.h>
@@ -28,12 +29,16 @@ struct attempt {
 	struct reach reach;
 	int fd;
 	SSL_CTX *tls;
-	SSL *ssl; /* NULL: a connection is all that is wanted */
+	SSL *ssl; /* NULL: not yet, or never */
 	struct certs certs;
+	enum { CONNECTING, SHAKING, TALKING } stage;
+	struct dialog dialog;
+	size_t sent; /* of what is to be said */
 };
 
 static void attempt_free(struct attempt *a)
 {
+	dialog_done(&a->dialog);
 	SSL_free(a->ssl);
 	SSL_CTX_free(a->tls);
 	if (a->fd >= 0)
@@ -57,15 +62,54 @@ static void attempt_close(struct attempt *a)
 		attempt_free(a);
 }
 
+static void add_findings(struct attempt *a)
+{
+	if (a->run->spec->script.n_steps > 0)
+		check_add(a->run->sweep, PROBE_REGEX_FAILED, a->dialog.by_regex);
+	certs_add(&a->certs, a->run->sweep);
+}
+
 static void attempt_end(struct attempt *a, const char *why)
 {
 	struct check_run *run = a->run;
-	certs_add(&a->certs, run->sweep);
+	add_findings(a);
 	attempt_close(a);
 	check_finish(run, why ? CHECK_CRITICAL : CHECK_OK, "%s", why ? why : "");
 }
 
 /* ---- the handshake ---- */
+
+static bool is_address(const char *name)
+{
+	struct in6_addr room;
+	return inet_pton(AF_INET, name, &room) == 1 || inet_pton(AF_INET6, name, &room) == 1;
+}
+
+/* Whose certificate it must be: the name that was asked for, or the address. */
+static void expect(SSL *ssl, const char *name)
+{
+	if (is_address(name)) {
+		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+		return;
+	}
+	SSL_set_tlsext_host_name(ssl, name);
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_set1_host(ssl, name);
+}
+
+static int prepare_ssl(struct attempt *a, struct fw_err *err)
+{
+	const struct check_spec *spec = a->run->spec;
+	a->certs.tolerant = !spec->verify;
+	int rc = certs_client(&a->tls, spec->ca, &a->certs, err);
+	if (rc < 0)
+		return rc;
+	a->ssl = SSL_new(a->tls);
+	if (!a->ssl)
+		return fw_fail(err, -ENOMEM, "TLS does not start");
+	expect(a->ssl, spec->server_name ? spec->server_name : spec->host);
+	return 0;
+}
 
 static const char *handshake_fault(struct attempt *a, char *text, size_t size)
 {
@@ -76,24 +120,117 @@ static const char *handshake_fault(struct attempt *a, char *text, size_t size)
 }
 
 static void on_attempt_ready(uv_poll_t *poll, int status, int events);
+static void talk(struct attempt *a);
+
+static void wait_for(struct attempt *a, int events)
+{
+	uv_poll_start(&a->poll, events, on_attempt_ready);
+}
+
+/* Whether it is only to wait. */
+static bool tls_waits(struct attempt *a, int rc)
+{
+	int wants = SSL_get_error(a->ssl, rc);
+	if (wants != SSL_ERROR_WANT_READ && wants != SSL_ERROR_WANT_WRITE)
+		return false;
+	wait_for(a, wants == SSL_ERROR_WANT_READ ? UV_READABLE : UV_WRITABLE);
+	return true;
+}
 
 static void shake(struct attempt *a)
 {
 	char text[256];
+	a->stage = SHAKING;
 	int rc = SSL_connect(a->ssl);
 	if (rc == 1) {
-		attempt_end(a, NULL);
+		a->stage = TALKING;
+		if (a->dialog.step < a->dialog.n_steps && a->dialog.part == DIALOG_SHAKES)
+			dialog_shaken(&a->dialog);
+		talk(a);
+	} else if (!tls_waits(a, rc)) {
+		attempt_end(a, handshake_fault(a, text, sizeof text));
+	}
+}
+
+/* In the middle of what is said. */
+static void begin_tls(struct attempt *a)
+{
+	struct fw_err err;
+	if (prepare_ssl(a, &err) < 0) {
+		attempt_end(a, err.text);
 		return;
 	}
-	int wants = SSL_get_error(a->ssl, rc);
-	if (wants == SSL_ERROR_WANT_READ || wants == SSL_ERROR_WANT_WRITE)
-		uv_poll_start(&a->poll, wants == SSL_ERROR_WANT_READ ? UV_READABLE : UV_WRITABLE,
-			on_attempt_ready);
-	else
-		attempt_end(a, handshake_fault(a, text, sizeof text));
+	SSL_set_fd(a->ssl, a->fd);
+	shake(a);
+}
+
+/* ---- what is said ---- */
+
+/* False: it waits, or is over. */
+static bool say(struct attempt *a)
+{
+	const uint8_t *data = a->dialog.said.data + a->sent;
+	size_t length = a->dialog.said.length - a->sent;
+	ssize_t n = a->ssl ? SSL_write(a->ssl, data, (int)length)
+			   : send(a->fd, data, length, MSG_NOSIGNAL);
+	bool waits = n < 0 && !a->ssl && errno == EAGAIN;
+	if (waits)
+		wait_for(a, UV_WRITABLE);
+	else if (n <= 0 && !(a->ssl && tls_waits(a, (int)n)))
+		attempt_end(a, "the server does not take what is said to it");
+	if (n <= 0)
+		return false;
+	a->sent += (size_t)n;
+	if (a->sent == a->dialog.said.length) {
+		dialog_sent(&a->dialog);
+		a->sent = 0;
+	}
+	return true;
+}
+
+/* What is no answer any more is an end. */
+static bool hear(struct attempt *a)
+{
+	size_t size;
+	char *room = dialog_room(&a->dialog, &size);
+	ssize_t n = a->ssl ? SSL_read(a->ssl, room, (int)size) : recv(a->fd, room, size, 0);
+	if (n <= 0 && a->ssl && tls_waits(a, (int)n))
+		return false;
+	if (n < 0 && !a->ssl && errno == EAGAIN) {
+		wait_for(a, UV_READABLE);
+		return false;
+	}
+	dialog_heard(&a->dialog, n > 0 ? (size_t)n : 0);
+	return true;
+}
+
+static void talk(struct attempt *a)
+{
+	for (;;) {
+		enum dialog_wants wants = dialog_next(&a->dialog);
+		if (wants == DIALOG_HEAR ? hear(a) : wants == DIALOG_SAY ? say(a) : false)
+			continue;
+		if (wants == DIALOG_TLS)
+			begin_tls(a);
+		else if (wants == DIALOG_DONE || wants == DIALOG_FAILED)
+			attempt_end(a, a->dialog.why);
+		return;
+	}
 }
 
 /* ---- the connection ---- */
+
+static void advance(struct attempt *a)
+{
+	if (a->stage == TALKING)
+		talk(a);
+	else if (a->ssl)
+		shake(a);
+	else {
+		a->stage = TALKING;
+		talk(a);
+	}
+}
 
 static void on_attempt_ready(uv_poll_t *poll, int status, int events)
 {
@@ -101,15 +238,14 @@ static void on_attempt_ready(uv_poll_t *poll, int status, int events)
 	int error = 0;
 	socklen_t length = sizeof error;
 	(void)events;
+	uv_poll_stop(poll);
 	getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, &length);
 	if (!error && status < 0) /* where the kernel does not say, libuv's word counts */
 		error = -status;
 	if (error)
 		attempt_end(a, fw_strerror(-error));
-	else if (a->ssl)
-		shake(a);
 	else
-		attempt_end(a, NULL);
+		advance(a);
 }
 
 /* 0, or why not; the attempt then has a descriptor to close or none. */
@@ -165,6 +301,7 @@ static struct attempt *attempt_new(struct check_run *run)
 	struct attempt *a = fw_alloc(sizeof *a);
 	a->run = run;
 	a->fd = -1;
+	dialog_init(&a->dialog, run->spec->script.steps, run->spec->script.n_steps);
 	return a;
 }
 
@@ -173,46 +310,21 @@ static int start_tcp(struct check_run *run, struct fw_err *err)
 	return attempt_start(attempt_new(run), run, err);
 }
 
-static bool is_address(const char *name)
-{
-	struct in6_addr room;
-	return inet_pton(AF_INET, name, &room) == 1 || inet_pton(AF_INET6, name, &room) == 1;
-}
-
-/* Whose certificate it must be: the name that was asked for, or the address. */
-static void expect(SSL *ssl, const char *name)
-{
-	if (is_address(name)) {
-		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
-		return;
-	}
-	SSL_set_tlsext_host_name(ssl, name);
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	SSL_set1_host(ssl, name);
-}
-
 static int start_tls(struct check_run *run, struct fw_err *err)
 {
-	const struct check_spec *spec = run->spec;
 	struct attempt *a = attempt_new(run);
-	a->certs.tolerant = !spec->verify;
-	int rc = certs_client(&a->tls, spec->ca, &a->certs, err);
-	if (rc == 0) {
-		a->ssl = SSL_new(a->tls);
-		rc = a->ssl ? 0 : fw_fail(err, -ENOMEM, "TLS does not start");
-	}
+	int rc = prepare_ssl(a, err);
 	if (rc < 0) {
 		attempt_free(a);
 		return rc;
 	}
-	expect(a->ssl, spec->server_name ? spec->server_name : spec->host);
 	return attempt_start(a, run, err);
 }
 
 static void cancel_tcp(struct check_run *run)
 {
 	struct attempt *a = run->state;
-	certs_add(&a->certs, run->sweep);
+	add_findings(a);
 	attempt_close(a);
 }
 
@@ -223,6 +335,9 @@ static int prepare_tcp(struct check_spec *spec, struct fw_err *err)
 
 static int prepare_tls(struct check_spec *spec, struct fw_err *err)
 {
+	for (size_t i = 0; i < spec->script.n_steps; i++)
+		if (spec->script.steps[i].starttls)
+			return fw_fail(err, -EINVAL, "starttls is for tcp: here TLS has begun");
 	return reach_split(spec, 443, err);
 }
 

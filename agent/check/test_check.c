@@ -179,7 +179,7 @@ static int load(const char *text, mode_t mode, struct check_config *config, stru
 {
 	assert_int_equal(fw_file_replace(path, text, strlen(text), mode, err), 0);
 	assert_int_equal(chmod(path, mode), 0);
-	return check_config_load(config, path, err);
+	return check_config_load(config, path, true, err);
 }
 
 static void expect_refusal(const char *text, const char *sentence)

@@ -144,6 +144,12 @@ int web_begin(CURL *easy)
 	return curl_multi_add_handle(web->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
 }
 
+int web_again(CURL *easy)
+{
+	curl_multi_remove_handle(web->multi, easy);
+	return web_begin(easy);
+}
+
 void web_end(CURL *easy)
 {
 	curl_multi_remove_handle(web->multi, easy);

@@ -14,4 +14,5 @@ struct web_done {
 int web_open(uv_loop_t *loop, struct fw_err *err);
 void web_close(void);
 int web_begin(CURL *easy);
-void web_end(CURL *easy); /* no on_done comes any more; the handle is gone */
+int web_again(CURL *easy); /* from its on_done: the same once more */
+void web_end(CURL *easy);  /* no on_done comes any more; the handle is gone */

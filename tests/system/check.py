@@ -3,7 +3,9 @@ stranger's answer or a plugin that runs wild does no harm."""
 import os
 import re
 import shutil
+import signal
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -28,10 +30,10 @@ def run(*argv, **more):
 class Checker(Process):
     """fenwatch-check; `checks` are {name: "the rest of a mapping"}."""
 
-    def __init__(self, lab, checks, agent=None):
+    def __init__(self, lab, checks, agent=None, more=""):
         self.config = os.path.join(lab.dir, "check.yml")
         with open(self.config, "w") as f:
-            f.write(f"socket: {agent.probe if agent else '/nowhere'}\nchecks:\n")
+            f.write(f"socket: {agent.probe if agent else '/nowhere'}\n{more}checks:\n")
             for name, rest in checks.items():
                 f.write(f"  - {{name: {name}, {rest}}}\n")
         super().__init__(lab, "checker", [lab.program("check"), "--config", self.config])
@@ -304,6 +306,140 @@ def test_dns_is_what_dig_sees(lab):
     check(values["probe_dns_answer_rrs"] == answers and values["probe_dns_serial"] == serial, f"{dig} {values}")
 
 
+class Mailboxes:
+    """SMTP, IMAP and POP3 that offer STARTTLS, as their own documents have them speak."""
+
+    def __init__(self, lab, base, deaf=False, eager=False):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(base + ".pem", base + ".key")
+        talks = {
+            "smtp": (b"220-at your service\r\n220 mail.example ESMTP\r\n", {
+                b"EHLO": b"250-mail.example\r\n250-STARTTLS\r\n250 OK\r\n", b"STARTTLS": b"220 go on\r\n"}),
+            "imap": (b"* OK IMAP4rev1 ready\r\n", {b". CAPABILITY": b"* CAPABILITY IMAP4rev1 STARTTLS\r\n. OK done\r\n",
+                                                  b". STARTTLS": b". OK go on\r\n"}),
+            "pop3": (b"+OK ready <mail.example>\r\n", {b"STLS": b"+OK go on\r\n"}),
+        }
+
+        def peer(greeting, answers):
+            def talk(connection):
+                connection.sendall(greeting)
+                lines, wrapped = connection.makefile("rb"), False
+                while line := lines.readline().strip():
+                    self.heard.append((line, wrapped))
+                    known = [a for word, a in answers.items() if line.startswith(word) and not deaf]
+                    begins = b"TLS" in line[-8:] or line == b"STLS"
+                    connection.sendall((known or [b"500 what\r\n"])[0] + (b"250 more\r\n" if eager and begins else b""))
+                    if begins and known and not wrapped:
+                        connection, wrapped = context.wrap_socket(connection, server_side=True), True
+                        lines = connection.makefile("rb")
+            return Peer(lab, talk).port
+        self.heard = []
+        self.ports = {name: peer(*talk) for name, talk in talks.items()}
+
+
+SCRIPTS = {
+    "smtp": "[{expect: '^220 ([^ ]+) ESMTP', send: \"EHLO ${1}\\r\"}, {expect: '^250-STARTTLS', send: \"STARTTLS\\r\"}, "
+            "{expect: '^220', starttls: on}, {send: \"EHLO again\\r\"}, {expect: '^250 ', send: \"QUIT\\r\"}]",
+    "imap": "[{expect: 'OK.*IMAP4', send: '. CAPABILITY'}, {expect: 'CAPABILITY.*STARTTLS'}, {expect: 'OK', send: '. STARTTLS'}, "
+            "{expect: 'OK', starttls: on}, {send: '. CAPABILITY'}, {expect: '^[.] OK', send: '. LOGOUT'}]",
+    "pop3": "[{expect: '^[+]OK', send: STLS}, {expect: '^[+]OK', starttls: on}]"}
+
+
+def test_mail_is_spoken_with_and_tls_begins_in_the_middle(lab):
+    ours, theirs = Authority(lab, "ours"), Authority(lab, "theirs")
+    good = Mailboxes(lab, ours.sign("good", 10))
+    foreign, deaf = Mailboxes(lab, theirs.sign("bad", 10)), Mailboxes(lab, ours.sign("deaf", 10), deaf=True)
+    eager = Mailboxes(lab, ours.sign("eager", 10), eager=True)
+
+    def checks(name, boxes):
+        return {f"{name}-{kind}": f"type: tcp, target: '127.0.0.1:{port}', ca: {ours.cert}, timeout: 3s, "
+                f"query_response: {SCRIPTS[kind]}" for kind, port in boxes.ports.items()}
+    checker = Checker(lab, checks("good", good) | checks("foreign", foreign) | checks("deaf", deaf) | checks("eager", eager))
+    for kind in SCRIPTS:
+        went, values, said = checker.test("good-" + kind)
+        check(went and values["probe_failed_due_to_regex"] == 0, f"{kind}: {said}")
+        check(values["fenwatch_check_tls_verified"] == 1 and values["probe_ssl_earliest_cert_expiry"] > time.time(), f"{values}")
+        went, values, said = checker.test("foreign-" + kind)
+        check(not went and "local issuer" in said and values["fenwatch_check_tls_verified"] == 0, f"{kind}: {said}")
+        went, values, said = checker.test("deaf-" + kind)
+        check(not went and values["probe_success"] == 0 and "probe_ssl_earliest_cert_expiry" not in values, f"{kind}: {said}")
+        went, _, said = checker.test("eager-" + kind)
+        check(not went and "more before TLS" in said, f"{kind}: {said}")
+    check((b"EHLO mail.example", False) in good.heard and (b"EHLO again", True) in good.heard, f"{good.heard}")
+
+
+def test_what_a_server_must_say_and_does_not(lab):
+    flood = Peer(lab, lambda c: [c.sendall(b"y" * 60 + b"\n") for _ in range(3000)])
+    wide, ends, talks = (Peer(lab, lambda c, t=t: (c.sendall(t), c.close())) for t in (b"z" * 9000, b"no", b"220 well\0\n"))
+    script = "timeout: 2s, query_response: [{expect: '^220 well'}]"
+    targets = {"flood": flood, "wide": wide, "ends": ends, "talks": talks, "silent": Peer(lab, silent)}
+    checker = Checker(lab, {n: f"type: tcp, target: '127.0.0.1:{p.port}', {script}" for n, p in targets.items()})
+    for name, why in (("flood", "in 64 KiB"), ("wide", "more than 4096"), ("ends", "hung up"), ("silent", "no answer within 2s")):
+        went, values, said = checker.test(name)
+        check(not went and why in said, f"{name}: {said}")
+        check(values["probe_failed_due_to_regex"] == (name != "silent"), f"{name}: {values}")
+    check(checker.test("talks")[0], "and one that says it")
+
+
+def test_of_two_addresses_the_one_that_is_preferred(lab):
+    def hashed(packed):
+        value = 2166136261
+        for byte in packed:
+            value = (value ^ byte) * 16777619 & 0xffffffff
+        return value
+    try:
+        six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        skip("no IPv6 here")
+    port = six.getsockname()[1]
+    four = socket.create_server(("127.0.0.1", port))
+    lab.closers += [six.close, four.close]
+    names = Names(lab)
+    checks = {}
+    for kind, target in (("tcp", f"localhost:{port}"), ("icmp", "localhost")):
+        for ip in ("ip4", "ip6"):
+            checks[f"{kind}-{ip}"] = f"type: {kind}, target: '{target}', preferred_ip_protocol: {ip}"
+    for fallback in ("on", "off"):
+        rest = f"preferred_ip_protocol: ip6, ip_protocol_fallback: {fallback}"
+        checks["dns-" + fallback] = f"type: dns, target: '127.0.0.1:{names.port}', query: www.example, {rest}"
+        checks["http-" + fallback] = f"type: http, target: '{Web(lab).url('plain') if fallback == 'on' else 'http://127.0.0.1:1/'}', {rest}"
+    checker = Checker(lab, checks)
+    for ip, address in (("ip4", socket.inet_aton("127.0.0.1")), ("ip6", socket.inet_pton(socket.AF_INET6, "::1"))):
+        for kind in ("tcp", "icmp"):
+            went, values, said = checker.test(f"{kind}-{ip}")
+            check(went and values["probe_ip_protocol"] == int(ip[2]), f"{kind} {ip}: {said} {values}")
+            check(values["probe_ip_addr_hash"] == hashed(address), f"{kind} {ip}: {values}")
+    for kind in ("dns", "http"):
+        went, values, said = checker.test(kind + "-on")
+        check(went and values["probe_ip_protocol"] == 4, f"{kind}: {said} {values}")
+        check(values["probe_ip_addr_hash"] == hashed(socket.inet_aton("127.0.0.1")), f"{kind}: {values}")
+        went, values, said = checker.test(kind + "-off")
+        check(not went and "probe_ip_addr_hash" not in values, f"{kind}: {said} {values}")
+
+
+def test_dns_by_tcp(lab):
+    def answering(connection, cut=0, pieces=False, other=False):
+        head = connection.recv(2, socket.MSG_WAITALL)
+        answer = Names.answer(connection.recv(struct.unpack(">H", head)[0], socket.MSG_WAITALL))
+        if other:
+            answer = bytes([answer[0] ^ 1]) + answer[1:]
+        answer = struct.pack(">H", len(answer)) + answer
+        for piece in [answer[i:i + 1] for i in range(len(answer))] if pieces else [answer[:len(answer) - cut]]:
+            connection.sendall(piece)
+        connection.close()
+    peers = {"whole": {}, "pieces": {"pieces": True}, "cut": {"cut": 3}, "other": {"other": True}}
+    checks = {name: f"type: dns, target: '127.0.0.1:{Peer(lab, lambda c, m=more: answering(c, **m)).port}', timeout: 3s, "
+              "transport_protocol: tcp, query: www.example, matches: '^10[.]0[.]0[.]7$'" for name, more in peers.items()}
+    checks["closed"] = f"type: dns, target: '127.0.0.1:{free_port()}', transport_protocol: tcp, query: www.example"
+    checker = Checker(lab, checks)
+    for name, why in (("whole", None), ("pieces", None), ("cut", "hung up before"), ("other", "another question"), ("closed", "refused")):
+        went, values, said = checker.test(name)
+        check(went == (why is None) and (why or "is ok") in said, f"{name}: {said}")
+        check(values["probe_dns_query_succeeded"] == went, f"{name}: {values}")
+    _, values, _ = checker.test("whole")
+    check(values['probe_dns_duration_seconds{phase="connect"}'] > 0, f"{values}")
+
+
 def test_a_lost_question_is_asked_again_and_a_liar_not_believed(lab):
     def once_lost(question, asked):
         return [] if asked == 1 else Names.answer(question)
@@ -440,6 +576,84 @@ def test_whoever_hangs_delays_nobody(lab):
     check(c.value('min_over_time(probe_duration_seconds{check="http0"}[5m])') > 4.9, "it hangs until its timeout")
     check(readings("quick") >= 3 * readings("http0"), f"{readings('quick')} in {readings('http0')} rounds: whoever waited "
           "for 39 that hang would have one a round")
+
+
+def test_its_file_is_read_anew(lab):
+    """What stays goes on, what is new begins, what is gone ends; a file that is wrong changes nothing."""
+    c, a = lab.pair()
+    quiet, dead = Peer(lab, silent), free_port()
+    well, ill = (f"type: tcp, target: '127.0.0.1:{port}', every: 1s" for port in (quiet.port, dead))
+    checker = Checker(lab, {"stays": well, "fails": ill, "goes": well}, a)
+    os.chown(checker.config, 0, 0)
+    checker.start()
+    until(30, "three are read", lambda: c.value("count(probe_success)") == 3)
+
+    def reload(checks, said):
+        Checker(lab, checks, a)
+        seen = checker.log().count("SIGHUP")
+        checker.child.send_signal(signal.SIGHUP)
+        until(10, "an answer", lambda: checker.log().count("SIGHUP") > seen)
+        check(said in checker.log().split("SIGHUP: ")[-1], checker.log()[-300:])
+    reload({"stays": well, "wrong": "type: tcp, target: nowhere"}, "the checks stay as they were")
+    at = c.value('timestamp(probe_success{check="goes"})')
+    until(30, "what was there goes on", lambda: (c.value('timestamp(probe_success{check="goes"})') or 0) > at + 1)
+    check(not c.query('probe_success{check="wrong"}'), "nothing of a file that is wrong")
+    reload({"stays": well, "fails": ill, "new": well}, "there are 3 checks now")
+    until(30, "the new one", lambda: c.value('probe_success{check="new"}') == 1)
+
+    def readings(name):
+        return c.value(f'count_over_time(probe_success{{check="{name}"}}[5m])')
+    until(30, "an old one goes on", lambda: readings("fails") > 3)
+    counts = {name: readings(name) for name in ("goes", "fails", "stays")}
+    until(30, "both do", lambda: min(readings(name) - counts[name] for name in ("fails", "stays")) > 3)
+    check(readings("goes") == counts["goes"], "and what is gone is not read any more")
+    told = [e["fields"]["check"] for e in c.get("/api/fenwatch/v1/events", kind="check")]
+    check(told == ["fails"], f"what was told once is not told again: {told}")
+    os.chmod(checker.config, 0o666)
+    checker.child.send_signal(signal.SIGHUP)
+    checker.logged("it must be root's")
+    check(checker.alive() and checker.stop() == 0, "it ends well")
+
+
+def test_who_may_own_its_file(lab):
+    if os.geteuid() != 0:
+        skip("not root")
+    os.chmod(lab.dir, 0o755)
+    checker = Checker(lab, {"dead": f"type: tcp, target: '127.0.0.1:{free_port()}'"})
+    program = lab.program("check")
+
+    def ended(*more):
+        return run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "timeout", "3", program, "--config",
+                   checker.config, *more)
+    check(ended("--check-config").returncode == 0 and ended().returncode == 124, "root's file")
+    shutil.chown(checker.config, "nobody")
+    refused = ended()
+    check(refused.returncode == 1 and "it must be root's" in refused.stderr, f"the service's own: {refused}")
+    check(ended("--check-config").returncode == 0 and "is critical" in ended("test", "dead").stdout, "but a person's own is")
+
+
+def test_plugins_wait_for_each_other(lab):
+    """Six of half a second each: one at once where it is said so, and each has its turn."""
+    c, a = lab.pair()
+    place = os.path.join(lab.dir, "running")
+    os.mkdir(place, 0o777)
+    os.chmod(place, 0o777)
+    text = f"touch {place}/$$; n=$(ls {place} | wc -l); sleep 0.5; rm {place}/$$; echo \"many | n=$n\""
+    command = script(lab, "counts", text)
+    checks = {f"p{i}": f"type: plugin, every: 4s, timeout: 4s, command: [{command}]" for i in range(6)}
+
+    def most(at_once):
+        checker = Checker(lab, checks, a, f"plugins_at_once: {at_once}\n").start()
+        begun = time.time()
+
+        def over(what):
+            return f"{what}[{time.time() - begun + 1:.0f}s]"
+        until(60, "each three times", lambda: c.value(
+            f"count(count_over_time({over('fenwatch_plugin_status')}) >= 3)") == 6)
+        checker.stop()
+        return c.value(f'max(max_over_time({over("fenwatch_plugin_value")}))')
+    check(most(1) == 1, "one at once")
+    check(most(32) > 1, "and where more may, more do")
 
 
 def test_what_fails_is_an_alert_of_its_own(lab):
