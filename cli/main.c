@@ -71,7 +71,7 @@ const struct command commands[] = {
 	{"store", "stat", "", "how full the store is, how far back it reaches and will; exit status 1 where that is not far enough", "", 0, 0, command_store_stat},
 	{"store", "snapshot", "NAME", "a snapshot on the collector's disk, while it runs; waits for its end", "", 1, 1, command_store_snapshot},
 	{"rules", "check", "FILE...", "what is wrong with rule files; exit status 1 where anything is", "", 1, 1000, command_rules_check},
-	{"rules", "replay", "FILE --from TIME --to TIME [--step DURATION]", "what a rule file would have done over what is stored: when each alert was pending, fired and ended; exit status 1 where a rule failed", " from to step ", 1, 1, command_rules_replay},
+	{"rules", "replay", "FILE|NAME|all --from TIME --to TIME [--step DURATION]", "what a rule file, or the built-in rule of that name or all of them, would have done over what is stored: when each alert was pending, fired and ended; exit status 1 where a rule failed", " from to step ", 1, 1, command_rules_replay},
 	{"rules", "test", "FILE...", "runs files of tests, as promtool has them; exit status 1 where one fails", "", 1, 1000, command_rules_test},
 	{"feed", "list", "", "where notices go, how that is going, and what a rehearsal would have cost", "", 0, 0, command_feed_list},
 	{"feed", "notices", "NAME [--limit N]", "what a feed was, is and would have been told, newest first, with receipts", " limit ", 1, 1, command_feed_notices},

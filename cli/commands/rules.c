@@ -98,28 +98,59 @@ enum status render_replay(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
-enum status command_rules_replay(struct cli *cli, char **args, int n_args)
+/* A built-in rule's name is letters and digits; a file that is called so is ./NAME. */
+static bool is_name(const char *text)
+{
+	return text[strcspn(text, "./")] == '\0';
+}
+
+static enum status ask_for_replay(struct cli *cli, const struct parameter *parameters)
+{
+	enum status status = STATUS_NO_ANSWER;
+	json_t *data =
+		client_ask(cli, "POST", "/api/fenwatch/v1/rules/replay", parameters, &status);
+	return data ? cli_show(cli, data, render_replay) : status;
+}
+
+static enum status replay_file(struct cli *cli, const char *path)
 {
 	const struct settings *settings = &cli->settings;
 	struct fw_buf text = {0};
 	struct fw_err err;
-	enum status status = STATUS_NO_ANSWER;
-	(void)n_args;
-	if (!settings->from || !settings->to)
-		return cli_fail(STATUS_USAGE, "say from when to when: --from TIME --to TIME");
-	if (fw_file_read(args[0], RULEFILE_BYTES_LIMIT, &text, &err) < 0)
+	if (fw_file_read(path, RULEFILE_BYTES_LIMIT, &text, &err) < 0)
 		return cli_fail(STATUS_USAGE, "%s", err.text);
 	fw_buf_putc(&text, '\0');
 	const struct parameter parameters[] = {
 		{"rules", (const char *)text.data},
-		{"name", args[0]},
+		{"name", path},
 		{"from", cli_time(cli, settings->from)},
 		{"to", cli_time(cli, settings->to)},
 		{"step", settings->step},
 		{0},
 	};
-	json_t *data =
-		client_ask(cli, "POST", "/api/fenwatch/v1/rules/replay", parameters, &status);
+	enum status status = ask_for_replay(cli, parameters);
 	fw_buf_done(&text);
-	return data ? cli_show(cli, data, render_replay) : status;
+	return status;
+}
+
+static enum status replay_built_in(struct cli *cli, const char *name)
+{
+	const struct settings *settings = &cli->settings;
+	const struct parameter parameters[] = {
+		{"builtin", name},
+		{"from", cli_time(cli, settings->from)},
+		{"to", cli_time(cli, settings->to)},
+		{"step", settings->step},
+		{0},
+	};
+	return ask_for_replay(cli, parameters);
+}
+
+enum status command_rules_replay(struct cli *cli, char **args, int n_args)
+{
+	const struct settings *settings = &cli->settings;
+	(void)n_args;
+	if (!settings->from || !settings->to)
+		return cli_fail(STATUS_USAGE, "say from when to when: --from TIME --to TIME");
+	return is_name(args[0]) ? replay_built_in(cli, args[0]) : replay_file(cli, args[0]);
 }

@@ -254,3 +254,47 @@ int alert_desk_admit(
 /* Up to `most` notices after this one, -1: the newest. -ERANGE: no notice has that number. */
 int alert_feed_pull(struct alerts *alerts, const char *name, int64_t after, size_t most,
 	struct fw_arena *arena, struct alert_page *out, struct fw_err *err);
+
+/* ---- what built-in rules would have done ---- */
+
+#define ALERT_REPLAY_ALERTS 10000
+
+struct alert_past; /* rules and hosts as they are now */
+struct alert_replay {
+	int64_t from_ms, to_ms;
+	const struct registry *registry; /* or NULL: nothing is known of hosts */
+	int64_t timeout_ms;              /* 0: none */
+	const bool *canceled;            /* NULL: it never is */
+};
+struct alert_replayed {
+	const char *rule, *summary;
+	const struct notice_pair *labels;
+	size_t n_labels;
+	double value; /* as it fired, or began to wait */
+	int64_t pending_ms;
+	int64_t fired_ms, ended_ms; /* 0: it has not; it goes on */
+};
+struct alert_replayed_rule {
+	const char *name;
+	size_t n_fired, n_waited; /* alerts that fired; that ended without having fired */
+	int64_t firing_ms;        /* of all its alerts together */
+};
+struct alert_replay_result {
+	size_t n_sweeps; /* that were looked at */
+	struct alert_replayed_rule *rules;
+	size_t n_rules;
+	struct alert_replayed *alerts; /* by when they began */
+	size_t n_alerts;
+	bool too_many;
+	/* Up to when no more was stored than the last value of five minutes, of an hour; 0: all
+	 * of it was. */
+	int64_t five_minute_until_ms, hour_until_ms;
+};
+/* Of the rule of this name, though it be switched off, or (NULL) of all that are in force and
+ * look at what is stored. Main thread. -ENOENT: there is none; -EINVAL: it looks at nothing. */
+int alert_past_open(struct alerts *alerts, const char *rule, struct fw_arena *arena,
+	struct alert_past **out, struct fw_err *err);
+/* Every stored sweep is judged again, by the engine that judges what arrives; nothing is
+ * written. Any thread. -ECANCELED, -ETIME, -E2BIG, or what the store says. */
+int alert_past_replay(const struct alert_past *past, const struct alert_replay *replay,
+	struct fw_arena *arena, struct alert_replay_result *out, struct fw_err *err);

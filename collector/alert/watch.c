@@ -31,6 +31,11 @@ static void adopt_alerts(struct watch *watch, struct host *host)
 	}
 }
 
+int64_t watch_interval_ms(const struct limits *silence)
+{
+	return (int64_t)(COMES_BACK_MS / fmax(silence->threshold, 1));
+}
+
 static struct host *host_new(struct watch *watch, const struct store_host *seen)
 {
 	struct host *host = fw_alloc(sizeof *host);
@@ -38,7 +43,7 @@ static struct host *host_new(struct watch *watch, const struct store_host *seen)
 	host->labels = seen->labels;
 	host->n_labels = seen->n_labels;
 	host->heard_ms = fw_mono_ms();
-	host->interval_ms = (int64_t)(COMES_BACK_MS / fmax(watch->silence->limits.threshold, 1));
+	host->pace.interval_ms = watch_interval_ms(&watch->silence->limits);
 	host->first_ms = fw_wall_ms();
 	host->is_newcomer = true;
 	watch_set_class(host, seen->labels, seen->n_labels);
@@ -70,22 +75,23 @@ static struct host *host_of(struct watch *watch, const struct store_host *seen)
 }
 
 /* The shortest step of the sweeps' times lately: one longer pause does not change it much. */
-static void learn_interval(struct host *host, int64_t step_ms)
+void watch_learn_interval(struct pace *pace, int64_t step_ms)
 {
-	if (!host->heard || step_ms <= 0)
+	if (step_ms <= 0)
 		return;
-	if (step_ms < host->interval_ms || !host->measured)
-		host->interval_ms = step_ms;
+	if (step_ms < pace->interval_ms || !pace->measured)
+		pace->interval_ms = step_ms;
 	else
-		host->interval_ms += (step_ms - host->interval_ms) / 8;
-	if (host->interval_ms > INTERVAL_MOST_MS)
-		host->interval_ms = INTERVAL_MOST_MS;
-	host->measured = true;
+		pace->interval_ms += (step_ms - pace->interval_ms) / 8;
+	if (pace->interval_ms > INTERVAL_MOST_MS)
+		pace->interval_ms = INTERVAL_MOST_MS;
+	pace->measured = true;
 }
 
 static void note_heard(struct host *host, const struct store_host *seen)
 {
-	learn_interval(host, seen->newest_ms - host->newest_ms);
+	if (host->heard)
+		watch_learn_interval(&host->pace, seen->newest_ms - host->newest_ms);
 	host->newest_ms = seen->newest_ms;
 	host->received_ms = seen->received_ms;
 	memcpy(host->agent, seen->agent, sizeof host->agent);
@@ -118,12 +124,11 @@ void watch_look(struct watch *watch)
 
 /* What the register says counts before what the agent does, and who is blue-light in it
  * is missed as such. */
-static void learn_from_register(struct watch *watch, struct host *host)
+void watch_learn_from_register(const struct registry *registry, struct host *host)
 {
-	const struct alert_options *options = watch->alerts->config.options;
 	struct register_host known = {.tier = TIER_STANDARD, .life = {.is = LIFE_LIVE}};
-	if (options && options->registry)
-		register_host(options->registry, host->labels, host->n_labels, &known);
+	if (registry)
+		register_host(registry, host->labels, host->n_labels, &known);
 	const char *class = known.texts[HOST_CLASS];
 	if (!class && known.tier == TIER_BLUE_LIGHT)
 		class = register_tier_names[TIER_BLUE_LIGHT];
@@ -132,9 +137,15 @@ static void learn_from_register(struct watch *watch, struct host *host)
 	host->is_known = true;
 }
 
-static const char *class_of(const struct host *host)
+const char *watch_class_of(const struct host *host)
 {
 	return *host->registered ? host->registered : host->class;
+}
+
+static const struct registry *registry_of(const struct watch *watch)
+{
+	const struct alert_options *options = watch->alerts->config.options;
+	return options ? options->registry : NULL;
 }
 
 static const struct alert_absence *absence_of(const struct watch *watch)
@@ -148,7 +159,7 @@ static const char *name_of(const struct host *host)
 	return fw_label_value(host->labels, host->n_labels, "instance");
 }
 
-static bool is_in_service(const struct watch *watch, const struct host *host)
+bool watch_is_in_service(const struct watch *watch, const struct host *host)
 {
 	const struct alert_config *config = &watch->alerts->config;
 	return register_is_in_service(register_lifecycle_at(&host->life, fw_wall_ms())) &&
@@ -159,27 +170,27 @@ static bool is_in_service(const struct watch *watch, const struct host *host)
 static bool may_be_silent(const struct watch *watch, const struct host *host, int64_t now_ms)
 {
 	int64_t silent_ms = host->absent_ms + now_ms - host->heard_ms;
-	return alert_may_be_away(absence_of(watch), class_of(host), silent_ms) ||
-		!is_in_service(watch, host);
+	return alert_may_be_away(absence_of(watch), watch_class_of(host), silent_ms) ||
+		!watch_is_in_service(watch, host);
 }
 
 /* A host that was not heard since the start may yet come back: until then
  * nothing opens, nothing closes. Its class is looked up before it is blamed. */
 static void look_for_silence(struct watch *watch, struct host *host, int64_t now_ms)
 {
-	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
+	double missed = (double)(now_ms - host->heard_ms) / (double)host->pace.interval_ms;
 	bool is_breach = engine_is_breach(&watch->silence->limits, missed);
 	if (!host->heard && !is_breach)
 		return;
 	if (host->selected_ms == 0 || (!*host->class && host->selected_ms <= host->heard_ms))
 		watch_select(watch, host);
 	if (is_breach && !host->is_known)
-		learn_from_register(watch, host);
+		watch_learn_from_register(registry_of(watch), host);
 	if (is_breach && may_be_silent(watch, host, now_ms))
 		missed = 0;
 	struct alert_rule_option rule = *watch->silence;
 	rule.limits.hold_ms = alert_silence_hold_ms(
-		absence_of(watch), class_of(host), watch->silence->limits.hold_ms);
+		absence_of(watch), watch_class_of(host), watch->silence->limits.hold_ms);
 	watch_observe(watch, host, &rule, NULL, missed, host->heard_ms);
 }
 
@@ -196,20 +207,20 @@ void watch_silence(struct watch *watch)
 /* `up` may be 0 by then, which is judged by what arrives, and a rule may tell of it. */
 static bool is_late(const struct host *host, int64_t now_ms)
 {
-	int64_t interval_ms = host->interval_ms;
-	if (!host->measured && interval_ms > INTERVAL_UNKNOWN_MS)
+	int64_t interval_ms = host->pace.interval_ms;
+	if (!host->pace.measured && interval_ms > INTERVAL_UNKNOWN_MS)
 		interval_ms = INTERVAL_UNKNOWN_MS;
 	return now_ms - host->heard_ms > interval_ms / 2 * 3;
 }
 
 static struct site_host site_host_of(struct watch *watch, struct host *host, int64_t now_ms)
 {
-	double missed = (double)(now_ms - host->heard_ms) / (double)host->interval_ms;
+	double missed = (double)(now_ms - host->heard_ms) / (double)host->pace.interval_ms;
 	struct site_host seen = {
 		.labels = host->labels,
 		.n_labels = host->n_labels,
 		.heard_ms = host->heard_ms,
-		.interval_ms = host->interval_ms,
+		.interval_ms = host->pace.interval_ms,
 		.was_heard = host->heard,
 	};
 	if (!engine_is_breach(&watch->silence->limits, missed)) {
@@ -217,7 +228,7 @@ static struct site_host site_host_of(struct watch *watch, struct host *host, int
 		return seen;
 	}
 	if (!host->is_known)
-		learn_from_register(watch, host);
+		watch_learn_from_register(registry_of(watch), host);
 	seen.is_away = may_be_silent(watch, host, now_ms);
 	seen.is_silent = !seen.is_away;
 	return seen;
@@ -344,7 +355,7 @@ static size_t first_named(struct watch *watch, const char *instance)
 
 static bool is_heard(const struct watch *watch, const struct host *host)
 {
-	double missed = (double)(fw_mono_ms() - host->heard_ms) / (double)host->interval_ms;
+	double missed = (double)(fw_mono_ms() - host->heard_ms) / (double)host->pace.interval_ms;
 	return host->heard && !engine_is_breach(&watch->silence->limits, missed);
 }
 

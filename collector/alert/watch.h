@@ -14,6 +14,7 @@
 
 #define LOOKBACK_MS (5 * 60 * 1000) /* older values of another schema are no values */
 #define RESELECT_AT_ONCE 256        /* a look: the loop has other work too */
+#define INFO_METRIC "fenwatch_host_info"
 #define SUCCESS_METRIC "node_scrape_collector_success"
 
 /* A series that a rule looks at: places in the group's columns. */
@@ -32,6 +33,11 @@ struct group {
 	int64_t at_ms;  /* of the newest sweep that was looked at */
 };
 
+struct pace {
+	int64_t interval_ms;
+	bool measured; /* the interval is the host's own */
+};
+
 struct host {
 	uint32_t id;
 	const struct fw_label *labels;
@@ -41,9 +47,8 @@ struct host {
 	int64_t first_ms;    /* wall: when it was first heard; 0: long ago */
 	int64_t heard_ms;    /* monotonic */
 	int64_t absent_ms;   /* how long it had not been heard at `heard_ms` */
-	int64_t interval_ms; /* as it shows in the sweeps' times */
+	struct pace pace;    /* as it shows in the sweeps' times */
 	bool heard;          /* since the start */
-	bool measured;       /* the interval is the host's own */
 	char class[32];      /* by its agent */
 	char registered[32]; /* by the register; "" where it says nothing */
 	struct register_life life;
@@ -75,10 +80,27 @@ static inline const struct fw_column *column_at(const struct group *group, uint3
 	return &group->store.schema->columns[group->store.columns[i]];
 }
 
+/* ---- watch.c ---- */
+
+/* What the register (NULL: none) says of the host: its class and its life. */
+void watch_learn_from_register(const struct registry *registry, struct host *host);
+/* The register's, or else its agent's. */
+const char *watch_class_of(const struct host *host);
+/* Before anything is measured. */
+int64_t watch_interval_ms(const struct limits *silence);
+/* `step_ms` after the sweep before came another one. */
+void watch_learn_interval(struct pace *pace, int64_t step_ms);
+
+/* Whether the host's silence is a fault, for all that is known of it but its class. */
+bool watch_is_in_service(const struct watch *watch, const struct host *host);
+
 /* ---- watch_select.c ---- */
 
 /* What a host's own labels say of its class. */
 void watch_set_class(struct host *host, const struct fw_label *labels, size_t n);
+/* These are the host's groups now, with what the rules look at in each. */
+void watch_take_groups(const struct alert_rule_option in_force[RULES], struct host *host,
+	const struct store_group *found, size_t n);
 /* Looks up anew which of its series there are. */
 void watch_select(struct watch *watch, struct host *host);
 /* Whether this look has time for it, and the host's last time was long enough ago. */
@@ -91,6 +113,20 @@ void watch_look_at(struct watch *watch, struct host *host);
 /* One value, `column` NULL: of the host itself. */
 void watch_observe(struct watch *watch, struct host *host, const struct alert_rule_option *option,
 	const struct fw_column *column, double value, int64_t began_ms);
+
+/* Of the series, or else of its host; "" where there is none. */
+const char *watch_label(const struct host *host, const struct fw_column *column, const char *name);
+/* What the rule compares, of its group's cells at `wall_ms`. False where there is none. */
+bool watch_value(const struct group *group, const struct item *item, const int64_t *cells,
+	int64_t wall_ms, double *value);
+/* Whether what reads a rule's series does so: of the group's cells, as they were at `at_ms`. */
+struct success {
+	const struct rule *rule;
+	int64_t at_ms;     /* of the newest sweep with anything about sources */
+	bool any, is_read; /* any: the host says of sources how they do */
+};
+void watch_look_for_success(
+	struct success *success, const struct group *group, const int64_t *cells, int64_t at_ms);
 
 /* ---- watch_first.c ---- */
 

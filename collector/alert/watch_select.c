@@ -9,7 +9,6 @@
 
 #define RESELECT_MS 1000
 #define RESELECT_EMPTY_MS (60 * 1000) /* where no rule found anything */
-#define INFO_METRIC "fenwatch_host_info"
 
 static bool is_wanted(const struct store_matcher *matcher, const char *value)
 {
@@ -198,8 +197,8 @@ static void group_init(struct group *group, const struct store_group *found, str
 		group->more[i] = NO_COLUMN;
 }
 
-static void take_groups(
-	struct watch *watch, struct host *host, const struct store_group *found, size_t n)
+void watch_take_groups(const struct alert_rule_option in_force[RULES], struct host *host,
+	const struct store_group *found, size_t n)
 {
 	bool is_check = *fw_label_value(host->labels, host->n_labels, "check") != '\0';
 	host->n_groups = n;
@@ -208,7 +207,7 @@ static void take_groups(
 		struct group *group = &host->groups[i];
 		group_init(group, &found[i], &host->arena);
 		for (size_t r = 0; r < RULES; r++)
-			add_items(group, watch->alerts->rules, r, is_check);
+			add_items(group, in_force, r, is_check);
 		host->n_items += group->n_items;
 		learn_class(host, group);
 	}
@@ -242,7 +241,7 @@ void watch_select(struct watch *watch, struct host *host)
 		fw_log(FW_ERROR, "%s: its series cannot be looked up: %s", matchers[0].value,
 			err.text);
 	else
-		take_groups(watch, host, found, n);
+		watch_take_groups(watch->alerts->rules, host, found, n);
 	fw_arena_done(&passing);
 }
 

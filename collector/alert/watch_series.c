@@ -24,9 +24,7 @@ static struct alert *make_alert(
 	return alert;
 }
 
-/* Of the series, or else of its host; "" where there is none. */
-static const char *label_of(
-	const struct host *host, const struct fw_column *column, const char *name)
+const char *watch_label(const struct host *host, const struct fw_column *column, const char *name)
 {
 	const char *value = column ? fw_label_value(column->labels, column->n_labels, name) : "";
 	return *value ? value : fw_label_value(host->labels, host->n_labels, name);
@@ -43,7 +41,7 @@ static struct alert *alert_for(struct watch *watch, struct host *host, const str
 	struct notice_pair identity[2];
 	size_t n = 0;
 	for (size_t i = 0; i < 2 && names[i]; i++) {
-		const char *value = label_of(host, column, names[i]);
+		const char *value = watch_label(host, column, names[i]);
 		if (*value || !rule->identity_too)
 			identity[n++] = (struct notice_pair){names[i], value};
 	}
@@ -81,9 +79,8 @@ static bool add_up(const struct group *group, uint32_t metric, const int64_t *ce
 	return any;
 }
 
-/* False where the series has no value now. */
-static bool value_of(
-	const struct group *group, const struct item *item, const int64_t *cells, double *value)
+bool watch_value(const struct group *group, const struct item *item, const int64_t *cells,
+	int64_t wall_ms, double *value)
 {
 	if (!add_up(group, item->metric, cells, value))
 		return false;
@@ -91,7 +88,7 @@ static bool value_of(
 		fw_column_value(column_at(group, item->unless), cells[item->unless]) != 0)
 		return false;
 	if (item->rule->rule->is_age)
-		*value = ((double)fw_wall_ms() / 1000 - *value) / DAY_S;
+		*value = ((double)wall_ms / 1000 - *value) / DAY_S;
 	if (item->divisor != NO_COLUMN) {
 		if (cells[item->divisor] == FW_ABSENT)
 			return false;
@@ -102,7 +99,7 @@ static bool value_of(
 	if (item->rule->rule->is_either_way)
 		*value = fabs(*value);
 	if (item->rule->rule->ahead)
-		*value -= (double)alerts_now().wall_ms / 1000;
+		*value -= (double)wall_ms / 1000;
 	if (item->worse && engine_is_breach(&item->worse->limits, *value))
 		*value = item->rule->limits.recovery; /* it is the other one's now */
 	return isfinite(*value);
@@ -112,12 +109,12 @@ static bool value_of(
 static void look_at_group(struct watch *watch, struct host *host, struct group *group,
 	const int64_t *cells, bool fresh)
 {
-	int64_t now_ms = fw_mono_ms();
+	int64_t now_ms = fw_mono_ms(), wall_ms = fw_wall_ms();
 	for (size_t i = 0; i < group->n_items; i++) {
 		const struct item *item = &group->items[i];
 		const struct fw_column *column = column_at(group, item->metric);
 		double value;
-		if (!value_of(group, item, cells, &value))
+		if (!watch_value(group, item, cells, wall_ms, &value))
 			continue;
 		if (fresh) {
 			watch_observe(watch, host, item->rule, column, value, now_ms);
@@ -149,13 +146,7 @@ static bool look_at_groups(struct watch *watch, struct host *host)
 	return newest;
 }
 
-struct success {
-	const struct rule *rule;
-	int64_t at_ms;     /* of the newest sweep with anything about sources */
-	bool any, is_read; /* any: the host says of sources how they do */
-};
-
-static void look_for_success(
+void watch_look_for_success(
 	struct success *success, const struct group *group, const int64_t *cells, int64_t at_ms)
 {
 	for (uint32_t i = 0; at_ms >= success->at_ms && i < group->store.n_columns; i++) {
@@ -181,7 +172,7 @@ static bool is_source_failing(struct watch *watch, struct host *host, const stru
 		int64_t at_ms, *cells;
 		if (store_latest(watch->alerts->config.store, &host->groups[i].store, &arena,
 			    &at_ms, &cells) == 0)
-			look_for_success(&success, &host->groups[i], cells, at_ms);
+			watch_look_for_success(&success, &host->groups[i], cells, at_ms);
 	}
 	fw_arena_done(&arena);
 	return success.any && !success.is_read;

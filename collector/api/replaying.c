@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rules would have done over what is stored: see rules/replay.h. */
+/* What rules would have done over what is stored: of files, see rules/replay.h; builtin.c has
+ * the others. */
 #include <errno.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
 
+#include "alert.h"
 #include "parts.h"
 #include "replay.h"
+#include "retiring.h"
 
 #define INTERVAL_MS 60000
 #define TIMEOUT_MS 50000 /* who asks waits for a minute */
@@ -30,17 +33,25 @@ static int read_file(struct request *r, struct rulefile *file, struct fw_err *er
 	return 0;
 }
 
+int replaying_read_times(struct request *r, int64_t *from_ms, int64_t *to_ms, struct fw_err *err)
+{
+	int rc = params_time(&r->params, "from", 1, from_ms, err);
+	if (rc == 0)
+		rc = params_time(&r->params, "to", 1, to_ms, err);
+	if (rc < 0)
+		return rc;
+	if (*to_ms < *from_ms)
+		return fw_fail(err, -EINVAL, "the last moment is before the first");
+	return 0;
+}
+
 static int read_replay(struct request *r, struct replay *replay, struct fw_err *err)
 {
-	int rc = params_time(&r->params, "from", 1, &replay->from_ms, err);
-	if (rc == 0)
-		rc = params_time(&r->params, "to", 1, &replay->to_ms, err);
+	int rc = replaying_read_times(r, &replay->from_ms, &replay->to_ms, err);
 	if (rc == 0)
 		rc = params_duration(&r->params, "step", 0, &replay->step_ms, err);
 	if (rc < 0)
 		return rc;
-	if (replay->to_ms < replay->from_ms)
-		return fw_fail(err, -EINVAL, "the last moment is before the first");
 	if (params_get(&r->params, "step") && replay->step_ms < 1000)
 		return fw_fail(err, -EINVAL, "a step is at least a second");
 	return 0;
@@ -113,7 +124,29 @@ static enum promql_fault fault_of(int rc)
 				: PROMQL_EXECUTION;
 }
 
-void replaying_run(struct request *r)
+void replaying_fail(struct request *r, int rc, const struct fw_err *err)
+{
+	prometheus_fail(r, fault_of(rc), NULL, err);
+}
+
+#define ALL_BUILT_IN "all"
+
+/* Rules and hosts are the main thread's. */
+void replaying_prepare(struct request *r)
+{
+	const char *name = params_get(&r->params, "builtin");
+	struct fw_err err;
+	if (!name)
+		return;
+	int rc = alert_past_open(api_config(r->api)->alerts,
+		strcmp(name, ALL_BUILT_IN) == 0 ? NULL : name, &r->arena, &r->past, &err);
+	if (rc < 0)
+		admin_fail(r, rc, &err);
+	else
+		retiring_prepare(r);
+}
+
+static void replay_file(struct request *r)
 {
 	const struct api_config *config = api_config(r->api);
 	struct query_source source = {config->store, r->scope, prometheus_limits(r).max_bytes};
@@ -135,7 +168,15 @@ void replaying_run(struct request *r)
 	}
 	int rc = replay_run(&replay, &file, &r->arena, &result, &err);
 	if (rc < 0)
-		prometheus_fail(r, fault_of(rc), NULL, &err);
+		replaying_fail(r, rc, &err);
 	else
 		write_result(r, &replay, &result);
+}
+
+void replaying_run(struct request *r)
+{
+	if (r->past)
+		builtin_replay(r);
+	else
+		replay_file(r);
 }

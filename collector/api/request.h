@@ -31,6 +31,7 @@
 
 #define REQUEST_DOCUMENTS 16
 
+struct alert_past;
 struct alert_view;
 struct inventory_document;
 struct enrol_agent;
@@ -114,6 +115,7 @@ struct request {
 	size_t sent;       /* of `out` */
 	size_t held_bytes; /* that the rest of it is written from */
 	/* What prepare has found out for answer. */
+	struct alert_past *past;
 	struct alert_view *alerts;
 	size_t n_alerts;
 	struct inventory_document *documents; /* of the host that is asked about */

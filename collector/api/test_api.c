@@ -1076,6 +1076,38 @@ static void ask_to_replay(struct scene *s)
 		422, "choose a longer step");
 }
 
+static void ask_to_replay_built_in_rules(struct scene *s)
+{
+	static const struct {
+		const char *form;
+		int status;
+		const char *words;
+	} rows[] = {
+		{"builtin=LoadHigh&from=100&to=130", 200,
+			"\"evaluations\":3,\"rules\":[{\"group\":\"built-in\",\"rule\":\"LoadHigh\","
+			"\"type\":\"alerting\",\"fired\":1,"},
+		{"builtin=all&from=100&to=130", 200,
+			"\"labels\":{\"alertname\":\"LoadHigh\",\"job\":\"node\"},"
+			"\"annotations\":{\"summary\":\"web01 has a load\"},\"value\":2.5,"
+			"\"pending\":\"1970-01-01T00:01:40.000Z\",\"firing\":"
+			"\"1970-01-01T00:01:50.000Z\",\"resolved\":null"},
+		{"builtin=all&from=100&to=130", 200,
+			"\"warnings\":[\"up to 1970-01-01T00:01:40.000Z no more is stored than the "
+			"last value of each hour: what was shorter is not seen\"]"},
+		{"builtin=LoadHihg&from=100&to=130", 404, "no built-in rule is called"},
+		{"builtin=HostCloned&from=100&to=130", 400, "cannot be replayed"},
+		{"builtin=all&from=130&to=100", 400, "the last moment is before the first"},
+		{"builtin=all&from=100&to=130&step=15", 400, "they have no step"},
+		{"builtin=all&from=100&to=130&rules=x", 400, "either the text"},
+		{"builtin=all&from=100&to=2000000", 503, "it took too long"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		expect(s, rows[i].form,
+			ask(s, "POST", "/api/fenwatch/v1/rules/replay", "viewer", FORM_HEADER,
+				rows[i].form),
+			rows[i].status, rows[i].words);
+}
+
 static void ask_for_what_there_is(struct scene *s)
 {
 	expect_get(s, "/api/fenwatch/v1/devices?state=unmanaged", 200,
@@ -1129,6 +1161,7 @@ static void test_replay(void **state)
 {
 	(void)state;
 	play(1, ask_to_replay);
+	play(1, ask_to_replay_built_in_rules);
 }
 
 static void test_retiring(void **state)

@@ -275,6 +275,26 @@ def test_rules_that_came_later_see_a_fault_of_a_recorded_machine(lab):
         say(lab, fault, fault[6], fault[5])
     read_anew(agents, LATER)
     until(WITHIN_S, "each is over", lambda: told("resolved") == should and not wanted & alerts_of(c).keys())
+    check_that_a_replay_agrees(c, wanted)
+
+
+def check_that_a_replay_agrees(c, wanted):
+    """The engine, asked what it would have done over what is stored by now, says what it did."""
+    def replay(what):
+        return json.loads(c.cli("--json", "rules", "replay", what, "--from", "-1h", "--to", "-0s").stdout)
+
+    def ended(data):
+        return {(a["rule"], a["labels"]["instance"]) for a in data["alerts"] if a["firing"] and a.get("resolved")}
+    found = replay("all")
+    check(ended(found) & wanted == wanted, f"without {wanted - ended(found)}: {found['alerts']}")
+    one = replay("MemoryAlmostGone")
+    check([r["rule"] for r in one["rules"]] == ["MemoryAlmostGone"] and ended(one) == {("MemoryAlmostGone", "web02")}, f"{one}")
+    print(f"# {len(found['alerts'])} alerts over {found['evaluations']} sweeps")
+    table = c.cli("rules", "replay", "MemoryAlmostGone", "--from", "-1h", "--to", "-0s")
+    check(table.returncode == 0 and "MemoryAlmostGone" in table.stdout and "web02" in table.stdout, table.stdout)
+    for what, sentence in (("HostCloned", "raised by what happens"), ("MemoryAlmostGome", "did you mean 'MemoryAlmostGone'?")):
+        refused = c.cli("rules", "replay", what, "--from", "-1h", "--to", "-0s")
+        check(refused.returncode != 0 and sentence in refused.stderr, f"{refused}")
 
 
 if __name__ == "__main__":

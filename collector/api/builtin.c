@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What built-in rules would have done over what is stored: the engine of alert/ goes through
+ * each sweep again. */
+#include <errno.h>
+
+#include <fenwatch/clock.h>
+
+#include "alert.h"
+#include "parts.h"
+#include "retiring.h"
+
+#define TIMEOUT_MS 50000 /* who asks waits for a minute */
+
+static void write_rule(struct json *j, const struct alert_replayed_rule *rule)
+{
+	json_open(j, '{');
+	json_put_text(j, "group", "built-in");
+	json_put_text(j, "rule", rule->name);
+	json_put_text(j, "type", "alerting");
+	json_put_int(j, "fired", (int64_t)rule->n_fired);
+	json_put_int(j, "only_pending", (int64_t)rule->n_waited);
+	json_put_int(j, "firing_s", rule->firing_ms / 1000);
+	json_put_int(j, "failures", 0);
+	json_put_text(j, "trouble", "");
+	json_close(j, '}');
+}
+
+static void write_alert(struct json *j, const struct alert_replayed *alert)
+{
+	json_open(j, '{');
+	json_put_text(j, "rule", alert->rule);
+	admin_write_pairs(j, "labels", alert->labels, alert->n_labels);
+	json_key(j, "annotations");
+	json_open(j, '{');
+	json_put_text(j, "summary", alert->summary);
+	json_close(j, '}');
+	json_put_number(j, "value", alert->value);
+	json_put_time(j, "pending", alert->pending_ms);
+	json_put_time(j, "firing", alert->fired_ms);
+	json_put_time(j, alert->fired_ms ? "resolved" : "dropped", alert->ended_ms);
+	json_close(j, '}');
+}
+
+static const char *coarse(struct request *r, int64_t until_ms, const char *span)
+{
+	char at[32];
+	return fw_arena_format(&r->arena,
+		"up to %s no more is stored than the last value of each %s: what was shorter is "
+		"not seen",
+		fw_time_format(until_ms, at, sizeof at), span);
+}
+
+static void write_result(struct request *r, const struct alert_replay *replay,
+	const struct alert_replay_result *result)
+{
+	struct json *j = request_begin(r);
+	const char *warnings[2];
+	size_t n = 0;
+	json_open(j, '{');
+	json_put_time(j, "from", replay->from_ms);
+	json_put_time(j, "to", replay->to_ms);
+	json_put_int(j, "evaluations", (int64_t)result->n_sweeps);
+	json_key(j, "rules");
+	json_open(j, '[');
+	for (size_t i = 0; i < result->n_rules; i++)
+		write_rule(j, &result->rules[i]);
+	json_close(j, ']');
+	json_key(j, "alerts");
+	json_open(j, '[');
+	for (size_t i = 0; i < result->n_alerts; i++)
+		write_alert(j, &result->alerts[i]);
+	json_close(j, ']');
+	json_close(j, '}');
+	if (result->hour_until_ms)
+		warnings[n++] = coarse(r, result->hour_until_ms, "hour");
+	if (result->five_minute_until_ms)
+		warnings[n++] = coarse(r, result->five_minute_until_ms, "five minutes");
+	request_end(r, warnings, n);
+}
+
+static int read_replay(struct request *r, struct alert_replay *replay, struct fw_err *err)
+{
+	if (params_get(&r->params, "rules"))
+		return fw_fail(err, -EINVAL, "either the text of a rule file or built-in rules");
+	if (params_get(&r->params, "step"))
+		return fw_fail(err, -EINVAL,
+			"built-in rules are judged at every sweep: they have no step");
+	return replaying_read_times(r, &replay->from_ms, &replay->to_ms, err);
+}
+
+void builtin_replay(struct request *r)
+{
+	struct alert_replay replay = {
+		.registry = r->registry, .timeout_ms = TIMEOUT_MS, .canceled = &r->canceled};
+	struct alert_replay_result result;
+	struct fw_err err;
+	if (read_replay(r, &replay, &err) < 0) {
+		request_fail_bad(r, &err);
+		return;
+	}
+	int rc = alert_past_replay(r->past, &replay, &r->arena, &result, &err);
+	if (rc < 0)
+		replaying_fail(r, rc, &err);
+	else
+		write_result(r, &replay, &result);
+}
