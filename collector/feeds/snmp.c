@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include <net-snmp/net-snmp-config.h>
@@ -28,12 +29,14 @@
 #define RETRIES 2
 #define TICK_MS 200
 #define TEXT_BYTES 255 /* SnmpAdminString */
+#define ANSWERS 16     /* that are read, of one exchange: each may name another engine */
 
 enum { VERSION_2C, VERSION_3 };
 
 struct snmp {
 	const char *server, *community_file, *user, *auth_file, *privacy_file;
 	int version;
+	int64_t enterprise;
 	bool inform;
 };
 
@@ -43,6 +46,7 @@ struct exchange {
 	uv_poll_t poll;
 	uv_timer_t timer;
 	void *session;
+	unsigned n_heard;
 	bool over;
 	const char *why;
 	uint8_t engine[USM_MAX_ID_LENGTH];
@@ -52,6 +56,9 @@ struct exchange {
 };
 
 struct call {
+	LIST_ENTRY(call) link; /* among those that know their receiver's engine */
+	uint8_t engine[USM_MAX_ID_LENGTH];
+	size_t engine_length; /* 0: it is not known, or there is none */
 	uv_getaddrinfo_t lookup;
 	bool looking;
 	struct delivery *delivery; /* NULL: it has finished */
@@ -60,6 +67,8 @@ struct call {
 };
 
 extern const struct feed feed_snmp;
+
+static LIST_HEAD(, call) calls;
 
 /* ---- net-snmp on the loop ---- */
 
@@ -85,12 +94,15 @@ static void exchange_done(struct fw_owner *owner)
 	fw_free(FW_CONTAINER(owner, struct exchange, owner));
 }
 
+/* The library remembers every engine that any message ever named, authentic or not. What is
+ * forgotten of others that are asked meanwhile is told again by their next message. */
 static void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
 	fw_owner_close(&exchange->owner);
 	snmp_sess_close(exchange->session);
+	free_etimelist();
 }
 
 /* What a report says is wrong (RFC 3414, usmStats). */
@@ -164,6 +176,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	netsnmp_large_fd_setfd(fd, &ready);
 	snmp_sess_read2(exchange->session, &ready);
 	netsnmp_large_fd_set_cleanup(&ready);
+	if (++exchange->n_heard == ANSWERS && !exchange->over) {
+		exchange->over = true;
+		exchange->why = "answers without end, and never what was asked";
+	}
 	tell_if_over(exchange);
 }
 
@@ -203,34 +219,40 @@ static struct exchange *exchange_new(uv_loop_t *loop, netsnmp_session *like, net
 
 /* ---- a notice as a notification ---- */
 
-#define ROOT 1, 3, 6, 1, 4, 1, 32473, 7480
+#define ROOT(enterprise) 1, 3, 6, 1, 4, 1, (oid)(enterprise), 7480
 enum { FIRING = 1, RESOLVED = 2 };
 enum { KEY = 1, STATE, SEVERITY, HOST, RULE, SUMMARY, STARTED_AT, LINK };
 
-static void put(netsnmp_pdu *pdu, oid object, uint8_t type, const void *value, size_t length)
+/* A notification that is written, under an enterprise's number. */
+struct form {
+	netsnmp_pdu *pdu;
+	int64_t enterprise;
+};
+
+static void put(const struct form *form, oid object, uint8_t type, const void *value, size_t length)
 {
-	const oid name[] = {ROOT, 1, object, 0};
-	snmp_pdu_add_variable(pdu, name, sizeof name / sizeof *name, type, value, length);
+	const oid name[] = {ROOT(form->enterprise), 1, object, 0};
+	snmp_pdu_add_variable(form->pdu, name, sizeof name / sizeof *name, type, value, length);
 }
 
-static void put_text(netsnmp_pdu *pdu, oid object, const char *text)
+static void put_text(const struct form *form, oid object, const char *text)
 {
 	struct fw_buf line = {0};
 	text_put_line(&line, text, TEXT_BYTES);
 	size_t length = line.length < TEXT_BYTES ? line.length : TEXT_BYTES;
 	while (length > 0 && length < line.length && (line.data[length] & 0xc0) == 0x80)
 		length--;
-	put(pdu, object, ASN_OCTET_STR, line.data, length);
+	put(form, object, ASN_OCTET_STR, line.data, length);
 	fw_buf_done(&line);
 }
 
-static void put_number(netsnmp_pdu *pdu, oid object, long number)
+static void put_number(const struct form *form, oid object, long number)
 {
-	put(pdu, object, ASN_INTEGER, &number, sizeof number);
+	put(form, object, ASN_INTEGER, &number, sizeof number);
 }
 
 /* DateAndTime, in UTC (RFC 2579). */
-static void put_time(netsnmp_pdu *pdu, oid object, int64_t at_ms)
+static void put_time(const struct form *form, oid object, int64_t at_ms)
 {
 	struct tm at;
 	time_t at_s = (time_t)(at_ms / 1000);
@@ -239,7 +261,7 @@ static void put_time(netsnmp_pdu *pdu, oid object, int64_t at_ms)
 	const uint8_t text[] = {(uint8_t)(year >> 8), (uint8_t)year, (uint8_t)(at.tm_mon + 1),
 		(uint8_t)at.tm_mday, (uint8_t)at.tm_hour, (uint8_t)at.tm_min, (uint8_t)at.tm_sec,
 		(uint8_t)(at_ms % 1000 / 100), '+', 0, 0};
-	put(pdu, object, ASN_OCTET_STR, text, sizeof text);
+	put(form, object, ASN_OCTET_STR, text, sizeof text);
 }
 
 /* As ITU-ALARM-TC-MIB numbers them (RFC 3877). */
@@ -249,32 +271,33 @@ static long perceived(const struct notice *notice)
 	return notice_is_over(notice) ? 1 : numbers[notice_severity(notice)];
 }
 
-static void put_head(netsnmp_pdu *pdu, bool over)
+static void put_head(const struct form *form, bool over)
 {
 	static const oid uptime[] = {1, 3, 6, 1, 2, 1, 1, 3, 0};
 	static const oid what[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
-	const oid notification[] = {ROOT, 0, over ? RESOLVED : FIRING};
+	const oid notification[] = {ROOT(form->enterprise), 0, over ? RESOLVED : FIRING};
 	u_long hundredths = (uint32_t)(uv_hrtime() / 10000000);
-	snmp_pdu_add_variable(pdu, uptime, sizeof uptime / sizeof *uptime, ASN_TIMETICKS,
+	snmp_pdu_add_variable(form->pdu, uptime, sizeof uptime / sizeof *uptime, ASN_TIMETICKS,
 		&hundredths, sizeof hundredths);
-	snmp_pdu_add_variable(pdu, what, sizeof what / sizeof *what, ASN_OBJECT_ID, notification,
-		sizeof notification);
+	snmp_pdu_add_variable(form->pdu, what, sizeof what / sizeof *what, ASN_OBJECT_ID,
+		notification, sizeof notification);
 }
 
 static netsnmp_pdu *notification(const struct snmp *snmp, const struct notice *notice)
 {
 	netsnmp_pdu *pdu = snmp_pdu_create(snmp->inform ? SNMP_MSG_INFORM : SNMP_MSG_TRAP2);
+	const struct form form = {pdu, snmp->enterprise};
 	bool over = notice_is_over(notice);
 	char *summary = notice_summary(notice);
-	put_head(pdu, over);
-	put_text(pdu, KEY, notice->key);
-	put_number(pdu, STATE, over ? RESOLVED : FIRING);
-	put_number(pdu, SEVERITY, perceived(notice));
-	put_text(pdu, HOST, notice_label(notice, "instance"));
-	put_text(pdu, RULE, notice_label(notice, "alertname"));
-	put_text(pdu, SUMMARY, summary);
-	put_time(pdu, STARTED_AT, notice->starts_ms);
-	put_text(pdu, LINK, notice->generator_url);
+	put_head(&form, over);
+	put_text(&form, KEY, notice->key);
+	put_number(&form, STATE, over ? RESOLVED : FIRING);
+	put_number(&form, SEVERITY, perceived(notice));
+	put_text(&form, HOST, notice_label(notice, "instance"));
+	put_text(&form, RULE, notice_label(notice, "alertname"));
+	put_text(&form, SUMMARY, summary);
+	put_time(&form, STARTED_AT, notice->starts_ms);
+	put_text(&form, LINK, notice->generator_url);
 	fw_free(summary);
 	return pdu;
 }
@@ -288,6 +311,43 @@ static void call_free_if_done(struct call *call)
 		fw_free(call);
 }
 
+/* The library keeps users with their keys, and a password may have changed. */
+static void forget_user(uint8_t *engine, size_t length, char *name)
+{
+	struct usmUser *user = usm_get_user(engine, length, name);
+	if (!user)
+		return;
+	usm_remove_user(user);
+	usm_free_user(user);
+}
+
+static const char *user_of(const struct call *call)
+{
+	return ((const struct snmp *)call->delivery->config)->user;
+}
+
+static bool is_same_user(const struct call *a, const struct call *b)
+{
+	return a->engine_length == b->engine_length &&
+		memcmp(a->engine, b->engine, a->engine_length) == 0 &&
+		strcmp(user_of(a), user_of(b)) == 0;
+}
+
+/* A receiver may have another engine every time: users stay for those that are asked now. */
+static void leave_engine(struct call *call)
+{
+	const struct call *other;
+	if (call->engine_length == 0)
+		return;
+	LIST_REMOVE(call, link);
+	LIST_FOREACH (other, &calls, link)
+		if (is_same_user(call, other))
+			return;
+	char *user = fw_strdup(user_of(call));
+	forget_user(call->engine, call->engine_length, user);
+	fw_free(user);
+}
+
 static void finish(struct call *call, enum verdict verdict, const char *why)
 {
 	char text[400];
@@ -295,6 +355,7 @@ static void finish(struct call *call, enum verdict verdict, const char *why)
 	struct delivery *delivery = call->delivery;
 	snprintf(text, sizeof text, "%s %s", snmp->server, why);
 	exchange_free(call->exchange);
+	leave_engine(call);
 	call->delivery = NULL;
 	call_free_if_done(call);
 	feed_finish(delivery, verdict, text);
@@ -366,16 +427,6 @@ static void name_session(netsnmp_session *like, struct call *call)
 	like->flags |= SNMP_FLAGS_DONT_PROBE;
 }
 
-/* The library keeps users with their keys, and a password may have changed. */
-static void forget_user(uint8_t *engine, size_t length, char *name)
-{
-	struct usmUser *user = usm_get_user(engine, length, name);
-	if (!user)
-		return;
-	usm_remove_user(user);
-	usm_free_user(user);
-}
-
 static int make_keys(netsnmp_session *like, const struct snmp *snmp, struct fw_err *err)
 {
 	static oid sha256[] = {1, 3, 6, 1, 6, 3, 10, 1, 1, 5},
@@ -393,19 +444,22 @@ static int make_keys(netsnmp_session *like, const struct snmp *snmp, struct fw_e
 	return rc;
 }
 
-static void notify_v3(struct call *call, uint8_t *engine, size_t length)
+static void notify_v3(struct call *call, const uint8_t *engine, size_t length)
 {
 	const struct snmp *snmp = call->delivery->config;
 	char *user = fw_strdup(snmp->user);
 	netsnmp_session like;
 	struct fw_err err;
+	memcpy(call->engine, engine, length);
+	call->engine_length = length;
+	LIST_INSERT_HEAD(&calls, call, link);
 	name_session(&like, call);
 	like.securityName = user;
 	like.securityNameLen = strlen(user);
 	like.securityLevel = SNMP_SEC_LEVEL_AUTHPRIV;
-	like.securityEngineID = like.contextEngineID = engine;
+	like.securityEngineID = like.contextEngineID = call->engine;
 	like.securityEngineIDLen = like.contextEngineIDLen = length;
-	forget_user(engine, length, user);
+	forget_user(call->engine, length, user);
 	if (make_keys(&like, snmp, &err) < 0)
 		finish(call, TRY_LATER, err.text);
 	else
@@ -532,6 +586,16 @@ static const struct fw_option options[] = {
 		.choices = versions,
 		.offset = offsetof(struct snmp, version),
 		.fallback = "3",
+	},
+	{
+		.name = "enterprise",
+		.help = "Under whose number of IANA's the MIB stands, once it stands elsewhere than at "
+			"the one for examples.",
+		.type = FW_OPT_INT,
+		.offset = offsetof(struct snmp, enterprise),
+		.fallback = "32473",
+		.min = 1,
+		.max = INT32_MAX,
 	},
 	{
 		.name = "inform",

@@ -6,6 +6,10 @@
 
 #include <arpa/inet.h>
 
+#include <net-snmp/net-snmp-config.h>
+
+#include <net-snmp/net-snmp-includes.h>
+
 /* A UDP port that remembers what came, and may say something. */
 struct trap_port {
 	uv_udp_t udp;
@@ -14,6 +18,8 @@ struct trap_port {
 	uint8_t last[4096];
 	size_t length, n;
 	bool answers;
+	unsigned n_engines; /* that it claims, each in a report of its own */
+	bool says_nothing;  /* in them: they answer another request */
 };
 
 static struct trap_port trap_port;
@@ -39,6 +45,39 @@ static void answer(const struct sockaddr *to)
 	assert_true(uv_udp_try_send(&trap_port.udp, &buf, 1, to) > 0);
 }
 
+#define NOBODYS "\x80\x00\x7e\xd9\x04?"
+
+static void make_engine(uint8_t engine[6], unsigned number)
+{
+	const uint8_t made[6] = {0x80, 0, 0x7e, (uint8_t)(0xe0 | number >> 8), (uint8_t)number, 4};
+	memcpy(engine, made, sizeof made);
+}
+
+static void replace(uint8_t *text, size_t length, const void *before, const void *after, size_t n)
+{
+	for (uint8_t *at; (at = memmem(text, length, before, n));)
+		memcpy(at, after, n);
+}
+
+/* The question as a report, in the name of one engine after the other. */
+static void claim_engines(const struct sockaddr *to)
+{
+	for (unsigned i = 0; i < trap_port.n_engines; i++) {
+		uint8_t reply[sizeof trap_port.last], engine[6];
+		size_t length = trap_port.length;
+		memcpy(reply, trap_port.last, length);
+		make_engine(engine, i);
+		replace(reply, length, NOBODYS, engine, sizeof engine);
+		replace(reply, length, "\x04\x00\xa0", "\x04\x00\xa8", 3);
+		uint8_t *version = memmem(reply, length, "\x02\x01\x03\x30", 4);
+		assert_non_null(version);
+		if (trap_port.says_nothing)
+			version[8] ^= 0x55; /* the message's number */
+		uv_buf_t buf = uv_buf_init((char *)reply, (unsigned)length);
+		uv_udp_try_send(&trap_port.udp, &buf, 1, to);
+	}
+}
+
 static void on_datagram(
 	uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
 {
@@ -51,6 +90,8 @@ static void on_datagram(
 	trap_port.n++;
 	if (trap_port.answers)
 		answer(from);
+	if (memmem(trap_port.last, trap_port.length, NOBODYS, 6))
+		claim_engines(from);
 }
 
 static int set_up(void **arg)
@@ -200,6 +241,88 @@ static void test_secrets(void **arg)
 	assert_int_equal(trap_port.n, 0);
 }
 
+/* How many of these the library knows. */
+static unsigned engines_known(unsigned n)
+{
+	unsigned known = 0;
+	for (unsigned i = 0; i < n; i++) {
+		u_int boots, seconds;
+		uint8_t engine[6];
+		make_engine(engine, i);
+		known += get_enginetime(engine, sizeof engine, &boots, &seconds, 0) ==
+			SNMPERR_SUCCESS;
+	}
+	return known;
+}
+
+static void configure_v3(struct kit *kit)
+{
+	kit_file(kit, "words", "correct horse\n");
+	kit_configure(kit, "snmp",
+		fw_arena_format(&kit->arena,
+			"server: 127.0.0.1:%u\nuser: fenwatch\nauth_file: DIR/words\n"
+			"privacy_file: DIR/words\n",
+			trap_port.port));
+}
+
+/* A receiver that claims to be another engine every time costs no memory for it. */
+static void test_engines_are_forgotten(void **arg)
+{
+	struct kit *kit = *arg;
+	configure_v3(kit);
+	trap_port.n_engines = 10;
+	trap_port.says_nothing = true;
+	for (unsigned i = 0; i < 30; i++) {
+		kit_start(kit);
+		while (engines_known(10) < 10) /* the control: the library remembers them */
+			uv_run(&kit->loop, UV_RUN_ONCE);
+		kit->feed->cancel(&kit->delivery);
+		assert_int_equal(engines_known(10), 0);
+	}
+}
+
+static bool knows_user(void)
+{
+	uint8_t engine[6];
+	make_engine(engine, 0);
+	return usm_get_user(engine, sizeof engine, (char[]){"fenwatch"}) != NULL;
+}
+
+static void test_users_are_forgotten(void **arg)
+{
+	struct kit *kit = *arg;
+	configure_v3(kit);
+	trap_port.n_engines = 1;
+	kit_start(kit);
+	while (trap_port.n < 2) /* the question for its engine, then the inform */
+		uv_run(&kit->loop, UV_RUN_ONCE);
+	assert_true(knows_user());
+	kit->feed->cancel(&kit->delivery);
+	assert_false(knows_user());
+}
+
+static void test_answers_without_end_end(void **arg)
+{
+	struct kit *kit = *arg;
+	configure_v3(kit);
+	trap_port.n_engines = 200;
+	trap_port.says_nothing = true;
+	assert_int_equal(kit_deliver(kit), TRY_LATER);
+	assert_non_null(strstr(kit->why, "answers without end"));
+	assert_int_equal(trap_port.n, 1);
+	assert_int_equal(engines_known(200), 0);
+}
+
+static void test_another_enterprise(void **arg)
+{
+	struct kit *kit = *arg;
+	trap_port.answers = true;
+	configure(kit, "enterprise: 99999\n");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_sent("\x2b\x06\x01\x04\x01\x86\x8d\x1f\xba\x38\x00\x01");
+	assert_false(was_sent("\x81\xfd\x59", 3));
+}
+
 static void test_what_is_refused_at_load(void **arg)
 {
 	struct kit *kit = *arg;
@@ -233,6 +356,10 @@ int main(void)
 		WITH_PORT(test_who_does_not_answer_is_asked_again),
 		WITH_PORT(test_interrupted),
 		WITH_PORT(test_secrets),
+		WITH_PORT(test_engines_are_forgotten),
+		WITH_PORT(test_users_are_forgotten),
+		WITH_PORT(test_answers_without_end_end),
+		WITH_PORT(test_another_enterprise),
 		WITH_PORT(test_what_is_refused_at_load),
 	};
 	return cmocka_run_group_tests_name("feeds: snmp", tests, NULL, NULL);

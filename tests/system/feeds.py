@@ -428,9 +428,9 @@ def test_no_alarm_goes_to_a_syslog_server_that_nobody_vouches_for(lab):
 
 # ---- SNMP ----
 
-def mib(program, *argv):
+def mib(program, *argv, ours=OUR_MIBS):
     """The tool's words about our MIB, of which it may have no complaint. It keeps nothing: its first run would say so."""
-    done = subprocess.run([need(program, "snmp"), "-M", f"{MIBS}:{OUR_MIBS}", "-m", "FENWATCH-MIB", *argv],
+    done = subprocess.run([need(program, "snmp"), "-M", f"{MIBS}:{ours}", "-m", "FENWATCH-MIB", *argv],
                           capture_output=True, text=True, timeout=30,
                           env=dict(os.environ, LC_ALL="C.UTF-8", SNMP_PERSISTENT_DIR="/dev/null"))
     check(done.returncode == 0 and not done.stderr, f"{program}: {done.stderr}")
@@ -445,6 +445,13 @@ def snmp_feed(lab, port, auth="correct horse"):
 def test_the_mib_loads(lab):
     check(mib("snmptranslate", "-On", "-IR", "fenwatchAlertResolved").strip() == ".1.3.6.1.4.1.32473.7480.0.2", "OID")
     check("critical(3)" in mib("snmptranslate", "-Td", "-IR", "fenwatchAlertSeverity"), "severities")
+    with open(os.path.join(OUR_MIBS, "FENWATCH-MIB.txt")) as f:
+        text = f.read()
+    check(text.count("enterprises 32473") == 1, "there is one place to change its number")
+    with open(os.path.join(lab.dir, "FENWATCH-MIB.txt"), "w") as f:
+        f.write(text.replace("enterprises 32473", "enterprises 99999"))
+    moved = mib("snmptranslate", "-On", "-IR", "fenwatchAlertKey", ours=lab.dir)
+    check(moved.strip() == ".1.3.6.1.4.1.99999.7480.1.1", f"under another: {moved}")
 
 
 def test_snmptrapd_takes_informs_of_version_3_once_the_password_is_right(lab):
