@@ -68,7 +68,8 @@ struct call {
 
 extern const struct feed feed_snmp;
 
-static LIST_HEAD(, call) calls;
+LIST_HEAD(call_list, call);
+static struct call_list calls;
 
 /* ---- net-snmp on the loop ---- */
 

@@ -558,6 +558,52 @@ static void mistakes_in_tables_are_named(void **state)
 	}
 }
 
+/* `n` times `item`, one after the other, between the two others. */
+static void expect_too_many(struct stage *stage, const char *before, const char *item, int n,
+	const char *after, const char *sentence)
+{
+	struct fw_buf text = {0};
+	struct registry *registry;
+	for (int more = 0; more < 2; more++) {
+		fw_buf_reset(&text);
+		fw_buf_puts(&text, before);
+		for (int i = 0; i < n + more; i++)
+			fw_buf_printf(&text, item, i, i - 1);
+		fw_buf_puts(&text, after);
+		put(stage, "many.yml", (const char *)text.data);
+		if (more)
+			break;
+		if (register_load(&registry, stage->dir, &stage->err) < 0)
+			fail_msg("%d are allowed: %s", n, stage->err.text);
+		register_drop(registry);
+	}
+	expect_refused(stage, (const char *const[]){"many.yml", sentence, NULL});
+	fw_buf_done(&text);
+}
+
+static void there_are_limits_of_every_kind(void **state)
+{
+	static const struct {
+		const char *before, *item;
+		int n;
+		const char *after, *sentence;
+	} rows[] = {
+		{"suppliers: [{name: A, contacts: [", "{name: c%d}, ", 20, "]}]", "at most 20"},
+		{"suppliers: [{name: A, towers: [", "t%d, ", 50, "]}]", "at most 50 towers"},
+		{"maintenance: [{name: A, hours: {sun: all day}, hosts: [", "h%d, ", 1000, "]}]",
+			"at most 1000 hosts"},
+		{"hosts:\n", "- {match: {instance: 'a%d'}, owner: x}\n", 1000, "", "at most 1000"},
+		{"suppliers:\n", "- {name: s%d}\n", 1000, "", "at most 1000"},
+		{"maintenance:\n", "- {name: m%d, hours: {sun: all day}, hosts: [a]}\n", 1000, "",
+			"at most 1000"},
+		{"sites:\n- {name: s-1}\n", "- {name: s%d, parent: s%d}\n", 15, "",
+			"more than 15 others"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		expect_too_many(*state, rows[i].before, rows[i].item, rows[i].n, rows[i].after,
+			rows[i].sentence);
+}
+
 static void priorities_stand_in_one_file(void **state)
 {
 	struct stage *stage = *state;
@@ -590,6 +636,16 @@ static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 		{"calendars: [{name: c, hours: {mon: '9:00-24:01'}}]", {"'9:00-24:01'"}},
 		{"calendars: [{name: c, hours: {mon: ['9:00-12:00', '11:00-13:00']}}]", {"apart"}},
 		{"calendars: [{name: c, hours: {mon: [1, 2]}}]", {"'08:00-18:00', not '1'"}},
+		{"calendars: [{name: c, hours: {mon: ['1:00-2:00', '3:00-4:00', '5:00-6:00', "
+		 "'7:00-8:00', '9:00-10:00']}}]",
+			{"at most 4 stretches"}},
+		{"calendars: [{name: c, hours: [mon]}]", {"written as {mon-fri:"}},
+		{"calendars: [{name: c, hours: {mon: all day}, days: [soon]}]",
+			{"written as {2026-12-24:"}},
+		{"calendars: [{name: c, hours: {mon: all day}}, {name: c, hours: {mon: all day}}]",
+			{"calendar 'c' stands in"}},
+		{"suppliers: [{name: A}, {name: A}]", {"supplier 'A' stands in"}},
+		{"suppliers: [{name: A, contacts: {name: x}}]", {"contacts are a list"}},
 		{"suppliers: [{name: A, calendar: x}]", {"there is no calendar 'x'"}},
 		{"suppliers: [{name: A, contacts: [{mail: x}]}]", {"'name' is missing"}},
 		{"suppliers: [{name: A}]\nhosts:\n- {host: a, supplier: B}",
@@ -780,6 +836,7 @@ int main(void)
 		TEST(priorities_are_impact_by_urgency),
 		TEST(hosts_come_from_a_table),
 		TEST(mistakes_in_tables_are_named),
+		TEST(there_are_limits_of_every_kind),
 		TEST(priorities_stand_in_one_file),
 		TEST(mistakes_in_sites_suppliers_and_calendars_are_named),
 		TEST(the_first_target_that_fits_counts),

@@ -14,6 +14,28 @@ suppliers:
 HOSTS = "host,site,supplier,owner,purpose\nweb01,Boston fire station,Contoso,Fire and Rescue,\"mobilising, maps\"\n"
 
 
+# A file of each kind of mistake, and words of the one sentence that the log has of it.
+MISTAKES = [
+    ("bad.yml", "sites: [", "expected node content"),
+    ("bad.yml", "site: []", "did you mean 'sites'?"),
+    ("bad.yml", "sites: [{name: A, parent: Countie}]", "did you mean 'County'?"),
+    ("bad.yml", "sites: [{name: A, parent: B}, {name: B, parent: A}]", "circle"),
+    ("bad.yml", "sites: [{name: County}]", "site 'County' stands in"),
+    ("bad.yml", "suppliers: [{name: A, contacts: [{telephone: 1}]}]", "'name' is missing"),
+    ("bad.yml", "calendars: [{name: late, hours: {fri: '22:00-02:00'}}]", "past midnight"),
+    ("bad.yml", "priorities: {matrix: [[P1]]}", "a row each for impact"),
+    ("bad.yml", "targets: [{priority: P7, resolve: 1h}]", "not 'P7'"),
+    ("bad.yml", "maintenance: [{name: A, hosts: [web01]}]", "'hours', 'days' or both"),
+    ("bad.yml", "hosts: [{match: {instance: '('}, owner: A}]", "is no expression"),
+    ("bad.yml", "hosts: [{host: web01, owner: A}]", "host 'web01' stands in"),
+    ("bad.yml", "licences: [{name: A, packages: ['*'], entitled: 1}]", "is no package"),
+    ("bad.csv", "host,rak\nweb02,7\n", "did you mean 'rack'?"),
+    ("bad.csv", "host,rack\nweb02,\"7\n", "2 fields are expected"),
+    ("bad.yml", "#" * (1 << 20) + "\n", "bad.yml"),
+    ("bad.yml", "a: b\xff\x00", "bad.yml"),
+]
+
+
 def put(lab, name, text):
     with open(os.path.join(lab.dir, "register.d", name), "w") as f:
         f.write(text)
@@ -46,6 +68,17 @@ def test_a_host_is_as_the_register_has_it(lab):
     put(lab, "hosts.csv", HOSTS.replace("Boston fire", "Bosten fire"))
     c.reload("'hosts.csv', line 2: there is no site 'Bosten fire station'; did you mean 'Boston fire station'?; rules")
     check(known(c) == [station], "a mistake changes nothing")
+    put(lab, "hosts.csv", HOSTS)
+    wrong = []
+    for name, text, words in MISTAKES:
+        put(lab, name, text)
+        before = len(c.log())
+        c.reload("stay as they were")
+        lines = [line for line in c.log()[before:].splitlines() if "stay as they were" in line]
+        wrong += [(words, lines)] * (len(lines) != 1 or words not in lines[0])
+        os.unlink(os.path.join(lab.dir, "register.d", name))
+    check(not wrong, f"one sentence each: {wrong}")
+    check(known(c) == [station] and "Boston fire station" in c.cli("host", "web01").stdout, "the old register stays")
     put(lab, "hosts.csv", HOSTS.replace("Boston fire station,", "County,"))
     c.reload("read anew")
     county = dict(station, site="County", tier="standard")
