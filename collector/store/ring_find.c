@@ -55,6 +55,12 @@ static bool is_of(const struct block_ref *ref, const struct ring_question *quest
 		ref->t0_ms <= question->to_ms;
 }
 
+static bool reaches(
+	const struct ring *ring, const struct block_ref *ref, const struct ring_question *question)
+{
+	return block_end_ms(ref) >= question->from_ms && ring_shows(ring, ref);
+}
+
 static void find_in_memory(const struct ring *ring, const struct ring_segment *segment,
 	const struct ring_question *question, struct ring_places *out)
 {
@@ -64,8 +70,7 @@ static void find_in_memory(const struct ring *ring, const struct ring_segment *s
 	while (i < index->n) {
 		place.ref = index->refs[i];
 		bool wanted = is_of(&place.ref, question);
-		if (wanted && block_end_ms(&place.ref) >= question->from_ms &&
-			ring_shows(ring, &place.ref))
+		if (wanted && reaches(ring, &place.ref, question))
 			add_place(out, &place);
 		i = wanted || i >= index->n_sorted ? i + 1 : index->n_sorted;
 	}
@@ -149,21 +154,33 @@ int64_t ring_forgotten_ms(const struct ring *ring)
 	return forgotten_ms;
 }
 
+/* From the last block that begins early enough backwards, as that one nearly always reaches;
+ * then those that lie unsorted. */
+static bool has_in_memory(const struct ring *ring, const struct ring_segment *segment,
+	const struct ring_question *question)
+{
+	const struct index *index = &segment->index;
+	const int64_t behind_ms = question->to_ms < INT64_MAX ? question->to_ms + 1 : INT64_MAX;
+	size_t i = index_find(index, question->host, question->schema, behind_ms);
+	for (; i > 0 && is_of(&index->refs[i - 1], question); i--)
+		if (reaches(ring, &index->refs[i - 1], question))
+			return true;
+	for (i = index->n_sorted; i < index->n; i++)
+		if (is_of(&index->refs[i], question) && reaches(ring, &index->refs[i], question))
+			return true;
+	return false;
+}
+
 bool ring_may_have(struct ring *ring, const struct ring_question *question)
 {
-	struct ring_places none = {0};
 	bool found = false;
 	pthread_rwlock_rdlock(&ring->all->lock);
 	for (uint32_t i = 0; i < ring->n_segments && !found; i++) {
 		const struct ring_segment *segment = &ring->segments[i];
-		found = segment_may_have(segment, question);
-		if (!found || segment->index.disk)
-			continue;
-		find_in_memory(ring, segment, question, &none);
-		found = none.n > 0;
+		found = segment_may_have(segment, question) &&
+			(segment->index.disk || has_in_memory(ring, segment, question));
 	}
 	pthread_rwlock_unlock(&ring->all->lock);
-	fw_free(none.at);
 	return found;
 }
 
