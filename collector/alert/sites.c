@@ -326,12 +326,8 @@ static bool hold_for(const struct site *site, const char *words, char why[GATE_W
 	return true;
 }
 
-bool sites_hold(const struct sites *sites, const char *instance, const char *job, int64_t now_ms,
-	char why[GATE_WHY])
+static bool hold_for_site(const struct member *member, int64_t now_ms, char why[GATE_WHY])
 {
-	const struct member *member = find(sites, instance, job);
-	if (!member || !member->site)
-		return false;
 	const struct site_host *host = &member->host;
 	const struct site *site = member->site;
 	for (; site; site = site->above)
@@ -353,6 +349,63 @@ bool sites_hold(const struct sites *sites, const char *instance, const char *job
 			return hold_for(site,
 				"whether the site %.120s can be reached is not known yet", why);
 	return false;
+}
+
+/* Of one that is late it is as for one that is missed, only sooner. */
+static bool is_unknown_since(const struct site_host *host, const struct site_host *speaker)
+{
+	int64_t missed_ms =
+		host->is_silent ? missed_at(host) : host->heard_ms + host->interval_ms / 2 * 3;
+	return speaker->heard_ms <= missed_ms;
+}
+
+static bool may_follow(
+	const struct site_host *host, const struct site_host *speaker, int64_t now_ms)
+{
+	int64_t wait_ms = host->interval_ms / 2 * MISSED_HALVES;
+	if (wait_ms < SITES_SPEAKER_SETTLES_MS)
+		wait_ms = SITES_SPEAKER_SETTLES_MS;
+	return speaker->back_ms != 0 && host->heard_ms < speaker->back_ms &&
+		now_ms < speaker->back_ms + wait_ms;
+}
+
+/* NULL: nothing holds it. */
+static const char *why_for_speaker(
+	const struct site_host *host, const struct site_host *speaker, int64_t now_ms)
+{
+	if (!host->was_heard && !host->is_silent && now_ms < host->heard_ms + SITES_COMES_BACK_MS)
+		return "it was not heard since the start; the agent of %.120s speaks for it";
+	if (!host->is_silent && !host->is_late)
+		return NULL;
+	if (speaker->is_silent || speaker->is_away)
+		return "the agent of %.120s, which speaks for it, is not heard";
+	if (may_follow(host, speaker, now_ms))
+		return "the agent of %.120s, which speaks for it, is heard again; it may be, too";
+	if (is_unknown_since(host, speaker))
+		return "whether the agent of %.120s, which speaks for it, is heard is not known "
+		       "yet";
+	return NULL;
+}
+
+static bool hold_for_speaker(
+	const struct sites *sites, const struct site_host *host, int64_t now_ms, char why[GATE_WHY])
+{
+	if (host->speaker == 0 || host->speaker > sites->n)
+		return false;
+	const struct member *speaker = &sites->members[host->speaker - 1];
+	const char *words = why_for_speaker(host, &speaker->host, now_ms);
+	if (words)
+		snprintf(why, GATE_WHY, words, name_of(speaker));
+	return words != NULL;
+}
+
+bool sites_hold(const struct sites *sites, const char *instance, const char *job, int64_t now_ms,
+	char why[GATE_WHY])
+{
+	const struct member *member = find(sites, instance, job);
+	return member &&
+		((member->site && hold_for_site(member, now_ms, why)) ||
+			hold_for_speaker(sites, &member->host, now_ms, why));
 }
 
 bool sites_is_down(const struct sites *sites, const struct register_site *known)

@@ -12,6 +12,9 @@
  * so first: a rule of somebody's own may tell of a host that is only late yet. Of sites within one
  * another only the uppermost is an incident.
  *
+ * Nor is a device told of, for which a host's agent speaks, while that host is silent: it is as
+ * one behind a link of its own. It may be heard again for a while after its host was.
+ *
  * Times are monotonic. The main thread's.
  */
 #pragma once
@@ -26,6 +29,8 @@
 
 /* How long an agent may take to come back after it could not reach the collector. */
 #define SITES_COMES_BACK_MS (330 * 1000)
+/* And a device, after the agent that speaks for it. */
+#define SITES_SPEAKER_SETTLES_MS (60 * 1000)
 
 struct registry;
 struct sites;
@@ -34,10 +39,12 @@ struct site_host {
 	const struct fw_label *labels; /* live on, and tell hosts apart */
 	size_t n_labels;
 	int64_t heard_ms, interval_ms;
-	bool was_heard; /* since the start */
-	bool is_silent; /* it has missed more than it may */
-	bool is_late;   /* not so much, but somebody may have told of it already */
-	bool is_away;   /* and nobody minds */
+	bool was_heard;  /* since the start */
+	bool is_silent;  /* it has missed more than it may */
+	bool is_late;    /* not so much, but somebody may have told of it already */
+	bool is_away;    /* and nobody minds */
+	size_t speaker;  /* who speaks for it: a place among the hosts, from 1; 0: itself */
+	int64_t back_ms; /* when it was heard again after it had been silent; 0: never was */
 };
 
 struct sites *sites_new(void);

@@ -165,8 +165,10 @@ static void listen_to(struct place *place, size_t i)
 	struct site_host *host = &place->hosts[i];
 	struct device *device = &place->devices[i];
 	bool may_speak = place->now_ms < device->from_ms || place->now_ms >= device->to_ms;
-	if (may_speak && place->now_ms - host->heard_ms >= INTERVAL_MS)
+	if (may_speak && place->now_ms - host->heard_ms >= INTERVAL_MS) {
+		host->back_ms = host->is_silent ? place->now_ms : host->back_ms;
 		host->heard_ms = place->now_ms;
+	}
 	host->is_silent = place->now_ms - host->heard_ms > INTERVAL_MS * 5 / 2;
 	host->is_late = !host->is_silent && !place->is_blind &&
 		place->now_ms - host->heard_ms > INTERVAL_MS * 3 / 2;
@@ -335,6 +337,59 @@ static void test_control_without_a_tree_all_are_told(void **arg)
 	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 10 * DEVICES);
 }
 
+/* ---- devices, for which an agent speaks ---- */
+
+/* No register: the first of each site has the agent that tells of the others. */
+static void have_speakers(struct place *place)
+{
+	for (size_t i = 0; i < place->n; i++)
+		place->hosts[i].speaker = i % DEVICES ? i / DEVICES * DEVICES + 1 : 0;
+}
+
+static void test_a_silent_agent_is_one_notice_for_all_its_devices(void **arg)
+{
+	struct place *place = *arg;
+	have_speakers(place);
+	cut_ten(place);
+	run_until(place, 29 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 10);
+	const struct held *held = gate_find(place->gate, "fw1-s04d05");
+	assert_non_null(held);
+	assert_string_equal(held->reason, "unobserved");
+	assert_string_equal(held->why, "the agent of s04d00, which speaks for it, is not heard");
+	send_all(place);
+	run_until(place, 60 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 10);
+	assert_int_equal(told(place, "HostSilent", NOTICE_CLOSE), 10);
+}
+
+static void test_a_rule_that_is_quicker_tells_of_no_device_of_a_silent_agent(void **arg)
+{
+	struct place *place = *arg;
+	place->is_ruled = true;
+	have_speakers(place);
+	cut_ten(place);
+	run_until(place, 60 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 10);
+}
+
+/* One while its agent is heard, and one with it, which stays away when it is back. */
+static void test_devices_that_really_died_are_told_of(void **arg)
+{
+	struct place *place = *arg;
+	have_speakers(place);
+	silence(place, 3, 5, 10 * MINUTE, 1000 * MINUTE);
+	run_until(place, 14 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 1);
+	cut(place, 4, 15 * MINUTE, 30 * MINUTE);
+	silence(place, 4, 7, 15 * MINUTE, 1000 * MINUTE);
+	run_until(place, 30 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 2);
+	run_until(place, 36 * MINUTE);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 3);
+	assert_null(gate_find(place->gate, "fw1-s04d07"));
+}
+
 static void test_one_host_of_a_site_is_told_soon(void **arg)
 {
 	struct place *place = *arg;
@@ -373,10 +428,8 @@ static void test_what_is_held_is_seen_with_its_reason(void **arg)
 }
 
 /* After a start nobody has been heard: what was held is not told for that. */
-static void test_a_start_tells_nothing_of_what_was_held(void **arg)
+static void start_anew(struct place *place)
 {
-	struct place *place = *arg;
-	read_register(place, true);
 	cut(place, 3, 10 * MINUTE, 1000 * MINUTE);
 	run_until(place, 20 * MINUTE);
 	sites_set_register(place->sites, place->registry);
@@ -387,6 +440,18 @@ static void test_a_start_tells_nothing_of_what_was_held(void **arg)
 	}
 	sites_look(place->sites, place->hosts, place->n, place->now_ms);
 	assert_int_equal(gate_look(place->gate, moment_of(place), NULL), 0);
+}
+
+static void test_a_start_tells_nothing_of_what_was_held(void **arg)
+{
+	read_register(*arg, true);
+	start_anew(*arg);
+}
+
+static void test_a_start_tells_nothing_of_devices_of_a_silent_agent(void **arg)
+{
+	have_speakers(*arg);
+	start_anew(*arg);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -400,10 +465,14 @@ int main(void)
 		TEST(test_a_rule_that_is_quicker_than_silence_tells_of_no_child),
 		TEST(test_control_where_nobody_knows_who_is_late_children_are_told_of),
 		TEST(test_control_without_a_tree_all_are_told),
+		TEST(test_a_silent_agent_is_one_notice_for_all_its_devices),
+		TEST(test_a_rule_that_is_quicker_tells_of_no_device_of_a_silent_agent),
+		TEST(test_devices_that_really_died_are_told_of),
 		TEST(test_one_host_of_a_site_is_told_soon),
 		TEST(test_a_link_alone_is_a_host),
 		TEST(test_what_is_held_is_seen_with_its_reason),
 		TEST(test_a_start_tells_nothing_of_what_was_held),
+		TEST(test_a_start_tells_nothing_of_devices_of_a_silent_agent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,7 @@ static void drop_names(struct watch *watch)
 {
 	fw_free(watch->by_name);
 	watch->by_name = NULL;
+	watch_drop_speakers(watch);
 }
 
 static struct host *host_of(struct watch *watch, const struct store_host *seen)
@@ -88,14 +89,25 @@ void watch_learn_interval(struct pace *pace, int64_t step_ms)
 	pace->measured = true;
 }
 
-static void note_heard(struct host *host, const struct store_host *seen)
+static bool is_missed(const struct watch *watch, const struct host *host, int64_t now_ms)
 {
+	double missed = (double)(now_ms - host->heard_ms) / (double)host->pace.interval_ms;
+	return engine_is_breach(&watch->silence->limits, missed);
+}
+
+static void note_heard(struct watch *watch, struct host *host, const struct store_host *seen)
+{
+	int64_t now_ms = fw_mono_ms();
+	if (host->heard && is_missed(watch, host, now_ms))
+		host->back_ms = now_ms;
+	if (memcmp(host->agent, seen->agent, sizeof host->agent) != 0)
+		watch_drop_speakers(watch);
 	if (host->heard)
 		watch_learn_interval(&host->pace, seen->newest_ms - host->newest_ms);
 	host->newest_ms = seen->newest_ms;
 	host->received_ms = seen->received_ms;
 	memcpy(host->agent, seen->agent, sizeof host->agent);
-	host->heard_ms = fw_mono_ms();
+	host->heard_ms = now_ms;
 	host->absent_ms = 0;
 	host->heard = true;
 }
@@ -114,7 +126,7 @@ void watch_look(struct watch *watch)
 			host->newest_ms != seen[i].newest_ms;
 		if (!spoke || watch->selections >= RESELECT_AT_ONCE)
 			continue;
-		note_heard(host, &seen[i]);
+		note_heard(watch, host, &seen[i]);
 		watch_look_at(watch, host);
 	}
 	fw_arena_done(&arena);
@@ -215,15 +227,15 @@ static bool is_late(const struct host *host, int64_t now_ms)
 
 static struct site_host site_host_of(struct watch *watch, struct host *host, int64_t now_ms)
 {
-	double missed = (double)(now_ms - host->heard_ms) / (double)host->pace.interval_ms;
 	struct site_host seen = {
 		.labels = host->labels,
 		.n_labels = host->n_labels,
 		.heard_ms = host->heard_ms,
 		.interval_ms = host->pace.interval_ms,
 		.was_heard = host->heard,
+		.back_ms = host->back_ms,
 	};
-	if (!engine_is_breach(&watch->silence->limits, missed)) {
+	if (!is_missed(watch, host, now_ms)) {
 		seen.is_late = host->heard && is_late(host, now_ms);
 		return seen;
 	}
@@ -234,6 +246,18 @@ static struct site_host site_host_of(struct watch *watch, struct host *host, int
 	return seen;
 }
 
+/* All have their places by now. */
+static void name_speakers(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->n_hosts; i++) {
+		const struct host *host = watch->hosts[i];
+		const struct host *speaker =
+			host && host->place ? watch_speaker(watch, host) : NULL;
+		if (speaker)
+			watch->site_hosts[host->place - 1].speaker = speaker->place;
+	}
+}
+
 size_t watch_hosts(struct watch *watch, int64_t now_ms, const struct site_host **hosts)
 {
 	size_t n = 0;
@@ -241,9 +265,13 @@ size_t watch_hosts(struct watch *watch, int64_t now_ms, const struct site_host *
 		fw_realloc(watch->site_hosts, (watch->n_hosts + 1) * sizeof *watch->site_hosts);
 	for (size_t i = 0; watch->silence->enabled && i < watch->n_hosts; i++) {
 		struct host *host = watch->hosts[i];
-		if (host && host->newest_ms != 0)
+		if (!host)
+			continue;
+		host->place = host->newest_ms != 0 ? n + 1 : 0;
+		if (host->place)
 			watch->site_hosts[n++] = site_host_of(watch, host, now_ms);
 	}
+	name_speakers(watch);
 	*hosts = watch->site_hosts;
 	return n;
 }
@@ -355,8 +383,7 @@ static size_t first_named(struct watch *watch, const char *instance)
 
 static bool is_heard(const struct watch *watch, const struct host *host)
 {
-	double missed = (double)(fw_mono_ms() - host->heard_ms) / (double)host->pace.interval_ms;
-	return host->heard && !engine_is_breach(&watch->silence->limits, missed);
+	return host->heard && !is_missed(watch, host, fw_mono_ms());
 }
 
 bool watch_is_silent(struct watch *watch, const char *instance)

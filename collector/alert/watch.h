@@ -1,7 +1,8 @@
 /* What watch.c and its parts share: hosts in memory, and which of their series rules look at.
  *
  * watch.c has the hosts and their silence, watch_select.c finds the series, watch_series.c
- * looks at their newest values, and watch_first.c keeps since when a host is known.
+ * looks at their newest values, watch_first.c keeps since when a host is known, and
+ * watch_speaker.c finds whose agent tells of which device.
  */
 #pragma once
 
@@ -55,6 +56,8 @@ struct host {
 	bool is_newcomer;      /* its first moment is not written down */
 	bool is_known;         /* the register was asked for these two */
 	uint8_t agent[16];     /* who spoke last */
+	int64_t back_ms;       /* monotonic: when it was last heard after a silence; 0: never */
+	size_t place;          /* in site_hosts, from 1; 0: it is not there */
 	int64_t selected_ms;   /* monotonic; 0: never */
 	struct fw_arena arena; /* of the groups */
 	struct group *groups;
@@ -68,6 +71,8 @@ struct watch {
 	size_t n_hosts;
 	struct host **by_name; /* by instance; made when it is asked for. NULL: not yet */
 	size_t n_by_name;
+	struct host **by_agent; /* those with an agent of their own; likewise */
+	size_t n_by_agent;
 	uint64_t look;
 	const struct alert_rule_option *silence;
 	unsigned selections; /* of this look */
@@ -136,3 +141,10 @@ bool watch_has_first(struct state *state);
 void watch_remember_first(struct watch *watch, struct host *host, bool is_any);
 /* All that came since the last look, in one transaction; otherwise at the next look. */
 void watch_keep_newcomers(struct watch *watch);
+
+/* ---- watch_speaker.c ---- */
+
+/* The host whose agent tells of this one; NULL: its own does, or it is not known. */
+struct host *watch_speaker(struct watch *watch, const struct host *host);
+/* Another agent speaks for somebody, or somebody has come or gone. */
+void watch_drop_speakers(struct watch *watch);

@@ -185,4 +185,37 @@ def test_answers_late_too_big_too_many_and_in_disorder(lab):
     reader.stop()
 
 
+# ---- who speaks for whom ----
+
+def silences(c):
+    """{host: why its silence is not told, "" where it is} of those that are silent."""
+    return {x["host"]: (x["held"] or {"reason": ""})["reason"] for x in c.get("/api/fenwatch/v1/alerts") if x["rule"] == "HostSilent"}
+
+
+def test_devices_of_a_silent_agent_are_one_incident(lab):
+    devices = [Device(dict(TABLE)) for _ in range(4)]
+    hook = lab.webhook()
+    c, a = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
+                          "builtin_rules: {HostSilent: {hold: 0s}}\n")
+    Reader(lab, a, *[(f"sw{i}", d.port, "2c", "every: 1s, timeout: 200ms, retries: 0, modules: [interfaces]")
+                     for i, d in enumerate(devices)]).start()
+
+    def told(status):
+        return sorted(b["alerts"][0]["labels"]["instance"] for _, _, b in hook.notices(status, "HostSilent"))
+    until(30, "their pace is known", lambda: all(len(raw(c, f'ifNumber{{instance="sw{i}"}}[1m]')) > 6 for i in range(4)))
+    # The control: it dies while its agent is heard.
+    devices[3].behave = lambda device, question: []
+    until(60, "the dead one is told of", lambda: told("firing") == ["sw3"])
+    until(30, "and is down", lambda: c.value('up{instance="sw3",job="snmp"}') == 0)
+    check(c.value('up{instance="sw0",job="snmp"}') == 1, "the others are not")
+    a.kill()
+    until(60, "all are silent", lambda: silences(c) == {"agent": "", "sw3": "", **{f"sw{i}": "unobserved" for i in range(3)}})
+    until(60, "and down", lambda: all(c.value(f'up{{instance="{n}"}}') == 0 for n in ("agent", "sw0", "sw1", "sw2")))
+    until(10, "their agent is told of", lambda: told("firing") == ["agent", "sw3"])
+    a.start()
+    until(60, "they are heard again", lambda: silences(c) == {"sw3": ""})
+    until(10, "that is told", lambda: told("resolved") == ["agent"])
+    check(told("firing") == ["agent", "sw3"], f"nothing of the others: {told('firing')}")
+
+
 main()
