@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 #include <netdb.h>
@@ -28,14 +27,13 @@
 
 #include "probe.h"
 #include "sandbox.h"
+#include "trapinforms.h"
 #include "trapread.h"
 #include "trapusers.h"
 #include "trapwindow.h"
 
 #define PACKET_BYTES 65536
 #define ADDRESS_BYTES 64
-#define INFORMS_MOST 20000       /* that wait for the disk, */
-#define INFORM_BYTES (16u << 20) /* and of their packets */
 #define TICK_MS 1000
 #define APPLICATION "fenwatch-snmp-traps"
 
@@ -47,15 +45,6 @@ struct ear {
 	uv_poll_t poll;
 	void *session; /* the library's */
 	int fd;
-};
-
-/* An inform whose event is not on the agent's disk yet. */
-struct inform {
-	STAILQ_ENTRY(inform) entry;
-	uint64_t number;
-	size_t bytes;
-	struct ear *ear;
-	netsnmp_pdu *answer;
 };
 
 struct community {
@@ -76,9 +65,7 @@ struct receiver {
 	size_t n_communities;
 	struct trap_users *users;
 	struct trap_windows *windows;
-	STAILQ_HEAD(informs, inform) informs;
-	size_t n_informs, inform_bytes;
-	uint64_t durable;
+	struct trap_informs *informs;
 	/* The packet that the library reads now. */
 	uint8_t bytes[PACKET_BYTES];
 	size_t length;
@@ -87,62 +74,11 @@ struct receiver {
 	uint64_t taken, refused, lost;
 };
 
-/* ---- informs ---- */
-
-static void answer(struct ear *ear, netsnmp_pdu *pdu)
+static void answer(void *to, netsnmp_pdu *pdu)
 {
+	struct ear *ear = to;
 	if (!snmp_sess_send(ear->session, pdu))
 		snmp_free_pdu(pdu);
-}
-
-static netsnmp_pdu *answer_of(netsnmp_pdu *pdu)
-{
-	netsnmp_pdu *copy = snmp_clone_pdu(pdu);
-	if (!copy)
-		return NULL;
-	copy->command = SNMP_MSG_RESPONSE;
-	copy->errstat = 0;
-	copy->errindex = 0;
-	return copy;
-}
-
-/* Its sender tries again where there are too many. */
-static void answer_later(struct ear *ear, netsnmp_pdu *pdu, uint64_t number)
-{
-	struct receiver *r = ear->receiver;
-	bool has_room = r->n_informs < INFORMS_MOST && r->inform_bytes + r->length <= INFORM_BYTES;
-	netsnmp_pdu *copy = has_room ? answer_of(pdu) : NULL;
-	if (!copy)
-		return;
-	if (number <= r->durable) {
-		answer(ear, copy);
-		return;
-	}
-	struct inform *inform = fw_alloc(sizeof *inform);
-	*inform = (struct inform){.number = number, .bytes = r->length, .ear = ear, .answer = copy};
-	STAILQ_INSERT_TAIL(&r->informs, inform, entry);
-	r->n_informs++;
-	r->inform_bytes += r->length;
-}
-
-static void on_durable(uint64_t to, void *arg)
-{
-	struct receiver *r = arg;
-	struct informs waiting = STAILQ_HEAD_INITIALIZER(waiting);
-	struct inform *inform;
-	r->durable = to;
-	STAILQ_CONCAT(&waiting, &r->informs);
-	while ((inform = STAILQ_FIRST(&waiting))) {
-		STAILQ_REMOVE_HEAD(&waiting, entry);
-		if (inform->number > to) {
-			STAILQ_INSERT_TAIL(&r->informs, inform, entry);
-			continue;
-		}
-		answer(inform->ear, inform->answer);
-		r->inform_bytes -= inform->bytes;
-		r->n_informs--;
-		fw_free(inform);
-	}
 }
 
 /* ---- who may say something ---- */
@@ -251,7 +187,7 @@ static void take(struct ear *ear, netsnmp_pdu *pdu)
 	uint64_t number = tell(r, &trap);
 	r->taken++;
 	if (number > 0 && pdu->command == SNMP_MSG_INFORM)
-		answer_later(ear, pdu, number);
+		trap_informs_hold(r->informs, ear, pdu, r->length, number);
 	fw_arena_done(&arena);
 }
 
@@ -421,6 +357,12 @@ static void on_tick(uv_timer_t *timer)
 		fw_notify("WATCHDOG=1");
 }
 
+static void on_durable(uint64_t to, void *arg)
+{
+	const struct receiver *r = arg;
+	trap_informs_durable(r->informs, to);
+}
+
 static void on_lost(const char *why, void *arg)
 {
 	const struct receiver *r = arg;
@@ -458,12 +400,7 @@ static int open_probe(struct receiver *r, struct fw_err *err)
 
 static void close_all(struct receiver *r)
 {
-	struct inform *inform;
-	while ((inform = STAILQ_FIRST(&r->informs))) {
-		STAILQ_REMOVE_HEAD(&r->informs, entry);
-		snmp_free_pdu(inform->answer);
-		fw_free(inform);
-	}
+	trap_informs_free(r->informs);
 	for (size_t i = 0; i < r->n_ears; i++)
 		snmp_sess_close(r->ears[i].session);
 	trap_windows_free(r->windows);
@@ -479,7 +416,7 @@ int traps_run(const struct trap_settings *settings)
 	struct fw_err err;
 	r->settings = settings;
 	r->windows = trap_windows_new(settings->window_ms);
-	STAILQ_INIT(&r->informs);
+	r->informs = trap_informs_new(answer);
 	open_handles(r);
 	int rc = start_library(settings, &err);
 	if (rc == 0)

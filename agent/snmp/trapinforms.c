@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trapinforms.h"
+
+#include <sys/queue.h>
+
+#include <fenwatch/mem.h>
+
+struct inform {
+	STAILQ_ENTRY(inform) entry; /* in the order in which they came */
+	uint64_t number;
+	size_t bytes;
+	void *to;
+	netsnmp_pdu *answer;
+};
+
+struct trap_informs {
+	void (*answer)(void *to, netsnmp_pdu *pdu);
+	STAILQ_HEAD(informs, inform) waiting;
+	size_t n, bytes;
+	uint64_t durable;
+};
+
+struct trap_informs *trap_informs_new(void (*answer)(void *to, netsnmp_pdu *pdu))
+{
+	struct trap_informs *w = fw_alloc(sizeof *w);
+	w->answer = answer;
+	STAILQ_INIT(&w->waiting);
+	return w;
+}
+
+static struct inform *take_first(struct trap_informs *w)
+{
+	struct inform *inform = STAILQ_FIRST(&w->waiting);
+	STAILQ_REMOVE_HEAD(&w->waiting, entry);
+	w->n--;
+	w->bytes -= inform->bytes;
+	return inform;
+}
+
+static void add_last(struct trap_informs *w, struct inform *inform)
+{
+	STAILQ_INSERT_TAIL(&w->waiting, inform, entry);
+	w->n++;
+	w->bytes += inform->bytes;
+}
+
+static void drop_first(struct trap_informs *w)
+{
+	struct inform *inform = take_first(w);
+	snmp_free_pdu(inform->answer);
+	fw_free(inform);
+}
+
+void trap_informs_free(struct trap_informs *w)
+{
+	while (!STAILQ_EMPTY(&w->waiting))
+		drop_first(w);
+	fw_free(w);
+}
+
+static netsnmp_pdu *answer_of(netsnmp_pdu *pdu)
+{
+	netsnmp_pdu *copy = snmp_clone_pdu(pdu);
+	if (!copy)
+		return NULL;
+	copy->command = SNMP_MSG_RESPONSE;
+	copy->errstat = 0;
+	copy->errindex = 0;
+	return copy;
+}
+
+bool trap_informs_hold(
+	struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes, uint64_t number)
+{
+	bool has_room = w->n < TRAP_INFORMS && w->bytes + bytes <= TRAP_INFORM_BYTES;
+	netsnmp_pdu *copy = has_room ? answer_of(pdu) : NULL;
+	if (!copy)
+		return false;
+	if (number <= w->durable) {
+		w->answer(to, copy);
+		return true;
+	}
+	struct inform *inform = fw_alloc(sizeof *inform);
+	*inform = (struct inform){.number = number, .bytes = bytes, .to = to, .answer = copy};
+	add_last(w, inform);
+	return true;
+}
+
+/* One that came again has the number of the first, so that numbers do not ascend. */
+void trap_informs_durable(struct trap_informs *w, uint64_t number)
+{
+	w->durable = number;
+	for (size_t left = w->n; left > 0; left--) {
+		struct inform *inform = take_first(w);
+		if (inform->number > number) {
+			add_last(w, inform);
+			continue;
+		}
+		w->answer(inform->to, inform->answer);
+		fw_free(inform);
+	}
+}

@@ -1,0 +1,28 @@
+/* Informs that wait for their answer until the agent has what they say on its disk.
+ *
+ * Each is held with the number of its event. There is room for so many, and so many bytes of their
+ * packets; one without room is not answered, and its sender tries again. No socket, no loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <net-snmp/net-snmp-config.h>
+
+#include <net-snmp/net-snmp-includes.h>
+
+#define TRAP_INFORMS 20000
+#define TRAP_INFORM_BYTES (16u << 20)
+
+struct trap_informs;
+
+/* `answer` sends the packet and frees it; `to` is the caller's way back to the sender. */
+struct trap_informs *trap_informs_new(void (*answer)(void *to, netsnmp_pdu *pdu));
+void trap_informs_free(struct trap_informs *w);
+/* Answers it now or later. False: there is no room. */
+bool trap_informs_hold(
+	struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes, uint64_t number);
+/* Events up to this number are on the agent's disk. */
+void trap_informs_durable(struct trap_informs *w, uint64_t number);
