@@ -8,6 +8,7 @@
 struct inform {
 	STAILQ_ENTRY(inform) entry; /* in the order in which they came */
 	uint64_t number;
+	int64_t came_ms;
 	size_t bytes;
 	void *to;
 	netsnmp_pdu *answer;
@@ -17,7 +18,7 @@ struct trap_informs {
 	void (*answer)(void *to, netsnmp_pdu *pdu);
 	STAILQ_HEAD(informs, inform) waiting;
 	size_t n, bytes;
-	uint64_t durable;
+	uint64_t durable, unanswered;
 };
 
 struct trap_informs *trap_informs_new(void (*answer)(void *to, netsnmp_pdu *pdu))
@@ -69,21 +70,23 @@ static netsnmp_pdu *answer_of(netsnmp_pdu *pdu)
 	return copy;
 }
 
-bool trap_informs_hold(
-	struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes, uint64_t number)
+void trap_informs_hold(struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes,
+	uint64_t number, int64_t now_ms)
 {
 	bool has_room = w->n < TRAP_INFORMS && w->bytes + bytes <= TRAP_INFORM_BYTES;
 	netsnmp_pdu *copy = has_room ? answer_of(pdu) : NULL;
-	if (!copy)
-		return false;
+	if (!copy) {
+		w->unanswered++;
+		return;
+	}
 	if (number <= w->durable) {
 		w->answer(to, copy);
-		return true;
+		return;
 	}
 	struct inform *inform = fw_alloc(sizeof *inform);
-	*inform = (struct inform){.number = number, .bytes = bytes, .to = to, .answer = copy};
+	*inform = (struct inform){
+		.number = number, .came_ms = now_ms, .bytes = bytes, .to = to, .answer = copy};
 	add_last(w, inform);
-	return true;
 }
 
 /* One that came again has the number of the first, so that numbers do not ascend. */
@@ -99,4 +102,25 @@ void trap_informs_durable(struct trap_informs *w, uint64_t number)
 		w->answer(inform->to, inform->answer);
 		fw_free(inform);
 	}
+}
+
+void trap_informs_expire(struct trap_informs *w, int64_t now_ms)
+{
+	while (!STAILQ_EMPTY(&w->waiting) &&
+		now_ms - STAILQ_FIRST(&w->waiting)->came_ms >= TRAP_INFORM_MS) {
+		drop_first(w);
+		w->unanswered++;
+	}
+}
+
+size_t trap_informs_waiting(const struct trap_informs *w)
+{
+	return w->n;
+}
+
+uint64_t trap_informs_unanswered(struct trap_informs *w)
+{
+	uint64_t n = w->unanswered;
+	w->unanswered = 0;
+	return n;
 }

@@ -71,7 +71,7 @@ struct receiver {
 	size_t length;
 	char from[ADDRESS_BYTES];
 	bool authentic;
-	uint64_t taken, refused, lost;
+	uint64_t taken, refused, lost, unanswered;
 };
 
 static void answer(void *to, netsnmp_pdu *pdu)
@@ -187,7 +187,7 @@ static void take(struct ear *ear, netsnmp_pdu *pdu)
 	uint64_t number = tell(r, &trap);
 	r->taken++;
 	if (number > 0 && pdu->command == SNMP_MSG_INFORM)
-		trap_informs_hold(r->informs, ear, pdu, r->length, number);
+		trap_informs_hold(r->informs, ear, pdu, r->length, number, fw_mono_ms());
 	fw_arena_done(&arena);
 }
 
@@ -339,12 +339,19 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static void tell_losses(struct receiver *r)
 {
-	if (r->lost == 0 || fw_mono_ms() - r->told_ms < 60000)
+	r->unanswered += trap_informs_unanswered(r->informs);
+	if ((r->lost == 0 && r->unanswered == 0) || fw_mono_ms() - r->told_ms < 60000)
 		return;
-	fw_log(FW_WARNING,
-		"%llu traps were not taken: the agent takes nothing and there is no room",
-		(unsigned long long)r->lost);
-	r->lost = 0;
+	if (r->lost > 0)
+		fw_log(FW_WARNING,
+			"%llu traps were not taken: the agent takes nothing and there is no room",
+			(unsigned long long)r->lost);
+	if (r->unanswered > 0)
+		fw_log(FW_WARNING,
+			"%llu informs were not answered: the agent did not have them on its disk "
+			"in time",
+			(unsigned long long)r->unanswered);
+	r->lost = r->unanswered = 0;
 	r->told_ms = fw_mono_ms();
 }
 
@@ -352,6 +359,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct receiver *r = FW_CONTAINER(timer, struct receiver, tick);
 	trap_windows_end(r->windows, fw_wall_ms(), tell_again, r);
+	trap_informs_expire(r->informs, fw_mono_ms());
 	tell_losses(r);
 	if (r->watchdog_ms > 0)
 		fw_notify("WATCHDOG=1");
