@@ -23,7 +23,7 @@ int64_t fw_wall_ms(void)
 
 int64_t fw_mono_ms(void)
 {
-	return read_ms(CLOCK_MONOTONIC);
+	return read_ms(CLOCK_MONOTONIC) + fw_fault_steady_shift();
 }
 
 int64_t fw_boot_ms(void)

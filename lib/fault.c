@@ -34,7 +34,7 @@ static struct {
 	size_t n_faults;
 	uint64_t calls[FW_OP_COUNT];
 	int64_t clock_shift_ms;
-	const char *clock_file;
+	const char *clock_file, *steady_file;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t environment_once = PTHREAD_ONCE_INIT;
@@ -117,6 +117,7 @@ static bool parse_fault(struct fw_cursor c, struct armed *fault)
 static void read_environment(void)
 {
 	state.clock_file = getenv("FENWATCH_CLOCK_FILE");
+	state.steady_file = getenv("FENWATCH_STEADY_CLOCK_FILE");
 	const char *text = getenv("FENWATCH_FAULT");
 	while (text && *text) {
 		size_t length = strcspn(text, ",");
@@ -191,10 +192,10 @@ void fw_fault_clock(int64_t wall_shift_ms)
 }
 
 /* A file that is missing or being rewritten shifts nothing. */
-static int64_t clock_file_shift(void)
+static int64_t shift_in(const char *path)
 {
 	char text[32];
-	int fd = open(state.clock_file, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	ssize_t length = read(fd, text, sizeof text);
@@ -210,7 +211,13 @@ int64_t fw_fault_clock_shift(void)
 	enter();
 	int64_t shift_ms = state.clock_shift_ms;
 	leave();
-	return state.clock_file ? shift_ms + clock_file_shift() : shift_ms;
+	return state.clock_file ? shift_ms + shift_in(state.clock_file) : shift_ms;
+}
+
+int64_t fw_fault_steady_shift(void)
+{
+	pthread_once(&environment_once, read_environment);
+	return state.steady_file ? shift_in(state.steady_file) : 0;
 }
 
 uint64_t fw_fault_stride(uint64_t brief)

@@ -139,7 +139,8 @@ static int follow_clock_file(const char *path)
 	} steps[] = {{"60000", 60000}, {"-60000\n", -60000}, {"", 0}, {"soon", 0}};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		put_shift(path, steps[i].text);
-		if (fw_fault_clock_shift() != steps[i].shift_ms)
+		if (fw_fault_clock_shift() != steps[i].shift_ms ||
+			fw_fault_steady_shift() != steps[i].shift_ms)
 			return 1 + (int)i;
 	}
 	unlink(path);
@@ -156,6 +157,7 @@ static void test_clock_file(void **state)
 	pid_t child = fork();
 	if (child == 0) {
 		setenv("FENWATCH_CLOCK_FILE", path, 1);
+		setenv("FENWATCH_STEADY_CLOCK_FILE", path, 1);
 		execl(self, self, "clock-file", path, (char *)NULL);
 		_exit(100);
 	}

@@ -10,6 +10,8 @@
  *   FENWATCH_FAULT=kill:pwrite:3           the process ends by SIGKILL at the third call
  *   FENWATCH_CLOCK_FILE=FILE               a signed number of ms, added to the wall clock;
  *                                          read anew at every clock read
+ *   FENWATCH_STEADY_CLOCK_FILE=FILE        the same for the clock that never steps: it may
+ *                                          only grow
  * Several faults are separated by commas.
  *
  *   FENWATCH_FAULT_STRIDE=1                tests of every n-th call leave out none
@@ -44,6 +46,7 @@ void fw_fault_clear(void);
 uint64_t fw_fault_calls(enum fw_op op);     /* since the last arm or clear */
 void fw_fault_clock(int64_t wall_shift_ms); /* from now on fw_wall_ms() is off by so much */
 int64_t fw_fault_clock_shift(void);
+int64_t fw_fault_steady_shift(void); /* of fw_mono_ms() */
 /* How far a test steps that makes one call after the other fail: `brief`, or what the
  * environment says. */
 uint64_t fw_fault_stride(uint64_t brief);
@@ -54,6 +57,10 @@ static inline int fw_fault(enum fw_op op)
 	return 0;
 }
 static inline int64_t fw_fault_clock_shift(void)
+{
+	return 0;
+}
+static inline int64_t fw_fault_steady_shift(void)
 {
 	return 0;
 }
