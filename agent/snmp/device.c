@@ -235,6 +235,11 @@ const struct device_settings *device_settings(const struct device *d)
 	return d->config.settings;
 }
 
+const char *device_address(const struct device *d)
+{
+	return session_address(d->session);
+}
+
 unsigned device_failures(const struct device *d)
 {
 	return d->failures;

@@ -35,7 +35,8 @@ struct device_config {
 struct device *device_new(uv_loop_t *loop, const struct device_config *config);
 void device_free(struct device *d); /* the memory goes from the loop */
 const struct device_settings *device_settings(const struct device *d);
-unsigned device_failures(const struct device *d); /* since the last read that went well */
+const char *device_address(const struct device *d); /* where it was found; "": nowhere yet */
+unsigned device_failures(const struct device *d);   /* since the last read that went well */
 
 /* How long until the next read, `now_ms` of the wall; pure. */
 int64_t device_wait_ms(const char *name, int64_t every_ms, unsigned failures, int64_t now_ms);

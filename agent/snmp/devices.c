@@ -9,6 +9,7 @@
 #include <fenwatch/conn.h>
 #include <fenwatch/items.h>
 
+#include "addresses.h"
 #include "probe.h"
 
 #define PORT 161
@@ -107,6 +108,13 @@ const struct fw_option devices_table[] = {
 		.type = FW_OPT_LIST,
 		.offset = offsetof(struct devices, folders),
 		.fallback = "[/usr/share/fenwatch/snmp-modules, /etc/fenwatch/snmp-modules]",
+	},
+	{
+		.name = "addresses",
+		.help = "the file that tells the receiver of traps which device has which address",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct devices, addresses),
+		.fallback = ADDRESSES_PATH,
 	},
 	{
 		.name = "devices",

@@ -26,6 +26,7 @@ struct device_settings {
 };
 
 struct devices {
+	const char *addresses; /* a file, addresses.h */
 	const char *socket;
 	struct fw_text_list folders; /* of modules; what stands in a later one counts */
 	struct device_settings *devices;

@@ -17,6 +17,7 @@
 #include <fenwatch/notify.h>
 #include <fenwatch/text.h>
 
+#include "addresses.h"
 #include "device.h"
 #include "devices.h"
 #include "discover.h"
@@ -25,6 +26,7 @@
 #include "traps.h"
 
 enum { EXIT_USAGE = 2 };
+#define KEEP_MS 2000 /* between two looks whether addresses are to be kept */
 
 static const char help[] =
 	"Usage: fenwatch-snmp [--config FILE]\n"
@@ -57,8 +59,10 @@ struct reader {
 	uv_loop_t loop;
 	struct fw_owner owner;
 	uv_signal_t terminate, interrupt;
-	uv_timer_t watchdog;
+	uv_timer_t watchdog, keep;
 	struct probe *probe;
+	struct addresses *addresses;
+	bool has_complained; /* that they cannot be kept */
 	struct device **devices;
 	size_t n_devices;
 };
@@ -148,6 +152,8 @@ static struct probe_host *host_of(const struct reader *r, const struct device *d
 static bool on_table(struct device *d, const char *kind, const struct fw_buf *lines, void *arg)
 {
 	const struct reader *r = arg;
+	if (strcmp(kind, "device") == 0)
+		addresses_take(r->addresses, device_settings(d)->name, device_address(d), lines);
 	return probe_document(r->probe, host_of(r, d), kind, lines, fw_wall_ms()) > 0;
 }
 
@@ -160,6 +166,7 @@ static void on_read(struct device *d, struct sweep *sweep, const char *why, void
 			fw_log(FW_WARNING, "%s cannot be read: %s", settings->name, why);
 		return;
 	}
+	addresses_note(r->addresses, settings->name, device_address(d));
 	probe_sweep(r->probe, host_of(r, d), sweep_schema(sweep), sweep_cells(sweep),
 		sweep_at_ms(sweep), (uint32_t)settings->every_ms);
 }
@@ -195,6 +202,18 @@ static void on_watchdog(uv_timer_t *timer)
 	fw_notify("WATCHDOG=1");
 }
 
+static void on_keep(uv_timer_t *timer)
+{
+	struct reader *r = timer->loop->data;
+	struct fw_err err;
+	if (!addresses_are_news(r->addresses) ||
+		addresses_save(r->addresses, r->settings->addresses, &err) >= 0 ||
+		r->has_complained)
+		return;
+	fw_log(FW_WARNING, "the receiver of traps is not told of addresses: %s", err.text);
+	r->has_complained = true;
+}
+
 static void on_handles_closed(struct fw_owner *owner)
 {
 	(void)owner;
@@ -211,6 +230,9 @@ static void open_handles(struct reader *r)
 	fw_owner_adopt(&r->owner, &r->interrupt);
 	uv_timer_init(&r->loop, &r->watchdog);
 	fw_owner_adopt(&r->owner, &r->watchdog);
+	uv_timer_init(&r->loop, &r->keep);
+	fw_owner_adopt(&r->owner, &r->keep);
+	uv_timer_start(&r->keep, on_keep, KEEP_MS, KEEP_MS);
 	uv_signal_start(&r->terminate, on_signal, SIGTERM);
 	uv_signal_start(&r->interrupt, on_signal, SIGINT);
 	if (watchdog_ms)
@@ -244,12 +266,15 @@ static int command_run(const struct devices *settings)
 	uv_loop_init(&r.loop);
 	if (probe_open(&r.probe, &r.loop, &config, &err) < 0)
 		return fail(err.text);
+	r.addresses = addresses_new();
+	addresses_load(r.addresses, settings->addresses, settings, &err);
 	open_handles(&r);
 	open_devices(&r);
 	fw_notify("READY=1");
 	fw_log(FW_INFO, "reading %zu devices", r.n_devices);
 	uv_run(&r.loop, UV_RUN_DEFAULT);
 	fw_free(r.devices);
+	addresses_free(r.addresses);
 	return uv_loop_close(&r.loop) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "probe.h"
 #include "traps.h"
 
@@ -61,6 +62,14 @@ const struct fw_option traps_table[] = {
 		.fallback = "10s",
 		.min = 0,
 		.max = 3600000,
+	},
+	{
+		.name = "addresses",
+		.help = "the file by which any other address of a device gets its name, as "
+			"fenwatch-snmp keeps it",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct trap_settings, addresses),
+		.fallback = ADDRESSES_PATH,
 	},
 	{
 		.name = "devices",

@@ -10,6 +10,7 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <net-snmp/net-snmp-config.h>
 
@@ -25,6 +26,7 @@
 #include <fenwatch/loop.h>
 #include <fenwatch/notify.h>
 
+#include "addresses.h"
 #include "probe.h"
 #include "sandbox.h"
 #include "trapinforms.h"
@@ -66,6 +68,8 @@ struct receiver {
 	struct trap_users *users;
 	struct trap_windows *windows;
 	struct trap_informs *informs;
+	struct addresses *addresses;
+	struct stat addresses_seen; /* of their file */
 	/* The packet that the library reads now. */
 	uint8_t bytes[PACKET_BYTES];
 	size_t length;
@@ -123,18 +127,38 @@ static bool is_relay(const struct receiver *r)
 	return false;
 }
 
-/* A device that is asked by this address has a name; of others the agent's own host tells. */
-static struct probe_host *host_of(struct receiver *r, const char *address)
+/* A device that is asked by this address has a name, and so has who was found to have it; of
+ * others the agent's own host tells. */
+static const char *name_of(const struct receiver *r, const char *address)
 {
 	const struct devices *devices = &r->settings->devices;
-	for (size_t i = 0; i < devices->n_devices; i++) {
-		if (strcmp(devices->devices[i].host, address) != 0)
-			continue;
-		const struct fw_label labels[] = {
-			{"instance", devices->devices[i].name}, {"job", "snmp"}};
-		return probe_host(r->probe, labels, 2);
-	}
-	return NULL;
+	for (size_t i = 0; i < devices->n_devices; i++)
+		if (strcmp(devices->devices[i].host, address) == 0)
+			return devices->devices[i].name;
+	return addresses_find(r->addresses, address);
+}
+
+static struct probe_host *host_of(struct receiver *r, const char *address)
+{
+	const char *name = name_of(r, address);
+	const struct fw_label labels[] = {{"instance", name}, {"job", "snmp"}};
+	return name ? probe_host(r->probe, labels, 2) : NULL;
+}
+
+/* The reader replaces the file as a whole. */
+static void read_addresses(struct receiver *r)
+{
+	struct stat now;
+	struct fw_err err;
+	bool is_same = stat(r->settings->addresses, &now) < 0 ||
+		(now.st_ino == r->addresses_seen.st_ino &&
+			now.st_mtim.tv_sec == r->addresses_seen.st_mtim.tv_sec &&
+			now.st_mtim.tv_nsec == r->addresses_seen.st_mtim.tv_nsec);
+	if (is_same)
+		return;
+	r->addresses_seen = now;
+	if (addresses_load(r->addresses, r->settings->addresses, &r->settings->devices, &err) < 0)
+		fw_log(FW_WARNING, "addresses of devices stay as they were: %s", err.text);
 }
 
 /* ---- one trap ---- */
@@ -361,6 +385,7 @@ static void on_tick(uv_timer_t *timer)
 	trap_windows_end(r->windows, fw_wall_ms(), tell_again, r);
 	trap_informs_expire(r->informs, fw_mono_ms());
 	tell_losses(r);
+	read_addresses(r);
 	if (r->watchdog_ms > 0)
 		fw_notify("WATCHDOG=1");
 }
@@ -409,6 +434,7 @@ static int open_probe(struct receiver *r, struct fw_err *err)
 static void close_all(struct receiver *r)
 {
 	trap_informs_free(r->informs);
+	addresses_free(r->addresses);
 	for (size_t i = 0; i < r->n_ears; i++)
 		snmp_sess_close(r->ears[i].session);
 	trap_windows_free(r->windows);
@@ -425,6 +451,8 @@ int traps_run(const struct trap_settings *settings)
 	r->settings = settings;
 	r->windows = trap_windows_new(settings->window_ms);
 	r->informs = trap_informs_new(answer);
+	r->addresses = addresses_new();
+	read_addresses(r);
 	open_handles(r);
 	int rc = start_library(settings, &err);
 	if (rc == 0)

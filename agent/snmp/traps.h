@@ -29,6 +29,7 @@
 
 struct trap_settings {
 	const char *socket, *data, *devices_path;
+	const char *addresses; /* a file, addresses.h */
 	struct fw_text_list listen, communities, users, relay_texts, mibs;
 	struct range *relays; /* as many as their texts */
 	int64_t window_ms;

@@ -1,13 +1,15 @@
 """Traps and informs of real senders, from the wire to a ticket."""
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import time
 
+import snmpd
 from ber import number, tlv, variable
 from listeners import need, secret
-from stage import Process, check, free_port, main, until
+from stage import Process, check, free_port, main, skip, succeeds, until
 
 LINK_DOWN, LINK_UP = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.6.3.1.1.5.4"
 IF_INDEX = ["1.3.6.1.2.1.2.2.1.1.3", "i", "3"]
@@ -29,7 +31,7 @@ class Receiver(Process):
         user = credentials(lab, "user", f"user: watcher\nauth: {AUTH}\npriv: {PRIV}\n")
         keys = {"socket": agent.probe, "data": os.path.join(lab.dir, "traps-data"), "listen": f"['127.0.0.1:{self.port}']",
                 "communities": f"[{community}]", "users": f"[{user}]", "mibs": "[]", "window": "2s",
-                "devices": os.path.join(lab.dir, "none.yml"), **more}
+                "devices": os.path.join(lab.dir, "none.yml"), "addresses": os.path.join(lab.dir, "addresses"), **more}
         with open(self.path, "w") as f:
             f.write("".join(f"{name}: {value}\n" for name, value in keys.items()))
         super().__init__(lab, "traps", [lab.program("snmp"), "--traps", "--config", self.path])
@@ -135,6 +137,73 @@ def test_a_relay_is_believed_and_a_device_has_its_name(lab):
     r.v2c(LINK_UP, *IF_INDEX, *address)
     until(20, "its end", lambda: hook.notices("resolved", "LinkDown"))
     check(len(hook.notices("firing", "LinkDown")) == 1, "one ticket")
+
+
+def test_any_address_of_a_device_is_its_own(lab):
+    """One that is configured by name, and has other addresses, too: as fenwatch-snmp found it."""
+    device, c = snmpd.Snmpd(lab).start(), lab.collector().start()
+    a = lab.agent(c).enrol().start()
+    until(20, "the socket", lambda: os.path.exists(a.probe))
+    reader = snmpd.Reader(lab, a, ("sw-hall", device.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]"))
+    with open(reader.config) as f:
+        text = f.read()
+    with open(reader.config, "w") as f:
+        f.write(text.replace("127.0.0.1:", "localhost:"))
+    r = Receiver(lab, a, devices=reader.config, relays="['127.0.0.1']").start()
+    r.logged("listening for traps")
+    r.v2c("1.3.6.1.4.1.9999.1", *IF_INDEX)  # the control: nobody has found it yet
+    until(20, "the agent's", lambda: [e["host"] for e in c.get("/api/fenwatch/v1/events", kind="trap")] == ["agent"])
+    reader.start()
+
+    def known():
+        with open(os.path.join(lab.dir, "addresses")) as f:
+            return dict(line.strip().split("\t") for line in f)
+    found = until(30, "addresses are kept", lambda: "127.0.0.1" in known() and len(known()) > 1 and known())
+    check(set(found.values()) == {"sw-hall"}, f"{found}")
+    others = [address for address in found if "." in address and address != "127.0.0.1"]
+    time.sleep(1.5)  # it looks once a second
+    r.v2c("1.3.6.1.4.1.9999.2", *IF_INDEX)
+    r.v2c("1.3.6.1.4.1.9999.3", "1.3.6.1.6.3.18.1.3.0", "a", others[0])
+    wanted = {"1.3.6.1.4.1.9999.1": "agent", "1.3.6.1.4.1.9999.2": "sw-hall", "1.3.6.1.4.1.9999.3": "sw-hall"}
+    until(20, "the device's", lambda: {e["fields"]["oid"]: e["host"] for e in c.get("/api/fenwatch/v1/events", kind="trap")} == wanted)
+
+
+def rights_of(process):
+    with open(f"/proc/{process.child.pid}/status") as f:
+        return {line.split(":")[0]: line.split(":")[1].strip() for line in f}
+
+
+def test_the_right_to_its_port_is_given_up(lab):
+    """As its unit starts it: a user with one capability, which is gone before the first packet is read."""
+    bare = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--no-new-privs"]
+    right = ["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]
+    port = 162
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError as error:
+            skip(f"port {port} cannot be had: {error}")
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as f:
+        if int(f.read()) <= port or os.geteuid() != 0 or not succeeds(*bare, *right, lab.program("snmp"), "--version"):
+            skip("needs root, whose programs others may run, and a port that is not everybody's")
+    c = lab.collector().start()
+    a = lab.agent(c).enrol().start()
+    r = Receiver(lab, a, listen=f"['127.0.0.1:{port}']")
+    os.chmod(lab.dir, 0o755)
+    os.mkdir(os.path.join(lab.dir, "traps-data"))
+    for name in ("traps-data", "community", "user"):
+        shutil.chown(os.path.join(lab.dir, name), "nobody")
+    program = r.argv
+    r.argv = [*bare, *program]
+    r.start()
+    r.logged("its port needs a right that is missing")
+    r.argv = [*bare, *right, *program]
+    r.start()
+    r.logged("listening for traps")
+    status = rights_of(r)
+    check([status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == ["0" * 16] * 4, f"{status}")
+    check((status["NoNewPrivs"], status["Seccomp"], status["Uid"].split()[0]) == ("1", "2", "65534"), f"{status}")
+    check("cannot start" in r.log(), "the control could not")
 
 
 def test_versions_of_3_go_on_over_a_restart(lab):
