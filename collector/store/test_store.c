@@ -148,7 +148,54 @@ static void test_matchers(void **state)
 	kit_done(&kit);
 }
 
-/* The ring is small: what is old goes, the budget stays, the newest is there. */
+static size_t hosts_within(struct kit *kit, int64_t from_ms, int64_t to_ms)
+{
+	struct fw_arena arena = {0};
+	struct store_group *groups;
+	size_t n;
+	assert_int_equal(
+		store_select(kit->store, NULL, 0, from_ms, to_ms, &arena, &groups, &n, NULL), 0);
+	fw_arena_done(&arena);
+	return n;
+}
+
+/* A host is selected where it has sweeps, not between them, and its neighbours' do not count. */
+static void test_selects_by_time(void **state)
+{
+	(void)state;
+	enum { BLOCK = 60, FAR = 10 * BLOCK };
+	struct kit kit;
+	struct sender sender = {0};
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	static const struct {
+		const char *host;
+		int at;
+	} sent[] = {{"alpha", 0}, {"gamma", 0}, {"beta", 1}, {"alpha", 2}, {"gamma", 2},
+		{"alpha", 3}, {"gamma", 3}};
+	const int64_t block_ms = BLOCK * STEP, far_ms = FAR * STEP, start = kit_now_ms - 4 * far_ms;
+	for (size_t i = 0; i < sizeof sent / sizeof *sent; i++)
+		assert_int_equal(
+			sender_send(&sender, STORE_LIVE, kit_host(&kit, sent[i].host), kit.schema,
+				start + sent[i].at * far_ms, BLOCK, STEP, true),
+			STORE_DURABLE);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(hosts_within(&kit, start - far_ms, start - 1), 0);
+		assert_int_equal(hosts_within(&kit, start - far_ms, start), 2);
+		assert_int_equal(hosts_within(&kit, start + STEP / 2, start + block_ms), 2);
+		assert_int_equal(hosts_within(&kit, start + block_ms, start + far_ms - 1), 0);
+		assert_int_equal(hosts_within(&kit, start + block_ms, start + far_ms), 1);
+		assert_int_equal(
+			hosts_within(&kit, start + far_ms + block_ms, start + 3 * far_ms), 2);
+		assert_int_equal(
+			hosts_within(&kit, start + 3 * far_ms + block_ms - STEP, INT64_MAX), 2);
+		assert_int_equal(hosts_within(&kit, start + 3 * far_ms + block_ms, INT64_MAX), 0);
+		assert_int_equal(hosts_within(&kit, INT64_MIN, INT64_MAX), 3);
+		kit_reopen(&kit);
+	}
+	kit_done(&kit);
+}
+
 /* What a forgotten host has sent cannot be read, now or after a restart, and who comes
  * with its labels begins with nothing. */
 static void test_forgets(void **state)
@@ -247,6 +294,7 @@ static void fill_ring(struct kit *kit, uint32_t schema, int blocks, int64_t *at_
 	}
 }
 
+/* The ring is small: what is old goes, the budget stays, the newest is there. */
 static void test_ring_wraps(void **state)
 {
 	(void)state;
@@ -417,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_reads_back),
 		cmocka_unit_test(test_latest_and_hosts),
 		cmocka_unit_test(test_matchers),
+		cmocka_unit_test(test_selects_by_time),
 		cmocka_unit_test(test_readers_miss_nothing),
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_ring_wraps),
