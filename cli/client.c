@@ -102,6 +102,8 @@ static json_t *read_answer(
 {
 	json_t *answer = json_loadb((const char *)text->data, text->length, 0, NULL);
 	json_t *data = json_object_get(answer, "data");
+	const char *next = json_string_value(json_object_get(answer, "next"));
+	cli->next = next ? fw_arena_strdup(&cli->screen.arena, next) : NULL;
 	if (http == 200 && data) {
 		print_notes(cli, json_object_get(answer, "warnings"), "warning");
 		print_notes(cli, json_object_get(answer, "infos"), "info");

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happened: traps, gaps and the like. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <fenwatch/text.h>
 
 #include "render.h"
 
@@ -40,12 +44,40 @@ enum status render_events(struct screen *s, const json_t *data)
 	return STATUS_WELL;
 }
 
-enum status command_events(struct cli *cli, char **args, int n_args)
+#define EVENTS_USUAL 200
+
+static json_t *ask_for(struct cli *cli, const char *host, uint64_t limit, enum status *status)
 {
 	const struct settings *settings = &cli->settings;
-	const struct parameter parameters[] = {{"host", n_args > 0 ? args[0] : NULL},
-		{"kind", settings->kind}, {"text", settings->text},
-		{"from", cli_time(cli, settings->from)}, {"until", cli_time(cli, settings->to)},
-		{"limit", settings->limit}, {0}};
-	return cli_get(cli, "/api/fenwatch/v1/events", parameters, render_events);
+	char most[24];
+	snprintf(most, sizeof most, "%" PRIu64, limit);
+	const struct parameter parameters[] = {{"host", host}, {"kind", settings->kind},
+		{"text", settings->text}, {"from", cli_time(cli, settings->from)},
+		{"until", cli_time(cli, settings->to)}, {"before", cli->next}, {"limit", most},
+		{0}};
+	return client_ask(cli, "GET", "/api/fenwatch/v1/events", parameters, status);
+}
+
+/* The collector looks at so many events for one question, and says where it goes on. */
+enum status command_events(struct cli *cli, char **args, int n_args)
+{
+	enum status status = STATUS_NO_ANSWER;
+	uint64_t limit = EVENTS_USUAL;
+	json_t *all = json_array(), *some;
+	if (cli->settings.limit && fw_parse_u64(cli->settings.limit, &limit) < 0)
+		limit = 0;
+	if (limit == 0) {
+		json_decref(all);
+		return cli_fail(STATUS_USAGE, "--limit is a number from 1");
+	}
+	do {
+		size_t left = (size_t)limit - json_array_size(all);
+		some = ask_for(cli, n_args > 0 ? args[0] : NULL, left, &status);
+		json_array_extend(all, some);
+		json_decref(some);
+	} while (some && cli->next && json_array_size(all) < limit);
+	if (some)
+		return cli_show(cli, all, render_events);
+	json_decref(all);
+	return status;
 }

@@ -21,6 +21,15 @@ struct state *state_reader(struct request *r)
 	return NULL;
 }
 
+void state_reader_end(struct request *r, struct state *state, int rc, const struct fw_err *err)
+{
+	state_close(state);
+	if (rc < 0)
+		request_fail(r, 500, "internal", "%s", err->text);
+	else
+		request_end(r, NULL, 0);
+}
+
 static void put_hash(struct json *j, const char *name, const uint8_t hash[AUDIT_HASH])
 {
 	char hex[2 * AUDIT_HASH + 1];
@@ -81,11 +90,7 @@ void audit_entries(struct request *r)
 	json_open(listing.j, '[');
 	int rc = audit_each(state, &range, write_entry, &listing, &err);
 	json_close(listing.j, ']');
-	state_close(state);
-	if (rc < 0)
-		request_fail(r, 500, "internal", "%s", err.text);
-	else
-		request_end(r, NULL, 0);
+	state_reader_end(r, state, rc, &err);
 }
 
 void audit_verify(struct request *r)

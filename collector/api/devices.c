@@ -6,56 +6,45 @@
 #include <jansson.h>
 
 #include <fenwatch/clock.h>
+#include <fenwatch/loop.h>
 #include <fenwatch/text.h>
 
 #include "devices.h"
 #include "hosts.h"
 #include "inventory.h"
+#include "items.h"
 #include "parts.h"
-#include "state.h"
 #include "store.h"
 
 #define FACTS_LIMIT 500000
 
 /* Where facts are: in tables that hosts hand in. docs/devices.md says what they have. */
-static const struct {
-	const char *kind;
-	enum device_source source;
-} kinds[] = {
-	{"hardware", DEVICE_FROM_AGENT},
-	{"device", DEVICE_FROM_SNMP},
-	{"wire", DEVICE_FROM_WIRE},
-	{"arp", DEVICE_FROM_ARP},
-	{"macs", DEVICE_FROM_BRIDGE},
-	{"neighbours", DEVICE_FROM_NEIGHBOUR},
+static const struct items_kind kinds[] = {
+	{"hardware", "net/*"}, /* network cards, among all that a machine is made of */
+	{"device", NULL},
+	{"wire", NULL},
+	{"arp", NULL},
+	{"macs", NULL},
+	{"neighbours", NULL},
 };
+static const enum device_source source_of_kind[] = {DEVICE_FROM_AGENT, DEVICE_FROM_SNMP,
+	DEVICE_FROM_WIRE, DEVICE_FROM_ARP, DEVICE_FROM_BRIDGE, DEVICE_FROM_NEIGHBOUR};
 
 struct named {
-	uint32_t id;
 	const char *name;
 	enum device_source source;
 	int64_t heard_ms;
 };
 
 struct gathering {
-	struct request *r;
-	struct inventory *inventory;
-	struct named *hosts; /* by number, then by name once all facts are there */
+	struct items_reading items;
+	struct named *hosts; /* by name */
 	size_t n_hosts;
-	uint32_t *known; /* hosts that have a table of the kind */
-	size_t n_known;
-	enum device_source source;
 	struct device_fact *facts;
 	size_t n;
 };
 
 /* ---- hosts ---- */
-
-static int by_id(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	return (x->id > y->id) - (x->id < y->id);
-}
 
 static int by_name(const void *a, const void *b)
 {
@@ -66,7 +55,6 @@ static struct named named_of(const struct store_host *host)
 {
 	const char *job = fw_label_value(host->labels, host->n_labels, "job");
 	return (struct named){
-		.id = host->id,
 		.name = hosts_instance(host),
 		.source = strcmp(job, "snmp") == 0 ? DEVICE_FROM_SNMP : DEVICE_FROM_AGENT,
 		/* Series of the collector's own about a host are not heard from it. */
@@ -76,20 +64,12 @@ static struct named named_of(const struct store_host *host)
 
 static void name_hosts(struct gathering *g)
 {
-	struct store_host *hosts;
-	size_t n = store_hosts(api_config(g->r->api)->store, &g->r->arena, &hosts);
-	g->hosts = fw_arena_alloc(&g->r->arena, (n + 1) * sizeof *g->hosts);
-	for (size_t i = 0; i < n; i++)
-		if (!hosts_is_check(&hosts[i]))
-			g->hosts[g->n_hosts++] = named_of(&hosts[i]);
-	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
-}
-
-static const char *name_of(const struct gathering *g, uint32_t id)
-{
-	const struct named wanted = {.id = id};
-	const struct named *found = bsearch(&wanted, g->hosts, g->n_hosts, sizeof *g->hosts, by_id);
-	return found ? found->name : NULL;
+	const struct items_reading *items = &g->items;
+	g->hosts = fw_arena_alloc(&items->r->arena, (items->n_hosts + 1) * sizeof *g->hosts);
+	for (size_t i = 0; i < items->n_hosts; i++)
+		if (!hosts_is_check(&items->hosts[i]))
+			g->hosts[g->n_hosts++] = named_of(&items->hosts[i]);
+	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_name);
 }
 
 /* A name may speak for several jobs: the one that was heard last counts. */
@@ -119,7 +99,7 @@ static struct device_fact *fact_new(struct gathering *g)
 static const char *kept(struct gathering *g, const json_t *fields, const char *name)
 {
 	const char *text = json_string_value(json_object_get(fields, name));
-	return text ? fw_arena_strdup(&g->r->arena, text) : NULL;
+	return text ? fw_arena_strdup(&g->items.r->arena, text) : NULL;
 }
 
 static int64_t seconds(const json_t *fields, const char *name)
@@ -134,15 +114,16 @@ static int64_t seconds(const json_t *fields, const char *name)
 /* The key up to its first blank: the rest tells two of a table apart. */
 static const char *key_of(struct gathering *g, const struct inventory_item *item)
 {
-	return fw_arena_strndup(&g->r->arena, item->key, strcspn(item->key, " "));
+	return fw_arena_strndup(&g->items.r->arena, item->key, strcspn(item->key, " "));
 }
 
-static void fill(struct gathering *g, const struct inventory_item *item, const json_t *fields,
-	struct device_fact *fact)
+static void fill(struct gathering *g, const char *host, const struct inventory_item *item,
+	const json_t *fields, struct device_fact *fact)
 {
+	enum device_source source = source_of_kind[g->items.kind];
 	*fact = (struct device_fact){
-		.source = g->source,
-		.by = name_of(g, item->host),
+		.source = source,
+		.by = host,
 		.mac = kept(g, fields, "mac"),
 		.address = kept(g, fields, "address"),
 		.name = kept(g, fields, "name"),
@@ -151,48 +132,29 @@ static void fill(struct gathering *g, const struct inventory_item *item, const j
 		.first_ms = seconds(fields, "first"),
 		.last_ms = seconds(fields, "last"),
 	};
-	if (g->source == DEVICE_FROM_AGENT) {
+	if (source == DEVICE_FROM_AGENT) {
 		fact->mac = fact->address; /* of the card */
 		fact->address = NULL;
-	} else if (g->source == DEVICE_FROM_ARP) {
+	} else if (source == DEVICE_FROM_ARP) {
 		fact->address = key_of(g, item);
-	} else if (g->source == DEVICE_FROM_WIRE || g->source == DEVICE_FROM_BRIDGE) {
+	} else if (source == DEVICE_FROM_WIRE || source == DEVICE_FROM_BRIDGE) {
 		fact->mac = key_of(g, item);
-	} else if (g->source == DEVICE_FROM_NEIGHBOUR) {
+	} else if (source == DEVICE_FROM_NEIGHBOUR) {
 		fact->port = key_of(g, item);
 	}
-	if (g->source == DEVICE_FROM_AGENT || g->source == DEVICE_FROM_SNMP)
+	if (source == DEVICE_FROM_AGENT || source == DEVICE_FROM_SNMP)
 		fact->host = fact->by;
 }
 
-static void on_item(const struct inventory_item *item, void *arg)
+static void take_fact(struct items_reading *items, const struct store_host *host,
+	const struct inventory_item *item)
 {
-	struct gathering *g = arg;
-	if (g->n >= FACTS_LIMIT || !name_of(g, item->host))
+	struct gathering *g = FW_CONTAINER(items, struct gathering, items);
+	if (g->n >= FACTS_LIMIT || hosts_is_check(host))
 		return;
 	json_t *fields = json_loads(item->fields, 0, NULL);
-	fill(g, item, fields, fact_new(g));
+	fill(g, hosts_instance(host), item, fields, fact_new(g));
 	json_decref(fields);
-}
-
-static void on_known(uint32_t host, void *arg)
-{
-	struct gathering *g = arg;
-	if (g->n_known < g->n_hosts)
-		g->known[g->n_known++] = host;
-}
-
-/* Network cards are found by their key among all that a machine is made of. */
-static int gather_kind(struct gathering *g, size_t k, struct fw_err *err)
-{
-	g->source = kinds[k].source;
-	if (g->source == DEVICE_FROM_AGENT)
-		return inventory_find(g->inventory, kinds[k].kind, "net/*", 0, on_item, g, err);
-	g->n_known = 0;
-	int rc = inventory_known(g->inventory, kinds[k].kind, 0, on_known, g, err);
-	for (size_t i = 0; i < g->n_known && rc == 0; i++)
-		rc = inventory_list(g->inventory, g->known[i], kinds[k].kind, 0, on_item, g, err);
-	return rc;
 }
 
 /* Hosts of which no table tells are there, too. */
@@ -205,17 +167,11 @@ static void add_hosts(struct gathering *g)
 				.host = g->hosts[i].name};
 }
 
-static int gather(struct gathering *g, struct state *state, struct fw_err *err)
+static int gather(struct gathering *g)
 {
-	int rc = 0;
-	name_hosts(g);
-	g->known = fw_arena_alloc(&g->r->arena, (g->n_hosts + 1) * sizeof *g->known);
-	inventory_open_reader(&g->inventory, state);
-	for (size_t k = 0; k < sizeof kinds / sizeof *kinds && rc == 0; k++)
-		rc = gather_kind(g, k, err);
-	inventory_close(g->inventory);
-	add_hosts(g);
-	qsort(g->hosts, g->n_hosts, sizeof *g->hosts, by_name);
+	int rc = items_read(&g->items, kinds, sizeof kinds / sizeof *kinds);
+	if (rc == 0)
+		add_hosts(g);
 	return rc;
 }
 
@@ -266,17 +222,18 @@ static bool is_wanted(const struct request *r, const struct device *device)
 
 static void answer(struct gathering *g)
 {
-	const struct device_hosts hosts = {.heard_ms = heard_ms, .arg = g, .now_ms = g->r->now_ms};
+	const struct device_hosts hosts = {
+		.heard_ms = heard_ms, .arg = g, .now_ms = g->items.r->now_ms};
 	struct device *devices;
 	size_t n;
-	devices_join(g->facts, g->n, &hosts, &g->r->arena, &devices, &n);
-	struct json *j = request_begin(g->r);
+	devices_join(g->facts, g->n, &hosts, &g->items.r->arena, &devices, &n);
+	struct json *j = request_begin(g->items.r);
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++)
-		if (is_wanted(g->r, &devices[i]))
+		if (is_wanted(g->items.r, &devices[i]))
 			write_device(j, &devices[i]);
 	json_close(j, ']');
-	request_end(g->r, NULL, 0);
+	request_end(g->items.r, NULL, 0);
 }
 
 static bool is_state(const char *word)
@@ -289,9 +246,7 @@ static bool is_state(const char *word)
 
 void devices_list(struct request *r)
 {
-	struct gathering g = {.r = r};
-	struct fw_err err;
-	struct state *state;
+	struct gathering g = {.items.each = take_fact};
 	const char *wanted = params_get(&r->params, "state");
 	if (wanted && !is_state(wanted)) {
 		request_fail(r, 400, "bad_data",
@@ -299,13 +254,9 @@ void devices_list(struct request *r)
 			wanted);
 		return;
 	}
-	if (!(state = state_reader(r)))
-		return;
-	int rc = gather(&g, state, &err);
-	state_close(state);
-	if (rc < 0)
-		request_fail(r, 500, "internal", "%s", err.text);
-	else
+	items_open(&g.items, r);
+	name_hosts(&g);
+	if (gather(&g) == 0)
 		answer(&g);
 	fw_free(g.facts);
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happened: traps, gaps and the like, the latest first. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <fenwatch/text.h>
 
 #include "estate.h"
 #include "events.h"
@@ -34,6 +39,32 @@ static bool write_event(const struct event *event, void *arg)
 	return --listing->left > 0;
 }
 
+/* "AT-ID", as the answer before has given it. */
+static int read_place(struct request *r, struct event_place *out, struct fw_err *err)
+{
+	const char *text = params_get(&r->params, "before");
+	struct fw_cursor c;
+	uint64_t at_ms, id;
+	if (!text || !*text)
+		return 0;
+	c = (struct fw_cursor){text, text + strlen(text)};
+	bool early = fw_cut_literal(&c, "-"); /* by a clock that was before 1970 */
+	if (!fw_cut_u64(&c, &at_ms) || !fw_cut_literal(&c, "-") || !fw_cut_u64(&c, &id) ||
+		c.at != c.end || at_ms > INT64_MAX || id == 0 || id > INT64_MAX)
+		return fw_fail(err, -EINVAL, "'before' is what an answer has as its 'next'");
+	*out = (struct event_place){early ? -(int64_t)at_ms : (int64_t)at_ms, (int64_t)id};
+	return 0;
+}
+
+static void write_next(struct json *j, const struct event_place *next)
+{
+	char text[48];
+	if (!next->id)
+		return;
+	snprintf(text, sizeof text, "%" PRId64 "-%" PRId64, next->at_ms, next->id);
+	json_put_text(j, "next", text);
+}
+
 static int read_search(struct request *r, struct event_search *out, uint64_t *limit)
 {
 	struct fw_err err;
@@ -48,6 +79,8 @@ static int read_search(struct request *r, struct event_search *out, uint64_t *li
 	if (rc == 0)
 		rc = params_time(&r->params, "until", 0, &out->until_ms, &err);
 	if (rc == 0)
+		rc = read_place(r, &out->before, &err);
+	if (rc == 0)
 		rc = params_page(&r->params, EVENTS_USUAL, EVENTS_LIMIT, limit, &err);
 	if (rc < 0)
 		request_fail_bad(r, &err);
@@ -57,6 +90,7 @@ static int read_search(struct request *r, struct event_search *out, uint64_t *li
 void events_list(struct request *r)
 {
 	struct event_search search;
+	struct event_place next;
 	struct listing listing = {.r = r};
 	struct fw_err err;
 	struct state *state;
@@ -64,11 +98,9 @@ void events_list(struct request *r)
 		return;
 	listing.j = request_begin(r);
 	json_open(listing.j, '[');
-	int rc = events_search(state, &search, write_event, &listing, &err);
+	int rc = events_search(state, &search, write_event, &listing, &next, &err);
 	json_close(listing.j, ']');
-	state_close(state);
-	if (rc < 0)
-		request_fail(r, 500, "internal", "%s", err.text);
-	else
-		request_end(r, NULL, 0);
+	if (rc == 0)
+		write_next(listing.j, &next);
+	state_reader_end(r, state, rc, &err);
 }

@@ -437,18 +437,23 @@ int audit_each(struct state *state, const struct audit_range *range,
 }
 
 int events_search(struct state *reader, const struct event_search *search,
-	bool (*each)(const struct event *event, void *arg), void *arg, struct fw_err *err)
+	bool (*each)(const struct event *event, void *arg), void *arg, struct event_place *next,
+	struct fw_err *err)
 {
 	static const struct event all[] = {
 		{3, 1700000000000, 1700000001000, "db01", "gap", "{\"sweeps\":\"3\"}"},
 		{2, 1690000000000, 1700000000000, "web01", "trap", "{\"oid\":\"1.3.6\"}"},
 	};
 	(void)reader, (void)err;
+	*next = (struct event_place){0};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (all[i].at_ms >= search->from_ms && all[i].at_ms < search->until_ms &&
+			(!search->before.id || all[i].id < search->before.id) &&
 			(!search->host || strcmp(search->host, all[i].host) == 0) &&
-			!each(&all[i], arg))
+			!each(&all[i], arg)) {
+			*next = (struct event_place){all[i].at_ms, all[i].id};
 			break;
+		}
 	return 0;
 }
 
@@ -944,6 +949,13 @@ int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms
 	if (!at_ms)
 		each(2, arg);
 	return 0;
+}
+
+int inventory_all(struct inventory *inventory, const char *kind, inventory_each each, void *arg,
+	struct fw_err *err)
+{
+	int rc = inventory_list(inventory, 1, kind, 0, each, arg, err);
+	return rc == 0 ? inventory_list(inventory, 2, kind, 0, each, arg, err) : rc;
 }
 
 int inventory_documents(struct inventory *inventory, uint32_t host,

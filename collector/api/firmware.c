@@ -7,53 +7,38 @@
 
 #include <jansson.h>
 
+#include <fenwatch/loop.h>
+
 #include "estate.h"
 #include "hosts.h"
 #include "inventory.h"
+#include "items.h"
 #include "parts.h"
 #include "register.h"
 #include "retiring.h"
-#include "state.h"
 #include "store.h"
 
 #define KIND "device" /* docs/devices.md */
 
 struct reading {
-	struct request *r;
+	struct items_reading items;
 	const char *name;
-	struct inventory *inventory;
-	struct store_host *hosts; /* by number, as the store gives them */
-	size_t n_hosts;
-	uint32_t *known;
-	size_t n_known;
 	struct firmware *list;
 	size_t n;
 };
 
-static int by_id(const void *a, const void *b)
-{
-	const struct store_host *x = a, *y = b;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-static const struct store_host *host_of(const struct reading *reading, uint32_t id)
-{
-	const struct store_host wanted = {.id = id};
-	return bsearch(&wanted, reading->hosts, reading->n_hosts, sizeof *reading->hosts, by_id);
-}
-
 static bool is_asked_for(const struct reading *reading, const struct store_host *host)
 {
+	struct request *r = reading->items.r;
 	const char *instance = hosts_instance(host);
 	return (!reading->name || strcmp(reading->name, instance) == 0) &&
-		estate_sees(reading->r, instance) &&
-		!retiring_has(reading->r, instance, reading->r->now_ms);
+		estate_sees(r, instance) && !retiring_has(r, instance, r->now_ms);
 }
 
 static const char *kept(struct reading *reading, const json_t *fields, const char *name)
 {
 	const char *text = json_string_value(json_object_get(fields, name));
-	return text ? fw_arena_strdup(&reading->r->arena, text) : NULL;
+	return text ? fw_arena_strdup(&reading->items.r->arena, text) : NULL;
 }
 
 /* A device says in one line what it is, and has one for each of its addresses: a row is of all. */
@@ -73,50 +58,27 @@ static void add_row(struct reading *reading, const struct store_host *host, cons
 {
 	struct register_host said;
 	const char *model = kept(reading, fields, "model");
-	register_host(reading->r->registry, host->labels, host->n_labels, &said);
+	register_host(reading->items.r->registry, host->labels, host->n_labels, &said);
 	struct firmware firmware = {
 		.host = hosts_instance(host),
 		.model = model ? model : "",
 		.runs = kept(reading, fields, "firmware"),
 		.wanted = said.texts[HOST_FIRMWARE],
 	};
-	if ((firmware.runs || firmware.wanted) && reading->n < reading->n_known)
+	if ((firmware.runs || firmware.wanted) && reading->n < reading->items.n_hosts)
 		reading->list[reading->n++] = firmware;
 }
 
-static void on_item(const struct inventory_item *item, void *arg)
+static void take_device(struct items_reading *items, const struct store_host *host,
+	const struct inventory_item *item)
 {
-	struct reading *reading = arg;
-	const struct store_host *host = host_of(reading, item->host);
-	if (!host || !is_asked_for(reading, host))
+	struct reading *reading = FW_CONTAINER(items, struct reading, items);
+	if (!is_asked_for(reading, host))
 		return;
 	json_t *fields = json_loads(item->fields, 0, NULL);
 	if (!adds_to_row(reading, hosts_instance(host), fields))
 		add_row(reading, host, fields);
 	json_decref(fields);
-}
-
-static void on_known(uint32_t host, void *arg)
-{
-	struct reading *reading = arg;
-	if (reading->n_known < reading->n_hosts)
-		reading->known[reading->n_known++] = host;
-}
-
-static int read_all(struct reading *reading, struct state *state, struct fw_err *err)
-{
-	struct fw_arena *arena = &reading->r->arena;
-	reading->n_hosts = store_hosts(api_config(reading->r->api)->store, arena, &reading->hosts);
-	qsort(reading->hosts, reading->n_hosts, sizeof *reading->hosts, by_id);
-	reading->known = fw_arena_alloc(arena, (reading->n_hosts + 1) * sizeof *reading->known);
-	inventory_open_reader(&reading->inventory, state);
-	int rc = inventory_known(reading->inventory, KIND, 0, on_known, reading, err);
-	reading->list = fw_arena_alloc(arena, (reading->n_known + 1) * sizeof *reading->list);
-	for (size_t i = 0; i < reading->n_known && rc == 0; i++)
-		rc = inventory_list(
-			reading->inventory, reading->known[i], KIND, 0, on_item, reading, err);
-	inventory_close(reading->inventory);
-	return rc;
 }
 
 static int by_name(const void *a, const void *b)
@@ -126,17 +88,13 @@ static int by_name(const void *a, const void *b)
 
 int firmware_read(struct request *r, const char *name, struct firmware **out, size_t *n)
 {
-	struct reading reading = {.r = r, .name = name};
-	struct fw_err err;
-	struct state *state = state_reader(r);
-	if (!state)
+	static const struct items_kind kind = {.kind = KIND};
+	struct reading reading = {.name = name, .items.each = take_device};
+	items_open(&reading.items, r);
+	reading.list =
+		fw_arena_alloc(&r->arena, (reading.items.n_hosts + 1) * sizeof *reading.list);
+	if (items_read(&reading.items, &kind, 1) < 0)
 		return -1;
-	int rc = read_all(&reading, state, &err);
-	state_close(state);
-	if (rc < 0) {
-		request_fail(r, 500, "internal", "%s", err.text);
-		return -1;
-	}
 	qsort(reading.list, reading.n, sizeof *reading.list, by_name);
 	*out = reading.list;
 	*n = reading.n;

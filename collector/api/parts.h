@@ -115,6 +115,8 @@ void reports_volumes(struct request *r);
 /* audit.c */
 /* The state for reading on a worker's thread, to be closed; NULL: the request is answered. */
 struct state *state_reader(struct request *r);
+/* What was read is all, or `rc` and why it is not; the state is closed. */
+void state_reader_end(struct request *r, struct state *state, int rc, const struct fw_err *err);
 void audit_entries(struct request *r);
 void audit_verify(struct request *r);
 /* devices.c */

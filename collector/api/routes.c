@@ -185,7 +185,7 @@ const struct route routes[] = {
 	WORK(GET, "/api/fenwatch/v1/devices", VIEWER, CLOSED, "state",
 		"one list of hosts, of devices without an agent, and of what the network shows beside them",
 		NULL, devices_list),
-	WORK(GET, "/api/fenwatch/v1/events", VIEWER, CUT, "host, kind, text, from, until, limit",
+	WORK(GET, "/api/fenwatch/v1/events", VIEWER, CUT, "host, kind, text, from, until, before, limit",
 		"what happened: traps, gaps in what agents sent and the like, the latest first", NULL, events_list),
 	NOW(POST, "/api/fenwatch/v1/alerts/{key}/ack", ENGINEER, CLOSED, "note",
 		"acknowledges an alert until it clears; its key, 8 characters of it or a desk's number", telling_ack),

@@ -1126,6 +1126,12 @@ static void ask_for_what_there_is(struct scene *s)
 		"{\"sweeps\":\"3\"}}]");
 	expect_get(s, "/api/fenwatch/v1/events?from=1700000001", 200, "\"data\":[]}");
 	expect_get(s, "/api/fenwatch/v1/events?from=soon", 400, "");
+	expect_get(s, "/api/fenwatch/v1/events?limit=1", 200, "\"next\":\"1700000000000-3\"}");
+	expect_get(
+		s, "/api/fenwatch/v1/events?before=1700000000000-3", 200, "\"data\":[{\"id\":2,");
+	expect_get(s, "/api/fenwatch/v1/events?before=-5-2", 200, "\"data\":[]}");
+	expect_get(s, "/api/fenwatch/v1/events?before=1700000000000", 400, "is what an answer has");
+	expect_get(s, "/api/fenwatch/v1/events?before=1-0", 400, "is what an answer has");
 }
 
 static void test_devices_and_events(void **state)

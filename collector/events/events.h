@@ -72,11 +72,21 @@ struct event {
 	const char *fields; /* a JSON object of texts */
 };
 
+/* Where a search stands: behind this event. */
+struct event_place {
+	int64_t at_ms, id; /* id 0: at the beginning, or the end */
+};
+
+#define EVENTS_LOOKED_AT 100000 /* by one search, whatever it finds */
+
 struct event_search {
 	const char *host, *kind; /* NULL: any */
 	const char *text;        /* in some field's name or value, in any case; NULL: any */
 	int64_t from_ms, until_ms;
+	struct event_place before; /* goes on from there */
 };
-/* The latest first, until `each` says false. `reader` may be another thread's. */
+/* The latest first, until `each` says false or EVENTS_LOOKED_AT have been looked at: then `next`
+ * is where another search goes on. `reader` may be another thread's. */
 int events_search(struct state *reader, const struct event_search *search,
-	bool (*each)(const struct event *event, void *arg), void *arg, struct fw_err *err);
+	bool (*each)(const struct event *event, void *arg), void *arg, struct event_place *next,
+	struct fw_err *err);

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include <fenwatch/buf.h>
-#include <fenwatch/mem.h>
-
 #include "events.h"
 #include "state.h"
-
-/* For LIKE, which takes % and _ for anything. */
-static char *pattern_of(const char *text)
-{
-	struct fw_buf out = {0};
-	fw_buf_putc(&out, '%');
-	for (; *text; text++) {
-		if (strchr("%_\\", *text))
-			fw_buf_putc(&out, '\\');
-		fw_buf_putc(&out, *text);
-	}
-	fw_buf_putc(&out, '%');
-	char *pattern = fw_strndup((const char *)out.data, out.length);
-	fw_buf_done(&out);
-	return pattern;
-}
 
 static struct event event_of(sqlite3_stmt *row)
 {
@@ -35,29 +16,49 @@ static struct event event_of(sqlite3_stmt *row)
 	};
 }
 
+/* Not the database's to look at: it would not stop before it has found one. */
+static bool is_wanted(const struct event_search *search, const struct event *event)
+{
+	return (!search->kind || strcmp(search->kind, event->kind) == 0) &&
+		(!search->text || strcasestr(event->fields, search->text));
+}
+
 #define COLUMNS "SELECT id, at_ms, received_ms, name, kind, fields FROM event WHERE "
-#define REST                                                       \
-	"at_ms >= ?1 AND at_ms < ?2 AND (?3 IS NULL OR kind = ?3)" \
-	" AND (?4 IS NULL OR fields LIKE ?4 ESCAPE '\\') ORDER BY at_ms DESC, id DESC"
+#define REST                                                                     \
+	"at_ms >= ?1 AND at_ms < ?2 AND at_ms <= ?3 AND (at_ms < ?3 OR id < ?4)" \
+	" ORDER BY at_ms DESC, id DESC"
+
+static int begin_search(struct state *reader, const struct event_search *search, sqlite3_stmt **row,
+	struct fw_err *err)
+{
+	const struct event_place *before = &search->before;
+	int64_t at_ms = before->id ? before->at_ms : INT64_MAX;
+	int64_t id = before->id ? before->id : INT64_MAX;
+	return search->host ? state_query(reader, row, err, COLUMNS "name = ?5 AND " REST, "iiiit",
+				      search->from_ms, search->until_ms, at_ms, id, search->host)
+			    : state_query(reader, row, err, COLUMNS REST, "iiii", search->from_ms,
+				      search->until_ms, at_ms, id);
+}
 
 int events_search(struct state *reader, const struct event_search *search,
-	bool (*each)(const struct event *event, void *arg), void *arg, struct fw_err *err)
+	bool (*each)(const struct event *event, void *arg), void *arg, struct event_place *next,
+	struct fw_err *err)
 {
 	sqlite3_stmt *row;
-	char *text = search->text ? pattern_of(search->text) : NULL;
-	int rc = search->host
-		? state_query(reader, &row, err, COLUMNS "name = ?5 AND " REST, "iittt",
-			  search->from_ms, search->until_ms, search->kind, text, search->host)
-		: state_query(reader, &row, err, COLUMNS REST, "iitt", search->from_ms,
-			  search->until_ms, search->kind, text);
-	if (rc == 0) {
-		while ((rc = state_step(reader, row, err)) > 0) {
-			const struct event event = event_of(row);
-			if (!each(&event, arg))
-				break;
-		}
-		state_done(row);
+	uint64_t looked_at = 0;
+	bool goes_on = true;
+	*next = (struct event_place){0};
+	int rc = begin_search(reader, search, &row, err);
+	if (rc < 0)
+		return rc;
+	while (goes_on && (rc = state_step(reader, row, err)) > 0) {
+		const struct event event = event_of(row);
+		if (is_wanted(search, &event))
+			goes_on = each(&event, arg);
+		goes_on = goes_on && ++looked_at < EVENTS_LOOKED_AT;
+		if (!goes_on)
+			*next = (struct event_place){event.at_ms, event.id};
 	}
-	fw_free(text);
+	state_done(row);
 	return rc < 0 ? rc : 0;
 }

@@ -200,6 +200,7 @@ struct found {
 	struct place *place;
 	size_t n;
 	struct event last;
+	struct event_place next;
 };
 
 static bool keep(const struct event *event, void *arg)
@@ -218,7 +219,7 @@ static struct found search(struct place *place, struct event_search search)
 {
 	struct found found = {.place = place};
 	search.until_ms = search.until_ms ? search.until_ms : INT64_MAX;
-	assert_int_equal(events_search(place->state, &search, keep, &found, NULL), 0);
+	assert_int_equal(events_search(place->state, &search, keep, &found, &found.next, NULL), 0);
 	return found;
 }
 
@@ -246,6 +247,34 @@ static size_t n_firing(struct place *place)
 }
 
 /* ---- what is kept ---- */
+
+/* Nobody waits for a search that finds nothing: it stops, and the next goes on. */
+static void test_a_search_has_an_end(void **arg)
+{
+	struct place *place = *arg;
+	assert_int_equal(
+		state_run(place->state, NULL,
+			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+			" WHERE i < ?) INSERT INTO event (agent, stream, lane, seq, host,"
+			" name, kind, at_ms, received_ms, fields) SELECT x'00', 1, 0, i, 1,"
+			" 'h' || (i % 2), 'trap', i / 3, 0, '{\"n\":\"' || i || '.\"}' FROM n",
+			"i", (int64_t)EVENTS_LOOKED_AT + 2),
+		0);
+	struct event_search wanted = {.text = "\"2."};
+	struct found found = search(place, wanted);
+	assert_int_equal(found.n, 0); /* the second of all, and so the last that is looked at */
+	assert_true(found.next.id == 3 && found.next.at_ms == 1);
+	wanted.before = found.next;
+	found = search(place, wanted);
+	assert_true(found.n == 1 && found.last.at_ms == 0 && found.next.id == 0);
+	wanted.host = "h0";
+	assert_int_equal(search(place, wanted).n, 1);
+	wanted.before = (struct event_place){0}; /* of one host, fewer are looked at */
+	assert_int_equal(search(place, wanted).n, 1);
+	wanted = (struct event_search){.kind = "gap"};
+	found = search(place, wanted);
+	assert_true(found.n == 0 && found.next.id == 3);
+}
 
 static void test_events_are_found(void **arg)
 {
@@ -572,6 +601,7 @@ static void test_mistakes_are_told(void **arg)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_search_has_an_end),
 		TEST(events_are_found),
 		TEST(one_that_comes_twice_is_one),
 		TEST(too_many_fields_are_cut),

@@ -79,6 +79,10 @@ int inventory_history(struct inventory *inventory, uint32_t host, const char *ki
 int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms,
 	void (*each)(uint32_t host, void *arg), void *arg, struct fw_err *err);
 
+/* The items of a kind today, of all these hosts, by host and key: one question for all. */
+int inventory_all(struct inventory *inventory, const char *kind, inventory_each each, void *arg,
+	struct fw_err *err);
+
 struct inventory_document {
 	const char *kind;
 	int64_t items; /* now */

@@ -127,6 +127,22 @@ int inventory_known(struct inventory *inventory, const char *kind, int64_t at_ms
 	return rc;
 }
 
+int inventory_all(struct inventory *inventory, const char *kind, inventory_each each, void *arg,
+	struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(inventory->config.state, &row, err,
+		COLUMNS "FROM inventory_kind k CROSS JOIN inventory_document d ON d.kind = k.id"
+			" CROSS JOIN inventory_item i ON i.host = d.host AND i.kind = d.kind"
+			" CROSS JOIN inventory_text t ON t.id = i.text"
+			" WHERE k.name = ?1 AND d.first_ms > 0 AND NOT d.missing"
+			" AND i.to_ms IS NULL ORDER BY d.host, t.key",
+		"t", kind);
+	if (rc == 0)
+		rc = give_items(inventory, row, each, arg, err);
+	return rc < 0 ? rc : 0;
+}
+
 int inventory_history(struct inventory *inventory, uint32_t host, const char *kind, const char *key,
 	inventory_each each, void *arg, struct fw_err *err)
 {

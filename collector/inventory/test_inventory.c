@@ -573,6 +573,22 @@ static void expect_known(struct stage *stage, int64_t at_ms, const char *wanted)
 	fw_buf_done(&got);
 }
 
+static void put_keyed(const struct inventory_item *item, void *arg)
+{
+	fw_buf_printf(arg, "%u:%s=%s ", item->host, item->key, item->fields);
+}
+
+/* One question for all of them. */
+static void expect_all(struct stage *stage, const char *wanted)
+{
+	struct fw_buf got = {0};
+	struct fw_err err;
+	fw_buf_puts(&got, "");
+	assert_int_equal(inventory_all(stage->inventory, "packages", put_keyed, &got, &err), 0);
+	assert_string_equal((const char *)got.data, wanted);
+	fw_buf_done(&got);
+}
+
 /* Whose table is known from when on; not while its whole is awaited. */
 static void whose_packages_are_known(void **state)
 {
@@ -592,6 +608,7 @@ static void whose_packages_are_known(void **state)
 			.body = "+a:all\tversion=1\n",
 			.at_ms = T0_MS});
 	expect_known(stage, 0, "1 2 ");
+	expect_all(stage, "1:a:all={\"version\":\"1\"} 2:a:all={\"version\":\"1\"} ");
 	expect_known(stage, T0_MS + 1, "1 ");
 	expect_known(stage, T0_MS, "");
 	take(stage,
@@ -601,6 +618,7 @@ static void whose_packages_are_known(void **state)
 			.body = "+a:all\tversion=2\n",
 			.at_ms = T0_MS + DAY_MS});
 	expect_known(stage, 0, "2 ");
+	expect_all(stage, "2:a:all={\"version\":\"1\"} ");
 	expect_known(stage, T0_MS + 2, "2 ");
 	expect_known(stage, T0_MS + 1, "1 ");
 }
