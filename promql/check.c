@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/text.h>
+
 #include "functions.h"
+#include "workings.h"
 
 static int expect(struct parser *p, struct node *node, enum promql_type wanted, const char *where)
 {
@@ -15,6 +18,13 @@ static int expect(struct parser *p, struct node *node, enum promql_type wanted, 
 		return rc;
 	return parse_fail(p, node->from, "expected type %s in %s, got %s", promql_type_text(wanted),
 		where, promql_type_text(node->type));
+}
+
+static int check_string(struct parser *p, struct node *node)
+{
+	node->type = PROMQL_STRING;
+	return fw_utf8_valid(node->string, strlen(node->string)) ? 0
+								 : parse_bad_text(p, node->from);
 }
 
 /* ---- selectors ---- */
@@ -154,6 +164,21 @@ static int check_binary(struct parser *p, struct node *node)
 
 /* ---- calls ---- */
 
+/* Names of labels are looked at where they are used, which says what is wrong with them in
+ * Prometheus' words, bytes that are no UTF-8 included. */
+static bool is_label_name(struct node *node)
+{
+	if (node->kind == NODE_STRING)
+		node->type = PROMQL_STRING;
+	return node->kind == NODE_STRING;
+}
+
+static bool takes_label_name(const struct promql_function *function, size_t argument)
+{
+	return (function->call == call_label_replace && argument == 1) ||
+		(function->call == call_label_join && (argument == 1 || argument > 2));
+}
+
 static int check_aggregate(struct parser *p, struct node *node)
 {
 	node->type = PROMQL_VECTOR;
@@ -161,6 +186,8 @@ static int check_aggregate(struct parser *p, struct node *node)
 	if (rc < 0 || !node->aggregate.parameter)
 		return rc;
 	bool text = node->aggregate.op == AGG_COUNT_VALUES;
+	if (text && is_label_name(node->aggregate.parameter))
+		return 0;
 	return expect(p, node->aggregate.parameter, text ? PROMQL_STRING : PROMQL_SCALAR,
 		"aggregation parameter");
 }
@@ -201,9 +228,12 @@ static int check_call(struct parser *p, struct node *node)
 	snprintf(where, sizeof where, "call to function \"%s\"", function->name);
 	node->type = function->result;
 	int rc = check_count(p, node, types);
-	for (size_t i = 0; i < node->call.n_arguments && rc == 0; i++)
-		rc = expect(p, node->call.arguments[i],
-			function->arguments[i < types ? i : types - 1], where);
+	for (size_t i = 0; i < node->call.n_arguments && rc == 0; i++) {
+		struct node *argument = node->call.arguments[i];
+		if (!takes_label_name(function, i) || !is_label_name(argument))
+			rc = expect(
+				p, argument, function->arguments[i < types ? i : types - 1], where);
+	}
 	return rc;
 }
 
@@ -215,8 +245,7 @@ int check_types(struct parser *p, struct node *node)
 		node->type = PROMQL_SCALAR;
 		return 0;
 	case NODE_STRING:
-		node->type = PROMQL_STRING;
-		return 0;
+		return check_string(p, node);
 	case NODE_SELECTOR:
 		return check_selector(p, node);
 	case NODE_SUBQUERY:

@@ -57,6 +57,7 @@ struct node *parse_number(struct parser *p);
 struct node *parse_string(struct parser *p);
 /* The text within the quotes of a token. */
 const char *parse_text(struct parser *p, const struct token *token);
+int parse_bad_text(struct parser *p, uint32_t at);
 /* The value of a TOKEN_NUMBER, the seconds of a TOKEN_DURATION. */
 int parse_value(struct parser *p, const struct token *token, double *value);
 

@@ -158,7 +158,13 @@ static size_t put_escape(const char *at, struct fw_buf *out)
 	return 1;
 }
 
-const char *parse_text(struct parser *p, const struct token *token)
+/* A zero byte would end the text, and what is no UTF-8 cannot be answered in JSON. */
+int parse_bad_text(struct parser *p, uint32_t at)
+{
+	return parse_fail(p, at, "a string must be UTF-8 without zero bytes");
+}
+
+static const char *read_text(struct parser *p, const struct token *token)
 {
 	const char *at = p->lexer.text + token->from, *end = p->lexer.text + token->to - 1;
 	bool raw = *at++ == '`';
@@ -170,19 +176,28 @@ const char *parse_text(struct parser *p, const struct token *token)
 			fw_buf_putc(&text, *at++);
 	}
 	const char *bytes = text.data ? (const char *)text.data : "", *kept = NULL;
-	/* A zero byte would end the text, and what is no UTF-8 cannot be answered in JSON. */
-	if (memchr(bytes, '\0', text.length) || !fw_utf8_valid(bytes, text.length))
-		parse_fail(p, token->from, "a string must be UTF-8 without zero bytes");
+	if (memchr(bytes, '\0', text.length))
+		parse_bad_text(p, token->from);
 	else
 		kept = fw_arena_strndup(p->arena, bytes, text.length);
 	fw_buf_done(&text);
 	return kept;
 }
 
+const char *parse_text(struct parser *p, const struct token *token)
+{
+	const char *text = read_text(p, token);
+	if (!text || fw_utf8_valid(text, strlen(text)))
+		return text;
+	parse_bad_text(p, token->from);
+	return NULL;
+}
+
+/* What it must be shows when it is known what it is for. */
 struct node *parse_string(struct parser *p)
 {
 	struct token token = parse_take(p);
 	struct node *node = parse_node(p, NODE_STRING, token.from, token.to);
-	node->string = parse_text(p, &token);
+	node->string = read_text(p, &token);
 	return node->string ? node : NULL;
 }

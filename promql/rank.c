@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <fenwatch/buf.h>
+#include <fenwatch/text.h>
 
 #include "evaluate.h"
 #include "number.h"
+#include "quote.h"
 #include "workings.h"
 
 struct ranking {
@@ -379,6 +384,17 @@ static struct node grouping_with(struct evaluation *e, const struct node *node, 
 	return grouping;
 }
 
+static int check_label_name(struct evaluation *e, const char *name)
+{
+	struct fw_buf quoted = {0};
+	if (*name && fw_utf8_valid(name, strlen(name)))
+		return 0;
+	promql_quote(&quoted, name);
+	int rc = fail_execution(e, "invalid label name %s", (const char *)quoted.data);
+	fw_buf_done(&quoted);
+	return rc;
+}
+
 int count_values(
 	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
 {
@@ -386,8 +402,9 @@ int count_values(
 	int rc = evaluate(e, node->aggregate.parameter, axis, &label);
 	if (rc < 0)
 		return rc;
-	if (!*label.string)
-		return fail_execution(e, "invalid label name \"\"");
+	rc = check_label_name(e, label.string);
+	if (rc < 0)
+		return rc;
 	struct counting c = {
 		.e = e,
 		.axis = axis,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <fenwatch/buf.h>
+#include <fenwatch/text.h>
 
 #include "expand.h"
 #include "labels.h"
@@ -12,7 +13,7 @@
 
 static int check_name(const struct call_context *context, const char *name, const char *what)
 {
-	if (*name) /* any text in UTF-8, as texts of a question are */
+	if (*name && fw_utf8_valid(name, strlen(name)))
 		return 0;
 	return fw_fail(context->err, -EINVAL, "invalid %s label name in %s(): %s", what,
 		context->node->call.function->name, name);

@@ -222,6 +222,10 @@ static void test_label_join(void **state)
 			"error: invalid destination label name in label_join(): "},
 		{"label_join(x, \"c\", \"-\", \"\")",
 			"error: invalid source label name in label_join(): "},
+		{"label_join(x, \"\\xff\", \"-\", \"a\")",
+			"error: invalid destination label name in label_join(): \xff"},
+		{"label_join(x, \"c\", \"-\", \"a\", \"\\xff\")",
+			"error: invalid source label name in label_join(): \xff"},
 	};
 	ASK(series, 10, rows, 0);
 }
@@ -247,6 +251,8 @@ static void test_label_replace(void **state)
 			"error: invalid regular expression in label_replace(): ("},
 		{"label_replace(x, \"\", \"z\", \"a\", \"1\")",
 			"error: invalid destination label name in label_replace(): "},
+		{"label_replace(x, \"\\xff\", \"z\", \"a\", \"1\")",
+			"error: invalid destination label name in label_replace(): \xff"},
 	};
 	ASK(series, 10, rows, 0);
 }
