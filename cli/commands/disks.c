@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <fenwatch/clock.h>
+#include <fenwatch/text.h>
 
 #include "paper.h"
 #include "render.h"
@@ -150,7 +151,7 @@ static void write_capacity_bars(struct screen *s, const json_t *data)
 			.bad = json_number_value(json_object_get(row, "used_percent")),
 		};
 	}
-	paper_bars(s, "How full they are now, in percent", bars, n);
+	paper_bars(s, "How full they are, in percent", bars, n);
 }
 
 enum status render_capacity(struct screen *s, const json_t *data)
@@ -176,7 +177,10 @@ enum status render_capacity(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_number(s, row, "samples"));
 		table_put(&t, TONE_PLAIN, screen_seconds(s, row, "span_s"));
 	}
-	paper_begin(s, "Filesystems that are forecast to fill", NULL);
+	char now[32];
+	paper_begin(s, "Filesystems that are forecast to fill",
+		fw_arena_format(
+			&s->arena, "as known at %s", fw_time_format(s->now_ms, now, sizeof now)));
 	paper_table(&t, PAPER_EVIDENCE, NULL);
 	write_capacity_bars(s, data);
 	paper_end(s);
@@ -190,9 +194,22 @@ enum status command_disks(struct cli *cli, char **args, int n_args)
 		n_args ? render_host_disks : render_disks);
 }
 
+/* What is asked of the past is near or far from there. */
+static void go_back(struct screen *s, const char *at)
+{
+	struct fw_cursor c = {at, at + strlen(at)};
+	int64_t ms;
+	if (fw_time_parse(at, &ms) == 0 || (fw_cut_decimal(&c, 3, &ms) && c.at == c.end))
+		s->now_ms = ms;
+}
+
 enum status command_report_capacity(struct cli *cli, char **args, int n_args)
 {
+	const char *at = cli_time(cli, cli->settings.at);
+	const struct parameter parameters[] = {{"at", at}, {0}};
 	(void)args;
 	(void)n_args;
-	return cli_get(cli, "/api/fenwatch/v1/reports/capacity", NULL, render_capacity);
+	if (at)
+		go_back(&cli->screen, at);
+	return cli_get(cli, "/api/fenwatch/v1/reports/capacity", parameters, render_capacity);
 }

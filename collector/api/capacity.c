@@ -112,11 +112,25 @@ static void write_row(struct json *j, const struct facts *facts, const struct ro
 	json_close(j, '}');
 }
 
+/* 0, or the request is answered. */
+static int read_at(struct request *r, int64_t *at_ms)
+{
+	struct fw_err err;
+	*at_ms = r->now_ms;
+	if (params_time(&r->params, "at", 0, at_ms, &err) < 0)
+		request_fail_bad(r, &err);
+	else if (*at_ms > r->now_ms)
+		request_fail(r, 400, "bad_data", "invalid parameter \"at\": it has not been yet");
+	return r->status ? -1 : 0;
+}
+
 void capacity_report(struct request *r)
 {
 	struct facts facts;
 	size_t n, n_rows = 0;
-	if (facts_read(r, facts_selector(r, HOST_DISK_METRICS, NULL), r->now_ms, &facts) < 0)
+	int64_t at_ms;
+	if (read_at(r, &at_ms) < 0 ||
+		facts_read(r, facts_selector(r, HOST_DISK_METRICS, NULL), at_ms, &facts) < 0)
 		return;
 	const struct promql_row *sizes = facts_metric(&facts, "node_filesystem_size_bytes", &n);
 	struct row *rows = fw_arena_alloc(&r->arena, (n * CAPACITY_RESOURCES + 1) * sizeof *rows);

@@ -969,6 +969,9 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"[{\"host\":\"web01\",\"mountpoint\":\"/\",\"resource\":\"bytes\","
 		"\"size\":1024000000,\"left\":256000000,\"used_percent\":75,"
 		"\"earliest\":\"2026-11-24T06:00:00.000Z\",");
+	expect_get(s, "/api/fenwatch/v1/reports/capacity?at=2100-01-01T00:00:00Z", 400,
+		"has not been yet");
+	expect_get(s, "/api/fenwatch/v1/reports/capacity?at=soon", 400, "\\\"at\\\"");
 }
 
 static void ask_patches(struct scene *s)

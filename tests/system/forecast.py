@@ -81,6 +81,21 @@ def test_growth_is_told_a_week_ahead_and_a_saw_never(lab):
         speaker.join()
 
 
+def check_that_the_past_stays(c):
+    """To the byte, whatever is measured afterwards; and before there was a forecast there is none."""
+    at = f"{time.time() - 1:.3f}"
+    forms = ("--json", "--csv", "--html", None)
+    ask = lambda form: c.cli("report", "capacity", "--at", at, *[form] * bool(form)).stdout
+    once = [ask(form) for form in forms]
+    check(all("/srv" in text for text in once), f"{once}")
+    seen = c.value("count_over_time(node_filesystem_avail_bytes{mountpoint='/srv'}[1h])")
+    until(30, "time goes on", lambda: c.value("count_over_time(node_filesystem_avail_bytes{mountpoint='/srv'}[1h])") > seen + 1)
+    check([ask(form) for form in forms] == once, "the same bytes")
+    check(json.loads(c.cli("report", "capacity", "--at", "-3d", "--json").stdout) == [], "nothing was forecast then")
+    refused = c.cli("report", "capacity", "--at", "2100-01-01T00:00:00Z")
+    check(refused.returncode != 0 and "has not been yet" in refused.stderr, refused.stderr)
+
+
 def check_what_is_told(c, hook):
     opened = until(60, "the notice", lambda: hook.notices("firing", "FilesystemFullSoon"))
     alert = opened[0][2]["alerts"][0]
@@ -101,6 +116,7 @@ def check_what_is_told(c, hook):
     check([(row["host"], row["mountpoint"], row["resource"]) for row in rows] == [("filer", "/srv", "bytes")],
           report.stdout + report.stderr)
     check("/srv" in c.cli("report", "capacity").stdout, "and as a table")
+    check_that_the_past_stays(c)
 
     likely = c.value('fenwatch_filesystem_fills_timestamp_seconds{instance="filer",bound="likely"}')
     check(abs(likely - time.time() - 5 * 86400) < 86400, f"the series: {likely}")
