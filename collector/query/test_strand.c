@@ -32,8 +32,8 @@ static const struct fw_schema schemas[] = {
 };
 static const uint32_t both[] = {0, 1};
 static const struct store_group groups[] = {
-	{1, 1, host, 2, &schemas[0], both, 2},
-	{1, 2, host, 2, &schemas[1], both, 2},
+	{1, 1, NULL, host, 2, &schemas[0], both, 2},
+	{1, 2, NULL, host, 2, &schemas[1], both, 2},
 };
 
 static void test_a_series_in_two_schemas_is_one(void **state)

@@ -492,13 +492,9 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 	const struct store_patience *patience, struct fw_arena *arena, struct store_columns *out,
 	struct fw_err *err)
 {
-	struct host *host = hosts_known(&store->hosts, group->host);
-	struct table *table = host ? host_table(host, group->schema_id) : NULL;
 	*out = (struct store_columns){.n = 0};
-	if (!host) /* forgotten since it was selected */
+	if (!hosts_known(&store->hosts, group->host)) /* forgotten since it was selected */
 		return 0;
-	if (!table)
-		return fw_fail(err, -ENOENT, "the host has no such series");
 	struct reading r = {
 		.store = store,
 		.group = group,
@@ -507,19 +503,29 @@ int store_read(struct store *store, const struct store_group *group, int64_t fro
 		.patience = patience,
 		.arena = arena,
 	};
-	int rc = read_all(&r, table, out);
+	int rc = read_all(&r, group->table, out);
 	if (rc >= 0 && schema_is_foreign(group->schema))
 		tell_alone(&r, out);
 	reading_done(&r);
 	return reading_told(rc, err);
 }
 
+void store_expect(const struct store_group *group, bool at_once)
+{
+	if (at_once) {
+		__builtin_prefetch(group->table->host);
+	} else {
+		__builtin_prefetch(group->table);
+		__builtin_prefetch(&group->table->ended);
+	}
+}
+
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
 	int64_t *at_ms, int64_t **cells)
 {
 	struct host *host = hosts_known(&store->hosts, group->host);
-	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
-	if (!table)
+	const struct table *table = group->table;
+	if (!host)
 		return -ENODATA;
 	int64_t *copy = fw_arena_try(arena, group->n_columns * sizeof *copy + 1);
 	if (!copy)

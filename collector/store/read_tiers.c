@@ -210,10 +210,8 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 	int64_t from_ms, int64_t to_ms, const struct store_patience *patience,
 	struct fw_arena *arena, struct store_rows *out, struct fw_err *err)
 {
-	struct host *host = hosts_known(&store->hosts, group->host);
-	const struct table *table = host ? host_table(host, group->schema_id) : NULL;
 	*out = (struct store_rows){0};
-	if (!table || group->n_columns == 0)
+	if (!hosts_known(&store->hosts, group->host) || group->n_columns == 0)
 		return 0;
 	struct reading r = {
 		.store = store,
@@ -226,7 +224,7 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 	};
 	int rc = -ESTALE;
 	for (int look = 0; look < READING_LOOKS && rc == -ESTALE; look++)
-		rc = read_rows(&r, table, tier, out);
+		rc = read_rows(&r, group->table, tier, out);
 	out->damaged_blocks = r.damaged;
 	reading_done(&r);
 	return reading_told(rc, err);

@@ -169,7 +169,7 @@ static void add_group(struct selection *s, const struct store_group *group)
 	s->groups[s->n_groups++] = *group;
 }
 
-static void select_table(struct selection *s, const struct table *table, uint64_t by_host)
+static void select_table(struct selection *s, struct table *table, uint64_t by_host)
 {
 	const struct named_host *host = table->host->name;
 	struct memo *memo = memo_of(s, table->schema, by_host);
@@ -178,6 +178,7 @@ static void select_table(struct selection *s, const struct table *table, uint64_
 	struct store_group group = {
 		.host = host->id,
 		.schema_id = table->schema->id,
+		.table = table,
 		.host_labels = host->labels,
 		.n_host_labels = host->n_labels,
 		.schema = &table->schema->schema,
@@ -202,10 +203,10 @@ static void select_host(struct selection *s, struct host *host)
 			by_host |= (uint64_t)1 << m;
 	}
 	pthread_mutex_lock(&host->lock);
-	const struct table *first = host->tables;
+	struct table *first = host->tables;
 	pthread_mutex_unlock(&host->lock);
 	size_t before = s->n_groups;
-	for (const struct table *table = first; table; table = table->next)
+	for (struct table *table = first; table; table = table->next)
 		select_table(s, table, by_host);
 	if (s->n_groups > before + 1)
 		qsort(s->groups + before, s->n_groups - before, sizeof *s->groups, store_by_schema);

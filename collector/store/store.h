@@ -233,9 +233,12 @@ struct store_matcher {
 	const void *arg;
 };
 
+struct table;
+
 /* Columns of one schema of one host that all matchers accept. */
 struct store_group {
 	uint32_t host, schema_id;
+	struct table *table;                /* the store's own; stays as long as it does */
 	const struct fw_label *host_labels; /* live as long as the store */
 	size_t n_host_labels;
 	const struct fw_schema *schema;
@@ -313,6 +316,9 @@ int store_read_rows(struct store *store, const struct store_group *group, enum s
 	int64_t from_ms, int64_t to_ms, const struct store_patience *patience,
 	struct fw_arena *arena, struct store_rows *out, struct fw_err *err);
 
+/* The group's newest sweep is asked for soon (twice: `at_once`, four groups ahead, and twice
+ * as far): what it lies in is on its way to the processor by then. */
+void store_expect(const struct store_group *group, bool at_once);
 /* The newest sweep, without the disk. -ENODATA when there is none, or it is not the newest
  * of all of them. */
 int store_latest(struct store *store, const struct store_group *group, struct fw_arena *arena,
