@@ -30,7 +30,12 @@ static void pretty(const struct node *node, unsigned level, struct fw_buf *out);
 
 static void pretty_binary(const struct node *node, unsigned level, struct fw_buf *out)
 {
-	pretty(node->binary.left, level + 1, out);
+	if (node->binary.left->kind == NODE_NUMBER) {
+		indent(out, level + 1);
+		promql_put_left(out, node);
+	} else {
+		pretty(node->binary.left, level + 1, out);
+	}
 	fw_buf_putc(out, '\n');
 	indent(out, level);
 	promql_put_operator(out, node);

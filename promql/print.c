@@ -144,7 +144,7 @@ void promql_put_operator(struct fw_buf *out, const struct node *node)
 }
 
 /* "+Inf ^ 2" would be read as +(Inf ^ 2). */
-static void print_left(const struct node *node, struct fw_buf *out)
+void promql_put_left(struct fw_buf *out, const struct node *node)
 {
 	const struct node *left = node->binary.left;
 	if (node->binary.op == OP_POW && left->kind == NODE_NUMBER && isinf(left->number))
@@ -155,7 +155,7 @@ static void print_left(const struct node *node, struct fw_buf *out)
 
 static void print_binary(const struct node *node, struct fw_buf *out)
 {
-	print_left(node, out);
+	promql_put_left(out, node);
 	fw_buf_putc(out, ' ');
 	promql_put_operator(out, node);
 	fw_buf_putc(out, ' ');

@@ -68,6 +68,7 @@ static void test_what_does_not_fit(void **state)
 		"label_join(\n  " LONG ",\n  \"" LONG "\",\n  \"c\"\n)");
 	check("1 > bool sum(" LONG ") + sum(" LONG ")",
 		"  1\n> bool\n    sum(" LONG ")\n  +\n    sum(" LONG ")");
+	check("Inf ^ " LONG LONG, "  Inf\n^\n  " LONG LONG);
 }
 
 static void test_subqueries(void **state)
