@@ -8,6 +8,7 @@
 
 #include <net-snmp/net-snmp-config.h>
 
+#include <net-snmp/library/lcd_time.h>
 #include <net-snmp/net-snmp-includes.h>
 
 #include <openssl/crypto.h>
@@ -75,12 +76,21 @@ static void on_soon(uv_timer_t *timer)
 	s->config.on_answer(NULL, s->why, s->config.arg);
 }
 
+/* The library takes what has been started less often than it knows for an old packet, and a
+ * device that was set back would never be heard again: it learns the clock with the next answer. */
+static void forget_clock(const struct session *s)
+{
+	if (s->engine_length > 0)
+		set_enginetime(s->engine, (u_int)s->engine_length, 0, 0, TRUE);
+}
+
 /* Everything is forgotten: the next question begins anew. */
 static void fail(struct session *s, const char *why)
 {
 	if (why != s->why)
 		snprintf(s->why, sizeof s->why, "%s", why);
 	drop_line(s);
+	forget_clock(s);
 	s->seeking = false;
 	s->engine_length = 0;
 	uv_timer_start(&s->soon, on_soon, 0, 0);
