@@ -85,23 +85,40 @@ static int check_columns(const struct fw_schema *schema, struct fw_err *err)
 	return schema->n_columns ? 0 : fw_fail(err, -EPROTO, "schema: no columns");
 }
 
+/* Many devices have one schema, which is kept once. */
+static bool is_held(const struct intake *in, const struct taken_schema *but, uint32_t id)
+{
+	for (size_t i = 0; i < in->n_schemas; i++)
+		if (&in->schemas[i] != but && in->schemas[i].id == id)
+			return true;
+	return false;
+}
+
+static void give_schema_back(struct intake *in, const struct taken_schema *is)
+{
+	if (!is_held(in, is, is->id))
+		in->schema_bytes -= is->bytes;
+	in->ops->give_back(is->id, in->arg);
+}
+
 static int keep_schema(
 	struct intake *in, uint32_t wire, const struct fw_schema *schema, struct fw_err *err)
 {
 	struct taken_schema *is = find_wire(in->schemas, in->n_schemas, sizeof *is, wire);
-	size_t before = is ? is->bytes : 0, bytes;
+	size_t bytes;
 	if (in->schema_bytes > INTAKE_SCHEMA_BYTES || (!is && in->n_schemas == INTAKE_SCHEMAS))
 		return fw_fail(err, -EMSGSIZE, "more than %u schemas, or %u MiB of them",
 			INTAKE_SCHEMAS, INTAKE_SCHEMA_BYTES >> 20);
 	uint32_t id = in->ops->borrow(schema, &bytes, in->arg);
 	if (is) {
-		in->ops->give_back(is->id, in->arg);
+		give_schema_back(in, is);
 	} else {
 		in->schemas = grow(in->schemas, in->n_schemas, sizeof *is);
 		is = &in->schemas[in->n_schemas++];
 	}
 	*is = (struct taken_schema){wire, id, schema->n_columns, bytes};
-	in->schema_bytes += bytes - before;
+	if (!is_held(in, is, id))
+		in->schema_bytes += bytes;
 	return 0;
 }
 

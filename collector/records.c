@@ -49,7 +49,10 @@ static int file_event(
 {
 	const char *host =
 		records->store ? store_host_instance(records->store, record->host) : NULL;
-	return host ? events_take(records->events, record, host, err) : 0;
+	if (!host)
+		return 0;
+	bool of_check = store_host_is_check(records->store, record->host);
+	return events_take(records->events, record, host, of_check, err);
 }
 
 static void tell_outcome(struct records *records, int rc, const struct fw_err *err)

@@ -22,6 +22,7 @@ extern char fakes_asked[256];
 extern atomic_bool fakes_hold;
 /* db01 has series of its own, too: a label that no other has, and values of 42.42. */
 extern bool fakes_both;
+extern const char *fakes_silent; /* "": web01 is told to be silent; else this check of it */
 /* When db01 was retired; it is not, until a test says so. */
 extern int64_t fakes_retired_ms;
 /* An alert of web01, and one of db01, are on the work list. */

@@ -8,6 +8,7 @@
 #include "alert.h"
 #include "estate.h"
 #include "facts.h"
+#include "feed.h"
 #include "parts.h"
 #include "retiring.h"
 
@@ -73,16 +74,25 @@ static struct host *find_host(struct host *hosts, size_t n, const char *name)
 	return name ? bsearch(&wanted, hosts, n, sizeof *hosts, by_name) : NULL;
 }
 
-static enum host_state state_of(const struct alert_view *alert)
+static bool is_of_check(const struct alert_view *alert)
 {
-	if (strcmp(alert->rule, SILENCE_RULE) == 0)
+	return *notice_value(alert->labels, alert->n_labels, "check");
+}
+
+/* A check that is silent says nothing of its target, where that speaks for itself. */
+static enum host_state state_of(const struct host *host, const struct alert_view *alert)
+{
+	bool is_silence = strcmp(alert->rule, SILENCE_RULE) == 0;
+	if (is_silence && is_of_check(alert) && !hosts_is_check(host->store))
+		return HOST_WARNING;
+	if (is_silence)
 		return strcmp(alert->held, "unobserved") == 0 ? HOST_UNOBSERVED : HOST_SILENT;
 	return strcmp(alert->severity, "critical") == 0 ? HOST_CRITICAL : HOST_WARNING;
 }
 
 static void count_alert(struct host *host, const struct alert_view *alert)
 {
-	enum host_state state = state_of(alert);
+	enum host_state state = state_of(host, alert);
 	host->n_alerts++;
 	if (strcmp(alert->severity, "info") == 0)
 		return;

@@ -922,6 +922,13 @@ static void client_that_looks_at_hosts(struct scene *s)
 		"{\"name\":\"web01\",\"state\":\"warning\",\"since\":\"2023-11-14T22:13:20.000Z\",");
 	/* One of them is of severity info, and changes nothing. */
 	expect(s, "alerts", answer, 200, "\"alerts\":2}");
+	fakes_silent = "ping"; /* a check of it is silent, which says nothing of itself */
+	answer = ask(s, "GET", "/api/fenwatch/v1/hosts", "viewer", NULL, NULL);
+	expect(s, "its check", answer, 200, "{\"name\":\"web01\",\"state\":\"warning\",");
+	fakes_silent = "";
+	answer = ask(s, "GET", "/api/fenwatch/v1/hosts", "viewer", NULL, NULL);
+	expect(s, "itself", answer, 200, "{\"name\":\"web01\",\"state\":\"silent\",");
+	fakes_silent = NULL;
 	fakes_checked = true; /* a check was heard just now, and does not speak for it */
 	answer = ask(s, "GET", "/api/fenwatch/v1/hosts", "viewer", NULL, NULL);
 	fakes_checked = false;

@@ -114,7 +114,7 @@ static const Fenwatch__Wire__Event *unpack(
 }
 
 int events_take(struct events *events, const struct store_record *record, const char *host,
-	struct fw_err *err)
+	bool of_check, struct fw_err *err)
 {
 	struct fw_arena arena = {.limit = FW_WIRE_ARENA};
 	const Fenwatch__Wire__Event *event = unpack(record, host, &arena);
@@ -122,7 +122,8 @@ int events_take(struct events *events, const struct store_record *record, const 
 	if (event) {
 		char *fields = fields_of(event);
 		rc = insert(events, record, host, event, fields, err);
-		if (rc == 0 && sqlite3_changes(state_db(events->config.state)) > 0)
+		bool counts = !of_check || strcmp(event->kind, "check") == 0;
+		if (rc == 0 && counts && sqlite3_changes(state_db(events->config.state)) > 0)
 			rc = raising_take(events, host, event, err);
 		free(fields);
 	}

@@ -57,9 +57,11 @@ void events_tell(struct events *events, const struct event_rules *rules, const c
 void events_close(struct events *events);
 
 /* Files an event of the host of that name, as part of the caller's transaction, if there is
- * one. Negative: the database failed, and the event should come again. */
+ * one. What a check says has its target's name, and any agent may check it: of it only events of
+ * the kind "check" raise and clear. Negative: the database failed, and the event should come
+ * again. */
 int events_take(struct events *events, const struct store_record *record, const char *host,
-	struct fw_err *err);
+	bool of_check, struct fw_err *err);
 int events_forget(struct events *events, uint32_t host, const char *name, struct fw_err *err);
 /* A piece of what has to go. */
 int events_prune(struct events *events, struct fw_err *err);

@@ -139,6 +139,7 @@ struct told {
 	int64_t at_ms;
 	const char *fields[8]; /* name, value, name, value, ... */
 	uint64_t seq;          /* 0: the next one */
+	bool of_check;
 };
 
 static Fenwatch__Wire__Event event_of(
@@ -158,8 +159,8 @@ static Fenwatch__Wire__Event event_of(
 	return event;
 }
 
-static void take(
-	struct place *place, const Fenwatch__Wire__Event *event, const char *host, uint64_t seq)
+static void take_of(struct place *place, const Fenwatch__Wire__Event *event, const char *host,
+	uint64_t seq, bool of_check)
 {
 	uint8_t *payload = fw_alloc(fenwatch__wire__event__get_packed_size(event) + 1);
 	struct store_record record = {.kind = STORE_EVENT,
@@ -171,16 +172,22 @@ static void take(
 		.payload = payload,
 		.length = fenwatch__wire__event__pack(event, payload)};
 	struct fw_err err;
-	if (events_take(place->events, &record, host, &err) < 0)
+	if (events_take(place->events, &record, host, of_check, &err) < 0)
 		fail_msg("%s", err.text);
 	fw_free(payload);
+}
+
+static void take(
+	struct place *place, const Fenwatch__Wire__Event *event, const char *host, uint64_t seq)
+{
+	take_of(place, event, host, seq, false);
 }
 
 static void tell(struct place *place, struct told told)
 {
 	Fenwatch__Wire__Label labels[4], *fields[4];
 	Fenwatch__Wire__Event event = event_of(&told, labels, fields);
-	take(place, &event, told.host ? told.host : "sw1", told.seq);
+	take_of(place, &event, told.host ? told.host : "sw1", told.seq, told.of_check);
 }
 
 static void trap_at(struct place *place, const char *number, const char *interface, int64_t at_ms)
@@ -244,6 +251,26 @@ static size_t n_firing(struct place *place)
 {
 	struct alert_view *views;
 	return firing(place, &views);
+}
+
+/* Whose name a check has is not its agent's to speak for. */
+static void test_a_check_raises_nothing_of_its_targets(void **arg)
+{
+	struct place *place = *arg;
+	struct told down = {
+		.kind = "trap", .fields = {"oid", DOWN, "ifIndex", "3"}, .of_check = true};
+	struct told up = {.kind = "trap", .fields = {"oid", UP, "ifIndex", "3"}, .of_check = true};
+	tell(place, down);
+	assert_int_equal(n_firing(place), 0);
+	assert_int_equal(search(place, (struct event_search){0}).n, 1); /* but it is kept */
+	down.of_check = false;
+	tell(place, down);
+	assert_int_equal(n_firing(place), 1);
+	tell(place, up);
+	assert_int_equal(n_firing(place), 1); /* nor does it end anything */
+	up.of_check = false;
+	tell(place, up);
+	assert_int_equal(n_firing(place), 0);
 }
 
 /* ---- what is kept ---- */
@@ -603,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_search_has_an_end),
 		TEST(events_are_found),
+		TEST(a_check_raises_nothing_of_its_targets),
 		TEST(one_that_comes_twice_is_one),
 		TEST(too_many_fields_are_cut),
 		TEST(the_old_ones_go),

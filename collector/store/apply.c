@@ -517,6 +517,7 @@ static void apply_record(struct store *store, struct store_entry *entry)
 	log_append(&store->log, &record);
 	if (store->config.on_record)
 		records_add(store, &record, record.position, entry);
+	owner_note(hosts_get(&store->hosts, entry->host), entry->agent, entry->received_ms);
 	advance(stream, entry);
 	tell_acked(entry, stream);
 	entry->verdict = STORE_DURABLE;

@@ -74,6 +74,7 @@ struct host {
 	size_t n_tables, slots;
 	_Atomic uint32_t n_foreign; /* series from elsewhere */
 	int64_t newest_ms, received_ms;
+	int64_t record_ms; /* when a document or event of it came last */
 	uint32_t interval_ms;
 	uint64_t changes;
 	uint8_t agent[16];

@@ -128,6 +128,8 @@ struct arrival {
 void apply_entry(struct store *store, struct store_entry *entry);
 /* False with `why` where the host is a device that another agent speaks for. */
 bool owner_admits(struct store *store, struct store_entry *entry, struct host *host);
+/* Who has spoken for a device by a document or event that was taken. */
+void owner_note(struct host *host, const uint8_t agent[16], int64_t received_ms);
 void encode_key(const struct arrival *arrival, struct fw_buf *out);
 
 /* arrive.c: what an arrival changes in memory, once it lies in the log at `position`. */

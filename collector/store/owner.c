@@ -2,7 +2,7 @@
 /* Which agent may speak for a device that has none of its own.
  *
  * It is the one that did last, until nothing of the device has come for three of its
- * intervals, but two minutes at least, or the agent is no longer to be believed. Who sent
+ * intervals, but two minutes at least, and an hour of one that only events and documents tell of, or the agent is no longer to be believed. Who sent
  * a sweep is in the log, so that a restart changes nothing. And where a machine of that
  * name has an agent it is that agent alone: alerts go by names.
  */
@@ -13,12 +13,14 @@
 #include "internal.h"
 
 #define QUIET_MS (2 * 60 * 1000)
+#define QUIET_RECORDS_MS (60 * 60 * 1000)
 #define QUIET_UNKNOWN_MS (5 * 60 * 1000) /* where its interval is not known */
 
 struct owned {
 	uint8_t agent[16];
 	int64_t received_ms;
 	uint32_t interval_ms;
+	bool by_records; /* no sweep of it has come */
 };
 
 static const char *label_of(const struct host *host, const char *name)
@@ -45,6 +47,9 @@ static struct owned owned_of(struct host *host)
 {
 	pthread_mutex_lock(&host->lock);
 	struct owned is = {.received_ms = host->received_ms, .interval_ms = host->interval_ms};
+	is.by_records = host->newest_ms == 0;
+	if (host->record_ms > is.received_ms)
+		is.received_ms = host->record_ms;
 	memcpy(is.agent, host->agent, sizeof is.agent);
 	pthread_mutex_unlock(&host->lock);
 	return is;
@@ -53,7 +58,9 @@ static struct owned owned_of(struct host *host)
 /* Whoever was away because we were is not silent. */
 static bool is_heard(const struct store *store, const struct owned *is, int64_t now_ms)
 {
-	int64_t quiet_ms = is->interval_ms ? 3 * (int64_t)is->interval_ms : QUIET_UNKNOWN_MS;
+	int64_t quiet_ms = is->by_records ? QUIET_RECORDS_MS
+		: is->interval_ms         ? 3 * (int64_t)is->interval_ms
+					  : QUIET_UNKNOWN_MS;
 	int64_t since_ms = is->received_ms > store->first_ms ? is->received_ms : store->first_ms;
 	return now_ms - since_ms <= (quiet_ms < QUIET_MS ? QUIET_MS : quiet_ms);
 }
@@ -88,6 +95,17 @@ bool owner_admits(struct store *store, struct store_entry *entry, struct host *h
 	store->counters.claimed++;
 	snprintf(entry->why, sizeof entry->why, "'%.60s' is another agent's", instance);
 	return false;
+}
+
+void owner_note(struct host *host, const uint8_t agent[16], int64_t received_ms)
+{
+	if (!host || !host->is_device)
+		return;
+	pthread_mutex_lock(&host->lock);
+	memcpy(host->agent, agent, sizeof host->agent);
+	if (received_ms > host->record_ms)
+		host->record_ms = received_ms;
+	pthread_mutex_unlock(&host->lock);
 }
 
 void store_disown(struct store *store, const uint8_t agent[16])

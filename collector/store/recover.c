@@ -153,6 +153,10 @@ static void take_hosts(struct store *store, const uint8_t *data, size_t length)
 		memcpy(host->agent, data + 4, 16);
 		host->newest_ms = (int64_t)get_u64(data + 20);
 		host->received_ms = (int64_t)get_u64(data + 28);
+		if (host->newest_ms == 0) { /* what came were documents and events */
+			host->record_ms = host->received_ms;
+			host->received_ms = 0;
+		}
 	}
 }
 
@@ -279,6 +283,8 @@ static void replay(const struct log_record *record, void *arg)
 	case LOG_DOCUMENT:
 	case LOG_EVENT:
 		replay_number(store, record);
+		owner_note(
+			hosts_get(&store->hosts, record->host), record->agent, record->received_ms);
 		records_found(store, record);
 		break;
 	case LOG_CARRIED:

@@ -293,6 +293,12 @@ const char *store_host_instance(struct store *store, uint32_t id)
 	return host ? fw_label_value(host->name->labels, host->name->n_labels, "instance") : NULL;
 }
 
+bool store_host_is_check(struct store *store, uint32_t id)
+{
+	const struct host *host = hosts_known(&store->hosts, id);
+	return host && *fw_label_value(host->name->labels, host->name->n_labels, "check");
+}
+
 /* ---- handing over ---- */
 
 void store_submit(struct store *store, struct store_entry *entry)

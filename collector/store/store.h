@@ -103,6 +103,8 @@ int store_host_forget(struct store *store, uint32_t id, struct fw_err *err);
 bool store_host_is_known(struct store *store, uint32_t id); /* and not forgotten */
 /* What it is called, as long as the store lives; NULL: it is not known. */
 const char *store_host_instance(struct store *store, uint32_t id);
+/* Whether it is what a check says of a target, not the target itself. */
+bool store_host_is_check(struct store *store, uint32_t id);
 
 /* ---- writing; any thread ---- */
 

@@ -121,6 +121,28 @@ static void test_it_moves_when_its_agent_is_retired(void **state)
 }
 
 /* However long we were away ourselves. */
+static void test_events_alone_make_an_owner(void **state)
+{
+	(void)state;
+	assert_int_equal(tell(&first, STORE_EVENT).verdict, STORE_DURABLE);
+	struct store_entry another = tell(&second, STORE_EVENT);
+	assert_int_equal(another.verdict, STORE_REFUSED);
+	assert_memory_equal(another.owner, first.agent, sizeof another.owner);
+	assert_int_equal(tell(&second, STORE_DOCUMENT).verdict, STORE_REFUSED);
+	assert_int_equal(say(&second, device), STORE_REFUSED);
+	kit_reopen(&kit);
+	first.next[STORE_LIVE] = first.next[STORE_BACKLOG] = 0;
+	second.next[STORE_LIVE] = second.next[STORE_BACKLOG] = 0;
+	sender_begin(&first, &kit, 1, 7);
+	sender_begin(&second, &kit, 2, 9);
+	kit_now_ms += 3600000 - STEP;
+	assert_int_equal(tell(&second, STORE_EVENT).verdict, STORE_REFUSED);
+	assert_int_equal(tell(&first, STORE_EVENT).verdict, STORE_DURABLE);
+	kit_now_ms += 3600001; /* an hour of which nothing came */
+	assert_int_equal(tell(&second, STORE_EVENT).verdict, STORE_DURABLE);
+	assert_int_equal(tell(&first, STORE_EVENT).verdict, STORE_REFUSED);
+}
+
 static void test_a_restart_changes_nothing(void **state)
 {
 	(void)state;
@@ -161,6 +183,7 @@ int main(void)
 			test_it_moves_when_its_agent_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_it_moves_when_its_agent_is_retired, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_events_alone_make_an_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_restart_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_name_of_a_machine_with_an_agent_is_taken, setup, teardown),

@@ -110,13 +110,14 @@ static int put_hosts(struct store *store, struct fw_buf *payload)
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count && rc >= 0; id++) {
 		const struct host *host = hosts_get(&store->hosts, id);
-		if (!host || host->newest_ms == 0)
+		if (!host || (host->newest_ms == 0 && host->record_ms == 0))
 			continue;
+		int64_t heard_ms = host->newest_ms ? host->received_ms : host->record_ms;
 		uint8_t entry[HOST_ENTRY_BYTES];
 		put_u32(entry, id);
 		memcpy(entry + 4, host->agent, 16);
 		put_u64(entry + 20, (uint64_t)host->newest_ms);
-		put_u64(entry + 28, (uint64_t)host->received_ms);
+		put_u64(entry + 28, (uint64_t)heard_ms);
 		fw_buf_append(payload, entry, sizeof entry);
 		if (payload->length >= HEAD_PIECE_BYTES)
 			rc = put_piece(store, LOG_HOSTS, payload);
