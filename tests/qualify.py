@@ -74,6 +74,8 @@ ROWS = [
      {"FENWATCH_DAMAGE": "10000", "TMPDIR": "/dev/shm", "CMOCKA_MESSAGE_OUTPUT": "TAP"}),
     ("fuzzpacket", "ten million packets from nowhere, of every link",
      ["FUZZ/agent/capture/fuzz_packet", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/packet"], {}),
+    ("fuzzwatch", "ten million streams of packets from nowhere, into the capture's tables",
+     ["FUZZ/agent/capture/fuzz_watch", "-runs=10000000", "SCRATCH", "tests/fuzz/corpus/watch"], {}),
     ("fuzzinform", "a million answers from nowhere to notifications of SNMP",
      ["FUZZ/collector/feeds/fuzz_inform", "-runs=1000000", "SCRATCH", "tests/fuzz/corpus/inform"], {}),
     ("fuzzblocks", "ten million blocks from nowhere",

@@ -105,8 +105,8 @@ def troubled(r, client, server, sport, dport, at, kind):
 KINDS = ["whole", "lost", "late", "gap", "full", "alive", "reset", "ended"]
 
 
-def wire_of_troubles(path):
-    r = Recording()
+def wire_of_troubles(path, r=None):
+    r = r or Recording()
     for n in range(160):
         client, server = f"10.0.{n % 3}.{n % 20 + 1}", f"10.9.0.{n % 4 + 1}"
         if n % 5 == 0:
@@ -231,6 +231,44 @@ def test_every_encapsulation_is_read_as_tshark_does(lab):
             with open(path, "wb") as f:
                 f.write(whole[:24] + shortened(whole[24:], cut))
             check(total(read(lab, path), "packets_total") == 4, f"{name}, cut at {cut}")
+
+
+class Wrapped(Recording):
+    """What is given to it as Ethernet stands behind another head; what is not IP is left out."""
+
+    def __init__(self, link, before):
+        super().__init__(link)
+        self.before = before
+
+    def add(self, at, frame):
+        kind = struct.unpack(">H", frame[12:14])[0]
+        if kind in (0x0800, 0x86dd):
+            super().add(at, self.before(kind).replace(BROADCAST, mac(2)) + frame[14:])
+
+
+AGAIN = ("retransmission", "fast_retransmission", "spurious_retransmission")
+SEEN = [f"tcp.analysis.{name}" for name in (*AGAIN, "out_of_order", "zero_window")] + \
+    ["tcp.flags.reset", "dns.flags.response", "dns.time", "dns.flags.rcode"]
+
+
+def test_troubles_are_those_of_tshark_behind_every_head(lab):
+    for name in ("VLAN in VLAN", "MPLS", "cooked", "cooked 2", "raw", "loopback", "PPP", "HDLC", "802.11 from", "radiotap"):
+        path = wire_of_troubles(os.path.join(lab.dir, "way.pcap"), Wrapped(*WAYS[name]))
+        rows = [dict(zip(SEEN, line.split("\t"))) for line in tshark(path, "tcp || dns", *SEEN)]
+        waits = [float(row["dns.time"]) for row in rows if row["dns.time"]]
+        theirs = {
+            "tcp_retransmissions_total": sum(any(row["tcp.analysis." + kind] for kind in AGAIN) for row in rows),
+            "tcp_out_of_order_total": sum(row["tcp.analysis.out_of_order"] != "" for row in rows),
+            "tcp_zero_windows_total": sum(row["tcp.analysis.zero_window"] != "" for row in rows),
+            "tcp_resets_total": sum(row["tcp.flags.reset"] in ("1", "True") for row in rows),
+            "dns_queries_total": sum(row["dns.flags.response"] in ("0", "False") for row in rows),
+            "dns_answer_seconds_total": sum(waits), "dns_answers_total": len(waits),
+            "dns_failures_total": sum(row["dns.flags.rcode"] == "2" for row in rows),
+            "dns_no_such_name_total": sum(row["dns.flags.rcode"] == "3" for row in rows)}
+        found = read(lab, path)
+        apart = {what: (total(found, what), value) for what, value in theirs.items() if abs(total(found, what) - value) > 1e-5}
+        check(not apart and min(theirs.values()) > 0, f"{name}: ours and tshark's: {apart} of {theirs}")
+        check(total(found, "tcp_handshakes_total") == 160, f"{name}: handshakes")
 
 
 def shortened(packets, most):
