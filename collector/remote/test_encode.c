@@ -18,6 +18,8 @@
 #include "test_now.h"
 #include "testkit.h"
 
+enum { BATCHES = 60, RESTARTS = 40 };
+
 struct scene {
 	struct kit from, to;
 	struct remote *remote;
@@ -186,7 +188,7 @@ static size_t follow_all(struct scene *s)
 	return n;
 }
 
-/* A segment of the log is used anew after each fifth start. What an earlier life wrote at the
+/* A segment of the log is used anew when four others are full. What an earlier life wrote at the
  * same place may have been read ahead of what is written there now. */
 static void test_a_segment_that_is_used_again(void **state)
 {
@@ -200,16 +202,56 @@ static void test_a_segment_that_is_used_again(void **state)
 		s.follower = store_follow(s.from.store, position);
 		sender_begin(&s.sender, &s.from, 1, 1);
 		follow_all(&s);
-		for (int i = 0; i < 5; i++) {
-			int64_t at_ms = kit_now_ms + (life * 5 + i) * 1000;
+		for (int i = 0; i < BATCHES; i++) {
+			int64_t at_ms = kit_now_ms + (life * BATCHES + i) * 60000;
 			assert_int_equal(sender_send(&s.sender, STORE_LIVE, s.from.host,
-						 s.from.schema, at_ms, 1, 1000, true),
+						 s.from.schema, at_ms, 60, 1000, true),
 				STORE_DURABLE);
 			assert_true(follow_all(&s) > 0);
 		}
 		assert_int_equal(
 			store_follow_position(s.follower), store_durable_position(s.from.store));
 	}
+	close_scene(&s);
+}
+
+/* By a clean end and a new start, or as if it had been killed. */
+static void restart(struct scene *s, bool killed)
+{
+	char there[72];
+	struct fw_err err = {""};
+	if (!killed) {
+		kit_reopen(&s->from);
+		return;
+	}
+	snprintf(there, sizeof there, "%s-killed", s->from.dir);
+	kit_copy(s->from.dir, there);
+	store_close(s->from.store);
+	kit_remove(s->from.dir);
+	kit_copy(there, s->from.dir);
+	kit_remove(there);
+	if (kit_open(&s->from, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* A log that is hardly written to goes on where it was: it is not used up by starts. */
+static void test_restarts_leave_nobody_behind(void **state)
+{
+	(void)state;
+	struct scene s;
+	open_scene(&s);
+	uint64_t position = store_follow_position(s.follower);
+	for (int life = 0; life < RESTARTS; life++) {
+		sender_begin(&s.sender, &s.from, 1, 1);
+		assert_int_equal(sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema,
+					 kit_now_ms + life * 1000, 1, 1000, true),
+			STORE_DURABLE);
+		restart(&s, life % 2);
+	}
+	store_unfollow(s.follower);
+	s.follower = store_follow(s.from.store, position);
+	follow_all(&s);
+	assert_int_equal(s.encoder.n_samples, RESTARTS * KIT_COLUMNS);
 	close_scene(&s);
 }
 
@@ -241,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_external_labels),
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_a_segment_that_is_used_again),
+		cmocka_unit_test(test_restarts_leave_nobody_behind),
 		cmocka_unit_test(test_left_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

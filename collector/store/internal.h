@@ -84,6 +84,7 @@ struct store {
 	struct fw_arena arena;
 	struct covered *covered; /* while replaying: what is in blocks already */
 	size_t n_covered;
+	uint64_t covered_to; /* the newest position that a block has */
 
 	/* ---- any thread ---- */
 	struct names names;
@@ -195,7 +196,8 @@ int records_carry(struct store *store, unsigned slot);
 /* follow.c: what is durable may be seen by followers. */
 void follow_show(struct store *store);
 
-/* recover.c: what lies on disk comes into memory; nothing is written. */
+/* recover.c: what lies on disk comes into memory; nothing is written. 1: the log's newest
+ * segment can be written on. */
 int store_replay(struct store *store, struct fw_err *err);
 /* The same, and the log goes on. */
 int store_recover(struct store *store, struct fw_err *err);

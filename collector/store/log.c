@@ -265,15 +265,24 @@ static bool is_damage(struct walk *walk, uint64_t hole)
 	return false;
 }
 
+static void walk_init(struct walk *walk, const struct log *log, unsigned slot)
+{
+	*walk = (struct walk){
+		.log = log,
+		.number = log->slots[slot].number,
+		.known_end = log_known_end(log, slot),
+	};
+	scan_init(&walk->scan, log->slots[slot].fd, log->super->log_segment_bytes, MAGIC_RECORD,
+		log->super->salt);
+	if (walk->known_end)
+		walk->scan.size = walk->known_end;
+}
+
 int log_walk(const struct log *log, unsigned slot,
 	void (*on_record)(const struct log_record *record, void *arg), void *arg, uint64_t *end)
 {
-	struct walk walk = {.log = log, .number = log->slots[slot].number};
-	walk.known_end = log_known_end(log, slot);
-	scan_init(&walk.scan, log->slots[slot].fd, log->super->log_segment_bytes, MAGIC_RECORD,
-		log->super->salt);
-	if (walk.known_end)
-		walk.scan.size = walk.known_end;
+	struct walk walk;
+	walk_init(&walk, log, slot);
 	uint64_t offset = LOG_HEADER_BYTES, sound = offset, after;
 	int damaged = 0;
 	struct log_record record;
@@ -291,6 +300,30 @@ int log_walk(const struct log *log, unsigned slot,
 	*end = walk.known_end ? walk.known_end : sound;
 	int rc = scan_done(&walk.scan);
 	return rc < 0 ? rc : damaged;
+}
+
+/* A sound record of a torn commit might begin where the next commit ends, and pass for the
+ * record behind it. */
+static int void_what_is_behind(const struct log *log)
+{
+	static const uint8_t nothing[ENVELOPE_BYTES];
+	struct walk walk;
+	struct log_record record;
+	uint64_t at = log->end, after;
+	int rc = 0;
+	walk_init(&walk, log, log->active);
+	for (; rc >= 0 && next_record(&walk, &at, &record, &after); at += 8)
+		rc = fw_pwrite(log->slots[log->active].fd, nothing, sizeof nothing, at);
+	int scanned = scan_done(&walk.scan);
+	return rc < 0 ? rc : scanned;
+}
+
+int log_settle(struct log *log)
+{
+	if (!log->slots[log->active].number)
+		return 0;
+	int rc = void_what_is_behind(log);
+	return rc < 0 ? rc : fw_fdatasync(log->slots[log->active].fd);
 }
 
 int log_read(

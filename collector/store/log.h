@@ -7,8 +7,9 @@
  *
  * Each record names the position its commit began at. A hole with a record of a
  * later commit behind it is damage; a hole without one is the torn end of a
- * commit that nobody was told of. A segment's header says where the one before
- * it ended, so a torn end stays torn for good.
+ * commit that nobody was told of. It stays torn for good: a segment's header says
+ * where the one before it ended, and what lies behind the end is made void before
+ * the log goes on there.
  *
  * A segment is pinned by what is nowhere else yet: runs of sweeps not in a
  * synced block, documents and events not released.
@@ -85,6 +86,8 @@ bool log_has_room(const struct log *log, size_t payload);
 /* Gives the record's position, which it also sets. */
 uint64_t log_append(struct log *log, struct log_record *record);
 int log_commit(struct log *log);
+/* What was read of the active segment becomes durable, and what lies behind its end void. */
+int log_settle(struct log *log);
 
 static inline uint64_t log_position(const struct log *log, uint64_t number, uint64_t offset)
 {

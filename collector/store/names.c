@@ -290,8 +290,9 @@ static int open_file(struct names *names, struct name_file *file, const char *di
 	if (rc == -ENOTSUP)
 		return fw_fail(err, rc, "%s/%s was written by a newer Fenwatch", dir, name);
 	names->damaged += rc < 0 && got > 0;
-	if (rc < 0 && !read_only)
-		rc = make_file(names, file, dir, kind);
+	/* Who was killed may not have come to sync what is read now. */
+	if (!read_only)
+		rc = rc < 0 ? make_file(names, file, dir, kind) : fw_fdatasync(file->fd);
 	if (rc < 0 && !read_only)
 		return fw_fail_sys(err, rc, "cannot write %s/%s", dir, name);
 	return 0;

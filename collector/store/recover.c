@@ -6,8 +6,9 @@
  *  2. The log's segments are walked in order of number, from the oldest that
  *     counts. Sweeps that are in a block only bring the last cells up to date;
  *     the others go into runs again.
- *  3. A new segment is begun, which says where the one before it ended. So the
- *     torn end of a commit that nobody was told of stays forgotten.
+ *  3. What was read is synced, for who was killed may not have come to it, and the
+ *     log goes on where it ends. The torn end of a commit that nobody was told of is
+ *     made void first, so that it stays forgotten.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -136,6 +137,7 @@ static int note_blocks(struct store *store)
 	if (store->n_covered)
 		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
 	/* Positions only grow, even where the log itself was lost. */
+	store->covered_to = noting.newest;
 	uint64_t number = noting.newest / store->super.log_segment_bytes + 1;
 	if (number > store->log.next_number)
 		store->log.next_number = number;
@@ -346,19 +348,21 @@ static int replay_segment(struct store *store, unsigned slot)
 	return damaged < 0 ? damaged : to.rc;
 }
 
+/* 1 when the newest segment can be written on. */
 static int replay_log(struct store *store)
 {
 	struct log *log = &store->log;
 	uint64_t from = store->super.log_first;
 	int rc = 0;
-	for (int slot; rc >= 0 && (slot = next_slot(log, from)) >= 0;) {
+	bool any = false;
+	for (int slot; rc >= 0 && (slot = next_slot(log, from)) >= 0; any = true) {
 		from = log->slots[slot].number + 1;
 		int ready = next_slot(log, from) < 0 ? is_ready(log, (unsigned)slot) : 1;
 		if (ready <= 0)
 			return ready;
 		rc = replay_segment(store, (unsigned)slot);
 	}
-	return rc;
+	return rc < 0 ? rc : any;
 }
 
 static void add_hosts(struct store *store)
@@ -399,7 +403,26 @@ int store_replay(struct store *store, struct fw_err *err)
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		store->counters.damaged += store->rings.tiers[tier].damaged;
 	store->counters.damaged += store->names.damaged;
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : 0;
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : rc;
+}
+
+/* Positions only grow: nothing is written again to one that a block has. */
+static bool is_beyond_blocks(const struct store *store)
+{
+	const struct log *log = &store->log;
+	return log_position(log, log->slots[log->active].number, log->end) > store->covered_to;
+}
+
+static int go_on(struct store *store, bool whole)
+{
+	int rc = log_settle(&store->log);
+	if (rc >= 0)
+		rc = flush_closed(store);
+	if (rc >= 0 && !(whole && is_beyond_blocks(store)))
+		rc = writer_switch_log(store, false);
+	if (rc >= 0)
+		follow_show(store);
+	return rc;
 }
 
 int store_recover(struct store *store, struct fw_err *err)
@@ -407,8 +430,6 @@ int store_recover(struct store *store, struct fw_err *err)
 	int rc = store_replay(store, err);
 	if (rc < 0)
 		return rc;
-	rc = flush_closed(store);
-	if (rc >= 0)
-		rc = writer_switch_log(store, false);
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot begin the store's log in %s", store->dir) : 0;
+	rc = go_on(store, rc > 0);
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot write the store's log in %s", store->dir) : 0;
 }

@@ -286,9 +286,9 @@ int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_
 	return 0;
 }
 
-int ring_sync(struct ring *ring)
+int ring_sync_open(struct ring *ring)
 {
-	for (int kind = 0; kind < SEGMENT_KINDS && ring->dirty_bytes; kind++) {
+	for (int kind = 0; kind < SEGMENT_KINDS; kind++) {
 		if (ring->open[kind] < 0)
 			continue;
 		struct ring_segment *segment = &ring->segments[ring->open[kind]];
@@ -299,6 +299,11 @@ int ring_sync(struct ring *ring)
 	}
 	ring->dirty_bytes = 0;
 	return 0;
+}
+
+int ring_sync(struct ring *ring)
+{
+	return ring->dirty_bytes ? ring_sync_open(ring) : 0;
 }
 
 static int finish_ring(struct ring *ring)

@@ -86,6 +86,7 @@ size_t ring_body_limit(const struct ring *ring);
 /* Writes a block; `ref` says everything but offset and length. */
 int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_t length);
 int ring_sync(struct ring *ring);
+int ring_sync_open(struct ring *ring); /* also what a process before this one wrote */
 
 /* ---- digests ---- */
 

@@ -327,8 +327,13 @@ static int open_ring(
 				path, (unsigned long long)ring->segment_bytes);
 		fw_free(path);
 	}
-	if (rc >= 0 && writable && (rc = fw_fsync_dir(folder)) < 0)
-		fw_fail_sys(err, rc, "cannot sync %s", folder);
+	if (rc >= 0 && writable) {
+		rc = ring_sync_open(ring);
+		if (rc >= 0)
+			rc = fw_fsync_dir(folder);
+		if (rc < 0)
+			fw_fail_sys(err, rc, "cannot sync %s", folder);
+	}
 	fw_free(folder);
 	return rc;
 }

@@ -4,7 +4,8 @@
  * sector. At a random operation the disk is copied as it might be after a cut,
  * the copy is opened, and agents say what they know to have been acknowledged;
  * so does one that writes series from elsewhere.
- * Then life goes on from the copy, so recovery is cut as well.
+ * Then life goes on from the copy, so recovery is cut as well. Before some cuts the process is
+ * killed: what it had not synced is there for the next one, and gone after the cut.
  *
  * The control syncs nothing, and must lose something of both.
  */
@@ -43,7 +44,7 @@ static struct {
 	pthread_mutex_t lock;
 	char store[64], synced[72], cut[72];
 	bool watching, lying;
-	int until_cut;
+	int until_cut, until_kill;
 	struct unsynced *first, **end;
 	uint64_t random;
 	uint64_t acked[SENDERS][STORE_LANES], acked_at_cut[SENDERS][STORE_LANES];
@@ -105,10 +106,22 @@ static void take_cut(void)
 	disk.told_at_cut = disk.told;
 }
 
+/* What the kernel has, synced or not, is what the next process finds; a cut after that still
+ * takes what was never synced. */
+static void take_kill(void)
+{
+	kit_copy(disk.store, disk.cut);
+	memcpy(disk.acked_at_cut, disk.acked, sizeof disk.acked);
+	disk.told_at_cut = disk.told;
+	disk.watching = false;
+}
+
 static void pass_time(void)
 {
 	if (disk.watching && disk.until_cut > 0 && --disk.until_cut == 0)
 		take_cut();
+	if (disk.watching && disk.until_kill > 0 && --disk.until_kill == 0)
+		take_kill();
 }
 
 int __real_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
@@ -121,8 +134,9 @@ int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
 	char buffer[512];
 	pthread_mutex_lock(&disk.lock);
 	const char *path = path_of(fd, buffer);
-	if (path) {
+	if (path)
 		pass_time();
+	if (path && disk.watching) {
 		struct unsynced *w = malloc(sizeof *w + length);
 		*w = (struct unsynced){.offset = offset, .length = length};
 		snprintf(w->path, sizeof w->path, "%s", path);
@@ -158,7 +172,7 @@ int __wrap_fw_fdatasync(int fd)
 	const char *path = path_of(fd, buffer);
 	if (path) {
 		pass_time();
-		if (!disk.lying)
+		if (disk.watching && !disk.lying)
 			sync_path(path);
 	}
 	pthread_mutex_unlock(&disk.lock);
@@ -296,8 +310,12 @@ static void connect_all(struct kit *kit)
 		address(&hello, i, STORE_SESSION);
 		store_submit(kit->store, &hello.entry);
 		wait_for(&hello);
-		for (int lane = 0; lane < STORE_LANES; lane++)
+		pthread_mutex_lock(&disk.lock);
+		for (int lane = 0; lane < STORE_LANES; lane++) {
 			m->next[lane] = hello.entry.acked[lane] + 1;
+			disk.acked[i][lane] = hello.entry.acked[lane]; /* it may forget them */
+		}
+		pthread_mutex_unlock(&disk.lock);
 		m->has_last = false;
 	}
 }
@@ -483,6 +501,28 @@ static void move_into_cut(struct kit *kit)
 	kit_copy(disk.cut, kit->dir);
 }
 
+/* The process dies, and another begins with what the kernel has. */
+static void kill_and_open(struct kit *kit)
+{
+	struct fw_err err = {""};
+	pthread_mutex_lock(&disk.lock);
+	if (disk.until_kill > 0)
+		take_kill();
+	disk.until_kill = 0;
+	pthread_mutex_unlock(&disk.lock);
+	store_close(kit->store);
+	kit_remove(kit->dir);
+	kit_copy(disk.cut, kit->dir);
+	kit_remove(disk.cut);
+	memcpy(disk.acked, disk.acked_at_cut, sizeof disk.acked);
+	disk.told = disk.told_at_cut;
+	target_next = disk.told + 1; /* what it was not told of it sends again */
+	disk.watching = true;
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+	connect_all(kit);
+}
+
 struct loss {
 	size_t hosts, target;
 };
@@ -496,7 +536,7 @@ static void begin_life(struct kit *kit, bool lying)
 	target_next = 1;
 	disk.lying = lying;
 	/* Small segments: they are sealed and digested, too; so many that none is written over. */
-	kit_init_of(kit, 4 << 10, 2 * ROUNDS);
+	kit_init_of(kit, 4 << 10, 3 * ROUNDS);
 	kit->config.log_segment_bytes = 0;
 	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit->dir);
 	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit->dir);
@@ -510,14 +550,27 @@ static void end_life(struct kit *kit)
 	kit_remove(disk.cut);
 }
 
+static void work(struct kit *kit)
+{
+	for (int burst = 0; burst < 12; burst++)
+		send_burst(kit);
+}
+
 /* Some work, a cut in it, and a look at what is left. Returns how many digests there were. */
 static uint64_t cut_once(struct kit *kit, struct loss *loss)
 {
 	struct store_stat stat;
 	struct fw_err err = {""};
 	begin_watching(kit, 1 + (int)chance(60));
-	for (int burst = 0; burst < 12; burst++)
-		send_burst(kit);
+	if (chance(2)) {
+		int until_cut = disk.until_cut;
+		disk.until_cut = 0;
+		disk.until_kill = 1 + (int)chance(60);
+		work(kit);
+		disk.until_cut = chance(2) ? until_cut : 1 + (int)chance(8);
+		kill_and_open(kit);
+	}
+	work(kit);
 	store_stat(kit->store, &stat);
 	if (chance(3) == 0)
 		kit_reopen(kit);

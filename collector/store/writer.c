@@ -25,6 +25,7 @@ enum {
 	SLICE_MS = 5,
 	HEAD_PIECE_BYTES = 32 * 1024,
 	HOST_ENTRY_BYTES = 36,
+	GOES_ON_SHARE = 4, /* of a segment: all of it is read at the next start */
 };
 
 /* ---- failing ---- */
@@ -200,6 +201,18 @@ static int begin_segment(struct store *store, unsigned slot, int given_up, bool 
 	return rc;
 }
 
+static int save_first(struct store *store)
+{
+	const struct log *log = &store->log;
+	uint64_t first = log->slots[log->active].number;
+	for (unsigned i = 0; i < LOG_SLOTS; i++) {
+		if (has_pins(log, i) && log->slots[i].number < first)
+			first = log->slots[i].number;
+	}
+	store->super.log_first = first;
+	return super_save(store->dir, &store->super, NULL);
+}
+
 /* After each switch one slot is free for the next. What an earlier life left in
  * it is in synced blocks, released, or carried into the new segment. */
 int writer_switch_log(struct store *store, bool closing)
@@ -219,15 +232,7 @@ int writer_switch_log(struct store *store, bool closing)
 	}
 	if (rc >= 0)
 		rc = begin_segment(store, (unsigned)slot, given_up, closing);
-	if (rc < 0)
-		return rc;
-	uint64_t first = log->slots[log->active].number;
-	for (unsigned i = 0; i < LOG_SLOTS; i++) {
-		if (has_pins(log, i) && log->slots[i].number < first)
-			first = log->slots[i].number;
-	}
-	store->super.log_first = first;
-	return super_save(store->dir, &store->super, NULL);
+	return rc < 0 ? rc : save_first(store);
 }
 
 int writer_reserve(struct store *store, size_t payload)
@@ -452,6 +457,21 @@ static bool any_run(const struct run *run, const void *arg)
 	return true;
 }
 
+/* A segment that has hardly begun goes on after the next start, so that restarts one after the
+ * other do not take the log away from who follows it. */
+static int end_log(struct store *store)
+{
+	struct log *log = &store->log;
+	if (log->end > log->super->log_segment_bytes / GOES_ON_SHARE)
+		return writer_switch_log(store, true);
+	int rc = ring_sync(raw_ring(store));
+	if (rc < 0)
+		return rc;
+	put_all_last(store);
+	rc = log_commit(log);
+	return rc < 0 ? rc : save_first(store);
+}
+
 int writer_finish(struct store *store)
 {
 	int rc = log_commit(&store->log);
@@ -459,7 +479,7 @@ int writer_finish(struct store *store)
 	if (rc >= 0)
 		rc = flush_closed(store);
 	if (rc >= 0)
-		rc = writer_switch_log(store, true);
+		rc = end_log(store);
 	return rc < 0 ? rc : rings_finish(&store->rings);
 }
 

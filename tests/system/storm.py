@@ -83,11 +83,13 @@ def test_who_comes_without_any_pause_disturbs_nobody(lab):
     for fleet in hostile:
         fleet.begin()
     all_connected(hostile, 15 * SLACK)
-    most = busiest(c, hostile, since)
-    print(f"# {time.monotonic() - start:.1f} s until {HOSTILE} without a pause were served, "
-          f"{most} in the busiest second; acknowledgements of others p99 {good.stat()['ack_p99_ms']} ms", flush=True)
-    check(most <= 700, f"{most} in one second")
+    took = time.monotonic() - start
     stat = good.stat()
+    # Let in evenly (see below), they need not end evenly: all their handshakes share the few cores they come from.
+    print(f"# {took:.1f} s until {HOSTILE} without a pause were served, {busiest(c, hostile, since)} in the "
+          f"busiest second; acknowledgements of others p99 {stat['ack_p99_ms']} ms", flush=True)
+    check(took <= 15 * SLACK, f"they are served after {took:.1f} s")
+    check(stat["ack_p99_ms"] <= 500 * SLACK, f"others are acknowledged within {stat['ack_p99_ms']} ms")
     check(stat["lost"] == 0 and stat["connected"] == 20, f"nobody who was connected is dropped: {stat}")
     good.settle()
     nothing_lost_or_doubled(c, good)
