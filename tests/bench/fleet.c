@@ -51,7 +51,8 @@ void fleet_die(const char *what, const char *why)
 
 bool fleet_needs_certificates(const struct fleet *f)
 {
-	return f->conduct != CONDUCT_STUCK && f->conduct != CONDUCT_TRICKLE;
+	return f->conduct != CONDUCT_STUCK && f->conduct != CONDUCT_TRICKLE &&
+		f->conduct != CONDUCT_GUESS;
 }
 
 SSL_CTX *fleet_trust(struct fleet *f, const char *ca_pem)
@@ -127,7 +128,7 @@ static const struct key {
 	{"from", "the first one's own address, 127.1.0.1; one more for each", take_address, NULL, 0,
 		0},
 	{"addresses", "how many of them", NULL, &fleet.n_addresses, 1, 1 << 20},
-	{"conduct", "good, eager, stuck, trickle or deaf", take_conduct, NULL, 0, 0},
+	{"conduct", "good, eager, stuck, trickle, deaf or guess", take_conduct, NULL, 0, 0},
 };
 
 static int take_number(const struct key *key, const char *value)
@@ -157,7 +158,7 @@ static void take_word(const char *word)
 
 static void read_token(char *text, int size)
 {
-	if (!fleet_needs_certificates(&fleet))
+	if (!fleet_needs_certificates(&fleet) && fleet.conduct != CONDUCT_GUESS)
 		return;
 	if (!fgets(text, size, stdin))
 		fleet_die("token", "nothing on standard input");
@@ -202,6 +203,8 @@ static void say_numbers(void)
 		{"goodbyes", t->goodbyes},
 		{"keys_asked", t->keys_asked},
 		{"renewals", t->renewals},
+		{"guesses", t->guesses},
+		{"hits", t->hits},
 		{"bytes_in", t->bytes_in},
 		{"bytes_out", t->bytes_out},
 		{"held_ms", t->held_ms},

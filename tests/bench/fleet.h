@@ -30,6 +30,7 @@ enum conduct {
 	CONDUCT_STUCK,   /* sends its first TLS message and nothing after it */
 	CONDUCT_TRICKLE, /* a byte of that message every 10 s */
 	CONDUCT_DEAF,    /* reads nothing once it is welcome; its window closes */
+	CONDUCT_GUESS,   /* asks for a certificate with another token each time, for ever */
 	CONDUCTS
 };
 
@@ -37,6 +38,7 @@ extern const char *const conduct_names[CONDUCTS];
 
 struct tally {
 	uint64_t attempts, handshakes, welcomes, lost, failed, goodbyes, keys_asked, renewals;
+	uint64_t guesses, hits; /* tokens that were not known, and answers of any other kind */
 	uint64_t bytes_in, bytes_out, held_ms; /* longest life of a connection that got nowhere */
 	uint64_t latencies[LATENCIES + 1];
 };

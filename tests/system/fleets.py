@@ -28,7 +28,8 @@ class Fleet:
                                       stdout=subprocess.PIPE, stderr=self.stderr, text=True)
         lab.closers.append(self.close)
         if conduct not in JOIN_AGENTS:
-            self.say(collector.join_token("--uses", str(count)))
+            self.token = collector.join_token("--uses", str(count))
+            self.say(self.token)
         check(self.answer()["enrolled"] in (0, count), "all are enrolled")
 
     def say(self, line):
