@@ -84,7 +84,8 @@ struct store {
 	struct fw_arena arena;
 	struct covered *covered; /* while replaying: what is in blocks already */
 	size_t n_covered;
-	uint64_t covered_to; /* the newest position that a block has */
+	struct ring_places parts; /* while opening: blocks of runs that have others */
+	uint64_t covered_to;      /* the newest position that a block has */
 
 	/* ---- any thread ---- */
 	struct names names;

@@ -77,12 +77,17 @@ struct noting {
 	struct table *foreign; /* theirs, where the series is from elsewhere */
 };
 
-static void note_block(struct noting *noting, const struct block_ref *ref)
+static void note_block(struct noting *noting, const struct ring_place *place)
 {
 	struct store *store = noting->store;
+	const struct block_ref *ref = &place->ref;
 	uint64_t oldest = store->super.log_first * store->super.log_segment_bytes;
-	if (ref->logged_to < oldest || ref->flags & BLOCK_PARTIAL)
+	if (ref->logged_to < oldest)
 		return;
+	if (ref->flags & BLOCK_PARTIAL) {
+		ring_keep_place(&store->parts, place);
+		return;
+	}
 	if (store->n_covered == noting->capacity) {
 		noting->capacity = 2 * noting->capacity + 256;
 		store->covered =
@@ -120,9 +125,25 @@ static void note_place(const struct ring_place *place, void *arg)
 		noting->foreign->last_ms = block_end_ms(ref);
 	if (place->tier != STORE_RAW)
 		return;
-	note_block(noting, ref);
+	note_block(noting, place);
 	if (ref->logged_to > noting->newest)
 		noting->newest = ref->logged_to;
+}
+
+/* Those stay whose run has no last block: it will be written again, from the log. */
+static void drop_whole_runs(struct store *store)
+{
+	struct ring_places *parts = &store->parts;
+	size_t kept = 0;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct block_ref *ref = &parts->at[i].ref;
+		bool late = ref->flags & BLOCK_LATE;
+		if (!is_covered_by(store,
+			    (struct covered){
+				    ref->host, ref->schema, late, ref->logged_to, ref->logged_to}))
+			parts->at[kept++] = parts->at[i];
+	}
+	parts->n = kept;
 }
 
 static int note_blocks(struct store *store)
@@ -136,6 +157,7 @@ static int note_blocks(struct store *store)
 	}
 	if (store->n_covered)
 		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
+	drop_whole_runs(store);
 	/* Positions only grow, even where the log itself was lost. */
 	store->covered_to = noting.newest;
 	uint64_t number = noting.newest / store->super.log_segment_bytes + 1;
@@ -413,9 +435,20 @@ static bool is_beyond_blocks(const struct store *store)
 	return log_position(log, log->slots[log->active].number, log->end) > store->covered_to;
 }
 
+/* A digest would take a part for the whole of what it says of the log. */
+static int void_parts(struct store *store)
+{
+	int rc = 0;
+	for (size_t i = 0; i < store->parts.n && rc >= 0; i++)
+		rc = ring_void(raw_ring(store), &store->parts.at[i]);
+	return rc;
+}
+
 static int go_on(struct store *store, bool whole)
 {
 	int rc = log_settle(&store->log);
+	if (rc >= 0)
+		rc = void_parts(store);
 	if (rc >= 0)
 		rc = flush_closed(store);
 	if (rc >= 0 && !(whole && is_beyond_blocks(store)))
@@ -431,5 +464,7 @@ int store_recover(struct store *store, struct fw_err *err)
 	if (rc < 0)
 		return rc;
 	rc = go_on(store, rc > 0);
+	fw_free(store->parts.at);
+	store->parts = (struct ring_places){0};
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot write the store's log in %s", store->dir) : 0;
 }

@@ -122,6 +122,7 @@ struct ring_question {
 
 void ring_add_place(struct ring_places *out, const struct ring *ring,
 	const struct ring_segment *segment, const struct block_ref *ref);
+void ring_keep_place(struct ring_places *out, const struct ring_place *place);
 /* Adds the places of blocks with sweeps within the times. -ESTALE: one went while it was
  * looked for; -EBADMSG: an index is damaged. Places found before stay. */
 int ring_find(struct ring *ring, const struct ring_question *question, struct ring_places *out);
@@ -129,6 +130,8 @@ int ring_find(struct ring *ring, const struct ring_question *question, struct ri
 int64_t ring_forgotten_ms(const struct ring *ring);
 /* False when there is none; may be true although there is none. */
 bool ring_may_have(struct ring *ring, const struct ring_question *question);
+/* The block there is no more. While opening, before anything else is written. */
+int ring_void(struct ring *ring, const struct ring_place *place);
 /* Reads a block's body into `buf` and checks it. -ESTALE: written over meanwhile;
  * -EBADMSG: damaged. Others: the disk does not give it now. */
 int ring_read(struct ring *ring, const struct ring_place *place, struct fw_buf *buf,

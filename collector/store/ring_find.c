@@ -9,7 +9,7 @@
 #include "columns.h"
 #include "ring.h"
 
-static void add_place(struct ring_places *out, const struct ring_place *place)
+void ring_keep_place(struct ring_places *out, const struct ring_place *place)
 {
 	if (out->n == out->capacity) {
 		out->capacity = 2 * out->capacity + 32;
@@ -34,7 +34,7 @@ void ring_add_place(struct ring_places *out, const struct ring *ring,
 {
 	struct ring_place place = place_in(ring, segment);
 	place.ref = *ref;
-	add_place(out, &place);
+	ring_keep_place(out, &place);
 }
 
 static bool segment_may_have(
@@ -71,7 +71,7 @@ static void find_in_memory(const struct ring *ring, const struct ring_segment *s
 		place.ref = index->refs[i];
 		bool wanted = is_of(&place.ref, question);
 		if (wanted && reaches(ring, &place.ref, question))
-			add_place(out, &place);
+			ring_keep_place(out, &place);
 		i = wanted || i >= index->n_sorted ? i + 1 : index->n_sorted;
 	}
 }
@@ -122,7 +122,7 @@ static bool take_found(const struct block_ref *ref, void *arg)
 	if (!is_of(ref, finding->question))
 		return false;
 	if (block_end_ms(ref) >= finding->question->from_ms)
-		add_place(finding->out, &finding->place);
+		ring_keep_place(finding->out, &finding->place);
 	return true;
 }
 

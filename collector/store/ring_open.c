@@ -289,6 +289,22 @@ static int mend_index(const struct ring *ring, struct ring_segment *segment)
 	return rc < 0 ? rc : segment_write_head(ring, segment, STATE_SEALED, segment->used);
 }
 
+int ring_void(struct ring *ring, const struct ring_place *place)
+{
+	struct ring_segment *segment = &ring->segments[place->segment];
+	struct index *index = &segment->index;
+	size_t kept = 0;
+	int rc = make_void(ring, segment, &place->ref);
+	for (size_t i = 0; i < index->n; i++)
+		if (index->refs[i].offset != place->ref.offset)
+			index->refs[kept++] = index->refs[i];
+	index->n = index->n_sorted = kept;
+	index->stored = false;
+	if (rc >= 0)
+		rc = fw_fdatasync(segment->fd);
+	return rc < 0 ? rc : mend_index(ring, segment);
+}
+
 static int open_segment(
 	struct ring *ring, uint32_t i, const char *path, const struct opening *opening)
 {

@@ -143,6 +143,7 @@ void store_free(struct store *store)
 	fw_free(store->arriving.cells);
 	fw_free(store->flushing.cells);
 	fw_free(store->covered);
+	fw_free(store->parts.at);
 	fw_free(store->releases);
 	fw_buf_done(&store->key);
 	fw_buf_done(&store->made);

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +27,20 @@
 
 #include <fenwatch/mem.h>
 
+#include "block.h"
+#include "bytes.h"
+#include "super.h"
 #include "testkit.h"
 
-enum { SENDERS = 3, STEP = 15000, ROUNDS = 40, BURST = 8, SECTOR = 512, NUMBERS = 8192 };
+enum {
+	SENDERS = 3,
+	STEP = 15000,
+	ROUNDS = 40,
+	BURST = 8,
+	SECTOR = 512,
+	NUMBERS = 8192,
+	DIGESTS = 60
+};
 
 /* ---- the disk ---- */
 
@@ -45,6 +57,7 @@ static struct {
 	char store[64], synced[72], cut[72];
 	bool watching, lying;
 	int until_cut, until_kill;
+	bool kills_in_part; /* once the first block of a run is written, and not the last */
 	struct unsynced *first, **end;
 	uint64_t random;
 	uint64_t acked[SENDERS][STORE_LANES], acked_at_cut[SENDERS][STORE_LANES];
@@ -124,6 +137,12 @@ static void pass_time(void)
 		take_kill();
 }
 
+static bool is_part(const uint8_t *data, size_t length)
+{
+	return length > BLOCK_BYTES && get_u32(data) == MAGIC_BLOCK &&
+		get_u16(data + 22) & BLOCK_PARTIAL && !(get_u16(data + 22) & BLOCK_JOINED);
+}
+
 int __real_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
 int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
 int __real_fw_fdatasync(int fd);
@@ -145,6 +164,8 @@ int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
 		disk.end = &w->next;
 	}
 	int rc = __real_fw_pwrite(fd, data, length, offset);
+	if (path && disk.watching && disk.kills_in_part && is_part(data, length))
+		disk.until_kill = 1;
 	pthread_mutex_unlock(&disk.lock);
 	return rc;
 }
@@ -356,7 +377,7 @@ static void write_target(struct kit *kit)
 	pthread_mutex_unlock(&disk.lock);
 }
 
-static void send_burst(struct kit *kit)
+static void send_burst(struct kit *kit, bool to_target)
 {
 	struct shipment shipments[BURST];
 	unsigned n = 1 + chance(BURST);
@@ -364,7 +385,8 @@ static void send_burst(struct kit *kit)
 		pack(&shipments[i], chance(SENDERS), chance(6) == 0 ? STORE_BACKLOG : STORE_LIVE);
 	for (unsigned i = 0; i < n; i++)
 		store_submit(kit->store, &shipments[i].entry);
-	write_target(kit);
+	if (to_target)
+		write_target(kit);
 	for (unsigned i = 0; i < n; i++)
 		wait_for(&shipments[i]);
 }
@@ -511,6 +533,7 @@ static void kill_and_open(struct kit *kit)
 	disk.until_kill = 0;
 	pthread_mutex_unlock(&disk.lock);
 	store_close(kit->store);
+	assert_false(disk.watching);
 	kit_remove(kit->dir);
 	kit_copy(disk.cut, kit->dir);
 	kit_remove(disk.cut);
@@ -527,7 +550,18 @@ struct loss {
 	size_t hosts, target;
 };
 
-static void begin_life(struct kit *kit, bool lying)
+static void begin_anew(struct kit *kit)
+{
+	struct fw_err err = {""};
+	store_close(kit->store);
+	kit_remove(kit->dir);
+	if (kit_open(kit, &err) < 0)
+		fail_msg("%s", err.text);
+	kit->schema = kit_schema(kit, "m");
+}
+
+/* `log_bytes`: of a segment of the log; 0: as small as may be. */
+static void begin_life(struct kit *kit, bool lying, uint64_t log_bytes)
 {
 	memset(machines, 0, sizeof machines);
 	memset(disk.acked, 0, sizeof disk.acked);
@@ -537,7 +571,9 @@ static void begin_life(struct kit *kit, bool lying)
 	disk.lying = lying;
 	/* Small segments: they are sealed and digested, too; so many that none is written over. */
 	kit_init_of(kit, 4 << 10, 3 * ROUNDS);
-	kit->config.log_segment_bytes = 0;
+	kit->config.log_segment_bytes = log_bytes;
+	if (log_bytes)
+		begin_anew(kit);
 	snprintf(disk.synced, sizeof disk.synced, "%s-sync", kit->dir);
 	snprintf(disk.cut, sizeof disk.cut, "%s-cut", kit->dir);
 	connect_all(kit);
@@ -553,7 +589,7 @@ static void end_life(struct kit *kit)
 static void work(struct kit *kit)
 {
 	for (int burst = 0; burst < 12; burst++)
-		send_burst(kit);
+		send_burst(kit, true);
 }
 
 /* Some work, a cut in it, and a look at what is left. Returns how many digests there were. */
@@ -596,7 +632,7 @@ static void test_nothing_acknowledged_is_lost(void **state)
 		struct kit kit;
 		struct loss loss = {0};
 		uint64_t digests = 0;
-		begin_life(&kit, false);
+		begin_life(&kit, false, 0);
 		for (unsigned round = 0; round < ROUNDS; round++, done++) {
 			digests += cut_once(&kit, &loss);
 			if (loss.hosts + loss.target > 0)
@@ -609,13 +645,39 @@ static void test_nothing_acknowledged_is_lost(void **state)
 	print_message("# %u cuts\n", done);
 }
 
+/* Its records count as long as the last block is not there, also when the first has been joined
+ * with others in the meantime. */
+static void test_a_run_that_was_written_in_part(void **state)
+{
+	(void)state;
+	struct kit kit;
+	struct store_stat stat = {0};
+	disk.random = 11;
+	begin_life(&kit, false, 1 << 20); /* so long that no run is written for it */
+	begin_watching(&kit, 0);
+	for (int burst = 0; burst < 5; burst++)
+		send_burst(&kit, true);
+	disk.kills_in_part = true; /* while it ends */
+	kill_and_open(&kit);
+	disk.kills_in_part = false;
+	while (stat.digests < DIGESTS) {
+		send_burst(&kit, false);
+		store_stat(kit.store, &stat);
+	}
+	disk.until_kill = INT_MAX;
+	kill_and_open(&kit);
+	assert_int_equal(compare_target(&kit), 0);
+	stop_watching();
+	end_life(&kit);
+}
+
 static void test_control_without_syncs_loses(void **state)
 {
 	(void)state;
 	struct kit kit;
 	struct loss loss = {0};
 	disk.random = 11;
-	begin_life(&kit, true);
+	begin_life(&kit, true, 0);
 	for (unsigned round = 0; round < ROUNDS && (!loss.hosts || !loss.target); round++)
 		cut_once(&kit, &loss);
 	assert_true(loss.hosts > 0 && loss.target > 0);
@@ -626,6 +688,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_acknowledged_is_lost),
+		cmocka_unit_test(test_a_run_that_was_written_in_part),
 		cmocka_unit_test(test_control_without_syncs_loses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
