@@ -98,7 +98,7 @@ uint64_t admission_wait_ms(struct admission *admission, uint64_t now_ms);
  * at once, a collector that is slow to listen would let in and throw out for ever, and
  * the more come back the fewer would get through. */
 
-#define POOL_LIMIT 1400       /* all workers together: half a handshake takes up to 46 kB */
+#define POOL_LIMIT 1200       /* all workers together: half a handshake takes up to 50 kB */
 #define POOL_PATIENCE_MS 5000 /* the time that is anybody's to say hello */
 #define ADDRESS_BYTES 16
 

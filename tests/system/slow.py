@@ -13,7 +13,7 @@ from stage import check, main, until
 CROWD = int(os.environ.get("FENWATCH_SLOW", "1500"))
 SECONDS = int(os.environ.get("FENWATCH_SLOW_SECONDS", "15"))
 LARGE = CROWD > 2000
-POOL = 1400
+POOL = 1200
 CUT_MS = 10000
 ADDRESS = 1536  # connections to the API from one address
 ASKING = ADDRESS + 164
