@@ -85,7 +85,10 @@ static void note_block(struct noting *noting, const struct ring_place *place)
 	if (ref->logged_to < oldest)
 		return;
 	if (ref->flags & BLOCK_PARTIAL) {
-		ring_keep_place(&store->parts, place);
+		/* All of a run that was not ended is in the log. What a digest made of one that
+		 * was is nowhere else, should damage have taken its last block. */
+		if (!place->digested && ref->logged_from >= oldest)
+			ring_keep_place(&store->parts, place);
 		return;
 	}
 	if (store->n_covered == noting->capacity) {

@@ -177,7 +177,14 @@ static void test_flips_in_blocks(void **state)
 
 /* ---- blocks in groups, column by column ---- */
 
-enum { WIDE = 60, A_GROUP = 24, WIDE_SWEEPS = 2 * STORE_BLOCK_SWEEPS };
+enum {
+	WIDE = 60,
+	A_GROUP = 24,
+	WIDE_SWEEPS = 2 * STORE_BLOCK_SWEEPS,
+	JOINED_SWEEPS = 40 * STORE_BLOCK_SWEEPS,
+	PART_SEGMENT = 4 << 10, /* so short that what is joined is cut in parts */
+	PART_SEGMENTS = 32,
+};
 
 static uint32_t wide_schema(void)
 {
@@ -264,8 +271,8 @@ static size_t count_column(const struct store_group *all, uint32_t column, bool 
 	return n;
 }
 
-/* How many columns lost sweeps, each of them told. */
-static uint32_t count_losers(void)
+/* How many columns lost any of so many sweeps, each of them told. */
+static uint32_t count_losers(size_t sweeps, size_t at_most)
 {
 	struct fw_arena arena = {0};
 	struct fw_err err = {""};
@@ -280,13 +287,58 @@ static uint32_t count_losers(void)
 	for (uint32_t c = 0; n_groups > 0 && c < WIDE; c++) {
 		bool noticed;
 		size_t n = count_column(&groups[0], c, &noticed);
-		assert_true(n >= WIDE_SWEEPS - STORE_BLOCK_SWEEPS);
-		assert_true(n == WIDE_SWEEPS || noticed);
-		losers += n < WIDE_SWEEPS;
+		assert_true(n >= sweeps - at_most);
+		assert_true(n == sweeps || noticed);
+		losers += n < sweeps;
 	}
 	fw_arena_done(&arena);
 	store_close(kit.store);
 	return losers;
+}
+
+/* As one that was killed leaves it: all that went into blocks is in the log, too. */
+static void fill_joined_in_parts(void)
+{
+	struct sender sender = {0};
+	struct store_stat stat;
+	struct fw_err err = {""};
+	kit_init_of(&kit, PART_SEGMENT, PART_SEGMENTS);
+	kit.config.log_segment_bytes = 1 << 20;
+	store_close(kit.store);
+	kit_remove(kit.dir);
+	assert_int_equal(kit_open(&kit, &err), 0);
+	kit.host = kit_host(&kit, "alpha");
+	kit.schema = wide_schema();
+	sender_begin(&sender, &kit, 1, 7);
+	for (int first = 0; first < JOINED_SWEEPS; first += STORE_BLOCK_SWEEPS)
+		send_wide(&sender, first);
+	store_stat(kit.store, &stat);
+	assert_true(stat.digests > 0);
+	snprintf(image, sizeof image, "%s-image", kit.dir);
+	kit_copy(kit.dir, image);
+	store_close(kit.store);
+}
+
+/* A part of what was joined stays, whatever becomes of the others. */
+static void test_flips_in_joined_parts(void **state)
+{
+	(void)state;
+	unsigned losses = 0;
+	fill_joined_in_parts();
+	restore_image();
+	assert_int_equal(count_losers(JOINED_SWEEPS, 0), 0);
+	for (int i = 0; i < rounds(60); i++) {
+		char name[32], path[160];
+		snprintf(name, sizeof name, "raw/%04x", chance(PART_SEGMENTS));
+		restore_image();
+		path_in(path, name);
+		if (used_bytes(path) == 0)
+			continue;
+		flip(name);
+		losses += count_losers(JOINED_SWEEPS, STORE_JOINED_SWEEPS) > 0;
+	}
+	assert_true(losses > 0);
+	done();
 }
 
 /* A group's bytes cost its columns, a front's all of them. */
@@ -295,13 +347,13 @@ static void test_flips_in_groups(void **state)
 	(void)state;
 	unsigned losses = 0;
 	fill_wide_store();
-	assert_int_equal(count_losers(), 0);
+	assert_int_equal(count_losers(WIDE_SWEEPS, 0), 0);
 	assert_int_equal(kit_check(kit.dir), 0);
 	for (int i = 0; i < rounds(60); i++) {
 		restore_image();
 		flip("raw/0000");
 		int faults = kit_check(kit.dir);
-		uint32_t losers = count_losers();
+		uint32_t losers = count_losers(WIDE_SWEEPS, STORE_BLOCK_SWEEPS);
 		assert_true(losers == 0 || losers == A_GROUP || losers == WIDE % A_GROUP ||
 			losers == WIDE);
 		assert_true(losers == 0 || faults > 0);
@@ -377,7 +429,7 @@ static void test_log_cut_short(void **state)
 enum { DIGEST_SWEEPS = 4800, DIGEST_BATCH = 120, DIGEST_SEGMENT = 8 << 10 };
 
 /* Blocks that were joined, and rows. */
-static void fill_digested(void)
+static void fill_digested(bool clean)
 {
 	struct sender sender = {0};
 	struct store_stat stat;
@@ -391,17 +443,20 @@ static void fill_digested(void)
 			STORE_DURABLE);
 	store_stat(kit.store, &stat);
 	assert_true(stat.digests > 0 && stat.tiers[STORE_FIVE_MINUTE].blocks > 0);
-	store_close(kit.store);
+	if (clean)
+		store_close(kit.store);
 	snprintf(image, sizeof image, "%s-image", kit.dir);
 	kit_copy(kit.dir, image);
+	if (!clean)
+		store_close(kit.store);
 }
 
-static void test_flips_after_digests(void **state)
+/* Without a clean end the log still has much of it. What was joined is in parts here. */
+static void flip_after_digests(bool clean)
 {
-	(void)state;
 	static const char *const folders[] = {"raw", "raw", "five_minute", "hour"};
 	unsigned losses = 0;
-	fill_digested();
+	fill_digested(clean);
 	assert_int_equal(open_and_count().sweeps, DIGEST_SWEEPS);
 	for (int i = 0; i < rounds(60); i++) {
 		char name[32], path[160];
@@ -421,11 +476,19 @@ static void test_flips_after_digests(void **state)
 	done();
 }
 
+static void test_flips_after_digests(void **state)
+{
+	(void)state;
+	flip_after_digests(true);
+	flip_after_digests(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flips_in_blocks),
 		cmocka_unit_test(test_flips_in_groups),
+		cmocka_unit_test(test_flips_in_joined_parts),
 		cmocka_unit_test(test_flips_in_the_log),
 		cmocka_unit_test(test_flips_elsewhere),
 		cmocka_unit_test(test_log_cut_short),
