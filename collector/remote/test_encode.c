@@ -18,7 +18,7 @@
 #include "test_now.h"
 #include "testkit.h"
 
-enum { BATCHES = 60, RESTARTS = 40 };
+enum { BATCHES = 60, RESTARTS = 40, LOG_BYTES = 64 << 10 };
 
 struct scene {
 	struct kit from, to;
@@ -255,6 +255,59 @@ static void test_restarts_leave_nobody_behind(void **state)
 	close_scene(&s);
 }
 
+static void send_event(struct scene *s, size_t length)
+{
+	static const uint8_t nothing[LOG_BYTES];
+	struct store_entry entry = {
+		.kind = STORE_EVENT,
+		.stream = s->sender.stream,
+		.session = s->sender.session,
+		.seq = s->sender.next[STORE_LIVE]++,
+		.host = s->from.host,
+		.payload = nothing,
+		.length = length,
+		.received_ms = kit_now_ms,
+	};
+	memcpy(entry.agent, s->sender.agent, sizeof entry.agent);
+	kit_submit(&s->from, &entry);
+	assert_int_equal(entry.verdict, STORE_DURABLE);
+}
+
+/* Up to its last byte. */
+static void fill_segment(struct scene *s)
+{
+	const size_t step = LOG_BYTES / 8, head = 88;
+	size_t left = LOG_BYTES - store_durable_position(s->from.store) % LOG_BYTES;
+	for (; left > 2 * step; left -= step)
+		send_event(s, step - head);
+	send_event(s, left - head);
+	assert_int_equal(store_durable_position(s->from.store) % LOG_BYTES, 0);
+}
+
+/* Who is up to date has a place in the segment that is not begun yet. */
+static void test_a_segment_that_is_full(void **state)
+{
+	(void)state;
+	struct scene s;
+	open_scene(&s);
+	for (int life = 0; life < 7; life++) {
+		fill_segment(&s);
+		follow_all(&s);
+		uint64_t position = store_follow_position(s.follower);
+		store_unfollow(s.follower);
+		restart(&s, true);
+		s.follower = store_follow(s.from.store, position);
+		sender_begin(&s.sender, &s.from, 1, 1);
+		assert_int_equal(sender_send(&s.sender, STORE_LIVE, s.from.host, s.from.schema,
+					 kit_now_ms + life * 1000, 1, 1000, false),
+			STORE_DURABLE);
+		follow_all(&s);
+		assert_int_equal(s.encoder.n_samples, KIT_COLUMNS);
+	}
+	assert_int_equal(kit_check(s.from.dir), 0);
+	close_scene(&s);
+}
+
 /* The log is short here, and comes round. */
 static void test_left_behind(void **state)
 {
@@ -284,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_a_segment_that_is_used_again),
 		cmocka_unit_test(test_restarts_leave_nobody_behind),
+		cmocka_unit_test(test_a_segment_that_is_full),
 		cmocka_unit_test(test_left_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,7 +333,10 @@ struct store_follower *store_follow(struct store *store, uint64_t from)
 	struct log_shown shown = look(store);
 	f->store = store;
 	f->from = from;
-	int slot = slot_with(&shown, from / store->super.log_segment_bytes);
+	uint64_t number = from / bytes_of(f);
+	int slot = slot_with(&shown, number);
+	if (slot < 0 && number > 0 && from % bytes_of(f) == 0)
+		slot = slot_with(&shown, number - 1); /* it is full to the last byte */
 	if (slot >= 0)
 		enter(f, &shown, slot);
 	return f;
