@@ -12,6 +12,7 @@
 #include <fenwatch/file.h>
 #include <fenwatch/text.h>
 
+#include "probe.h"
 #include "sandbox.h"
 
 #define AT(member) offsetof(struct capture_config, member)
@@ -257,7 +258,7 @@ int capture_authority_load(struct capture_authority *a, const char *path, struct
 	*a = (struct capture_authority){0};
 	if (stat(path, &st) < 0)
 		return errno == ENOENT ? 0 : fw_fail_sys(err, -errno, "names, '%s'", path);
-	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) || !S_ISREG(st.st_mode))
+	if (!probe_file_is_roots(&st, S_IWGRP | S_IWOTH, false) || !S_ISREG(st.st_mode))
 		return fw_fail(
 			err, -EPERM, "names, '%s': not a file that only root may write", path);
 	int rc = fw_file_read(path, MOST_TEXT, &text, err);

@@ -279,8 +279,7 @@ static int look_at_owner(const char *path, bool own, struct fw_err *err)
 	struct stat is;
 	if (stat(path, &is) < 0)
 		return fw_fail_sys(err, -errno, "config '%s'", path);
-	bool theirs = is.st_uid != 0 && !(own && is.st_uid == geteuid());
-	if (theirs || is.st_mode & (S_IWGRP | S_IWOTH))
+	if (!probe_file_is_roots(&is, S_IWGRP | S_IWOTH, own))
 		return fw_fail(err, -EPERM,
 			"config '%s': it names programs to run, so it must be root's, and no other "
 			"able to write it",

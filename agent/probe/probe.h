@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <uv.h>
 
@@ -81,3 +82,8 @@ struct probe_stat {
 	uint64_t durable;                /* the highest number that is */
 };
 void probe_stat(const struct probe *p, struct probe_stat *out);
+
+/* Whether root alone decides what a file says: it owns it, and nobody has one of the rights
+ * `forbidden`. A service's own user is no better than others: who takes over the program must gain
+ * nothing by its files. `own`: who runs this is a person, whose own file is as good. */
+bool probe_file_is_roots(const struct stat *file, mode_t forbidden, bool own);

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include <fenwatch/conf.h>
+
+#include "probe.h"
 
 #define PASSWORD_LEAST 8 /* as RFC 3414 has it */
 
@@ -47,12 +48,12 @@ static const struct fw_option table[] = {
 	{0},
 };
 
-static int check_file(const char *path, struct fw_err *err)
+static int check_file(const char *path, bool own, struct fw_err *err)
 {
 	struct stat file;
 	if (stat(path, &file) < 0)
 		return fw_fail_sys(err, -errno, "credentials '%s'", path);
-	if ((file.st_uid != 0 && file.st_uid != geteuid()) || (file.st_mode & 027))
+	if (!probe_file_is_roots(&file, 027, own))
 		return fw_fail(err, -EACCES,
 			"credentials '%s': the file must be root's, and neither to be written by its "
 			"group nor read by all (chmod 640)",
@@ -96,11 +97,12 @@ static void wipe_text(const char *text)
 		OPENSSL_cleanse((char *)text, strlen(text));
 }
 
-int credentials_read(const char *path, bool v3, struct credentials *out, struct fw_err *err)
+int credentials_read(
+	const char *path, bool v3, bool own, struct credentials *out, struct fw_err *err)
 {
 	struct keys keys = {0};
 	struct fw_arena arena = {0};
-	int rc = check_file(path, err);
+	int rc = check_file(path, own, err);
 	if (rc >= 0)
 		rc = fw_conf_load(path, table, &keys, &arena, err);
 	if (rc >= 0)

@@ -1,7 +1,7 @@
 /* What opens a device to us: a community, or a user with keys.
  *
- * Each lies in a file of its own that only root (or who runs this) may write and not
- * everybody may read. It is read when a session begins, so that a renewed one counts from
+ * Each lies in a file of its own that only root may write and not everybody may read: a service
+ * takes none of its own user's. It is read when a session begins, so that a renewed one counts from
  * the next, and wiped at once. It stands in no series, log or sentence.
  */
 #pragma once
@@ -21,6 +21,8 @@ struct credentials {
 	enum auth_protocol protocol;
 };
 
-/* `v3`: a user is wanted, else a community. Wipe what it has given. */
-int credentials_read(const char *path, bool v3, struct credentials *out, struct fw_err *err);
+/* `v3`: a user is wanted, else a community. `own`: who runs this is a person, whose own file is
+ * as good as root's. Wipe what it has given. */
+int credentials_read(
+	const char *path, bool v3, bool own, struct credentials *out, struct fw_err *err);
 void credentials_wipe(struct credentials *c);

@@ -197,6 +197,7 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 		.port = settings->port,
 		.version = settings->version,
 		.credentials = settings->credentials,
+		.own = config->once,
 		.timeout_ms = settings->timeout_ms,
 		.retries = (int)settings->retries,
 		.on_answer = on_answer,

@@ -23,7 +23,7 @@ struct device;
 
 struct device_config {
 	const struct device_settings *settings;
-	bool once; /* now, and never again */
+	bool once; /* now, and never again, for a person */
 	/* Either a sweep, or the reason why there is none. */
 	void (*on_read)(struct device *d, struct sweep *sweep, const char *why, void *arg);
 	/* A table of its inventory that has changed; false: it was not taken. */

@@ -148,6 +148,7 @@ static void begin_attempt(struct search *s, uint32_t at, unsigned credential)
 			: settings->v1            ? SNMP_V1
 						  : SNMP_V2C,
 		.credentials = settings->credentials[credential],
+		.own = true,
 		.timeout_ms = settings->timeout_ms,
 		.retries = 1,
 		.on_answer = on_answer,
@@ -187,8 +188,9 @@ static int look_at_files(const struct discover_settings *settings, bool *v3, str
 	for (unsigned i = 0; i < settings->n_credentials; i++) {
 		struct credentials c;
 		struct fw_err ignored;
-		v3[i] = credentials_read(settings->credentials[i], true, &c, &ignored) >= 0;
-		int rc = v3[i] ? 0 : credentials_read(settings->credentials[i], false, &c, err);
+		v3[i] = credentials_read(settings->credentials[i], true, true, &c, &ignored) >= 0;
+		int rc = v3[i] ? 0
+			       : credentials_read(settings->credentials[i], false, true, &c, err);
 		credentials_wipe(&c);
 		if (rc < 0)
 			return rc;

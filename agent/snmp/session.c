@@ -230,7 +230,7 @@ static void talk(struct session *s)
 		seek_engine(s);
 		return;
 	}
-	if (credentials_read(s->config.credentials, v3, &c, &err) < 0) {
+	if (credentials_read(s->config.credentials, v3, s->config.own, &c, &err) < 0) {
 		fail(s, err.text);
 		return;
 	}

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -23,6 +24,7 @@ struct session_config {
 	unsigned port;
 	enum snmp_version version;
 	const char *credentials; /* a file, credentials.h */
+	bool own;                /* it may be that of the person who runs this */
 	int64_t timeout_ms;      /* of one packet */
 	int retries;
 	/* Either an answer, whose memory is good during the call, or the reason why there is

@@ -316,7 +316,7 @@ static int read_communities(struct receiver *r, struct fw_err *err)
 {
 	for (size_t i = 0; i < r->settings->communities.count; i++) {
 		struct credentials c;
-		int rc = credentials_read(r->settings->communities.items[i], false, &c, err);
+		int rc = credentials_read(r->settings->communities.items[i], false, false, &c, err);
 		if (rc < 0)
 			return rc;
 		snprintf(r->communities[i].text, sizeof r->communities[i].text, "%s", c.community);

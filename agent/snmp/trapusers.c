@@ -62,7 +62,7 @@ static int make_key(const struct owner *owner, const char *password, struct key 
 static int read_owner(const char *path, struct owner *out, struct fw_err *err)
 {
 	struct credentials c;
-	int rc = credentials_read(path, true, &c, err);
+	int rc = credentials_read(path, true, false, &c, err);
 	if (rc < 0)
 		return rc;
 	memcpy(out->name, c.user, sizeof out->name);

@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -10,7 +11,7 @@ import time
 
 import wire
 from snmpd import AUTH, COMMUNITY, MODULES, PRIV, Reader, Snmpd, credentials
-from stage import check, free_port, main, until
+from stage import check, free_port, main, skip, succeeds, until
 
 def series(text):
     """{(name, {labels} as a sorted tuple): value}"""
@@ -105,6 +106,35 @@ def test_a_device_is_a_host_of_its_own(lab):
             with open(os.path.join(folder, name), "rb") as f:
                 data = f.read()
             check(not any(secret.encode() in data for secret in secrets), f"a secret is in {name}")
+
+def test_who_may_own_credentials(lab):
+    """Root, whom the service's user cannot be; a person's own are good for a person."""
+    device = Snmpd(lab).start()
+    as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    if os.geteuid() != 0 or not succeeds(*as_nobody, lab.program("snmp"), "--version"):
+        skip("needs root, whose programs others may run")
+    c, a = lab.pair("nogroup")
+    reader = Reader(lab, a, ("sw1", device.port, "2c", "every: 1s"))
+    secret, program = os.path.join(lab.dir, "community"), reader.argv
+    reader.argv = [*as_nobody, *program]
+    os.chmod(lab.dir, 0o755)
+
+    def known():
+        return subprocess.run([*reader.argv, "test", "sw1"], capture_output=True, text=True, timeout=60).returncode == 0
+
+    for owner, group, mode in (("nobody", "nogroup", 0o600), ("root", "nogroup", 0o660)):
+        shutil.chown(secret, owner, group)
+        os.chmod(secret, mode)
+        before = reader.log().count("the file must be root's")
+        reader.start()
+        until(20, "it is refused", lambda n=before: reader.log().count("the file must be root's") > n)
+        check(reader.stop() == 0, reader.log())
+        check(known() == (owner == "nobody"), "a person's own is good, and no other that is not root's")
+    check(not c.query('sysUpTime{instance="sw1"}'), "nothing was read")
+    os.chmod(secret, 0o640)
+    reader.start()
+    until(30, "root's is read", lambda: c.value('sysUpTime{instance="sw1"}') is not None)
+
 
 def test_a_wrong_key_and_an_engine_that_began_anew(lab):
     device = Snmpd(lab).start()

@@ -191,8 +191,9 @@ def test_the_right_to_its_port_is_given_up(lab):
     r = Receiver(lab, a, listen=f"['127.0.0.1:{port}']")
     os.chmod(lab.dir, 0o755)
     os.mkdir(os.path.join(lab.dir, "traps-data"))
-    for name in ("traps-data", "community", "user"):
-        shutil.chown(os.path.join(lab.dir, name), "nobody")
+    shutil.chown(os.path.join(lab.dir, "traps-data"), "nobody")
+    for name in ("community", "user"):
+        shutil.chown(os.path.join(lab.dir, name), group="nogroup")
     program = r.argv
     r.argv = [*bare, *program]
     r.start()
