@@ -80,9 +80,9 @@ int sandbox_find_user(struct sandbox_user *out, const char *name, struct fw_err 
 	int rc = getpwnam_r(name, &user, room, sizeof room, &found);
 	if (rc != 0 || !found)
 		return fw_fail(err, -EINVAL,
-			"root does not capture, and there is no user '%.64s' to become", name);
+			"root does not run this, and there is no user '%.64s' to become", name);
 	if (found->pw_uid == 0)
-		return fw_fail(err, -EINVAL, "root does not capture: 'user' must be another");
+		return fw_fail(err, -EINVAL, "root does not run this: 'user' must be another");
 	out->uid = found->pw_uid;
 	out->gid = group_of(found);
 	return 0;
@@ -95,6 +95,24 @@ static int become(const struct sandbox_user *who)
 	bool done = setgroups(0, NULL) == 0 && setresgid(who->gid, who->gid, who->gid) == 0 &&
 		setresuid(who->uid, who->uid, who->uid) == 0;
 	return done ? 0 : -errno;
+}
+
+int sandbox_act_as(const struct sandbox_user *who, struct fw_err *err)
+{
+	if (!who->becomes)
+		return 0;
+	if (setegid(who->gid) < 0 || seteuid(who->uid) < 0)
+		return fw_fail_sys(err, -errno, "acting as another user than root");
+	return 0;
+}
+
+int sandbox_act_as_root(const struct sandbox_user *who, struct fw_err *err)
+{
+	if (!who->becomes)
+		return 0;
+	if (seteuid(0) < 0 || setegid(0) < 0)
+		return fw_fail_sys(err, -errno, "acting as root again");
+	return 0;
 }
 
 /* ---- what is given up ---- */

@@ -1,5 +1,5 @@
-/* What is given up once the capture is open: root's own name, every capability, new
- * programs, and every socket but those to the agent. Nothing of it comes back.
+/* What is given up once the capture, or the sockets for traps, are open: root's own name, every
+ * capability, new programs, and every socket but those to the agent. Nothing of it comes back.
  */
 #pragma once
 
@@ -19,4 +19,8 @@ struct sandbox_user {
 
 /* Looked for before anything is opened; without one it stays who it is. */
 int sandbox_find_user(struct sandbox_user *out, const char *name, struct fw_err *err);
+/* What is made before that for its own folder is made as it, and never by root: there root would
+ * follow its links. */
+int sandbox_act_as(const struct sandbox_user *who, struct fw_err *err);
+int sandbox_act_as_root(const struct sandbox_user *who, struct fw_err *err);
 int sandbox_enter(const struct sandbox_user *who, struct fw_err *err);

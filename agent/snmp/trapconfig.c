@@ -23,6 +23,13 @@ const struct fw_option traps_table[] = {
 		.fallback = "/var/lib/fenwatch-snmp-traps",
 	},
 	{
+		.name = "user",
+		.help = "whom it becomes once it listens, where root starts it",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct trap_settings, user),
+		.fallback = "fenwatch-snmp",
+	},
+	{
 		.name = "listen",
 		.help = "addresses and ports, of UDP",
 		.type = FW_OPT_LIST,

@@ -2,6 +2,7 @@
 #include "traps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,12 +327,21 @@ static int read_communities(struct receiver *r, struct fw_err *err)
 	return 0;
 }
 
+static int make_folder(const char *path, const struct sandbox_user *user, struct fw_err *err)
+{
+	bool is_new = access(path, F_OK) < 0;
+	int rc = fw_mkdir_all(path, 0700);
+	if (rc == 0 && is_new && user->becomes && lchown(path, user->uid, user->gid) < 0)
+		rc = -errno;
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot make the folder '%s'", path) : 0;
+}
+
 /* How often our engine was started is what version 3 goes by; it is written down at once. */
 static int start_library(const struct trap_settings *settings, struct fw_err *err)
 {
-	int rc = fw_mkdir_all(settings->data, 0700);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "cannot make the folder '%s'", settings->data);
+	if (faccessat(AT_FDCWD, settings->data, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+		return fw_fail_sys(
+			err, -errno, "the folder '%s' must be its user's own", settings->data);
 	setenv("MIBS", "", 1);
 	setenv("SNMPCONFPATH", settings->data, 1);
 	set_persistent_directory(settings->data);
@@ -444,29 +454,55 @@ static void close_all(struct receiver *r)
 	fw_free(r);
 }
 
+static int start_as(const struct sandbox_user *user, const struct receiver *r, struct fw_err *err)
+{
+	int rc = make_folder(r->settings->data, user, err);
+	if (rc == 0)
+		rc = sandbox_act_as(user, err);
+	if (rc == 0)
+		rc = start_library(r->settings, err);
+	return rc == 0 ? sandbox_act_as_root(user, err) : rc;
+}
+
+/* Credentials and ports are root's to open, where root starts it. */
+static int open_all(struct receiver *r, const struct sandbox_user *user, struct fw_err *err)
+{
+	int rc = start_as(user, r, err);
+	if (rc == 0)
+		rc = read_communities(r, err);
+	if (rc == 0)
+		rc = trap_users_open(&r->users, &r->settings->users, err);
+	if (rc == 0)
+		rc = open_ears(r, err);
+	if (rc == 0)
+		rc = sandbox_enter(user, err);
+	if (rc < 0)
+		return rc;
+	read_addresses(r);
+	return open_probe(r, err);
+}
+
+static int end_early(const struct fw_err *err)
+{
+	fw_log(FW_ERROR, "cannot start: %s", err->text);
+	return EXIT_FAILURE;
+}
+
 int traps_run(const struct trap_settings *settings)
 {
-	struct receiver *r = fw_alloc(sizeof *r);
+	struct sandbox_user user;
 	struct fw_err err;
+	if (sandbox_find_user(&user, settings->user, &err) < 0)
+		return end_early(&err);
+	struct receiver *r = fw_alloc(sizeof *r);
 	r->settings = settings;
 	r->windows = trap_windows_new(settings->window_ms);
 	r->informs = trap_informs_new(answer);
 	r->addresses = addresses_new();
-	read_addresses(r);
 	open_handles(r);
-	int rc = start_library(settings, &err);
-	if (rc == 0)
-		rc = read_communities(r, &err);
-	if (rc == 0)
-		rc = trap_users_open(&r->users, &settings->users, &err);
-	if (rc == 0)
-		rc = open_ears(r, &err);
-	if (rc == 0)
-		rc = sandbox_enter(NULL, &err);
-	if (rc == 0)
-		rc = open_probe(r, &err);
+	int rc = open_all(r, &user, &err);
 	if (rc < 0) {
-		fw_log(FW_ERROR, "cannot start: %s", err.text);
+		end_early(&err);
 		fw_owner_close(&r->owner);
 	} else {
 		fw_notify("READY=1");

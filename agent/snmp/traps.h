@@ -1,7 +1,7 @@
 /* Traps and informs: what devices say without being asked, as events for the agent.
  *
- * A process of its own, which reads what strangers send: it gives up every right once it has its
- * socket. Of a user of version 3 its keys are made for each engine that is heard, as traps come
+ * A process of its own, which reads what strangers send: it gives up every right, and root its
+ * name, once it has its socket. Of a user of version 3 its keys are made for each engine that is heard, as traps come
  * under their sender's. An inform is answered once its event is on the agent's disk, not before.
  * The same from the same source within `window` is one event, told at once, and one more with
  * the count when the window ends.
@@ -30,6 +30,7 @@
 struct trap_settings {
 	const char *socket, *data, *devices_path;
 	const char *addresses; /* a file, addresses.h */
+	const char *user;      /* whom root becomes */
 	struct fw_text_list listen, communities, users, relay_texts, mibs;
 	struct range *relays; /* as many as their texts */
 	int64_t window_ms;

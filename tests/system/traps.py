@@ -1,5 +1,7 @@
 """Traps and informs of real senders, from the wire to a ticket."""
+import grp
 import os
+import pwd
 import shutil
 import socket
 import sqlite3
@@ -11,6 +13,9 @@ from ber import number, tlv, variable
 from listeners import need, secret
 from stage import Process, check, free_port, main, skip, succeeds, until
 
+# It gives up the right to be looked into, which the search for leaks would need.
+QUIET = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1"}
+USER, GROUP = "nobody", "nogroup"  # whom it becomes where root starts it, and of root's agent
 LINK_DOWN, LINK_UP = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.6.3.1.1.5.4"
 IF_INDEX = ["1.3.6.1.2.1.2.2.1.1.3", "i", "3"]
 AUTH, PRIV = "canary-auth-password", "canary-priv-password"
@@ -31,10 +36,11 @@ class Receiver(Process):
         user = credentials(lab, "user", f"user: watcher\nauth: {AUTH}\npriv: {PRIV}\n")
         keys = {"socket": agent.probe, "data": os.path.join(lab.dir, "traps-data"), "listen": f"['127.0.0.1:{self.port}']",
                 "communities": f"[{community}]", "users": f"[{user}]", "mibs": "[]", "window": "2s",
-                "devices": os.path.join(lab.dir, "none.yml"), "addresses": os.path.join(lab.dir, "addresses"), **more}
+                "devices": os.path.join(lab.dir, "none.yml"), "addresses": os.path.join(lab.dir, "addresses"), "user": USER, **more}
+        os.chmod(lab.dir, 0o711)
         with open(self.path, "w") as f:
             f.write("".join(f"{name}: {value}\n" for name, value in keys.items()))
-        super().__init__(lab, "traps", [lab.program("snmp"), "--traps", "--config", self.path])
+        super().__init__(lab, "traps", [lab.program("snmp"), "--traps", "--config", self.path], QUIET)
         lab.processes.append(self)
 
     def send(self, *words, inform=False, retries=0, timeout=5):
@@ -54,7 +60,7 @@ class Receiver(Process):
 
 def start(lab, extra="", **more):
     c = lab.collector(extra=extra).start()
-    a = lab.agent(c).enrol().start()
+    a = lab.agent(c, group=GROUP).enrol().start()
     until(20, "the socket", lambda: os.path.exists(a.probe))
     r = Receiver(lab, a, **more).start()
     r.logged("listening for traps")
@@ -142,7 +148,7 @@ def test_a_relay_is_believed_and_a_device_has_its_name(lab):
 def test_any_address_of_a_device_is_its_own(lab):
     """One that is configured by name, and has other addresses, too: as fenwatch-snmp found it."""
     device, c = snmpd.Snmpd(lab).start(), lab.collector().start()
-    a = lab.agent(c).enrol().start()
+    a = lab.agent(c, group=GROUP).enrol().start()
     until(20, "the socket", lambda: os.path.exists(a.probe))
     reader = snmpd.Reader(lab, a, ("sw-hall", device.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]"))
     with open(reader.config) as f:
@@ -153,6 +159,8 @@ def test_any_address_of_a_device_is_its_own(lab):
     r.logged("listening for traps")
     r.v2c("1.3.6.1.4.1.9999.1", *IF_INDEX)  # the control: nobody has found it yet
     until(20, "the agent's", lambda: [e["host"] for e in c.get("/api/fenwatch/v1/events", kind="trap")] == ["agent"])
+    if os.geteuid() == 0:
+        reader.argv = ["setpriv", f"--regid={GROUP}", "--clear-groups", *reader.argv]  # what it keeps is read by its group
     reader.start()
 
     def known():
@@ -169,7 +177,7 @@ def test_any_address_of_a_device_is_its_own(lab):
 
 
 def rights_of(process):
-    with open(f"/proc/{process.child.pid}/status") as f:
+    with open(f"/proc/{process.child.pid if process else 'self'}/status") as f:
         return {line.split(":")[0]: line.split(":")[1].strip() for line in f}
 
 
@@ -191,9 +199,9 @@ def test_the_right_to_its_port_is_given_up(lab):
     r = Receiver(lab, a, listen=f"['127.0.0.1:{port}']")
     os.chmod(lab.dir, 0o755)
     os.mkdir(os.path.join(lab.dir, "traps-data"))
-    shutil.chown(os.path.join(lab.dir, "traps-data"), "nobody")
+    shutil.chown(os.path.join(lab.dir, "traps-data"), USER)
     for name in ("community", "user"):
-        shutil.chown(os.path.join(lab.dir, name), group="nogroup")
+        shutil.chown(os.path.join(lab.dir, name), group=GROUP)
     program = r.argv
     r.argv = [*bare, *program]
     r.start()
@@ -205,6 +213,29 @@ def test_the_right_to_its_port_is_given_up(lab):
     check([status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == ["0" * 16] * 4, f"{status}")
     check((status["NoNewPrivs"], status["Seccomp"], status["Uid"].split()[0]) == ("1", "2", "65534"), f"{status}")
     check("cannot start" in r.log(), "the control could not")
+
+
+def test_root_becomes_its_user(lab):
+    """Of root's name nothing is left; what it keeps is its user's, and a folder of root's is none."""
+    if os.geteuid() != 0:
+        skip("only root becomes another")
+    c, a, r = start(lab)
+    numbers = [str(n) for n in (pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid)]
+    ours, theirs = rights_of(None), rights_of(r)
+    check(ours["Uid"].split() == ["0"] * 4 and int(ours["CapBnd"], 16) != 0, f"the control, as root: {ours}")
+    check([theirs[name].split() for name in ("Uid", "Gid")] == [[n] * 4 for n in numbers], f"{theirs['Uid']} {theirs['Gid']}")
+    check(not theirs["Groups"] and int(theirs["CapBnd"], 16) == 0, f"groups {theirs['Groups']}, bounds {theirs['CapBnd']}")
+    check(r.v3(LINK_DOWN, *IF_INDEX, inform=True).returncode == 0, "it reaches the agent")
+    kept = os.path.join(lab.dir, "traps-data")
+    owners = {os.stat(path).st_uid for path in [kept, *(os.path.join(kept, name) for name in os.listdir(kept))]}
+    check(owners == {int(numbers[0])} and os.listdir(kept), f"{owners} own {os.listdir(kept)}")
+    check(r.stop() == 0, "it ends well")
+    os.mkdir(os.path.join(lab.dir, "of-root"), 0o700)
+    for key, value, why in (("user", "nobody-at-all", "there is no user 'nobody-at-all'"), ("user", "root", "must be another"),
+                            ("data", os.path.join(lab.dir, "of-root"), "must be its user's own")):
+        refused = Receiver(lab, a, **{key: value}).start()
+        refused.logged(why)
+        check(refused.child.wait(20) == 1, f"{key}: {refused.log()}")
 
 
 def test_versions_of_3_go_on_over_a_restart(lab):
