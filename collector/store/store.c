@@ -118,7 +118,9 @@ static int open_files(struct store *store, struct fw_err *err)
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot make the store's folder %s", store->dir);
 	rc = super_load(store->dir, &store->super, err);
-	if (rc == -ENOENT)
+	if (rc >= 0)
+		rc = super_sync(store->dir, err);
+	else if (rc == -ENOENT)
 		rc = make_super(store, err);
 	if (rc >= 0)
 		rc = fit_budgets(store, err);

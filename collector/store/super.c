@@ -113,6 +113,19 @@ int super_load(const char *dir, struct super *super, struct fw_err *err)
 	return found < 0 ? fw_fail(err, found, "both copies of %s/super are damaged", dir) : 0;
 }
 
+int super_sync(const char *dir, struct fw_err *err)
+{
+	char *path = fw_format("%s/super", dir);
+	int fd = fw_open(path, O_RDWR, 0600);
+	fw_free(path);
+	int rc = fd < 0 ? fd : fw_fdatasync(fd);
+	if (fd >= 0)
+		fw_close(fd);
+	if (rc >= 0)
+		rc = fw_fsync_dir(dir);
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot sync the store's super file in %s", dir) : 0;
+}
+
 int super_save(const char *dir, struct super *super, struct fw_err *err)
 {
 	char *path = fw_format("%s/super", dir);

@@ -46,6 +46,8 @@ struct super {
 
 /* -ENOENT: there is none yet. -EBADMSG: both copies are damaged. */
 int super_load(const char *dir, struct super *super, struct fw_err *err);
+/* Who was killed may not have come to sync what was loaded. */
+int super_sync(const char *dir, struct fw_err *err);
 /* Writes the older copy and syncs it. The first save makes the file. */
 int super_save(const char *dir, struct super *super, struct fw_err *err);
 void super_set_uuid(struct super *super, const uint8_t uuid[16]);

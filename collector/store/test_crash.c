@@ -39,7 +39,8 @@ enum {
 	BURST = 8,
 	SECTOR = 512,
 	NUMBERS = 8192,
-	DIGESTS = 60
+	DIGESTS = 60,
+	SUPER_KILLS = 20
 };
 
 /* ---- the disk ---- */
@@ -57,7 +58,8 @@ static struct {
 	char store[64], synced[72], cut[72];
 	bool watching, lying;
 	int until_cut, until_kill;
-	bool kills_in_part; /* once the first block of a run is written, and not the last */
+	/* Once that is written, and before it is synced; NULL: never. */
+	bool (*kills_behind)(const char *path, const uint8_t *data, size_t length);
 	struct unsynced *first, **end;
 	uint64_t random;
 	uint64_t acked[SENDERS][STORE_LANES], acked_at_cut[SENDERS][STORE_LANES];
@@ -137,10 +139,19 @@ static void pass_time(void)
 		take_kill();
 }
 
-static bool is_part(const uint8_t *data, size_t length)
+/* The first block of a run, and not the last. */
+static bool is_part(const char *path, const uint8_t *data, size_t length)
 {
+	(void)path;
 	return length > BLOCK_BYTES && get_u32(data) == MAGIC_BLOCK &&
 		get_u16(data + 22) & BLOCK_PARTIAL && !(get_u16(data + 22) & BLOCK_JOINED);
+}
+
+static bool is_super(const char *path, const uint8_t *data, size_t length)
+{
+	(void)data;
+	(void)length;
+	return strcmp(path, "super") == 0;
 }
 
 int __real_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
@@ -164,7 +175,7 @@ int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
 		disk.end = &w->next;
 	}
 	int rc = __real_fw_pwrite(fd, data, length, offset);
-	if (path && disk.watching && disk.kills_in_part && is_part(data, length))
+	if (path && disk.watching && disk.kills_behind && disk.kills_behind(path, data, length))
 		disk.until_kill = 1;
 	pthread_mutex_unlock(&disk.lock);
 	return rc;
@@ -657,9 +668,9 @@ static void test_a_run_that_was_written_in_part(void **state)
 	begin_watching(&kit, 0);
 	for (int burst = 0; burst < 5; burst++)
 		send_burst(&kit, true);
-	disk.kills_in_part = true; /* while it ends */
+	disk.kills_behind = is_part; /* while it ends */
 	kill_and_open(&kit);
-	disk.kills_in_part = false;
+	disk.kills_behind = NULL;
 	while (stat.digests < DIGESTS) {
 		send_burst(&kit, false);
 		store_stat(kit.store, &stat);
@@ -667,6 +678,37 @@ static void test_a_run_that_was_written_in_part(void **state)
 	disk.until_kill = INT_MAX;
 	kill_and_open(&kit);
 	assert_int_equal(compare_target(&kit), 0);
+	stop_watching();
+	end_life(&kit);
+}
+
+static bool is_unsynced(bool (*wanted)(const char *path, const uint8_t *data, size_t length))
+{
+	bool found = false;
+	pthread_mutex_lock(&disk.lock);
+	for (const struct unsynced *w = disk.first; w && !found; w = w->next)
+		found = wanted(w->path, w->data, w->length);
+	pthread_mutex_unlock(&disk.lock);
+	return found;
+}
+
+/* What it says of the digests frees segments, so they must not be written over before. */
+static void test_what_super_says_is_synced(void **state)
+{
+	(void)state;
+	struct kit kit;
+	disk.random = 11;
+	begin_life(&kit, false, 0);
+	begin_watching(&kit, 0);
+	for (int kills = 0; kills < SUPER_KILLS; kills++) {
+		disk.kills_behind = is_super;
+		while (disk.watching)
+			send_burst(&kit, true);
+		assert_true(is_unsynced(is_super));
+		disk.kills_behind = NULL;
+		kill_and_open(&kit);
+		assert_false(is_unsynced(is_super));
+	}
 	stop_watching();
 	end_life(&kit);
 }
@@ -689,6 +731,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_acknowledged_is_lost),
 		cmocka_unit_test(test_a_run_that_was_written_in_part),
+		cmocka_unit_test(test_what_super_says_is_synced),
 		cmocka_unit_test(test_control_without_syncs_loses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
