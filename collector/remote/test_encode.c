@@ -308,6 +308,52 @@ static void test_a_segment_that_is_full(void **state)
 	close_scene(&s);
 }
 
+/* The header of the newest segment, while the collector is down. */
+static void damage_header(const struct scene *s, const char *name)
+{
+	char path[160];
+	snprintf(path, sizeof path, "%s/wal/%s", s->from.dir, name);
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 40, SEEK_SET), 0);
+	assert_int_equal(fputc(0x55, file), 0x55);
+	fclose(file);
+}
+
+static void send_one(struct scene *s, int second)
+{
+	assert_int_equal(sender_send(&s->sender, STORE_LIVE, s->from.host, s->from.schema,
+				 kit_now_ms + second * 1000, 1, 1000, true),
+		STORE_DURABLE);
+}
+
+/* Nothing is passed over in the segment before it, and a new one is begun, whose header says
+ * where it ends. */
+static void test_a_damaged_header(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct fw_err err = {""};
+	open_scene(&s);
+	uint64_t from = store_follow_position(s.follower);
+	send_one(&s, 0);
+	fill_segment(&s);
+	send_one(&s, 1);
+	uint64_t position = store_durable_position(s.from.store);
+	store_close(s.from.store);
+	damage_header(&s, "00000001");
+	assert_int_equal(kit_check(s.from.dir), 1);
+	assert_int_equal(kit_open(&s.from, &err), 0);
+	assert_true(store_durable_position(s.from.store) / LOG_BYTES > position / LOG_BYTES);
+	sender_begin(&s.sender, &s.from, 1, 1);
+	send_one(&s, 2);
+	store_unfollow(s.follower);
+	s.follower = store_follow(s.from.store, from);
+	follow_all(&s);
+	assert_int_equal(s.encoder.n_samples, 3 * KIT_COLUMNS);
+	close_scene(&s);
+}
+
 /* The log is short here, and comes round. */
 static void test_left_behind(void **state)
 {
@@ -338,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_a_segment_that_is_used_again),
 		cmocka_unit_test(test_restarts_leave_nobody_behind),
 		cmocka_unit_test(test_a_segment_that_is_full),
+		cmocka_unit_test(test_a_damaged_header),
 		cmocka_unit_test(test_left_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

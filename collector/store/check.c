@@ -177,6 +177,8 @@ static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 		uint64_t end;
 		if (check->log.slots[i].number < first || check->log.slots[i].number == 0)
 			continue;
+		if (check->log.slots[i].guessed)
+			found(check, "wal/%08x: its header is damaged", i);
 		int damaged = log_walk(&check->log, i, check_record, check, &end);
 		if (damaged < 0)
 			return fw_fail_sys(err, damaged, "cannot read the store's wal/%08x", i);

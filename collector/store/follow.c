@@ -257,11 +257,13 @@ static void enter(struct store_follower *f, const struct log_shown *shown, int s
 		f->store->super.salt);
 }
 
-/* Where the follower's segment ends: by what the next one says of it, or now. */
+/* Where the follower's segment ends: by what the next one says of it, or now. Where that one's
+ * header is damaged it may go on to the last byte. */
 static uint64_t end_of(const struct store_follower *f, const struct log_shown *shown)
 {
 	int next = slot_from(shown, f->number + 1);
-	return next < 0 ? shown->end : shown->before[next];
+	uint64_t end = next < 0 ? shown->end : shown->before[next];
+	return end ? end : (f->number + 1) * bytes_of(f);
 }
 
 static bool open_record(struct store_follower *f, struct log_record *record, uint32_t *length)

@@ -72,6 +72,7 @@ static int guess_number(const struct log *log, struct log_slot *slot)
 	if (at && log_record_open(at, length, &record) &&
 		record.position % log->super->log_segment_bytes == offset)
 		slot->number = record.position / log->super->log_segment_bytes;
+	slot->guessed = slot->number > 0;
 	return scan_done(&scan);
 }
 
@@ -163,6 +164,7 @@ void log_begin(struct log *log, unsigned slot)
 	log->end = 0;
 	log->slots[slot].number = log->next_number++;
 	log->slots[slot].before = before;
+	log->slots[slot].guessed = false;
 	uint8_t header[LOG_HEADER_BYTES] = {0};
 	put_u64(header + FILE_HEADER_BYTES, log->slots[slot].number);
 	put_u64(header + FILE_HEADER_BYTES + 8, before);

@@ -64,6 +64,7 @@ struct log_slot {
 	uint64_t number; /* 0: never used */
 	uint64_t before; /* position where the segment before it ended; 0: none */
 	uint64_t pins;
+	bool guessed; /* the header is damaged: `before` is not known */
 };
 
 struct log {

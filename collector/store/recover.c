@@ -431,10 +431,13 @@ int store_replay(struct store *store, struct fw_err *err)
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : rc;
 }
 
-/* Positions only grow: nothing is written again to one that a block has. */
-static bool is_beyond_blocks(const struct store *store)
+/* Positions only grow: nothing is written again to one that a block has. Nor is what comes
+ * trusted to a segment whose header is damaged. */
+static bool can_be_written_on(const struct store *store)
 {
 	const struct log *log = &store->log;
+	if (log->slots[log->active].guessed)
+		return false;
 	return log_position(log, log->slots[log->active].number, log->end) > store->covered_to;
 }
 
@@ -454,7 +457,7 @@ static int go_on(struct store *store, bool whole)
 		rc = void_parts(store);
 	if (rc >= 0)
 		rc = flush_closed(store);
-	if (rc >= 0 && !(whole && is_beyond_blocks(store)))
+	if (rc >= 0 && !(whole && can_be_written_on(store)))
 		rc = writer_switch_log(store, false);
 	if (rc >= 0)
 		follow_show(store);
