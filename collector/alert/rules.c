@@ -733,13 +733,6 @@ void rule_divisor(const struct rule *rule, int metric, char name[128])
 	snprintf(name, 128, "%.*s", at ? (int)strcspn(at, "|") : 0, at ? at : "");
 }
 
-bool rule_looks_at(const struct rule *rule, const char *name)
-{
-	return rule_metric(rule, name) >= 0 || which_of(rule->divisor, name) >= 0 ||
-		(rule->unless && strcmp(name, rule->unless) == 0) ||
-		(rule->per && strcmp(name, rule->per) == 0);
-}
-
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES])
 {
 	for (size_t i = 0; i < RULES; i++)

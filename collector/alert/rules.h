@@ -60,8 +60,12 @@ int rule_metric(const struct rule *rule, const char *name);
 /* What that metric is divided by, "" for nothing; `name` holds 128 bytes. */
 void rule_divisor(const struct rule *rule, int metric, char name[128]);
 bool rule_has_source(const struct rule *rule, const char *name);
-/* Whether it looks at series of this name. */
-bool rule_looks_at(const struct rule *rule, const char *name);
+/* Which rules series of this name concern: bit N is of rules[N]. */
+struct rule_set {
+	uint64_t metric; /* whose metric it is, or one of them */
+	uint64_t looks;  /* that look at it, as that or to set it beside another one */
+};
+struct rule_set rules_of_name(const char *name);
 /* Fills all of RULES with defaults, then with what the options say. */
 void rules_in_force(const struct alert_options *options, struct alert_rule_option out[RULES]);
 /* What an engineer reads: the rule's summary with its gaps filled; the caller frees it.

@@ -57,6 +57,32 @@ static void test_without_options_all_rules_are_in_force(void **arg)
 	}
 }
 
+static bool has(uint64_t set, const char *rule)
+{
+	return set >> (rule_find(rule) - rules) & 1;
+}
+
+static void test_a_name_tells_which_rules_it_concerns(void **arg)
+{
+	(void)arg;
+	struct rule_set free = rules_of_name("node_filesystem_avail_bytes");
+	struct rule_set size = rules_of_name("node_filesystem_size_bytes");
+	struct rule_set charge = rules_of_name("node_power_supply_charge_full");
+	assert_true(has(free.metric, "FilesystemAlmostFull") && free.looks == free.metric);
+	assert_true(has(size.looks, "FilesystemAlmostFull") && size.metric == 0);
+	assert_true(charge.metric != 0 &&
+		charge.metric == rules_of_name("node_power_supply_energy_full").metric);
+	static const char *const others[] = {"", "node_load1", "node_load155", "a|b", "up",
+		"node_power_supply_energy_full|node_power_supply_charge_full"};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_int_equal(rules_of_name(others[i]).looks, 0);
+	for (size_t i = 0; i < RULES; i++) {
+		const char *name = rules[i].metric;
+		assert_true(!name || strchr(name, '|') ||
+			has(rules_of_name(name).metric, rules[i].name));
+	}
+}
+
 static const struct limits *limits_of(const struct alert_rule_option *in_force, const char *name)
 {
 	return &in_force[rule_find(name) - rules].limits;
@@ -166,6 +192,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_without_options_all_rules_are_in_force),
+		CASE(test_a_name_tells_which_rules_it_concerns),
 		CASE(test_rules_are_adjusted),
 		CASE(test_feeds_are_in_rehearsal_unless_live),
 		CASE(test_mistakes_are_named),

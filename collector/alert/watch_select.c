@@ -13,10 +13,8 @@
 static bool is_wanted(const struct store_matcher *matcher, const char *value)
 {
 	(void)matcher;
-	for (size_t i = 0; i < RULES; i++)
-		if (rule_looks_at(&rules[i], value))
-			return true;
-	return strcmp(value, INFO_METRIC) == 0 || strcmp(value, SUCCESS_METRIC) == 0;
+	return rules_of_name(value).looks || strcmp(value, INFO_METRIC) == 0 ||
+		strcmp(value, SUCCESS_METRIC) == 0;
 }
 
 /* Of the success of sources that of the rules'. */
@@ -163,6 +161,15 @@ void watch_set_class(struct host *host, const struct fw_label *labels, size_t n)
 	snprintf(host->class, sizeof host->class, "%s", fw_label_value(labels, n, "class"));
 }
 
+/* The rules that have their metric among the columns: most have not. */
+static uint64_t rules_of_group(const struct group *group)
+{
+	uint64_t concerned = 0;
+	for (uint32_t i = 0; i < group->store.n_columns; i++)
+		concerned |= rules_of_name(column_at(group, i)->name).metric;
+	return concerned;
+}
+
 static void learn_class(struct host *host, const struct group *group)
 {
 	for (uint32_t i = 0; i < group->store.n_columns; i++) {
@@ -177,9 +184,9 @@ static size_t most_items(const struct store_group *found)
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < found->n_columns; i++) {
-		const char *name = found->schema->columns[found->columns[i]].name;
-		for (size_t r = 0; r < RULES; r++)
-			n += rule_metric(&rules[r], name) >= 0;
+		uint64_t concerned =
+			rules_of_name(found->schema->columns[found->columns[i]].name).metric;
+		n += (size_t)__builtin_popcountll(concerned);
 	}
 	return n;
 }
@@ -206,8 +213,10 @@ void watch_take_groups(const struct alert_rule_option in_force[RULES], struct ho
 	for (size_t i = 0; i < n; i++) {
 		struct group *group = &host->groups[i];
 		group_init(group, &found[i], &host->arena);
+		uint64_t concerned = rules_of_group(group);
 		for (size_t r = 0; r < RULES; r++)
-			add_items(group, in_force, r, is_check);
+			if (concerned >> r & 1)
+				add_items(group, in_force, r, is_check);
 		host->n_items += group->n_items;
 		learn_class(host, group);
 	}
