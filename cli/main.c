@@ -26,7 +26,7 @@ const struct command commands[] = {
 	{"hosts", NULL, "", "every host with its state", "", 0, 0, command_hosts},
 	{"host", NULL, "NAME", "one host on one page; exit status 1 while an alert of it fires", "", 1, 1, command_host},
 	{"inventory", NULL, "HOST [--kind KIND] [--at TIME] | --package NAME [--at TIME]", "what a host has, or had; which hosts have a package, in which version", " kind package at ", 0, 1, command_inventory},
-	{"licences", NULL, "[NAME] [--at TIME]", "installed against entitled, as the register lists licences; exit status 1 where one is over or expired", " at ", 0, 1, command_licences},
+	{"licences", NULL, "[NAME] [--at TIME] [--csv | --html]", "installed against entitled, as the register lists licences; exit status 1 where one is over or expired", " at csv html ", 0, 1, command_licences},
 	{"forget", NULL, "HOST", "ends a host and all that is kept of it", "", 1, 1, command_forget},
 	{"retire", NULL, "[HOST [--reason TEXT | --undo]]", "takes a host out of service: its alerts are closed, its certificate is revoked, what it was stays on record; without HOST the hosts that were retired so", " reason undo ", 0, 1, command_retire},
 	{"disks", NULL, "[HOST]", "filesystems, fullest first, and when they fill; arrays, pools, missing mounts", "", 0, 1, command_disks},
