@@ -69,6 +69,9 @@ def test_what_is_installed_against_what_may_be(lab):
     listed = c.cli("licences", "Shells")
     check(all(f"{line}" in " ".join(listed.stdout.split()) for line in
               ("other bash:amd64 1.0", "other zsh:amd64 1.0", "recorded bash:amd64 5.2.15-2+b7")), f"hosts: {listed}")
+    table, page = (c.cli("licences", "Shells", form).stdout for form in ("--csv", "--html"))
+    check(table.startswith("host,package,version,since\n") and '"other","zsh:amd64","1.0",' in table, f"a table: {table}")
+    check("1 of 3 hosts have not told" in page and "zsh:amd64" in page and "</html>" in page, f"a page: {page}")
     check(listed.stdout.count("zsh:amd64") == 1, "who has both counts once, and is listed for each")
 
     # The expired one is matched by how its packages begin; a mistake before changes nothing.
