@@ -5,41 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture_metrics.h"
+
 #define MOST_COLUMNS 2048
-#define PREFIX "fenwatch_capture_"
 
 struct labels {
 	const struct fw_label *list;
 	uint16_t count;
 };
 
-static void add(struct report *r, const char *name, uint8_t type, int8_t scale,
-	struct labels labels, int64_t value)
+static void add(struct report *r, enum capture_metric which, struct labels labels, int64_t value)
 {
+	const struct metric *metric = &capture_metrics[which];
 	if (r->schema.n_columns == MOST_COLUMNS) {
 		r->untold++;
 		return;
 	}
 	r->columns[r->schema.n_columns] = (struct fw_column){
-		.name = name,
+		.name = metric->name,
 		.labels = labels.list,
 		.n_labels = labels.count,
-		.scale = scale,
-		.type = type,
-		.factor = 1,
+		.scale = metric->scale,
+		.type = (uint8_t)metric->type,
+		.factor = metric->factor,
 	};
 	r->cells[r->schema.n_columns++] = value;
 }
 
-static void add_count(struct report *r, const char *name, struct labels labels, uint64_t value)
+static void add_count(
+	struct report *r, enum capture_metric which, struct labels labels, uint64_t value)
 {
-	add(r, name, FW_COUNTER, 0, labels, (int64_t)value);
-}
-
-static void add_time(
-	struct report *r, const char *name, uint8_t type, struct labels labels, int64_t us)
-{
-	add(r, name, type, 6, labels, us);
+	add(r, which, labels, (int64_t)value);
 }
 
 static struct labels one_label(struct report *r, const char *name, const char *value)
@@ -54,21 +50,19 @@ static struct labels one_label(struct report *r, const char *name, const char *v
 static void report_recent(struct report *r, const struct recent_values *recent)
 {
 	const struct {
-		const char *name;
+		enum capture_metric which;
 		double share;
 	} shares[] = {
-		{PREFIX "recent_dhcp_unanswered_ratio", recent->dhcp_unanswered},
-		{PREFIX "recent_dns_failed_ratio", recent->dns_failing},
-		{PREFIX "recent_kernel_dropped_ratio", recent->dropped},
-		{PREFIX "recent_tcp_retransmitted_ratio", recent->retransmitted},
+		{CAPTURE_RECENT_DHCP_UNANSWERED_RATIO, recent->dhcp_unanswered},
+		{CAPTURE_RECENT_DNS_FAILED_RATIO, recent->dns_failing},
+		{CAPTURE_RECENT_KERNEL_DROPPED_RATIO, recent->dropped},
+		{CAPTURE_RECENT_TCP_RETRANSMITTED_RATIO, recent->retransmitted},
 	};
 	const struct labels none = {0};
-	add(r, PREFIX "recent_address_conflicts", FW_GAUGE, 0, none,
-		(int64_t)recent->address_conflicts);
-	add(r, PREFIX "recent_arp_storm_seconds", FW_GAUGE, 0, none,
-		(int64_t)recent->arp_storm_seconds);
+	add(r, CAPTURE_RECENT_ADDRESS_CONFLICTS, none, (int64_t)recent->address_conflicts);
+	add(r, CAPTURE_RECENT_ARP_STORM_SECONDS, none, (int64_t)recent->arp_storm_seconds);
 	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
-		add(r, shares[i].name, FW_GAUGE, 4, none, (int64_t)(shares[i].share * 10000 + 0.5));
+		add(r, shares[i].which, none, (int64_t)(shares[i].share * 10000 + 0.5));
 }
 
 static void report_dhcp(struct report *r, const struct watch_counts *n)
@@ -76,9 +70,8 @@ static void report_dhcp(struct report *r, const struct watch_counts *n)
 	static const char *const types[WATCH_DHCP_TYPES] = {
 		NULL, "discover", "offer", "request", "decline", "ack", "nak", "release", "inform"};
 	for (size_t i = 1; i < WATCH_DHCP_TYPES; i++)
-		add_count(r, PREFIX "dhcp_messages_total", one_label(r, "type", types[i]),
-			n->dhcp[i]);
-	add_count(r, PREFIX "dhcp_unanswered_total", (struct labels){0}, n->dhcp_unanswered);
+		add_count(r, CAPTURE_DHCP_MESSAGES, one_label(r, "type", types[i]), n->dhcp[i]);
+	add_count(r, CAPTURE_DHCP_UNANSWERED, (struct labels){0}, n->dhcp_unanswered);
 }
 
 static void report_tables(struct report *r, const struct watch *w)
@@ -96,7 +89,7 @@ static void report_tables(struct report *r, const struct watch *w)
 		{"services", &w->services},
 	};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-		add_count(r, PREFIX "table_dropped_total", one_label(r, "table", tables[i].name),
+		add_count(r, CAPTURE_TABLE_DROPPED, one_label(r, "table", tables[i].name),
 			tables[i].slots->dropped);
 }
 
@@ -104,33 +97,33 @@ static void report_wire(struct report *r, const struct watch *w, const struct re
 {
 	const struct watch_counts *n = &w->counts;
 	const struct {
-		const char *name;
+		enum capture_metric which;
 		uint64_t value;
 	} counts[] = {
-		{PREFIX "packets_total", n->packets},
-		{PREFIX "bytes_total", n->bytes},
-		{PREFIX "sampled_out_packets_total", n->sampled_out},
-		{PREFIX "truncated_packets_total", n->cut},
-		{PREFIX "unknown_packets_total", n->unknown},
-		{PREFIX "broadcast_packets_total", n->broadcasts},
-		{PREFIX "multicast_packets_total", n->multicasts},
-		{PREFIX "fragments_total", n->fragments},
-		{PREFIX "arp_requests_total", n->arp_requests},
-		{PREFIX "arp_replies_total", n->arp_replies},
-		{PREFIX "arp_storm_seconds_total", n->arp_storm_seconds},
-		{PREFIX "duplicate_addresses_total", n->duplicate_addresses},
-		{PREFIX "address_conflicts_total", n->address_conflicts},
-		{PREFIX "kernel_received_packets_total", f->received},
-		{PREFIX "kernel_dropped_packets_total", f->dropped},
-		{PREFIX "interface_dropped_packets_total", f->interface_dropped},
+		{CAPTURE_PACKETS, n->packets},
+		{CAPTURE_BYTES, n->bytes},
+		{CAPTURE_SAMPLED_OUT_PACKETS, n->sampled_out},
+		{CAPTURE_TRUNCATED_PACKETS, n->cut},
+		{CAPTURE_UNKNOWN_PACKETS, n->unknown},
+		{CAPTURE_BROADCAST_PACKETS, n->broadcasts},
+		{CAPTURE_MULTICAST_PACKETS, n->multicasts},
+		{CAPTURE_FRAGMENTS, n->fragments},
+		{CAPTURE_ARP_REQUESTS, n->arp_requests},
+		{CAPTURE_ARP_REPLIES, n->arp_replies},
+		{CAPTURE_ARP_STORM_SECONDS, n->arp_storm_seconds},
+		{CAPTURE_DUPLICATE_ADDRESSES, n->duplicate_addresses},
+		{CAPTURE_ADDRESS_CONFLICTS, n->address_conflicts},
+		{CAPTURE_KERNEL_RECEIVED_PACKETS, f->received},
+		{CAPTURE_KERNEL_DROPPED_PACKETS, f->dropped},
+		{CAPTURE_INTERFACE_DROPPED_PACKETS, f->interface_dropped},
 	};
 	const struct labels none = {0};
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-		add_count(r, counts[i].name, none, counts[i].value);
-	add(r, PREFIX "broadcast_peak_packets", FW_GAUGE, 0, none, (int64_t)n->broadcast_peak);
-	add_time(r, PREFIX "cpu_seconds_total", FW_COUNTER, none, f->cpu_us);
-	add(r, PREFIX "names_allowed", FW_GAUGE, 0, none, f->names);
-	add(r, PREFIX "sampled_ratio", FW_GAUGE, 6, none, 1000000 >> w->shift);
+		add_count(r, counts[i].which, none, counts[i].value);
+	add(r, CAPTURE_BROADCAST_PEAK_PACKETS, none, (int64_t)n->broadcast_peak);
+	add(r, CAPTURE_CPU_SECONDS, none, f->cpu_us);
+	add(r, CAPTURE_NAMES_ALLOWED, none, f->names);
+	add(r, CAPTURE_SAMPLED_RATIO, none, 1000000 >> w->shift);
 	report_recent(r, &f->recent);
 	report_dhcp(r, n);
 	report_tables(r, w);
@@ -149,25 +142,24 @@ static struct labels service_labels(struct report *r, const struct service_key *
 
 static void report_tcp(struct report *r, const struct service *s, struct labels labels)
 {
-	add_count(r, PREFIX "tcp_handshakes_total", labels, s->handshakes);
-	add_time(r, PREFIX "tcp_handshake_seconds_total", FW_COUNTER, labels,
-		(int64_t)s->handshake_us);
-	add_count(r, PREFIX "tcp_refused_total", labels, s->refused);
-	add_count(r, PREFIX "tcp_unanswered_total", labels, s->unanswered);
-	add_count(r, PREFIX "tcp_retransmissions_total", labels, s->retransmissions);
-	add_count(r, PREFIX "tcp_out_of_order_total", labels, s->out_of_order);
-	add_count(r, PREFIX "tcp_resets_total", labels, s->resets);
-	add_count(r, PREFIX "tcp_zero_windows_total", labels, s->zero_windows);
+	add_count(r, CAPTURE_TCP_HANDSHAKES, labels, s->handshakes);
+	add(r, CAPTURE_TCP_HANDSHAKE_SECONDS, labels, (int64_t)s->handshake_us);
+	add_count(r, CAPTURE_TCP_REFUSED, labels, s->refused);
+	add_count(r, CAPTURE_TCP_UNANSWERED, labels, s->unanswered);
+	add_count(r, CAPTURE_TCP_RETRANSMISSIONS, labels, s->retransmissions);
+	add_count(r, CAPTURE_TCP_OUT_OF_ORDER, labels, s->out_of_order);
+	add_count(r, CAPTURE_TCP_RESETS, labels, s->resets);
+	add_count(r, CAPTURE_TCP_ZERO_WINDOWS, labels, s->zero_windows);
 }
 
 static void report_dns(struct report *r, const struct service *s, struct labels labels)
 {
-	add_count(r, PREFIX "dns_queries_total", labels, s->queries);
-	add_count(r, PREFIX "dns_answers_total", labels, s->answers);
-	add_time(r, PREFIX "dns_answer_seconds_total", FW_COUNTER, labels, (int64_t)s->answer_us);
-	add_count(r, PREFIX "dns_failures_total", labels, s->failures);
-	add_count(r, PREFIX "dns_no_such_name_total", labels, s->no_names);
-	add_count(r, PREFIX "dns_unanswered_total", labels, s->no_answers);
+	add_count(r, CAPTURE_DNS_QUERIES, labels, s->queries);
+	add_count(r, CAPTURE_DNS_ANSWERS, labels, s->answers);
+	add(r, CAPTURE_DNS_ANSWER_SECONDS, labels, (int64_t)s->answer_us);
+	add_count(r, CAPTURE_DNS_FAILURES, labels, s->failures);
+	add_count(r, CAPTURE_DNS_NO_SUCH_NAME, labels, s->no_names);
+	add_count(r, CAPTURE_DNS_UNANSWERED, labels, s->no_answers);
 }
 
 static void report_name(struct report *r, const struct service *s, struct labels labels)
@@ -175,15 +167,14 @@ static void report_name(struct report *r, const struct service *s, struct labels
 	struct fw_label *list = fw_arena_alloc(&r->arena, 4 * sizeof *list);
 	list[0] = (struct fw_label){"name", fw_arena_strdup(&r->arena, s->name)};
 	memcpy(list + 1, labels.list, labels.count * sizeof *list);
-	add(r, PREFIX "service_name_info", FW_GAUGE, 0,
-		(struct labels){list, (uint16_t)(labels.count + 1)}, 1);
+	add(r, CAPTURE_SERVICE_NAME, (struct labels){list, (uint16_t)(labels.count + 1)}, 1);
 }
 
 static void report_service(struct report *r, const struct service *s)
 {
 	struct labels labels = service_labels(r, &s->key);
-	add_count(r, PREFIX "service_packets_total", labels, s->packets);
-	add_count(r, PREFIX "service_bytes_total", labels, s->bytes);
+	add_count(r, CAPTURE_SERVICE_PACKETS, labels, s->packets);
+	add_count(r, CAPTURE_SERVICE_BYTES, labels, s->bytes);
 	if (s->key.protocol == PROTOCOL_TCP)
 		report_tcp(r, s, labels);
 	if (s->key.port == 53)
@@ -236,9 +227,9 @@ static void report_old(struct report *r, const struct slots *peers)
 		for (unsigned old = 0; old < OLD_KINDS; old++)
 			clients[old] += p->old >> old & 1;
 	for (unsigned old = 0; old < OLD_KINDS; old++)
-		add(r, PREFIX "old_protocol_clients", FW_GAUGE, 0,
-			one_label(r, "old", watch_old_names[old]), (int64_t)clients[old]);
-	add(r, PREFIX "clients", FW_GAUGE, 0, (struct labels){0}, (int64_t)all);
+		add(r, CAPTURE_OLD_PROTOCOL_CLIENTS, one_label(r, "old", watch_old_names[old]),
+			(int64_t)clients[old]);
+	add(r, CAPTURE_CLIENTS, (struct labels){0}, (int64_t)all);
 }
 
 void report_make(struct report *r, const struct watch *w, const struct report_facts *facts)
@@ -250,7 +241,7 @@ void report_make(struct report *r, const struct watch *w, const struct report_fa
 	report_wire(r, w, facts);
 	report_old(r, &w->peers);
 	report_services(r, &w->services);
-	add(r, PREFIX "untold_services", FW_GAUGE, 0, (struct labels){0}, (int64_t)r->untold);
+	add(r, CAPTURE_UNTOLD_SERVICES, (struct labels){0}, (int64_t)r->untold);
 	fw_schema_seal(&r->schema);
 }
 

@@ -24,6 +24,12 @@ static const struct metric metrics[] = {
 		"1: a part of the module could not be read to its end, for this reason.", 0, 1},
 };
 
+const struct metric *reading_metrics(size_t *n)
+{
+	*n = sizeof metrics / sizeof *metrics;
+	return metrics;
+}
+
 /* ---- labels ---- */
 
 static const char *mac_of(const struct row *row, char text[ROW_TEXT_BYTES])

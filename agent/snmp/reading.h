@@ -14,6 +14,9 @@
 
 #define READING_SERIES 4900 /* a collector takes 5,000 of a host, and we add some */
 
+/* What is told of the reading itself. */
+const struct metric *reading_metrics(size_t *n);
+
 /* Of one module. */
 struct reading_stat {
 	int64_t took_ms;

@@ -10,13 +10,42 @@
 #include "remote.h"
 #include "store.h"
 
-/* The sources of the agent, as they are built: {name, unit, help}, by name. */
-static const struct row {
+struct row {
 	const char *name, *unit, *help;
-} table[] = {
+};
+
+/* The agent's and those of the programs beside it, as they are built: by name. */
+static const struct row table[] = {
 #include "metric_table.h"
 };
-#define ROWS (sizeof table / sizeof *table)
+
+/* What the collector makes of them: by name. */
+static const struct row ours[] = {
+	{"ALERTS", "", "1 while the alert of a rule file is pending or firing."},
+	{"ALERTS_FOR_STATE", "seconds", "Since when the condition of that alert holds."},
+	{"fenwatch_filesystem_fills_samples", "",
+		"High-water marks that the forecast of the filesystem rests on."},
+	{"fenwatch_filesystem_fills_span_seconds", "seconds", "How long these marks reach back."},
+	{"fenwatch_filesystem_fills_timestamp_seconds", "seconds",
+		"When the filesystem is full if it goes on like this: earliest, likely and latest."},
+	{"fenwatch_filesystem_inodes_gone_samples", "",
+		"High-water marks that the forecast of the filesystem's inodes rests on."},
+	{"fenwatch_filesystem_inodes_gone_span_seconds", "seconds",
+		"How long these marks reach back."},
+	{"fenwatch_filesystem_inodes_gone_timestamp_seconds", "seconds",
+		"When the filesystem has no inodes left if it goes on like this: earliest, likely and latest."},
+	{"fenwatch_host_away", "", "Whether the host is silent and, by its class, may be."},
+	{"fenwatch_host_info", "", "What the register and the host say of it, as labels."},
+	{"fenwatch_os_support_end_timestamp_seconds", "seconds",
+		"When this tier of the system's support ends."},
+	{"fenwatch_os_supported", "", "Whether the system still has support."},
+	{"fenwatch_patch_oldest_release_timestamp_seconds", "seconds",
+		"When the oldest fix was released that is not installed, by class."},
+	{"fenwatch_patch_overdue", "", "Fixes that are overdue by this policy."},
+	{"fenwatch_patch_proven", "", "Whether the list of the host's fixes proves anything."},
+	{"up", "", "Whether the host is heard: 0 after 2.5 of its intervals of silence."},
+};
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 struct known {
 	const char *name, *type, *unit, *help;
@@ -52,7 +81,9 @@ static void add_column(struct metadata *m, const struct fw_column *column)
 	static const char *const types[] = {
 		[FW_GAUGE] = "gauge", [FW_COUNTER] = "counter", [FW_UNTYPED] = "unknown"};
 	const struct row wanted = {.name = column->name},
-			 *row = bsearch(&wanted, table, ROWS, sizeof wanted, compare_row);
+			 *row = bsearch(&wanted, table, COUNT(table), sizeof wanted, compare_row);
+	if (!row)
+		row = bsearch(&wanted, ours, COUNT(ours), sizeof wanted, compare_row);
 	add(m,
 		&(struct known){column->name, types[column->type & FW_TYPE_MASK],
 			row ? row->unit : "", row ? row->help : ""});

@@ -701,6 +701,10 @@ def test_a_check_is_a_host_and_its_change_an_event(lab):
     until(30, "the plugin's", lambda: c.value('fenwatch_plugin_status{check="oven",instance="oven1"}') == 0)
     until(30, "it is up", lambda: c.value("up" + port) == 1)
     until(30, "the echo", lambda: c.value('probe_icmp_duration_seconds{check="ping",phase="rtt"}') > 0)
+    about = c.get("/api/v1/metadata")
+    check("probe_icmp_duration_seconds" in about and "fenwatch_plugin_status" in about, f"{sorted(about)}")
+    mute = [name for name, rows in about.items() if not rows[0]["help"]]
+    check(not mute, f"each of them says what it means: {mute}")
     open(turn, "w").close()
     until(30, "it burns", lambda: c.value('fenwatch_plugin_value{check="oven",label="heat"}') == 99)
 
