@@ -688,6 +688,37 @@ def test_what_fails_is_an_alert_of_its_own(lab):
     check(open_now() == sorted(wanted + [("PluginCritical", "oven")]), f"and nothing else was told: {open_now()}")
 
 
+def test_a_check_that_stops_is_missed(lab):
+    """Its plugin is stopped: it is read on, and unknown. fenwatch-check is: its checks are silent, the agent is not."""
+    hook, quiet = lab.webhook(), Peer(lab, silent)
+    c, a = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
+                          "builtin_rules: {HostSilent: {hold: 1s}, PluginCritical: {hold: 1s}}\n")
+    turn = os.path.join(lab.dir, "turn")
+    plugin = script(lab, "stops", f"if [ -e {turn} ]; then kill -STOP $$; fi; echo well")
+    checker = Checker(lab, {"oven": f"type: plugin, target: oven1, every: 1s, timeout: 1s, command: [{plugin}]",
+                            "port": f"type: tcp, target: '127.0.0.1:{quiet.port}', every: 1s"}, a).start()
+
+    def told(rule, status="firing"):
+        return sorted({d["alerts"][0]["labels"].get("check", "") for _, _, d in hook.notices(status, rule)})
+
+    def last(series):
+        return float((c.query(f"timestamp({series})") or [{"value": [0, 0]}])[0]["value"][1])
+    until(30, "their pace is known", lambda: all(
+        (c.value(f"count_over_time({series}[1m])") or 0) > 6 for series in ("fenwatch_plugin_status", "probe_success")))
+    open(turn, "w").close()
+    until(30, "it is critical", lambda: told("PluginCritical") == ["oven"])
+    stopped = time.time()
+    until(30, "and read on", lambda: last("fenwatch_plugin_status") > stopped + 5)
+    check(told("HostSilent") == [], f"nothing is silent: {told('HostSilent')}")
+    os.unlink(turn)
+    until(30, "it goes on", lambda: told("PluginCritical", "resolved") == ["oven"])
+    checker.child.send_signal(signal.SIGSTOP)
+    until(60, "both are silent", lambda: told("HostSilent") == ["oven", "port"])
+    checker.child.send_signal(signal.SIGCONT)
+    until(60, "both are back", lambda: told("HostSilent", "resolved") == ["oven", "port"])
+    check(told("HostSilent") == ["oven", "port"], f"and the agent was never missed: {told('HostSilent')}")
+
+
 def test_a_check_is_a_host_and_its_change_an_event(lab):
     c, a = lab.pair()
     turn = os.path.join(lab.dir, "turn")
