@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -27,6 +28,7 @@ struct line {
 
 struct probe {
 	struct probe_config config;
+	struct sockaddr_un agent; /* where it is: the caller may read its file anew */
 	struct fw_owner owner;
 	uv_timer_t retry;
 	struct line *line;
@@ -246,7 +248,7 @@ static void on_retry(uv_timer_t *timer)
 	fw_owner_init(&line->owner, on_line_closed);
 	uv_pipe_init(timer->loop, &line->pipe, 0);
 	fw_owner_adopt(&line->owner, &line->pipe);
-	uv_pipe_connect(&line->connect, &line->pipe, p->config.socket, on_connected);
+	uv_pipe_connect(&line->connect, &line->pipe, p->agent.sun_path, on_connected);
 }
 
 /* ---- the door ---- */
@@ -333,7 +335,7 @@ int probe_open(
 		return fw_fail(err, -ENAMETOOLONG, "socket '%s': the path is too long", socket);
 	struct probe *p = fw_alloc(sizeof *p);
 	p->config = *config;
-	p->config.socket = socket;
+	snprintf(p->agent.sun_path, sizeof p->agent.sun_path, "%s", socket);
 	p->config.retry_ms = config->retry_ms ? config->retry_ms : RETRY_MS;
 	letters_init(&p->letters, config->queue_bytes ? config->queue_bytes : PROBE_QUEUE_BYTES);
 	fw_owner_init(&p->owner, on_closed);
