@@ -188,6 +188,23 @@ static void on_closed(struct fw_owner *owner)
 	fw_free(FW_CONTAINER(owner, struct device, owner));
 }
 
+static bool is_same(const struct device_settings *a, const struct device_settings *b)
+{
+	return strcmp(a->host, b->host) == 0 && a->port == b->port && a->version == b->version &&
+		strcmp(a->credentials, b->credentials) == 0 && a->every_ms == b->every_ms;
+}
+
+/* One that is asked otherwise now is as good as new, but for what was told. */
+static void follow(struct device *d, const struct device *before)
+{
+	inventory_follow(&d->inventory, &before->inventory);
+	if (!is_same(d->config.settings, before->config.settings))
+		return;
+	d->failures = before->failures;
+	uint64_t wait_ms = before->reading ? 0 : uv_timer_get_due_in(&before->due);
+	uv_timer_start(&d->due, on_due, wait_ms, 0);
+}
+
 struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 {
 	struct device *d = fw_alloc(sizeof *d);
@@ -214,6 +231,9 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 	if (config->once)
 		uv_timer_start(&d->due, on_due, 0, 0);
 	wait_next(d);
+	if (config->before)
+		follow(d, config->before);
+	d->config.before = NULL;
 	return d;
 }
 

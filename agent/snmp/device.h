@@ -24,6 +24,8 @@ struct device;
 struct device_config {
 	const struct device_settings *settings;
 	bool once; /* now, and never again, for a person */
+	/* As it was read until now, which ends with the call; NULL: it is new. */
+	const struct device *before;
 	/* Either a sweep, or the reason why there is none. */
 	void (*on_read)(struct device *d, struct sweep *sweep, const char *why, void *arg);
 	/* A table of its inventory that has changed; false: it was not taken. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/mem.h>
 #include <fenwatch/tls.h>
 
 void inventory_init(struct inventory *inv, const struct device_settings *settings)
@@ -23,6 +24,54 @@ void inventory_done(struct inventory *inv)
 	stop(inv);
 	fw_free(inv->stats);
 	inv->stats = NULL;
+}
+
+/* ---- after another ---- */
+
+/* The settings' own name of a kind; NULL: they have no such kind. */
+static const char *kind_of(const struct device_settings *s, const char *kind)
+{
+	for (unsigned i = 0; i < s->n_modules; i++)
+		for (unsigned k = 0; k < s->modules[i]->n_documents; k++)
+			if (strcmp(s->modules[i]->documents[k].kind, kind) == 0)
+				return s->modules[i]->documents[k].kind;
+	return NULL;
+}
+
+static bool are_alike(const struct device_settings *a, const struct device_settings *b)
+{
+	bool alike = a->n_modules == b->n_modules && a->inventory_ms == b->inventory_ms;
+	for (unsigned i = 0; alike && i < a->n_modules; i++)
+		alike = strcmp(a->modules[i]->name, b->modules[i]->name) == 0;
+	return alike;
+}
+
+/* Why a module ended is the session's text, which ends: it is read soon to know it again. */
+static void follow_stats(struct inventory *inv, const struct inventory *before)
+{
+	unsigned n = inv->settings->n_modules;
+	inv->stats = fw_alloc_array(n, sizeof *inv->stats);
+	memcpy(inv->stats, before->stats, n * sizeof *inv->stats);
+	for (unsigned i = 0; i < n; i++) {
+		if (inv->stats[i].ended)
+			inv->due_ms = 0;
+		inv->stats[i].ended = NULL;
+	}
+}
+
+void inventory_follow(struct inventory *inv, const struct inventory *before)
+{
+	for (size_t i = 0; i < before->n_told; i++) {
+		struct told told = before->told[i];
+		told.kind = kind_of(inv->settings, told.kind);
+		if (told.kind)
+			inv->told[inv->n_told++] = told;
+	}
+	if (!are_alike(inv->settings, before->settings))
+		return;
+	inv->due_ms = before->due_ms;
+	if (before->stats)
+		follow_stats(inv, before);
 }
 
 /* ---- telling ---- */

@@ -34,6 +34,9 @@ struct inventory {
 };
 
 void inventory_init(struct inventory *inv, const struct device_settings *settings);
+/* Of the same device, as it was read until now: what was told, and where its modules are still
+ * the same, when it is due and what they were like. */
+void inventory_follow(struct inventory *inv, const struct inventory *before);
 void inventory_done(struct inventory *inv);
 /* What to ask, of the monotonic clock; NULL: nothing, or nothing any more. */
 const struct asking *inventory_next(struct inventory *inv, int64_t now_ms, const char *asked);

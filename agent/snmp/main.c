@@ -5,28 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <uv.h>
 
-#include <fenwatch/clock.h>
 #include <fenwatch/log.h>
-#include <fenwatch/loop.h>
 #include <fenwatch/mem.h>
-#include <fenwatch/notify.h>
 #include <fenwatch/text.h>
 
-#include "addresses.h"
 #include "device.h"
 #include "devices.h"
 #include "discover.h"
 #include "print.h"
-#include "probe.h"
+#include "reader.h"
 #include "traps.h"
 
 enum { EXIT_USAGE = 2 };
-#define KEEP_MS 2000 /* between two looks whether addresses are to be kept */
 
 static const char help[] =
 	"Usage: fenwatch-snmp [--config FILE]\n"
@@ -53,19 +47,6 @@ static const char help[] =
 	"  --port N          by default 161\n"
 	"  --v1              tell a community by version 1 instead of 2c\n"
 	"  --json, --yaml    for programs, or as lines of `devices` for the configuration\n";
-
-struct reader {
-	const struct devices *settings;
-	uv_loop_t loop;
-	struct fw_owner owner;
-	uv_signal_t terminate, interrupt;
-	uv_timer_t watchdog, keep;
-	struct probe *probe;
-	struct addresses *addresses;
-	bool has_complained; /* that they cannot be kept */
-	struct device **devices;
-	size_t n_devices;
-};
 
 static int fail(const char *sentence)
 {
@@ -141,143 +122,6 @@ static int command_test(const struct devices *settings, const char *name)
 	return trial.status;
 }
 
-/* ---- for good ---- */
-
-static struct probe_host *host_of(const struct reader *r, const struct device *d)
-{
-	const struct fw_label labels[] = {{"instance", device_settings(d)->name}, {"job", "snmp"}};
-	return probe_host(r->probe, labels, 2);
-}
-
-static bool on_table(struct device *d, const char *kind, const struct fw_buf *lines, void *arg)
-{
-	const struct reader *r = arg;
-	if (strcmp(kind, "device") == 0)
-		addresses_take(r->addresses, device_settings(d)->name, device_address(d), lines);
-	return probe_document(r->probe, host_of(r, d), kind, lines, fw_wall_ms()) > 0;
-}
-
-static void on_read(struct device *d, struct sweep *sweep, const char *why, void *arg)
-{
-	struct reader *r = arg;
-	const struct device_settings *settings = device_settings(d);
-	if (why) {
-		if (device_failures(d) == 1)
-			fw_log(FW_WARNING, "%s cannot be read: %s", settings->name, why);
-		return;
-	}
-	addresses_note(r->addresses, settings->name, device_address(d));
-	probe_sweep(r->probe, host_of(r, d), sweep_schema(sweep), sweep_cells(sweep),
-		sweep_at_ms(sweep), (uint32_t)settings->every_ms);
-}
-
-static void on_lost(const char *why, void *arg)
-{
-	const struct reader *r = arg;
-	fw_log(FW_WARNING, "the agent at '%s' takes nothing: %s", r->settings->socket, why);
-}
-
-static void on_ready(const char *instance, void *arg)
-{
-	(void)arg;
-	fw_log(FW_INFO, "the agent of %s takes what is read", instance);
-}
-
-static void on_signal(uv_signal_t *signal, int number)
-{
-	struct reader *r = signal->loop->data;
-	(void)number;
-	fw_notify("STOPPING=1");
-	for (size_t i = 0; i < r->n_devices; i++)
-		device_free(r->devices[i]);
-	r->n_devices = 0;
-	probe_close(r->probe);
-	r->probe = NULL;
-	fw_owner_close(&r->owner);
-}
-
-static void on_watchdog(uv_timer_t *timer)
-{
-	(void)timer;
-	fw_notify("WATCHDOG=1");
-}
-
-static void on_keep(uv_timer_t *timer)
-{
-	struct reader *r = timer->loop->data;
-	struct fw_err err;
-	if (!addresses_are_news(r->addresses) ||
-		addresses_save(r->addresses, r->settings->addresses, &err) >= 0 ||
-		r->has_complained)
-		return;
-	fw_log(FW_WARNING, "the receiver of traps is not told of addresses: %s", err.text);
-	r->has_complained = true;
-}
-
-static void on_handles_closed(struct fw_owner *owner)
-{
-	(void)owner;
-}
-
-static void open_handles(struct reader *r)
-{
-	uint64_t watchdog_ms = (uint64_t)fw_notify_watchdog_ms();
-	r->loop.data = r;
-	fw_owner_init(&r->owner, on_handles_closed);
-	uv_signal_init(&r->loop, &r->terminate);
-	fw_owner_adopt(&r->owner, &r->terminate);
-	uv_signal_init(&r->loop, &r->interrupt);
-	fw_owner_adopt(&r->owner, &r->interrupt);
-	uv_timer_init(&r->loop, &r->watchdog);
-	fw_owner_adopt(&r->owner, &r->watchdog);
-	uv_timer_init(&r->loop, &r->keep);
-	fw_owner_adopt(&r->owner, &r->keep);
-	uv_timer_start(&r->keep, on_keep, KEEP_MS, KEEP_MS);
-	uv_signal_start(&r->terminate, on_signal, SIGTERM);
-	uv_signal_start(&r->interrupt, on_signal, SIGINT);
-	if (watchdog_ms)
-		uv_timer_start(&r->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
-}
-
-static void open_devices(struct reader *r)
-{
-	r->devices = fw_alloc_array(r->settings->n_devices + 1, sizeof(struct device *));
-	for (size_t i = 0; i < r->settings->n_devices; i++) {
-		struct device_config config = {.settings = &r->settings->devices[i],
-			.on_read = on_read,
-			.on_table = on_table,
-			.arg = r};
-		r->devices[r->n_devices++] = device_new(&r->loop, &config);
-	}
-}
-
-static int command_run(const struct devices *settings)
-{
-	struct fw_err err;
-	struct reader r = {.settings = settings};
-	struct probe_config config = {
-		.socket = settings->socket,
-		.program = "fenwatch-snmp " FW_VERSION,
-		.on_ready = on_ready,
-		.on_lost = on_lost,
-		.arg = &r,
-	};
-	prctl(PR_SET_DUMPABLE, 0);
-	uv_loop_init(&r.loop);
-	if (probe_open(&r.probe, &r.loop, &config, &err) < 0)
-		return fail(err.text);
-	r.addresses = addresses_new();
-	addresses_load(r.addresses, settings->addresses, settings, &err);
-	open_handles(&r);
-	open_devices(&r);
-	fw_notify("READY=1");
-	fw_log(FW_INFO, "reading %zu devices", r.n_devices);
-	uv_run(&r.loop, UV_RUN_DEFAULT);
-	fw_free(r.devices);
-	addresses_free(r.addresses);
-	return uv_loop_close(&r.loop) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* ---- the command line ---- */
 
 struct options {
@@ -304,13 +148,19 @@ static int say_well(void)
 	return EXIT_SUCCESS;
 }
 
-static int command(const struct options *o, const struct devices *settings)
+static const char *path_of(const struct options *o)
+{
+	return o->config ? o->config : DEVICES_PATH;
+}
+
+static int command(const struct options *o, struct devices *settings)
 {
 	const char *word = o->n_words > 0 ? o->words[0] : "";
+	struct fw_err err;
 	if (o->check)
 		return say_well();
 	if (!word[0])
-		return command_run(settings);
+		return reader_run(settings, path_of(o), &err) < 0 ? fail(err.text) : EXIT_SUCCESS;
 	if (strcmp(word, "test") != 0)
 		return usage("there is no command '%s'", word);
 	if (o->n_words != 2)
@@ -322,7 +172,7 @@ static int run_devices(const struct options *o)
 {
 	struct devices settings;
 	struct fw_err err;
-	if (devices_read(&settings, o->config ? o->config : DEVICES_PATH, &err) < 0)
+	if (devices_read(&settings, path_of(o), &err) < 0)
 		return fail(err.text);
 	session_start_library();
 	int status = command(o, &settings);
@@ -360,7 +210,7 @@ static int run_discover(struct options *o)
 	if (o->discover.n_credentials == 0)
 		return usage("discover needs %s", "--credentials FILE");
 	bool has_config = o->config || access(DEVICES_PATH, F_OK) == 0;
-	if (has_config && devices_read(&known, o->config ? o->config : DEVICES_PATH, &err) < 0)
+	if (has_config && devices_read(&known, path_of(o), &err) < 0)
 		return fail(err.text);
 	session_start_library();
 	o->discover.known = has_config ? &known : NULL;

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -134,6 +135,43 @@ def test_who_may_own_credentials(lab):
     os.chmod(secret, 0o640)
     reader.start()
     until(30, "root's is read", lambda: c.value('sysUpTime{instance="sw1"}') is not None)
+
+
+def test_its_file_is_read_anew(lab):
+    """What stays goes on, what is new begins, what is gone ends; a file that is wrong changes nothing."""
+    device, dead = Snmpd(lab).start(), free_port()
+    c, a = lab.pair()
+    well = (device.port, "2c", "every: 1s, inventory: 1s")
+    best = (device.port, "3", well[2])
+    ill = (dead, "2c", "every: 1s, timeout: 100ms, retries: 0")
+    reader = Reader(lab, a, ("stays", *best), ("fails", *ill), ("goes", *well))
+    reader.start(ASAN_OPTIONS="max_free_fill_size=1048576:free_fill_byte=120")  # what is forgotten is not there by chance
+
+    def readings(name):
+        return c.value(f'count_over_time(sysUpTime{{instance="{name}"}}[5m])') or 0
+    until(30, "both are read", lambda: min(readings("stays"), readings("goes")) > 2)
+    reader.logged("fails cannot be read")
+
+    def reload(said, *devices):
+        Reader(lab, a, *devices)
+        seen = reader.log().count("SIGHUP")
+        reader.child.send_signal(signal.SIGHUP)
+        until(10, "an answer", lambda: reader.log().count("SIGHUP") > seen)
+        check(said in reader.log().split("SIGHUP: ")[-1], reader.log()[-300:])
+    reload("the devices stay as they were", ("stays", *best), ("wrong", device.port, "4", "every: 1s"))
+    before = readings("goes")
+    until(30, "what was there goes on", lambda: readings("goes") > before + 1)
+    reload("there are 3 devices now", ("stays", *best), ("fails", *ill), ("new", *well))
+    until(30, "the new one is read", lambda: readings("new") > 2)
+    counts = {name: readings(name) for name in ("stays", "goes")}
+    until(30, "an old one goes on", lambda: readings("stays") > counts["stays"] + 2)
+    check(readings("goes") == counts["goes"] and not readings("wrong"), "what is gone is not read, nor what was wrong")
+    check(reader.log().count("fails cannot be read") == 1, "what was told once is not told again")
+    a.kill()  # the agent's socket is known though the first file is forgotten
+    a.start()
+    later = readings("stays")
+    until(30, "it finds the agent again", lambda: readings("stays") > later + 2)
+    check(reader.stop() == 0, "it ends well")
 
 
 def test_a_wrong_key_and_an_engine_that_began_anew(lab):
