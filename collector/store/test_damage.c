@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "follow.h"
 #include "testkit.h"
 
 /* The store is small, since it is copied for every flip. */
@@ -483,6 +484,76 @@ static void test_flips_after_digests(void **state)
 	flip_after_digests(false);
 }
 
+static void file_later(const struct store_record *record, void *arg)
+{
+	(void)record;
+	(void)arg;
+}
+
+static void send_event(struct sender *sender)
+{
+	struct store_entry entry = {
+		.kind = STORE_EVENT,
+		.stream = sender->stream,
+		.session = sender->session,
+		.seq = sender->next[STORE_LIVE]++,
+		.host = kit.host,
+		.payload = (const uint8_t *)"event",
+		.length = 5,
+		.received_ms = kit_now_ms,
+	};
+	memcpy(entry.agent, sender->agent, sizeof entry.agent);
+	kit_submit(&kit, &entry);
+	assert_int_equal(entry.verdict, STORE_DURABLE);
+}
+
+static void fill_log(struct sender *sender, uint64_t bytes)
+{
+	static int64_t sent_ms;
+	uint64_t until = store_durable_position(kit.store) + bytes;
+	for (; store_durable_position(kit.store) < until; sent_ms += 60 * STEP)
+		assert_int_equal(sender_send(sender, STORE_LIVE, kit.host, kit.schema,
+					 kit_now_ms - INT64_C(864000000) + sent_ms,
+					 STORE_BLOCK_SWEEPS, STEP, true),
+			STORE_DURABLE);
+}
+
+/* What waits to be filed keeps all segments for replay; with the blocks gone, each of them has
+ * sweeps that are nowhere else, and the log must go round all the same. */
+static void test_blocks_gone_and_a_full_log(void **state)
+{
+	(void)state;
+	struct sender sender = {0};
+	struct fw_err err = {""};
+	char raw[160], name[16];
+	kit_init(&kit);
+	kit.config.on_record = file_later;
+	kit_reopen(&kit);
+	const uint64_t segment = kit.config.log_segment_bytes;
+	sender_begin(&sender, &kit, 1, 7);
+	send_event(&sender);
+	for (int i = 1; i <= 3; i++) {
+		fill_log(&sender, segment);
+		snprintf(name, sizeof name, "left-%d", i);
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit_host(&kit, name), kit.schema,
+					 kit_now_ms, 1, STEP, true),
+			STORE_DURABLE);
+	}
+	fill_log(&sender, segment / 2);
+	store_close(kit.store);
+	path_in(raw, "raw");
+	kit_remove(raw);
+	assert_int_equal(kit_open(&kit, &err), 0);
+	sender_begin(&sender, &kit, 1, 7);
+	fill_log(&sender, 10 * segment);
+	assert_int_equal(kit.fatal, 0);
+	for (int i = 1; i <= 3; i++) {
+		snprintf(name, sizeof name, "left-%d", i);
+		assert_int_equal(kit_count(&kit, kit_host(&kit, name), true), 1);
+	}
+	kit_done(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_flips_elsewhere),
 		cmocka_unit_test(test_log_cut_short),
 		cmocka_unit_test(test_flips_after_digests),
+		cmocka_unit_test(test_blocks_gone_and_a_full_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

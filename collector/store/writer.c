@@ -213,6 +213,19 @@ static int save_first(struct store *store)
 	return super_save(store->dir, &store->super, NULL);
 }
 
+/* There is one without pins, unless damage has taken blocks of what lay in it. */
+static int free_slot(struct store *store)
+{
+	int rc = 0;
+	for (unsigned i = 0; i < LOG_SLOTS && rc >= 0 && oldest_slot(&store->log, false, -1) < 0;
+		i++)
+		rc = unpin_runs(store, i);
+	if (rc < 0)
+		return rc;
+	int slot = oldest_slot(&store->log, false, -1);
+	return slot < 0 ? -ENOSPC : slot;
+}
+
 /* After each switch one slot is free for the next. What an earlier life left in
  * it is in synced blocks, released, or carried into the new segment. */
 int writer_switch_log(struct store *store, bool closing)
@@ -223,9 +236,9 @@ int writer_switch_log(struct store *store, bool closing)
 		rc = ring_sync(raw_ring(store));
 	if (rc < 0)
 		return rc;
-	int slot = oldest_slot(log, false, -1), given_up = -1;
+	int slot = free_slot(store), given_up = -1;
 	if (slot < 0)
-		return -ENOSPC;
+		return slot;
 	if (oldest_slot(log, false, slot) < 0) {
 		given_up = oldest_slot(log, true, slot);
 		rc = given_up < 0 ? 0 : unpin_runs(store, (unsigned)given_up);
