@@ -441,6 +441,18 @@ static bool can_be_written_on(const struct store *store)
 	return log_position(log, log->slots[log->active].number, log->end) > store->covered_to;
 }
 
+/* What is read again at the next start must have its blocks still, or it would come back from the
+ * dead: until the log goes to another segment, the ring, whose blocks are smaller than their
+ * records, must not come round. It is eight segments long but in tests. */
+static bool ring_outlives_log(const struct store *store)
+{
+	const struct log *log = &store->log;
+	const struct super_tier *raw = &store->super.tiers[STORE_RAW];
+	uint64_t segment_bytes = store->super.log_segment_bytes;
+	uint64_t segments = log->slots[log->active].number + 1 - store->super.log_first;
+	return segments * segment_bytes <= raw->segments * raw->segment_bytes / 4 * 3;
+}
+
 /* A digest would take a part for the whole of what it says of the log. */
 static int void_parts(struct store *store)
 {
@@ -457,7 +469,7 @@ static int go_on(struct store *store, bool whole)
 		rc = void_parts(store);
 	if (rc >= 0)
 		rc = flush_closed(store);
-	if (rc >= 0 && !(whole && can_be_written_on(store)))
+	if (rc >= 0 && !(whole && can_be_written_on(store) && ring_outlives_log(store)))
 		rc = writer_switch_log(store, false);
 	if (rc >= 0)
 		follow_show(store);
