@@ -2,14 +2,19 @@
 import base64
 import http.server
 import os
+import random
 import re
 import ssl
 import subprocess
 import threading
 import time
 
+import wire
 from samples import read_write_request, send, unsnap
 from stage import check, main, until
+
+NOISE = wire.Schema([(f"noise_{i}", {}) for i in range(400)])
+
 
 class Receiver:
     """Takes requests, badly if told to, and keeps the samples of those that it says it took.
@@ -132,10 +137,11 @@ def test_a_receiver_with_another_password_gets_nothing(lab):
 
 # ---- those that fail ----
 
-def sending_to(lab, receivers, timeout="1s"):
+def sending_to(lab, receivers, timeout="1s", match='{__name__!=""}', **settings):
     """A collector that sends to these, by name."""
     return lab.collector(extra="remote_write:\n" + "".join(
-        f"- {{url: \"{r.url}\", name: {name}, timeout: {timeout}}}\n" for name, r in receivers.items())).start()
+        f"- {{url: \"{r.url}\", name: {name}, timeout: {timeout}, match: ['{match}']}}\n"
+        for name, r in receivers.items()), **settings).start()
 
 
 def all_answered(collector, receivers):
@@ -192,23 +198,54 @@ def test_a_kill_in_the_middle_of_a_request(lab):
         check(len(got) > len(written), "the control: what was not answered came again")
 
 
-def test_one_that_stays_away_is_left_behind(lab):
-    """The log has five segments, and each start takes the next: who is away for longer misses some, and nobody else does."""
-    away, good = Receiver(lab, [429] * 1000).start(), Receiver(lab).start()
-    receivers = {"away": away, "good": good}
-    collector = sending_to(lab, receivers)
+def lives_of(collector, good, between):
+    """A sample in each of six lives; the times they have."""
     now = int(time.time() * 1000)
     for life in range(6):
         write(collector, ["ticks"], now + life, float(life))
         until(30, "the good one has it", lambda: now + life in times_of(good, "ticks"))
         if life < 5:
+            between()
             collector.stop()
             collector.start()
+    return [now + life for life in range(6)]
+
+
+def test_restarts_leave_nobody_behind(lab):
+    away, good = Receiver(lab, [429] * 1000).start(), Receiver(lab).start()
+    receivers = {"away": away, "good": good}
+    collector = sending_to(lab, receivers)
+    times = lives_of(collector, good, lambda: None)
+    away.faults = []
+    all_answered(collector, receivers)
+    check(metric(collector, "gaps_total", "away") == 0, "no gap")
+    check(set(times) <= set(times_of(away, "ticks")), f"all of {times} are there: {times_of(away, 'ticks')}")
+
+
+def a_quarter_of_a_segment(collector, agent):
+    """More than that of one of 4 MiB, in noise, so that the next start begins another."""
+    peer = wire.Peer(collector, agent)
+    peer.send(wire.SCHEMA, NOISE.message(1))
+    first = peer.acked_live + 1
+    for number in range(first, first + 7):
+        sweeps = [[random.getrandbits(60) for _ in NOISE.columns] for _ in range(60)]
+        peer.send(wire.BATCH, wire.batch(number, 1, int(time.time() * 1000) - 60000, 1000, sweeps))
+    check(peer.wait_acked(first + 6, 30), "the noise is stored")
+    peer.close()
+
+
+def test_one_that_stays_away_is_left_behind(lab):
+    """The log has five segments: who is away until all are used anew misses some, and nobody else does."""
+    away, good = Receiver(lab, [429] * 1000).start(), Receiver(lab).start()
+    receivers = {"away": away, "good": good}
+    collector = sending_to(lab, receivers, match="ticks", store="{raw: 8MiB}")
+    agent = wire.enrolled(collector, "noise")
+    times = lives_of(collector, good, lambda: a_quarter_of_a_segment(collector, agent))
     away.faults = []
     all_answered(collector, receivers)
     check(metric(collector, "gaps_total", "away") == 1 and metric(collector, "gaps_total", "good") == 0, "gaps")
-    missed = len(set(times_of(good, "ticks"))) - len(set(times_of(away, "ticks")))
-    check(0 < missed < 6 and now + 5 in times_of(away, "ticks"), f"{missed} of 6 were missed")
+    missed = len(set(times) - set(times_of(away, "ticks")))
+    check(0 < missed < 6 and times[5] in times_of(away, "ticks"), f"{missed} of 6 were missed")
 
 
 def test_a_request_has_its_size_however_much_came_at_once(lab):
