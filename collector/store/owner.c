@@ -2,9 +2,10 @@
 /* Which agent may speak for a device that has none of its own.
  *
  * It is the one that did last, until nothing of the device has come for three of its
- * intervals, but two minutes at least, and an hour of one that only events and documents tell of, or the agent is no longer to be believed. Who sent
- * a sweep is in the log, so that a restart changes nothing. And where a machine of that
- * name has an agent it is that agent alone: alerts go by names.
+ * intervals, but two minutes at least (an hour, where only events and documents tell of
+ * it), or the agent is no longer to be believed. Who sent what is in the log, so that a
+ * restart changes nothing. And where a machine of that name has an agent it is that agent
+ * alone: alerts go by names.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -443,7 +443,8 @@ static bool can_be_written_on(const struct store *store)
 
 /* What is read again at the next start must have its blocks still, or it would come back from the
  * dead: until the log goes to another segment, the ring, whose blocks are smaller than their
- * records, must not come round. It is eight segments long but in tests. */
+ * records, must not come round. It is eight segments of the log long, and two where it is as
+ * small as may be. */
 static bool ring_outlives_log(const struct store *store)
 {
 	const struct log *log = &store->log;
