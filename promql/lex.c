@@ -13,13 +13,6 @@
 #define NO_CHAR UINT32_MAX /* behind the end */
 #define MALFORMED 0xfffd   /* what a byte that is no UTF-8 reads as */
 
-enum class {
-	CLASS_MARK, /* "(" */
-	CLASS_OPERATOR,
-	CLASS_AGGREGATION,
-	CLASS_KEYWORD,
-};
-
 static const struct word {
 	const char *text;
 	enum token_kind kind;
@@ -585,19 +578,35 @@ struct token lex_next(struct lexer *l)
 
 /* ---- how messages name them ---- */
 
-static enum class class_of(enum token_kind kind) {
-	switch (kind){
-		case TOKEN_AT : case TOKEN_REGEX : case TOKEN_NOT_REGEX : case
-		TOKEN_OPERATOR : return CLASS_OPERATOR;
-		case TOKEN_AGGREGATION : return CLASS_AGGREGATION;
-		case TOKEN_BOOL : case TOKEN_BY : case TOKEN_GROUP_LEFT : case
-		TOKEN_GROUP_RIGHT : case TOKEN_IGNORING : case TOKEN_OFFSET : case TOKEN_ON : case
-		TOKEN_WITHOUT : return CLASS_KEYWORD;
-		default : return CLASS_MARK;
+enum form { FORM_PLAIN, FORM_OPERATOR, FORM_AGGREGATION, FORM_KEYWORD };
+
+static enum form form_of(enum token_kind kind)
+{
+	switch (kind) {
+	case TOKEN_AT:
+	case TOKEN_REGEX:
+	case TOKEN_NOT_REGEX:
+	case TOKEN_OPERATOR:
+		return FORM_OPERATOR;
+	case TOKEN_AGGREGATION:
+		return FORM_AGGREGATION;
+	case TOKEN_BOOL:
+	case TOKEN_BY:
+	case TOKEN_GROUP_LEFT:
+	case TOKEN_GROUP_RIGHT:
+	case TOKEN_IGNORING:
+	case TOKEN_OFFSET:
+	case TOKEN_ON:
+	case TOKEN_WITHOUT:
+		return FORM_KEYWORD;
+	default:
+		return FORM_PLAIN;
 	}
 }
 
-void lex_describe(const struct lexer *l, const struct token *token, struct fw_buf *out)
+/* "identifier \"rate\"", and of what is long only how it begins. */
+static void describe_plain(
+	const struct token *token, const char *text, size_t length, struct fw_buf *out)
 {
 	static const char *const prefixes[] = {
 		[TOKEN_IDENTIFIER] = "identifier ",
@@ -606,26 +615,28 @@ void lex_describe(const struct lexer *l, const struct token *token, struct fw_bu
 		[TOKEN_NUMBER] = "number ",
 		[TOKEN_DURATION] = "duration ",
 	};
-	static const char *const forms[] = {
-		[CLASS_OPERATOR] = "<op:%.*s>",
-		[CLASS_AGGREGATION] = "<aggr:%.*s>",
-		[CLASS_KEYWORD] = "<%.*s>",
-	};
-	const char *text = l->text + token->from;
-	size_t length = token->to - token->from;
-	if (token->kind == TOKEN_END) {
-		fw_buf_puts(out, "end of input");
-		return;
-	}
-	enum class class = class_of(token->kind);
-	if (class != CLASS_MARK) {
-		fw_buf_printf(out, forms[class], (int)length, text);
-		return;
-	}
 	if (token->kind <= TOKEN_DURATION)
 		fw_buf_puts(out, prefixes[token->kind]);
 	bool whole = length <= 10 || token->kind <= TOKEN_METRIC;
 	promql_quote_some(out, text, length, whole ? SIZE_MAX : 10);
 	if (!whole)
 		fw_buf_puts(out, "...");
+}
+
+void lex_describe(const struct lexer *l, const struct token *token, struct fw_buf *out)
+{
+	static const char *const forms[] = {
+		[FORM_OPERATOR] = "<op:%.*s>",
+		[FORM_AGGREGATION] = "<aggr:%.*s>",
+		[FORM_KEYWORD] = "<%.*s>",
+	};
+	const char *text = l->text + token->from;
+	size_t length = token->to - token->from;
+	enum form form = form_of(token->kind);
+	if (token->kind == TOKEN_END)
+		fw_buf_puts(out, "end of input");
+	else if (form == FORM_PLAIN)
+		describe_plain(token, text, length, out);
+	else
+		fw_buf_printf(out, forms[form], (int)length, text);
 }
