@@ -55,6 +55,13 @@ int run_text(struct run *run, struct fw_buf *text, struct operand *out)
 	return rc;
 }
 
+int run_copy(struct run *run, const char *text, size_t length, struct operand *out)
+{
+	struct fw_buf copy = {0};
+	fw_buf_append(&copy, text, length);
+	return run_text(run, &copy, out);
+}
+
 /* Puts in front of `why` where it happened, as Go does: line, byte in it, what stands there. */
 static int fail_at(struct executor *x, unsigned from, unsigned to, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -136,6 +136,7 @@ struct run {
 int run_fail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The buffer's text as an operand; the buffer is given back. */
 int run_text(struct run *run, struct fw_buf *text, struct operand *out);
+int run_copy(struct run *run, const char *text, size_t length, struct operand *out);
 
 /* `types` has a letter for each argument, the last one for all that follow: s text,
  * q samples, p a sample, . anything. */
@@ -145,3 +146,10 @@ struct template_function {
 	int (*call)(struct run *run, const struct operand *args, size_t n, struct operand *out);
 };
 const struct template_function *template_function_find(const char *name, size_t length);
+
+/* Each ends with a row without a name. */
+extern const struct template_function template_go[], template_humanize[], template_texts[],
+	template_samples[];
+
+/* As it may stand behind a URL's "?". */
+void template_escape_query(const char *text, struct fw_buf *out);
