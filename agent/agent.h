@@ -1,4 +1,4 @@
-/* The agent's parts, which share these types but never call each other; agent.c
+/* The agent's parts, which share these types but never call each other; run.c
  * joins them.
  *
  *   sources -> sampler -> (sweep) -> packer -> (frames) -> uplink -> collector

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <fenwatch/clock.h>
 #include <fenwatch/file.h>
@@ -18,45 +17,19 @@
 #include "budget.h"
 #include "documents.h"
 #include "handover.h"
-#include "identity.h"
-#include "ledger.h"
 #include "packer.h"
 #include "plan.h"
+#include "running.h"
 #include "self.h"
 #include "uplink.h"
 
 #define FLUSH_ONLINE_MS 5000   /* a frame may be in memory alone for so long */
 #define FLUSH_OFFLINE_MS 60000 /* one write a minute */
 #define RENEW_AGAIN_MS 600000
-#define PROVING_SWEEPS 2
-
-struct agent {
-	const struct config *config;
-	uv_loop_t loop;
-	struct fw_owner owner;
-	uv_timer_t flush, watchdog;
-	uv_signal_t terminate, interrupt;
-
-	struct machine machine;
-	struct machine_id machine_id;
-	struct identity identity;
-	struct settings *settings;
-	char *spool_dir;
-	struct spool *spool;
-	struct packer *packer;
-	struct sampler *sampler;
-	struct uplink *uplink;
-	struct handover *handover; /* NULL: no socket for programs beside this one */
-	struct source_plan *plans;
-	unsigned sweeps; /* since the settings in force */
-	bool write_failed, stopping;
-	uint64_t too_many_bytes; /* ends because it had so many of its own */
-	int lock;
-};
 
 /* ---- to disk ---- */
 
-static void write_out(struct agent *a)
+void agent_write_out(struct agent *a)
 {
 	struct fw_err err;
 	if (uplink_is_online(a->uplink))
@@ -76,19 +49,19 @@ static void write_out(struct agent *a)
 static void on_flush(uv_timer_t *timer)
 {
 	struct agent *a = FW_CONTAINER(timer, struct agent, flush);
-	write_out(a);
+	agent_write_out(a);
 	uplink_wake(a->uplink);
 }
 
-static bool all_is_written(const struct agent *a)
+bool agent_all_is_written(const struct agent *a)
 {
 	return spool_is_flushed(a->spool) && packer_is_journaled(a->packer);
 }
 
-static void flush_later(struct agent *a)
+void agent_flush_later(struct agent *a)
 {
 	bool online = uplink_is_online(a->uplink);
-	if (a->stopping || all_is_written(a) || uv_is_active((uv_handle_t *)&a->flush))
+	if (a->stopping || agent_all_is_written(a) || uv_is_active((uv_handle_t *)&a->flush))
 		return;
 	uv_timer_start(&a->flush, on_flush, online ? FLUSH_ONLINE_MS : FLUSH_OFFLINE_MS, 0);
 }
@@ -146,9 +119,9 @@ static void on_swept(const struct sweep *sweep, void *arg)
 	/* A backlog frame is on disk before it goes, so that its number is never used
 	 * for another one after a crash. */
 	if (uplink_is_online(a->uplink) && spool_next(a->spool, LANE_BACKLOG) != backlog)
-		write_out(a);
+		agent_write_out(a);
 	uplink_wake(a->uplink);
-	flush_later(a);
+	agent_flush_later(a);
 	renew_if_due(a);
 	a->sweeps++;
 	stop_if_too_large(a);
@@ -156,7 +129,7 @@ static void on_swept(const struct sweep *sweep, void *arg)
 
 /* ---- programs beside the agent ---- */
 
-static bool op_is_online(void *arg)
+static bool is_online(void *arg)
 {
 	struct agent *a = arg;
 	return uplink_is_online(a->uplink);
@@ -166,9 +139,9 @@ static void on_taken(bool at_once, void *arg)
 {
 	struct agent *a = arg;
 	if (at_once)
-		write_out(a);
+		agent_write_out(a);
 	uplink_wake(a->uplink);
-	flush_later(a);
+	agent_flush_later(a);
 }
 
 static void open_handover(struct agent *a)
@@ -179,7 +152,7 @@ static void open_handover(struct agent *a)
 		.instance = a->config->name,
 		.class = config_classes[a->config->class],
 		.spool = a->spool,
-		.is_online = op_is_online,
+		.is_online = is_online,
 		.on_taken = on_taken,
 		.arg = a,
 	};
@@ -190,8 +163,7 @@ static void open_handover(struct agent *a)
 
 /* ---- inventory ---- */
 
-/* Of a new stream nothing is known there. */
-static void want_all_documents(struct agent *a)
+void agent_want_all_documents(struct agent *a)
 {
 	struct fw_err err;
 	if (documents_want_whole(a->config->data, NULL, &err) < 0)
@@ -232,231 +204,12 @@ static void on_document(const struct document_news *news, void *arg)
 	frame.length = message.length;
 	spool_add(a->spool, &frame);
 	fw_buf_done(&message);
-	write_out(a);
+	agent_write_out(a);
 	struct fw_err err;
 	if (spool_is_flushed(a->spool) && documents_keep(a->config->data, news, &err) < 0)
 		fw_log(FW_ERROR, "inventory: %s", err.text);
 	uplink_wake(a->uplink);
 }
-
-/* ---- what the uplink asks and tells ---- */
-
-static SSL_CTX *op_tls(void *arg)
-{
-	struct agent *a = arg;
-	return a->identity.tls;
-}
-
-static bool op_must_renew(void *arg)
-{
-	struct agent *a = arg;
-	return identity_is_expired(&a->identity, fw_wall_ms());
-}
-
-struct known {
-	ProtobufCBinaryData hashes[64];
-	size_t n;
-};
-
-static void note_hash(uint32_t id, const uint8_t hash[FW_SCHEMA_HASH], void *arg)
-{
-	struct known *known = arg;
-	(void)id;
-	if (known->n == sizeof known->hashes / sizeof *known->hashes)
-		return;
-	known->hashes[known->n].data = (uint8_t *)hash;
-	known->hashes[known->n++].len = FW_SCHEMA_HASH;
-}
-
-static void op_hello(struct fw_buf *out, void *arg)
-{
-	struct agent *a = arg;
-	const char *const texts[][2] = {
-		{"class", config_classes[a->config->class]},
-		{"instance", a->config->name},
-		{"job", "node"},
-	};
-	enum { LABELS = sizeof texts / sizeof *texts };
-	Fenwatch__Wire__Label labels[LABELS], *list[LABELS];
-	for (int i = 0; i < LABELS; i++) {
-		fenwatch__wire__label__init(&labels[i]);
-		labels[i].name = (char *)texts[i][0];
-		labels[i].value = (char *)texts[i][1];
-		list[i] = &labels[i];
-	}
-	struct known known = {.n = 0};
-	spool_schemas(a->spool, note_hash, &known);
-	const Fenwatch__Wire__Settings *settings = settings_now(a->settings);
-	Fenwatch__Wire__Hello hello = FENWATCH__WIRE__HELLO__INIT;
-	hello.proto = 1;
-	hello.stream = spool_stream(a->spool);
-	hello.next_live = spool_oldest(a->spool, LANE_LIVE);
-	hello.next_backlog = spool_oldest(a->spool, LANE_BACKLOG);
-	hello.machine.data = a->machine_id.machine;
-	hello.machine.len = sizeof a->machine_id.machine;
-	hello.boot.data = a->machine_id.boot;
-	hello.boot.len = sizeof a->machine_id.boot;
-	hello.version = (char *)FW_VERSION;
-	hello.n_labels = LABELS;
-	hello.labels = list;
-	hello.n_known_schema = known.n;
-	hello.known_schema = known.hashes;
-	hello.settings_version = settings ? settings->version : 0;
-	fw_wire_put(out, FW_FRAME_HELLO, &hello.base);
-}
-
-static void apply_settings(struct agent *a)
-{
-	int64_t interval_ms = plan_interval_ms(a->config, a->settings);
-	plan_sources(a->config, a->settings, a->plans);
-	sampler_set_plan(a->sampler, a->plans);
-	sampler_set_interval(a->sampler, interval_ms);
-	packer_set_interval(a->packer, (uint32_t)interval_ms);
-	spool_set_max(a->spool, plan_spool_bytes(a->config, a->settings));
-	a->sweeps = 0;
-}
-
-static int begin_stream(struct agent *a)
-{
-	struct fw_err err;
-	fw_log(FW_WARNING,
-		"the collector has numbers that this spool did not make: this machine "
-		"or its data was set back; a new stream begins");
-	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), &err) < 0)
-		fw_log(FW_ERROR, "a new stream: %s", err.text);
-	packer_need_key(a->packer, fw_wall_ms());
-	handover_begin_stream(a->handover);
-	want_all_documents(a);
-	return -ESTALE;
-}
-
-static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
-{
-	struct agent *a = arg;
-	const uint64_t acked[LANES] = {welcome->acked_live, welcome->acked_backlog};
-	const uint32_t crc[LANES] = {welcome->live_crc, welcome->backlog_crc};
-	if (spool_welcome(a->spool, acked, crc) < 0)
-		return begin_stream(a);
-	ledger_note(a->spool, acked);
-	packer_acked(a->packer, acked[LANE_LIVE]);
-	for (int lane = 0; lane < LANES; lane++)
-		spool_ack(a->spool, (enum lane)lane, acked[lane]);
-	packer_set_max_sweeps(a->packer, welcome->max_sweeps);
-	if (welcome->settings && settings_offer(a->settings, welcome->settings)) {
-		fw_log(FW_NOTICE, "settings %llu of the collector are in force",
-			(unsigned long long)welcome->settings->version);
-		apply_settings(a);
-	}
-	packer_connected(a->packer);
-	spool_tell_gap(a->spool, fw_wall_ms());
-	write_out(a);
-	uv_timer_stop(&a->flush); /* it may be set for as long as one may wait offline */
-	return 0;
-}
-
-static uint64_t op_oldest(enum lane lane, void *arg)
-{
-	struct agent *a = arg;
-	return spool_oldest(a->spool, lane);
-}
-
-static int op_frame(enum lane lane, uint64_t seq, struct frame *out, void *arg)
-{
-	struct agent *a = arg;
-	struct fw_err err;
-	int rc = spool_read(a->spool, lane, seq, out, &err);
-	if (rc < 0 && rc != -ENOENT)
-		fw_log(FW_ERROR, "%s", err.text);
-	return rc;
-}
-
-static const uint8_t *op_schema_hash(uint32_t id, void *arg)
-{
-	struct agent *a = arg;
-	return spool_schema_hash(a->spool, id);
-}
-
-static int op_schema(uint32_t id, const uint8_t **message, size_t *length, void *arg)
-{
-	struct agent *a = arg;
-	return spool_schema(a->spool, id, message, length);
-}
-
-static int op_schema_difference(
-	uint32_t id, uint32_t *base, const uint8_t **message, size_t *length, void *arg)
-{
-	struct agent *a = arg;
-	return spool_schema_difference(a->spool, id, base, message, length);
-}
-
-static void op_on_acked(const uint64_t to[LANES], void *arg)
-{
-	struct agent *a = arg;
-	ledger_note(a->spool, to);
-	packer_acked(a->packer, to[LANE_LIVE]);
-	for (int lane = 0; lane < LANES; lane++)
-		spool_ack(a->spool, (enum lane)lane, to[lane]);
-	if (all_is_written(a))
-		uv_timer_stop(&a->flush);
-	if (spool_is_flushed(a->spool))
-		handover_durable(a->handover);
-	handover_go_on(a->handover);
-	if (settings_on_trial(a->settings) && a->sweeps >= PROVING_SWEEPS)
-		settings_prove(a->settings);
-}
-
-static void op_on_need_key(void *arg)
-{
-	struct agent *a = arg;
-	packer_need_key(a->packer, fw_wall_ms());
-}
-
-static void op_on_need_document(const char *kind, void *arg)
-{
-	struct agent *a = arg;
-	struct fw_err err;
-	int rc = documents_want_whole(a->config->data, kind, &err);
-	if (rc < 0 && rc != -ENOENT)
-		fw_log(FW_ERROR, "inventory: %s", err.text);
-}
-
-static int op_renewal(struct fw_buf *out, struct fw_err *err, void *arg)
-{
-	struct agent *a = arg;
-	return identity_request(&a->identity, a->config->name, NULL, &a->machine_id, out, err);
-}
-
-static int op_on_renewed(const uint8_t *reply, size_t length, struct fw_err *err, void *arg)
-{
-	struct agent *a = arg;
-	return identity_accept(&a->identity, reply, length, err);
-}
-
-static void op_on_lost(void *arg)
-{
-	struct agent *a = arg;
-	packer_disconnected(a->packer);
-	handover_go_on(a->handover);
-	flush_later(a);
-}
-
-static const struct uplink_ops ops = {
-	.tls = op_tls,
-	.must_renew = op_must_renew,
-	.hello = op_hello,
-	.on_welcome = op_on_welcome,
-	.oldest = op_oldest,
-	.frame = op_frame,
-	.schema_hash = op_schema_hash,
-	.schema = op_schema,
-	.schema_difference = op_schema_difference,
-	.on_acked = op_on_acked,
-	.on_need_key = op_on_need_key,
-	.on_need_document = op_on_need_document,
-	.renewal = op_renewal,
-	.on_renewed = op_on_renewed,
-	.on_lost = op_on_lost,
-};
 
 /* ---- life ---- */
 
@@ -468,7 +221,7 @@ static void agent_stop(struct agent *a)
 	fw_notify("STOPPING=1");
 	uv_timer_stop(&a->flush);
 	packer_close_chain(a->packer);
-	write_out(a);
+	agent_write_out(a);
 	handover_close(a->handover);
 	a->handover = NULL;
 	uplink_close(a->uplink);
@@ -534,7 +287,7 @@ static int open_spool(struct agent *a, struct fw_err *err)
 		a->spool_dir);
 	if (spool_renew(a->spool, LOSS_STREAM, fw_wall_ms(), err) < 0)
 		fw_log(FW_ERROR, "%s", err->text);
-	want_all_documents(a);
+	agent_want_all_documents(a);
 	return 0;
 }
 
@@ -576,7 +329,7 @@ static int open_work(struct agent *a, struct fw_err *err)
 		.collectors = &a->config->collectors,
 		.proxy = a->config->proxy,
 		.pause_scale = pause_scale(),
-		.ops = &ops,
+		.ops = &agent_uplink_ops,
 		.arg = a,
 	};
 	struct sampler_config sampler = {
