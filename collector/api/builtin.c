@@ -9,20 +9,17 @@
 #include "parts.h"
 #include "retiring.h"
 
-#define TIMEOUT_MS 50000 /* who asks waits for a minute */
-
 static void write_rule(struct json *j, const struct alert_replayed_rule *rule)
 {
-	json_open(j, '{');
-	json_put_text(j, "group", "built-in");
-	json_put_text(j, "rule", rule->name);
-	json_put_text(j, "type", "alerting");
-	json_put_int(j, "fired", (int64_t)rule->n_fired);
-	json_put_int(j, "only_pending", (int64_t)rule->n_waited);
-	json_put_int(j, "firing_s", rule->firing_ms / 1000);
-	json_put_int(j, "failures", 0);
-	json_put_text(j, "trouble", "");
-	json_close(j, '}');
+	replaying_put_rule(j,
+		&(struct replayed_rule){
+			.group = "built-in",
+			.name = rule->name,
+			.type = "alerting",
+			.n_fired = rule->n_fired,
+			.n_waited = rule->n_waited,
+			.firing_ms = rule->firing_ms,
+		});
 }
 
 static void write_alert(struct json *j, const struct alert_replayed *alert)
@@ -34,10 +31,7 @@ static void write_alert(struct json *j, const struct alert_replayed *alert)
 	json_open(j, '{');
 	json_put_text(j, "summary", alert->summary);
 	json_close(j, '}');
-	json_put_number(j, "value", alert->value);
-	json_put_time(j, "pending", alert->pending_ms);
-	json_put_time(j, "firing", alert->fired_ms);
-	json_put_time(j, alert->fired_ms ? "resolved" : "dropped", alert->ended_ms);
+	replaying_put_course(j, alert->value, alert->pending_ms, alert->fired_ms, alert->ended_ms);
 	json_close(j, '}');
 }
 
@@ -57,9 +51,7 @@ static void write_result(struct request *r, const struct alert_replay *replay,
 	const char *warnings[2];
 	size_t n = 0;
 	json_open(j, '{');
-	json_put_time(j, "from", replay->from_ms);
-	json_put_time(j, "to", replay->to_ms);
-	json_put_int(j, "evaluations", (int64_t)result->n_sweeps);
+	replaying_put_span(j, replay->from_ms, replay->to_ms, result->n_sweeps);
 	json_key(j, "rules");
 	json_open(j, '[');
 	for (size_t i = 0; i < result->n_rules; i++)
@@ -91,7 +83,7 @@ static int read_replay(struct request *r, struct alert_replay *replay, struct fw
 void builtin_replay(struct request *r)
 {
 	struct alert_replay replay = {
-		.registry = r->registry, .timeout_ms = TIMEOUT_MS, .canceled = &r->canceled};
+		.registry = r->registry, .timeout_ms = REPLAY_TIMEOUT_MS, .canceled = &r->canceled};
 	struct alert_replay_result result;
 	struct fw_err err;
 	if (read_replay(r, &replay, &err) < 0) {

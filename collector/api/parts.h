@@ -65,6 +65,7 @@ void finding_label_values(struct request *r);
 /* ruling.c */
 void ruling_rules(struct request *r);
 void ruling_alerts(struct request *r);
+void ruling_put_labels(struct json *j, const char *name, const struct label_set *set);
 /* status.c */
 void status_constant(struct request *r);
 void status_exemplars(struct request *r);
@@ -160,6 +161,18 @@ void replaying_run(struct request *r);
 /* From when to when: the parameters. */
 int replaying_read_times(struct request *r, int64_t *from_ms, int64_t *to_ms, struct fw_err *err);
 void replaying_fail(struct request *r, int rc, const struct fw_err *err);
+#define REPLAY_TIMEOUT_MS 50000 /* who asks waits for a minute */
+/* What the answer says of a replay, of a rule and of an alert, whoever has judged. */
+struct replayed_rule {
+	const char *group, *name, *type;
+	size_t n_fired, n_waited, n_failures;
+	int64_t firing_ms;
+	const char *trouble; /* NULL: none */
+};
+void replaying_put_span(struct json *j, int64_t from_ms, int64_t to_ms, uint64_t evaluations);
+void replaying_put_rule(struct json *j, const struct replayed_rule *rule);
+void replaying_put_course(
+	struct json *j, double value, int64_t pending_ms, int64_t fired_ms, int64_t ended_ms);
 /* builtin.c */
 void builtin_replay(struct request *r);
 /* retiring.c */

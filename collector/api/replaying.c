@@ -12,7 +12,6 @@
 #include "retiring.h"
 
 #define INTERVAL_MS 60000
-#define TIMEOUT_MS 50000 /* who asks waits for a minute */
 
 /* ---- parameters ---- */
 
@@ -59,39 +58,58 @@ static int read_replay(struct request *r, struct replay *replay, struct fw_err *
 
 /* ---- the answer ---- */
 
-static void write_rule(struct json *j, const struct replay_rule *rule)
+void replaying_put_span(struct json *j, int64_t from_ms, int64_t to_ms, uint64_t evaluations)
+{
+	json_put_time(j, "from", from_ms);
+	json_put_time(j, "to", to_ms);
+	json_put_int(j, "evaluations", (int64_t)evaluations);
+}
+
+void replaying_put_rule(struct json *j, const struct replayed_rule *rule)
 {
 	json_open(j, '{');
-	json_put_text(j, "group", rule->group->name);
-	json_put_text(j, "rule", rule->rule->name);
-	json_put_text(j, "type", rule->rule->is_alert ? "alerting" : "recording");
+	json_put_text(j, "group", rule->group);
+	json_put_text(j, "rule", rule->name);
+	json_put_text(j, "type", rule->type);
 	json_put_int(j, "fired", (int64_t)rule->n_fired);
 	json_put_int(j, "only_pending", (int64_t)rule->n_waited);
 	json_put_int(j, "firing_s", rule->firing_ms / 1000);
 	json_put_int(j, "failures", (int64_t)rule->n_failures);
-	json_put_text(j, "trouble", rule->trouble);
+	json_put_text(j, "trouble", rule->trouble ? rule->trouble : "");
 	json_close(j, '}');
 }
 
-static void write_set(struct json *j, const char *name, const struct label_set *set)
+void replaying_put_course(
+	struct json *j, double value, int64_t pending_ms, int64_t fired_ms, int64_t ended_ms)
 {
-	json_key(j, name);
-	json_open(j, '{');
-	for (size_t i = 0; i < set->n; i++)
-		json_put_text(j, set->items[i].name, set->items[i].value);
-	json_close(j, '}');
+	json_put_number(j, "value", value);
+	json_put_time(j, "pending", pending_ms);
+	json_put_time(j, "firing", fired_ms);
+	json_put_time(j, fired_ms ? "resolved" : "dropped", ended_ms);
+}
+
+static void write_rule(struct json *j, const struct replay_rule *rule)
+{
+	replaying_put_rule(j,
+		&(struct replayed_rule){
+			.group = rule->group->name,
+			.name = rule->rule->name,
+			.type = rule->rule->is_alert ? "alerting" : "recording",
+			.n_fired = rule->n_fired,
+			.n_waited = rule->n_waited,
+			.n_failures = rule->n_failures,
+			.firing_ms = rule->firing_ms,
+			.trouble = rule->trouble,
+		});
 }
 
 static void write_alert(struct json *j, const struct replay_alert *alert)
 {
 	json_open(j, '{');
 	json_put_text(j, "rule", alert->rule->name);
-	write_set(j, "labels", &alert->labels);
-	write_set(j, "annotations", &alert->annotations);
-	json_put_number(j, "value", alert->value);
-	json_put_time(j, "pending", alert->active_ms);
-	json_put_time(j, "firing", alert->fired_ms);
-	json_put_time(j, alert->fired_ms ? "resolved" : "dropped", alert->ended_ms);
+	ruling_put_labels(j, "labels", &alert->labels);
+	ruling_put_labels(j, "annotations", &alert->annotations);
+	replaying_put_course(j, alert->value, alert->active_ms, alert->fired_ms, alert->ended_ms);
 	json_close(j, '}');
 }
 
@@ -100,9 +118,7 @@ static void write_result(
 {
 	struct json *j = request_begin(r);
 	json_open(j, '{');
-	json_put_time(j, "from", replay->from_ms);
-	json_put_time(j, "to", replay->to_ms);
-	json_put_int(j, "evaluations", (int64_t)result->n_evaluations);
+	replaying_put_span(j, replay->from_ms, replay->to_ms, result->n_evaluations);
 	json_key(j, "rules");
 	json_open(j, '[');
 	for (size_t i = 0; i < result->n_rules; i++)
@@ -154,7 +170,7 @@ static void replay_file(struct request *r)
 	struct replay replay = {
 		.data = &data,
 		.limits = prometheus_limits(r),
-		.timeout_ms = TIMEOUT_MS,
+		.timeout_ms = REPLAY_TIMEOUT_MS,
 		.mono_ms = fw_mono_ms,
 		.interval_ms = config->evaluation_ms ? config->evaluation_ms : INTERVAL_MS,
 		.external_labels = config->external_labels,

@@ -30,7 +30,7 @@ static void write_builtin(struct json *j, const struct alert_view *alert)
 	json_close(j, '}');
 }
 
-static void put_labels(struct json *j, const char *name, const struct label_set *set)
+void ruling_put_labels(struct json *j, const char *name, const struct label_set *set)
 {
 	json_key(j, name);
 	json_open(j, '{');
@@ -42,8 +42,8 @@ static void put_labels(struct json *j, const char *name, const struct label_set 
 static void write_alert(struct json *j, const struct schedule_alert *alert)
 {
 	json_open(j, '{');
-	put_labels(j, "labels", &alert->labels);
-	put_labels(j, "annotations", &alert->annotations);
+	ruling_put_labels(j, "labels", &alert->labels);
+	ruling_put_labels(j, "annotations", &alert->annotations);
 	json_put_text(j, "state", alert_phase_text(alert->phase));
 	json_put_time(j, "activeAt", alert->active_ms);
 	if (alert->unseen_ms)
@@ -126,7 +126,7 @@ static void put_alerting(
 	json_put_text(j, "state", state_of(rule));
 	put_seconds(j, "duration", rule->for_ms);
 	put_seconds(j, "keepFiringFor", rule->keep_firing_ms);
-	put_labels(j, "annotations", &rule->annotations);
+	ruling_put_labels(j, "annotations", &rule->annotations);
 	json_key(j, "alerts");
 	if (w->without_alerts) {
 		json_none(j);
@@ -145,7 +145,7 @@ static void write_rule(struct request *r, const struct schedule_rule *rule, cons
 	json_open(j, '{');
 	json_put_text(j, "name", rule->name);
 	json_put_text(j, "query", rule->query);
-	put_labels(j, "labels", &rule->labels);
+	ruling_put_labels(j, "labels", &rule->labels);
 	if (rule->is_alert)
 		put_alerting(r, rule, w);
 	json_put_text(j, "health", healths[rule->health]);
