@@ -10,6 +10,7 @@
 #include <fenwatch/schema.h>
 #include <fenwatch/text.h>
 
+#define TOKEN_LIMIT 256
 #define KNOWN_LIMIT 1024 /* hashes in one hello */
 #define BUSY_RETRY_MS 10000
 #define STOPPING_RETRY_MS 3000
@@ -373,6 +374,28 @@ static void enrol_over(struct session *session)
 	fw_conn_close(session->conn);
 }
 
+/* What the request lacks, as a sentence for whoever enrols; NULL: nothing. */
+static const char *enrol_lacks(
+	const struct session *session, const Fenwatch__Wire__EnrolRequest *asked)
+{
+	if (asked->machine.len != MACHINE_BYTES)
+		return "the request says nothing of its machine";
+	if (asked->token.len == 0 && !fw_conn_peer(session->conn))
+		return "neither a token nor a certificate: enrol with a token";
+	return asked->token.len > TOKEN_LIMIT ? "that is no token" : NULL;
+}
+
+static void ask_main(struct session *session, const Fenwatch__Wire__EnrolRequest *asked)
+{
+	struct enrol_mail *mail = enrol_mail_new(session, asked);
+	session->asks = true;
+	session->in_flight++;
+	if (session->stage != STAGE_STREAMING)
+		session->stage = STAGE_ASKED;
+	/* The main thread's mailbox outlives the workers. */
+	(void)fw_mailbox_post(&ingest_of(session)->mailbox, &mail->to_main.mail);
+}
+
 void hello_take_enrol(struct session *session, const struct fw_frame *frame)
 {
 	struct fw_arena *scratch = &session->worker->scratch;
@@ -391,31 +414,19 @@ void hello_take_enrol(struct session *session, const struct fw_frame *frame)
 		return;
 	}
 	const Fenwatch__Wire__EnrolRequest *asked = message;
-	const char *wrong = NULL;
 	if (session->stage == STAGE_STREAMING && asked->token.len > 0) {
 		/* A guess costs a connection, whoever guesses. */
 		session_refuse(session, CAUSE_PROTOCOL, REASON(PROTOCOL),
 			"an agent that is connected renews with its certificate, not with a token");
 		return;
 	}
-	if (asked->machine.len != MACHINE_BYTES)
-		wrong = "the request says nothing of its machine";
-	else if (asked->token.len == 0 && !fw_conn_peer(session->conn))
-		wrong = "neither a token nor a certificate: enrol with a token";
-	else if (asked->token.len > 256)
-		wrong = "that is no token";
+	const char *wrong = enrol_lacks(session, asked);
 	if (wrong) {
 		send_enrol_error(session, wrong);
 		enrol_over(session);
-		return;
+	} else {
+		ask_main(session, asked);
 	}
-	struct enrol_mail *mail = enrol_mail_new(session, asked);
-	session->asks = true;
-	session->in_flight++;
-	if (session->stage != STAGE_STREAMING)
-		session->stage = STAGE_ASKED;
-	/* The main thread's mailbox outlives the workers. */
-	(void)fw_mailbox_post(&ingest_of(session)->mailbox, &mail->to_main.mail);
 }
 
 void hello_answer(struct ingest *ingest, struct enrol_mail *mail)

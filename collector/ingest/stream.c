@@ -309,15 +309,22 @@ static void note_need_key(struct session *session, const struct flight *flight)
 	}
 }
 
+static void note_acked(struct session *session, const struct store_entry *entry)
+{
+	if (entry->verdict > STORE_REFUSED || entry->verdict == STORE_OLD_SESSION)
+		return;
+	for (int lane = 0; lane < STORE_LANES; lane++) {
+		if (entry->acked[lane] <= session->acked[lane])
+			continue;
+		session->acked[lane] = entry->acked[lane];
+		set_dirty(session);
+	}
+}
+
 void stream_flown(struct session *session, const struct flight *flight)
 {
 	const struct store_entry *entry = &flight->entry;
-	for (int lane = 0; lane < STORE_LANES; lane++)
-		if (entry->verdict <= STORE_REFUSED && entry->verdict != STORE_OLD_SESSION &&
-			entry->acked[lane] > session->acked[lane]) {
-			session->acked[lane] = entry->acked[lane];
-			set_dirty(session);
-		}
+	note_acked(session, entry);
 	switch (entry->verdict) {
 	case STORE_DURABLE:
 		break;

@@ -240,6 +240,30 @@ static void on_worker_done(struct fw_owner *owner)
 	(void)owner;
 }
 
+static void open_handles(struct worker *worker)
+{
+	uv_timer_init(&worker->loop, &worker->tick);
+	uv_timer_init(&worker->loop, &worker->gate);
+	uv_check_init(&worker->loop, &worker->flush);
+	fw_owner_init(&worker->owner, on_worker_done);
+	fw_owner_adopt(&worker->owner, &worker->tick);
+	fw_owner_adopt(&worker->owner, &worker->gate);
+	fw_owner_adopt(&worker->owner, &worker->flush);
+}
+
+static int open_doors(
+	struct worker *worker, const char *address, unsigned *port, struct fw_err *err)
+{
+	int rc = fw_mailbox_open(&worker->mailbox, &worker->loop, on_mail);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot make a mailbox");
+	rc = fw_listener_open(&worker->listener, &worker->loop, address, true, on_accepted, worker,
+		port, err);
+	if (rc < 0)
+		fw_mailbox_close(&worker->mailbox, NULL);
+	return rc;
+}
+
 int worker_init(struct worker *worker, struct ingest *ingest, unsigned index, SSL_CTX *tls,
 	const char *address, unsigned *port, struct fw_err *err)
 {
@@ -256,22 +280,9 @@ int worker_init(struct worker *worker, struct ingest *ingest, unsigned index, SS
 		return fw_fail_sys(err, rc, "cannot make a loop");
 	admission_init(&worker->admission, ingest->n_workers, uv_now(&worker->loop));
 	pool_init(&worker->pool, ingest->n_workers);
-	uv_timer_init(&worker->loop, &worker->tick);
-	uv_timer_init(&worker->loop, &worker->gate);
-	uv_check_init(&worker->loop, &worker->flush);
-	fw_owner_init(&worker->owner, on_worker_done);
-	fw_owner_adopt(&worker->owner, &worker->tick);
-	fw_owner_adopt(&worker->owner, &worker->gate);
-	fw_owner_adopt(&worker->owner, &worker->flush);
-	rc = fw_mailbox_open(&worker->mailbox, &worker->loop, on_mail);
-	if (rc < 0)
-		fw_fail_sys(err, rc, "cannot make a mailbox");
-	else
-		rc = fw_listener_open(&worker->listener, &worker->loop, address, true, on_accepted,
-			worker, port, err);
+	open_handles(worker);
+	rc = open_doors(worker, address, port, err);
 	if (rc < 0) {
-		if (worker->mailbox.on_mail)
-			fw_mailbox_close(&worker->mailbox, NULL);
 		fw_owner_close(&worker->owner);
 		worker_run(worker);
 		return rc;
