@@ -106,13 +106,13 @@ static const char *const local_types[] = {
 static const char *const memory_types[] = {"ramfs", "tmpfs"};
 
 /* What is kept first when there are too many: what fstab names, then disks, then what
- * others serve, then memory. Within a class, what was mounted first. */
-enum class { NAMED, DISK, SERVED, MEMORY, CLASSES, IGNORED };
+ * others serve, then memory. Within a rank, what was mounted first. */
+enum rank { NAMED, DISK, SERVED, MEMORY, RANKS, IGNORED };
 
 struct entry { /* of the kernel's list */
 	uint64_t place;
 	uint32_t at; /* of its line in the text */
-	enum class class;
+	enum rank rank;
 };
 
 struct wish { /* of fstab */
@@ -376,10 +376,14 @@ static int read_mountinfo(struct filesystem *fs, struct machine *m, struct fw_er
 	return 0;
 }
 
-static enum class class_of(const struct filesystem *fs, const struct mount *mount, uint64_t place) {
-	if (is_ignored(mount)) return IGNORED;
-	if (find_wish(fs, place) || strcmp(mount->mountpoint, "/") == 0) return NAMED;
-	if (is_among(mount->type, memory_types, COUNT(memory_types))) return MEMORY;
+static enum rank rank_of(const struct filesystem *fs, const struct mount *mount, uint64_t place)
+{
+	if (is_ignored(mount))
+		return IGNORED;
+	if (find_wish(fs, place) || strcmp(mount->mountpoint, "/") == 0)
+		return NAMED;
+	if (is_among(mount->type, memory_types, COUNT(memory_types)))
+		return MEMORY;
 	return is_among(mount->type, local_types, COUNT(local_types)) ? DISK : SERVED;
 }
 
@@ -404,19 +408,19 @@ static void list_entries(struct filesystem *fs)
 		if (!mount_cut(&line, &mount))
 			continue;
 		uint64_t place = mount_place(mount.mountpoint);
-		*new_entry(fs) = (struct entry){place, at, class_of(fs, &mount, place)};
+		*new_entry(fs) = (struct entry){place, at, rank_of(fs, &mount, place)};
 	}
 }
 
-/* How many of each class are kept. */
-static size_t share_out(const struct filesystem *fs, size_t share[CLASSES])
+/* How many of each rank are kept. */
+static size_t share_out(const struct filesystem *fs, size_t share[RANKS])
 {
 	size_t left = MOUNTS_LIMIT, left_out = 0;
-	memset(share, 0, CLASSES * sizeof *share);
+	memset(share, 0, RANKS * sizeof *share);
 	for (size_t i = 0; i < fs->n_entries; i++)
-		if (fs->entries[i].class != IGNORED)
-			share[fs->entries[i].class]++;
-	for (size_t i = 0; i < CLASSES; i++) {
+		if (fs->entries[i].rank != IGNORED)
+			share[fs->entries[i].rank]++;
+	for (size_t i = 0; i < RANKS; i++) {
 		size_t kept = share[i] < left ? share[i] : left;
 		left_out += share[i] - kept;
 		left -= kept;
@@ -428,7 +432,7 @@ static size_t share_out(const struct filesystem *fs, size_t share[CLASSES])
 static int read_filesystem(void *state, struct machine *m, struct sweep *out, struct fw_err *err)
 {
 	struct filesystem *fs = state;
-	size_t share[CLASSES];
+	size_t share[RANKS];
 	int rc = read_mountinfo(fs, m, err);
 	if (rc < 0)
 		return rc;
@@ -441,8 +445,8 @@ static int read_filesystem(void *state, struct machine *m, struct sweep *out, st
 	distant_begin(&fs->distant);
 	for (size_t i = 0; i < fs->n_entries; i++) {
 		const struct entry *entry = &fs->entries[i];
-		if (entry->class != IGNORED && share[entry->class] > 0) {
-			share[entry->class]--;
+		if (entry->rank != IGNORED && share[entry->rank] > 0) {
+			share[entry->rank]--;
 			add_mount(fs, m, entry, out);
 		}
 	}

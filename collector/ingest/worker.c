@@ -257,8 +257,8 @@ static int open_doors(
 	int rc = fw_mailbox_open(&worker->mailbox, &worker->loop, on_mail);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot make a mailbox");
-	rc = fw_listener_open(&worker->listener, &worker->loop, address, true, on_accepted, worker,
-		port, err);
+	rc = fw_listener_open(
+		&worker->listener, &worker->loop, address, true, on_accepted, worker, port, err);
 	if (rc < 0)
 		fw_mailbox_close(&worker->mailbox, NULL);
 	return rc;
