@@ -11,25 +11,6 @@
 #define ENTRIES_LIMIT 10000
 #define ENTRIES_USUAL 1000
 
-struct state *state_reader(struct request *r)
-{
-	struct state *state;
-	struct fw_err err;
-	if (state_open_reader(&state, api_config(r->api)->dir, &err) == 0)
-		return state;
-	request_fail(r, 500, "internal", "%s", err.text);
-	return NULL;
-}
-
-void state_reader_end(struct request *r, struct state *state, int rc, const struct fw_err *err)
-{
-	state_close(state);
-	if (rc < 0)
-		request_fail(r, 500, "internal", "%s", err->text);
-	else
-		request_end(r, NULL, 0);
-}
-
 static void put_hash(struct json *j, const char *name, const uint8_t hash[AUDIT_HASH])
 {
 	char hex[2 * AUDIT_HASH + 1];
@@ -84,20 +65,20 @@ void audit_entries(struct request *r)
 	struct listing listing = {0};
 	struct fw_err err;
 	struct state *state;
-	if (read_range(r, &range, &listing.left) < 0 || !(state = state_reader(r)))
+	if (read_range(r, &range, &listing.left) < 0 || !(state = reader_open(r)))
 		return;
 	listing.j = request_begin(r);
 	json_open(listing.j, '[');
 	int rc = audit_each(state, &range, write_entry, &listing, &err);
 	json_close(listing.j, ']');
-	state_reader_end(r, state, rc, &err);
+	reader_end(r, state, rc, &err);
 }
 
 void audit_verify(struct request *r)
 {
 	struct audit_verdict verdict;
 	struct fw_err err;
-	struct state *state = state_reader(r);
+	struct state *state = reader_open(r);
 	if (!state)
 		return;
 	int rc = audit_check(state, &verdict, &err);

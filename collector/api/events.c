@@ -10,7 +10,6 @@
 #include "estate.h"
 #include "events.h"
 #include "parts.h"
-#include "state.h"
 
 #define EVENTS_LIMIT 10000
 #define EVENTS_USUAL 200
@@ -94,7 +93,7 @@ void events_list(struct request *r)
 	struct listing listing = {.r = r};
 	struct fw_err err;
 	struct state *state;
-	if (read_search(r, &search, &listing.left) < 0 || !(state = state_reader(r)))
+	if (read_search(r, &search, &listing.left) < 0 || !(state = reader_open(r)))
 		return;
 	listing.j = request_begin(r);
 	json_open(listing.j, '[');
@@ -102,5 +101,5 @@ void events_list(struct request *r)
 	json_close(listing.j, ']');
 	if (rc == 0)
 		write_next(listing.j, &next);
-	state_reader_end(r, state, rc, &err);
+	reader_end(r, state, rc, &err);
 }

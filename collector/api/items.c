@@ -49,7 +49,7 @@ int items_read(struct items_reading *reading, const struct items_kind *kinds, si
 {
 	struct inventory *inventory;
 	struct fw_err err;
-	struct state *state = state_reader(reading->r);
+	struct state *state = reader_open(reading->r);
 	if (!state)
 		return -1;
 	inventory_open_reader(&inventory, state);

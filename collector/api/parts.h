@@ -113,11 +113,12 @@ size_t tickets_keep(struct request *r, struct ticket *tickets, size_t n);
 /* reports.c */
 void reports_sla(struct request *r);
 void reports_volumes(struct request *r);
-/* audit.c */
+/* reader.c */
 /* The state for reading on a worker's thread, to be closed; NULL: the request is answered. */
-struct state *state_reader(struct request *r);
+struct state *reader_open(struct request *r);
 /* What was read is all, or `rc` and why it is not; the state is closed. */
-void state_reader_end(struct request *r, struct state *state, int rc, const struct fw_err *err);
+void reader_end(struct request *r, struct state *state, int rc, const struct fw_err *err);
+/* audit.c */
 void audit_entries(struct request *r);
 void audit_verify(struct request *r);
 /* devices.c */
@@ -128,6 +129,9 @@ void events_list(struct request *r);
 void advisories_import(struct request *r);
 void advisories_list(struct request *r);
 /* admin.c */
+void admin_fail(struct request *r, int rc, const struct fw_err *err);
+/* {"DONE": what the path names}, or how it failed. */
+void admin_tell(struct request *r, int rc, const struct fw_err *err, const char *done);
 void admin_prepare_alerts(struct request *r);
 void admin_write_pairs(struct json *j, const char *name, const struct notice_pair *pairs, size_t n);
 void admin_write_alert(struct json *j, const struct alert_view *alert);
@@ -152,9 +156,6 @@ void telling_maintenance(struct request *r);
 void telling_silences(struct request *r);
 void telling_silence_new(struct request *r);
 void telling_silence_end(struct request *r);
-void admin_fail(struct request *r, int rc, const struct fw_err *err);
-/* {"DONE": what the path names}, or how it failed. */
-void admin_tell(struct request *r, int rc, const struct fw_err *err, const char *done);
 /* replaying.c */
 void replaying_prepare(struct request *r);
 void replaying_run(struct request *r);
