@@ -101,7 +101,7 @@ static bool key_fits(const struct fw_buf *cert_pem, const struct fw_buf *key_pem
 	EVP_PKEY *key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
 	bool fits = cert && key && X509_check_private_key(cert, key) == 1;
 	char text[256];
-	fw_tls_error(text, sizeof text);
+	fw_tls_error(text, sizeof text); /* nobody is told, but OpenSSL's queue is empty again */
 	EVP_PKEY_free(key);
 	X509_free(cert);
 	BIO_free(key_bio);

@@ -38,12 +38,12 @@ struct watched {
 	char *class;     /* as it is in force */
 	uint32_t schema; /* the store's id of its COLUMNS; UINT32_MAX: not made yet */
 	struct register_life life;
-	bool stands; /* these are as the register has it */
+	bool is_current; /* these three are as the register has them */
 	int64_t received_ms, told_ms;
 	int64_t gaps_ms[GAPS];
 	unsigned n_gaps;
-	enum attendance is;
-	bool known;
+	enum attendance told; /* as it was last written, at told_ms */
+	bool is_told;         /* anything was */
 };
 
 struct presence {
@@ -90,7 +90,7 @@ static void set_class(struct presence *presence, uint32_t id, const char *class)
 	struct watched *host = watched(presence, id);
 	fw_free(host->said);
 	host->said = fw_strdup(class);
-	host->stands = false;
+	host->is_current = false;
 }
 
 void presence_note(struct presence *presence, const struct ingest_greeting *greeting)
@@ -246,7 +246,7 @@ static void renew(struct presence *presence, const struct store_host *seen, int6
 	host->class = fw_strdup(class);
 	host->schema = schema;
 	host->life = known.life;
-	host->stands = true;
+	host->is_current = true;
 	presence->renewed++;
 }
 
@@ -261,8 +261,8 @@ static void write_host(struct presence *presence, uint32_t id, enum attendance i
 	if (host->schema == UINT32_MAX)
 		return;
 	submit(presence, id, values, now_ms);
-	host->is = is;
-	host->known = true;
+	host->told = is;
+	host->is_told = true;
 	host->told_ms = now_ms;
 }
 
@@ -284,7 +284,7 @@ static enum attendance judge(const struct presence *presence, const struct store
 static bool should_write(const struct watched *host, enum attendance is, int64_t now_ms)
 {
 	bool stepped = now_ms < host->told_ms; /* the clock was set back */
-	return !host->known || is != host->is ||
+	return !host->is_told || is != host->told ||
 		(is != GONE && (stepped || now_ms - host->told_ms >= REPEAT_MS));
 }
 
@@ -296,7 +296,7 @@ static void look_at(struct presence *presence, const struct store_host *seen, in
 	if (last_ms == 0)
 		return;
 	note_arrival(host, seen);
-	if (!host->stands && presence->renewed < RENEW_AT_ONCE)
+	if (!host->is_current && presence->renewed < RENEW_AT_ONCE)
 		renew(presence, seen, now_ms);
 	enum attendance is = judge(presence, seen, now_ms - last_ms, now_ms);
 	if (should_write(host, is, now_ms))
@@ -378,7 +378,7 @@ void presence_reload(
 	register_drop(presence->registry);
 	presence->registry = registry;
 	for (size_t i = 0; i < presence->n_hosts; i++)
-		presence->hosts[i].stands = false;
+		presence->hosts[i].is_current = false;
 }
 
 void presence_close(struct presence *presence, void (*on_closed)(void *arg), void *arg)

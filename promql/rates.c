@@ -93,7 +93,7 @@ static double correct(struct correction *c, const double *values, const struct b
 
 static bool has_resets(const struct windows *w)
 {
-	double n = 0; /* as compilers can lay two such sums side by side, but not two answers */
+	double n = 0; /* not a truth value: such a sum is vectorized */
 	for (size_t i = w->bounds[0].first + 1; i < w->bounds[w->n - 1].end; i++)
 		n += w->values[i] < w->values[i - 1] ? 1 : 0;
 	return n > 0;

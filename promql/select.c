@@ -48,7 +48,7 @@ struct cells cells_of(const struct fw_column *column)
 	};
 }
 
-/* In loops that a compiler can lay side by side; most columns need none or the last. */
+/* Loops of one operation, which compilers vectorize; most columns need none or the last. */
 static void multiply(double *values, size_t n, double by)
 {
 	for (size_t i = 0; i < n; i++)
@@ -71,8 +71,8 @@ static void scale(const struct cells *cells, double *values, size_t n)
 		divide(values, n, cells->over);
 }
 
-/* The highest bit tells: it is set only for 0. Not a comparison, as compilers can lay several
- * such side by side. */
+/* The highest bit says whether they are the same: only of 0 it is set. Not a comparison, so that
+ * the loops around it are vectorized. */
 static inline uint64_t same(int64_t cell, uint64_t mark)
 {
 	uint64_t difference = (uint64_t)cell ^ mark;

@@ -251,7 +251,9 @@ static int may_renew(const struct enrol *enrol, const struct agent *agent,
 	case ENROL_GOOD:
 		break;
 	}
-	if (!why && !fw_same_secret(agent->facts.machine, request->machine, 32))
+	if (!why &&
+		!fw_same_secret(
+			agent->facts.machine, request->machine, sizeof agent->facts.machine))
 		why = "this identity belongs to another machine";
 	if (why)
 		return fw_fail(err, -EACCES,
