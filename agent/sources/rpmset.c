@@ -1,70 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpmset.h"
+#include "rpmset_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/versions.h>
 
 #include "parse.h"
-
-#define HITS_LIMIT 65536
-
-const char *const rpm_classes[RPM_CLASSES] = {
-	[RPM_UNKNOWN] = "unknown",
-	[RPM_BUGFIX] = "bugfix",
-	[RPM_SECURITY] = "security",
-};
-
-struct package {
-	const char *name, *arch, *evr, *source, *vendor;
-	const struct rpm_repo *from; /* that lists this very version */
-	int64_t at_s;
-	struct package *next; /* of the same name */
-};
-
-/* A newer package of a name and architecture. */
-struct candidate {
-	const char *arch, *replaces;
-	const char *evr, *source; /* what would be installed; NULL: all are held */
-	const struct rpm_repo *repo;
-	const char *newest, *newest_source; /* also of what is held */
-	const struct rpm_repo *newest_repo;
-	struct candidate *next;
-};
-
-/* What an advisory says of a package that is installed at an older version. */
-struct hit {
-	const char *arch, *evr;
-	const struct rpm_advisory *advisory;
-	struct hit *next;
-};
-
-struct family {
-	const char *name;
-	struct package *packages; /* the newest first; NULL: takes the place of another one */
-	struct candidate *candidates;
-	struct hit *hits;
-	int priority; /* of the repository that decides; 0: none yet */
-};
-
-struct rpm_set {
-	struct fw_arena text;
-	const char *release; /* of the running kernel */
-	int64_t booted_s;
-	const struct rpm_holds *holds;
-	const struct rpm_modules *modules;
-	const struct rpm_vendors *vendors; /* NULL: dnf's rules */
-	struct family *families;
-	uint32_t n_families, capacity, n_packages, n_hits;
-	uint32_t *slots; /* by name: index + 1 */
-	uint32_t n_slots;
-	const char *native; /* the machine's architecture */
-	bool base_is_listed;
-	int64_t base_dated_s;
-};
 
 /* ---- what is installed ---- */
 
@@ -103,7 +46,7 @@ static uint32_t hash_name(const char *name)
 	return hash;
 }
 
-static struct family *find_family(const struct rpm_set *set, const char *name)
+struct family *rpmset_find(const struct rpm_set *set, const char *name)
 {
 	if (set->n_slots == 0)
 		return NULL;
@@ -131,7 +74,7 @@ static void rehash(struct rpm_set *set)
 
 static struct family *get_family(struct rpm_set *set, const char *name)
 {
-	struct family *family = find_family(set, name);
+	struct family *family = rpmset_find(set, name);
 	if (family)
 		return family;
 	if (set->n_families == set->capacity) {
@@ -184,7 +127,7 @@ void rpmset_index(struct rpm_set *set)
 {
 	static const char *const everywhere[] = {"glibc", "rpm", "bash"};
 	for (size_t i = 0; i < COUNT(everywhere); i++) {
-		const struct family *family = find_family(set, everywhere[i]);
+		const struct family *family = rpmset_find(set, everywhere[i]);
 		for (const struct package *p = family ? family->packages : NULL; p; p = p->next)
 			if (!set->native[0] || p->arch[0] != 'i')
 				set->native = p->arch;
@@ -195,13 +138,13 @@ void rpmset_index(struct rpm_set *set)
 
 bool rpmset_has(const struct rpm_set *set, const char *name)
 {
-	const struct family *family = find_family(set, name);
+	const struct family *family = rpmset_find(set, name);
 	return family && family->packages;
 }
 
 bool rpmset_knows(const struct rpm_set *set, const char *name)
 {
-	return find_family(set, name) != NULL;
+	return rpmset_find(set, name) != NULL;
 }
 
 /* ---- what there is ---- */
@@ -211,7 +154,7 @@ static bool is_noarch(const char *arch)
 	return strcmp(arch, "noarch") == 0;
 }
 
-static bool suits(const char *installed, const char *listed)
+bool rpmset_suits(const char *installed, const char *listed)
 {
 	return strcmp(installed, listed) == 0 || is_noarch(installed) || is_noarch(listed);
 }
@@ -229,7 +172,7 @@ static bool runs_here(const struct rpm_set *set, const char *arch)
 static const struct package *base_of(const struct family *family, const char *arch, const char *evr)
 {
 	for (const struct package *p = family->packages; p; p = p->next)
-		if (suits(p->arch, arch))
+		if (rpmset_suits(p->arch, arch))
 			return fw_rpmversion_compare(p->evr, evr) < 0 ? p : NULL;
 	return NULL;
 }
@@ -315,7 +258,7 @@ static bool is_obsolete(const struct package *p, const struct rpm_obsolete *o)
 static void add_replacement(struct rpm_set *set, const struct rpm_repo *repo,
 	const struct rpm_listed *listed, const struct rpm_obsolete *o)
 {
-	const struct family *old = find_family(set, o->name);
+	const struct family *old = rpmset_find(set, o->name);
 	const struct package *p = old ? old->packages : NULL;
 	while (p && !is_obsolete(p, o))
 		p = p->next;
@@ -325,7 +268,7 @@ static void add_replacement(struct rpm_set *set, const struct rpm_repo *repo,
 	const char *replaces = p->name;
 	struct family *family = get_family(set, listed->name);
 	for (const struct package *own = family->packages; own; own = own->next)
-		if (suits(own->arch, listed->arch))
+		if (rpmset_suits(own->arch, listed->arch))
 			return;
 	bool held = rpmholds_holds(set->holds, repo, listed->name, listed->arch, listed->evr);
 	take_candidate(set, get_candidate(set, family, listed->arch, replaces), repo, listed, held);
@@ -352,7 +295,7 @@ void rpmset_add_listed(
 	if (set->modules && !repo->hotfixes &&
 		rpmmodules_hides(set->modules, listed->name, listed->arch, listed->evr))
 		return;
-	struct family *family = find_family(set, listed->name);
+	struct family *family = rpmset_find(set, listed->name);
 	if (!repo->medium && strcmp(listed->name, BASE) == 0)
 		note_base(set, repo);
 	if (family && family->packages)
@@ -388,6 +331,11 @@ bool rpmset_is_kernel(const char *name)
 	return is_one_of(name, kernels, COUNT(kernels));
 }
 
+bool rpmset_wants_start(const char *name)
+{
+	return rpmset_is_kernel(name) || is_one_of(name, cores, COUNT(cores));
+}
+
 /* "5.14.0-427.el9.x86_64" runs the package 5.14.0-427.el9; SUSE's "6.4.0-150600.23.7-default"
  * is of 6.4.0-150600.23.7.3, whose last number counts the builds. */
 static bool is_running(const struct rpm_set *set, const char *evr)
@@ -411,20 +359,19 @@ static const struct package *running_of(const struct rpm_set *set, const struct 
 	return NULL;
 }
 
-/* The version that is at work: of a kernel the running one, else the newest. */
-static const char *at_work(const struct rpm_set *set, const struct family *family, const char *arch)
+const char *rpmset_at_work(const struct rpm_set *set, const struct family *family, const char *arch)
 {
 	const struct package *running =
 		rpmset_is_kernel(family->name) ? running_of(set, family) : NULL;
 	if (running)
 		return running->evr;
 	for (const struct package *p = family->packages; p; p = p->next)
-		if (suits(p->arch, arch))
+		if (rpmset_suits(p->arch, arch))
 			return p->evr;
 	return NULL;
 }
 
-static const struct package *waiting_of(const struct rpm_set *set, const struct family *family)
+const struct package *rpmset_waiting(const struct rpm_set *set, const struct family *family)
 {
 	const struct package *newest = family->packages;
 	if (newest && rpmset_is_kernel(family->name)) {
@@ -439,7 +386,7 @@ void rpmset_each_waiting(const struct rpm_set *set,
 	void (*each)(const struct rpm_waiting *waiting, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < set->n_families; i++) {
-		const struct package *p = waiting_of(set, &set->families[i]);
+		const struct package *p = rpmset_waiting(set, &set->families[i]);
 		if (p)
 			each(&(struct rpm_waiting){p->name, p->arch, p->evr, p->at_s}, arg);
 	}
@@ -448,8 +395,8 @@ void rpmset_each_waiting(const struct rpm_set *set,
 bool rpmset_untold(
 	const struct rpm_set *set, const char *name, const char *arch, struct rpm_waiting *out)
 {
-	const struct family *family = find_family(set, name);
-	if (!family || family->candidates || waiting_of(set, family))
+	const struct family *family = rpmset_find(set, name);
+	if (!family || family->candidates || rpmset_waiting(set, family))
 		return false;
 	for (const struct package *p = family->packages; p; p = p->next) {
 		if (strcmp(p->arch, arch) != 0)
@@ -460,165 +407,7 @@ bool rpmset_untold(
 	return false;
 }
 
-/* ---- advisories ---- */
-
-static const struct rpm_advisory *keep_advisory(
-	struct rpm_set *set, const struct rpm_advisory *advisory)
-{
-	struct rpm_advisory *kept = fw_arena_alloc(&set->text, sizeof *kept);
-	*kept = *advisory;
-	kept->id = fw_arena_strdup(&set->text, advisory->id);
-	kept->severity = fw_arena_strdup(&set->text, advisory->severity);
-	return kept;
-}
-
-void rpmset_add_advisory(struct rpm_set *set, const struct rpm_advisory *advisory,
-	const struct rpm_fixed *fixed, size_t n)
-{
-	const struct rpm_advisory *kept = NULL;
-	for (size_t i = 0; i < n && set->n_hits < HITS_LIMIT; i++) {
-		struct family *family = find_family(set, fixed[i].name);
-		if (!family)
-			continue;
-		const char *base = at_work(set, family, fixed[i].arch);
-		if (family->packages ? !base || fw_rpmversion_compare(fixed[i].evr, base) <= 0
-				     : !family->candidates)
-			continue;
-		kept = kept ? kept : keep_advisory(set, advisory);
-		struct hit *hit = fw_arena_alloc(&set->text, sizeof *hit);
-		*hit = (struct hit){fw_arena_strdup(&set->text, fixed[i].arch),
-			fw_arena_strdup(&set->text, fixed[i].evr), kept, family->hits};
-		family->hits = hit;
-		set->n_hits++;
-	}
-}
-
-/* One without a severity is taken as urgent. */
-static int rank_of(const struct rpm_advisory *a)
-{
-	static const char *const words[] = {
-		"low", "moderate", "medium", "", "high", "important", "critical"};
-	for (int i = 0; i < (int)COUNT(words); i++)
-		if (strcmp(a->severity, words[i]) == 0)
-			return i;
-	return 3;
-}
-
-static bool is_urgent(const struct rpm_advisory *a)
-{
-	return (a->class == RPM_SECURITY || a->class == RPM_UNKNOWN) && rank_of(a) >= 3;
-}
-
-static int by_weight(const void *a, const void *b)
-{
-	const struct rpm_advisory *x = *(const struct rpm_advisory *const *)a;
-	const struct rpm_advisory *y = *(const struct rpm_advisory *const *)b;
-	if (x->class != y->class)
-		return x->class > y->class ? -1 : 1;
-	if (rank_of(x) != rank_of(y))
-		return rank_of(x) > rank_of(y) ? -1 : 1;
-	if (x->issued_s != y->issued_s)
-		return x->issued_s > y->issued_s ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
-static void name_advisories(
-	struct rpm_fix *fix, const struct rpm_advisory *const *advisories, size_t n)
-{
-	size_t length = 0;
-	for (size_t i = 0; i < n; i++) {
-		const char *id = advisories[i]->id;
-		size_t more = strlen(id) + (length > 0);
-		if (length + more >= sizeof fix->advisories ||
-			(i > 0 && strcmp(id, advisories[i - 1]->id) == 0))
-			continue;
-		snprintf(fix->advisories + length, sizeof fix->advisories - length, "%s%s",
-			length ? " " : "", id);
-		length += more;
-	}
-}
-
-/* 0: none of them says when. */
-static int64_t earliest(const struct rpm_advisory *const *advisories, size_t n, bool only_urgent)
-{
-	int64_t first_s = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct rpm_advisory *a = advisories[i];
-		if (a->issued_s && (!first_s || a->issued_s < first_s) &&
-			(!only_urgent || is_urgent(a)))
-			first_s = a->issued_s;
-	}
-	return first_s;
-}
-
-static void tell_advisories(struct rpm_fix *fix, const struct rpm_advisory **advisories, size_t n)
-{
-	qsort(advisories, n, sizeof *advisories, by_weight);
-	fix->class = advisories[0]->class;
-	if (fix->class == RPM_SECURITY)
-		fix->severity = advisories[0]->severity;
-	name_advisories(fix, advisories, n);
-	fix->released_s = earliest(advisories, n, true);
-	if (!fix->released_s)
-		fix->released_s = earliest(advisories, n, false);
-	for (size_t i = 0; i < n; i++)
-		fix->reboot = fix->reboot || advisories[i]->reboot;
-}
-
-#define TOLD_LIMIT 512 /* advisories of one fix */
-
-static void find_advisories(const struct family *family, const char *newest, struct rpm_fix *fix)
-{
-	const struct rpm_advisory *told[TOLD_LIMIT];
-	size_t n = 0;
-	for (const struct hit *hit = family->hits; hit && n < TOLD_LIMIT; hit = hit->next) {
-		if (!suits(fix->arch, hit->arch) || fw_rpmversion_compare(hit->evr, newest) > 0)
-			continue;
-		size_t i = 0;
-		while (i < n && told[i] != hit->advisory)
-			i++;
-		if (i == n)
-			told[n++] = hit->advisory;
-	}
-	if (n)
-		tell_advisories(fix, told, n);
-}
-
-/* ---- what it comes to ---- */
-
-static void give_fix(const struct rpm_set *set, const struct family *family,
-	const struct candidate *c, void (*each)(const struct rpm_fix *fix, void *arg), void *arg)
-{
-	const struct family *old = c->replaces ? find_family(set, c->replaces) : family;
-	const struct package *base = old->packages;
-	while (base->next && !c->replaces && !suits(base->arch, c->arch))
-		base = base->next;
-	struct rpm_fix fix = {
-		.name = family->name,
-		.arch = c->arch,
-		.installed = base->evr,
-		.candidate = c->evr ? c->evr : c->newest,
-		.source = c->evr ? c->source : c->newest_source,
-		.repo = c->evr ? c->repo : c->newest_repo,
-		.replaces = c->replaces,
-		.severity = "",
-		.held = !c->evr,
-		.reboot = rpmset_is_kernel(family->name) ||
-			is_one_of(family->name, cores, COUNT(cores)),
-	};
-	const struct package *waiting = waiting_of(set, family);
-	fix.waits_s = waiting ? waiting->at_s : 0;
-	find_advisories(family, c->newest, &fix);
-	each(&fix, arg);
-}
-
-void rpmset_each_fix(
-	const struct rpm_set *set, void (*each)(const struct rpm_fix *fix, void *arg), void *arg)
-{
-	for (uint32_t i = 0; i < set->n_families; i++)
-		for (const struct candidate *c = set->families[i].candidates; c; c = c->next)
-			give_fix(set, &set->families[i], c, each, arg);
-}
+/* ---- as inventory ---- */
 
 /* The others of its architecture, which are older. */
 static void give_others(const struct package *newest, struct document *out)
