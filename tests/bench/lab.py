@@ -3,6 +3,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from stage import Lab, free_port, until  # noqa: E402,F401 (benches take them from here)
@@ -37,12 +38,9 @@ def cpu_seconds(pid):
 
 
 def precise_cpu_seconds(pid):
-    """schedstat of all threads (ns), and the reaped children's ticks."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        line = read(f"/proc/{pid}/task/{task}/schedstat").split()
-        total += int(line[0]) if line else 0
-    return total / 1e9 + sum(int(stat_fields(pid)[i]) for i in (13, 14)) / TICKS
+    """All threads, those that have ended too, to the ns, and the reaped children's ticks."""
+    clock = ~pid << 3 | 2  # what clock_getcpuclockid() gives
+    return time.clock_gettime(clock) + sum(int(stat_fields(pid)[i]) for i in (13, 14)) / TICKS
 
 
 def memory_kib(pid):
