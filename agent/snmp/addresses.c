@@ -126,45 +126,66 @@ static size_t keys_of(const struct fw_buf *lines, char (*out)[INET6_ADDRSTRLEN],
 	return n;
 }
 
-/* Of this device all but those that it still has. */
-static void drop_others(
-	struct addresses *a, const char *name, const char (*kept)[INET6_ADDRSTRLEN], size_t n_kept)
+static void drop(
+	struct addresses *a, bool (*goes)(const struct address *, const void *arg), const void *arg)
 {
 	size_t to = 0;
 	for (size_t i = 0; i < a->n; i++) {
-		struct address *item = &a->items[i];
-		bool stays = strcmp(item->name, name) != 0;
-		for (size_t k = 0; k < n_kept && !stays; k++)
-			stays = strcmp(item->text, kept[k]) == 0;
-		if (stays) {
-			a->items[to++] = *item;
-			continue;
-		}
-		fw_free(item->name);
-		a->news = true;
+		if (goes(&a->items[i], arg))
+			fw_free(a->items[i].name);
+		else
+			a->items[to++] = a->items[i];
 	}
+	a->news |= to < a->n;
 	a->n = to;
+}
+
+/* What one device has. */
+struct own {
+	const char *name;
+	char addresses[ADDRESSES_OF_ONE][INET6_ADDRSTRLEN];
+	size_t n;
+};
+
+static bool is_no_more(const struct address *item, const void *arg)
+{
+	const struct own *own = arg;
+	if (strcmp(item->name, own->name) != 0)
+		return false;
+	for (size_t i = 0; i < own->n; i++)
+		if (strcmp(item->text, own->addresses[i]) == 0)
+			return false;
+	return true;
+}
+
+static bool is_nobodys(const struct address *item, const void *arg)
+{
+	return !devices_find(arg, item->name);
+}
+
+void addresses_keep(struct addresses *a, const struct devices *devices)
+{
+	drop(a, is_nobodys, devices);
 }
 
 void addresses_take(
 	struct addresses *a, const char *name, const char *found_at, const struct fw_buf *lines)
 {
-	char(*own)[INET6_ADDRSTRLEN] = fw_alloc_array(ADDRESSES_OF_ONE, sizeof *own);
-	size_t n = 0;
+	struct own *own = fw_alloc(sizeof *own);
+	own->name = name;
 	if (is_address(found_at))
-		snprintf(own[n++], sizeof *own, "%s", found_at);
-	n += keys_of(lines, own + n, ADDRESSES_OF_ONE - n);
-	drop_others(a, name, (const char(*)[INET6_ADDRSTRLEN])own, n);
-	for (size_t i = 0; i < n; i++)
-		addresses_note(a, name, own[i]);
+		snprintf(own->addresses[own->n++], sizeof *own->addresses, "%s", found_at);
+	own->n += keys_of(lines, own->addresses + own->n, ADDRESSES_OF_ONE - own->n);
+	drop(a, is_no_more, own);
+	for (size_t i = 0; i < own->n; i++)
+		addresses_note(a, name, own->addresses[i]);
 	fw_free(own);
 }
 
 /* ---- the file ---- */
 
 /* It may have been cut, or be somebody else's: what is no line of ours is left out. */
-static void take_line(
-	struct addresses *a, const struct fw_cursor *line, const struct devices *devices)
+static void take_line(struct addresses *a, const struct fw_cursor *line)
 {
 	char text[INET6_ADDRSTRLEN], name[NAME_BYTES];
 	const char *tab = memchr(line->at, '\t', (size_t)(line->end - line->at));
@@ -175,8 +196,7 @@ static void take_line(
 		return;
 	snprintf(text, sizeof text, "%.*s", (int)length, line->at);
 	snprintf(name, sizeof name, "%.*s", (int)rest, tab + 1);
-	if (!devices || devices_find(devices, name))
-		addresses_note(a, name, text);
+	addresses_note(a, name, text);
 }
 
 int addresses_load(
@@ -189,8 +209,10 @@ int addresses_load(
 	struct fw_cursor rest = {(char *)text.data, (char *)text.data + text.length}, line;
 	forget_all(a);
 	while (fw_cut_line(&rest, &line))
-		take_line(a, &line, devices);
+		take_line(a, &line);
 	a->news = false;
+	if (devices)
+		addresses_keep(a, devices);
 	fw_buf_done(&text);
 	return 0;
 }

@@ -23,14 +23,16 @@ struct devices;
 
 struct addresses *addresses_new(void);
 void addresses_free(struct addresses *a); /* NULL, too */
-/* What the file has of these devices (NULL: of all) instead of what was there; without a file
- * nothing changes. */
+/* What the file has of these devices (NULL: of all) instead of what was there, and that it has
+ * others is news; without a file nothing changes. */
 int addresses_load(
 	struct addresses *a, const char *path, const struct devices *devices, struct fw_err *err);
 int addresses_save(struct addresses *a, const char *path, struct fw_err *err);
 /* Something is known that was not saved. */
 bool addresses_are_news(const struct addresses *a);
 
+/* Of devices that are none of these nothing is known any more. */
+void addresses_keep(struct addresses *a, const struct devices *devices);
 /* The device was found there; "": nowhere. */
 void addresses_note(struct addresses *a, const char *name, const char *address);
 /* All that it has now: where it was found, and its own by its table of kind `device`. */

@@ -16,6 +16,7 @@
 #include "device.h"
 #include "devices.h"
 #include "discover.h"
+#include "library.h"
 #include "print.h"
 #include "reader.h"
 #include "traps.h"
@@ -174,7 +175,7 @@ static int run_devices(const struct options *o)
 	struct fw_err err;
 	if (devices_read(&settings, path_of(o), &err) < 0)
 		return fail(err.text);
-	session_start_library();
+	library_start("fenwatch-snmp");
 	int status = command(o, &settings);
 	devices_done(&settings);
 	return status;
@@ -212,7 +213,7 @@ static int run_discover(struct options *o)
 	bool has_config = o->config || access(DEVICES_PATH, F_OK) == 0;
 	if (has_config && devices_read(&known, path_of(o), &err) < 0)
 		return fail(err.text);
-	session_start_library();
+	library_start("fenwatch-snmp");
 	o->discover.known = has_config ? &known : NULL;
 	int status = print_discovery(o);
 	if (has_config)

@@ -41,17 +41,6 @@ struct lookup {
 	struct session *session;
 };
 
-void session_start_library(void)
-{
-	setenv("MIBS", "", 1);
-	set_persistent_directory("/dev/null");
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
-	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
-	snmp_disable_log();
-	init_snmp("fenwatch-snmp");
-	snmp_disable_log();
-}
-
 /* ---- the end of a question ---- */
 
 static void drop_line(struct session *s)

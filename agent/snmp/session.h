@@ -35,9 +35,6 @@ struct session_config {
 
 struct session;
 
-/* Before the first session: the library reads no files and no MIBs. */
-void session_start_library(void);
-
 struct session *session_new(uv_loop_t *loop, const struct session_config *config);
 /* The memory goes from the loop; no answer comes any more. */
 void session_free(struct session *s);

@@ -69,6 +69,29 @@ static void test_what_two_claim_is_nobodys(void **state)
 	assert_string_equal(addresses_find(a, "10.0.0.1"), "sw1");
 }
 
+static void test_of_a_device_that_is_gone_nothing_is_known(void **state)
+{
+	struct addresses *a = *state;
+	const struct devices one = {.devices = (struct device_settings[1]){{0}}};
+	char path[] = "/tmp/fenwatch-addresses-XXXXXX";
+	struct fw_err err;
+	close(mkstemp(path));
+	addresses_note(a, "sw1", "10.0.0.1");
+	addresses_note(a, "sw1", "10.0.0.2");
+	addresses_note(a, "sw2", "10.0.0.2");
+	assert_int_equal(addresses_save(a, path, &err), 0);
+	addresses_keep(a, &one);
+	assert_null(addresses_find(a, "10.0.0.1"));
+	assert_string_equal(addresses_find(a, "10.0.0.2"), "sw2"); /* no longer shared */
+	assert_true(addresses_are_news(a));
+	assert_int_equal(addresses_save(a, path, &err), 0);
+	addresses_keep(a, &one);
+	assert_false(addresses_are_news(a));
+	assert_int_equal(addresses_load(a, path, NULL, &err), 0);
+	assert_null(addresses_find(a, "10.0.0.1"));
+	unlink(path);
+}
+
 static void test_the_file_has_all_of_it(void **state)
 {
 	struct addresses *a = *state, *b = addresses_new();
@@ -88,6 +111,10 @@ static void test_the_file_has_all_of_it(void **state)
 	assert_int_equal(addresses_load(b, path, &one, &err), 0);
 	assert_null(addresses_find(b, "10.0.0.1"));
 	assert_string_equal(addresses_find(b, "fd00::1"), "sw2");
+	assert_true(addresses_are_news(b)); /* the file has one that is gone */
+	assert_int_equal(addresses_save(b, path, &err), 0);
+	assert_int_equal(addresses_load(b, path, &one, &err), 0);
+	assert_false(addresses_are_news(b));
 	/* Whatever it holds it is read. */
 	static const char odd[] = "\n\t\n10.0.0.3\n10.0.0.4\t\nx\ty\n10.0.0.5\tsw5";
 	assert_int_equal(fw_file_replace(path, odd, sizeof odd - 1, 0600, &err), 0);
@@ -107,6 +134,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_device_has_several_and_changes_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_two_claim_is_nobodys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_of_a_device_that_is_gone_nothing_is_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_file_has_all_of_it, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "addresses.h"
 #include "probe.h"
+#include "trapears.h"
 #include "traps.h"
 
 const struct fw_option traps_table[] = {
@@ -102,10 +103,10 @@ static int take_relays(struct trap_settings *s, struct fw_err *err)
 
 static int check(struct trap_settings *s, struct fw_err *err)
 {
-	if (s->listen.count == 0 || s->listen.count > TRAPS_WAYS)
-		return fw_fail(err, -EINVAL, "'listen' has 1 to %d addresses", TRAPS_WAYS);
-	if (s->communities.count > TRAPS_WAYS || s->users.count > TRAPS_WAYS)
-		return fw_fail(err, -EINVAL, "more than %d communities or users", TRAPS_WAYS);
+	if (s->listen.count == 0 || s->listen.count > TRAP_EARS)
+		return fw_fail(err, -EINVAL, "'listen' has 1 to %d addresses", TRAP_EARS);
+	if (s->communities.count > TRAP_EARS || s->users.count > TRAP_EARS)
+		return fw_fail(err, -EINVAL, "more than %d communities or users", TRAP_EARS);
 	if (s->communities.count + s->users.count == 0)
 		return fw_fail(err, -EINVAL,
 			"nothing would be taken: name files with 'communities' or 'users'");

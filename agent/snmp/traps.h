@@ -25,7 +25,6 @@
 #include "range.h"
 
 #define TRAPS_PATH "/etc/fenwatch/traps.yml"
-#define TRAPS_WAYS 64 /* addresses to listen at, communities or users */
 
 struct trap_settings {
 	const char *socket, *data, *devices_path;

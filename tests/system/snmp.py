@@ -149,6 +149,10 @@ def test_its_file_is_read_anew(lab):
 
     def readings(name):
         return c.value(f'count_over_time(sysUpTime{{instance="{name}"}}[5m])') or 0
+
+    def known():
+        with open(os.path.join(lab.dir, "addresses")) as f:
+            return {line.strip().split("\t")[1] for line in f}
     until(30, "both are read", lambda: min(readings("stays"), readings("goes")) > 2)
     reader.logged("fails cannot be read")
 
@@ -161,12 +165,14 @@ def test_its_file_is_read_anew(lab):
     reload("the devices stay as they were", ("stays", *best), ("wrong", device.port, "4", "every: 1s"))
     before = readings("goes")
     until(30, "what was there goes on", lambda: readings("goes") > before + 1)
+    until(10, "the receiver of traps is told where both are", lambda: known() == {"stays", "goes"})
     reload("there are 3 devices now", ("stays", *best), ("fails", *ill), ("new", *well))
     until(30, "the new one is read", lambda: readings("new") > 2)
     counts = {name: readings(name) for name in ("stays", "goes")}
     until(30, "an old one goes on", lambda: readings("stays") > counts["stays"] + 2)
     check(readings("goes") == counts["goes"] and not readings("wrong"), "what is gone is not read, nor what was wrong")
     check(reader.log().count("fails cannot be read") == 1, "what was told once is not told again")
+    until(10, "the receiver of traps is told of those that are there, and of no other", lambda: known() == {"stays", "new"})
     a.kill()  # the agent's socket is known though the first file is forgotten
     a.start()
     later = readings("stays")

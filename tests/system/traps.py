@@ -89,6 +89,16 @@ def test_traps_of_every_version_become_events(lab):
         check(canary not in told, "a secret is told")
 
 
+def test_it_listens_at_many_addresses(lab):
+    port = free_port()
+    places = [f"127.0.0.{n}:{port}" for n in range(1, 9)]
+    c, _, r = start(lab, listen=f"{places}")
+    for n, place in enumerate(places):
+        r.send("-v2c", "-c", "canary-community", place, "", f"1.3.6.1.4.1.9999.{n}")
+    until(20, "all are heard", lambda: len(traps(c)) == len(places))
+    check(r.stop() == 0, r.log())
+
+
 def test_who_has_no_key_is_not_heard(lab):
     c, _, r = start(lab)
     check(r.v2c(LINK_DOWN, *IF_INDEX, community="public", inform=True, timeout=1).returncode != 0, "a wrong community")
