@@ -27,6 +27,8 @@ const struct discover_module discover_modules[] = {
 };
 static const char *const first_oids[] = {"1.3.6.1.2.1.1.1", "1.3.6.1.2.1.1.5", NULL};
 
+enum heard { NOTHING, REFUSAL, ANSWER };
+
 /* One address that is asked with one of the credentials. */
 struct attempt {
 	struct search *search;
@@ -45,7 +47,7 @@ struct search {
 	unsigned n_modules;
 	uint64_t next; /* all addresses with the first file, then all with the second */
 	uint32_t n;
-	uint8_t *answered; /* of each address */
+	uint8_t *heard; /* of each address */
 	size_t in_flight, room;
 };
 
@@ -94,8 +96,11 @@ static void close_if_done(struct search *s)
 static void end_attempt(struct attempt *a)
 {
 	struct search *s = a->search;
-	if (a->answered && !s->answered[a->found.at]) {
-		s->answered[a->found.at] = 1;
+	uint8_t *heard = &s->heard[a->found.at];
+	if (!a->answered && *heard == NOTHING && session_was_heard(a->session))
+		*heard = REFUSAL;
+	if (a->answered && *heard != ANSWER) {
+		*heard = ANSWER;
 		if (s->out->n == s->room) {
 			s->room = s->room ? 2 * s->room : 16;
 			s->out->list = fw_realloc(s->out->list, s->room * sizeof *s->out->list);
@@ -162,7 +167,7 @@ static void on_pace(uv_timer_t *timer)
 {
 	struct search *s = FW_CONTAINER(timer, struct search, pace);
 	uint64_t end = (uint64_t)s->n * s->settings->n_credentials;
-	while (s->next < end && s->answered[s->next % s->n])
+	while (s->next < end && s->heard[s->next % s->n] == ANSWER)
 		s->next++;
 	if (s->next < end && s->in_flight < IN_FLIGHT) {
 		begin_attempt(s, (uint32_t)(s->next % s->n), (unsigned)(s->next / s->n));
@@ -221,9 +226,11 @@ int discover_run(
 		oid_parse(first_oids[i], &s.first[i]);
 	for (; discover_modules[s.n_modules].oid; s.n_modules++)
 		oid_parse(discover_modules[s.n_modules].oid, &s.modules[s.n_modules]);
-	s.answered = fw_alloc_array(s.n, 1);
+	s.heard = fw_alloc_array(s.n, 1);
 	run(&s);
-	fw_free(s.answered);
+	for (uint32_t i = 0; i < s.n; i++)
+		out->n_refused += s.heard[i] == REFUSAL;
+	fw_free(s.heard);
 	if (out->n > 0)
 		qsort(out->list, out->n, sizeof *out->list, by_address);
 	return 0;

@@ -42,6 +42,7 @@ struct discovered {
 struct discovery {
 	struct discovered *list; /* by address */
 	size_t n;
+	uint32_t n_refused; /* addresses that were heard, and gave no answer to any of the files */
 	bool v3[DISCOVER_CREDENTIALS]; /* of each file, whether it has a user */
 };
 

@@ -175,9 +175,10 @@ static int on_heard(int operation, netsnmp_session *session, int id, netsnmp_pdu
 	if (operation == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE)
 		take_pdu(line, pdu);
 	else if (operation == NETSNMP_CALLBACK_OP_TIMED_OUT)
-		line->event = (struct line_event){.why = "it does not answer"};
+		line->event = (struct line_event){.why = "it does not answer", .is_nobodys = true};
 	else if (operation == NETSNMP_CALLBACK_OP_SEND_FAILED)
-		line->event = (struct line_event){.why = "the question cannot be sent"};
+		line->event = (struct line_event){
+			.why = "the question cannot be sent", .is_nobodys = true};
 	else
 		return 1; /* a report comes by itself after its error */
 	line->waiting = false;

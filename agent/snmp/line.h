@@ -23,6 +23,7 @@ struct line;
 
 struct line_event {
 	const char *why; /* NULL: `answer` is one */
+	bool is_nobodys; /* nothing came back */
 	struct answer answer;
 	const uint8_t *engine; /* who answered, of version 3 */
 	size_t engine_length;

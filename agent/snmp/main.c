@@ -66,6 +66,14 @@ static int usage(const char *format, const char *what)
 
 /* ---- once ---- */
 
+static int fail_device(const struct device_settings *d, const char *why)
+{
+	char sentence[1024];
+	snprintf(sentence, sizeof sentence, "%.200s at %.255s, port %u: %.500s", d->name, d->host,
+		d->port, why);
+	return fail(sentence);
+}
+
 struct trial {
 	struct device *device;
 	int status;
@@ -76,13 +84,12 @@ static void on_tried(struct device *d, struct sweep *sweep, const char *why, voi
 	struct trial *trial = arg;
 	struct fw_buf text = {0};
 	if (why) {
-		trial->status = fail(why);
+		trial->status = fail_device(device_settings(d), why);
 	} else {
 		print_sweep(sweep, &text);
 		fwrite(text.data, 1, text.length, stdout);
 	}
 	fw_buf_done(&text);
-	(void)d;
 }
 
 /* As comments, so that all of it stays in Prometheus' format. */
@@ -130,6 +137,7 @@ struct options {
 	bool check, sample, traps;
 	struct discover_settings discover;
 	enum discover_form form;
+	const char *of_discover; /* an option that no other command has */
 	char **words;
 	int n_words;
 };
@@ -190,8 +198,11 @@ static int print_discovery(const struct options *o)
 		return fail(err.text);
 	discover_print(&found, &o->discover, o->form, &text);
 	fwrite(text.data, 1, text.length, stdout);
-	fprintf(stderr, "%u addresses were asked, %zu answered.\n", range_count(&o->discover.range),
+	fprintf(stderr, "%u addresses were asked, %zu answered", range_count(&o->discover.range),
 		found.n);
+	if (found.n_refused > 0)
+		fprintf(stderr, ", %u refused every user and password", found.n_refused);
+	fputs(".\n", stderr);
 	fw_buf_done(&text);
 	discover_done(&found);
 	return EXIT_SUCCESS;
@@ -299,6 +310,14 @@ static bool take_discover(int option, struct discover_settings *d, enum discover
 	}
 }
 
+static const char *name_of(int option)
+{
+	const struct option *o = long_options;
+	while (o->val != option)
+		o++;
+	return o->name;
+}
+
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -328,6 +347,7 @@ static int parse(int argc, char **argv, struct options *o)
 			if (!take_discover(option, &o->discover, &o->form))
 				return usage("'%s' is not an option, or has no value that can be",
 					argv[optind - 1]);
+			o->of_discover = name_of(option);
 		}
 	}
 	o->words = argv + optind;
@@ -349,5 +369,7 @@ int main(int argc, char **argv)
 		return sample_config(&options);
 	if (!options.traps && options.n_words > 0 && strcmp(options.words[0], "discover") == 0)
 		return run_discover(&options);
+	if (options.of_discover)
+		return usage("--%s belongs to discover", options.of_discover);
 	return options.traps ? run_traps(&options) : run_devices(&options);
 }

@@ -29,6 +29,7 @@ struct session {
 	struct line *line; /* to the device, with its keys; NULL: not made yet */
 	struct asking asking;
 	bool asked, resolving, seeking; /* seeking: its engine */
+	bool was_heard, was_answered;   /* the latter: what was asked */
 	char peer[PEER_BYTES], address[INET6_ADDRSTRLEN];
 	uint8_t engine[USM_MAX_ID_LENGTH];
 	size_t engine_length;
@@ -54,6 +55,7 @@ static void drop_line(struct session *s)
 
 static void answer_well(struct session *s, const struct answer *answer)
 {
+	s->was_heard = s->was_answered = true;
 	s->asked = false;
 	s->config.on_answer(answer, NULL, s->config.arg);
 }
@@ -237,10 +239,24 @@ static void take_engine(struct session *s, const struct line_event *event)
 		fail(s, event->why ? event->why : "it does not say what its engine is");
 		return;
 	}
+	s->was_heard = true;
 	memcpy(s->engine, event->engine, event->engine_length);
 	s->engine_length = event->engine_length;
 	drop_line(s);
 	talk(s);
+}
+
+/* Silence has a reason that may be guessed, as long as nothing was ever answered. */
+static const char *reason(struct session *s, const struct line_event *event)
+{
+	if (!event->is_nobodys)
+		s->was_heard = true;
+	else if (!s->was_answered && s->config.version != SNMP_V3)
+		return "it does not answer; nor would it where the community is wrong";
+	else if (!s->was_answered)
+		return "it does not answer this user; many do not where the password of 'priv' is "
+		       "wrong";
+	return event->why;
 }
 
 static void on_line(struct line *line, const struct line_event *event, void *arg)
@@ -250,7 +266,7 @@ static void on_line(struct line *line, const struct line_event *event, void *arg
 	if (s->seeking)
 		take_engine(s, event);
 	else if (event->why)
-		fail(s, event->why);
+		fail(s, reason(s, event));
 	else
 		answer_well(s, &event->answer);
 }
@@ -277,13 +293,20 @@ static bool is_address(struct session *s)
 	return true;
 }
 
+static void fail_to_resolve(struct session *s, int status)
+{
+	snprintf(s->why, sizeof s->why, "'%.255s' has no address: %s", s->config.host,
+		uv_strerror(status));
+	fail(s, s->why);
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
 	struct lookup *lookup = FW_CONTAINER(request, struct lookup, request);
 	struct session *s = lookup->session;
 	s->resolving = false;
 	if (!s->owner.closing && status < 0)
-		fail(s, uv_strerror(status));
+		fail_to_resolve(s, status);
 	else if (!s->owner.closing)
 		found_at(s, found->ai_addr);
 	uv_freeaddrinfo(found);
@@ -299,7 +322,7 @@ static void resolve(struct session *s)
 	int rc = uv_getaddrinfo(s->loop, &lookup->request, on_resolved, s->config.host, NULL, &udp);
 	if (rc < 0) {
 		fw_free(lookup);
-		fail(s, uv_strerror(rc));
+		fail_to_resolve(s, rc);
 		return;
 	}
 	s->resolving = true;
@@ -315,6 +338,11 @@ void session_ask(struct session *s, const struct asking *asking)
 		fail(s, "the question cannot be sent");
 	else if (!s->line && !is_address(s))
 		resolve(s);
+}
+
+bool session_was_heard(const struct session *s)
+{
+	return s->was_heard;
 }
 
 const char *session_address(const struct session *s)

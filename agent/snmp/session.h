@@ -41,6 +41,8 @@ void session_free(struct session *s);
 /* One at a time; the answer never comes from within the call, and until then the names that
  * are asked for stay where they are. */
 void session_ask(struct session *s, const struct asking *asking);
+/* Something has come back from there, if only that it does not answer whom it does not know. */
+bool session_was_heard(const struct session *s);
 /* Where the device was found; "" before the first question. */
 const char *session_address(const struct session *s);
 /* Packets since the last call. */

@@ -203,6 +203,50 @@ def test_a_wrong_key_and_an_engine_that_began_anew(lab):
               'changes(sysUpTime{instance="sw1"}[5s])') >= 1)
     reader.stop()
 
+def test_each_mistake_is_one_sentence(lab):
+    """What is met before a device is read for the first time."""
+    device, nobody = Snmpd(lab).start(), free_port()
+    there, well = f"127.0.0.1:{device.port}", credentials(lab, "well", f"community: {COMMUNITY}\n")
+
+    def user(file, name="watcher", auth=AUTH, priv=PRIV):
+        return credentials(lab, file, f"user: {name}\nauth: {auth}\npriv: {priv}\n")
+    devices = {
+        "well": (there, "2c", well, ""), "as-user": (there, "3", user("right"), ""),  # the controls
+        "community": (there, "2c", credentials(lab, "other", "community: another-canary\n"), "nor would it where the community is wrong"),
+        "port": (f"127.0.0.1:{nobody}", "3", user("right"), "it does not answer"),
+        "user": (there, "3", user("nobody", name="nobody"), "it does not know the user"),
+        "auth": (there, "3", user("auth", auth="not-the-password"), "the password of 'auth'"),
+        "priv": (there, "3", user("priv", priv="not-the-password"), "the password of 'priv'"),
+        "name": ("nowhere.invalid", "2c", well, "'nowhere.invalid' has no address"),
+        "file": (there, "2c", os.path.join(lab.dir, "none"), "no such file"),
+    }
+    config = os.path.join(lab.dir, "mistakes.yml")
+    with open(config, "w") as f:
+        f.write(f"modules: [{MODULES}]\ndevices:\n" + "".join(
+            f"  - {{name: {name}, address: '{where}', version: {version}, credentials: {file}, timeout: 300ms, modules: [system]}}\n"
+            for name, (where, version, file, _) in devices.items()))
+
+    def run(*argv):
+        done = subprocess.run([lab.program("snmp"), "--config", config, *argv], capture_output=True, text=True, timeout=60)
+        check("canary" not in done.stderr and "not-the-password" not in done.stderr, f"a secret is told: {done.stderr}")
+        return done.returncode, done.stdout, done.stderr
+    until(20, "it answers", lambda: run("test", "well")[0] == 0 and run("test", "as-user")[0] == 0)
+    for name, (where, _, _, said) in devices.items():
+        status, out, why = run("test", name)
+        check((status, bool(out)) == ((1, False) if said else (0, True)), f"{name}: {status} {out} {why}")
+        check(not said or (why.startswith(f"fenwatch-snmp: {name} at {where.split(':')[0]}, port ") and said in why
+                           and why.count("\n") == 1), f"{name}: {why}")
+    for argv, said in ((["test", "none"], "there is no device 'none'"), (["test"], "the name of one device"),
+                       (["test", "well", "--json"], "--json belongs to discover"), (["look", "well"], "no command 'look'")):
+        status, out, why = run(*argv)
+        check(status == 2 and said in why and why.count("\n") == 1 and not out, f"{argv}: {status} {why}")
+    place = ["discover", "127.0.0.0/28", "--port", str(device.port), "--rate", "1000", "--json", "--credentials"]
+    for file, found, said in ((well, 1, "14 addresses were asked, 1 answered.\n"), (user("nobody", name="nobody"), 0, "0 answered, 1 refused"),
+                              (user("auth", auth="not-the-password"), 0, "0 answered, 1 refused")):
+        status, out, why = run(*place, file)
+        check(status == 0 and len(json.loads(out)) == found and said in why, f"{status} {out} {why}")
+
+
 # What a switch has and snmpd has not: BRIDGE-MIB, Q-BRIDGE-MIB, LLDP, CDP, ENTITY-MIB, as
 # `OID type value`, for pass_persist.
 SWITCH = """
