@@ -3,10 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fenwatch/clock.h>
@@ -29,16 +27,15 @@ struct enrolment {
 	int rc;
 };
 
-/* Run by root for a data folder of somebody else, enrol as that user: the agent
- * must be able to read what comes of it. */
-static int become_owner(const char *dir, struct fw_err *err)
+/* A running agent would go on as who it was, and write to the same spool. */
+static int enter(const char *dir, struct fw_err *err)
 {
-	struct stat st;
-	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
-		return fw_fail_sys(err, -errno, "becoming the owner of '%s'", dir);
-	return 0;
+	int fd = identity_lock(dir, err);
+	if (fd == -EBUSY)
+		fw_fail(err, fd,
+			"the agent is running with data folder '%s'; stop it first, as by 'systemctl stop fenwatch-agent'",
+			dir);
+	return fd;
 }
 
 static int token_read(const char *path, char token[TOKEN_LIMIT], struct fw_err *err)
@@ -149,12 +146,9 @@ int enrol(const struct config *config, const char *collector, const char *token_
 	int rc = token_read(token_file, token, err);
 	if (rc < 0)
 		return rc;
-	rc = fw_mkdir_all(config->data, 0700);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "data folder '%s'", config->data);
-	rc = become_owner(config->data, err);
-	if (rc < 0)
-		return rc;
+	int lock = enter(config->data, err);
+	if (lock < 0)
+		return lock;
 	identity_init(&e.identity, config->data);
 	rc = ask(&e, config, collector, token);
 	explicit_bzero(token, sizeof token);
@@ -165,5 +159,6 @@ int enrol(const struct config *config, const char *collector, const char *token_
 			config->name, e.identity.facts.uuid,
 			fw_time_format(e.identity.facts.until_ms, until, sizeof until));
 	identity_done(&e.identity);
+	fw_close(lock);
 	return rc;
 }

@@ -64,6 +64,22 @@ int identity_token_pin(const char *token, uint8_t pin[FW_FINGERPRINT], struct fw
 
 /* ---- on disk ---- */
 
+int identity_lock(const char *dir, struct fw_err *err)
+{
+	int rc = fw_mkdir_all(dir, 0700);
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "data folder '%s'", dir);
+	rc = fw_become_owner(dir, err);
+	if (rc < 0)
+		return rc;
+	char *path = fw_format("%s/lock", dir);
+	int fd = fw_file_lock(path, err);
+	fw_free(path);
+	if (fd == -EBUSY)
+		fw_fail(err, fd, "another agent is running with data folder '%s'", dir);
+	return fd;
+}
+
 static char *path_in(const struct identity *id, const char *name)
 {
 	return fw_format("%s/%s", id->dir, name);

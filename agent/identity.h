@@ -37,6 +37,11 @@ void machine_id_read(struct machine *m, struct machine_id *out);
 /* "fwj1-<64 hex digits of the CA's fingerprint>-<secret>" */
 int identity_token_pin(const char *token, uint8_t pin[FW_FINGERPRINT], struct fw_err *err);
 
+/* What lies in the folder is one process' to change: an agent's that runs, or one's that
+ * enrols. Makes the folder where there is none, goes on as its owner, and gives a descriptor
+ * that holds it, or -EBUSY. */
+int identity_lock(const char *dir, struct fw_err *err);
+
 /* -ENOENT: not enrolled. */
 int identity_load(struct identity *id, const char *dir, struct fw_err *err);
 /* For an agent that is not enrolled yet. */

@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include <fenwatch/clock.h>
+#include <fenwatch/file.h>
 #include <fenwatch/log.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
@@ -43,7 +44,7 @@ static const char help[] =
 	"                         them; needs no collector and no enrolment\n"
 	"  --explain SOURCE...    what a source reads, why, how often, which series it gives,\n"
 	"                         and whether it is on here\n"
-	"  --list-sources         name the sources\n"
+	"  --list-sources         name the sources, with what each reads\n"
 	"  --privacy              print everything that an agent may send, and what for\n"
 	"  --version, --help\n"
 	"\n"
@@ -192,10 +193,13 @@ static int command_spool(const struct options *o, const struct config *config)
 	if (o->n_words != 2 || strcmp(o->words[1], "stat") != 0)
 		return usage("'spool' is followed by stat, not by '%s'",
 			o->n_words > 1 ? o->words[1] : "nothing");
+	int rc = fw_become_owner(config->data, &err);
+	if (rc < 0)
+		return fail(err.text);
 	char *dir = fw_format("%s/spool", config->data);
 	struct spool_config spool_config = plan_spool(config, NULL, dir);
 	spool_config.look_only = true;
-	int rc = spool_open(&spool, &spool_config, &made, &err);
+	rc = spool_open(&spool, &spool_config, &made, &err);
 	if (rc >= 0) {
 		spool_stat(spool, &stat);
 		print_spool(&stat);
@@ -252,7 +256,7 @@ static int command(const struct options *o, const struct config *config)
 static int list_sources(void)
 {
 	for (size_t i = 0; sources[i]; i++)
-		puts(sources[i]->name);
+		printf("%-16s %s\n", sources[i]->name, sources[i]->help);
 	return EXIT_SUCCESS;
 }
 

@@ -294,17 +294,10 @@ static int open_spool(struct agent *a, struct fw_err *err)
 static int open_state(struct agent *a, struct fw_err *err)
 {
 	const struct config *config = a->config;
-	char *lock = fw_format("%s/lock", config->data);
-	int rc = fw_mkdir_all(config->data, 0700);
-	a->lock = rc < 0 ? fw_fail_sys(err, rc, "data folder '%s'", config->data)
-			 : fw_file_lock(lock, err);
-	fw_free(lock);
+	a->lock = identity_lock(config->data, err);
 	if (a->lock < 0)
-		return a->lock == -EBUSY
-			? fw_fail(err, -EBUSY, "another agent is running with data folder '%s'",
-				  config->data)
-			: a->lock;
-	rc = identity_load(&a->identity, config->data, err);
+		return a->lock;
+	int rc = identity_load(&a->identity, config->data, err);
 	if (rc >= 0)
 		rc = machine_open(&a->machine, config->root, err);
 	if (rc < 0)

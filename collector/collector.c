@@ -44,6 +44,9 @@ static int take_lock(struct collector *c, struct fw_err *err)
 	int rc = fw_mkdir_all(c->config->data, 0700);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot make the folder '%s'", c->config->data);
+	rc = fw_become_owner(c->config->data, err);
+	if (rc < 0)
+		return rc;
 	snprintf(path, sizeof path, "%s/lock", c->config->data);
 	c->lock = fw_file_lock(path, err);
 	return c->lock < 0 ? c->lock : 0;

@@ -163,14 +163,22 @@ static void print_stat(const struct store_stat *stat)
 			(double)stat->packed_bytes / (double)stat->packed_samples);
 }
 
+/* As the user of the service: what is left behind must not be root's. */
+static int take_data(const struct config *config, struct fw_err *err)
+{
+	char lock[4096];
+	int rc = fw_become_owner(config->data, err);
+	snprintf(lock, sizeof lock, "%s/lock", config->data);
+	return rc < 0 ? rc : fw_file_lock(lock, err);
+}
+
 static int look_at_store(const struct config *config, bool check)
 {
-	char dir[4096], lock[4096];
+	char dir[4096];
 	struct store_stat stat = {0};
 	struct fw_err err;
 	snprintf(dir, sizeof dir, "%s/store", config->data);
-	snprintf(lock, sizeof lock, "%s/lock", config->data);
-	int fd = fw_file_lock(lock, &err);
+	int fd = take_data(config, &err);
 	if (fd < 0)
 		return complain(err.text, EXIT_FAILURE);
 	const struct store_inspector inspector = {
@@ -198,7 +206,6 @@ static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
 
 static int restore(const struct config *config, const char *snapshot)
 {
-	char lock[4096];
 	struct store_stat stat = {0};
 	struct fw_err err;
 	int rc = fw_mkdir_all(config->data, 0700);
@@ -206,8 +213,7 @@ static int restore(const struct config *config, const char *snapshot)
 		fw_fail_sys(&err, rc, "cannot make the folder '%s'", config->data);
 		return complain(err.text, EXIT_FAILURE);
 	}
-	snprintf(lock, sizeof lock, "%s/lock", config->data);
-	int fd = fw_file_lock(lock, &err);
+	int fd = take_data(config, &err);
 	if (fd < 0)
 		return complain(err.text, EXIT_FAILURE);
 	const struct store_inspector inspector = {.on_fault = on_fault};
@@ -275,7 +281,7 @@ int main(int argc, char **argv)
 	if (config_load(&config, options.config, &err) < 0)
 		return complain(err.text, EXIT_FAILURE);
 	if (options.check)
-		status = EXIT_SUCCESS;
+		status = puts("The configuration is well.") < 0;
 	else if (options.n_words > 0)
 		status = command(&options, &config);
 	else

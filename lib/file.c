@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -317,6 +318,16 @@ int fw_file_replace(
 }
 
 /* A record lock, as a child that is forked and hangs must not keep it. */
+int fw_become_owner(const char *dir, struct fw_err *err)
+{
+	struct stat st;
+	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+		return fw_fail_sys(err, -errno, "becoming the owner of '%s'", dir);
+	return 0;
+}
+
 int fw_file_lock(const char *path, struct fw_err *err)
 {
 	int fd = fw_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);

@@ -85,6 +85,30 @@ static int refuse(X509_STORE_CTX *store, int code, const char *why)
 	return 0;
 }
 
+/* What OpenSSL says of the chain, and where to look: at the clock, or at who made it. */
+static int refuse_chain(X509_STORE_CTX *store, int64_t now_ms)
+{
+	int code = X509_STORE_CTX_get_error(store);
+	char now[32], why[256];
+	const char *text = X509_verify_cert_error_string(code);
+	switch (code) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		snprintf(why, sizeof why, "%s; by this machine's clock it is %s", text,
+			fw_time_format(now_ms, now, sizeof now));
+		break;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+		snprintf(why, sizeof why, "%s; it is from another certificate authority than ours",
+			text);
+		break;
+	default:
+		snprintf(why, sizeof why, "%s", text);
+	}
+	return refuse(store, code, why);
+}
+
 static int on_chain_checked(int ok, X509_STORE_CTX *store)
 {
 	if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED ||
@@ -118,12 +142,11 @@ static bool trust_pinned(X509_STORE_CTX *store, const uint8_t *pin, STACK_OF(X50
 
 static int check_chain(X509_STORE_CTX *store, const struct policy *policy)
 {
-	X509_STORE_CTX_set_time(store, 0, (time_t)(fw_wall_ms() / 1000));
+	int64_t now_ms = fw_wall_ms();
+	X509_STORE_CTX_set_time(store, 0, (time_t)(now_ms / 1000));
 	X509_STORE_CTX_set_verify_cb(store, on_chain_checked);
-	if (X509_verify_cert(store) <= 0) {
-		int code = X509_STORE_CTX_get_error(store);
-		return refuse(store, code, X509_verify_cert_error_string(code));
-	}
+	if (X509_verify_cert(store) <= 0)
+		return refuse_chain(store, now_ms);
 	struct fw_cert_facts facts;
 	struct fw_err err;
 	if (fw_cert_facts(X509_STORE_CTX_get0_cert(store), &facts, &err) < 0)
@@ -143,7 +166,7 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
 	int ok = trusted && trust_pinned(store, policy->pin, trusted)
 		? check_chain(store, policy)
 		: refuse(store, X509_V_ERR_CERT_UNTRUSTED,
-			  "the CA whose fingerprint came with the token is not in its chain");
+			  "the CA whose fingerprint came with the token is not in its chain; the token is of another collector");
 	X509_STORE_CTX_set0_trusted_stack(store, NULL);
 	sk_X509_free(trusted);
 	return ok;

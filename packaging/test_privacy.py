@@ -33,6 +33,10 @@ def named_by_files(tree):
     return names
 
 
+def sources_of(agent):
+    return [line.split()[0] for line in run(agent, "--list-sources").splitlines()]
+
+
 def check_page_is_the_tables(agent, page, trees):
     made = run(agent, "--privacy")
     assert page == made, f"it differs: {agent} --privacy > docs/privacy.md"
@@ -40,7 +44,7 @@ def check_page_is_the_tables(agent, page, trees):
 
 def check_page_names_every_source(agent, page, trees):
     headings = re.findall(r"^## ([a-z_0-9]+)$", page, re.M)
-    assert headings == run(agent, "--list-sources").split(), headings
+    assert headings == sources_of(agent), headings
 
 
 def check_page_names_every_series_printed(agent, page, trees):
@@ -61,7 +65,7 @@ def check_page_names_every_table_printed(agent, page, trees):
 
 
 def check_every_source_explains_itself(agent, page, trees):
-    for name in run(agent, "--list-sources").split():
+    for name in sources_of(agent):
         said = run(agent, "--explain", name)
         for word in ("why", "reads", "how often", "needs", "on here"):
             assert re.search(rf"^{word} +\S", said, re.M), f"{name}: {word}"

@@ -1,8 +1,9 @@
 """Mistakes in configuration and on the command line: the sentence names file, line and remedy."""
 import os
 import subprocess
+import time
 
-from stage import check, main
+from stage import check, clock_file, main, skip, until
 
 AGENT = "name: a\ndata: DIR/agent\ncollectors: [\"127.0.0.1:7443\"]\n"
 COLLECTOR = "data: DIR/collector\nagents: {listen: \"127.0.0.1:0\"}\napi: {listen: \"127.0.0.1:0\"}\n"
@@ -47,8 +48,9 @@ MISTAKES = [
 ]
 
 
-def run(lab, program, *argv):
-    return subprocess.run([lab.program(program), *argv], capture_output=True, text=True, timeout=30)
+def run(lab, program, *argv, env=None):
+    return subprocess.run([lab.program(program), *argv], capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, **(env or {})))
 
 
 def test_each_mistake_is_told_with_file_line_and_remedy(lab):
@@ -95,6 +97,84 @@ def test_a_second_collector_on_the_same_data_is_refused(lab):
     second.start(wait=False)
     second.child.wait(20)
     check(second.child.returncode != 0 and c.data in second.log(), f"{second.log()}")
+
+
+def enrol(lab, config, token, *more):
+    return subprocess.run([lab.program("agent"), "enrol", "--config", config, *more], input=token + "\n",
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_enrolling_says_what_is_wrong_and_uses_no_token_up(lab):
+    c, stranger = lab.collector().start(), lab.collector(name="stranger").start()
+    a = lab.agent(c)
+    token = c.join_token()
+    mistakes = [
+        ("", [], ["not a join token"]),
+        (c.token, [], ["not a join token", "fenwatch token new --join"]),
+        (token[:-4], [], ["refused by the collector"]),
+        (stranger.join_token(), [], ["fingerprint", "another collector"]),
+        (c.join_token("--serials", "ABC"), [], ["refused by the collector", "serial"]),
+        (c.join_token("--networks", "192.0.2.0/24"), [], ["refused by the collector", "network"]),
+        (token, ["--collector", "https://localhost"], ["HOST:PORT"]),
+        (token, ["--collector", "127.0.0.1:1"], ["127.0.0.1:1", "refused"]),
+        (token, ["--collector", f"127.0.0.1:{c.api}"], ["TLS"]),
+        (token, ["--token-file", "/nonexistent"], ["/nonexistent"]),
+    ]
+    for text, more, words in mistakes:
+        done = enrol(lab, a.config, text, *more)
+        check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and all(w in done.stderr for w in words),
+              f"{more} wants {words}: {done}")
+    check(enrol(lab, a.config, token).returncode == 0, "after all that the token is good")
+
+
+def test_a_clock_that_is_wrong_is_named_with_what_it_says(lab):
+    c = lab.collector().start()
+    a = lab.agent(c)
+    for days, words in ((-400, "not yet valid"), (4000, "expired")):
+        a.env = {"FENWATCH_CLOCK_FILE": clock_file(lab, days * 86400_000)}
+        done = subprocess.run([lab.program("agent"), "enrol", "--config", a.config], input=c.join_token() + "\n",
+                              capture_output=True, text=True, timeout=60, env=dict(os.environ, **a.env))
+        year = str(time.gmtime(time.time() + days * 86400).tm_year)
+        check(done.returncode == 1 and words in done.stderr and f"clock it is {year}-" in done.stderr, f"{done}")
+
+
+def test_an_agent_that_runs_is_not_enrolled_anew_beside_itself(lab):
+    c, a = lab.pair()
+    token = c.join_token()
+    done = enrol(lab, a.config, token)
+    check(done.returncode == 1 and "stop it first" in done.stderr, f"{done}")
+    a.stop()
+    check(enrol(lab, a.config, token).returncode == 0, "stopped, and with the same token, it is")
+
+
+def owners(folder):
+    """The users that what lies there belongs to, the folder itself among it."""
+    paths = [folder] + [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in folders + files]
+    return {os.lstat(path).st_uid for path in paths}
+
+
+def test_what_root_starts_by_hand_leaves_nothing_that_the_service_cannot_read(lab):
+    if os.geteuid() != 0:
+        skip("only root can leave what is root's")
+    service = 65534
+    os.chmod(lab.dir, 0o755)
+    # A process that has changed its user cannot be looked into.
+    env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+    c = lab.collector(env=env)
+    for data in (c.data, os.path.join(lab.dir, "agent")):
+        os.mkdir(data, 0o700)
+        os.chown(data, service, service)
+    check(run(lab, "collector", "store", "stat", "--config", c.config, env=env).returncode == 1, "there is no store yet")
+    check(owners(c.data) == {service}, f"a look at a store that is not there: {owners(c.data)}")
+    c.start()
+    a = lab.agent(c, env=env).enrol().start()
+    until(30, "it speaks", lambda: c.query("node_load1"))
+    check(a.stop() == 0 and c.stop() == 0, "both leave with 0")
+    for program, words, config in (("collector", ["store", "check"], c.config), ("agent", ["spool", "stat"], a.config)):
+        done = run(lab, program, *words, "--config", config, env=env)
+        check(done.returncode == 0, f"{words}: {done}")
+    for data in (c.data, a.data):
+        check(owners(data) == {service}, f"{data}: {owners(data)}")
 
 
 main()
