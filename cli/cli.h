@@ -18,7 +18,7 @@ enum status { STATUS_WELL, STATUS_BAD_NEWS, STATUS_USAGE, STATUS_NO_ANSWER };
 
 /* What the command line and the environment say. */
 struct settings {
-	const char *api, *token_file, *token;
+	const char *api, *token_file, *ca_file;
 	bool json, join, csv, html, force, undo, help;
 	const char *at, *from, *to, *step;
 	const char *kind, *package, *policy, *limit, *month, *by, *site, *reason, *text, *state;
@@ -67,9 +67,13 @@ enum status cli_show(struct cli *cli, json_t *data,
 enum status cli_get(struct cli *cli, const char *path, const struct parameter *parameters,
 	enum status (*render)(struct screen *screen, const json_t *data));
 
+/* Whether it is any of the forms below. */
+bool cli_is_time(const char *text);
 /* "-1h" is so long before now, "2026-11-22" the end of that day; what else there is,
  * the API reads. NULL stays NULL. */
 const char *cli_time(struct cli *cli, const char *text);
+/* The same of the moment with which a stretch begins: "2026-11-22" is the beginning of that day. */
+const char *cli_time_from(struct cli *cli, const char *text);
 
 /* ---- commands/ ---- */
 

@@ -74,6 +74,8 @@ static CURLcode transfer(CURL *curl, struct cli *cli, const char *method, const 
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+	if (cli->settings.ca_file && *cli->settings.ca_file)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, cli->settings.ca_file);
 	if (form)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);
 	CURLcode code = curl_easy_perform(curl);
@@ -97,6 +99,30 @@ static void print_notes(struct cli *cli, const json_t *notes, const char *kind)
 		screen_text(&cli->screen, json_string_value(note)));
 }
 
+/* Why there is no answer: what the collector says, in words of this side where it can do something. */
+static enum status fail_refused(struct cli *cli, long http, const char *sentence)
+{
+	if (http == 401 && !cli->token)
+		return cli_fail(STATUS_NO_ANSWER,
+			"a token is needed, in FENWATCH_TOKEN or --token-file FILE; 'fenwatch token new' makes one");
+	if (sentence)
+		return cli_fail(status_of(http), "%s", screen_text(&cli->screen, sentence));
+	return cli_fail(STATUS_NO_ANSWER,
+		"%s answered %ld, but not as Fenwatch's collector does; is it the right address?",
+		screen_text(&cli->screen, cli->settings.api), http);
+}
+
+static enum status fail_unreachable(struct cli *cli, CURL *curl, CURLcode code, const char *why)
+{
+	long verdict = 0; /* of the chain; 1 stands for a certificate that is of another name */
+	curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	return cli_fail(STATUS_NO_ANSWER,
+		"cannot ask the collector at %s (--api, FENWATCH_API): %s%s",
+		screen_text(&cli->screen, cli->settings.api),
+		screen_text(&cli->screen, *why ? why : curl_easy_strerror(code)),
+		verdict > 1 ? "; --ca-file FILE names the authority that vouches for it" : "");
+}
+
 static json_t *read_answer(
 	struct cli *cli, long http, const struct fw_buf *text, enum status *status)
 {
@@ -109,15 +135,9 @@ static json_t *read_answer(
 		print_notes(cli, json_object_get(answer, "infos"), "info");
 		json_incref(data);
 	} else {
-		const char *sentence = json_string_value(json_object_get(answer, "error"));
+		*status = fail_refused(
+			cli, http, json_string_value(json_object_get(answer, "error")));
 		data = NULL;
-		if (sentence)
-			*status = cli_fail(
-				status_of(http), "%s", screen_text(&cli->screen, sentence));
-		else
-			*status = cli_fail(STATUS_NO_ANSWER,
-				"%s answered %ld, but not as Fenwatch's collector does; is it the right address?",
-				screen_text(&cli->screen, cli->settings.api), http);
 	}
 	json_decref(answer);
 	return data;
@@ -142,9 +162,7 @@ static json_t *ask_with(CURL *curl, struct cli *cli, const char *method, const c
 	if (code == CURLE_OK)
 		data = read_answer(cli, http, &answer, status);
 	else
-		*status = cli_fail(STATUS_NO_ANSWER, "cannot ask the collector at %s: %s",
-			screen_text(&cli->screen, cli->settings.api),
-			screen_text(&cli->screen, *why ? why : curl_easy_strerror(code)));
+		*status = fail_unreachable(cli, curl, code, why);
 	fw_free(url);
 	fw_buf_done(&answer);
 	return data;

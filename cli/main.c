@@ -90,9 +90,10 @@ static const struct {
 } options[] = {
 	{"api", "URL", "the collector (FENWATCH_API; " DEFAULT_API ")", offsetof(struct settings, api), false, true},
 	{"token-file", "FILE", "a file that holds the token (otherwise FENWATCH_TOKEN)", offsetof(struct settings, token_file), false, true},
+	{"ca-file", "FILE", "authorities that vouch for an https:// collector, in PEM (FENWATCH_CA_FILE; those of the system)", offsetof(struct settings, ca_file), false, true},
 	{"json", "", "the data of the collector's answer, as JSON", offsetof(struct settings, json), true, true},
 	{"help", "", "this, or what a command does", offsetof(struct settings, help), true, true},
-	{"at", "TIME", "RFC 3339, a date, seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
+	{"at", "TIME", "RFC 3339, a date (its end, in UTC), seconds since 1970, or a duration back: -1h (now)", offsetof(struct settings, at), false, false},
 	{"kind", "KIND", "of inventory: packages, patches, hardware, peers or what programs beside the agent tell (wire, clients, ..); of events: trap, gap (all of them)", offsetof(struct settings, kind), false, false},
 	{"package", "NAME", "a package, NAME:ARCHITECTURE, or NAME* for all that begin so", offsetof(struct settings, package), false, false},
 	{"policy", "POLICY", "ce14, ncsc5 or ncsc7 (all of them)", offsetof(struct settings, policy), false, false},
@@ -104,13 +105,13 @@ static const struct {
 	{"state", "STATE", "managed, quiet (silent but on the wire), silent or unmanaged (all of them)", offsetof(struct settings, state), false, false},
 	{"text", "TEXT", "in the name or the value of some field", offsetof(struct settings, text), false, false},
 	{"reason", "REASON", "why; of a pause: user, third-party, access or agreed", offsetof(struct settings, reason), false, false},
-	{"limit", "N", "at most so many (50)", offsetof(struct settings, limit), false, false},
-	{"from", "TIME", "the first moment", offsetof(struct settings, from), false, false},
-	{"to", "TIME", "the last moment", offsetof(struct settings, to), false, false},
+	{"limit", "N", "at most so many (50; of events 200, of the audit trail 1,000)", offsetof(struct settings, limit), false, false},
+	{"from", "TIME", "the first moment; of a date its beginning", offsetof(struct settings, from), false, false},
+	{"to", "TIME", "the last moment; of a date its end", offsetof(struct settings, to), false, false},
 	{"step", "DURATION", "from one moment to the next: 15s, 5m, 1h", offsetof(struct settings, step), false, false},
 	{"for", "DURATION", "how long: 30m, 2h, 7d", offsetof(struct settings, lasts), false, false},
 	{"join", "", "a token with which an agent enrols", offsetof(struct settings, join), true, false},
-	{"role", "ROLE", "a token with which a person or program asks: viewer, engineer, admin, supplier", offsetof(struct settings, role), false, false},
+	{"role", "ROLE", "a token with which a person or program asks: viewer, engineer, admin, supplier, writer", offsetof(struct settings, role), false, false},
 	{"supplier", "NAME", "a supplier as the register names it: whose hosts a token may see, whose tickets are meant", offsetof(struct settings, supplier), false, false},
 	{"uses", "N", "how many agents may enrol with it (1)", offsetof(struct settings, uses), false, false},
 	{"ttl", "DURATION", "how long it lives (join: 15m; others: until revoked)", offsetof(struct settings, ttl), false, false},
@@ -144,6 +145,18 @@ static void print_usage(const struct command *c)
 {
 	printf("  %s%s%s%s%s\n      %s\n", c->name, c->verb ? " " : "", c->verb ? c->verb : "",
 		*c->args ? " " : "", c->args, c->help);
+}
+
+static enum status fail_option(const char *word)
+{
+	const char *names[N_OPTIONS];
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		names[i] = options[i].name;
+	const char *nearest = fw_nearest(word + strspn(word, "-"), names, N_OPTIONS);
+	if (nearest)
+		return cli_fail(
+			STATUS_USAGE, "unknown option '%s'; did you mean '--%s'?", word, nearest);
+	return cli_fail(STATUS_USAGE, "unknown option '%s'; see fenwatch --help", word);
 }
 
 static enum status print_help(const char *name)
@@ -191,8 +204,7 @@ static int read_options(int argc, char **argv, struct settings *settings, bool g
 			return (int)cli_fail(
 				STATUS_USAGE, "option '%s' needs a value", argv[optind - 1]);
 		else if (c == '?')
-			return (int)cli_fail(STATUS_USAGE,
-				"unknown option '%s'; see fenwatch --help", argv[optind - 1]);
+			return (int)fail_option(argv[optind - 1]);
 		else {
 			set_option(settings, (size_t)c - 1000, optarg);
 			given[c - 1000] = true;
@@ -220,6 +232,12 @@ static enum status fail_unknown(const char *word)
 		return cli_fail(
 			STATUS_USAGE, "unknown command '%s'; did you mean '%s'?", word, nearest);
 	return cli_fail(STATUS_USAGE, "unknown command '%s'; see fenwatch --help", word);
+}
+
+/* Of all commands, or of those of this name. */
+static enum status give_help(const char *name)
+{
+	return name && !is_command(name) ? fail_unknown(name) : print_help(name);
 }
 
 /* The command is known by its first word, and the second is none of its. */
@@ -252,7 +270,23 @@ static const struct command *find_command(char ***args, int *n)
 	return NULL;
 }
 
-static enum status check_use(const struct command *c, int n_args, const bool given[N_OPTIONS])
+static enum status check_times(const struct settings *settings, const bool given[N_OPTIONS])
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const char *at = (const char *)settings + options[i].offset;
+		if (!given[i] || strcmp(options[i].arg, "TIME") != 0)
+			continue;
+		const char *text = *(const char *const *)(const void *)at;
+		if (!cli_is_time(text))
+			return cli_fail(STATUS_USAGE,
+				"--%s '%s' is no time; one is 2026-11-22T10:00:00Z, 2026-11-22, seconds since 1970, or -1h for an hour ago",
+				options[i].name, text);
+	}
+	return STATUS_WELL;
+}
+
+static enum status check_use(const struct command *c, int n_args, const struct settings *settings,
+	const bool given[N_OPTIONS])
 {
 	const char *verb = c->verb ? c->verb : "", *space = c->verb ? " " : "";
 	if (n_args < c->min_args || n_args > c->max_args)
@@ -262,7 +296,9 @@ static enum status check_use(const struct command *c, int n_args, const bool giv
 		if (given[i] && !options[i].is_general && !takes(c, options[i].name))
 			return cli_fail(STATUS_USAGE, "fenwatch %s%s%s takes no option '--%s'",
 				c->name, space, verb, options[i].name);
-	return STATUS_WELL;
+	if (settings->csv + settings->html + settings->json > 1)
+		return cli_fail(STATUS_USAGE, "--csv, --html or --json, not several of them");
+	return check_times(settings, given);
 }
 
 /* ---- running ---- */
@@ -294,7 +330,8 @@ static void look_at_terminal(struct screen *s)
 	struct winsize size;
 	if (!isatty(STDOUT_FILENO))
 		return;
-	s->colour = !getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+	s->colour = !getenv("NO_COLOR") && !(terminal && strcmp(terminal, "dumb") == 0);
 	s->charts = strcmp(setlocale(LC_CTYPE, "") ? nl_langinfo(CODESET) : "", "UTF-8") == 0;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		s->width = size.ws_col;
@@ -330,6 +367,7 @@ int main(int argc, char **argv)
 	bool given[N_OPTIONS] = {false};
 	const char *api = getenv("FENWATCH_API");
 	cli.settings.api = api && *api ? api : DEFAULT_API;
+	cli.settings.ca_file = getenv("FENWATCH_CA_FILE");
 	int rc = read_options(argc, argv, &cli.settings, given);
 	if (rc < 0)
 		return printf("fenwatch " FW_VERSION "\n") < 0;
@@ -337,15 +375,15 @@ int main(int argc, char **argv)
 		return rc;
 	char **args = argv + optind;
 	int n_args = argc - optind;
-	if (cli.settings.help && n_args > 0 && !is_command(args[0]))
-		return (int)fail_unknown(args[0]);
+	if (n_args > 0 && strcmp(args[0], "help") == 0)
+		return (int)give_help(args[1]);
 	if (cli.settings.help)
-		return (int)print_help(n_args > 0 ? args[0] : NULL);
+		return (int)give_help(args[0]);
 	if (n_args == 0)
 		return (int)cli_fail(STATUS_USAGE, "which command? See fenwatch --help");
 	const struct command *command = find_command(&args, &n_args);
 	if (!command)
 		return STATUS_USAGE;
-	enum status status = check_use(command, n_args, given);
+	enum status status = check_use(command, n_args, &cli.settings, given);
 	return (int)(status ? status : run(&cli, command, args, n_args));
 }

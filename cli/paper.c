@@ -2,10 +2,12 @@
 #include "paper.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 #define BAR_WIDTH 400.0
 #define BAR_HEIGHT 18
+#define LETTER_WIDTH 7 /* of the chart's 13 pixels, and a little over */
 
 /* ---- CSV ---- */
 
@@ -121,18 +123,28 @@ static double most_of(const struct paper_bar *bars, size_t n)
 	return most;
 }
 
-static void put_bar(struct screen *s, const struct paper_bar *bar, size_t i, double most)
+/* Where bars begin, so that the longest name has room beside them. */
+static double left_of(const struct paper_bar *bars, size_t n)
+{
+	double left = 200;
+	for (size_t i = 0; i < n; i++)
+		left = fmax(left, LETTER_WIDTH * (double)screen_width(bars[i].name) + 10);
+	return left;
+}
+
+static void put_bar(
+	struct screen *s, const struct paper_bar *bar, size_t i, double left, double most)
 {
 	double good = bar->good / most * BAR_WIDTH, bad = bar->bad / most * BAR_WIDTH;
 	size_t top = i * (BAR_HEIGHT + 6);
-	screen_printf(s, "<text x=\"190\" y=\"%zu\" text-anchor=\"end\">", top + 14);
+	screen_printf(s, "<text x=\"%.0f\" y=\"%zu\" text-anchor=\"end\">", left - 10, top + 14);
 	put_html(s, bar->name);
 	screen_printf(s,
-		"</text><rect x=\"200\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"#5a8\"/>"
+		"</text><rect x=\"%.0f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"#5a8\"/>"
 		"<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"#c54\"/>"
 		"<text x=\"%.1f\" y=\"%zu\">%.0f</text>\n",
-		top, good, BAR_HEIGHT, 200 + good, top, bad, BAR_HEIGHT, 206 + good + bad, top + 14,
-		bar->good + bar->bad);
+		left, top, good, BAR_HEIGHT, left + good, top, bad, BAR_HEIGHT,
+		left + 6 + good + bad, top + 14, bar->good + bar->bad);
 }
 
 void paper_bars(struct screen *s, const char *caption, const struct paper_bar *bars, size_t n)
@@ -140,10 +152,12 @@ void paper_bars(struct screen *s, const char *caption, const struct paper_bar *b
 	if (s->form != FORM_HTML || n == 0)
 		return;
 	put_element(s, "h2", caption);
-	screen_printf(s, "<svg width=\"680\" height=\"%zu\" font-size=\"13\" role=\"img\">\n",
-		n * (BAR_HEIGHT + 6));
+	double left = left_of(bars, n), most = most_of(bars, n);
+	screen_printf(s,
+		"<svg width=\"%.0f\" height=\"%zu\" font-size=\"13\" role=\"img\" aria-label=\"%s\">\n",
+		left + BAR_WIDTH + 80, n * (BAR_HEIGHT + 6), caption);
 	for (size_t i = 0; i < n; i++)
-		put_bar(s, &bars[i], i, most_of(bars, n));
+		put_bar(s, &bars[i], i, left, most);
 	fw_buf_puts(&s->out, "</svg>\n");
 }
 
@@ -155,7 +169,9 @@ void paper_begin(struct screen *s, const char *title, const char *note)
 		screen_printf(s, "%s\n%s%s\n", title, note ? note : "", note ? "\n" : "");
 	if (s->form != FORM_HTML)
 		return;
-	fw_buf_puts(&s->out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
+	fw_buf_puts(&s->out,
+		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width\">\n");
 	put_element(s, "title", title);
 	screen_printf(s, "<style>%s</style></head><body>\n", style);
 	put_element(s, "h1", title);

@@ -134,6 +134,11 @@ const char *screen_member(struct screen *s, const json_t *object, const char *na
 	return screen_text(s, json_string_value(value));
 }
 
+const char *screen_key(struct screen *s, const json_t *object)
+{
+	return fw_arena_format(&s->arena, "%.12s", screen_member(s, object, "key"));
+}
+
 const char *screen_size(struct screen *s, const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);
@@ -204,6 +209,8 @@ const char *screen_seconds(struct screen *s, const json_t *object, const char *n
 
 /* ---- tables ---- */
 
+#define NAME_WIDTH_LEAST 8
+
 void table_init(struct table *t, struct screen *s, const char *const *headings)
 {
 	*t = (struct table){.screen = s};
@@ -249,11 +256,10 @@ static void measure(const struct table *t, size_t widths_out[TABLE_COLUMNS])
 	}
 	for (size_t c = 0; c < t->n_columns; c++)
 		total += widths_out[c] + (c > 0 ? 2 : 0);
-	size_t most = t->screen->width;
-	if (most && total > most) {
-		size_t over = total - most;
-		widths_out[0] = widths_out[0] > over + 8 ? widths_out[0] - over : 8;
-	}
+	/* Cut only where that is enough: in a line that is broken all the same, a name is read whole. */
+	size_t most = t->screen->width, over = most && total > most ? total - most : 0;
+	if (widths_out[0] >= over + NAME_WIDTH_LEAST)
+		widths_out[0] -= over;
 }
 
 static void print_cell(

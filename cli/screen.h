@@ -44,6 +44,8 @@ const char *screen_percent(struct screen *s, const json_t *object, const char *n
 const char *screen_number(struct screen *s, const json_t *object, const char *name);
 /* How long ago, or until, in one unit: "12s", "3h", "41d"; of a time, or of seconds. */
 const char *screen_age(struct screen *s, const json_t *object, const char *name);
+/* As much of an alert's key as commands need to be given it. */
+const char *screen_key(struct screen *s, const json_t *object);
 /* The day of a time, "2026-06-10"; and whether it has been. */
 const char *screen_day(struct screen *s, const json_t *object, const char *name);
 bool screen_is_past(const struct screen *s, const json_t *object, const char *name);
@@ -51,7 +53,7 @@ const char *screen_seconds(struct screen *s, const json_t *object, const char *n
 
 /* ---- tables ---- */
 
-#define TABLE_COLUMNS 12
+#define TABLE_COLUMNS 13
 
 struct table {
 	struct screen *screen;
@@ -69,5 +71,5 @@ void table_init(struct table *t, struct screen *s, const char *const *headings);
 const char *table_heading(const struct table *t, size_t column); /* without its '>' */
 bool table_is_right(const struct table *t, size_t column);
 void table_put(struct table *t, enum tone tone, const char *text);
-/* The first column is cut where the terminal is too narrow. */
+/* The first column is cut where the table then fits a narrow terminal. */
 void table_print(struct table *t);

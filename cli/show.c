@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -59,6 +60,20 @@ static bool is_date(const char *text)
 	return true;
 }
 
+bool cli_is_time(const char *text)
+{
+	char begin[32], *end;
+	int64_t ms;
+	if (is_date(text)) {
+		snprintf(begin, sizeof begin, "%sT00:00:00Z", text);
+		return fw_time_parse(begin, &ms) == 0;
+	}
+	if (*text == '-' && fw_parse_duration(text + 1, &ms) == 0)
+		return true;
+	strtod(text, &end);
+	return fw_time_parse(text, &ms) == 0 || (*text && !*end);
+}
+
 /* The end of a day, or of today so far. */
 static const char *end_of_day(struct cli *cli, const char *day)
 {
@@ -72,14 +87,28 @@ static const char *end_of_day(struct cli *cli, const char *day)
 	return fw_arena_strdup(&cli->screen.arena, fw_time_format(now_ms, time, sizeof time));
 }
 
-const char *cli_time(struct cli *cli, const char *text)
+/* `day`, where the text is one; of a duration back when that was; otherwise the text. */
+static const char *moment(struct cli *cli, const char *text, const char *day)
 {
 	int64_t back_ms;
 	char time[32];
-	if (text && is_date(text))
-		return end_of_day(cli, text);
+	if (day)
+		return day;
 	if (!text || *text != '-' || fw_parse_duration(text + 1, &back_ms) < 0)
 		return text;
 	return fw_arena_strdup(&cli->screen.arena,
 		fw_time_format(cli->screen.now_ms - back_ms, time, sizeof time));
+}
+
+const char *cli_time(struct cli *cli, const char *text)
+{
+	return moment(cli, text, text && is_date(text) ? end_of_day(cli, text) : NULL);
+}
+
+const char *cli_time_from(struct cli *cli, const char *text)
+{
+	const char *begin = text && is_date(text)
+		? fw_arena_format(&cli->screen.arena, "%sT00:00:00Z", text)
+		: NULL;
+	return moment(cli, text, begin);
 }

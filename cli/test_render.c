@@ -32,6 +32,8 @@ struct recording {
 
 static const struct recording recordings[] = {
 	{"hosts", "hosts", render_hosts, STATUS_WELL, 0, FORM_TEXT},
+	{"hosts-narrow", "hosts", render_hosts, STATUS_WELL, 40, FORM_TEXT},
+	{"hosts-none", "alerts-none", render_hosts, STATUS_WELL, 0, FORM_TEXT},
 	{"host", "host", render_host, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"host-narrow", "host", render_host, STATUS_BAD_NEWS, 40, FORM_TEXT},
 	{"host-bare", "host-bare", render_host, STATUS_WELL, 40, FORM_TEXT},
@@ -75,6 +77,7 @@ static const struct recording recordings[] = {
 	{"sla-csv", "sla", render_sla, STATUS_WELL, 0, FORM_CSV},
 	{"sla-html", "sla", render_sla, STATUS_WELL, 0, FORM_HTML},
 	{"volumes", "volumes", render_volumes, STATUS_WELL, 0, FORM_TEXT},
+	{"volumes-csv", "volumes", render_volumes, STATUS_WELL, 0, FORM_CSV},
 	{"volumes-html", "volumes", render_volumes, STATUS_WELL, 0, FORM_HTML},
 	{"worklist", "worklist", render_worklist, STATUS_WELL, 0, FORM_TEXT},
 	{"worklist-none", "alerts-none", render_worklist, STATUS_WELL, 0, FORM_TEXT},

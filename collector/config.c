@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <fenwatch/conn.h>
 
 #include "shim.h"
 
@@ -46,6 +49,20 @@ static int check(const struct config *config, struct fw_err *err)
 			"line %u: the API may listen on '%s' only with 'tls: {cert: FILE, key: FILE}'",
 			listen->line, listen->text);
 	return 0;
+}
+
+/* How people reach the API unless they say: by its address, or by the machine's name where
+ * that is every address, which is none to go to. */
+static const char *url_of(struct config *config)
+{
+	const char *listen = config->api.listen.text, *s = config->api.tls.cert ? "s" : "";
+	char host[254], name[256] = "";
+	unsigned port;
+	bool all = fw_split_host_port(listen, host, sizeof host, &port) == 0 &&
+		(strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0);
+	if (all && gethostname(name, sizeof name - 1) == 0)
+		return fw_arena_format(&config->arena, "http%s://%s:%u", s, name, port);
+	return fw_arena_format(&config->arena, "http%s://%s", s, listen);
 }
 
 /* Beside the file at `path`, where it does not begin at the root. */
@@ -101,8 +118,7 @@ int config_load(struct config *config, const char *path, struct fw_err *err)
 			fw_fail_in(err, rc, "config '%s'", path);
 	}
 	if (rc == 0 && !config->api.external_url)
-		config->api.external_url = fw_arena_format(&config->arena, "http%s://%s",
-			config->api.tls.cert ? "s" : "", config->api.listen.text);
+		config->api.external_url = url_of(config);
 	if (rc == 0)
 		rc = load_register(config, path, err);
 	if (rc == 0)

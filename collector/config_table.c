@@ -88,7 +88,8 @@ static const struct fw_option api_table[] = {
 	},
 	{
 		.name = "external_url",
-		.help = "how people reach the API, for links in notices. Default: http:// and its address",
+		.help = "how people reach the API, for links in notices. Default: http:// and its address, or the "
+			"machine's name where it listens on all",
 		.type = FW_OPT_TEXT,
 		.offset = API(external_url),
 	},

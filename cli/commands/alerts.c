@@ -5,8 +5,8 @@
 
 enum status render_alerts(struct screen *s, const json_t *data)
 {
-	static const char *const headings[] = {
-		"HOST", "SEVERITY", "PRIORITY", "STATE", "HELD", ">FOR", "RULE", "WHAT", NULL};
+	static const char *const headings[] = {"HOST", "SEVERITY", "PRIORITY", "STATE", "HELD",
+		">FOR", "RULE", "KEY", "WHAT", NULL};
 	struct table t;
 	size_t i;
 	const json_t *alert;
@@ -37,6 +37,7 @@ enum status render_alerts(struct screen *s, const json_t *data)
 			&t, TONE_PLAIN, screen_member(s, json_object_get(alert, "held"), "reason"));
 		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
 		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
+		table_put(&t, TONE_PLAIN, screen_key(s, alert));
 		table_put(&t, TONE_PLAIN,
 			is_unknown ? screen_member(s, alert, "unknown")
 				   : screen_member(s, annotations, "summary"));

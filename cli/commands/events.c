@@ -52,7 +52,7 @@ static json_t *ask_for(struct cli *cli, const char *host, uint64_t limit, enum s
 	char most[24];
 	snprintf(most, sizeof most, "%" PRIu64, limit);
 	const struct parameter parameters[] = {{"host", host}, {"kind", settings->kind},
-		{"text", settings->text}, {"from", cli_time(cli, settings->from)},
+		{"text", settings->text}, {"from", cli_time_from(cli, settings->from)},
 		{"until", cli_time(cli, settings->to)}, {"before", cli->next}, {"limit", most},
 		{0}};
 	return client_ask(cli, "GET", "/api/fenwatch/v1/events", parameters, status);

@@ -96,6 +96,8 @@ static bool write_alerts(struct screen *s, const json_t *host)
 			screen_age(s, alert, "since"));
 		if (json_object_get(annotations, "summary"))
 			screen_printf(s, "  %s\n", screen_member(s, annotations, "summary"));
+		if (fires)
+			screen_printf(s, "  key %s\n", screen_key(s, alert));
 	}
 	return firing;
 }

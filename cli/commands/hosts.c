@@ -33,7 +33,11 @@ enum status render_hosts(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_member(s, host, "site"));
 		table_put(&t, TONE_PLAIN, screen_member(s, host, "class"));
 	}
-	table_print(&t);
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out,
+			"no hosts; an agent enrols with what 'fenwatch token new --join' prints\n");
 	return STATUS_WELL;
 }
 

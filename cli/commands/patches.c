@@ -283,8 +283,6 @@ enum status command_report_compliance(struct cli *cli, char **args, int n_args)
 	const struct settings *settings = &cli->settings;
 	(void)args;
 	(void)n_args;
-	if (settings->csv + settings->html + settings->json > 1)
-		return cli_fail(STATUS_USAGE, "a report is CSV, HTML or JSON, not several of them");
 	const struct parameter parameters[] = {
 		{"at", cli_time(cli, settings->at)}, {"policy", settings->policy}, {0}};
 	return cli_get(

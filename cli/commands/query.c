@@ -197,7 +197,7 @@ enum status command_range(struct cli *cli, char **args, int n_args)
 			STATUS_USAGE, "range needs --from TIME, --to TIME and --step DURATION");
 	const struct parameter parameters[] = {
 		{"query", args[0]},
-		{"start", cli_time(cli, settings->from)},
+		{"start", cli_time_from(cli, settings->from)},
 		{"end", cli_time(cli, settings->to)},
 		{"step", settings->step},
 		{0},

@@ -123,7 +123,7 @@ static enum status replay_file(struct cli *cli, const char *path)
 	const struct parameter parameters[] = {
 		{"rules", (const char *)text.data},
 		{"name", path},
-		{"from", cli_time(cli, settings->from)},
+		{"from", cli_time_from(cli, settings->from)},
 		{"to", cli_time(cli, settings->to)},
 		{"step", settings->step},
 		{0},
@@ -138,7 +138,7 @@ static enum status replay_built_in(struct cli *cli, const char *name)
 	const struct settings *settings = &cli->settings;
 	const struct parameter parameters[] = {
 		{"builtin", name},
-		{"from", cli_time(cli, settings->from)},
+		{"from", cli_time_from(cli, settings->from)},
 		{"to", cli_time(cli, settings->to)},
 		{"step", settings->step},
 		{0},

@@ -62,7 +62,7 @@ enum status command_silence_add(struct cli *cli, char **args, int n_args)
 		parameters[n++] = (struct parameter){"matcher[]", args[i]};
 	parameters[n++] = (struct parameter){"for", settings->lasts};
 	parameters[n++] = (struct parameter){"comment", settings->note};
-	parameters[n++] = (struct parameter){"start", cli_time(cli, settings->from)};
+	parameters[n++] = (struct parameter){"start", cli_time_from(cli, settings->from)};
 	json_t *data = client_ask(cli, "POST", "/api/fenwatch/v1/silences", parameters, &status);
 	return data ? cli_show(cli, data, render_new_silence) : status;
 }

@@ -169,10 +169,11 @@ static void write_sla_bars(struct screen *s, const json_t *rows)
 
 static void write_evidence(struct screen *s, const json_t *tickets)
 {
-	static const char *const headings[] = {"HOST", "RULE", "PRIORITY", "SUPPLIER", "NUMBER",
-		"RAISED", "RESPONDED", "RESPONSE", "RESTORED", "RESOLUTION", "TARGET", "KEY", NULL};
+	static const char *const headings[] = {"HOST", "RULE", "PRIORITY", "SUPPLIER", "SITE",
+		"NUMBER", "RAISED", "RESPONDED", "RESPONSE", "RESTORED", "RESOLUTION", "TARGET",
+		"KEY", NULL};
 	static const char *const before[] = {
-		"host", "rule", "priority", "supplier", "number", "raised", "responded"};
+		"host", "rule", "priority", "supplier", "site", "number", "raised", "responded"};
 	struct table t;
 	size_t i;
 	const json_t *ticket;
@@ -231,8 +232,9 @@ static void write_volume_bars(struct screen *s, const json_t *groups)
 
 enum status render_volumes(struct screen *s, const json_t *data)
 {
-	static const char *const headings[] = {
-		"NAME", ">TICKETS", ">OPEN", ">TAKEN UP", ">AGAIN", ">SOON OVER", ">MEDIAN", NULL};
+	bool is_csv = s->form == FORM_CSV; /* a spreadsheet reckons in seconds */
+	const char *const headings[] = {"NAME", ">TICKETS", ">OPEN", ">TAKEN UP", ">AGAIN",
+		">SOON OVER", is_csv ? ">MEDIAN S" : ">MEDIAN", NULL};
 	static const char *const counts[] = {"tickets", "open", "taken_up", "again", "soon_over"};
 	const json_t *groups = json_object_get(data, "groups"), *group;
 	struct table t;
@@ -243,7 +245,9 @@ enum status render_volumes(struct screen *s, const json_t *data)
 		put_member(&t, group, "name");
 		for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
 			table_put(&t, TONE_PLAIN, screen_number(s, group, counts[k]));
-		table_put(&t, TONE_PLAIN, screen_seconds(s, group, "median_s"));
+		table_put(&t, TONE_PLAIN,
+			is_csv ? screen_number(s, group, "median_s")
+			       : screen_seconds(s, group, "median_s"));
 	}
 	paper_begin(s, "Tickets", stretch_of(s, data));
 	paper_table(&t, PAPER_EVIDENCE, NULL);
@@ -257,11 +261,10 @@ static enum status report(struct cli *cli, const char *path,
 {
 	const struct settings *settings = &cli->settings;
 	const struct parameter parameters[] = {{"month", settings->month},
-		{"from", cli_time(cli, settings->from)}, {"until", cli_time(cli, settings->to)},
-		{"at", cli_time(cli, settings->at)}, {"by", settings->by},
-		{"supplier", settings->supplier}, {"site", settings->site}, {0}};
-	if (settings->csv + settings->html + settings->json > 1)
-		return cli_fail(STATUS_USAGE, "a report is CSV, HTML or JSON, not several of them");
+		{"from", cli_time_from(cli, settings->from)},
+		{"until", cli_time(cli, settings->to)}, {"at", cli_time(cli, settings->at)},
+		{"by", settings->by}, {"supplier", settings->supplier}, {"site", settings->site},
+		{0}};
 	return cli_get(cli, path, parameters, render);
 }
 
@@ -308,8 +311,8 @@ enum status command_audit_list(struct cli *cli, char **args, int n_args)
 {
 	const struct settings *settings = &cli->settings;
 	const struct parameter parameters[] = {{"subject", n_args > 0 ? args[0] : NULL},
-		{"from", cli_time(cli, settings->from)}, {"until", cli_time(cli, settings->to)},
-		{"limit", settings->limit}, {0}};
+		{"from", cli_time_from(cli, settings->from)},
+		{"until", cli_time(cli, settings->to)}, {"limit", settings->limit}, {0}};
 	return cli_get(cli, "/api/fenwatch/v1/audit", parameters, render_audit);
 }
 

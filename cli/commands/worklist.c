@@ -17,8 +17,7 @@ enum status render_worklist(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_age(s, item, "since"));
 		table_put(&t, TONE_PLAIN, screen_member(s, item, "owner"));
 		table_put(&t, TONE_PLAIN, screen_member(s, item, "supplier"));
-		table_put(&t, TONE_PLAIN,
-			fw_arena_format(&s->arena, "%.12s", screen_member(s, item, "key")));
+		table_put(&t, TONE_PLAIN, screen_key(s, item));
 		table_put(&t, TONE_PLAIN, screen_member(s, item, "summary"));
 	}
 	if (i > 0)

@@ -123,8 +123,8 @@ int acks_name(
 			answer->alert);
 	return n == 1 ? 0
 		      : fw_fail(err, -ENOENT,
-				"no alert that fires goes by '%.60s'; 'fenwatch alerts "
-				"--json' shows their keys",
+				"no alert that fires goes by '%.60s'; 'fenwatch alerts' "
+				"shows their keys",
 				answer->alert);
 }
 
