@@ -68,6 +68,11 @@ void process_become_helper(int keep, int keep_too)
 	be_last_in_line();
 }
 
+pid_t process_fork(void)
+{
+	return _Fork();
+}
+
 #define NOBODY 65534
 
 static int become_nobody(void)
@@ -122,7 +127,7 @@ static int run_and_collect(const char *const *argv, size_t limit, bool nobody, s
 	int ends[2], status;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	pid_t pid = fork();
+	pid_t pid = process_fork();
 	if (pid == 0)
 		run(argv, ends[1], nobody);
 	int rc = pid < 0 ? -errno : 0;

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include <fenwatch/buf.h>
 
 /* To be called first in a forked child. Descriptors other than the standard
@@ -13,6 +15,10 @@
  * on in a child that cannot die; signals are as in a new program; it ends with
  * its parent and is the last to get CPU and disk. */
 void process_become_helper(int keep, int keep_too);
+
+/* fork() from a process that process_become_helper() has made one, where libuv's own handler would
+ * close numbers that were its pipe's before and are somebody else's now. */
+pid_t process_fork(void);
 
 /* Runs `argv` (argv[0] is a path) with an environment of its own and appends
  * what it writes, at most `limit` bytes. Waits for its end: for helpers only.

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sys/socket.h>
 
 #include <ares.h>
 
@@ -12,7 +16,9 @@
 
 #include "options.h"
 #include "outcome.h"
+#include "plugins.h"
 #include "print.h"
+#include "runner.h"
 #include "schedule.h"
 #include "web.h"
 
@@ -21,12 +27,15 @@ enum { EXIT_USAGE = 2 };
 static const char help[] =
 	"Usage: fenwatch-check [--config FILE]\n"
 	"       fenwatch-check test NAME [--config FILE]\n"
+	"       fenwatch-check plugins [--config FILE]\n"
 	"\n"
 	"Tries what stands on the network (icmp, tcp, tls, http, dns), runs Nagios-style\n"
 	"plugins, and hands what it finds to the Fenwatch agent of this machine.\n"
 	"\n"
 	"  test NAME        reads this check once, here and now, and prints what it gives;\n"
 	"                   ends with 0 when it goes well, 1 when not\n"
+	"  plugins          runs plugins for who connects to its standard input, as a unit of its\n"
+	"                   own starts it, with a user of its own\n"
 	"\n"
 	"  --config FILE    by default " CHECK_CONFIG "\n"
 	"  --check-config   say what is wrong with the configuration, and end\n"
@@ -35,7 +44,7 @@ static const char help[] =
 
 struct options {
 	const char *config, *test;
-	bool check;
+	bool check, plugins;
 };
 
 struct program {
@@ -79,11 +88,13 @@ static void on_tested(const struct check_reading *reading, void *arg)
 		reading->text[0] ? ": " : "", fw_escape(reading->text, line, sizeof line));
 	p->tested = reading->state;
 	schedule_close(p->schedule);
+	plugins_hang_up();
 	web_close();
 }
 
 static int test(struct program *p, const struct check_spec *spec)
 {
+	plugins_open(&p->loop, &p->config, true);
 	p->schedule = schedule_once(&p->loop, spec, on_tested, p);
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	return p->tested == CHECK_OK ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -100,6 +111,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	fw_notify("STOPPING=1");
 	schedule_close(p->schedule);
 	outcome_close(p->outcome);
+	plugins_hang_up();
 	web_close();
 	uv_close((uv_handle_t *)&p->terminated, NULL);
 	uv_close((uv_handle_t *)&p->interrupted, NULL);
@@ -137,6 +149,7 @@ static void on_hung_up(uv_signal_t *handle, int number)
 	outcome_replace(p->outcome, new.specs, new.n_specs);
 	p->schedule = schedule_of(p, before);
 	schedule_close(before);
+	plugins_hang_up();
 	check_config_done(&was);
 	fw_log(FW_NOTICE, "SIGHUP: there are %zu checks now", p->config.n_specs);
 }
@@ -169,6 +182,7 @@ static int serve(struct program *p, struct fw_err *err)
 		&p->outcome, &p->loop, config->socket, config->specs, config->n_specs, err);
 	if (rc < 0)
 		return rc;
+	plugins_open(&p->loop, config, false);
 	p->schedule = schedule_of(p, NULL);
 	watch(p);
 	fw_log(FW_INFO, "fenwatch-check " FW_VERSION " has %zu checks", config->n_specs);
@@ -195,6 +209,35 @@ static int run(struct program *p, const struct options *o)
 		status = fail(&err);
 	uv_loop_close(&p->loop);
 	return status;
+}
+
+/* ---- running plugins for another ---- */
+
+static int become_user_of_plugins(const struct check_config *config, struct fw_err *err)
+{
+	struct runner_user user;
+	if (geteuid() != 0)
+		return 0;
+	int rc = runner_find_user(&user, config->plugins_user, err);
+	return rc < 0 ? rc : runner_become(&user, err);
+}
+
+static int run_plugins(const struct check_config *config)
+{
+	struct fw_err err;
+	int kind;
+	socklen_t size = sizeof kind;
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &kind, &size) < 0 ||
+		kind != SOCK_SEQPACKET) {
+		fw_fail(&err, -ENOTSOCK,
+			"standard input is no connection of fenwatch-check, whose unit "
+			"fenwatch-check-plugins starts this");
+		return fail(&err);
+	}
+	if (become_user_of_plugins(config, &err) < 0)
+		return fail(&err);
+	runner_serve(STDIN_FILENO, config, true);
+	return EXIT_SUCCESS;
 }
 
 /* ---- the command line ---- */
@@ -246,6 +289,8 @@ static int parse(int argc, char **argv, struct options *o)
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "test") == 0)
 		o->test = argv[optind + 1];
+	else if (argc - optind == 1 && strcmp(argv[optind], "plugins") == 0)
+		o->plugins = true;
 	else if (optind < argc)
 		return usage(argv[optind]);
 	return -1;
@@ -265,7 +310,10 @@ int main(int argc, char **argv)
 	bool own = options.check || options.test;
 	if (check_config_load(&program.config, options.config, own, &err) < 0)
 		return fail(&err);
-	status = options.check ? say("The configuration is well.\n") : run(&program, &options);
+	if (options.check)
+		status = say("The configuration is well.\n");
+	else
+		status = options.plugins ? run_plugins(&program.config) : run(&program, &options);
 	check_config_done(&program.config);
 	return status;
 }

@@ -262,6 +262,20 @@ const struct fw_option check_config_table[] = {
 		.max = 256,
 	},
 	{
+		.name = "plugins_socket",
+		.help = "of who runs plugins as a user of their own, fenwatch-check-plugins",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct check_config, plugins_socket),
+		.fallback = CHECK_PLUGINS_SOCKET,
+	},
+	{
+		.name = "plugins_user",
+		.help = "whom plugins run as where nobody listens there, and root starts this",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct check_config, plugins_user),
+		.fallback = CHECK_PLUGINS_USER,
+	},
+	{
 		.name = "checks",
 		.help = "what is checked, a list of {name: ..., type: ..., target: ...}; "
 			"fenwatch-check.yml(5) tells the keys of each type",

@@ -10,6 +10,8 @@
 #include "check.h"
 
 #define CHECK_CONFIG "/etc/fenwatch/check.yml"
+#define CHECK_PLUGINS_SOCKET "/run/fenwatch/plugins.sock"
+#define CHECK_PLUGINS_USER "fenwatch-plugins"
 #define CHECKS_LIMIT 4096
 
 struct check_config {
@@ -17,7 +19,9 @@ struct check_config {
 	const char *socket; /* of the agent */
 	struct check_spec *specs;
 	size_t n_specs;
-	int64_t most_plugins; /* that run at once */
+	int64_t most_plugins;       /* that run at once */
+	const char *plugins_socket; /* of who runs them */
+	const char *plugins_user;   /* whom they run as, where root starts this */
 };
 
 /* The file names programs to run. So it is refused where others than root can write it, or own

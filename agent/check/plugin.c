@@ -2,21 +2,17 @@
 /* plugin: a program that the root-owned configuration names ends with a state, and prints a
  * line and performance data.
  *
- * It runs without a shell, without privileges to gain, in a process group of its own with
- * limits, and the whole group is killed when it ends, at its timeout, or when it prints
- * more than OUTPUT_LIMIT. What it leaves behind in another session keeps its pipe, which
- * nobody reads any more. */
+ * Another process runs it (runner.h), as a user of its own where there is one: without a shell,
+ * without privileges to gain, in a process group of its own with limits, and the whole group is
+ * killed when it ends, at its timeout, or when it prints more than OUTPUT_LIMIT. What it leaves
+ * behind in another session keeps its pipe, which nobody reads any more. */
 #include "check.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fenwatch/buf.h>
@@ -27,21 +23,16 @@
 #include "metrics.h"
 #include "options.h"
 #include "perfdata.h"
-#include "process.h"
+#include "plugins.h"
+#include "runner.h"
 
 #define OUTPUT_LIMIT (64u << 10)
-#define MEMORY_LIMIT (512u << 20)
-#define FILE_LIMIT (1u << 20)
-#define ARGUMENTS 64
-
-enum { PLUGIN_NOT_RUN = 127 };
 
 struct plugin {
 	struct fw_owner owner;
 	uv_poll_t output;
-	uv_signal_t ended;
+	struct plugins_errand errand;
 	struct check_run *run;
-	pid_t pid;
 	int pipe;
 	struct fw_buf text;
 };
@@ -76,7 +67,7 @@ static void add_value(const struct perf_value *v, void *arg)
 	add_threshold(sweep, v, "critical", "upper", v->critical.upper);
 }
 
-/* `why` NULL: it speaks for itself. The object stays until its process is gone. */
+/* `why` NULL: it speaks for itself. */
 static void plugin_tell(struct plugin *p, enum check_state state, const char *why)
 {
 	struct check_run *run = p->run;
@@ -85,21 +76,10 @@ static void plugin_tell(struct plugin *p, enum check_state state, const char *wh
 	perf_text(output, p->text.length, text, sizeof text);
 	if (!why)
 		perf_each(output, p->text.length, add_value, run->sweep);
-	p->run = NULL;
 	check_finish(run, state, "%s", why ? why : text);
 }
 
 /* ---- its end ---- */
-
-/* One that cannot die (it waits for a disk) is left for later, and nobody waits for it. */
-static void plugin_kill(struct plugin *p)
-{
-	kill(-p->pid, SIGKILL);
-	kill(p->pid, SIGKILL);
-	uv_poll_stop(&p->output);
-	uv_unref((uv_handle_t *)&p->ended);
-	p->run = NULL;
-}
 
 /* False: there is no more at present, or no end to it. */
 static bool read_some(struct plugin *p)
@@ -113,36 +93,44 @@ static bool read_some(struct plugin *p)
 	return got > 0 && !p->text.overflowed;
 }
 
-static void judge(struct plugin *p, int status)
+/* What is behind a state that is none. */
+static void explain(const struct plugin *p, int status, char *why, size_t size)
 {
-	char why[64] = "the plugin cannot be run";
-	if (p->text.overflowed)
-		snprintf(why, sizeof why, "the plugin prints more than %u KiB", OUTPUT_LIMIT >> 10);
+	if (status == -ENOENT)
+		snprintf(why, size,
+			"who runs plugins has no check of this name in its file, or the file "
+			"has changed since");
+	else if (status == -ECONNRESET)
+		snprintf(why, size, "who runs plugins has ended");
+	else if (status < 0)
+		snprintf(why, size, "no process for the plugin: %s", fw_strerror(status));
+	else if (p->text.overflowed)
+		snprintf(why, size, "the plugin prints more than %u KiB", OUTPUT_LIMIT >> 10);
 	else if (WIFSIGNALED(status))
-		snprintf(why, sizeof why, "the plugin was ended by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status) < CHECK_STATES)
-		why[0] = '\0';
-	else if (WEXITSTATUS(status) != PLUGIN_NOT_RUN)
-		snprintf(why, sizeof why, "the plugin ended with %d", WEXITSTATUS(status));
-	if (why[0])
-		plugin_tell(p, CHECK_UNKNOWN, why);
+		snprintf(why, size, "the plugin was ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == RUNNER_NOT_RUN)
+		snprintf(why, size, "the plugin cannot be run");
 	else
-		plugin_tell(p, (enum check_state)WEXITSTATUS(status), NULL);
+		snprintf(why, size, "the plugin ended with %d", WEXITSTATUS(status));
 }
 
-/* Some child has ended. */
-static void on_child(uv_signal_t *handle, int number)
+static bool has_state(const struct plugin *p, int status)
 {
-	struct plugin *p = FW_CONTAINER(handle, struct plugin, ended);
-	int status;
-	(void)number;
-	if (p->owner.closing || waitpid(p->pid, &status, WNOHANG) != p->pid)
-		return;
-	kill(-p->pid, SIGKILL);
-	if (p->run) {
-		while (read_some(p))
-			;
-		judge(p, status);
+	return status >= 0 && !p->text.overflowed && WIFEXITED(status) &&
+		WEXITSTATUS(status) < CHECK_STATES;
+}
+
+static void on_ended(struct plugins_errand *errand, int status)
+{
+	struct plugin *p = FW_CONTAINER(errand, struct plugin, errand);
+	char why[128];
+	while (read_some(p))
+		;
+	if (has_state(p, status)) {
+		plugin_tell(p, (enum check_state)WEXITSTATUS(status), NULL);
+	} else {
+		explain(p, status, why, sizeof why);
+		plugin_tell(p, CHECK_UNKNOWN, why);
 	}
 	fw_owner_close(&p->owner);
 }
@@ -151,61 +139,17 @@ static void on_output(uv_poll_t *poll, int status, int events)
 {
 	struct plugin *p = FW_CONTAINER(poll, struct plugin, output);
 	(void)events;
-	if (status < 0)
-		uv_poll_stop(poll);
-	else
+	if (status >= 0)
 		read_some(p);
-	if (p->text.overflowed && p->run)
-		kill(-p->pid, SIGKILL); /* on_child tells */
+	if (status < 0 || p->text.overflowed)
+		uv_poll_stop(poll);
+	if (p->text.overflowed)
+		plugins_kill(&p->errand); /* on_ended tells */
 }
 
 /* ---- its beginning ---- */
 
-static void limit(__rlimit_resource_t what, rlim_t most)
-{
-	const struct rlimit both = {most, most};
-	setrlimit(what, &both);
-}
-
-/* In the child. What it may do it was given by who started us, but for capabilities. */
-static _Noreturn void become(const struct fw_text_list *command, int64_t timeout_ms, int output)
-{
-	static const char *const environment[] = {
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC", NULL};
-	const char *argv[ARGUMENTS + 1] = {NULL};
-	memcpy(argv, command->items, command->count * sizeof *argv);
-	process_become_helper(output, -1);
-	signal(SIGPIPE, SIG_DFL);
-	setpgid(0, 0);
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_AS, MEMORY_LIMIT);
-	limit(RLIMIT_FSIZE, FILE_LIMIT);
-	limit(RLIMIT_CPU, (rlim_t)(timeout_ms / 1000 + 1));
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (chdir("/") == 0 && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
-		dup2(null, STDERR_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
-		execve(argv[0], (char *const *)(uintptr_t)argv,
-			(char *const *)(uintptr_t)environment);
-	_exit(PLUGIN_NOT_RUN);
-}
-
-static int fork_plugin(struct plugin *p, int ends[2], struct fw_err *err)
-{
-	const struct check_spec *spec = p->run->spec;
-	p->pid = fork();
-	if (p->pid == 0)
-		become(&spec->command, spec->timeout_ms, ends[1]);
-	int rc = p->pid < 0 ? -errno : 0;
-	fw_close(ends[1]);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "no child");
-	setpgid(p->pid, p->pid); /* whoever of the two comes first */
-	return 0;
-}
-
-/* Its end is listened for before it begins. On failure the pipe is closed. */
+/* On failure the pipe is closed. */
 static int listen_first(struct plugin *p, int ends[2], struct fw_err *err)
 {
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -218,10 +162,8 @@ static int listen_first(struct plugin *p, int ends[2], struct fw_err *err)
 		fw_close(ends[1]);
 		return fw_fail_sys(err, rc, "no pipe");
 	}
-	uv_signal_init(p->run->loop, &p->ended);
 	fw_owner_init(&p->owner, on_plugin_closed);
 	fw_owner_adopt(&p->owner, &p->output);
-	fw_owner_adopt(&p->owner, &p->ended);
 	return 0;
 }
 
@@ -231,14 +173,15 @@ static int start_plugin(struct check_run *run, struct fw_err *err)
 	int ends[2];
 	p->run = run;
 	p->text.limit = OUTPUT_LIMIT;
+	p->errand.on_ended = on_ended;
 	int rc = listen_first(p, ends, err);
 	if (rc < 0) {
 		fw_free(p);
 		return rc;
 	}
 	uv_poll_start(&p->output, UV_READABLE, on_output);
-	uv_signal_start(&p->ended, on_child, SIGCHLD);
-	rc = fork_plugin(p, ends, err);
+	rc = plugins_begin(&p->errand, run->spec->name, ends[1], err);
+	fw_close(ends[1]);
 	if (rc < 0)
 		fw_owner_close(&p->owner);
 	else
@@ -246,17 +189,21 @@ static int start_plugin(struct check_run *run, struct fw_err *err)
 	return rc;
 }
 
+/* One that cannot die (it waits for a disk) nobody waits for. */
 static void cancel_plugin(struct check_run *run)
 {
-	plugin_kill(run->state);
+	struct plugin *p = run->state;
+	plugins_forget(&p->errand);
+	fw_owner_close(&p->owner);
 }
 
 static int prepare_plugin(struct check_spec *spec, struct fw_err *err)
 {
 	if (spec->command.count == 0 || spec->command.items[0][0] != '/')
 		return fw_fail(err, -EINVAL, "'command' begins with a path from /");
-	if (spec->command.count > ARGUMENTS)
-		return fw_fail(err, -EINVAL, "'command' has more than %d arguments", ARGUMENTS);
+	if (spec->command.count > RUNNER_ARGUMENTS)
+		return fw_fail(
+			err, -EINVAL, "'command' has more than %d arguments", RUNNER_ARGUMENTS);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 """fenwatch-check, and what stands in for the servers that it tries: a web server, a name server, whoever listens."""
 import os
+import pwd
 import shutil
 import socket
 import struct
@@ -22,12 +23,13 @@ def run(*argv, **more):
 
 
 class Checker(Process):
-    """fenwatch-check; `checks` are {name: "the rest of a mapping"}."""
+    """fenwatch-check; `checks` are {name: "the rest of a mapping"}. Plugins run as this user, by default who we are."""
 
-    def __init__(self, lab, checks, agent=None, more=""):
+    def __init__(self, lab, checks, agent=None, more="", user=None):
         self.config = os.path.join(lab.dir, "check.yml")
         with open(self.config, "w") as f:
-            f.write(f"socket: {agent.probe if agent else '/nowhere'}\n{more}checks:\n")
+            f.write(f"socket: {agent.probe if agent else '/nowhere'}\nplugins_socket: {lab.dir}/plugins.sock\n"
+                    f"plugins_user: {user or pwd.getpwuid(os.geteuid()).pw_name}\n{more}checks:\n")
             for name, rest in checks.items():
                 f.write(f"  - {{name: {name}, {rest}}}\n")
         super().__init__(lab, "checker", [lab.program("check"), "--config", self.config])
@@ -178,9 +180,9 @@ def silent(_):
     pass
 
 
-def script(lab, name, text):
+def script(lab, name, text, shell="/bin/sh"):
     path = os.path.join(lab.dir, name)
     with open(path, "w") as f:
-        f.write("#!/bin/sh\n" + text + "\n")
+        f.write(f"#!{shell}\n{text}\n")
     os.chmod(path, 0o755)
     return path
