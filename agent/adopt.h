@@ -1,7 +1,8 @@
 /* What programs beside the agent hand over becomes frames of the spool.
  *
  * A sweep goes to the live lane as a key while its window there has room, else to the
- * backlog lane, column by column; an event likewise. A document, which may be large, goes to
+ * backlog lane, column by column, and while there is no connection with others of its host
+ * in one frame; an event likewise, alone. A document, which may be large, goes to
  * the backlog lane. Keys alone, since neither their
  * program nor the agent then holds anything that the next one counts from: any frame can
  * be lost, come late or change lanes without another suffering.

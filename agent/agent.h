@@ -33,6 +33,20 @@ enum lane { LANE_LIVE, LANE_BACKLOG, LANES };
 #define WINDOW_LIVE (WINDOW_OWN + WINDOW_GUESTS)
 #define WINDOW_BACKLOG 64
 
+/* In one frame. Of the backlog so many sweeps; of either lane 512 KiB decoded, and well under
+ * a frame (1 MiB) even where every cell takes a varint's ten bytes; and from its first sweep
+ * to its last a day: a clock that leaps, or a laptop that sleeps, begins another, for the
+ * collector has no room for weeks in one piece. */
+#define CHAIN_SWEEPS 60
+#define BATCH_CELLS (64u << 10)
+#define BATCH_SPAN_MS (INT64_C(24) * 3600 * 1000)
+
+/* Whether a sweep may follow others in one frame. */
+static inline bool sweep_goes_on(int64_t first_ms, int64_t last_ms, int64_t at_ms)
+{
+	return at_ms > last_ms && at_ms - first_ms <= BATCH_SPAN_MS;
+}
+
 /* A message that is made and numbered, and waits to be durable on the collector. */
 struct frame {
 	enum fw_frame_type type; /* BATCH, DOCUMENT or EVENT */

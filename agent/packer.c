@@ -11,13 +11,6 @@
 #include "record.h"
 #include "spool.h"
 
-/* In one batch, live or backlog: 512 KiB decoded, and well under a frame (1 MiB)
- * even where every cell takes a varint's ten bytes. */
-#define BATCH_CELLS (64u << 10)
-/* From its first sweep to its last. A clock that leaps, or a laptop that sleeps, begins
- * another: the collector has no room for weeks in one piece. */
-#define BATCH_SPAN_MS (INT64_C(24) * 3600 * 1000)
-
 /* The last sweep of one schema that somebody knows. */
 struct state {
 	uint32_t schema, n_columns;
@@ -192,16 +185,11 @@ static uint32_t sweeps_limit(const struct packer *p, uint32_t n_columns, uint32_
 	return limit ? limit : 1;
 }
 
-static bool goes_on(int64_t first_ms, int64_t last_ms, int64_t at_ms)
-{
-	return at_ms > last_ms && at_ms - first_ms <= BATCH_SPAN_MS;
-}
-
 static void chain_add(struct packer *p, const int64_t *cells, int64_t at_ms)
 {
 	if (p->n_chain > 0 &&
 		(p->chain_state.schema != p->schema ||
-			!goes_on(p->chain_first_ms, p->chain_last_ms, at_ms)))
+			!sweep_goes_on(p->chain_first_ms, p->chain_last_ms, at_ms)))
 		chain_close(p);
 	struct fw_sweeps sweep = {
 		.n_sweeps = 1, .n_columns = p->n_columns, .times_ms = &at_ms, .cells = cells};
@@ -315,7 +303,7 @@ void packer_sweep(struct packer *p, const struct fw_schema *schema, const int64_
 	}
 	chain_close(p);
 	if (p->n_pending > 0 &&
-		!goes_on(p->pending_times[0], p->pending_times[p->n_pending - 1], at_ms))
+		!sweep_goes_on(p->pending_times[0], p->pending_times[p->n_pending - 1], at_ms))
 		pending_to_live(p);
 	memcpy(p->pending + (size_t)p->n_pending * p->n_columns, cells,
 		p->n_columns * sizeof *cells);

@@ -15,7 +15,6 @@
 #include <fenwatch/err.h>
 #include <fenwatch/schema.h>
 
-#define CHAIN_SWEEPS 60
 #define KEY_EVERY_MS 600000
 
 struct spool;

@@ -163,6 +163,21 @@ uint64_t record_find(int fd, uint64_t offset, struct fw_buf *buf)
 	}
 }
 
+int record_next(int fd, uint64_t *offset, struct fw_buf *buf, struct record *out, bool *damaged)
+{
+	for (;;) {
+		int n = record_read(fd, *offset, buf, out);
+		if (n >= 0)
+			return n;
+		uint64_t at = record_find(fd, *offset, buf);
+		if (!at)
+			return 0;
+		*offset = at;
+		if (damaged)
+			*damaged = true;
+	}
+}
+
 void spool_file_header(uint8_t out[SPOOL_FILE_HEADER], uint32_t magic)
 {
 	memset(out, 0, SPOOL_FILE_HEADER);

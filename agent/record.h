@@ -15,12 +15,19 @@
 #define RECORD_HEADER 40
 #define RECORD_PAYLOAD_LIMIT (FW_FRAME_LIMIT + (16u << 10)) /* with whose it is */
 #define SPOOL_FILE_HEADER 16
-#define SPOOL_SEGMENT_MAGIC 0x53505746u /* "FWPS" */
-#define SPOOL_JOURNAL_MAGIC 0x4a505746u /* "FWPJ" */
-#define SPOOL_CURSOR_MAGIC 0x43505746u  /* "FWPC" */
+#define SPOOL_SEGMENT_MAGIC 0x53505746u   /* "FWPS" */
+#define SPOOL_JOURNAL_MAGIC 0x4a505746u   /* "FWPJ" */
+#define SPOOL_GATHERING_MAGIC 0x47505746u /* "FWPG" */
+#define SPOOL_CURSOR_MAGIC 0x43505746u    /* "FWPC" */
 #define SPOOL_VERSION 1
 
-enum record_kind { RECORD_SCHEMA = 1, RECORD_FRAME, RECORD_PIECE, RECORD_KINDS };
+enum record_kind {
+	RECORD_SCHEMA = 1,
+	RECORD_FRAME,
+	RECORD_PIECE,
+	RECORD_PACKED_SCHEMA,
+	RECORD_KINDS
+};
 
 struct record {
 	enum record_kind kind;
@@ -29,10 +36,17 @@ struct record {
 };
 
 void record_put(struct fw_buf *out, const struct record *record);
+static inline bool record_is_schema(const struct record *record)
+{
+	return record->kind == RECORD_SCHEMA || record->kind == RECORD_PACKED_SCHEMA;
+}
 /* Reads the record at `offset` of a file; its payload lies in `buf`, until the
  * next read. Returns its bytes, 0 at the end of the file, -EBADMSG for anything
  * that is not a whole record, or what the file says. */
 int record_read(int fd, uint64_t offset, struct fw_buf *buf, struct record *out);
+/* The same for the first whole record from `*offset` on, which becomes its place: 0 where none
+ * follows. `*damaged`, optional, becomes true where something stood before it. */
+int record_next(int fd, uint64_t *offset, struct fw_buf *buf, struct record *out, bool *damaged);
 /* The next offset after `offset` with a whole record, or 0 when there is none. */
 uint64_t record_find(int fd, uint64_t offset, struct fw_buf *buf);
 

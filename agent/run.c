@@ -37,8 +37,10 @@ void agent_write_out(struct agent *a)
 	int rc = spool_flush(a->spool, &err);
 	if (rc >= 0)
 		rc = packer_journal(a->packer, &err);
+	if (rc >= 0)
+		rc = spool_join(a->spool, &err);
 	if (rc < 0 && !a->write_failed)
-		fw_log(FW_ERROR, "%s; frames wait in memory", err.text);
+		fw_log(FW_ERROR, "%s; what is new waits in memory", err.text);
 	if (rc >= 0 && a->write_failed)
 		fw_log(FW_NOTICE, "the spool can be written again");
 	a->write_failed = rc < 0;
@@ -55,7 +57,8 @@ static void on_flush(uv_timer_t *timer)
 
 bool agent_all_is_written(const struct agent *a)
 {
-	return spool_is_flushed(a->spool) && packer_is_journaled(a->packer);
+	return spool_is_flushed(a->spool) && !spool_join_is_due(a->spool) &&
+		packer_is_journaled(a->packer);
 }
 
 void agent_flush_later(struct agent *a)

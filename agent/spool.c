@@ -26,7 +26,8 @@ int spool_open(
 	struct spool *s = fw_alloc(sizeof *s);
 	s->config = *config;
 	s->dir = fw_strdup(config->dir);
-	s->write_fd = s->journal_fd = s->reader.fd = -1;
+	s->write_fd = s->journal_fd = s->reader.fd = s->gathering.fd = -1;
+	s->gathering.last = &s->gathering.first;
 	s->next_segment = s->next_schema = s->next_chain = 1;
 	for (int lane = 0; lane < LANES; lane++)
 		s->lanes[lane].last = &s->lanes[lane].first;
@@ -53,6 +54,7 @@ void spool_close(struct spool *s)
 			fw_free(held);
 		}
 	}
+	spool_gathering_done(s);
 	spool_schemas_done(s);
 	fw_buf_done(&s->scratch);
 	fw_buf_done(&s->left);
@@ -194,17 +196,23 @@ static void memory_bound(struct spool *s)
 	}
 }
 
+void spool_numbers_made(struct spool *s, enum lane lane, uint64_t made)
+{
+	struct lane_state *state = &s->lanes[lane];
+	state->made = made;
+	state->exact = true;
+	if (state->made <= state->reserved)
+		return;
+	/* If this cannot be written, sampling goes on; the checksum in the welcome
+	 * would find a number used twice. */
+	state->reserved = state->made + SPOOL_RESERVE;
+	spool_cursor_write(s, NULL);
+}
+
 void spool_add(struct spool *s, const struct frame *frame)
 {
 	struct lane_state *lane = &s->lanes[frame->lane];
-	lane->made++;
-	lane->exact = true;
-	if (lane->made > lane->reserved) {
-		/* If this cannot be written, sampling goes on; the checksum in the welcome
-		 * would find a number used twice. */
-		lane->reserved = lane->made + SPOOL_RESERVE;
-		spool_cursor_write(s, NULL);
-	}
+	spool_numbers_made(s, frame->lane, lane->made + 1);
 	lane_push(lane, spool_held_new(frame, lane->made));
 	if (frame->chain > s->chain_closed)
 		s->chain_closed = frame->chain;
@@ -261,11 +269,25 @@ void spool_replace_lost(struct spool *s, uint64_t seq, enum spool_loss why, int6
 	spool_replace(s, &frame);
 }
 
+static bool lanes_are_flushed(const struct spool *s)
+{
+	for (const struct held *h = s->lanes[LANE_LIVE].first; h; h = h->next)
+		if (!h->written)
+			return false;
+	return !s->lanes[LANE_BACKLOG].first;
+}
+
+bool spool_is_flushed(const struct spool *s)
+{
+	return lanes_are_flushed(s) && !s->gathering.first;
+}
+
 int spool_flush(struct spool *s, struct fw_err *err)
 {
 	if (spool_is_flushed(s))
 		return 0;
-	int rc = spool_disk_write(s, err);
+	spool_gathering_write(s);
+	int rc = lanes_are_flushed(s) ? 0 : spool_disk_write(s, err);
 	if (rc < 0)
 		return rc;
 	struct lane_state *backlog = &s->lanes[LANE_BACKLOG];
@@ -274,18 +296,11 @@ int spool_flush(struct spool *s, struct fw_err *err)
 	s->held_bytes = 0;
 	if (s->journal_chain && s->journal_chain <= s->chain_closed)
 		spool_journal_truncate(s);
-	while (spool_disk_bytes(s) > s->config.max_bytes && s->n_segments > 1)
+	while (spool_disk_bytes(s) > s->config.max_bytes &&
+		s->n_segments > (s->gathering.bytes > 0 ? 0 : 1))
 		spool_disk_drop_oldest(s);
 	spool_schemas_trim(s);
 	return 0;
-}
-
-bool spool_is_flushed(const struct spool *s)
-{
-	for (const struct held *h = s->lanes[LANE_LIVE].first; h; h = h->next)
-		if (!h->written)
-			return false;
-	return !s->lanes[LANE_BACKLOG].first;
 }
 
 /* ---- reading and forgetting ---- */
@@ -479,6 +494,7 @@ void spool_stat(const struct spool *s, struct spool_stat *out)
 		if (!out->oldest_ms)
 			out->oldest_ms = s->segments[i].oldest_ms;
 	}
+	spool_gathering_stat(s, out);
 	for (int lane = 0; lane < LANES; lane++) {
 		const struct lane_state *state = &s->lanes[lane];
 		out->made[lane] = state->made - state->base;

@@ -8,6 +8,9 @@
  * A steady connection leaves nothing on disk but the cursor, which is written
  * once every 1,000 frames.
  *
+ * Sweeps of other hosts, which come while nobody takes them, are gathered in a file
+ * beside the segments, a quarter of the spool at most, and joined host by host.
+ *
  * The spool is bounded: when it is full, or when the disk takes nothing and the
  * memory for it is used up, the oldest frames go. What goes is counted, and an
  * event "gap" tells the collector which numbers, how many sweeps and why.
@@ -68,8 +71,8 @@ uint32_t spool_schema_use(struct spool *spool, const struct fw_schema *schema);
  * is kept packed while no frame in memory needs it: `*bytes` of it. */
 uint32_t spool_schema_borrow(struct spool *spool, const struct fw_schema *schema, size_t *bytes);
 void spool_schema_return(struct spool *spool, uint32_t id);
-/* The Schema message of an id that a frame of this spool has. -ENOENT. */
-int spool_schema(const struct spool *spool, uint32_t id, const uint8_t **message, size_t *length);
+/* The Schema message of an id that a frame of this spool has, until the next call. -ENOENT. */
+int spool_schema(struct spool *spool, uint32_t id, const uint8_t **message, size_t *length);
 /* The same as a difference to the schema that was in use before, which `base` names. */
 int spool_schema_difference(const struct spool *spool, uint32_t id, uint32_t *base,
 	const uint8_t **message, size_t *length);
@@ -86,6 +89,14 @@ uint64_t spool_next(const struct spool *spool, enum lane lane);
 /* Keeps a copy of the frame whose number is spool_next(). Never blocks, never
  * fails: the oldest go when there is no room. */
 void spool_add(struct spool *spool, const struct frame *frame);
+/* Keeps a sweep of another host until it becomes part of a frame, with as many of its like as
+ * there are then. It has no number before; durable it is, as frames are, after a flush. */
+void spool_gather(struct spool *spool, const struct frame *frame);
+void spool_gather_end(struct spool *spool); /* what is gathered is wanted as frames */
+/* Makes them, once they are wanted, or there is as much as is joined at once, or a write went
+ * wrong. Flush first. On failure all stays as it is, and is due again. */
+int spool_join(struct spool *spool, struct fw_err *err);
+bool spool_join_is_due(const struct spool *spool);
 /* Another content for a live frame that waits, under the same number. */
 void spool_replace(struct spool *spool, const struct frame *frame);
 /* A live frame becomes an event that says it is lost. */

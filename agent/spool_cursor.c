@@ -35,6 +35,7 @@ int spool_cursor_write(struct spool *s, struct fw_err *err)
 	put_u64(c + 96, s->loss.to);
 	put_u64(c + 104, s->loss.sweeps);
 	put_u32(c + 112, (uint32_t)s->loss.why);
+	put_u32(c + 116, s->gathering.joined);
 	put_u64(c + 120, s->dropped_frames);
 	put_u64(c + 128, s->dropped_sweeps);
 	put_u32(c + 136, fw_crc32c(0, c, 136));
@@ -63,6 +64,7 @@ static bool cursor_take(struct spool *s, const uint8_t *c, size_t length)
 	s->loss.to = get_u64(c + 96);
 	s->loss.sweeps = get_u64(c + 104);
 	s->loss.why = (enum spool_loss)get_u32(c + 112);
+	s->gathering.joined = get_u32(c + 116);
 	s->dropped_frames = get_u64(c + 120);
 	s->dropped_sweeps = get_u64(c + 128);
 	return true;

@@ -35,7 +35,7 @@ static struct segment *segment_add(struct spool *s, uint32_t id)
 	return segment;
 }
 
-static void segment_count(struct segment *segment, const struct frame *frame)
+void spool_segment_count(struct segment *segment, const struct frame *frame)
 {
 	if (!segment->first[frame->lane])
 		segment->first[frame->lane] = frame->seq;
@@ -68,7 +68,7 @@ static void segment_remove(struct spool *s, size_t i)
 
 uint64_t spool_disk_bytes(const struct spool *s)
 {
-	uint64_t bytes = s->journal_bytes;
+	uint64_t bytes = s->journal_bytes + s->gathering.bytes;
 	for (size_t i = 0; i < s->n_segments; i++)
 		bytes += s->segments[i].bytes;
 	return bytes;
@@ -142,20 +142,19 @@ static void take_live(struct spool *s, const struct frame *frame)
 static void take_record(struct spool *s, struct segment *segment, const struct record *record)
 {
 	const struct frame *frame = &record->frame;
-	if (record->kind == RECORD_SCHEMA) {
-		spool_schema_learn(s, frame->schema, frame->payload, frame->length);
-		return;
-	}
+	spool_schema_learn(s, record);
 	if (record->kind != RECORD_FRAME)
 		return;
 	struct lane_state *lane = &s->lanes[frame->lane];
+	spool_schema_taken(s, frame->schema);
 	if (frame->lane == LANE_LIVE && frame->seq > lane->acked)
 		take_live(s, frame);
 	if (frame->seq > lane->made)
 		lane->made = frame->seq;
-	if (frame->chain > s->chain_closed)
-		s->chain_closed = frame->chain;
-	segment_count(segment, frame);
+	uint32_t *closed = frame->host_length > 0 ? &s->gathering.joined : &s->chain_closed;
+	if (frame->chain > *closed)
+		*closed = frame->chain;
+	spool_segment_count(segment, frame);
 }
 
 static void segment_scan(struct spool *s, uint32_t id, int fd)
@@ -165,15 +164,8 @@ static void segment_scan(struct spool *s, uint32_t id, int fd)
 	uint64_t offset = SPOOL_FILE_HEADER;
 	if (spool_file_check(fd, SPOOL_SEGMENT_MAGIC) < 0)
 		offset = record_find(fd, 0, &buf);
-	while (offset) {
-		struct record record;
-		int n = record_read(fd, offset, &buf, &record);
-		if (n == 0)
-			break;
-		if (n < 0) {
-			offset = record_find(fd, offset, &buf);
-			continue;
-		}
+	struct record record;
+	for (int n; offset && (n = record_next(fd, &offset, &buf, &record, NULL)) > 0;) {
 		take_record(s, segment, &record);
 		offset += (unsigned)n;
 		segment->bytes = offset;
@@ -226,6 +218,7 @@ int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
 	if (rc < 0)
 		return rc;
 	spool_journal_load(s);
+	spool_gathering_load(s);
 	s->next_chain =
 		(s->journal_chain > s->chain_closed ? s->journal_chain : s->chain_closed) + 1;
 	if (!*made)
@@ -250,7 +243,7 @@ int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
 
 void spool_disk_close(struct spool *s)
 {
-	const int fds[] = {s->write_fd, s->reader.fd, s->journal_fd};
+	const int fds[] = {s->write_fd, s->reader.fd, s->journal_fd, s->gathering.fd};
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			fw_close(fds[i]);
@@ -260,6 +253,13 @@ void spool_disk_close(struct spool *s)
 }
 
 /* ---- writing ---- */
+
+int spool_dir_sync(struct spool *s)
+{
+	int rc = fw_fsync_dir(s->dir);
+	s->dir_unsynced = rc < 0;
+	return rc;
+}
 
 bool spool_disk_has_room(const struct spool *s, size_t bytes, struct fw_err *err)
 {
@@ -334,27 +334,6 @@ static size_t unwritten_bytes(const struct spool *s)
 	return bytes;
 }
 
-void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
-{
-	const struct known_schema *k = spool_schema_by_id(s, id);
-	const uint8_t *message;
-	size_t length;
-	if (!k || spool_schema(s, id, &message, &length) < 0)
-		return;
-	uint8_t columns[4];
-	struct fw_buf payload = {0};
-	put_u32(columns, k->n_columns);
-	fw_buf_append(&payload, k->hash, sizeof k->hash);
-	fw_buf_append(&payload, columns, sizeof columns);
-	fw_buf_append(&payload, message, length);
-	struct record record = {
-		.kind = RECORD_SCHEMA,
-		.frame = {.schema = id, .payload = payload.data, .length = payload.length},
-	};
-	record_put(out, &record);
-	fw_buf_done(&payload);
-}
-
 /* A segment explains itself: each schema stands before the first frame with it. */
 static void schema_ensure(struct spool *s, uint32_t id, struct fw_buf *out)
 {
@@ -385,16 +364,13 @@ static void records_build(struct spool *s, struct fw_buf *out)
 	}
 }
 
-static int append_durably(struct spool *s, const struct fw_buf *data)
+int spool_write_durably(struct spool *s, int fd, const struct fw_buf *data, uint64_t offset)
 {
-	uint64_t offset = s->segments[s->n_segments - 1].bytes;
-	int rc = fw_pwrite(s->write_fd, data->data, data->length, offset);
+	int rc = fw_pwrite(fd, data->data, data->length, offset);
 	if (rc >= 0)
-		rc = fw_fdatasync(s->write_fd);
+		rc = fw_fdatasync(fd);
 	if (rc >= 0 && s->dir_unsynced)
-		rc = fw_fsync_dir(s->dir);
-	if (rc >= 0)
-		s->dir_unsynced = false;
+		rc = spool_dir_sync(s);
 	return rc;
 }
 
@@ -407,7 +383,7 @@ static void mark_written(struct spool *s, size_t length)
 			if (h->written)
 				continue;
 			h->written = true;
-			segment_count(segment, &h->frame);
+			spool_segment_count(segment, &h->frame);
 		}
 	}
 }
@@ -430,7 +406,8 @@ int spool_disk_write(struct spool *s, struct fw_err *err)
 	if (rc >= 0) {
 		struct fw_buf data = {0};
 		records_build(s, &data);
-		rc = append_durably(s, &data);
+		rc = spool_write_durably(
+			s, s->write_fd, &data, s->segments[s->n_segments - 1].bytes);
 		if (rc >= 0)
 			mark_written(s, data.length);
 		fw_buf_done(&data);
@@ -440,6 +417,23 @@ int spool_disk_write(struct spool *s, struct fw_err *err)
 			segment_abandon(s);
 		return fw_fail_sys(err, rc, "spool '%s' cannot be written", s->dir);
 	}
+	return 0;
+}
+
+/* What is written next begins another segment, so that numbers grow from file to file. */
+int spool_segment_move_in(struct spool *s, const char *from, const struct segment *made)
+{
+	char path[4096];
+	segment_path(s, s->next_segment, path, sizeof path);
+	int rc = fw_rename(from, path);
+	if (rc < 0)
+		return rc;
+	segment_end(s);
+	uint32_t id = s->next_segment;
+	struct segment *segment = segment_add(s, id);
+	*segment = *made;
+	segment->id = id;
+	spool_dir_sync(s); /* or whoever writes next does */
 	return 0;
 }
 
@@ -498,9 +492,7 @@ static int reader_seek(struct spool *s, uint64_t seq, struct frame *out)
 		if (frame && record.frame.seq > seq)
 			return -ENOENT;
 		r->offset += (unsigned)n;
-		if (record.kind == RECORD_SCHEMA)
-			spool_schema_learn(
-				s, record.frame.schema, record.frame.payload, record.frame.length);
+		spool_schema_learn(s, &record);
 		if (frame && record.frame.seq == seq) {
 			*out = record.frame;
 			return 0;

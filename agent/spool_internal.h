@@ -56,6 +56,22 @@ struct reader {
 	struct fw_buf buf;
 };
 
+/* Sweeps of other hosts that have no numbers yet. */
+struct gathering {
+	struct held *first, **last; /* in memory alone */
+	int fd;
+	uint64_t bytes;    /* of whole records that are durable; 0: none are */
+	uint32_t number;   /* of what is in the file: its frames will have it as their chain */
+	uint32_t joined;   /* the newest whose frames are on disk */
+	uint32_t *schemas; /* whose records are in the file */
+	size_t n_schemas, schema_room;
+	uint64_t pieces, sweeps;
+	int64_t oldest_ms;
+	bool ending; /* becomes frames as soon as may be */
+	bool failed; /* and takes nothing until then: a write went wrong */
+	bool damaged;
+};
+
 struct spool {
 	struct spool_config config;
 	char *dir;
@@ -73,7 +89,7 @@ struct spool {
 
 	struct known_schema *schemas;
 	size_t n_schemas, schema_room;
-	uint32_t next_schema, schema_in_use;
+	uint32_t next_schema, schema_in_use, schema_asked; /* asked: for its text, the last */
 
 	struct reader reader;
 	struct fw_buf scratch; /* a renumbered or made-up frame for the reader */
@@ -86,6 +102,8 @@ struct spool {
 	uint32_t journal_chain, chain_closed, next_chain;
 	uint32_t left_schema;
 	struct fw_buf left; /* pieces found at open */
+
+	struct gathering gathering;
 };
 
 /* spool_cursor.c */
@@ -98,7 +116,24 @@ int spool_cursor_load(struct spool *s, struct fw_err *err);
 void spool_journal_load(struct spool *s);
 void spool_journal_truncate(struct spool *s);
 
+/* spool_gather.c */
+void spool_gathering_load(struct spool *s);
+/* Makes what is gathered in memory durable; where that fails, it becomes frames. */
+void spool_gathering_write(struct spool *s);
+void spool_gathering_stat(const struct spool *s, struct spool_stat *out);
+bool spool_gathering_holds(const struct spool *s, uint32_t schema); /* in memory */
+void spool_gathering_done(struct spool *s);
+
+/* spool_join.c */
+/* Frames of what is gathered in the file, in a segment that is there as a whole or not at all. */
+int spool_join_file(struct spool *s);
+
 /* spool_disk.c */
+void spool_segment_count(struct segment *segment, const struct frame *frame);
+/* The file `from`, which is durable, becomes the newest segment. */
+int spool_segment_move_in(struct spool *s, const char *from, const struct segment *made);
+int spool_write_durably(struct spool *s, int fd, const struct fw_buf *data, uint64_t offset);
+int spool_dir_sync(struct spool *s);
 int spool_disk_open(struct spool *s, bool *made, struct fw_err *err);
 void spool_disk_close(struct spool *s);
 bool spool_disk_has_room(const struct spool *s, size_t bytes, struct fw_err *err);
@@ -110,18 +145,22 @@ int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out);
 void spool_disk_forget(struct spool *s);
 void spool_disk_drop_oldest(struct spool *s);
 uint64_t spool_disk_bytes(const struct spool *s);
-/* The record of a schema, as it stands before what uses it. */
-void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out);
 
 /* spool_schema.c */
+/* The record of a schema, as it stands before what uses it; and what it says is known again. */
+void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out);
+/* Something on disk has this id, though nobody may be able to say what it means. */
+void spool_schema_taken(struct spool *s, uint32_t id);
+void spool_schema_learn(struct spool *s, const struct record *record);
 /* Texts that only frames on disk need come back when those are read; names that
  * nothing needs go. */
 void spool_schemas_trim(struct spool *s);
 void spool_schemas_done(struct spool *s);
 
 /* spool.c */
+/* The lane has made numbers up to this one; some thousand are reserved on disk. */
+void spool_numbers_made(struct spool *s, enum lane lane, uint64_t made);
 struct held *spool_held_new(const struct frame *frame, uint64_t seq);
 struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id);
-void spool_schema_learn(struct spool *s, uint32_t id, const uint8_t *payload, size_t length);
 void spool_lost(struct spool *s, enum spool_loss why, uint64_t from, uint64_t to, uint64_t frames,
 	uint64_t sweeps);

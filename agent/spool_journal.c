@@ -20,8 +20,7 @@ void spool_journal_load(struct spool *s)
 	for (int n; (n = record_read(s->journal_fd, offset, &buf, &record)) > 0;
 		offset += (unsigned)n) {
 		const struct frame *frame = &record.frame;
-		if (record.kind == RECORD_SCHEMA)
-			spool_schema_learn(s, frame->schema, frame->payload, frame->length);
+		spool_schema_learn(s, &record);
 		if (record.kind != RECORD_PIECE || frame->chain <= s->chain_closed)
 			continue;
 		s->journal_chain = frame->chain;
@@ -54,13 +53,7 @@ static int journal_begin(struct spool *s, uint32_t schema, struct fw_buf *out)
 
 static int journal_append(struct spool *s, const struct fw_buf *data)
 {
-	int rc = fw_pwrite(s->journal_fd, data->data, data->length, s->journal_bytes);
-	if (rc >= 0)
-		rc = fw_fdatasync(s->journal_fd);
-	if (rc >= 0 && s->dir_unsynced) {
-		rc = fw_fsync_dir(s->dir);
-		s->dir_unsynced = rc < 0;
-	}
+	int rc = spool_write_durably(s, s->journal_fd, data, s->journal_bytes);
 	if (rc >= 0)
 		s->journal_bytes += data->length;
 	return rc;

@@ -12,6 +12,8 @@
 /* What is borrowed is needed again when its frame goes to disk or a connection begins. */
 static void pack(struct known_schema *k)
 {
+	if (!k->message)
+		return;
 	if (k->packed.length == 0 && fw_items_pack(&k->packed, k->message, k->length, NULL) < 0)
 		return;
 	fw_free(k->message);
@@ -47,6 +49,12 @@ struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id)
 	return NULL;
 }
 
+void spool_schema_taken(struct spool *s, uint32_t id)
+{
+	if (id >= s->next_schema)
+		s->next_schema = id + 1;
+}
+
 static struct known_schema *schema_add(struct spool *s, uint32_t id, const uint8_t *hash)
 {
 	if (s->n_schemas == s->schema_room) {
@@ -56,25 +64,58 @@ static struct known_schema *schema_add(struct spool *s, uint32_t id, const uint8
 	struct known_schema *k = &s->schemas[s->n_schemas++];
 	*k = (struct known_schema){.id = id};
 	memcpy(k->hash, hash, FW_SCHEMA_HASH);
-	if (id >= s->next_schema)
-		s->next_schema = id + 1;
+	spool_schema_taken(s, id);
 	return k;
 }
 
-/* A SCHEMA record's payload: hash, columns u32, message. */
-void spool_schema_learn(struct spool *s, uint32_t id, const uint8_t *payload, size_t length)
+/* hash, columns u32, and the message, or its length u32 and the message under zstd. */
+#define SCHEMA_HEAD (FW_SCHEMA_HASH + 4)
+#define PACKED_HEAD (SCHEMA_HEAD + 4)
+
+void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
 {
-	if (length < FW_SCHEMA_HASH + 4)
-		return;
 	struct known_schema *k = spool_schema_by_id(s, id);
+	uint8_t head[PACKED_HEAD];
+	struct fw_buf payload = {0};
+	if (k && k->message && k->packed.length == 0)
+		fw_items_pack(&k->packed, k->message, k->length, NULL);
+	if (!k || (!k->message && k->packed.length == 0))
+		return;
+	bool packed = k->packed.length > 0;
+	memcpy(head, k->hash, FW_SCHEMA_HASH);
+	put_u32(head + FW_SCHEMA_HASH, k->n_columns);
+	put_u32(head + SCHEMA_HEAD, (uint32_t)k->length);
+	fw_buf_append(&payload, head, packed ? PACKED_HEAD : SCHEMA_HEAD);
+	fw_buf_append(&payload, packed ? k->packed.data : k->message,
+		packed ? k->packed.length : k->length);
+	struct record record = {
+		.kind = packed ? RECORD_PACKED_SCHEMA : RECORD_SCHEMA,
+		.frame = {.schema = id, .payload = payload.data, .length = payload.length},
+	};
+	record_put(out, &record);
+	fw_buf_done(&payload);
+}
+
+void spool_schema_learn(struct spool *s, const struct record *record)
+{
+	const uint8_t *payload = record->frame.payload;
+	bool packed = record->kind == RECORD_PACKED_SCHEMA;
+	size_t head = packed ? PACKED_HEAD : SCHEMA_HEAD, length = record->frame.length;
+	if (!record_is_schema(record) || length < head)
+		return;
+	struct known_schema *k = spool_schema_by_id(s, record->frame.schema);
 	if (!k)
-		k = schema_add(s, id, payload);
+		k = schema_add(s, record->frame.schema, payload);
 	if (k->message || k->packed.length > 0)
 		return;
 	k->n_columns = get_u32(payload + FW_SCHEMA_HASH);
-	k->length = length - FW_SCHEMA_HASH - 4;
+	k->length = packed ? get_u32(payload + SCHEMA_HEAD) : length - head;
+	if (packed) {
+		fw_buf_append(&k->packed, payload + head, length - head);
+		return;
+	}
 	k->message = fw_alloc(k->length + 1);
-	memcpy(k->message, payload + FW_SCHEMA_HASH + 4, k->length);
+	memcpy(k->message, payload + head, k->length);
 }
 
 static bool schema_is_held(const struct spool *s, uint32_t id)
@@ -83,12 +124,12 @@ static bool schema_is_held(const struct spool *s, uint32_t id)
 		for (const struct held *h = s->lanes[lane].first; h; h = h->next)
 			if (h->frame.schema == id)
 				return true;
-	return false;
+	return spool_gathering_holds(s, id);
 }
 
 static bool disk_is_empty(const struct spool *s)
 {
-	return s->n_segments == 0 && s->journal_bytes == 0;
+	return s->n_segments == 0 && s->journal_bytes == 0 && s->gathering.bytes == 0;
 }
 
 void spool_schemas_trim(struct spool *s)
@@ -96,9 +137,10 @@ void spool_schemas_trim(struct spool *s)
 	size_t kept = 0;
 	for (size_t i = 0; i < s->n_schemas; i++) {
 		struct known_schema *k = &s->schemas[i];
-		bool held =
-			k->id == s->schema_in_use || k->borrowers > 0 || schema_is_held(s, k->id);
-		if (!held) {
+		bool in_use = k->id == s->schema_in_use || schema_is_held(s, k->id);
+		if (!in_use && k->borrowers > 0) {
+			pack(k);
+		} else if (!in_use) {
 			schema_drop(k);
 			if (disk_is_empty(s))
 				continue;
@@ -176,9 +218,19 @@ uint32_t spool_schema_use(struct spool *s, const struct fw_schema *schema)
 	return id;
 }
 
-int spool_schema(const struct spool *s, uint32_t id, const uint8_t **message, size_t *length)
+/* Hundreds may be asked for one after the other, when a connection begins. */
+static void pack_asked(struct spool *s, uint32_t next)
+{
+	struct known_schema *k = spool_schema_by_id(s, s->schema_asked);
+	if (k && k->id != next && k->id != s->schema_in_use && k->packed.length > 0)
+		pack(k);
+	s->schema_asked = next;
+}
+
+int spool_schema(struct spool *s, uint32_t id, const uint8_t **message, size_t *length)
 {
 	struct known_schema *k = spool_schema_by_id(s, id);
+	pack_asked(s, id);
 	if (k)
 		unpack(k);
 	if (!k || !k->message)

@@ -124,6 +124,7 @@ static int op_on_welcome(const Fenwatch__Wire__Welcome *welcome, void *arg)
 		apply_settings(a);
 	}
 	packer_connected(a->packer);
+	spool_gather_end(a->spool);
 	spool_tell_gap(a->spool, fw_wall_ms());
 	agent_write_out(a);
 	uv_timer_stop(&a->flush); /* it may be set for as long as one may wait offline */

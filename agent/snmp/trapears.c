@@ -48,10 +48,10 @@ struct trap_ears {
 	bool authentic;
 };
 
-void trap_ears_answer(void *to, netsnmp_pdu *pdu)
+void trap_ears_answer(void *ear, netsnmp_pdu *pdu)
 {
-	struct ear *ear = to;
-	if (!snmp_sess_send(ear->session, pdu))
+	const struct ear *to = ear;
+	if (!snmp_sess_send(to->session, pdu))
 		snmp_free_pdu(pdu);
 }
 
