@@ -133,11 +133,24 @@ static int spool_make(const struct config *config, struct fw_err *err)
 	return rc < 0 ? rc : documents_want_whole(config->data, NULL, err);
 }
 
+static void say_enrolled(const char *name, const struct identity *identity)
+{
+	char until[32], now[32];
+	int64_t now_ms = fw_wall_ms();
+	printf("%s is enrolled as %s; its certificate is good until %s and renews itself\n", name,
+		identity->facts.uuid,
+		fw_time_format(identity->facts.until_ms, until, sizeof until));
+	if (identity_is_expired(identity, now_ms))
+		fprintf(stderr,
+			"fenwatch-agent: by this machine's clock it is %s, which cannot be: set it right, or the agent does not come\n",
+			fw_time_format(now_ms, now, sizeof now));
+}
+
 int enrol(const struct config *config, const char *collector, const char *token_file,
 	struct fw_err *err)
 {
 	struct enrolment e = {.err = err};
-	char token[TOKEN_LIMIT], until[32], host[256];
+	char token[TOKEN_LIMIT], host[256];
 	unsigned port;
 	if (!collector && config->collectors.count > 0)
 		collector = config->collectors.items[0];
@@ -155,9 +168,7 @@ int enrol(const struct config *config, const char *collector, const char *token_
 	if (rc >= 0)
 		rc = spool_make(config, err);
 	if (rc >= 0)
-		printf("%s is enrolled as %s; its certificate is good until %s and renews itself\n",
-			config->name, e.identity.facts.uuid,
-			fw_time_format(e.identity.facts.until_ms, until, sizeof until));
+		say_enrolled(config->name, &e.identity);
 	identity_done(&e.identity);
 	fw_close(lock);
 	return rc;

@@ -84,10 +84,13 @@ static void on_sweeping(struct sweep *sweep, void *arg)
 
 static void renew_if_due(struct agent *a)
 {
-	int64_t now_ms = fw_wall_ms();
+	int64_t now_ms = fw_wall_ms(), since_ms = now_ms - a->renewal_asked_ms;
 	if (now_ms < a->identity.renew_at_ms || !uplink_is_online(a->uplink))
 		return;
-	a->identity.renew_at_ms = now_ms + RENEW_AGAIN_MS;
+	/* By a clock that is days ahead each new certificate is due for renewal as it comes. */
+	if (since_ms >= 0 && since_ms < RENEW_AGAIN_MS)
+		return;
+	a->renewal_asked_ms = now_ms;
 	uplink_renew(a->uplink);
 }
 

@@ -44,6 +44,7 @@ struct agent {
 	struct uplink *uplink;
 	struct handover *handover; /* NULL: no socket for programs beside this one */
 	struct source_plan *plans;
+	int64_t renewal_asked_ms;
 	unsigned sweeps; /* since the settings in force */
 	bool write_failed, stopping;
 	uint64_t too_many_bytes; /* ends because it had so many of its own */

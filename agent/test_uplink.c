@@ -52,7 +52,7 @@ struct stage {
 	uint64_t second_from; /* the second schema is in use; 0: never */
 	unsigned welcomed, lost, keys_wanted, documents_wanted, renewed, dials;
 	int welcome_rc;
-	bool must_renew;
+	bool must_renew, clock_is_wrong;
 	bool done;
 };
 
@@ -288,7 +288,7 @@ static int op_on_renewed(const uint8_t *reply, size_t length, struct fw_err *err
 	(void)err;
 	assert_non_null(memmem(reply, length, "new", 3));
 	s->renewed++;
-	s->must_renew = false;
+	s->must_renew = s->clock_is_wrong;
 	s->done = true;
 	return 0;
 }
@@ -591,6 +591,24 @@ static void test_an_expired_certificate_is_renewed_first(void **state)
 	assert_int_equal(s->hellos, 1);
 }
 
+static void test_a_certificate_that_is_expired_when_it_comes_is_no_loop(void **state)
+{
+	struct stage *s = *state;
+	s->must_renew = s->clock_is_wrong = true;
+	start(s);
+	while (s->renewed < 1)
+		play(s, 10);
+	/* 150 s at least, a thousandth of it here. */
+	int64_t start_ms = fw_mono_ms();
+	while (s->renewed < 2)
+		play(s, 10);
+	assert_true(fw_mono_ms() - start_ms >= 150);
+	assert_int_equal(s->hellos, 0);
+	s->clock_is_wrong = false;
+	while (!uplink_is_online(s->uplink))
+		play(s, 20);
+}
+
 static void test_goodbye_of_a_revoked_agent_is_a_long_pause(void **state)
 {
 	struct stage *s = *state;
@@ -647,6 +665,7 @@ int main(void)
 		CASE(test_a_stale_stream_begins_anew),
 		CASE(test_the_certificate_is_renewed_on_the_way),
 		CASE(test_an_expired_certificate_is_renewed_first),
+		CASE(test_a_certificate_that_is_expired_when_it_comes_is_no_loop),
 		CASE(test_goodbye_of_a_revoked_agent_is_a_long_pause),
 		CASE(test_the_next_address_is_tried),
 		cmocka_unit_test(test_pauses),

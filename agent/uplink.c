@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom to dial and when: one address after the other, and a pause after the last. */
 #include <errno.h>
+#include <stdio.h>
 
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
@@ -94,6 +95,17 @@ int uplink_take_reply(struct uplink *u, const uint8_t *reply, size_t length)
 	return rc;
 }
 
+/* The collector made it just now, so it is this machine's clock that is wrong. */
+static void wait_for_clock(struct uplink *u)
+{
+	char now[32], why[160];
+	snprintf(why, sizeof why,
+		"the certificate that was made just now has expired by this machine's clock, which says %s: set it right",
+		fw_time_format(fw_wall_ms(), now, sizeof now));
+	u->pause_at_least_ms = UPLINK_FAR_MS / 2;
+	uplink_give_up(u, why);
+}
+
 static void on_exchanged(const uint8_t *reply, size_t length, const char *why, void *arg)
 {
 	struct uplink *u = arg;
@@ -106,6 +118,10 @@ static void on_exchanged(const uint8_t *reply, size_t length, const char *why, v
 		return;
 	}
 	u->must_renew = false;
+	if (u->config.ops->must_renew(u->config.arg)) {
+		wait_for_clock(u);
+		return;
+	}
 	u->failures = 0;
 	schedule_retry(u, uplink_pause_ms(0, 0, throw_dice(u)) / 20);
 }

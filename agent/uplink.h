@@ -6,7 +6,8 @@
  * the last one there is a pause: drawn from 0-20 s, then from 0-40 s for ten
  * minutes, then from 0-300 s. Both sides send a heartbeat after 15 s of nothing,
  * and 45 s of silence is a dead peer. A certificate that has expired is renewed
- * on the enrolment protocol first.
+ * on the enrolment protocol first; if the new one has expired, too, this machine's
+ * clock is wrong, and there is a long pause.
  *
  * What is sent and what becomes of it is asked and told through callbacks, all
  * on the loop's thread.

@@ -1,5 +1,6 @@
 """Mistakes in configuration and on the command line: the sentence names file, line and remedy."""
 import os
+import re
 import subprocess
 import time
 
@@ -136,6 +137,21 @@ def test_a_clock_that_is_wrong_is_named_with_what_it_says(lab):
                               capture_output=True, text=True, timeout=60, env=dict(os.environ, **a.env))
         year = str(time.gmtime(time.time() + days * 86400).tm_year)
         check(done.returncode == 1 and words in done.stderr and f"clock it is {year}-" in done.stderr, f"{done}")
+
+
+def test_a_clock_that_is_ahead_makes_no_storm_of_renewals(lab):
+    c = lab.collector().start()
+    renewals = lambda name: len(re.findall(rf"{name} .*renewed its certificate", c.log()))
+    year = lab.agent(c, name="year", env={"FENWATCH_CLOCK_FILE": clock_file(lab, 366 * 86400_000)})
+    done = subprocess.run([lab.program("agent"), "enrol", "--config", year.config], input=c.join_token() + "\n",
+                          capture_output=True, text=True, timeout=60, env=dict(os.environ, **year.env))
+    check(done.returncode == 0 and "set it right" in done.stderr, f"{done}")
+    # An unscaled pause: the second renewal would come within a second if nothing held it.
+    year.start(FENWATCH_BACKOFF_SCALE="1").logged("set it right")
+    days = lab.agent(c, name="days", env={"FENWATCH_CLOCK_FILE": clock_file(lab, 5 * 86400_000)}).enrol().start()
+    until(30, "sweeps of the one that is days ahead", lambda: c.get("/api/fenwatch/v1/store")["ahead"] > 5)
+    check(renewals("year") == 1 and renewals("days") <= 1, c.log()[-2000:])
+    check(year.alive() and days.alive(), "both go on")
 
 
 def test_an_agent_that_runs_is_not_enrolled_anew_beside_itself(lab):
