@@ -351,7 +351,7 @@ static enum status run(struct cli *cli, const struct command *command, char **ar
 	}
 	if (cli->screen.out.length)
 		fwrite(cli->screen.out.data, 1, cli->screen.out.length, stdout);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout))
 		status = cli_fail(
 			STATUS_NO_ANSWER, "cannot write the answer: %s", fw_strerror(-errno));
 	if (cli->token)

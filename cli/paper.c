@@ -109,7 +109,7 @@ static void put_table(struct table *t, const char *caption)
 	fw_buf_puts(&s->out, "</tr>\n");
 	for (size_t i = 0; i < t->n_cells; i++)
 		put_cell(t, i);
-	fw_buf_puts(&s->out, "</table>\n");
+	fw_buf_puts(&s->out, t->n_cells ? "</table>\n" : "</table>\n<p>none</p>\n");
 }
 
 /* ---- bars ---- */
@@ -191,6 +191,8 @@ void paper_table(struct table *t, enum paper_table kind, const char *caption)
 		if (caption)
 			screen_printf(s, "%s\n", caption);
 		table_print(t);
+		if (t->n_cells == 0)
+			fw_buf_puts(&s->out, "none\n");
 	}
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -265,6 +266,24 @@ static int command(const struct options *options, const struct config *config)
 	return complain(sentence, EXIT_USAGE);
 }
 
+/* What the next start will open, beyond what reading the configuration has. */
+static int check_files(const struct config *config)
+{
+	const char *const paths[] = {config->api.tls.cert, config->api.tls.key};
+	struct fw_err err;
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		int fd = paths[i] ? fw_open(paths[i], O_RDONLY, 0) : 0;
+		if (fd < 0) {
+			fw_fail_sys(&err, fd, "api: cannot open '%s'", paths[i]);
+			return complain(err.text, EXIT_FAILURE);
+		}
+		if (paths[i])
+			fw_close(fd);
+	}
+	puts("The configuration is well.");
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -281,7 +300,7 @@ int main(int argc, char **argv)
 	if (config_load(&config, options.config, &err) < 0)
 		return complain(err.text, EXIT_FAILURE);
 	if (options.check)
-		status = puts("The configuration is well.") < 0;
+		status = check_files(&config);
 	else if (options.n_words > 0)
 		status = command(&options, &config);
 	else

@@ -118,7 +118,11 @@ enum status render_agents(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, good ? screen_age(s, agent, "expires") : "-");
 		table_put(&t, TONE_PLAIN, screen_member(s, agent, "uuid"));
 	}
-	table_print(&t);
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out,
+			"no agents; one enrols with what 'fenwatch token new --join' prints\n");
 	return STATUS_WELL;
 }
 

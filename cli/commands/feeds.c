@@ -202,7 +202,9 @@ enum status render_test(struct screen *s, const json_t *data)
 	render_notices(s, data);
 	screen_printf(s, "%s\n",
 		well ? "the test was opened and closed there"
-		     : "the test was not delivered; 'fenwatch feed list' has the last error");
+			: any_waits(data)
+			? "the test is not delivered yet and is tried again; 'fenwatch feed list' has the last error"
+			: "the test was not delivered");
 	return well ? STATUS_WELL : STATUS_BAD_NEWS;
 }
 

@@ -174,7 +174,12 @@ static enum status ask(struct cli *cli, const char *path, const struct parameter
 {
 	enum status status = STATUS_NO_ANSWER;
 	json_t *data = client_ask(cli, "POST", path, parameters, &status);
-	return data ? cli_show(cli, data, render) : status;
+	if (!data)
+		return status;
+	const json_t *result = json_object_get(data, "result");
+	if (json_array_size(result ? result : data) == 0)
+		cli_fail(STATUS_WELL, "no series has that");
+	return cli_show(cli, data, render);
 }
 
 enum status command_query(struct cli *cli, char **args, int n_args)

@@ -303,7 +303,10 @@ enum status render_audit(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_text(s, detail ? detail : "-"));
 		free(detail);
 	}
-	table_print(&t);
+	if (i > 0)
+		table_print(&t);
+	else
+		fw_buf_puts(&s->out, "no entries\n");
 	return STATUS_WELL;
 }
 

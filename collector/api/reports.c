@@ -50,28 +50,35 @@ static int read_month(const char *month, struct past *past)
 	return 0;
 }
 
+/* What it is where nothing is said of it depends on what is said: a question about the past
+ * has the same answer whenever it is asked. */
+static int read_ends(struct request *r, struct past *past, struct fw_err *err)
+{
+	past->until_ms = past->at_ms;
+	int rc = params_time(&r->params, "until", 0, &past->until_ms, err);
+	past->from_ms = past->until_ms - INT64_C(30) * 86400000;
+	return rc < 0 ? rc : params_time(&r->params, "from", 0, &past->from_ms, err);
+}
+
 /* The stretch that is asked about, and as of when: its end, or now while it has not ended. */
 static int read_stretch(struct request *r, struct past *past, struct fw_err *err)
 {
-	const char *month = params_get(&r->params, "month");
-	int rc = 0;
-	*past = (struct past){.from_ms = r->now_ms - INT64_C(30) * 86400000, .until_ms = r->now_ms};
+	const char *month = params_get(&r->params, "month"), *at = params_get(&r->params, "at");
+	*past = (struct past){.at_ms = r->now_ms};
+	int rc = params_time(&r->params, "at", 0, &past->at_ms, err);
+	if (rc == 0 && past->at_ms > r->now_ms)
+		return fw_fail(err, -EINVAL, "invalid parameter \"at\": it has not been yet");
 	if (month && read_month(month, past) < 0)
 		return fw_fail(err, -EINVAL,
 			"invalid parameter \"month\": it is one such as 2026-11, not '%.50s'",
 			month);
-	if (!month)
-		rc = params_time(&r->params, "from", 0, &past->from_ms, err);
 	if (!month && rc == 0)
-		rc = params_time(&r->params, "until", 0, &past->until_ms, err);
+		rc = read_ends(r, past, err);
 	if (rc == 0 && past->from_ms > past->until_ms)
 		return fw_fail(err, -EINVAL,
 			"invalid parameter \"from\": the stretch begins after its end");
-	past->at_ms = past->until_ms < r->now_ms ? past->until_ms : r->now_ms;
-	if (rc == 0)
-		rc = params_time(&r->params, "at", 0, &past->at_ms, err);
-	if (rc == 0 && past->at_ms > r->now_ms)
-		return fw_fail(err, -EINVAL, "invalid parameter \"at\": it has not been yet");
+	if (!(at && *at) && past->until_ms < past->at_ms)
+		past->at_ms = past->until_ms;
 	return rc;
 }
 

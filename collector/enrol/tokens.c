@@ -111,9 +111,10 @@ static int complete(struct enrol_token *token, int64_t now_ms, struct fw_err *er
 	token->made_ms = now_ms;
 	if (token->role == ROLE_JOIN)
 		return check_join(token, now_ms, err);
+	if (*token->networks || *token->serials || token->uses_left > 0)
+		return fw_fail(err, -EINVAL,
+			"only a join token is bound to networks, serials or a number of uses");
 	token->uses_left = -1;
-	if (*token->networks || *token->serials)
-		return fw_fail(err, -EINVAL, "only a join token is bound to networks or serials");
 	return 0;
 }
 

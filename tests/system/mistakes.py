@@ -46,6 +46,8 @@ MISTAKES = [
     ("collector", COLLECTOR + "ap: 1\n", ["line 4", "ap", "api"]),
     ("collector", "data: DIR/c\napi: {listen: \"0.0.0.0:7480\"}\n", ["line 2", "tls"]),
     ("collector", "data: DIR/c\napi: {listen: \"0.0.0.0:7480\", auth: none}\n", ["line 2"]),
+    ("collector", "data: DIR/c\napi: {listen: \"0.0.0.0:7480\", tls: {cert: /nonexistent/bad.yml, key: /dev/null}}\n",
+     ["cannot open", "/nonexistent"]),
 ]
 
 

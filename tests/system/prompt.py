@@ -95,9 +95,29 @@ def test_a_stretch_of_days_begins_with_the_first_and_ends_with_the_last(lab):
     done = c.cli("--json", "report", "sla", "--from", "2026-10-01", "--to", "2026-10-31")
     said = json.loads(done.stdout)
     check(said["from"] == "2026-10-01T00:00:00.000Z" and said["until"].startswith("2026-10-31T23:59:59"), f"{said}")
+    # Of a moment in the past, however long after it: nothing of it may go by when it is asked.
+    for report in ("sla", "tickets"):
+        asked = [c.cli("report", report, "--at", "2026-11-01", "--html").stdout for _ in range(2)]
+        check(asked[0] == asked[1] and "2026-11-01T23:59:59" in asked[0] and "none" in asked[0], f"{report}: {asked}")
+    done = c.cli("--json", "report", "sla", "--to", "2026-10-31")
+    check(json.loads(done.stdout)["from"].startswith("2026-10-01T23:59:59"), f"30 days before the end: {done.stdout}")
     done = c.cli("--json", "range", "time()", "--from", "2026-10-01", "--to", "2026-10-01", "--step", "12h")
     times = [at for at, _ in json.loads(done.stdout)["result"][0]["values"]]
     check(times == [1790812800, 1790856000], f"midnight and noon: {times}")
+
+
+def test_what_is_not_there_and_what_cannot_be_written_is_said(lab):
+    c = lab.collector().start()
+    done = c.cli("query", "no_such_metric")
+    check(done.returncode == 0 and not done.stdout and "no series" in done.stderr, f"{done}")
+    check("no agents" in c.cli("agent", "list").stdout and "no entries" in c.cli("audit", "list").stdout, "empty lists")
+    done = c.cli("token", "new", "--role", "viewer", "--uses", "4")
+    check(done.returncode == 2 and "only a join token" in done.stderr, f"{done}")
+    with open("/dev/full", "w") as full:
+        for argv in (["report", "sla", "--html"], ["--json", "token", "list"]):
+            done = subprocess.run([lab.program("cli"), *argv], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=dict(os.environ, FENWATCH_API=f"http://127.0.0.1:{c.api}", FENWATCH_TOKEN=c.token))
+            check(done.returncode == 3 and "cannot write" in done.stderr, f"{argv} into a full disk: {done}")
 
 
 main()
