@@ -128,7 +128,12 @@ void spool_gathering_done(struct spool *s);
 /* Frames of what is gathered in the file, in a segment that is there as a whole or not at all. */
 int spool_join_file(struct spool *s);
 
+/* spool_reader.c */
+/* 0, or -ENOENT when no segment has that number (a hole). */
+int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out);
+
 /* spool_disk.c */
+void spool_segment_path(const struct spool *s, uint32_t id, char *path, size_t size);
 void spool_segment_count(struct segment *segment, const struct frame *frame);
 /* The file `from`, which is durable, becomes the newest segment. */
 int spool_segment_move_in(struct spool *s, const char *from, const struct segment *made);
@@ -139,8 +144,6 @@ void spool_disk_close(struct spool *s);
 bool spool_disk_has_room(const struct spool *s, size_t bytes, struct fw_err *err);
 /* Appends all held frames that are not written, and makes them durable. */
 int spool_disk_write(struct spool *s, struct fw_err *err);
-/* 0, or -ENOENT when no segment has that number (a hole). */
-int spool_disk_read(struct spool *s, uint64_t seq, struct frame *out);
 /* Removes segments whose frames are all acknowledged. */
 void spool_disk_forget(struct spool *s);
 void spool_disk_drop_oldest(struct spool *s);
@@ -162,5 +165,12 @@ void spool_schemas_done(struct spool *s);
 void spool_numbers_made(struct spool *s, enum lane lane, uint64_t made);
 struct held *spool_held_new(const struct frame *frame, uint64_t seq);
 struct known_schema *spool_schema_by_id(const struct spool *s, uint32_t id);
+
+/* spool_gap.c */
 void spool_lost(struct spool *s, enum spool_loss why, uint64_t from, uint64_t to, uint64_t frames,
 	uint64_t sweeps);
+/* An event about numbers of `lane`. */
+void spool_add_gap(struct spool *s, enum lane lane, const struct loss *loss, int64_t now_ms);
+/* One in the place of a frame that cannot be read, good until the next. */
+void spool_make_lost(struct spool *s, enum lane lane, uint64_t seq, enum spool_loss why,
+	uint64_t sweeps, int64_t now_ms, struct frame *out);

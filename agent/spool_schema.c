@@ -9,12 +9,22 @@
 
 #include "spool_internal.h"
 
+/* The room that packing asks for is many times what it fills. */
+static bool has_packed(struct known_schema *k)
+{
+	struct fw_buf wide = {0};
+	if (k->packed.length > 0)
+		return true;
+	if (k->message && fw_items_pack(&wide, k->message, k->length, NULL) >= 0)
+		fw_buf_append(&k->packed, wide.data, wide.length);
+	fw_buf_done(&wide);
+	return k->packed.length > 0;
+}
+
 /* What is borrowed is needed again when its frame goes to disk or a connection begins. */
 static void pack(struct known_schema *k)
 {
-	if (!k->message)
-		return;
-	if (k->packed.length == 0 && fw_items_pack(&k->packed, k->message, k->length, NULL) < 0)
+	if (!has_packed(k))
 		return;
 	fw_free(k->message);
 	k->message = NULL;
@@ -77,9 +87,7 @@ void spool_schema_record(const struct spool *s, uint32_t id, struct fw_buf *out)
 	struct known_schema *k = spool_schema_by_id(s, id);
 	uint8_t head[PACKED_HEAD];
 	struct fw_buf payload = {0};
-	if (k && k->message && k->packed.length == 0)
-		fw_items_pack(&k->packed, k->message, k->length, NULL);
-	if (!k || (!k->message && k->packed.length == 0))
+	if (!k || (!has_packed(k) && !k->message))
 		return;
 	bool packed = k->packed.length > 0;
 	memcpy(head, k->hash, FW_SCHEMA_HASH);
@@ -195,7 +203,7 @@ uint32_t spool_schema_borrow(struct spool *s, const struct fw_schema *schema, si
 {
 	struct known_schema *k = schema_know(s, schema);
 	k->borrowers++;
-	if (k->packed.length == 0)
+	if (k->id != s->schema_in_use)
 		pack(k);
 	*bytes = sizeof *k + k->packed.length;
 	return k->id;

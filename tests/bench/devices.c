@@ -3,9 +3,10 @@
  *
  * What devices cost that a program beside the agent reads while there is no collector: the
  * agent's own adopter and spool in a folder that goes again, and devices that say what a real host said (367
- * series), each from another moment on and with a schema of its own. Once as frames of a
- * sweep each, once gathered as the agent does it; in JSON bytes a sample, in the messages
- * that go over the wire and on disk with all that is around them. Sizes are the same on every
+ * series), each from another moment on and with a schema of its own. Once gathered as the
+ * agent does it, once as frames of a sweep each; in JSON bytes a sample, in the messages
+ * that go over the wire and on disk with all that is around them, and the peak of memory until
+ * then, before and after all of it was read once. Sizes are the same on every
  * machine: more than 0.8 on the wire ends the program with 1. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,13 +74,13 @@ static void pack_host(struct device *device, uint32_t id, const char *name)
 }
 
 /* As a switch of so many ports calls them, whose first port is called otherwise than others'. */
-static void name_columns(struct site *site, const char *name)
+static void name_columns(struct site *site, const char *name, struct fw_arena *arena)
 {
 	static const char *const metrics[] = {"ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts",
 		"ifHCOutUcastPkts", "ifHCInMulticastPkts", "ifHCInBroadcastPkts", "ifInErrors",
 		"ifOutErrors", "ifInDiscards", "ifOutDiscards", "ifOperStatus", "ifHighSpeed"};
 	enum { METRICS = sizeof metrics / sizeof *metrics };
-	struct fw_arena *arena = &site->arena;
+	fw_arena_reset(arena);
 	for (uint32_t i = 0; i < site->said.n_columns; i++) {
 		uint32_t port = i / METRICS + 1;
 		struct fw_column *column = &site->said.columns[i];
@@ -95,11 +96,12 @@ static void name_columns(struct site *site, const char *name)
 
 static void make_devices(struct site *site)
 {
+	struct fw_arena arena = {0};
 	for (uint32_t i = 0; i < site->n_devices; i++) {
 		char name[24];
 		size_t bytes;
 		snprintf(name, sizeof name, "switch_%04u", i);
-		name_columns(site, name);
+		name_columns(site, name, &arena);
 		struct fw_schema schema = {
 			.n_columns = site->said.n_columns, .columns = site->said.columns};
 		fw_schema_seal(&schema);
@@ -107,6 +109,7 @@ static void make_devices(struct site *site)
 		fw_buf_reset(&site->devices[i].host);
 		pack_host(&site->devices[i], i + 1, name);
 	}
+	fw_arena_done(&arena);
 }
 
 /* A sweep of every device, and what a flush a minute does with them. */
@@ -149,6 +152,14 @@ static uint64_t wire_bytes(struct site *site, uint64_t *sweeps)
 	return bytes;
 }
 
+/* Of this process so far, the capture and all. */
+static long peak(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
 static double measure(struct site *site, const char *folder, uint64_t mib, bool gathered)
 {
 	struct fw_err err;
@@ -170,12 +181,14 @@ static double measure(struct site *site, const char *folder, uint64_t mib, bool 
 		end("the spool", err.text);
 	spool_stat(site->spool, &stat);
 	double samples = (double)site->n_sweeps * site->n_devices * site->said.n_columns;
+	long peak_kib = peak();
 	double wire = (double)wire_bytes(site, &sweeps) / samples;
 	if (sweeps != (uint64_t)site->n_sweeps * site->n_devices)
 		end("the spool", "it has lost something");
-	printf("\"%s\": {\"wire\": %.3f, \"disk\": %.3f, \"frames\": %llu}",
+	printf("\"%s\": {\"wire\": %.3f, \"disk\": %.3f, \"frames\": %llu, \"away_kib\": %ld, "
+	       "\"peak_kib\": %ld}",
 		config.dir + strlen(folder) + 1, wire, (double)stat.bytes / samples,
-		(unsigned long long)stat.frames);
+		(unsigned long long)stat.frames, peak_kib, peak());
 	spool_close(site->spool);
 	return wire;
 }
@@ -184,7 +197,6 @@ int main(int argc, char **argv)
 {
 	struct site site = {.n_devices = 0};
 	struct fw_err err;
-	struct rusage usage;
 	char folder[] = "/tmp/fenwatch-devices-XXXXXX";
 	if (argc != 5)
 		end("usage", "bench_devices CAPTURE DEVICES SWEEPS SPOOL_MIB");
@@ -196,16 +208,15 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder))
 		end(folder, "cannot be made");
 	printf("{");
-	double apart = measure(&site, folder, number(argv[4], 65536), false);
-	printf(", ");
 	double gathered = measure(&site, folder, number(argv[4], 65536), true);
-	getrusage(RUSAGE_SELF, &usage);
-	printf(", \"peak_kib\": %ld}\n", usage.ru_maxrss);
+	printf(", ");
+	double apart = measure(&site, folder, number(argv[4], 65536), false);
+	puts("}");
 	test_remove_tree(folder);
 	for (uint32_t i = 0; i < site.n_devices; i++)
 		fw_buf_done(&site.devices[i].host);
 	fw_free(site.devices);
 	fw_arena_done(&site.arena);
-	/* The first is the control: what they cost otherwise. */
+	/* The other is the control: what they cost otherwise. */
 	return apart > WIRE_MOST && gathered <= WIRE_MOST ? 0 : 1;
 }
