@@ -25,7 +25,8 @@ static bool names(char *const *list, size_t n, const char *name)
 	return false;
 }
 
-static const Fenwatch__Wire__Settings *said(const struct settings *settings)
+/* What the collector says; NULL: nothing. */
+static const Fenwatch__Wire__Settings *collectors(const struct settings *settings)
 {
 	return settings ? settings_now(settings) : NULL;
 }
@@ -58,14 +59,14 @@ void plan_sources(
 {
 	for (size_t i = 0; sources[i]; i++) {
 		int64_t every_ms = config->sources[i].every_ms;
-		plan_source(config, said(settings), i, &plans[i]);
+		plan_source(config, collectors(settings), i, &plans[i]);
 		plans[i].every_s = every_ms ? (unsigned)(every_ms / 1000) : sources[i]->every_s;
 	}
 }
 
 int64_t plan_interval_ms(const struct config *config, const struct settings *settings)
 {
-	const Fenwatch__Wire__Settings *collector = said(settings);
+	const Fenwatch__Wire__Settings *collector = collectors(settings);
 	if (config->interval_ms)
 		return config->interval_ms;
 	if (collector && collector->interval_ms >= INTERVAL_LEAST_MS &&
@@ -76,7 +77,7 @@ int64_t plan_interval_ms(const struct config *config, const struct settings *set
 
 uint64_t plan_spool_bytes(const struct config *config, const struct settings *settings)
 {
-	const Fenwatch__Wire__Settings *collector = said(settings);
+	const Fenwatch__Wire__Settings *collector = collectors(settings);
 	if (config->spool.max_bytes)
 		return config->spool.max_bytes;
 	if (collector && collector->spool_max_bytes >= SPOOL_LEAST_BYTES)
