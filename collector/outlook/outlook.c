@@ -18,6 +18,7 @@
 #include "history.h"
 #include "keep.h"
 #include "state.h"
+#include "told.h"
 
 #define PACE_MS 500
 #define ROUND_MS (3600 * (int64_t)1000)
@@ -27,24 +28,6 @@
 #define LOOKS_AT_ONCE 64
 #define MOVED 0.005 /* of the size */
 #define DAY_MS (24 * (int64_t)3600 * 1000)
-#define VALUES 5 /* series of a forecast */
-
-/* One filesystem and one of its resources, as it was last read. */
-struct told {
-	char *mountpoint;
-	enum resource resource;
-	double used;
-	struct forecast forecast;
-	bool known, shown; /* there is a forecast; there was one since the start */
-};
-
-struct host {
-	int64_t read_ms, written_ms;
-	struct told *told;
-	size_t n_told;
-	uint32_t schema;       /* of what is shown; UINT32_MAX: to be made */
-	bool is_new, is_shown; /* its schema; something of it */
-};
 
 struct round {
 	uv_work_t work;
@@ -75,18 +58,6 @@ struct outlook {
 	int64_t next_round_ms; /* monotonic */
 	void (*on_closed)(void *arg);
 	void *closed_arg;
-};
-
-/* A sweep of forecasts; it belongs to the store until it is written. */
-struct cells {
-	struct store_entry entry;
-	int64_t at_ms;
-	int64_t values[];
-};
-
-static const char *const prefixes[RESOURCES] = {
-	[BYTES] = "fenwatch_filesystem_fills",
-	[INODES] = "fenwatch_filesystem_inodes_gone",
 };
 
 /* ---- hosts ---- */
@@ -337,103 +308,6 @@ static void begin_round(struct outlook *outlook, int64_t mono_ms)
 
 /* ---- writing ---- */
 
-static void add_columns(struct fw_column *columns, const struct told *told, struct fw_arena *arena)
-{
-	static const char *const bounds[] = {"earliest", "likely", "latest"};
-	const char *prefix = prefixes[told->resource];
-	struct fw_label *labels = fw_arena_alloc(arena, 2 * VALUES * sizeof *labels);
-	for (size_t i = 0; i < VALUES; i++) {
-		struct fw_label *its = &labels[2 * i];
-		bool bounded = i < 3;
-		if (bounded)
-			its[0] = (struct fw_label){"bound", bounds[i]};
-		its[bounded] = (struct fw_label){"mountpoint", told->mountpoint};
-		columns[i] = (struct fw_column){
-			.name = fw_arena_format(arena, "%s_%s", prefix,
-				bounded          ? "timestamp_seconds"
-					: i == 3 ? "samples"
-						 : "span_seconds"),
-			.labels = its,
-			.n_labels = bounded ? 2 : 1,
-			.type = FW_GAUGE,
-			.factor = 1,
-		};
-	}
-}
-
-static size_t count_shown(const struct host *host)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < host->n_told; i++)
-		n += host->told[i].shown;
-	return n;
-}
-
-static int intern(struct outlook *outlook, struct host *host)
-{
-	struct fw_arena arena = {0};
-	size_t n = VALUES * count_shown(host), at = 0;
-	struct fw_column *columns = fw_arena_alloc(&arena, n * sizeof *columns);
-	struct fw_schema schema = {.n_columns = (uint32_t)n, .columns = columns};
-	struct fw_err err;
-	for (size_t i = 0; i < host->n_told; i++) {
-		if (!host->told[i].shown)
-			continue;
-		add_columns(&columns[at], &host->told[i], &arena);
-		at += VALUES;
-	}
-	fw_schema_seal(&schema);
-	int rc = store_schema_intern(outlook->config.store, &schema, &host->schema, &err);
-	if (rc < 0)
-		fw_log(FW_ERROR, "a forecast cannot be written: %s", err.text);
-	host->is_new = true;
-	fw_arena_done(&arena);
-	return rc;
-}
-
-static bool add_values(int64_t *values, const struct told *told)
-{
-	const struct forecast *f = &told->forecast;
-	const int64_t known[VALUES] = {f->earliest_ms / 1000, f->likely_ms / 1000,
-		f->latest_ms / 1000, (int64_t)f->samples, f->span_ms / 1000};
-	for (size_t i = 0; i < VALUES; i++)
-		values[i] = told->known ? known[i] : FW_ABSENT;
-	return told->known;
-}
-
-static void on_written(struct store_entry *entry)
-{
-	fw_free(FW_CONTAINER(entry, struct cells, entry));
-}
-
-/* What is absent is told once; after that there is nothing to write. */
-static void write_host(struct outlook *outlook, uint32_t id, struct host *host, int64_t now_ms)
-{
-	size_t n = VALUES * count_shown(host), at = 0;
-	struct cells *cells = fw_alloc(sizeof *cells + n * sizeof *cells->values);
-	host->is_shown = false;
-	for (size_t i = 0; i < host->n_told; i++) {
-		if (!host->told[i].shown)
-			continue;
-		host->is_shown |= add_values(&cells->values[at], &host->told[i]);
-		at += VALUES;
-	}
-	cells->at_ms = now_ms;
-	cells->entry = (struct store_entry){
-		.kind = STORE_CELLS,
-		.host = id,
-		.schema = host->schema,
-		.received_ms = now_ms,
-		.sweeps = {.n_sweeps = 1,
-			.n_columns = (uint32_t)n,
-			.times_ms = &cells->at_ms,
-			.cells = cells->values},
-		.on_done = on_written,
-	};
-	host->written_ms = now_ms;
-	store_submit(outlook->config.store, &cells->entry);
-}
-
 static void look_at(struct outlook *outlook, uint32_t id, int64_t now_ms)
 {
 	struct host *host = &outlook->hosts[id];
@@ -445,9 +319,9 @@ static void look_at(struct outlook *outlook, uint32_t id, int64_t now_ms)
 	}
 	if (!host->is_shown || age_ms < REPEAT_MS)
 		return;
-	if (host->schema == UINT32_MAX && intern(outlook, host) < 0)
+	if (host->schema == UINT32_MAX && told_intern(outlook->config.store, host) < 0)
 		return;
-	write_host(outlook, id, host, now_ms);
+	told_write(outlook->config.store, id, host, now_ms);
 }
 
 static void on_tick(uv_timer_t *timer)
