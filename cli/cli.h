@@ -28,7 +28,8 @@ struct settings {
 
 struct cli {
 	struct settings settings;
-	char *token;      /* as it goes out; NULL: none */
+	char *token;       /* as it goes out; NULL: none */
+	const char *about; /* the file that is asked about: named before what is refused of it */
 	const char *next; /* where the last answer said that there is more; in the arena, or NULL */
 	struct screen screen;
 };

@@ -105,8 +105,11 @@ static enum status fail_refused(struct cli *cli, long http, const char *sentence
 	if (http == 401 && !cli->token)
 		return cli_fail(STATUS_NO_ANSWER,
 			"a token is needed, in FENWATCH_TOKEN or --token-file FILE; 'fenwatch token new' makes one");
+	bool names_file = cli->about && status_of(http) == STATUS_USAGE;
 	if (sentence)
-		return cli_fail(status_of(http), "%s", screen_text(&cli->screen, sentence));
+		return cli_fail(status_of(http), "%s%s%s",
+			names_file ? screen_text(&cli->screen, cli->about) : "",
+			names_file ? ": " : "", screen_text(&cli->screen, sentence));
 	return cli_fail(STATUS_NO_ANSWER,
 		"%s answered %ld, but not as Fenwatch's collector does; is it the right address?",
 		screen_text(&cli->screen, cli->settings.api), http);
@@ -120,7 +123,9 @@ static enum status fail_unreachable(struct cli *cli, CURL *curl, CURLcode code, 
 		"cannot ask the collector at %s (--api, FENWATCH_API): %s%s",
 		screen_text(&cli->screen, cli->settings.api),
 		screen_text(&cli->screen, *why ? why : curl_easy_strerror(code)),
-		verdict > 1 ? "; --ca-file FILE names the authority that vouches for it" : "");
+		verdict > 1 ? "; --ca-file FILE names the authority that vouches for it"
+			: code == CURLE_GOT_NOTHING ? "; does it speak https:// alone?"
+						    : "");
 }
 
 static json_t *read_answer(

@@ -309,8 +309,10 @@ static enum status read_token(struct cli *cli)
 	struct fw_err err;
 	const char *from_environment = getenv("FENWATCH_TOKEN");
 	if (cli->settings.token_file) {
-		if (fw_file_read(cli->settings.token_file, TOKEN_LIMIT, &text, &err) < 0)
+		if (fw_file_read(cli->settings.token_file, TOKEN_LIMIT, &text, &err) < 0) {
+			fw_buf_done(&text);
 			return cli_fail(STATUS_USAGE, "token: %s", err.text);
+		}
 		cli->token = fw_strndup((const char *)text.data,
 			text.length ? strcspn((const char *)text.data, " \t\r\n") : 0);
 		explicit_bzero(text.data, text.length);

@@ -17,8 +17,14 @@
 
 /* ---- as it stands in the file ---- */
 
+struct raw_expr {
+	const char *text;
+	unsigned line;
+};
+
 struct raw_rule {
-	const char *record, *alert, *expr;
+	const char *record, *alert;
+	struct raw_expr expr;
 	int64_t for_ms, keep_firing_ms;
 	struct label_set labels, annotations;
 	unsigned line;
@@ -42,11 +48,18 @@ struct raw_groups {
 	size_t n;
 };
 
+static void read_expr(const struct fw_yaml *node, void *field, struct problems *problems)
+{
+	struct raw_expr *expr = field;
+	yaml_read_raw(node, &expr->text, problems);
+	expr->line = fw_yaml_line(node);
+}
+
 #define RULE(member) offsetof(struct raw_rule, member)
 static const struct yaml_field rule_fields[] = {
 	{"record", yaml_read_raw, RULE(record)},
 	{"alert", yaml_read_raw, RULE(alert)},
-	{"expr", yaml_read_raw, RULE(expr)},
+	{"expr", read_expr, RULE(expr)},
 	{"for", yaml_read_duration, RULE(for_ms)},
 	{"keep_firing_for", yaml_read_duration, RULE(keep_firing_ms)},
 	{"labels", yaml_read_texts, RULE(labels)},
@@ -62,8 +75,10 @@ static void read_rules(const struct fw_yaml *node, void *field, struct problems 
 	for (size_t i = 0; i < n; i++) {
 		const struct fw_yaml *item = fw_yaml_item(node, i);
 		struct raw_rule *rule = &rules->items[rules->n];
-		*rule = (struct raw_rule){
-			.record = "", .alert = "", .expr = "", .line = fw_yaml_line(item)};
+		*rule = (struct raw_rule){.record = "",
+			.alert = "",
+			.expr = {.text = ""},
+			.line = fw_yaml_line(item)};
 		yaml_read_struct(item, "a rule", rule_fields, rule, problems);
 		rules->n += !yaml_is_null(item);
 	}
@@ -166,10 +181,10 @@ static const struct node *take_expr(const struct raw_rule *rule, struct problems
 {
 	struct node *node = NULL;
 	struct fw_err err;
-	if (!*rule->expr)
+	if (!*rule->expr.text)
 		problem_add(problems, rule->line, "rule '%s' needs an 'expr'", title(rule));
-	else if (promql_parse(rule->expr, problems->arena, &node, &err) < 0)
-		problem_add(problems, rule->line, "rule '%s': could not parse expression: %s",
+	else if (promql_parse(rule->expr.text, problems->arena, &node, &err) < 0)
+		problem_add(problems, rule->expr.line, "rule '%s': could not parse expression: %s",
 			title(rule), err.text);
 	return node;
 }
@@ -235,7 +250,7 @@ static struct file_rule take_rule(
 	return (struct file_rule){
 		.name = *raw->alert ? raw->alert : raw->record,
 		.is_alert = *raw->alert,
-		.expr = raw->expr,
+		.expr = raw->expr.text,
 		.node = take_expr(raw, problems),
 		.for_ms = raw->for_ms,
 		.keep_firing_ms = raw->keep_firing_ms,

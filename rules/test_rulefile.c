@@ -154,6 +154,8 @@ static void test_mistakes_have_a_line_and_a_sentence(void **state)
 		"rule 'a': label 'b': function \"foo\" not defined");
 	assert_refused(IN_RULE("{alert: a, expr: 'up =='}"), 4,
 		"rule 'a': could not parse expression: 1:6: parse error: unexpected end of input");
+	assert_refused(IN_RULE("{alert: a,\n    labels: {b: c},\n    expr: 'up =='}"), 6,
+		"rule 'a': could not parse expression: 1:6: parse error: unexpected end of input");
 	assert_refused(IN_RULE("{alert: a, alert: b, expr: up}"), 4,
 		"key 'alert' is given twice, first in line 4");
 }

@@ -92,8 +92,8 @@ static enum status import(struct importing *im)
 				screen_text(&im->cli->screen, im->path));
 		size_t n = whole_lines(&im->held, more == 0);
 		if (n == 0 && im->held.length > LINE_LIMIT)
-			return cli_fail(
-				STATUS_USAGE, "line %" PRIu64 " is longer than 64 KiB", im->line);
+			return cli_fail(STATUS_USAGE, "%s: line %" PRIu64 " is longer than 64 KiB",
+				screen_text(&im->cli->screen, im->path), im->line);
 		if (n > 0 && !send_piece(im, n))
 			return im->status;
 	}
@@ -109,6 +109,7 @@ static enum status import_file(struct cli *cli, const char *path, json_int_t *sa
 	if (im.fd < 0)
 		return cli_fail(STATUS_USAGE, "cannot open %s: %s", screen_text(&cli->screen, path),
 			strerror(-im.fd));
+	cli->about = input ? "standard input" : path;
 	if (fstat(im.fd, &stat) == 0 && S_ISREG(stat.st_mode))
 		im.whole = (uint64_t)stat.st_size;
 	enum status status = import(&im);

@@ -128,6 +128,7 @@ static enum status replay_file(struct cli *cli, const char *path)
 		{"step", settings->step},
 		{0},
 	};
+	cli->about = path;
 	enum status status = ask_for_replay(cli, parameters);
 	fw_buf_done(&text);
 	return status;

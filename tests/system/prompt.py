@@ -37,6 +37,8 @@ def test_who_has_no_token_or_no_collector_is_told_where_to_say_it(lab):
     api = f"http://127.0.0.1:{c.api}"
     done = ask(lab, "--api", api, "hosts")
     check(done.returncode == 3 and "FENWATCH_TOKEN" in done.stderr and "--token-file" in done.stderr, f"{done}")
+    done = ask(lab, "--api", api, "--token-file", lab.program("cli"), "hosts")
+    check(done.returncode == 2 and "larger than" in done.stderr, f"a file that is no token's: {done}")
     done = ask(lab, "--api", api, "hosts", FENWATCH_TOKEN="fwt1-wrong")
     check(done.returncode == 3 and "revoked or has expired" in done.stderr, f"{done}")
     done = ask(lab, "--api", api, "--token-file", os.path.join(c.data, "admin.token"), "hosts")
@@ -67,6 +69,8 @@ def test_a_collector_whose_certificate_is_of_the_house_is_asked_by_its_authority
     c.start(wait=False).logged("ready")
     token = ["--token-file", os.path.join(c.data, "admin.token")]
     api = ["--api", f"https://localhost:{c.api}"]
+    done = ask(lab, "--api", f"http://localhost:{c.api}", *token, "hosts")
+    check(done.returncode == 3 and "https://" in done.stderr, f"asked without TLS: {done}")
     done = ask(lab, *api, *token, "hosts")
     check(done.returncode == 3 and "certificate" in done.stderr and "--ca-file" in done.stderr, f"{done}")
     done = ask(lab, *api, *token, "--ca-file", base + ".pem", "hosts")
@@ -113,6 +117,12 @@ def test_what_is_not_there_and_what_cannot_be_written_is_said(lab):
     check("no agents" in c.cli("agent", "list").stdout and "no entries" in c.cli("audit", "list").stdout, "empty lists")
     done = c.cli("token", "new", "--role", "viewer", "--uses", "4")
     check(done.returncode == 2 and "only a join token" in done.stderr, f"{done}")
+    bad = os.path.join(lab.dir, "bad.yml")
+    with open(bad, "w") as f:
+        f.write("groups: [{name: a, rules: [{alert: b, expr: 'up =='}]}]\n")
+    for argv in (["import", bad], ["rules", "replay", bad, "--from", "-1h", "--to", "-0s"], ["rules", "check", bad]):
+        done = c.cli(*argv)
+        check(f"{bad}: line 1: " in done.stdout + done.stderr, f"which file and where: {done}")
     with open("/dev/full", "w") as full:
         for argv in (["report", "sla", "--html"], ["--json", "token", "list"]):
             done = subprocess.run([lab.program("cli"), *argv], stdout=full, stderr=subprocess.PIPE, text=True,
