@@ -37,6 +37,7 @@ static const struct recording recordings[] = {
 	{"host", "host", render_host, STATUS_BAD_NEWS, 0, FORM_TEXT},
 	{"host-narrow", "host", render_host, STATUS_BAD_NEWS, 40, FORM_TEXT},
 	{"host-bare", "host-bare", render_host, STATUS_WELL, 40, FORM_TEXT},
+	{"host-late", "host-late", render_host, STATUS_WELL, 40, FORM_TEXT},
 	{"inventory", "inventory", render_inventory, STATUS_WELL, 0, FORM_TEXT},
 	{"inventory-narrow", "inventory", render_inventory, STATUS_WELL, 40, FORM_TEXT},
 	{"found", "found", render_found, STATUS_WELL, 0, FORM_TEXT},

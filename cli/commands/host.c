@@ -4,7 +4,12 @@
  */
 #include <string.h>
 
+#include <fenwatch/clock.h>
+#include <fenwatch/text.h>
+
 #include "render.h"
+
+#define LATE_MS (10 * 60000)
 
 static void heading(struct screen *s, const char *text)
 {
@@ -23,6 +28,26 @@ static enum tone tone_of(const char *state)
 									      : TONE_BAD;
 }
 
+static int64_t moment_of(const json_t *host, const char *name)
+{
+	const char *text = json_string_value(json_object_get(host, name));
+	int64_t at_ms;
+	return text && fw_time_parse(text, &at_ms) == 0 ? at_ms : 0;
+}
+
+/* What comes with a time that is long over is kept, and judged by no rule: all may look well. */
+static void write_lag(struct screen *s, const json_t *host)
+{
+	int64_t heard_ms = moment_of(host, "last_seen"), of_ms = moment_of(host, "values_of");
+	char text[32];
+	if (of_ms == 0 || heard_ms - of_ms < LATE_MS)
+		return;
+	screen_put(s, TONE_BAD,
+		fw_arena_format(&s->arena, "what comes is %s old: its clock?",
+			fw_format_duration((heard_ms - of_ms) / 60000 * 60000, text, sizeof text)));
+	fw_buf_puts(&s->out, "\nNo rule looks at values that late.\n");
+}
+
 static void write_identity(struct screen *s, const json_t *host)
 {
 	const char *state = screen_member(s, host, "state"), *since = screen_age(s, host, "since");
@@ -35,6 +60,7 @@ static void write_identity(struct screen *s, const json_t *host)
 	screen_printf(s, "kernel %s, up %s\n", screen_member(s, host, "kernel"),
 		screen_seconds(s, host, "uptime_s"));
 	screen_printf(s, "heard %s ago\n", screen_age(s, host, "last_seen"));
+	write_lag(s, host);
 }
 
 static void write_line(struct screen *s, const char *what, const json_t *object, const char *key)
