@@ -64,6 +64,12 @@ static int usage(const char *format, const char *what)
 	return EXIT_USAGE;
 }
 
+static void put_out(const struct fw_buf *text)
+{
+	if (text->length > 0)
+		fwrite(text->data, 1, text->length, stdout);
+}
+
 /* ---- once ---- */
 
 static int fail_device(const struct device_settings *d, const char *why)
@@ -87,7 +93,7 @@ static void on_tried(struct device *d, struct sweep *sweep, const char *why, voi
 		trial->status = fail_device(device_settings(d), why);
 	} else {
 		print_sweep(sweep, &text);
-		fwrite(text.data, 1, text.length, stdout);
+		put_out(&text);
 	}
 	fw_buf_done(&text);
 }
@@ -146,7 +152,7 @@ static int sample_config(const struct options *o)
 {
 	struct fw_buf text = {0};
 	fw_conf_sample(o->traps ? traps_table : devices_table, &text);
-	fwrite(text.data, 1, text.length, stdout);
+	put_out(&text);
 	fw_buf_done(&text);
 	return EXIT_SUCCESS;
 }
@@ -197,7 +203,7 @@ static int print_discovery(const struct options *o)
 	if (discover_run(&o->discover, &found, &err) < 0)
 		return fail(err.text);
 	discover_print(&found, &o->discover, o->form, &text);
-	fwrite(text.data, 1, text.length, stdout);
+	put_out(&text);
 	fprintf(stderr, "%u addresses were asked, %zu answered", range_count(&o->discover.range),
 		found.n);
 	if (found.n_refused > 0)
@@ -285,28 +291,28 @@ static bool take_number(const char *text, uint64_t most, unsigned *out)
 	return true;
 }
 
-/* One of those that belong to discover; false: it cannot be. */
-static bool take_discover(int option, struct discover_settings *d, enum discover_form *form)
+/* One of those that belong to discover: NULL, or what is wrong with its value. */
+static const char *take_discover(int option, struct discover_settings *d, enum discover_form *form)
 {
 	switch (option) {
 	case OPT_CREDENTIALS:
 		if (d->n_credentials == DISCOVER_CREDENTIALS)
-			return false;
+			return "--credentials comes at most 8 times, and '%s' is one more";
 		d->credentials[d->n_credentials++] = optarg;
-		return true;
+		return NULL;
 	case OPT_RATE:
-		return take_number(optarg, DISCOVER_RATE_MOST, &d->rate);
+		return take_number(optarg, DISCOVER_RATE_MOST, &d->rate)
+			? NULL
+			: "--rate is 1 to 1000, not '%s'";
 	case OPT_PORT:
-		return take_number(optarg, UINT16_MAX, &d->port);
+		return take_number(optarg, UINT16_MAX, &d->port) ? NULL
+								 : "--port is 1 to 65535, not '%s'";
 	case OPT_V1:
 		d->v1 = true;
-		return true;
-	case OPT_JSON:
-	case OPT_YAML:
-		*form = option == OPT_JSON ? DISCOVER_JSON : DISCOVER_YAML;
-		return true;
+		return NULL;
 	default:
-		return false;
+		*form = option == OPT_JSON ? DISCOVER_JSON : DISCOVER_YAML;
+		return NULL;
 	}
 }
 
@@ -318,41 +324,52 @@ static const char *name_of(int option)
 	return o->name;
 }
 
+static int parse_discover(int option, struct options *o)
+{
+	const char *wrong = take_discover(option, &o->discover, &o->form);
+	o->of_discover = name_of(option);
+	return wrong ? usage(wrong, optarg) : -1;
+}
+
 /* -1: go on; otherwise the exit status. */
+static int parse_option(int option, const char *word, struct options *o)
+{
+	switch (option) {
+	case OPT_CONFIG:
+		o->config = optarg;
+		return -1;
+	case OPT_CHECK:
+		o->check = true;
+		return -1;
+	case OPT_SAMPLE:
+		o->sample = true;
+		return -1;
+	case OPT_TRAPS:
+		o->traps = true;
+		return -1;
+	case OPT_VERSION:
+		puts("fenwatch-snmp " FW_VERSION);
+		return EXIT_SUCCESS;
+	case OPT_HELP:
+		fputs(help, stdout);
+		return EXIT_SUCCESS;
+	case ':':
+		return usage("%s needs a value", word);
+	case '?':
+		return usage("there is no option '%s'", word);
+	default:
+		return parse_discover(option, o);
+	}
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
-	int option;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		switch (option) {
-		case OPT_CONFIG:
-			o->config = optarg;
-			break;
-		case OPT_CHECK:
-			o->check = true;
-			break;
-		case OPT_SAMPLE:
-			o->sample = true;
-			break;
-		case OPT_TRAPS:
-			o->traps = true;
-			break;
-		case OPT_VERSION:
-			puts("fenwatch-snmp " FW_VERSION);
-			return EXIT_SUCCESS;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return EXIT_SUCCESS;
-		default:
-			if (!take_discover(option, &o->discover, &o->form))
-				return usage("'%s' is not an option, or has no value that can be",
-					argv[optind - 1]);
-			o->of_discover = name_of(option);
-		}
-	}
+	int option, status = -1;
+	while (status < 0 && (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1)
+		status = parse_option(option, argv[optind - 1], o);
 	o->words = argv + optind;
 	o->n_words = argc - optind;
-	return -1;
+	return status;
 }
 
 int main(int argc, char **argv)

@@ -51,9 +51,10 @@ int range_parse(const char *text, struct range *out, struct fw_err *err)
 			err, -EINVAL, "'%s' is neither ADDRESS, FIRST-LAST nor NETWORK/BITS", text);
 	if (text[length] == '/')
 		return take_network(out, text + length + 1, err);
-	if (text[length] == '-' &&
-		(parse_address(text + length + 1, out->last) != out->family ||
-			memcmp(out->first, out->last, size_of(out)) > 0))
+	if (text[length] == '-' && parse_address(text + length + 1, out->last) != out->family)
+		return fw_fail(err, -EINVAL, "'%s' is no address that '%s' could end with",
+			text + length + 1, text);
+	if (text[length] == '-' && memcmp(out->first, out->last, size_of(out)) > 0)
 		return fw_fail(err, -EINVAL, "'%s' does not end behind its beginning", text);
 	return 0;
 }

@@ -412,9 +412,13 @@ def test_a_range_is_looked_through_on_request(lab):
     table = discover(lab, [*place, "--credentials", community])[1]
     check(table.startswith("ADDRESS") and "127.0.77.5" in table and "127.0.77.2" not in table, table)
     for argv, said in ((["10.0.0.0/8", "--credentials", community], "more than 65,536"), (["127.0.77.1"], "--credentials FILE"),
-                       (["x", "--credentials", community], "neither ADDRESS"), (["--rate", "0"], "no value that can be")):
+                       (["x", "--credentials", community], "neither ADDRESS"), (["--rate", "0"], "--rate is 1 to 1000, not '0'"),
+                       (["--bogus"], "there is no option '--bogus'"), (["--port"], "--port needs a value"),
+                       (["10.0.0.1-10.0.0.300", "--credentials", community], "'10.0.0.300' is no address")):
         status, out, why = discover(lab, argv)
         check(status == 2 and said in why and not out, f"{argv}: {why}")
+    status, out, why = discover(lab, ["127.0.77.6-127.0.77.7", "--config", config, "--port", str(port), "--yaml", "--credentials", community])
+    check((status, out) == (0, "") and "2 addresses were asked, 0 answered" in why, f"nobody is no mistake: {status} {out} {why}")
     check(not any(COMMUNITY in text or AUTH in text for text in (lines, table, json.dumps(both))), "no secret is told")
 
 class Relay:
