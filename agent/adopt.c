@@ -70,9 +70,9 @@ static int64_t moment_of(const struct handed *handed)
 
 static void count(struct adopter *a, const struct frame *frame)
 {
-	*(frame->type == FW_FRAME_EVENT                 ? &a->events
-			: frame->type == FW_FRAME_BATCH ? &a->sweeps
-							: &a->documents) += 1;
+	a->events += frame->type == FW_FRAME_EVENT;
+	a->sweeps += frame->type == FW_FRAME_BATCH;
+	a->documents += frame->type == FW_FRAME_DOCUMENT;
 	a->unwritten += frame->length;
 	if (frame->lane != LANE_LIVE)
 		return;
