@@ -15,6 +15,10 @@
 struct exchange;
 struct fw_conn;
 
+struct announced_host {
+	uint32_t id, crc; /* of its Host message */
+};
+
 /* One connection, from the dial to its end. */
 struct link {
 	struct uplink *uplink;
@@ -24,9 +28,7 @@ struct link {
 	uint64_t next[LANES], acked[LANES];
 	uint32_t *announced; /* schema ids of this connection */
 	size_t n_announced;
-	struct announced_host {
-		uint32_t id, crc;
-	} * hosts; /* likewise */
+	struct announced_host *hosts; /* likewise */
 	size_t n_hosts;
 	uint8_t *have; /* hashes that the collector knows */
 	size_t n_have;
