@@ -10,6 +10,7 @@
 #include "estate.h"
 #include "feed.h"
 #include "parts.h"
+#include "register.h"
 #include "retiring.h"
 
 void admin_fail(struct request *r, int rc, const struct fw_err *err)
@@ -324,7 +325,9 @@ static int read_token(const struct request *r, struct enrol_token *wanted, struc
 	wanted->networks = params_get(&r->params, "networks");
 	wanted->serials = params_get(&r->params, "serials");
 	wanted->supplier = params_get(&r->params, "supplier");
-	return 0;
+	if (wanted->role != ROLE_SUPPLIER || !wanted->supplier)
+		return 0;
+	return register_check_supplier(api_config(r->api)->registry, wanted->supplier, err);
 }
 
 void admin_token_new(struct request *r)

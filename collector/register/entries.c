@@ -105,14 +105,20 @@ const void *entries_find(const struct entries *entries, const char *name)
 	return found ? *found : NULL;
 }
 
-int entry_unknown(const struct register_entry *entry, const char *what, const char *name,
-	const struct entries *among, struct fw_err *err)
+const char *entries_nearest(const struct entries *among, const char *name)
 {
 	const char **names = fw_alloc((among->count + 1) * sizeof *names);
 	for (size_t i = 0; i < among->count; i++)
 		names[i] = among->by_name[i]->name;
 	const char *near = fw_nearest(name, names, among->count);
 	fw_free(names);
+	return near;
+}
+
+int entry_unknown(const struct register_entry *entry, const char *what, const char *name,
+	const struct entries *among, struct fw_err *err)
+{
+	const char *near = entries_nearest(among, name);
 	return fw_fail(err, -EINVAL, "'%s', line %u: there is no %s '%s'%s%s%s", entry->file,
 		entry->line, what, name, near ? "; did you mean '" : "", near ? near : "",
 		near ? "'?" : "");

@@ -58,6 +58,8 @@ void entries_place(struct entries *entries, const struct kind *kind, const char 
 int entries_check(struct entries *entries, const struct kind *kind, struct fw_err *err);
 const void *entries_find(const struct entries *entries, const char *name); /* or NULL */
 void entries_done(struct entries *entries);
+/* The name that `name` may have been meant for, or NULL. */
+const char *entries_nearest(const struct entries *among, const char *name);
 /* -EINVAL, with where `entry` stands: "sites.yml, line 3: there is no site 'x'; ...". */
 int entry_unknown(const struct register_entry *entry, const char *what, const char *name,
 	const struct entries *among, struct fw_err *err);

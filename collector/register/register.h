@@ -70,6 +70,9 @@ struct register_supplier {
 const struct register_supplier *register_supplier(
 	const struct registry *registry, const char *name);
 
+/* -EINVAL, with the nearest name, where suppliers are listed and this is none of them. */
+int register_check_supplier(const struct registry *registry, const char *name, struct fw_err *err);
+
 /* Who of its contacts is asked as the `place`-th (from 1) at this moment; NULL: there are
  * not so many, or there is no such supplier. */
 const struct register_contact *register_contact(

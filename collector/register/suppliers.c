@@ -2,6 +2,8 @@
 /* Those who look after hosts. */
 #include "internal.h"
 
+#include <errno.h>
+
 #define SUPPLIERS_LIMIT 1000
 #define CONTACTS_LIMIT 20
 #define TOWERS_LIMIT 50
@@ -155,6 +157,15 @@ const struct kind supplier_kind = {
 const struct register_supplier *register_supplier(const struct registry *registry, const char *name)
 {
 	return entries_find(&registry->suppliers, name);
+}
+
+int register_check_supplier(const struct registry *registry, const char *name, struct fw_err *err)
+{
+	if (!registry || registry->suppliers.count == 0 || register_supplier(registry, name))
+		return 0;
+	const char *near = entries_nearest(&registry->suppliers, name);
+	return fw_fail(err, -EINVAL, "the register has no supplier '%.200s'%s%s%s", name,
+		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 int register_join_suppliers(struct registry *registry, struct fw_err *err)

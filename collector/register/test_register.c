@@ -288,6 +288,21 @@ static void hosts_have_suppliers(void **state)
 	assert_string_equal(supplier_of(stage, "", ""), "nobody");
 }
 
+static void a_supplier_that_is_not_listed_is_told_from_those_that_are(void **state)
+{
+	struct stage *stage = *state;
+	struct fw_err err;
+	put(stage, "a.yml", "hosts: [{host: web01, supplier: Contoso}]");
+	load(stage);
+	assert_int_equal(register_check_supplier(stage->registry, "anybody", &err), 0);
+	put(stage, "a.yml", "suppliers: [{name: Contoso}, {name: Fabrikam}]");
+	load(stage);
+	assert_int_equal(register_check_supplier(stage->registry, "Contoso", &err), 0);
+	assert_int_equal(register_check_supplier(stage->registry, "Contso", &err), -EINVAL);
+	assert_string_equal(
+		err.text, "the register has no supplier 'Contso'; did you mean 'Contoso'?");
+}
+
 /* Who answers a question meanwhile goes on with what it began with. */
 static void a_register_lives_while_it_is_held(void **state)
 {
@@ -825,6 +840,7 @@ int main(void)
 		TEST(too_many_files_and_too_much),
 		TEST(what_is_no_file_is_told),
 		TEST(hosts_have_suppliers),
+		TEST(a_supplier_that_is_not_listed_is_told_from_those_that_are),
 		TEST(a_register_lives_while_it_is_held),
 		TEST(mistakes_in_hosts_are_named),
 		TEST(sites_have_what_their_parents_say),

@@ -117,6 +117,16 @@ def test_what_is_not_there_and_what_cannot_be_written_is_said(lab):
     check("no agents" in c.cli("agent", "list").stdout and "no entries" in c.cli("audit", "list").stdout, "empty lists")
     done = c.cli("token", "new", "--role", "viewer", "--uses", "4")
     check(done.returncode == 2 and "only a join token" in done.stderr, f"{done}")
+    folder = os.path.join(lab.dir, "register.d")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "a.yml"), "w") as f:
+        f.write("suppliers: [{name: Contoso}]\n")
+    with open(c.config, "a") as f:
+        f.write("register: register.d/\n")
+    c.reload("read anew")
+    done = c.cli("token", "new", "--role", "supplier", "--supplier", "Contso")
+    check(done.returncode == 2 and "did you mean 'Contoso'?" in done.stderr, f"{done}")
+    check(c.cli("token", "new", "--role", "supplier", "--supplier", "Contoso").returncode == 0, "who is listed")
     bad = os.path.join(lab.dir, "bad.yml")
     with open(bad, "w") as f:
         f.write("groups: [{name: a, rules: [{alert: b, expr: 'up =='}]}]\n")
