@@ -26,8 +26,23 @@
 #define FLUSH_ONLINE_MS 5000   /* a frame may be in memory alone for so long */
 #define FLUSH_OFFLINE_MS 60000 /* one write a minute */
 #define RENEW_AGAIN_MS 600000
+#define JOIN_AGAIN_MS \
+	60000 /* what is gathered, on a disk that had no room: all of it is read for that */
 
 /* ---- to disk ---- */
+
+static int join_gathered(struct agent *a, struct fw_err *err)
+{
+	int64_t mono_ms = fw_mono_ms();
+	if (!spool_join_is_due(a->spool))
+		a->join_at_mono_ms = 0;
+	if (mono_ms < a->join_at_mono_ms)
+		return fw_fail(err, -EAGAIN, "what is gathered waits to be joined");
+	int rc = spool_join(a->spool, err);
+	if (rc < 0)
+		a->join_at_mono_ms = mono_ms + JOIN_AGAIN_MS;
+	return rc;
+}
 
 void agent_write_out(struct agent *a)
 {
@@ -38,7 +53,7 @@ void agent_write_out(struct agent *a)
 	if (rc >= 0)
 		rc = packer_journal(a->packer, &err);
 	if (rc >= 0)
-		rc = spool_join(a->spool, &err);
+		rc = join_gathered(a, &err);
 	if (rc < 0 && !a->write_failed)
 		fw_log(FW_ERROR, "%s; what is new waits in memory", err.text);
 	if (rc >= 0 && a->write_failed)

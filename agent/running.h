@@ -47,6 +47,7 @@ struct agent {
 	int64_t renewal_asked_ms;
 	unsigned sweeps; /* since the settings in force */
 	bool write_failed, stopping;
+	int64_t join_at_mono_ms; /* not tried again before */
 	uint64_t too_many_bytes; /* ends because it had so many of its own */
 	int lock;
 };

@@ -94,7 +94,8 @@ void spool_add(struct spool *spool, const struct frame *frame);
 void spool_gather(struct spool *spool, const struct frame *frame);
 void spool_gather_end(struct spool *spool); /* what is gathered is wanted as frames */
 /* Makes them, once they are wanted, or there is as much as is joined at once, or a write went
- * wrong. Flush first. On failure all stays as it is, and is due again. */
+ * wrong. While something is in memory alone they have to wait: flush first. On failure all
+ * stays as it is, and is due again. */
 int spool_join(struct spool *spool, struct fw_err *err);
 bool spool_join_is_due(const struct spool *spool);
 /* Another content for a live frame that waits, under the same number. */

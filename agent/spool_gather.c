@@ -226,8 +226,11 @@ static void gathering_forget(struct spool *s)
 	spool_schemas_trim(s);
 }
 
+/* What has numbers already is on disk before: they grow from segment to segment. */
 int spool_join(struct spool *s, struct fw_err *err)
 {
+	if (!spool_is_flushed(s))
+		return 0;
 	if (spool_join_is_due(s)) {
 		int rc = spool_join_file(s);
 		if (rc < 0)

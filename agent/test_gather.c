@@ -364,23 +364,31 @@ static unsigned *shared_number(void)
 	return number;
 }
 
-/* From the n-th call on nothing works any more, and the process dies with what it knows. */
+/* The n-th call fails, alone or with all behind it, and the process dies with what it knows. */
+static unsigned kill_behind(enum fw_op op, bool forever, unsigned *durable)
+{
+	unsigned missing, twice, played = 0;
+	for (uint64_t nth = 0; nth < 60; nth += nth < 12 ? 1 : fw_fault_stride(5)) {
+		test_remove_tree(dir);
+		in_a_child(be_away, durable, &(struct fault){op, nth, -EIO, forever});
+		assert_true(nth > 0 || *durable == KILL_SWEEPS);
+		played += *durable > 0 && *durable < KILL_SWEEPS;
+		hear_after(*durable, &missing, &twice);
+		assert_int_equal(missing, 0);
+		assert_int_equal(twice, 0);
+	}
+	return played;
+}
+
 static void test_a_kill_behind_any_operation_loses_nothing(void **state)
 {
 	(void)state;
 	static const enum fw_op ops[] = {FW_OP_OPEN, FW_OP_PWRITE, FW_OP_FSYNC, FW_OP_FDATASYNC,
 		FW_OP_RENAME, FW_OP_UNLINK, FW_OP_TRUNCATE};
-	unsigned *durable = shared_number(), missing, twice, played = 0;
+	unsigned *durable = shared_number(), played = 0;
 	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-		for (uint64_t nth = 0; nth < 60; nth += nth < 12 ? 1 : fw_fault_stride(5)) {
-			test_remove_tree(dir);
-			in_a_child(be_away, durable, &(struct fault){ops[i], nth, -EIO, true});
-			assert_true(nth > 0 || *durable == KILL_SWEEPS);
-			played += *durable > 0 && *durable < KILL_SWEEPS;
-			hear_after(*durable, &missing, &twice);
-			assert_int_equal(missing, 0);
-			assert_int_equal(twice, 0);
-		}
+		played += kill_behind(ops[i], true, durable);
+		kill_behind(ops[i], false, durable);
 	}
 	assert_true(played > 20);
 	munmap(durable, sizeof *durable);
