@@ -244,9 +244,10 @@ static int run_traps(const struct options *o)
 	struct fw_err err;
 	if (o->n_words > 0)
 		return usage("with --traps there is no command '%s'", o->words[0]);
-	if (traps_read(&settings, o->config ? o->config : TRAPS_PATH, &err) < 0)
+	const char *path = o->config ? o->config : TRAPS_PATH;
+	if (traps_read(&settings, path, &err) < 0)
 		return fail(err.text);
-	int status = o->check ? say_well() : traps_run(&settings);
+	int status = o->check ? say_well() : traps_run(&settings, path);
 	traps_done(&settings);
 	return status;
 }

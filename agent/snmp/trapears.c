@@ -38,7 +38,7 @@ struct trap_ears {
 	struct trap_ears_config config;
 	struct ear ears[TRAP_EARS];
 	size_t n_ears;
-	struct community communities[TRAP_EARS];
+	struct community *communities; /* TRAP_EARS of them */
 	size_t n_communities;
 	struct trap_users *users;
 	/* The packet that the library reads now. */
@@ -188,18 +188,41 @@ static int open_ear(struct trap_ears *e, const char *address, struct fw_err *err
 	return 0;
 }
 
-static int read_communities(struct trap_ears *e, struct fw_err *err)
+static void wipe_communities(struct community *list)
 {
-	const struct fw_text_list *files = e->config.communities;
+	OPENSSL_cleanse(list, TRAP_EARS * sizeof *list);
+	fw_free(list);
+}
+
+static int read_communities(
+	struct community *list, const struct fw_text_list *files, struct fw_err *err)
+{
 	for (size_t i = 0; i < files->count; i++) {
 		struct credentials c;
 		int rc = credentials_read(files->items[i], false, false, &c, err);
 		if (rc < 0)
 			return rc;
-		snprintf(e->communities[i].text, sizeof e->communities[i].text, "%s", c.community);
+		snprintf(list[i].text, sizeof list[i].text, "%s", c.community);
 		credentials_wipe(&c);
-		e->n_communities++;
 	}
+	return 0;
+}
+
+/* Users last: their keys are the library's as soon as they are read. */
+int trap_ears_hear(struct trap_ears *e, const struct fw_text_list *communities,
+	const struct fw_text_list *users, struct fw_err *err)
+{
+	struct community *was = e->communities, *new = fw_alloc_array(TRAP_EARS, sizeof *new);
+	int rc = read_communities(new, communities, err);
+	if (rc == 0)
+		rc = trap_users_replace(e->users, users, err);
+	if (rc < 0) {
+		wipe_communities(new);
+		return rc;
+	}
+	e->communities = new;
+	e->n_communities = communities->count;
+	wipe_communities(was);
 	return 0;
 }
 
@@ -208,9 +231,9 @@ int trap_ears_open(
 {
 	struct trap_ears *e = *out = fw_alloc(sizeof *e);
 	e->config = *config;
-	int rc = read_communities(e, err);
-	if (rc == 0)
-		rc = trap_users_open(&e->users, config->users, err);
+	e->communities = fw_alloc_array(TRAP_EARS, sizeof *e->communities);
+	e->users = trap_users_new();
+	int rc = trap_ears_hear(e, config->communities, config->users, err);
 	for (size_t i = 0; i < config->listen->count && rc == 0; i++)
 		rc = open_ear(e, config->listen->items[i], err);
 	if (rc < 0)
@@ -230,7 +253,7 @@ void trap_ears_free(struct trap_ears *e)
 		return;
 	for (size_t i = 0; i < e->n_ears; i++)
 		snmp_sess_close(e->ears[i].session);
-	trap_users_close(e->users);
-	OPENSSL_cleanse(e->communities, sizeof e->communities);
+	trap_users_free(e->users);
+	wipe_communities(e->communities);
 	fw_free(e);
 }

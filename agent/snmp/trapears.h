@@ -33,6 +33,10 @@ struct trap_ears;
 
 int trap_ears_open(
 	struct trap_ears **out, const struct trap_ears_config *config, struct fw_err *err);
+/* Others are heard from now on; where one of their files cannot be read, who was heard still is. What
+ * was heard of them before is still answered. */
+int trap_ears_hear(struct trap_ears *e, const struct fw_text_list *communities,
+	const struct fw_text_list *users, struct fw_err *err);
 /* To whom it came from; frees the packet. */
 void trap_ears_answer(void *ear, netsnmp_pdu *pdu);
 /* Nothing is heard any more, and answers go all the same until it is freed, once the loop is

@@ -29,7 +29,9 @@
 #define APPLICATION "fenwatch-snmp-traps"
 
 struct receiver {
-	const struct trap_settings *settings;
+	struct trap_settings *settings;
+	const char *path; /* of their file */
+	char *socket;     /* of the agent; that of the start */
 	struct life life;
 	struct probe *probe;
 	struct trap_ears *ears;
@@ -150,6 +152,57 @@ static void on_end(void *arg)
 	r->probe = NULL;
 }
 
+static bool is_same_list(const struct fw_text_list *a, const struct fw_text_list *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return a->count == b->count;
+}
+
+/* What was settled before the rights to settle it were given up. */
+static void tell_what_stays(const struct trap_settings *was, const struct trap_settings *new)
+{
+	const struct {
+		const char *name;
+		bool is_same;
+	} keys[] = {{"listen", is_same_list(&was->listen, &new->listen)},
+		{"mibs", is_same_list(&was->mibs, &new->mibs)},
+		{"socket", strcmp(was->socket, new->socket) == 0},
+		{"data", strcmp(was->data, new->data) == 0},
+		{"user", strcmp(was->user, new->user) == 0}};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (!keys[i].is_same)
+			fw_log(FW_WARNING, "SIGHUP: '%s' takes effect with the next start",
+				keys[i].name);
+}
+
+/* Informs that wait for their answer still get it: it was authentic when it came. */
+static void on_hung_up(void *arg)
+{
+	struct receiver *r = arg;
+	struct trap_settings was = *r->settings, new;
+	struct fw_err err;
+	int rc = traps_read(&new, r->path, &err);
+	if (rc == 0) {
+		rc = trap_ears_hear(r->ears, &new.communities, &new.users, &err);
+		if (rc < 0)
+			traps_done(&new);
+	}
+	if (rc < 0) {
+		fw_log(FW_ERROR, "SIGHUP: %s; who may send traps stays as it was", err.text);
+		return;
+	}
+	tell_what_stays(&was, &new);
+	*r->settings = new;
+	trap_windows_set(r->windows, new.window_ms);
+	r->addresses_seen = (struct stat){0};
+	read_addresses(r);
+	traps_done(&was);
+	fw_log(FW_NOTICE, "SIGHUP: traps are taken of %zu communities and %zu users now",
+		new.communities.count, new.users.count);
+}
+
 static void tell_losses(struct receiver *r)
 {
 	r->unanswered += trap_informs_unanswered(r->informs);
@@ -186,7 +239,7 @@ static void on_durable(uint64_t to, void *arg)
 static void on_lost(const char *why, void *arg)
 {
 	const struct receiver *r = arg;
-	fw_log(FW_WARNING, "the agent at '%s' takes nothing: %s", r->settings->socket, why);
+	fw_log(FW_WARNING, "the agent at '%s' takes nothing: %s", r->socket, why);
 }
 
 /* ---- opening ---- */
@@ -236,7 +289,7 @@ static int open_ears(struct receiver *r, struct fw_err *err)
 static int open_probe(struct receiver *r, struct fw_err *err)
 {
 	const struct probe_config config = {
-		.socket = r->settings->socket,
+		.socket = r->socket,
 		.program = APPLICATION " " FW_VERSION,
 		.on_durable = on_durable,
 		.on_lost = on_lost,
@@ -262,12 +315,17 @@ static int open_all(struct receiver *r, const struct sandbox_user *user, struct 
 	return rc;
 }
 
-static struct receiver *receiver_new(const struct trap_settings *settings)
+static struct receiver *receiver_new(struct trap_settings *settings, const char *path)
 {
 	struct receiver *r = fw_alloc(sizeof *r);
-	const struct life_config life = {
-		.on_end = on_end, .on_tick = on_tick, .tick_ms = TICK_MS, .arg = r};
+	const struct life_config life = {.on_end = on_end,
+		.on_hung_up = on_hung_up,
+		.on_tick = on_tick,
+		.tick_ms = TICK_MS,
+		.arg = r};
 	r->settings = settings;
+	r->path = path;
+	r->socket = fw_strdup(settings->socket);
 	r->windows = trap_windows_new(settings->window_ms);
 	r->informs = trap_informs_new(trap_ears_answer);
 	r->addresses = addresses_new();
@@ -282,6 +340,7 @@ static void receiver_free(struct receiver *r)
 	trap_ears_free(r->ears);
 	trap_windows_free(r->windows);
 	snmp_shutdown(APPLICATION);
+	fw_free(r->socket);
 	fw_free(r);
 }
 
@@ -291,13 +350,13 @@ static int cannot_start(const struct fw_err *err)
 	return EXIT_FAILURE;
 }
 
-int traps_run(const struct trap_settings *settings)
+int traps_run(struct trap_settings *settings, const char *path)
 {
 	struct sandbox_user user;
 	struct fw_err err;
 	if (sandbox_find_user(&user, settings->user, &err) < 0)
 		return cannot_start(&err);
-	struct receiver *r = receiver_new(settings);
+	struct receiver *r = receiver_new(settings, path);
 	int rc = open_all(r, &user, &err);
 	int status = rc < 0 ? cannot_start(&err) : EXIT_SUCCESS;
 	if (rc < 0) {

@@ -40,5 +40,5 @@ extern const struct fw_option traps_table[];
 
 int traps_read(struct trap_settings *out, const char *path, struct fw_err *err);
 void traps_done(struct trap_settings *s);
-/* Until SIGTERM; the exit status. */
-int traps_run(const struct trap_settings *settings);
+/* Until SIGTERM; the exit status. SIGHUP reads the file at `path` anew, into `settings`. */
+int traps_run(struct trap_settings *settings, const char *path);

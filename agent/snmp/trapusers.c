@@ -218,28 +218,58 @@ static int make_own(const struct owner *owner, struct fw_err *err)
 	return user ? 0 : fw_fail(err, -EINVAL, "user '%s': no key can be made", owner->name);
 }
 
-int trap_users_open(struct trap_users **out, const struct fw_text_list *files, struct fw_err *err)
+static void wipe_owners(struct trap_users *u)
 {
-	struct trap_users *u = fw_alloc(sizeof *u);
+	if (u->owners)
+		OPENSSL_cleanse(u->owners, (u->n + 1) * sizeof *u->owners);
+	fw_free(u->owners);
+	*u = (struct trap_users){0};
+}
+
+static int read_owners(struct trap_users *u, const struct fw_text_list *files, struct fw_err *err)
+{
 	int rc = 0;
 	u->owners = fw_alloc_array(files->count + 1, sizeof *u->owners);
-	for (size_t i = 0; i < files->count && rc == 0; i++) {
+	for (size_t i = 0; i < files->count && rc == 0; i++)
 		rc = read_owner(files->items[i], &u->owners[u->n++], err);
-		if (rc == 0)
-			rc = make_own(&u->owners[i], err);
-	}
 	if (rc < 0)
-		trap_users_close(u);
-	else
-		*out = u;
+		wipe_owners(u);
 	return rc;
 }
 
-void trap_users_close(struct trap_users *u)
+/* Of every engine; the library knows no others than ours. */
+static void forget_keys(void)
+{
+	struct usmUser *user;
+	while ((user = usm_get_userList())) {
+		usm_remove_user(user);
+		free_user(user);
+	}
+}
+
+int trap_users_replace(struct trap_users *u, const struct fw_text_list *files, struct fw_err *err)
+{
+	struct trap_users new = {0};
+	int rc = read_owners(&new, files, err);
+	if (rc < 0)
+		return rc;
+	forget_keys();
+	wipe_owners(u);
+	*u = new;
+	for (size_t i = 0; i < u->n && rc == 0; i++)
+		rc = make_own(&u->owners[i], err);
+	return rc;
+}
+
+struct trap_users *trap_users_new(void)
+{
+	return fw_alloc(sizeof(struct trap_users));
+}
+
+void trap_users_free(struct trap_users *u)
 {
 	if (!u)
 		return;
-	OPENSSL_cleanse(u->owners, (u->n + 1) * sizeof *u->owners);
-	fw_free(u->owners);
+	wipe_owners(u);
 	fw_free(u);
 }

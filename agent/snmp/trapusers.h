@@ -17,9 +17,12 @@
 
 struct trap_users;
 
-/* Reads the files; our own engine's keys are made at once, for informs. */
-int trap_users_open(struct trap_users **out, const struct fw_text_list *files, struct fw_err *err);
-void trap_users_close(struct trap_users *u);
+struct trap_users *trap_users_new(void); /* of nobody */
+/* Those of these files from now on; our own engine's keys are made at once, for informs. Where one
+ * cannot be read those that were stay; where all can, nobody is believed any more by the keys that
+ * he had. */
+int trap_users_replace(struct trap_users *u, const struct fw_text_list *files, struct fw_err *err);
+void trap_users_free(struct trap_users *u);
 /* A packet that the library is to read next. */
 void trap_users_expect(struct trap_users *u, const uint8_t *data, size_t length);
 /* It was read: whether it was authentic. */

@@ -60,6 +60,11 @@ void trap_windows_free(struct trap_windows *w)
 	fw_free(w);
 }
 
+void trap_windows_set(struct trap_windows *w, int64_t length_ms)
+{
+	w->length_ms = length_ms;
+}
+
 struct trap_window *trap_windows_find(
 	struct trap_windows *w, const uint8_t digest[32], int64_t now_ms)
 {

@@ -28,6 +28,7 @@ struct trap_window {
 
 struct trap_windows *trap_windows_new(int64_t length_ms);
 void trap_windows_free(struct trap_windows *w);
+void trap_windows_set(struct trap_windows *w, int64_t length_ms); /* of those that are open, too */
 /* The window that it falls into, with it counted, or NULL: it is the first. */
 struct trap_window *trap_windows_find(
 	struct trap_windows *w, const uint8_t digest[32], int64_t now_ms);

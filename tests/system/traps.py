@@ -3,9 +3,11 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
 import snmpd
@@ -48,6 +50,20 @@ class Receiver(Process):
         tool = need("snmpinform" if inform else "snmptrap", "snmp")
         return subprocess.run([tool, "-r", str(retries), "-t", str(timeout), *words], capture_output=True, text=True,
                               env=dict(os.environ, MIBS="", SNMP_PERSISTENT_DIR="/dev/null"), timeout=60)
+
+    def waiting(self, *words):
+        """An inform whose sender waits for long; True from its end() once it was answered."""
+        argv = [need("snmpinform", "snmp"), "-r", "0", "-t", "60", *words]
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 env=dict(os.environ, MIBS="", SNMP_PERSISTENT_DIR="/dev/null"))
+        self.lab.closers.append(child.kill)
+        return child
+
+    def reload(self, said):
+        seen = self.log().count("SIGHUP: ")
+        self.child.send_signal(signal.SIGHUP)
+        until(10, "the answer to SIGHUP", lambda: self.log().count("SIGHUP: ") > seen)
+        check(said in self.log().split("SIGHUP: ", seen + 1)[-1], f"wanted '{said}': {self.log()[-600:]}")
 
     def v2c(self, oid, *variables, community="canary-community", **more):
         return self.send("-v2c", "-c", community, f"127.0.0.1:{self.port}", "", oid, *variables, **more)
@@ -123,6 +139,102 @@ def test_an_inform_is_answered_once_it_is_on_disk(lab):
     c.start()
     answered = {LINK_DOWN, LINK_UP, "1.3.6.1.4.1.9999.3"}
     until(30, "what was answered is there", lambda: answered <= {f["oid"] for f in traps(c)})
+
+
+def rewrite(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def readable(lab, *names):
+    """By whom the receiver becomes, as its unit lets it read them."""
+    for name in names:
+        if os.geteuid() == 0:
+            shutil.chown(os.path.join(lab.dir, name), group=GROUP)
+
+
+def test_who_may_send_is_read_anew(lab):
+    c, a, r = start(lab)
+    readable(lab, "community", "user")
+    old = dict(community="canary-community"), dict(auth=AUTH)
+    new = dict(community="another-community"), dict(auth="another-auth-password")
+
+    def heard(of, number):
+        """Of version 2c, and of 3 by our engine: whether they are answered."""
+        return [r.v2c(f"1.3.6.1.4.1.9999.{number}", inform=True, timeout=1, **of[0]).returncode == 0,
+                r.v3(f"1.3.6.1.4.1.9999.{number + 1}", inform=True, timeout=1, **of[1]).returncode == 0]
+    check(heard(old, 10) == [True, True], "at first the old are heard")
+    r.v3("1.3.6.1.4.1.9999.20", engine="0x80001f8880aabbccdd09", auth=AUTH)
+    until(20, "a trap of an engine", lambda: "1.3.6.1.4.1.9999.20" in {f["oid"] for f in traps(c)})
+    rewrite(os.path.join(lab.dir, "community"), "community: another-community\n")
+    rewrite(os.path.join(lab.dir, "user"), f"user: watcher\nauth: another-auth-password\npriv: {PRIV}\n")
+    check(heard(new, 30) == [False, False] and heard(old, 40) == [True, True], "the control: nobody told it")
+    rewrite(os.path.join(lab.dir, "user"), "user: watcher\nauth: short\n")
+    r.reload("stays as it was")
+    check(heard(new, 50) == [False, False] and heard(old, 60) == [True, True], "a file that is wrong changes nothing")
+    rewrite(os.path.join(lab.dir, "user"), f"user: watcher\nauth: another-auth-password\npriv: {PRIV}\n")
+    r.reload("of 1 communities and 1 users now")
+    check(heard(old, 70) == [False, False] and heard(new, 80) == [True, True], "now the new are heard, and the old are not")
+    for number, of in ((90, AUTH), (91, "another-auth-password")):  # an engine that was known before
+        r.v3(f"1.3.6.1.4.1.9999.{number}", engine="0x80001f8880aabbccdd09", auth=of)
+    until(20, "that of the new", lambda: "1.3.6.1.4.1.9999.91" in {f["oid"] for f in traps(c)})
+    check("1.3.6.1.4.1.9999.90" not in {f["oid"] for f in traps(c)}, "not that of the old")
+    rewrite(r.path, open(r.path).read().replace("window: 2s", "window: 3s\nrelays: ['127.0.0.1']").replace(
+        f"127.0.0.1:{r.port}", f"127.0.0.1:{r.port + 1}"))
+    r.reload("'listen' takes effect with the next start")
+    check(heard(new, 100) == [True, True], "it listens where it did")
+    told = r.log() + c.log()
+    check(not [word for word in ("another-community", "another-auth", AUTH) if word in told], "a secret is told")
+    check(r.stop() == 0, "it ends well")
+
+
+class Passage:
+    """Between senders and a receiver: what has passed is known to be in the receiver's socket."""
+
+    def __init__(self, lab, port):
+        self.to, self.front, self.backs, self.passed = ("127.0.0.1", port), socket.socket(socket.AF_INET, socket.SOCK_DGRAM), {}, 0
+        self.front.bind(("127.0.0.1", 0))
+        self.port = self.front.getsockname()[1]
+        lab.closers.append(self.front.close)
+        threading.Thread(target=self.carry, daemon=True).start()
+
+    def carry(self):
+        while True:
+            try:
+                packet, sender = self.front.recvfrom(65536)
+            except OSError:
+                return
+            if sender not in self.backs:
+                self.backs[sender] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self.backs[sender].connect(self.to)
+                threading.Thread(target=self.carry_back, args=(sender,), daemon=True).start()
+            self.backs[sender].send(packet)
+            self.passed += 1
+
+    def carry_back(self, sender):
+        while True:
+            self.front.sendto(self.backs[sender].recv(65536), sender)
+
+
+def test_informs_under_way_outlive_a_reload(lab):
+    """Its event is not on disk when the signal comes, and the keys are no longer those it came with."""
+    c, a, r = start(lab)
+    readable(lab, "community", "user")
+    check(r.v3(LINK_UP, inform=True).returncode == 0, "it is there")
+    a.kill()
+    passage = Passage(lab, r.port)
+    place = f"127.0.0.1:{passage.port}"
+    senders = [r.waiting("-v2c", "-c", "canary-community", place, "", "1.3.6.1.4.1.9999.1"),
+               r.waiting("-v3", "-u", "watcher", "-l", "authPriv", "-a", "SHA-256", "-A", AUTH, "-x", "AES", "-X", PRIV, place, "",
+                         "1.3.6.1.4.1.9999.2")]
+    until(20, "they have arrived, of version 3 the question for the engine first", lambda: passage.passed == 3)
+    rewrite(os.path.join(lab.dir, "community"), "community: another-community\n")
+    rewrite(os.path.join(lab.dir, "user"), f"user: watcher\nauth: another-auth-password\npriv: {PRIV}\n")
+    r.reload("of 1 communities and 1 users now")
+    check([sender.poll() for sender in senders] == [None, None], "the control: nobody was answered yet")
+    a.start()
+    check([sender.wait(30) for sender in senders] == [0, 0], "both are answered")
+    until(20, "both are there", lambda: {"1.3.6.1.4.1.9999.1", "1.3.6.1.4.1.9999.2"} <= {f["oid"] for f in traps(c)})
 
 
 def test_a_storm_of_one_trap_is_one_event_with_a_count(lab):
