@@ -16,7 +16,7 @@ import tempfile
 # Exposure by `systemd-analyze security`, times ten.
 MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13, "fenwatch-snmp": 13,
                 "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13, "fenwatch-capture": 13,
-                "fenwatch-check": 17, "fenwatch-check-plugins@": 17, "fenwatch-snmp-traps": 15}
+                "fenwatch-check": 17, "fenwatch-check-plugins@": 17, "fenwatch-snmp-traps": 16}
 
 # What a helper hands to its children, of whom each keeps what its request needs; which
 # sockets it may open; and whether it sees the machine's own network.
@@ -146,6 +146,12 @@ def check_capture_has_one_capability_and_ends_for_good(units):
     assert found["NoNewPrivileges"] == ["yes"] and found["Type"] == ["notify"]
 
 
+def check_who_gives_up_capabilities_may(units):
+    """capset is among @privileged: without it they could not start."""
+    for name in ("fenwatch-capture", "fenwatch-snmp-traps", "fenwatch-facts"):
+        assert settings(units.texts[name])["SystemCallFilter"][-1] == "capset", name
+
+
 def check_plugins_have_nothing(units):
     found = settings(units.texts["fenwatch-check-plugins@"])
     assert found["User"] == found["Group"] == ["fenwatch-plugins"] and "SupplementaryGroups" not in found, found
@@ -157,7 +163,7 @@ CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_u
           check_agent_is_not_blind, check_helper_sees_modules,
           check_agent_and_helpers_give_way, check_services_are_supervised,
           check_helpers_have_their_capabilities_alone, check_capture_has_one_capability_and_ends_for_good,
-          check_plugins_have_nothing]
+          check_who_gives_up_capabilities_may, check_plugins_have_nothing]
 
 
 def main():
