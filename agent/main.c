@@ -364,6 +364,17 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* A file that could hold only a part of it is no answer to what this machine sends. */
+static int check_written(int status)
+{
+	char sentence[128];
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	snprintf(sentence, sizeof sentence, "what is printed cannot be written: %s",
+		fw_strerror(-errno));
+	return fail(sentence);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {0};
@@ -378,5 +389,5 @@ int main(int argc, char **argv)
 		return fail(err.text);
 	status = command(&options, &config);
 	config_done(&config);
-	return status;
+	return check_written(status);
 }

@@ -165,6 +165,12 @@ def test_an_agent_that_runs_is_not_enrolled_anew_beside_itself(lab):
     check(enrol(lab, a.config, token).returncode == 0, "stopped, and with the same token, it is")
 
 
+def test_what_is_printed_into_a_full_disk_is_no_success(lab):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([lab.program("agent"), "--print"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    check(done.returncode == 1 and "cannot be written" in done.stderr, f"{done}")
+
+
 def owners(folder):
     """The users that what lies there belongs to, the folder itself among it."""
     paths = [folder] + [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in folders + files]
