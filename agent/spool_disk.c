@@ -218,7 +218,9 @@ int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
 	if (rc < 0)
 		return rc;
 	spool_journal_load(s);
-	spool_gathering_load(s);
+	rc = spool_gathering_load(s, err);
+	if (rc < 0)
+		return rc;
 	s->next_chain =
 		(s->journal_chain > s->chain_closed ? s->journal_chain : s->chain_closed) + 1;
 	if (!*made)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sweeps of other hosts while nobody takes them: one by one in a file of their own, without
  * numbers, until there are so many that frames of several are worth making. */
+#include <errno.h>
 #include <fcntl.h>
 
 #include <fenwatch/err.h>
@@ -60,14 +61,9 @@ static void take_left(struct spool *s, const struct record *record)
 	count_piece(g, frame);
 }
 
-void spool_gathering_load(struct spool *s)
+static void read_left(struct spool *s)
 {
 	struct gathering *g = &s->gathering;
-	char *path = spool_path(s, "gathering");
-	g->fd = fw_open(path, s->config.look_only ? O_RDONLY : O_RDWR, 0);
-	fw_free(path);
-	if (g->fd < 0)
-		return;
 	struct fw_buf buf = {0};
 	struct record record;
 	uint64_t offset = SPOOL_FILE_HEADER;
@@ -83,6 +79,17 @@ void spool_gathering_load(struct spool *s)
 	/* Behind the last whole record a crash may have left half of one. */
 	if (g->bytes > 0 && !s->config.look_only)
 		fw_truncate(g->fd, g->bytes);
+}
+
+int spool_gathering_load(struct spool *s, struct fw_err *err)
+{
+	struct gathering *g = &s->gathering;
+	char *path = spool_path(s, "gathering");
+	g->fd = fw_open(path, s->config.look_only ? O_RDONLY : O_RDWR, 0);
+	fw_free(path);
+	if (g->fd >= 0)
+		read_left(s);
+	return g->fd < 0 && g->fd != -ENOENT ? fw_fail_sys(err, g->fd, "'gathering'") : 0;
 }
 
 /* ---- adding ---- */

@@ -117,7 +117,8 @@ void spool_journal_load(struct spool *s);
 void spool_journal_truncate(struct spool *s);
 
 /* spool_gather.c */
-void spool_gathering_load(struct spool *s);
+/* Fails where it is there and cannot be opened: it would be begun anew, and what is in it lost. */
+int spool_gathering_load(struct spool *s, struct fw_err *err);
 /* Makes what is gathered in memory durable; where that fails, it becomes frames. */
 void spool_gathering_write(struct spool *s);
 void spool_gathering_stat(const struct spool *s, struct spool_stat *out);

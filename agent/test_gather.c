@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -539,6 +540,37 @@ static void test_cut_or_damaged_at_every_byte(void **state)
 	assert_true(schema_end > 0 && schema_end < 200);
 }
 
+/* What cannot be opened for once is not begun anew: no start, and the next has it all. */
+static void test_what_cannot_be_opened_is_not_written_over(void **state)
+{
+	(void)state;
+	unsigned missing, twice, refused = 0;
+	bool made;
+	for (uint64_t nth = 1; nth < 12; nth++) {
+		struct spool_config config = {.dir = dir, .max_bytes = 1 << 20};
+		struct fw_err err = {""};
+		test_remove_tree(dir);
+		struct spool *spool = open_spool();
+		for (unsigned n = 0; n < KILL_SWEEPS - 1; n++)
+			say(spool, 0, n);
+		keep(spool);
+		spool_close(spool);
+		fw_fault_arm(FW_OP_OPEN, nth, -EIO, false);
+		int rc = spool_open(&spool, &config, &made, &err);
+		refused += rc < 0 && strstr(err.text, "gathering") != NULL;
+		if (rc >= 0) {
+			say(spool, 0, KILL_SWEEPS - 1);
+			spool_flush(spool, NULL);
+			spool_close(spool);
+		}
+		fw_fault_clear();
+		hear_after(KILL_SWEEPS - 1, &missing, &twice);
+		assert_int_equal(missing, (HOSTS - 1) * (KILL_SWEEPS - 1)); /* of others, who said nothing */
+		assert_int_equal(twice, 0);
+	}
+	assert_int_equal(refused, 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -552,6 +584,7 @@ int main(void)
 		CASE(test_of_both_only_one_counts),
 		CASE(test_the_kill_check_has_teeth),
 		CASE(test_cut_or_damaged_at_every_byte),
+		CASE(test_what_cannot_be_opened_is_not_written_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
