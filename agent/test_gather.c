@@ -565,7 +565,8 @@ static void test_what_cannot_be_opened_is_not_written_over(void **state)
 		}
 		fw_fault_clear();
 		hear_after(KILL_SWEEPS - 1, &missing, &twice);
-		assert_int_equal(missing, (HOSTS - 1) * (KILL_SWEEPS - 1)); /* of others, who said nothing */
+		assert_int_equal(
+			missing, (HOSTS - 1) * (KILL_SWEEPS - 1)); /* of others, who said nothing */
 		assert_int_equal(twice, 0);
 	}
 	assert_int_equal(refused, 1);

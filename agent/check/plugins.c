@@ -21,7 +21,7 @@
 #include "runner.h"
 
 #define AS_WE_ARE "plugins run as who runs this program, not as a user of their own"
-#define READY_MS 5000 /* until the unit's runner must have said that it is */
+#define READY_MS 5000 /* that the unit's runner may take to say that it is ready, or to end */
 
 struct line {
 	struct fw_owner owner;
@@ -130,20 +130,23 @@ static int dial(const char *path, struct fw_err *err)
 	return fw_fail_sys(err, rc, "nobody listens at '%s'", path);
 }
 
-/* Waited for once in our life, before the first plugin. */
-static bool is_ready(int fd)
+/* Waited for once in our life, before the first plugin. Who is slow to start is not gone: what it
+ * is asked meanwhile waits in the connection. */
+static bool has_ended(int fd)
 {
 	struct runner_answer answer;
 	struct pollfd one = {.fd = fd, .events = POLLIN};
-	return poll(&one, 1, READY_MS) == 1 &&
-		recv(fd, &answer, sizeof answer, MSG_DONTWAIT) == (ssize_t)sizeof answer;
+	int n;
+	while ((n = poll(&one, 1, READY_MS)) < 0 && errno == EINTR)
+		;
+	return n != 0 && recv(fd, &answer, sizeof answer, MSG_DONTWAIT) != (ssize_t)sizeof answer;
 }
 
 static int dial_first(struct fw_err *err)
 {
 	const char *path = plugins.config->plugins_socket;
 	int fd = dial(path, err);
-	if (fd < 0 || is_ready(fd))
+	if (fd < 0 || !has_ended(fd))
 		return fd;
 	fw_close(fd);
 	return fw_fail(err, -ECONNRESET,

@@ -27,9 +27,10 @@ def need_users(lab):
 class Unit:
     """What systemd does for fenwatch-check-plugins.socket: a runner for each connection, as a user of its own."""
 
-    def __init__(self, lab, config):
+    def __init__(self, lab, config, late_s=0):
         self.path, self.runners = os.path.join(lab.dir, "plugins.sock"), []
-        self.argv = [*as_user(USER, USER), lab.program("check"), "plugins", "--config", config]
+        late = ["sh", "-c", f'sleep {late_s}; exec "$@"', "late"] if late_s else []
+        self.argv = [*late, *as_user(USER, USER), lab.program("check"), "plugins", "--config", config]
         self.log = os.path.join(lab.dir, "runner.log")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.bind(self.path)
@@ -229,6 +230,20 @@ def test_a_runner_that_is_killed_is_said_and_made_anew(lab):
     os.unlink(turn)
     until(30, "and it is well again", lambda: c.value("fenwatch_plugin_status") == 0 and len(unit.runners) == 2)
     check("not as a user of their own" not in checker.log(), "by another of that user, never by itself")
+    check(checker.stop() == 0, "it ends well")
+
+
+def test_a_runner_that_is_late_gives_no_plugin_our_rights(lab):
+    """A machine that boots takes its time; and a signal comes while its first word is waited for."""
+    need_users(lab)
+    c, a = pair(lab)
+    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER)
+    unit = Unit(lab, checker.config, late_s=8)
+    checker.start()
+    until(30, "it is asked for", lambda: unit.runners)
+    checker.child.send_signal(signal.SIGHUP)
+    until(60, "it has run one", lambda: str(pwd.getpwnam(USER).pw_uid) in told(c, "who"))
+    check("not as a user of their own" not in checker.log(), checker.log())
     check(checker.stop() == 0, "it ends well")
 
 
