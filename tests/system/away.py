@@ -83,9 +83,16 @@ def test_what_a_spool_cannot_hold_is_told(lab):
         [{"name": "desk", "type": "webhook", "url": hook.url, "live": True}]) + "\n").start()
     roomy = lab.agent(c, name="roomy").enrol()
     small = lab.agent(c, name="small", extra="spool: {max: 1MiB}\n").enrol()
+    c.stop()
     for agent in (roomy, small):
         kept = be_away(lab, agent, 10 * COLUMNS)
         check(kept["bytes"] > 3 << 19, f"that is more than the small one holds: {kept}")
+        agent.start()
+        agent.logged("watching")
+        time.sleep(2)
+        agent.stop()  # what it reads has to be written, whose room is another one's
+    c.start()
+    for agent in (roomy, small):
         agent.start()
     drain(c, roomy)
     told = until(60, "what is lost is told", lambda: hook.notices("firing", "SpoolDropping"))
