@@ -16,7 +16,7 @@ import tempfile
 # Exposure by `systemd-analyze security`, times ten.
 MOST_EXPOSED = {"fenwatch-agent": 17, "fenwatch-collector": 12, "fenwatch-facts": 13, "fenwatch-snmp": 13,
                 "fenwatch-facts-network": 13, "fenwatch-facts-processes": 13, "fenwatch-capture": 13,
-                "fenwatch-check": 17, "fenwatch-check-plugins@": 17, "fenwatch-snmp-traps": 16}
+                "fenwatch-check": 15, "fenwatch-check-plugins@": 15, "fenwatch-snmp-traps": 16}
 
 # What a helper hands to its children, of whom each keeps what its request needs; which
 # sockets it may open; and whether it sees the machine's own network.

@@ -50,6 +50,8 @@ ROWS = [
      ["tests/system/slow.py", "RELEASE"], {"FENWATCH_SLOW": "5000", "FENWATCH_SLOW_SECONDS": "600"}),
     ("traps", "1,000 informs a second for a minute, each answered once it is on disk",
      ["tests/system/traps.py", "SANITIZE", "thousand"], {"FENWATCH_TRAP_SECONDS": "60"}),
+    ("units", "a machine that boots: each unit at work, killed, read anew and stopped",
+     ["tests/system/booted.py", "RELEASE"], {}),
     ("history", "machines set back, copies restored, clocks stepped", ["tests/system/history.py", "SANITIZE"], {}),
     ("races", "threads of the collector under load, by ThreadSanitizer",
      ["tests/system/races.py", "RACE"], {"FENWATCH_RACE_SECONDS": "60"}),
