@@ -167,7 +167,7 @@ int record_next(int fd, uint64_t *offset, struct fw_buf *buf, struct record *out
 {
 	for (;;) {
 		int n = record_read(fd, *offset, buf, out);
-		if (n >= 0)
+		if (n != -EBADMSG)
 			return n;
 		uint64_t at = record_find(fd, *offset, buf);
 		if (!at)

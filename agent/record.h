@@ -45,7 +45,7 @@ static inline bool record_is_schema(const struct record *record)
  * that is not a whole record, or what the file says. */
 int record_read(int fd, uint64_t offset, struct fw_buf *buf, struct record *out);
 /* The same for the first whole record from `*offset` on, which becomes its place: 0 where none
- * follows. `*damaged`, optional, becomes true where something stood before it. */
+ * follows, negative where the file cannot be read. `*damaged`, optional, becomes true where something stood before it. */
 int record_next(int fd, uint64_t *offset, struct fw_buf *buf, struct record *out, bool *damaged);
 /* The next offset after `offset` with a whole record, or 0 when there is none. */
 uint64_t record_find(int fd, uint64_t offset, struct fw_buf *buf);

@@ -61,13 +61,14 @@ static void take_left(struct spool *s, const struct record *record)
 	count_piece(g, frame);
 }
 
-static void read_left(struct spool *s)
+static int read_left(struct spool *s)
 {
 	struct gathering *g = &s->gathering;
 	struct fw_buf buf = {0};
 	struct record record;
 	uint64_t offset = SPOOL_FILE_HEADER;
-	for (int n; (n = record_next(g->fd, &offset, &buf, &record, &g->damaged)) > 0;) {
+	int n;
+	while ((n = record_next(g->fd, &offset, &buf, &record, &g->damaged)) > 0) {
 		take_left(s, &record);
 		offset += (unsigned)n;
 	}
@@ -77,8 +78,9 @@ static void read_left(struct spool *s)
 	else
 		g->bytes = offset;
 	/* Behind the last whole record a crash may have left half of one. */
-	if (g->bytes > 0 && !s->config.look_only)
+	if (n == 0 && g->bytes > 0 && !s->config.look_only)
 		fw_truncate(g->fd, g->bytes);
+	return n;
 }
 
 int spool_gathering_load(struct spool *s, struct fw_err *err)
@@ -87,9 +89,8 @@ int spool_gathering_load(struct spool *s, struct fw_err *err)
 	char *path = spool_path(s, "gathering");
 	g->fd = fw_open(path, s->config.look_only ? O_RDONLY : O_RDWR, 0);
 	fw_free(path);
-	if (g->fd >= 0)
-		read_left(s);
-	return g->fd < 0 && g->fd != -ENOENT ? fw_fail_sys(err, g->fd, "'gathering'") : 0;
+	int rc = g->fd >= 0 ? read_left(s) : g->fd;
+	return rc < 0 && rc != -ENOENT ? fw_fail_sys(err, rc, "'gathering'") : 0;
 }
 
 /* ---- adding ---- */

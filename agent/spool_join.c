@@ -84,17 +84,21 @@ static int by_host_and_place(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static void find_pieces(struct join *j)
+static int find_pieces(struct join *j)
 {
 	const struct gathering *g = &j->spool->gathering;
 	struct record record;
 	uint64_t at = SPOOL_FILE_HEADER;
-	for (int n; at < g->bytes && (n = record_next(g->fd, &at, &j->in, &record, NULL)) > 0;) {
+	int n = 0;
+	while (at < g->bytes && (n = record_next(g->fd, &at, &j->in, &record, NULL)) > 0) {
 		note_record(j, &record, at);
 		at += (unsigned)n;
 	}
 	if (j->n_pieces > 1)
 		qsort(j->pieces, j->n_pieces, sizeof *j->pieces, by_host_and_place);
+	if (j->n_pieces < g->pieces)
+		j->unreadable = g->pieces - j->n_pieces;
+	return n < 0 ? n : 0;
 }
 
 static struct schema_place *find_schema(struct join *j, uint32_t id)
@@ -301,8 +305,9 @@ int spool_join_file(struct spool *s)
 	struct join j = {.spool = s, .fd = -1, .made = s->lanes[LANE_BACKLOG].made};
 	char *path = spool_path(s, "joined");
 	j.cells = fw_alloc_array(BATCH_CELLS, sizeof *j.cells);
-	find_pieces(&j);
-	int rc = join_into(&j, path);
+	int rc = find_pieces(&j);
+	if (rc >= 0)
+		rc = join_into(&j, path);
 	fw_free(path);
 	fw_free(j.pieces);
 	fw_free(j.schemas);

@@ -385,7 +385,7 @@ static void test_a_kill_behind_any_operation_loses_nothing(void **state)
 {
 	(void)state;
 	static const enum fw_op ops[] = {FW_OP_OPEN, FW_OP_PWRITE, FW_OP_FSYNC, FW_OP_FDATASYNC,
-		FW_OP_RENAME, FW_OP_UNLINK, FW_OP_TRUNCATE};
+		FW_OP_READ, FW_OP_RENAME, FW_OP_UNLINK, FW_OP_TRUNCATE};
 	unsigned *durable = shared_number(), played = 0;
 	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
 		played += kill_behind(ops[i], true, durable);
