@@ -317,7 +317,6 @@ int fw_file_replace(
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot write '%s'", path) : 0;
 }
 
-/* A record lock, as a child that is forked and hangs must not keep it. */
 int fw_become_owner(const char *dir, struct fw_err *err)
 {
 	struct stat st;
@@ -328,6 +327,7 @@ int fw_become_owner(const char *dir, struct fw_err *err)
 	return 0;
 }
 
+/* A record lock, as a child that is forked and hangs must not keep it. */
 int fw_file_lock(const char *path, struct fw_err *err)
 {
 	int fd = fw_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
