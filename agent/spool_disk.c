@@ -180,29 +180,35 @@ static int segment_filter(const struct dirent *entry)
 	return strlen(entry->d_name) == 12 && strcmp(entry->d_name + 8, ".seg") == 0;
 }
 
+static int segment_load(struct spool *s, char *name, struct fw_err *err)
+{
+	uint8_t id[4];
+	char *path = spool_path(s, name);
+	name[8] = 0;
+	int fd = fw_unhex(name, id, 4) == 0 ? fw_open(path, O_RDONLY, 0) : -ENOENT;
+	fw_free(path);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fw_fail_sys(err, fd, "'%s.seg'", name);
+	segment_scan(s,
+		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3], fd);
+	fw_close(fd);
+	return 0;
+}
+
+/* One that is there and cannot be opened ends it: its numbers would be given anew, and its name. */
 static int segments_load(struct spool *s, struct fw_err *err)
 {
 	struct dirent **entries;
-	int n = scandir(s->dir, &entries, segment_filter, alphasort);
+	int n = scandir(s->dir, &entries, segment_filter, alphasort), rc = 0;
 	if (n < 0)
 		return fw_fail_sys(err, -errno, "cannot be listed");
 	for (int i = 0; i < n; i++) {
-		uint8_t id[4];
-		char *path = spool_path(s, entries[i]->d_name);
-		entries[i]->d_name[8] = 0;
-		int fd = fw_unhex(entries[i]->d_name, id, 4) == 0 ? fw_open(path, O_RDONLY, 0) : -1;
-		if (fd >= 0) {
-			segment_scan(s,
-				(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 |
-					(uint32_t)id[2] << 8 | id[3],
-				fd);
-			fw_close(fd);
-		}
-		fw_free(path);
+		if (rc >= 0)
+			rc = segment_load(s, entries[i]->d_name, err);
 		free(entries[i]);
 	}
 	free(entries);
-	return 0;
+	return rc;
 }
 
 int spool_disk_open(struct spool *s, bool *made, struct fw_err *err)
