@@ -101,7 +101,7 @@ static void explain(const struct plugin *p, int status, char *why, size_t size)
 			"who runs plugins has no check of this name in its file, or the file "
 			"has changed since");
 	else if (status == -ECONNRESET)
-		snprintf(why, size, "who runs plugins has ended");
+		snprintf(why, size, "who runs plugins has ended; its log says why");
 	else if (status < 0)
 		snprintf(why, size, "no process for the plugin: %s", fw_strerror(status));
 	else if (p->text.overflowed)

@@ -2,7 +2,6 @@
 #include "plugins.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #include "runner.h"
 
 #define AS_WE_ARE "plugins run as who runs this program, not as a user of their own"
-#define READY_MS 5000 /* that the unit's runner may take to say that it is ready, or to end */
 
 struct line {
 	struct fw_owner owner;
@@ -130,29 +128,6 @@ static int dial(const char *path, struct fw_err *err)
 	return fw_fail_sys(err, rc, "nobody listens at '%s'", path);
 }
 
-/* Waited for once in our life, before the first plugin. Who is slow to start is not gone: what it
- * is asked meanwhile waits in the connection. */
-static bool has_ended(int fd)
-{
-	struct runner_answer answer;
-	struct pollfd one = {.fd = fd, .events = POLLIN};
-	int n;
-	while ((n = poll(&one, 1, READY_MS)) < 0 && errno == EINTR)
-		;
-	return n != 0 && recv(fd, &answer, sizeof answer, MSG_DONTWAIT) != (ssize_t)sizeof answer;
-}
-
-static int dial_first(struct fw_err *err)
-{
-	const char *path = plugins.config->plugins_socket;
-	int fd = dial(path, err);
-	if (fd < 0 || !has_ended(fd))
-		return fd;
-	fw_close(fd);
-	return fw_fail(err, -ECONNRESET,
-		"who runs them at '%s' has ended at once; its log says why", path);
-}
-
 static _Noreturn void be_runner(int connection)
 {
 	struct fw_err err;
@@ -191,9 +166,11 @@ static void settle_on_fork(const struct fw_err *no_unit)
 			no_unit ? ", and " : "", err.text);
 }
 
+/* Who listens there once is asked for ever: were we to run plugins ourselves when it ends, one that
+ * ends it would have our rights. */
 static int connect_first(struct fw_err *err)
 {
-	int fd = plugins.forks ? -1 : dial_first(err);
+	int fd = plugins.forks ? -1 : dial(plugins.config->plugins_socket, err);
 	if (fd >= 0)
 		plugins.way = BY_UNIT;
 	else

@@ -267,7 +267,6 @@ void runner_serve(int connection, const struct check_config *config, bool apart)
 	struct runner r = {.config = config, .apart = apart, .connection = connection};
 	prctl(PR_SET_DUMPABLE, 0);
 	r.signals = listen_for_signals();
-	tell(&r, 0, 0);
 	serve(&r);
 	for (size_t i = 0; i < r.n; i++)
 		kill_group(r.errands[i].pid);

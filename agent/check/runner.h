@@ -28,7 +28,7 @@ struct runner_request {
 	char name[RUNNER_NAME];
 };
 
-/* One of each that was begun, at its end; and one of id 0 before all: it is ready. */
+/* One of each that was begun, at its end. */
 struct runner_answer {
 	uint32_t id;
 	int32_t status; /* as wait(2) has it; negative: why it did not begin, -ENOENT: no such check */

@@ -226,7 +226,7 @@ def test_a_runner_that_is_killed_is_said_and_made_anew(lab):
     open(turn, "w").close()
     until(30, "it hangs", lambda: subprocess.run(["pgrep", "-u", USER, "sleep"], capture_output=True).returncode == 0)
     unit.runners[0].kill()
-    until(30, "that is said", lambda: told(c, "says") == ["who runs plugins has ended"])
+    until(30, "that is said", lambda: told(c, "says") == ["who runs plugins has ended; its log says why"])
     os.unlink(turn)
     until(30, "and it is well again", lambda: c.value("fenwatch_plugin_status") == 0 and len(unit.runners) == 2)
     check("not as a user of their own" not in checker.log(), "by another of that user, never by itself")
@@ -244,6 +244,22 @@ def test_a_runner_that_is_late_gives_no_plugin_our_rights(lab):
     checker.child.send_signal(signal.SIGHUP)
     until(60, "it has run one", lambda: str(pwd.getpwnam(USER).pw_uid) in told(c, "who"))
     check("not as a user of their own" not in checker.log(), checker.log())
+    check(checker.stop() == 0, "it ends well")
+
+
+def test_a_runner_that_ends_at_once_gives_no_plugin_our_rights(lab):
+    """As where another process of its user ends it, or where it may not read the configuration."""
+    need_users(lab)
+    c, a = pair(lab)
+    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER)
+    unit = Unit(lab, checker.config)
+    runner, unit.argv = unit.argv, ["false"]
+    checker.start()
+    until(60, "that is said, and it is asked anew", lambda: len(unit.runners) > 2 and
+          told(c, "who")[:1] == ["who runs plugins has ended; its log says why"])
+    unit.argv = runner
+    until(30, "it has run one", lambda: told(c, "who")[0] == str(pwd.getpwnam(USER).pw_uid))
+    check(str(pwd.getpwnam(CHECKS_USER).pw_uid) not in told(c, "who"), f"never by itself: {told(c, 'who')}")
     check(checker.stop() == 0, "it ends well")
 
 
