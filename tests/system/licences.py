@@ -123,7 +123,7 @@ def test_a_register_that_is_wrong_does_not_start(lab):
     c.child.wait(20)
     check(c.child.returncode == 1 and "'a.yml', line 2" in c.log(), f"{c.log()}")
     os.remove(os.path.join(folder, "b.yml"))
-    check(said() == (0, ""), f"well: {said()}")
+    check(said() == (0, "The configuration is well.\n"), f"well: {said()}")
 
 
 main()
