@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.request
 
-from lab import Lab, Relay, cpu_seconds, free_port, memory_kib, precise_cpu_seconds, table, until, written_bytes
+from lab import Lab, Relay, cpu_seconds, free_port, memory_kib, table, until, written_bytes
 
 COLLECTD = """Hostname "bench"
 FQDNLookup false
@@ -45,7 +45,7 @@ LoadPlugin csv
 class Peer:
     def __init__(self, lab, argv, values, scrape=None):
         self.child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.pid, self.values, self.scrape, self.cpu = self.child.pid, values, scrape, cpu_seconds
+        self.pid, self.values, self.scrape = self.child.pid, values, scrape
         lab.closers.append(lambda: (self.child.terminate(), self.child.wait()))
 
 
@@ -77,7 +77,7 @@ class Ours:
         self.relay, self.collector, self.name = Relay(collector.port), collector, name
         self.agent = lab.agent(collector, name=name, interval=interval, extra=extra, port=self.relay.port)
         self.agent.enrol().start()
-        self.cpu, self.scrape = precise_cpu_seconds, None
+        self.scrape = None
 
     @property
     def pid(self):
@@ -92,7 +92,7 @@ class Ours:
 def measure(contestants, seconds):
     """name -> (CPU seconds, peak anonymous KiB, peak whole KiB)"""
     start, next_scrape = time.time(), 0.0
-    base = {name: one.cpu(one.pid) for name, one in contestants.items()}
+    base = {name: cpu_seconds(one.pid) for name, one in contestants.items()}
     peak = {name: (0, 0) for name in contestants}
     while time.time() - start < seconds:
         for one in contestants.values():
@@ -103,7 +103,7 @@ def measure(contestants, seconds):
         for name, one in contestants.items():
             peak[name] = tuple(max(a, b) for a, b in zip(peak[name], memory_kib(one.pid)))
         time.sleep(0.5)
-    return {name: (one.cpu(one.pid) - base[name], *peak[name]) for name, one in contestants.items()}
+    return {name: (cpu_seconds(one.pid) - base[name], *peak[name]) for name, one in contestants.items()}
 
 
 def beside_peers(lab, collector, seconds):

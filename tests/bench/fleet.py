@@ -16,7 +16,7 @@ import resource
 import sys
 import time
 
-from lab import Lab, memory_kib, precise_cpu_seconds, table
+from lab import Lab, cpu_seconds, memory_kib, table
 from fleets import Asking, Fleet, all_connected, busiest, fleets_of, memory_mib, nothing_lost_or_doubled
 
 FULL = 20000
@@ -47,12 +47,12 @@ class Meter(Asking):
         super().__init__(collector, host="fleet0-00001", pause=0.5)
 
     def __enter__(self):
-        self.cpu, self.wall = precise_cpu_seconds(self.collector.child.pid), time.monotonic()
+        self.cpu, self.wall = cpu_seconds(self.collector.child.pid), time.monotonic()
         return super().__enter__()
 
     def __exit__(self, *_):
         self.wall = time.monotonic() - self.wall
-        self.cores = (precise_cpu_seconds(self.collector.child.pid) - self.cpu) / self.wall
+        self.cores = (cpu_seconds(self.collector.child.pid) - self.cpu) / self.wall
         super().__exit__()
 
 
@@ -173,7 +173,7 @@ def row_of_agents(lab, rows, agents, seconds):
     again = time.time()
     ready = seconds_of(lambda: begin(collector))
     took = all_connected(fleets, PATIENCE)
-    cpu = precise_cpu_seconds(collector.child.pid)
+    cpu = cpu_seconds(collector.child.pid)
     rows.append(("  ready after kill -9", f"{ready:.1f} s", "5 s"))
     rows.append(("  all back after kill -9 and restart", f"{took:.1f} s", "60 s"))
     rows.append(("  CPU seconds of the collector for that", f"{cpu:.1f}", ""))

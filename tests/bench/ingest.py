@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, memory_kib, precise_cpu_seconds, table
+from lab import Lab, cpu_seconds, memory_kib, table
 
 TARGET = 3e6
 DAY = 86400
@@ -29,9 +29,9 @@ def run_load(lab, collector, agents, sweeps, seconds):
     if load.stdout.readline() != "begin\n":
         raise SystemExit("the load did not begin")
     pid = collector.child.pid
-    cpu, wall = precise_cpu_seconds(pid), time.monotonic()
+    cpu, wall = cpu_seconds(pid), time.monotonic()
     words = load.stdout.readline().split()
-    cpu, wall = precise_cpu_seconds(pid) - cpu, time.monotonic() - wall
+    cpu, wall = cpu_seconds(pid) - cpu, time.monotonic() - wall
     load.wait()
     if not words or words[0] != "end":
         raise SystemExit("the load did not end")

@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.request
 
-from lab import free_port, precise_cpu_seconds, until
+from lab import cpu_seconds, free_port, until
 from stage import Process
 
 INTERVAL_MS = 10000
@@ -212,7 +212,7 @@ def quiet(servers, seconds):
     cpu, since = None, time.monotonic()
     end = since + PATIENCE_S
     while time.monotonic() - since < seconds and time.monotonic() < end:
-        before, cpu = cpu, [precise_cpu_seconds(server.pid) for server in servers]
+        before, cpu = cpu, [cpu_seconds(server.pid) for server in servers]
         if before and max(b - a for a, b in zip(before, cpu)) > 0.05:
             since = time.monotonic()
         time.sleep(1)

@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.parse
 
-from lab import Lab, precise_cpu_seconds, table, until
+from lab import Lab, cpu_seconds, table, until
 from fleets import Fleet
 from peers import PATIENCE_S, Past, Server, installed, loaded, quiet
 
@@ -87,9 +87,9 @@ def measure(server, path):
     """(body, median ms, CPU ms of one), after one that warms up."""
     server.dial()
     server.ask(path)
-    cpu = precise_cpu_seconds(server.pid)
+    cpu = cpu_seconds(server.pid)
     answers = [server.ask(path) for _ in range(RUNS)]
-    cpu = (precise_cpu_seconds(server.pid) - cpu) * 1000 / RUNS
+    cpu = (cpu_seconds(server.pid) - cpu) * 1000 / RUNS
     return answers[-1][0], statistics.median(took_ms for _, took_ms in answers), cpu
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 
-from lab import Lab, free_port, memory_kib, precise_cpu_seconds, table, until
+from lab import Lab, cpu_seconds, free_port, memory_kib, table, until
 
 INTERVAL_MS = 10000
 SERIES = 300
@@ -83,12 +83,12 @@ def send(build, server, hosts, sweeps, a_request, protocol):
     """(samples, CPU seconds of the server)"""
     begin = int(time.time()) * 1000 - sweeps * INTERVAL_MS
     program = os.path.join(build, "tests", "bench", "bench_remote")
-    cpu = precise_cpu_seconds(server.pid)
+    cpu = cpu_seconds(server.pid)
     words = [str(w) for w in (hosts, sweeps, a_request, protocol, CONNECTIONS, begin, INTERVAL_MS)]
     sent = subprocess.run([program, server.url, *words], input=server.token, capture_output=True, text=True)
     if sent.returncode:
         raise SystemExit(sent.stderr)
-    return int(sent.stdout), precise_cpu_seconds(server.pid) - cpu
+    return int(sent.stdout), cpu_seconds(server.pid) - cpu
 
 
 def measure(build, kind, protocol, a_request, hosts, sweeps):

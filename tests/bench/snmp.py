@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from lab import Lab, free_port, memory_kib, precise_cpu_seconds, table, until
+from lab import Lab, cpu_seconds, free_port, memory_kib, table, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(HERE, "..", "..", "packaging", "snmp-modules")
@@ -74,12 +74,12 @@ def main():
         child = subprocess.Popen([lab.program("snmp"), "--config", configure(lab, a, devices, seconds)], stderr=subprocess.DEVNULL)
         lab.closers.append(child.kill)
         time.sleep(2 * seconds)  # connections, first schemas and inventory are no part of it
-        before, began, anon, whole = precise_cpu_seconds(child.pid), time.time(), 0, 0
+        before, began, anon, whole = cpu_seconds(child.pid), time.time(), 0, 0
         for _ in range(rounds * seconds // 5):
             time.sleep(5)
             now = memory_kib(child.pid)
             anon, whole = max(anon, now[0]), max(whole, now[1])
-        cores = (precise_cpu_seconds(child.pid) - before) / (time.time() - began)
+        cores = (cpu_seconds(child.pid) - before) / (time.time() - began)
         until(60, "the last of it is stored", lambda: late(c, seconds, rounds, live)[0] == 0 or time.time() > began + (rounds + 0.5) * seconds)
         missing, longest = late(c, seconds, rounds, live)
         series = c.value('count({instance=~"live.*|real.*"})')
