@@ -36,10 +36,7 @@ def test_all_are_silent_at_once(lab):
     until(180 + HOSTS // 50, "every host has its pace", lambda: c.value("count(count_over_time(fleet_tick[1m]) > 3)") == HOSTS, 1)
     check(not tickets(hook), f"nothing is told while all speak: {tickets(hook)}")
     fleet.close()
-    with open(c.config) as file:
-        text = file.read()
-    with open(c.config, "w") as file:
-        file.write(text.replace(RAMP, HOLD))
+    c.reconfigure(RAMP, HOLD)
     c.reload("read anew")
     since = time.monotonic()
     until(WITHIN_S, "there is a roll-up", lambda: tickets(hook).get("AlertStorm"))

@@ -26,10 +26,7 @@ def everything_is_full(lab, *feeds):
 def end_it(collector):
     """What was opened is over: the rule is switched off. What is under way then would be sent once more."""
     until(30, "nothing waits", lambda: all(f["waiting"] == 0 for f in collector.get("/api/fenwatch/v1/feeds")))
-    with open(collector.config) as f:
-        text = f.read()
-    with open(collector.config, "w") as f:
-        f.write(text.replace(FULL, NO_RULE))
+    collector.reconfigure(FULL, NO_RULE)
     collector.child.send_signal(signal.SIGHUP)
 
 

@@ -283,10 +283,7 @@ SITES = [
 
 def agent_at(lab, c, name, site):
     agent = lab.agent(c, name=name).enrol()
-    with open(agent.config) as f:
-        text = f.read()
-    with open(agent.config, "w") as f:
-        f.write(text.replace(f"127.0.0.1:{c.port}", f"{site.here}:{c.port}"))
+    agent.reconfigure(f"127.0.0.1:{c.port}", f"{site.here}:{c.port}")
     agent.argv = site.inside(*agent.argv)
     return agent.start()
 
@@ -318,10 +315,7 @@ def test_every_kind_of_harm_at_once(lab):
     if os.getuid() != 0:
         skip("namespaces of the network need root")
     c = lab.collector(store="{raw: 64MiB}")
-    with open(c.config) as f:
-        text = f.read()
-    with open(c.config, "w") as f:
-        f.write(text.replace(f'"127.0.0.1:{c.port}"', f'"0.0.0.0:{c.port}"'))
+    c.reconfigure(f'"127.0.0.1:{c.port}"', f'"0.0.0.0:{c.port}"')
     c.start()
     agents = open_sites(lab, c)
     relay = Relay(c.port)

@@ -61,11 +61,7 @@ def test_a_collector_whose_certificate_is_of_the_house_is_asked_by_its_authority
     base = certificate(lab)
     hook = lab.webhook()
     c = lab.collector(extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\"}}]\n")
-    with open(c.config) as f:
-        text = f.read()
-    with open(c.config, "w") as f:
-        f.write(re.sub(r"api: \{.*\}", f"api: {{listen: \"0.0.0.0:{c.api}\", "
-                                       f"tls: {{cert: {base}.pem, key: {base}.key}}}}", text))
+    c.reconfigure(f"\"127.0.0.1:{c.api}\"", f"\"0.0.0.0:{c.api}\", tls: {{cert: {base}.pem, key: {base}.key}}")
     c.start(wait=False).logged("ready")
     token = ["--token-file", os.path.join(c.data, "admin.token")]
     api = ["--api", f"https://localhost:{c.api}"]

@@ -96,6 +96,14 @@ class Process:
                                           env=surroundings, start_new_session=True)
         return self
 
+    def reconfigure(self, old, new):
+        """Its configuration with `new` for `old`; what runs has to be told."""
+        with open(self.config) as f:
+            text = f.read()
+        check(old in text, f"'{old}' stands in {self.config}")
+        with open(self.config, "w") as f:
+            f.write(text.replace(old, new))
+
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
