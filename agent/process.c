@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -80,9 +79,7 @@ static int become_nobody(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (geteuid() != 0)
 		return 0;
-	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
-		? setresuid(NOBODY, NOBODY, NOBODY)
-		: -1;
+	return fw_become(NOBODY, NOBODY);
 }
 
 /* In the new process: times in UTC and words in English, whatever the agent was started with. */

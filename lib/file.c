@@ -317,14 +317,20 @@ int fw_file_replace(
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot write '%s'", path) : 0;
 }
 
+int fw_become(uid_t uid, gid_t gid)
+{
+	bool done = setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+		setresuid(uid, uid, uid) == 0;
+	return done ? 0 : -errno;
+}
+
 int fw_become_owner(const char *dir, struct fw_err *err)
 {
 	struct stat st;
 	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
 		return 0;
-	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
-		return fw_fail_sys(err, -errno, "becoming the owner of '%s'", dir);
-	return 0;
+	int rc = fw_become(st.st_uid, st.st_gid);
+	return rc < 0 ? fw_fail_sys(err, rc, "becoming the owner of '%s'", dir) : 0;
 }
 
 /* A record lock, as a child that is forked and hangs must not keep it. */

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <fenwatch/file.h>
+
 #if defined(__x86_64__)
 #define OWN_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -88,15 +90,6 @@ int sandbox_find_user(struct sandbox_user *out, const char *name, struct fw_err 
 	return 0;
 }
 
-static int become(const struct sandbox_user *who)
-{
-	if (!who || !who->becomes)
-		return 0;
-	bool done = setgroups(0, NULL) == 0 && setresgid(who->gid, who->gid, who->gid) == 0 &&
-		setresuid(who->uid, who->uid, who->uid) == 0;
-	return done ? 0 : -errno;
-}
-
 int sandbox_act_as(const struct sandbox_user *who, struct fw_err *err)
 {
 	if (!who->becomes)
@@ -138,7 +131,7 @@ int sandbox_enter(const struct sandbox_user *who, struct fw_err *err)
 	const struct sock_fprog filter = {
 		.len = sizeof program / sizeof *program, .filter = program};
 	drop_bounds();
-	int rc = become(who);
+	int rc = who && who->becomes ? fw_become(who->uid, who->gid) : 0;
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "becoming another user than root");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -59,12 +58,8 @@ int runner_find_user(struct runner_user *out, const char *name, struct fw_err *e
 
 int runner_become(const struct runner_user *user, struct fw_err *err)
 {
-	if (!user->becomes)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
-		setresuid(user->uid, user->uid, user->uid) < 0)
-		return fw_fail_sys(err, -errno, "becoming the user of plugins");
-	return 0;
+	int rc = user->becomes ? fw_become(user->uid, user->gid) : 0;
+	return rc < 0 ? fw_fail_sys(err, rc, "becoming the user of plugins") : 0;
 }
 
 /* ---- one plugin ---- */

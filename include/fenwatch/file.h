@@ -35,6 +35,8 @@ int fw_file_read(const char *path, size_t limit, struct fw_buf *out, struct fw_e
 /* Durable and atomic: temporary file, fsync, rename, fsync of the directory. */
 int fw_file_replace(
 	const char *path, const void *data, size_t length, mode_t mode, struct fw_err *err);
+/* Root is another user from now on, for good and in no other group. */
+int fw_become(uid_t uid, gid_t gid);
 /* Run by root for a folder of somebody else's, goes on as that user for good: what is written
  * there is then readable for the service that comes after. Does nothing for others. */
 int fw_become_owner(const char *dir, struct fw_err *err);
