@@ -4,8 +4,9 @@
 usage: run.py BUILD [NAME...]     NAME: run the tests whose name contains it
 
 Programs that speak TAP (unit and system tests) count a case a line; others
-count as one. What failed is shown with the end of its output. The last line is
-"N passed, N failed" (", N skipped" with a reason above each).
+count as one. What failed is shown with the end of its output, and again below
+all others with what it says of itself. The last line is "N passed, N failed"
+(", N skipped" with a reason above each).
 """
 import json
 import os
@@ -15,6 +16,9 @@ import time
 
 # How many tests beyond one a processor may be at work at once: the stories that go first mostly wait.
 PATIENT = 2
+
+# How many lines of what a case says of its failure stand in the summary.
+LAST_WORDS = 3
 
 
 def listed(build):
@@ -31,6 +35,21 @@ def run(build, names):
     with open(log) as lines:
         results = [json.loads(line) for line in lines]
     return results, time.time() - started
+
+
+def failures(result):
+    """Of each case that failed its name and the last words of its explanation."""
+    said, words = [], None
+    for line in result.get("stdout", "").splitlines():
+        line = line.strip()
+        if line.startswith(("ok ", "not ok ", "# --- ")):
+            words = None
+        if line.startswith("not ok "):
+            words = []
+            said.append((line[len("not ok "):], words))
+        elif words is not None and line.startswith("#"):
+            words.append(line[1:].strip())
+    return [f"{name}: {' '.join(words[-LAST_WORDS:])[:1000]}" for name, words in said]
 
 
 def count(result):
@@ -70,6 +89,8 @@ def main():
         skipped += [f"{result['name']}: {reason}" for reason in s]
         if f:
             print(f"FAILED {result['name']} ({f} of {p + f})")
+            for failure in failures(result):
+                print(f"  {failure}")
     for reason in skipped:
         print(f"skipped {reason}")
     slow = sorted(results, key=lambda r: -r.get("duration", 0))[:5]

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -354,13 +355,19 @@ def run_one(build, function):
         lab.close()
 
 
+def processor_seconds():
+    """What this story and the processes it has waited for have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
 def main():
     build, wanted = sys.argv[1], sys.argv[2:]
     scope = inspect.currentframe().f_back.f_globals
     tests = [(name[5:].replace("_", " "), f) for name, f in scope.items() if name.startswith("test_")]
     tests = [t for t in tests if not wanted or any(w in t[0] for w in wanted)]
     print(f"1..{len(tests)}", flush=True)
-    failed = 0
+    failed, began = 0, time.monotonic()
     for number, (name, function) in enumerate(tests, 1):
         result, text = run_one(build, function)
         if result == "skip":
@@ -370,4 +377,6 @@ def main():
         print(f"{result} {number} - {name}", flush=True)
         for line in text.splitlines():
             print("# " + line, flush=True)
+    # tests/meson.build decides by these two which stories can be at work beside each other.
+    print(f"# {time.monotonic() - began:.0f} s, {processor_seconds():.0f} s of a processor", flush=True)
     sys.exit(1 if failed else 0)
