@@ -4,8 +4,8 @@
 #include <fenwatch/mem.h>
 
 struct spending {
-	uint64_t cpu_us;      /* in this window */
-	int64_t off_until_ms; /* 0: never was */
+	uint64_t cpu_us; /* in this window */
+	int64_t off_until_ms;
 };
 
 struct budget {
@@ -19,6 +19,9 @@ struct budget *budget_new(size_t n, int64_t now_ms)
 	struct budget *b = fw_alloc(sizeof *b + n * sizeof b->spendings[0]);
 	b->window_ms = now_ms;
 	b->n = n;
+	/* The clock counts from the machine's start: what comes before that is below 0. */
+	for (size_t i = 0; i < n; i++)
+		b->spendings[i].off_until_ms = now_ms;
 	return b;
 }
 

@@ -46,6 +46,16 @@ static void test_the_dearest_goes_off_for_an_hour(void **state)
 	assert_false(budget_is_off(budget, DEAR, now_ms + BUDGET_OFF_MS));
 }
 
+/* A sampler whose interval is longer than the machine is up begins before that. */
+static void test_a_machine_that_has_just_started(void **state)
+{
+	(void)state;
+	struct budget *early = budget_new(SOURCES, -3000000);
+	assert_false(budget_is_off(early, CHEAP, -3000000));
+	assert_false(budget_is_off(early, CHEAP, 0));
+	budget_free(early);
+}
+
 static void test_what_is_within_stays_on(void **state)
 {
 	(void)state;
@@ -77,6 +87,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_the_dearest_goes_off_for_an_hour),
 		CASE(test_what_is_within_stays_on),
+		CASE(test_a_machine_that_has_just_started),
 		CASE(test_windows_are_judged_whole_and_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
