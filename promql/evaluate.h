@@ -3,7 +3,7 @@
  * A node that gives a vector hands its series to a sink one by one where it can
  * (selectors, functions of one series, operators with a scalar), so that
  * sum by (x) (rate(y[5m])) never holds what it sums. Others need all series
- * first (vector with vector, topk, sort) and give a value as a whole. Either is
+ * first (vector with vector, quantile, sort) and give a value as a whole. Either is
  * asked for in both forms: evaluate_to() pushes what lies there, evaluate()
  * collects what comes.
  */
@@ -175,8 +175,10 @@ whole_way binary_scalars;
 stream_way binary_with_scalar, unary_vector;
 /* match.c */
 whole_way match_vectors;
-/* aggregate.c, rank.c */
+/* aggregate.c, topk.c, rank.c */
 whole_way aggregate, rank_series, rank_quantile, count_values;
+/* Of the parameters of all steps; NaN, if one is. */
+double highest_of(const double *values, size_t n, double *least);
 /* The group of a series: its number in the table. */
 size_t group_of(struct evaluation *e, const struct node *node, const struct series *series,
 	struct label_room *room, struct label_table *table);

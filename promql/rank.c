@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aggregations that need all values of a step together: the highest, the lowest,
- * a quantile, how many there are of each. */
+/* Aggregations that need all values of a step together: a quantile, how many there are of
+ * each. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -62,217 +62,24 @@ static int begin(
 	return rc < 0 ? rc : sort_into_groups(r);
 }
 
-/* ---- the highest and the lowest ---- */
+/* ---- quantiles ---- */
 
-struct ranked_one {
-	double value; /* negated where the lowest are asked for: the highest count */
-	size_t series;
-};
-
-/* Series at one step, the one that would go first on top. */
-struct heap {
-	struct ranked_one *at;
-	size_t n;
-};
-
-/* Whether `a` is to go before `b`; what is not a number goes first, then who came last. */
-static inline bool is_worse(const struct ranked_one *a, const struct ranked_one *b)
+double highest_of(const double *values, size_t n, double *least)
 {
-	if (a->value < b->value)
-		return true;
-	if (a->value > b->value)
-		return false;
-	if (a->value == b->value || (isnan(a->value) && isnan(b->value)))
-		return a->series > b->series;
-	return isnan(a->value);
-}
-
-static void swap(struct ranked_one *a, struct ranked_one *b)
-{
-	struct ranked_one kept = *a;
-	*a = *b;
-	*b = kept;
-}
-
-static void sink_down(const struct heap *h, size_t from)
-{
-	struct ranked_one *at = h->at;
-	for (size_t child; (child = 2 * from + 1) < h->n; from = child) {
-		if (child + 1 < h->n && is_worse(&at[child + 1], &at[child]))
-			child++;
-		if (!is_worse(&at[child], &at[from]))
-			return;
-		swap(&at[child], &at[from]);
-	}
-}
-
-static void rise(const struct heap *h, size_t from)
-{
-	struct ranked_one *at = h->at;
-	for (; from > 0 && is_worse(&at[from], &at[(from - 1) / 2]); from = (from - 1) / 2)
-		swap(&at[from], &at[(from - 1) / 2]);
-}
-
-static inline void offer(struct heap *h, const struct ranked_one *one, size_t most)
-{
-	if (h->n < most) {
-		h->at[h->n++] = *one;
-		rise(h, h->n - 1);
-	} else if (is_worse(&h->at[0], one)) {
-		h->at[0] = *one;
-		sink_down(h, 0);
-	}
-}
-
-/* The worst goes behind the others until all lie in order, the best first. */
-static void put_in_order(struct heap *h)
-{
-	size_t n = h->n;
-	while (h->n > 1) {
-		swap(&h->at[0], &h->at[--h->n]);
-		sink_down(h, 0);
-	}
-	h->n = n;
-}
-
-/* Of the parameters of all steps; NaN, if one is. */
-static double most_of(const struct ranking *r, double *least)
-{
-	double most = *least = r->parameter[0];
-	for (size_t i = 1; i < r->axis->n; i++) {
-		*least = fmin(*least, r->parameter[i]);
-		if (isnan(r->parameter[i]) || r->parameter[i] > most)
-			most = r->parameter[i];
+	double most = *least = values[0];
+	for (size_t i = 1; i < n; i++) {
+		*least = fmin(*least, values[i]);
+		if (isnan(values[i]) || values[i] > most)
+			most = values[i];
 	}
 	return most;
 }
-
-/* 0: none are asked for. */
-static int check_counts(const struct ranking *r)
-{
-	char text[PROMQL_NUMBER_SIZE];
-	double least, most = most_of(r, &least);
-	if (most < 1)
-		return 0;
-	if (isnan(most))
-		return fail_execution(r->e, "Parameter value is NaN");
-	if (least <= (double)INT64_MIN)
-		return fail_execution(r->e, "Scalar value %s underflows int64",
-			promql_general(least, text, sizeof text));
-	if (most >= 0x1.fffffffffffffp62) /* the last double below 2^63 already, there */
-		return fail_execution(r->e, "Scalar value %s overflows int64",
-			promql_general(most, text, sizeof text));
-	return 1;
-}
-
-struct ranked {
-	struct ranking *r;
-	double **values;        /* of each series: those that were chosen, NULL: none yet */
-	size_t *offered;        /* the last step at which it was, and one */
-	struct collection *out; /* for one step: in order */
-};
-
-static int choose(struct ranked *ranked, size_t series, size_t step)
-{
-	struct ranking *r = ranked->r;
-	double **values = &ranked->values[series];
-	if (!*values)
-		*values = take_values(r->e, r->axis);
-	if (!*values)
-		return -E2BIG;
-	const struct series *from = &r->in.series[series];
-	(*values)[step] = from->values[step];
-	if (r->axis->n > 1)
-		return 0;
-	return collection_add(ranked->out, &(struct series){from->labels, from->n_labels, *values});
-}
-
-static inline void offer_series(
-	const struct ranking *r, size_t series, size_t step, size_t most, struct heap *heap)
-{
-	double value = r->in.series[series].values[step];
-	bool lowest = r->node->aggregate.op == AGG_BOTTOMK;
-	if (!promql_is_absent(value))
-		offer(heap, &(struct ranked_one){lowest ? -value : value, series}, most);
-}
-
-/* Those of the step before go first: most are so again, and the others are seen not to be at
- * a glance. */
-static void offer_all(const struct ranked *ranked, size_t group, size_t step, struct heap *heap)
-{
-	const struct ranking *r = ranked->r;
-	double count = r->parameter[step];
-	size_t n = r->sizes[group], most = count < 1 ? 0 : count > (double)n ? n : (size_t)count;
-	size_t before = heap->n;
-	heap->n = 0;
-	if (most == 0)
-		return;
-	for (size_t i = 0; i < before; i++) {
-		size_t series = heap->at[i].series;
-		ranked->offered[series] = step + 1;
-		offer_series(r, series, step, most, heap);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (ranked->offered[r->members[group][i]] != step + 1)
-			offer_series(r, r->members[group][i], step, most, heap);
-}
-
-static int rank_step(struct ranked *ranked, size_t group, size_t step, struct heap *heap)
-{
-	struct ranking *r = ranked->r;
-	offer_all(ranked, group, step, heap);
-	if (r->axis->n == 1) /* a range has its series in the order of their labels */
-		put_in_order(heap);
-	int rc = check_limits(r->e, r->sizes[group]);
-	for (size_t i = 0; i < heap->n && rc >= 0; i++)
-		rc = choose(ranked, heap->at[i].series, step);
-	return rc;
-}
-
-static int rank_groups(struct ranked *ranked)
-{
-	struct ranking *r = ranked->r;
-	struct heap heap = {take(r->e, r->in.n_series, sizeof *heap.at), 0};
-	int rc = heap.at ? 0 : -E2BIG;
-	for (size_t g = 0; g < r->table.n; g++, heap.n = 0)
-		for (size_t i = 0; i < r->axis->n && rc >= 0; i++)
-			rc = rank_step(ranked, g, i, &heap);
-	return rc;
-}
-
-int rank_series(
-	struct evaluation *e, const struct node *node, const struct axis *axis, struct value *out)
-{
-	struct ranking r;
-	int rc = begin(&r, e, node, axis);
-	if (rc >= 0)
-		rc = check_counts(&r);
-	struct collection all = collection_of(e, axis, out);
-	if (rc == 0)
-		let_go(e, &r.in, axis);
-	if (rc <= 0)
-		return rc;
-	struct ranked ranked = {&r, take(e, r.in.n_series, sizeof *ranked.values),
-		take(e, r.in.n_series, sizeof *ranked.offered), &all};
-	if (!ranked.values || !ranked.offered)
-		return -E2BIG;
-	rc = rank_groups(&ranked);
-	for (size_t i = 0; axis->n > 1 && i < r.in.n_series && rc >= 0; i++)
-		if (ranked.values[i])
-			rc = collection_add(&all,
-				&(struct series){r.in.series[i].labels, r.in.series[i].n_labels,
-					ranked.values[i]});
-	let_go(e, &r.in, axis);
-	return rc;
-}
-
-/* ---- quantiles ---- */
 
 /* Of all steps the worst are named. */
 static void warn_of_quantile(const struct ranking *r)
 {
 	const struct node *parameter = node_bare(r->node->aggregate.parameter);
-	double least, most = most_of(r, &least);
+	double least, most = highest_of(r->parameter, r->axis->n, &least);
 	if (isnan(most) || most > 1)
 		promql_note_quantile(r->e->notes, parameter, most);
 	if (!isnan(most) && least < 0)
