@@ -41,9 +41,7 @@ def storm(collector, fleet, when):
     collector.start()
     fleet.ask("mark")
     until(AWAY, f"all are back, {when}", fleet.connected)
-    took = time.monotonic() - start
-    check(took <= AWAY, f"{when}, all are back after {took:.0f} s")
-    print(f"# {took:.1f} s until {fleet.count} were back, {when}", flush=True)
+    print(f"# {time.monotonic() - start:.1f} s until {fleet.count} were back, {when}", flush=True)
 
 
 def test_all_move_and_nobody_is_away_for_long(lab):
