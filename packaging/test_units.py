@@ -26,6 +26,8 @@ HELPERS = {
     "fenwatch-facts-processes": ("CAP_SYS_PTRACE", "none", ["yes"]),
 }
 
+SOCKETS = [*HELPERS, "fenwatch-check-plugins"]
+
 # Each of these would hide from the agent what it is there to see, or break it.
 BLINDING = {
     "ProtectProc": {"noaccess", "invisible", "ptraceable"},
@@ -58,7 +60,7 @@ class Units:
                 text = unit.read()
             self.texts[name] = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M)
             self.paths[name] = self.write(name, self.texts[name])
-        for name in HELPERS:
+        for name in SOCKETS:
             shutil.copy(f"{built}/{name}.socket", folder)
 
     def write(self, name, text):
@@ -159,11 +161,20 @@ def check_plugins_have_nothing(units):
     assert found["NoNewPrivileges"] == ["yes"] and found["LimitCORE"] == ["0"] and "KillMode" not in found, found
 
 
+def check_sockets_leave_nothing(units):
+    """What is stopped for good, as before its package goes, has no file in /run any more."""
+    for name in SOCKETS:
+        path = f"{units.folder}/{name}.socket"
+        with open(path) as unit:
+            found = settings(unit.read())
+        assert not units.complaints(path) and found.get("RemoveOnStop") == ["yes"], (units.complaints(path), found)
+
+
 CHECKS = [check_correct, check_misspelt_is_noticed, check_exposure, check_open_unit_is_noticed,
           check_agent_is_not_blind, check_helper_sees_modules,
           check_agent_and_helpers_give_way, check_services_are_supervised,
           check_helpers_have_their_capabilities_alone, check_capture_has_one_capability_and_ends_for_good,
-          check_who_gives_up_capabilities_may, check_plugins_have_nothing]
+          check_who_gives_up_capabilities_may, check_plugins_have_nothing, check_sockets_leave_nothing]
 
 
 def main():

@@ -42,6 +42,7 @@ exec chroot . sh -ec 'umount -l /old; exec env -i container=unshare PATH=/usr/sb
 SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=1 /lib/systemd/systemd --system --unit=basic.target'
 """
 SERVICES = ("fenwatch-collector", "fenwatch-agent", "fenwatch-snmp", "fenwatch-snmp-traps", "fenwatch-capture", "fenwatch-check")
+SOCKETS = [f"fenwatch-{name}.socket" for name in ("facts", "facts-network", "facts-processes", "check-plugins")]
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--uts", "--ipc", "--net", "--cgroup"]
 
 
@@ -109,9 +110,8 @@ def prepare(m):
     m.run("systemd-sysusers")
     m.run("systemd-tmpfiles", "--create")
     m.run("systemctl", "daemon-reload")
-    sockets = [f"fenwatch-{name}.socket" for name in ("facts", "facts-network", "facts-processes", "check-plugins")]
-    m.run("systemctl", "enable", "--now", *sockets)
-    check([m.value(name, "ActiveState") for name in sockets] == ["active"] * 4, "their sockets listen")
+    m.run("systemctl", "enable", "--now", *SOCKETS)
+    check([m.value(name, "ActiveState") for name in SOCKETS] == ["active"] * 4, "their sockets listen")
     m.write("/etc/fenwatch/collector.yml", 'agents: {listen: "127.0.0.1:7443"}\napi: {listen: "127.0.0.1:8080"}\nstore: {raw: 16MiB}\n',
             0o640, "fenwatch-collector")
     m.write("/etc/fenwatch/agent.yml", "name: box\nclass: server\ncollectors: [127.0.0.1:7443]\n")
@@ -166,6 +166,9 @@ def test_each_unit_at_work(lab):
         m.run("systemctl", "stop", unit)
         check((m.value(unit, "Result"), m.value(unit, "ExecMainStatus")) == ("success", "0"), f"{unit}: {m.run('systemctl', 'status', unit)}")
     until(20, "nothing is left of what plugins left", lambda: m.run("pgrep", "-cx", "sleep").strip() == "0")
+    check(len(m.run("ls", "/run/fenwatch").split()) == 4, "their sockets are files")
+    m.run("systemctl", "stop", *SOCKETS)
+    check(m.run("ls", "/run/fenwatch") == "", "which go when they are stopped")
     check(not m.run("systemctl", "--failed", "--no-legend", "list-units", "fenwatch*").strip(), "no unit has failed")
 
     place = "/etc/systemd/system/fenwatch-snmp-traps.service.d"
