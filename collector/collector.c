@@ -263,6 +263,12 @@ static void on_watchdog(uv_timer_t *timer)
 	fw_notify("WATCHDOG=1");
 }
 
+static void look_at_health(struct collector *c)
+{
+	const struct api_certificate *shown = api_certificate(c->api);
+	health_look(c->health, shown ? api_certificate_until_ms(shown) : 0, fw_wall_ms());
+}
+
 static void on_housekeeping(uv_timer_t *timer)
 {
 	struct collector *c = FW_CONTAINER(timer, struct collector, housekeeping);
@@ -272,7 +278,7 @@ static void on_housekeeping(uv_timer_t *timer)
 	if (c->events && events_prune(c->events, &err) < 0)
 		fw_log(FW_ERROR, "events: what is too old cannot go: %s", err.text);
 	if (c->health)
-		health_look(c->health, fw_wall_ms());
+		look_at_health(c);
 }
 
 static void on_owner_done(struct fw_owner *owner)

@@ -55,13 +55,13 @@ static const struct fw_option agents_table[] = {
 static const struct fw_option tls_table[] = {
 	{
 		.name = "cert",
-		.help = "file with the certificate, in PEM",
+		.help = "file with the certificate, in PEM, read with SIGHUP too",
 		.type = FW_OPT_TEXT,
 		.offset = TLS(cert),
 	},
 	{
 		.name = "key",
-		.help = "file with its key, in PEM",
+		.help = "file with its key, in PEM, read with SIGHUP too",
 		.type = FW_OPT_TEXT,
 		.offset = TLS(key),
 	},

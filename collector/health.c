@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
-#include <fenwatch/tls.h>
 
 #include "alert.h"
 #include "enrol.h"
@@ -18,7 +16,6 @@
 #define FEED_FAILS_MS (5 * 60 * 1000)
 #define DAY_MS INT64_C(86400000)
 #define CERTIFICATE_SOON_MS (30 * DAY_MS)
-#define CERTIFICATE_BYTES (1 << 20)
 #define TEXT 256
 
 /* Since when a feed fails. */
@@ -169,35 +166,20 @@ static void look_at_certificate(struct health *health, const char *which, int64_
 	tell(health, "CollectorCertificateEnds", &apart, left_ms < CERTIFICATE_SOON_MS, text);
 }
 
-/* 0: it cannot be read. */
-static int64_t read_until_ms(const char *path)
-{
-	struct fw_buf pem = {0};
-	int64_t until_ms = 0;
-	if (fw_file_read(path, CERTIFICATE_BYTES, &pem, NULL) == 0) {
-		fw_buf_putc(&pem, '\0');
-		until_ms = fw_cert_until_ms((const char *)pem.data);
-	}
-	fw_buf_done(&pem);
-	return until_ms;
-}
-
-static void look_at_certificates(struct health *health, int64_t now_ms)
+static void look_at_certificates(struct health *health, int64_t own_ms, int64_t now_ms)
 {
 	struct fw_arena arena = {0};
 	struct enrol_authorities all;
-	const char *own = health->config.certificate;
 	enrol_authorities(health->config.enrol, now_ms, &arena, &all);
 	look_at_certificate(health, "authority", all.now.expires_ms - now_ms);
 	fw_arena_done(&arena);
-	int64_t until_ms = own ? read_until_ms(own) : 0;
-	if (until_ms > 0)
-		look_at_certificate(health, "api", until_ms - now_ms);
+	if (own_ms > 0)
+		look_at_certificate(health, "api", own_ms - now_ms);
 }
 
 /* ---- all of it ---- */
 
-void health_look(struct health *health, int64_t now_ms)
+void health_look(struct health *health, int64_t certificate_ms, int64_t now_ms)
 {
 	look_at_ring(health);
 	look_at_growth(health, "SamplesRefused", "the collector has refused samples",
@@ -205,7 +187,7 @@ void health_look(struct health *health, int64_t now_ms)
 	look_at_growth(health, "RulesLate", "evaluations of rules that were left out",
 		&health->missed, count_missed(health));
 	look_at_feeds(health, now_ms);
-	look_at_certificates(health, now_ms);
+	look_at_certificates(health, certificate_ms, now_ms);
 	health->has_looked = true;
 }
 

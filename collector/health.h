@@ -23,9 +23,9 @@ struct health_config {
 	struct schedule *schedule;
 	struct enrol *enrol;
 	struct alerts *alerts;
-	const char *certificate; /* file of the API's, or NULL */
 };
 
 struct health *health_new(const struct health_config *config);
-void health_look(struct health *health, int64_t now_ms);
+/* `certificate_ms`: when the certificate ends that the API shows; 0: it shows none. */
+void health_look(struct health *health, int64_t certificate_ms, int64_t now_ms);
 void health_free(struct health *health); /* NULL, too */

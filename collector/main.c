@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -269,17 +268,17 @@ static int command(const struct options *options, const struct config *config)
 /* What the next start will open, beyond what reading the configuration has. */
 static int check_files(const struct config *config)
 {
-	const char *const paths[] = {config->api.tls.cert, config->api.tls.key};
+	struct api_certificate *certificate = NULL;
 	struct fw_err err;
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-		int fd = paths[i] ? fw_open(paths[i], O_RDONLY, 0) : 0;
-		if (fd < 0) {
-			fw_fail_sys(&err, fd, "api: cannot open '%s'", paths[i]);
-			return complain(err.text, EXIT_FAILURE);
-		}
-		if (paths[i])
-			fw_close(fd);
-	}
+	int rc = 0;
+	if (config->api.tls.cert)
+		rc = api_certificate_read(
+			&certificate, config->api.tls.cert, config->api.tls.key, &err);
+	if (rc == 0 && certificate)
+		rc = api_certificate_check(certificate, fw_wall_ms(), &err);
+	api_certificate_drop(certificate);
+	if (rc < 0)
+		return complain(err.text, EXIT_FAILURE);
 	puts("The configuration is well.");
 	return EXIT_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SIGHUP: the configuration is read again, and the parts that can do so go over to its rules,
- * feeds and register. */
+ * feeds, register and certificate. */
 #include "running.h"
 
 #include <fenwatch/clock.h>
@@ -34,19 +34,54 @@ static void on_reloaded(void *arg)
 		collector_reload(c);
 }
 
+static void show_certificate(struct collector *c, struct api_certificate *certificate)
+{
+	char until[32];
+	fw_log(FW_NOTICE, "api: another certificate is shown from now on, which holds until %s",
+		fw_time_format(api_certificate_until_ms(certificate), until, sizeof until));
+	api_set_certificate(c->api, certificate);
+}
+
+/* NULL: it is the one that is shown already, or there is no TLS, which takes another start. */
+static int read_certificate(const struct collector *c, const struct config *config,
+	struct api_certificate **out, struct fw_err *err)
+{
+	const struct api_certificate *shown = api_certificate(c->api);
+	struct api_certificate *read = NULL;
+	int rc = 0;
+	if (shown && config->api.tls.cert)
+		rc = api_certificate_read(&read, config->api.tls.cert, config->api.tls.key, err);
+	bool is_other = read && !api_certificate_same(read, shown);
+	if (is_other)
+		rc = api_certificate_check(read, fw_wall_ms(), err);
+	if (rc < 0 || !is_other) {
+		api_certificate_drop(read);
+		read = NULL;
+	}
+	*out = read;
+	return rc;
+}
+
+/* What may be mistaken is read and checked before anything changes. */
 static int read_again(struct collector *c, struct fw_err *err)
 {
 	struct config *config = fw_alloc(sizeof *config);
+	struct api_certificate *certificate = NULL;
 	int rc = config_load(config, c->path, err);
 	if (rc < 0) {
 		fw_free(config);
 		return rc;
 	}
-	rc = alert_reload(c->alerts, &config->alerts, on_reloaded, c, err);
+	rc = read_certificate(c, config, &certificate, err);
+	if (rc == 0)
+		rc = alert_reload(c->alerts, &config->alerts, on_reloaded, c, err);
 	if (rc < 0) {
+		api_certificate_drop(certificate);
 		drop(config);
 		return rc;
 	}
+	if (certificate)
+		show_certificate(c, certificate);
 	events_tell(c->events, &config->event_rules, enrol_estate(c->enrol), c->alerts);
 	presence_reload(c->presence, &config->alerts.absence, config->registry);
 	tickets_set_register(c->tickets, config->registry);
@@ -69,8 +104,8 @@ void collector_reload(struct collector *c)
 	}
 	int rc = read_again(c, &err);
 	if (rc < 0)
-		fw_log(FW_ERROR, "SIGHUP: %s; rules, feeds and register stay as they were",
-			err.text);
+		fw_log(FW_ERROR, "SIGHUP: %s; rules, feeds and register stay as they were%s",
+			err.text, api_certificate(c->api) ? ", and the API's certificate" : "");
 	else
 		fw_log(FW_NOTICE,
 			"SIGHUP: rules, feeds and register are read anew; other keys take effect "

@@ -94,6 +94,7 @@ int collector_finish_retiring(struct collector *c, struct fw_err *err);
 int collector_open_health(struct collector *c, struct fw_err *err);
 int collector_open_api(struct collector *c, struct fw_err *err);
 
-/* reload.c. Rules, feeds and the register are read anew; a mistake changes nothing. */
+/* reload.c. Rules, feeds, the register and the API's certificate are read anew; a mistake
+ * changes nothing. */
 void collector_reload(struct collector *c);
 void collector_drop_reloaded(struct collector *c);

@@ -82,7 +82,6 @@ int collector_open_health(struct collector *c, struct fw_err *err)
 		.schedule = evaluation_schedule(c->evaluation),
 		.enrol = c->enrol,
 		.alerts = c->alerts,
-		.certificate = c->config->api.tls.cert,
 	};
 	(void)err;
 	c->health = health_new(&config);

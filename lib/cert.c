@@ -438,14 +438,6 @@ int fw_cert_facts(X509 *cert, struct fw_cert_facts *facts, struct fw_err *err)
 	return 0;
 }
 
-int64_t fw_cert_until_ms(const char *pem)
-{
-	X509 *cert = fw_pem_cert(pem);
-	int64_t until_ms = cert ? time_ms(X509_get0_notAfter(cert)) : 0;
-	X509_free(cert);
-	return until_ms;
-}
-
 int fw_cert_facts_pem(const char *pem, struct fw_cert_facts *facts, struct fw_err *err)
 {
 	X509 *cert = fw_pem_cert(pem);

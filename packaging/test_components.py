@@ -15,7 +15,7 @@ COMPONENTS = {
     "libuv": "libuv", "libcares": "c-ares", "libssl": "OpenSSL 3", "libcrypto": "OpenSSL 3",
     "libprotobuf-c": "protobuf-c", "libzstd": "zstd", "libsnappy": "Snappy", "libz": "zlib", "liblzma": "liblzma (XZ Utils)", "liblz4": "LZ4",
     "libbz2": "bzip2",
-    "libyaml-0": "libyaml", "libsqlite3": "SQLite", "libmicrohttpd": "libmicrohttpd (with GnuTLS)",
+    "libyaml-0": "libyaml", "libsqlite3": "SQLite", "libmicrohttpd": "libmicrohttpd", "libgnutls": "GnuTLS",
     "libcurl": "libcurl", "libnetsnmp": "net-snmp", "libpcap": "libpcap", "libjansson": "jansson", "libexpat": "Expat", "libre2": "RE2",
     "libstdc++": "GCC's runtime libraries", "libgcc_s": "GCC's runtime libraries", "libc": "GNU C library",
     "libm": "GNU C library", "ld-linux-x86-64": "GNU C library", "ld-linux-aarch64": "GNU C library",

@@ -621,7 +621,8 @@ const struct rule rules[RULES] = {
 	{
 		.name = "CollectorCertificateEnds",
 		.help = "The certificate of the collector's API, or its authority's, ends within 30 days. "
-			"Renew 'api: {tls: {cert: ...}}'; of the authority, 'fenwatch ca rollover'.",
+			"Renew 'api: {tls: {cert: ...}}' and reload the collector; of the authority, "
+			"'fenwatch ca rollover'.",
 		.severity = "warning",
 		.kind = RULE_RAISED,
 		.identity = "certificate",

@@ -23,6 +23,7 @@
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
 
+#include "certificate.h"
 #include "parts.h"
 #include "shim.h"
 #include "workers.h"
@@ -32,7 +33,6 @@
 #define WRITERS 2                    /* threads that take writes apart */
 #define HEADER_MEMORY (64u << 10)    /* of a connection: request line, headers, arguments */
 #define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-#define KEY_FILE_LIMIT (256u << 10)
 #define LOOK_EVERY_MS 100 /* whether clients that wait have gone away */
 
 static const struct api_query usual = {
@@ -59,7 +59,7 @@ struct api {
 	struct api_stat stat;
 	size_t held_bytes; /* of answers on their way */
 	struct shim_regex *cors;
-	struct fw_buf cert, key;
+	struct api_certificate *certificate; /* or NULL */
 	void (*on_closed)(void *arg);
 	void *arg;
 };
@@ -105,6 +105,17 @@ void api_set_register(struct api *api, struct registry *registry)
 	api->config.registry = registry;
 }
 
+const struct api_certificate *api_certificate(const struct api *api)
+{
+	return api->certificate;
+}
+
+void api_set_certificate(struct api *api, struct api_certificate *certificate)
+{
+	api_certificate_drop(api->certificate);
+	api->certificate = certificate;
+}
+
 /* ---- the daemon's turns ---- */
 
 static void on_due(uv_timer_t *timer);
@@ -148,21 +159,33 @@ void api_await(struct api *api, struct MHD_Connection *connection, bool awaiting
 		c->deadline_ms = awaiting ? fw_mono_ms() + API_DEADLINE_MS : 0;
 }
 
+static struct api_connection *connection_new(struct api *api, struct MHD_Connection *connection)
+{
+	struct api_connection *c = fw_alloc(sizeof *c);
+	c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	c->deadline_ms = fw_mono_ms() + API_DEADLINE_MS;
+	c->certificate = certificate_hold(api->certificate);
+	if (c->certificate)
+		certificate_pin(c->certificate, connection);
+	LIST_INSERT_HEAD(&api->connections, c, link);
+	return c;
+}
+
+static void connection_free(struct api_connection *c)
+{
+	LIST_REMOVE(c, link);
+	api_certificate_drop(c->certificate);
+	fw_free(c);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct api *api = arg;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct api_connection *c = fw_alloc(sizeof *c);
-		c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-				->connect_fd;
-		c->deadline_ms = fw_mono_ms() + API_DEADLINE_MS;
-		LIST_INSERT_HEAD(&api->connections, c, link);
-		*context = c;
+		*context = connection_new(api, connection);
 	} else if (*context) {
-		struct api_connection *c = *context;
-		LIST_REMOVE(c, link);
-		fw_free(c);
+		connection_free(*context);
 		*context = NULL;
 	}
 }
@@ -323,17 +346,14 @@ static int listen_on(const struct sockaddr_storage *address, const char *text, u
 	return fd;
 }
 
-static int read_tls_files(struct api *api, struct fw_err *err)
+static int read_certificate(struct api *api, struct fw_err *err)
 {
 	const struct api_config *config = &api->config;
 	if (!config->tls_cert && !config->tls_key)
 		return 0;
 	if (!config->tls_cert || !config->tls_key)
 		return fw_fail(err, -EINVAL, "api: TLS needs both, a certificate and its key");
-	int rc = fw_file_read(config->tls_cert, KEY_FILE_LIMIT, &api->cert, err);
-	if (rc >= 0)
-		rc = fw_file_read(config->tls_key, KEY_FILE_LIMIT, &api->key, err);
-	return rc < 0 ? fw_fail_in(err, rc, "api") : 0;
+	return api_certificate_read(&api->certificate, config->tls_cert, config->tls_key, err);
 }
 
 static void on_log(void *arg, const char *format, va_list args)
@@ -348,14 +368,13 @@ static void on_log(void *arg, const char *format, va_list args)
 static struct MHD_Daemon *start_daemon(struct api *api, int fd)
 {
 	struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_MEM_CERT, 0, api->cert.data},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, api->key.data},
+		certificate_option(),
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-		(api->cert.data ? MHD_USE_TLS : 0);
+		(api->certificate ? MHD_USE_TLS : 0);
 	return MHD_start_daemon(flags, 0, NULL, NULL, request_on_access, api,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
@@ -364,14 +383,13 @@ static struct MHD_Daemon *start_daemon(struct api *api, int fd)
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(API_DEADLINE_MS / 1000),
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, api,
 		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, api, MHD_OPTION_ARRAY,
-		api->cert.data ? tls : none, MHD_OPTION_END);
+		api->certificate ? tls : none, MHD_OPTION_END);
 }
 
 static void free_api(struct api *api)
 {
 	shim_regex_free(api->cors);
-	fw_buf_done(&api->cert);
-	fw_buf_done(&api->key);
+	api_certificate_drop(api->certificate);
 	fw_free(api);
 }
 
@@ -445,10 +463,7 @@ static int start(struct api *api, const struct sockaddr_storage *address, struct
 	if (api->daemon)
 		return 0;
 	fw_close(fd);
-	return fw_fail(err, -EINVAL, "api: cannot start on '%s'%s", listen,
-		api->cert.data
-			? ": are the certificate and key in PEM, and do they belong together?"
-			: "");
+	return fw_fail(err, -EINVAL, "api: cannot start on '%s'", listen);
 }
 
 static int start_workers(
@@ -478,7 +493,7 @@ int api_open(struct api **out, const struct api_config *config, struct fw_err *e
 	TAILQ_INIT(&api->flight);
 	rc = compile_cors(api, err);
 	if (rc == 0)
-		rc = read_tls_files(api, err);
+		rc = read_certificate(api, err);
 	if (rc == 0)
 		rc = start(api, &address, err);
 	if (rc == 0)

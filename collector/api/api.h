@@ -79,8 +79,24 @@ struct api_config {
 	void *arg;
 };
 
+/* The certificate that the API shows, and its key: both files, read as one. Main thread. */
+struct api_certificate;
+int api_certificate_read(struct api_certificate **out, const char *cert_path, const char *key_path,
+	struct fw_err *err);
+/* That it holds at this moment. */
+int api_certificate_check(
+	const struct api_certificate *certificate, int64_t now_ms, struct fw_err *err);
+/* Of files that say the same. */
+bool api_certificate_same(const struct api_certificate *one, const struct api_certificate *other);
+int64_t api_certificate_until_ms(const struct api_certificate *certificate);
+void api_certificate_drop(struct api_certificate *certificate); /* NULL, too */
+
 int api_open(struct api **out, const struct api_config *config, struct fw_err *err);
 unsigned api_port(const struct api *api);
 void api_set_register(struct api *api, struct registry *registry); /* a new one */
 void api_set_ready(struct api *api, int ready);                    /* GET /-/ready */
+/* What new connections are shown; NULL: it speaks without TLS. */
+const struct api_certificate *api_certificate(const struct api *api);
+/* Connections from now on are shown this one, of an API with TLS, which takes it. */
+void api_set_certificate(struct api *api, struct api_certificate *certificate);
 void api_close(struct api *api, void (*on_closed)(void *arg), void *arg);

@@ -18,7 +18,8 @@ struct ticket;
 struct api_connection {
 	LIST_ENTRY(api_connection) link;
 	int fd;
-	int64_t deadline_ms; /* 0: the turn is ours */
+	struct api_certificate *certificate; /* that its handshake is shown, or NULL */
+	int64_t deadline_ms;                 /* 0: the turn is ours */
 };
 
 struct api_stat {

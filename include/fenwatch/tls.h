@@ -59,8 +59,6 @@ struct fw_cert_facts {
 	uint8_t key_sha256[32]; /* of the public key */
 };
 int fw_cert_facts(X509 *cert, struct fw_cert_facts *facts, struct fw_err *err);
-/* When the first certificate of a text ends, whosever it is; 0: it cannot be read. */
-int64_t fw_cert_until_ms(const char *pem);
 int fw_cert_facts_pem(const char *pem, struct fw_cert_facts *facts, struct fw_err *err);
 
 /* Contexts. A peer's certificate must chain to one of `ca_pem` and carry the right EKU and URI. */

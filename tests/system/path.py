@@ -1,9 +1,14 @@
 """The main job: a fact on this machine, through agent, wire and ring, to a query and a webhook."""
+import http.client
 import os
+import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import time
 
+from checker import Authority
 from stage import check, main, skip, skip_where_unseen, until
 
 
@@ -128,6 +133,65 @@ def test_sighup_takes_new_feeds_and_rules_and_a_mistake_changes_nothing(lab):
     check({n[1] for n in ours(first, "firing")} == {n[1] for n in ours(second, "firing")}, "under the same key")
     reload("builtin_rules: {FilesystemAlmostFull: {enabled: false}}\n" + feed % ("desk", second.url), "read anew")
     until(20, "a rule that is switched off closes what it opened", lambda: ours(second, "resolved"))
+    check(c.stop() == 0, "it leaves with 0")
+
+
+def test_a_renewed_certificate_is_shown_after_a_reload_and_a_mistaken_one_is_not(lab):
+    house = Authority(lab, "house")
+    pairs = {name: house.sign(name, days) for name, days in (("first", 9), ("second", 90), ("ended", -1))}
+    cert, key = os.path.join(lab.dir, "api.pem"), os.path.join(lab.dir, "api.key")
+    trusts = ssl.create_default_context(cafile=house.cert)
+    old = ssl.create_default_context(cafile=house.cert)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def place(certificate, other_key=None):
+        shutil.copy(pairs[certificate] + ".pem", cert)
+        shutil.copy(pairs[other_key or certificate] + ".key", key)
+
+    def connect():
+        return socket.create_connection(("127.0.0.1", c.api), 30)
+
+    def shown(connection, context=trusts):
+        with context.wrap_socket(connection, server_hostname="localhost") as s:
+            return s.getpeercert()["serialNumber"]
+
+    def is_shown(name):
+        number = house.openssl("x509", "-in", pairs[name] + ".pem", "-noout", "-serial").strip().split("=")[1]
+        return {shown(connect()), shown(connect(), old)} == {number}
+
+    place("first")
+    c = lab.collector()
+    c.reconfigure(f"\"127.0.0.1:{c.api}\"", f"\"127.0.0.1:{c.api}\", tls: {{cert: {cert}, key: {key}}}")
+    c.start(wait=False).logged("ready")
+    check(is_shown("first"), "the first is shown")
+
+    as_before = "; rules, feeds and register stay as they were, and the API's certificate"
+    for pair, words in ((("second", "first"), f"the key in '{key}' is not that of the certificate in '{cert}'"),
+                        (("ended",), "the certificate ended at")):
+        place(*pair)
+        c.reload(words)
+        c.reload(as_before)
+        done = subprocess.run([*c.argv, "--check-config"], capture_output=True, text=True, timeout=30)
+        check(done.returncode == 1 and words in done.stderr, f"and said before: {done}")
+    for path, words in ((key, f"'{key}' holds no key"), (cert, f"'{cert}' holds no certificate")):
+        place("second")
+        open(path, "w").close()
+        c.reload(words)
+        os.unlink(path)
+        c.reload(f"cannot open '{path}'")
+    check(is_shown("first"), "after each mistake the first is shown still")
+
+    begun = connect()  # and let in, as who comes behind it is answered
+    stays = http.client.HTTPSConnection("localhost", c.api, timeout=30, context=trusts)
+    stays.request("GET", "/-/ready")
+    line = stays.sock
+    check(stays.getresponse().read(), "an answer")
+    place("second")
+    c.reload("rules, feeds and register are read anew")
+    check(is_shown("second") and "another certificate is shown" in c.log(), "the second is shown")
+    stays.request("GET", "/-/ready")
+    check(stays.getresponse().read() and stays.sock is line, "who was connected stays so")
+    check(shown(begun) != shown(connect()), "who came before the reload is shown what was shown then")
     check(c.stop() == 0, "it leaves with 0")
 
 
