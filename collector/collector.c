@@ -333,6 +333,7 @@ int collector_run(struct config *config, const char *path)
 	struct collector c = {.config = config, .path = path, .lock = -1};
 	struct fw_err err;
 	signal(SIGPIPE, SIG_IGN);
+	collector_tell_doubts(config);
 	open_loop(&c);
 	int rc = open_all(&c, &err);
 	if (rc == 0) {

@@ -71,6 +71,9 @@ struct config {
 extern const struct fw_option config_table[];
 
 int config_load(struct config *config, const char *path, struct fw_err *err);
+/* What can be kept to, and was hardly meant so: a sentence each. Before config_take_rules. */
+void config_doubts(
+	const struct config *config, void (*on_doubt)(const char *sentence, void *arg), void *arg);
 /* The rules are the caller's from now on. */
 struct rule_set *config_take_rules(struct config *config);
 void config_done(struct config *config);

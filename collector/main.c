@@ -265,6 +265,14 @@ static int command(const struct options *options, const struct config *config)
 	return complain(sentence, EXIT_USAGE);
 }
 
+static void on_doubt(const char *sentence, void *arg)
+{
+	char text[512];
+	(void)arg;
+	fprintf(stderr, "fenwatch-collector: warning: %s\n",
+		fw_escape(sentence, text, sizeof text));
+}
+
 /* What the next start will open, beyond what reading the configuration has. */
 static int check_files(const struct config *config)
 {
@@ -279,6 +287,7 @@ static int check_files(const struct config *config)
 	api_certificate_drop(certificate);
 	if (rc < 0)
 		return complain(err.text, EXIT_FAILURE);
+	config_doubts(config, on_doubt, NULL);
 	puts("The configuration is well.");
 	return EXIT_SUCCESS;
 }

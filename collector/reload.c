@@ -23,6 +23,17 @@ static void drop(struct config *config)
 	fw_free(config);
 }
 
+static void on_doubt(const char *sentence, void *arg)
+{
+	(void)arg;
+	fw_log(FW_WARNING, "%s", sentence);
+}
+
+void collector_tell_doubts(const struct config *config)
+{
+	config_doubts(config, on_doubt, NULL);
+}
+
 /* Nobody reads what was left any more. */
 static void on_reloaded(void *arg)
 {
@@ -82,6 +93,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 	}
 	if (certificate)
 		show_certificate(c, certificate);
+	collector_tell_doubts(config);
 	events_tell(c->events, &config->event_rules, enrol_estate(c->enrol), c->alerts);
 	presence_reload(c->presence, &config->alerts.absence, config->registry);
 	tickets_set_register(c->tickets, config->registry);

@@ -98,3 +98,5 @@ int collector_open_api(struct collector *c, struct fw_err *err);
  * changes nothing. */
 void collector_reload(struct collector *c);
 void collector_drop_reloaded(struct collector *c);
+/* Says what is doubtful in a configuration whose rules it has still. */
+void collector_tell_doubts(const struct config *config);

@@ -83,6 +83,16 @@ int alert_parse_feeds(
 int alert_parse_rules(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 
+/* What an alert may have of a rule file, or of a rule of events. */
+struct alert_given {
+	struct fw_text_list alerts; /* names */
+	struct fw_text_list words;  /* names of labels and annotations */
+};
+/* What feeds `match` though no alert can have it, as far as that is known without the series:
+ * a sentence each. */
+void alert_doubt_feeds(const struct alert_options *options, const struct alert_given *given,
+	void (*on_doubt)(const char *sentence, void *arg), void *arg);
+
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
 /* The host, by its number in the store, has series that it did not have before. */

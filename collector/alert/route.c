@@ -3,11 +3,16 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <fenwatch/text.h>
 
 #include "book.h"
 #include "context.h"
 #include "outbox.h"
+#include "register.h"
+#include "rules.h"
 
 #define ROWS_LIMIT 100
 #define NAMES_LIMIT 20
@@ -115,4 +120,118 @@ bool route_wants(const struct alert_options *options, size_t feed, const struct 
 		if (is_matched(&options->feeds[i]->route, episode))
 			return false;
 	return true;
+}
+
+/* ---- what no alert can have ---- */
+
+struct doubts {
+	const struct alert_options *options;
+	const struct alert_given *given;
+	struct fw_arena arena;
+	const char *feed;
+	void (*on_doubt)(const char *sentence, void *arg);
+	void *arg;
+};
+
+static struct fw_text_list copy_names(struct doubts *doubts, const char *const *names)
+{
+	size_t n = 0;
+	while (names[n])
+		n++;
+	struct fw_text_list copy = {fw_arena_alloc(&doubts->arena, n * sizeof *copy.items), n};
+	memcpy(copy.items, names, n * sizeof *copy.items);
+	return copy;
+}
+
+static struct fw_text_list priorities(struct doubts *doubts)
+{
+	return copy_names(doubts, register_priority_names);
+}
+
+static struct fw_text_list tiers(struct doubts *doubts)
+{
+	return copy_names(doubts, register_tier_names);
+}
+
+static struct fw_text_list sites(struct doubts *doubts)
+{
+	return register_site_names(doubts->options->registry, &doubts->arena);
+}
+
+static struct fw_text_list suppliers(struct doubts *doubts)
+{
+	return register_supplier_names(doubts->options->registry, &doubts->arena);
+}
+
+static struct fw_text_list alert_names(struct doubts *doubts)
+{
+	const struct fw_text_list *given = &doubts->given->alerts;
+	size_t n = RULES + given->count;
+	struct fw_text_list names = {fw_arena_alloc(&doubts->arena, n * sizeof *names.items), n};
+	for (size_t i = 0; i < RULES; i++)
+		names.items[i] = rules[i].name;
+	for (size_t i = 0; i < given->count; i++)
+		names.items[RULES + i] = given->items[i];
+	return names;
+}
+
+/* Of other labels a series can have any. */
+static const struct known {
+	const char *name, *lacks;
+	struct fw_text_list (*list)(struct doubts *doubts);
+} known[] = {
+	{"alertname", "there is no rule", alert_names},
+	{"priority", "there is no priority", priorities},
+	{"site", "the register has no site", sites},
+	{"supplier", "the register has no supplier", suppliers},
+	{"tier", "there is no tier", tiers},
+};
+
+static bool has(const struct fw_text_list *list, const char *pattern)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (fnmatch(pattern, list->items[i], 0) == 0)
+			return true;
+	return false;
+}
+
+static void look_at_pattern(struct doubts *doubts, const struct known *what,
+	const struct fw_text_list *names, const char *pattern)
+{
+	char sentence[512];
+	bool fits_none = fnmatch(pattern, "", 0) == 0; /* where it is not said */
+	if (fits_none || has(names, pattern))
+		return;
+	const char *near = fw_nearest(pattern, names->items, names->count);
+	snprintf(sentence, sizeof sentence, "feed '%s', 'match': %s '%.100s'%s%.100s%s",
+		doubts->feed, what->lacks, pattern, near ? "; did you mean '" : "",
+		near ? near : "", near ? "'?" : "");
+	doubts->on_doubt(sentence, doubts->arg);
+}
+
+static void look_at_wanted(struct doubts *doubts, const struct wanted *wanted)
+{
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (strcmp(known[i].name, wanted->name) != 0 ||
+			has(&doubts->given->words, wanted->name))
+			continue;
+		struct fw_text_list names = known[i].list(doubts);
+		for (size_t k = 0; k < wanted->n_patterns; k++)
+			look_at_pattern(doubts, &known[i], &names, wanted->patterns[k]);
+	}
+}
+
+void alert_doubt_feeds(const struct alert_options *options, const struct alert_given *given,
+	void (*on_doubt)(const char *sentence, void *arg), void *arg)
+{
+	struct doubts doubts = {
+		.options = options, .given = given, .on_doubt = on_doubt, .arg = arg};
+	for (size_t i = 0; i < options->n_feeds; i++) {
+		const struct route *route = &options->feeds[i]->route;
+		doubts.feed = options->feeds[i]->name;
+		for (size_t row = 0; row < route->n_rows; row++)
+			for (size_t k = 0; k < route->rows[row].n_names; k++)
+				look_at_wanted(&doubts, &route->rows[row].names[k]);
+	}
+	fw_arena_done(&doubts.arena);
 }

@@ -6,12 +6,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "book.h"
 #include "outbox.h"
+#include "register.h"
+#include "test_tree.h"
 
 static const struct fw_option table[] = {
 	{
@@ -144,6 +147,75 @@ static void mistakes_are_named(void **state)
 	}
 }
 
+static struct registry *registry_of(const char *text)
+{
+	char dir[] = "/tmp/fenwatch-route-XXXXXX";
+	struct registry *registry;
+	struct fw_err err;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(test_put(dir, "a.yml", text, strlen(text)), 0);
+	if (register_load(&registry, dir, &err) < 0)
+		fail_msg("%s", err.text);
+	test_remove_tree(dir);
+	return registry;
+}
+
+static void on_doubt(const char *sentence, void *arg)
+{
+	char *said = arg; /* of 1024 bytes */
+	snprintf(said + strlen(said), 1024 - strlen(said), "%s\n", sentence);
+}
+
+/* What is said of a feed with this `match`, and of one beside it. */
+static void expect_doubts(struct registry *registry, const char *match,
+	const struct alert_given *given, const char *expected)
+{
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	char text[512], said[1024] = "";
+	snprintf(text, sizeof text,
+		"feeds: [{name: all, type: webhook, url: 'http://a'}, "
+		"{name: desk, type: webhook, url: 'http://a', match: %s}]",
+		match);
+	parse(text, &options, &arena);
+	options.registry = registry;
+	alert_doubt_feeds(&options, given, on_doubt, said);
+	assert_string_equal(said, expected);
+	fw_arena_done(&arena);
+}
+
+#define MATCH "feed 'desk', 'match': "
+static void what_no_alert_can_have_is_doubted(void **state)
+{
+	static const struct {
+		const char *match, *doubts;
+	} cases[] = {
+		{"{supplier: Contoso, site: 'Boston*', priority: [P1, 'P[23]'], tier: blue-light}",
+			""},
+		{"{supplier: [Contoso, Contso]}",
+			MATCH "the register has no supplier 'Contso'; did you mean 'Contoso'?\n"},
+		{"{supplier: 'Fab*'}", MATCH "the register has no supplier 'Fab*'\n"},
+		{"[{site: Bostn}, {tier: blue}]",
+			MATCH "the register has no site 'Bostn'; did you mean 'Boston'?\n" MATCH
+			      "there is no tier 'blue'\n"},
+		{"{priority: p1}", MATCH "there is no priority 'p1'; did you mean 'P1'?\n"},
+		{"{alertname: [HostSilent, Own, HostSilnt]}",
+			MATCH "there is no rule 'HostSilnt'; did you mean 'HostSilent'?\n"},
+		{"{supplier: '', site: '*'}", ""},       /* what is not said fits */
+		{"{device: sda, Supplier: Contso}", ""}, /* a series can have that */
+	};
+	static const char *names[] = {"Own"}, *words[] = {"supplier"};
+	static const struct alert_given given = {.alerts = {names, 1}};
+	static const struct alert_given more = {.alerts = {names, 1}, .words = {words, 1}};
+	struct registry *registry =
+		registry_of("suppliers: [{name: Contoso}]\nsites: [{name: Boston}]\n");
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_doubts(registry, cases[i].match, &given, cases[i].doubts);
+	expect_doubts(registry, cases[1].match, &more, ""); /* a rule may say so itself */
+	register_drop(registry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +223,7 @@ int main(void)
 		cmocka_unit_test(the_register_counts_before_labels),
 		cmocka_unit_test(other_labels_count_before_annotations),
 		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(what_no_alert_can_have_is_doubted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

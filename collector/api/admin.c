@@ -274,8 +274,24 @@ void admin_tokens(struct request *r)
 	request_end(r, NULL, 0);
 }
 
+/* Why a token would not show anything for now, or NULL. */
+static const char *doubt_supplier(struct request *r, const char *supplier)
+{
+	struct fw_text_list names =
+		register_supplier_names(api_config(r->api)->registry, &r->arena);
+	for (size_t i = 0; i < names.count; i++)
+		if (strcmp(names.items[i], supplier) == 0)
+			return NULL;
+	const char *near = fw_nearest(supplier, names.items, names.count);
+	return fw_arena_format(&r->arena,
+		"the register has no supplier '%.200s' yet: this token sees no host%s%s%s",
+		supplier, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 static void write_new_token(struct request *r, const char *text, int64_t id)
 {
+	const char *supplier = params_get(&r->params, "supplier");
+	const char *doubt = supplier ? doubt_supplier(r, supplier) : NULL;
 	struct enrol_token *tokens;
 	size_t n;
 	struct json *j = request_begin(r);
@@ -286,7 +302,7 @@ static void write_new_token(struct request *r, const char *text, int64_t id)
 			if (tokens[i].id == id)
 				write_token(j, &tokens[i]);
 	json_close(j, '}');
-	request_end(r, NULL, 0);
+	request_end(r, &doubt, doubt ? 1 : 0);
 }
 
 static int read_role(const struct request *r, enum enrol_role *role, struct fw_err *err)

@@ -39,6 +39,7 @@ struct event_rules {
 int events_parse_rules(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 struct event_rules events_builtin(void);
+const char *events_rule_name(const struct event_rules *rules, size_t i); /* and of its alerts */
 
 /* ---- what comes in ---- */
 

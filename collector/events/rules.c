@@ -75,6 +75,11 @@ struct event_rules events_builtin(void)
 	return (struct event_rules){builtin, sizeof builtin / sizeof *builtin};
 }
 
+const char *events_rule_name(const struct event_rules *rules, size_t i)
+{
+	return rules->items[i].name;
+}
+
 /* ---- whether one fits ---- */
 
 const char *event_field(const Fenwatch__Wire__Event *event, const char *name)

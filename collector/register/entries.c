@@ -105,13 +105,21 @@ const void *entries_find(const struct entries *entries, const char *name)
 	return found ? *found : NULL;
 }
 
+struct fw_text_list entries_names(const struct entries *entries, struct fw_arena *arena)
+{
+	struct fw_text_list names = {
+		fw_arena_alloc(arena, (entries->count + 1) * sizeof *names.items), entries->count};
+	for (size_t i = 0; i < entries->count; i++)
+		names.items[i] = entries->by_name[i]->name;
+	return names;
+}
+
 const char *entries_nearest(const struct entries *among, const char *name)
 {
-	const char **names = fw_alloc((among->count + 1) * sizeof *names);
-	for (size_t i = 0; i < among->count; i++)
-		names[i] = among->by_name[i]->name;
-	const char *near = fw_nearest(name, names, among->count);
-	fw_free(names);
+	struct fw_arena arena = {0};
+	struct fw_text_list names = entries_names(among, &arena);
+	const char *near = fw_nearest(name, names.items, names.count);
+	fw_arena_done(&arena);
 	return near;
 }
 

@@ -256,6 +256,23 @@ void register_done_hosts(struct host_rows *rows)
 	entries_done(&rows->matching);
 }
 
+static void add_suppliers(const struct entries *entries, struct fw_text_list *names)
+{
+	const struct host_row *rows = entries->items;
+	for (size_t i = 0; i < entries->count; i++)
+		if (rows[i].texts[HOST_SUPPLIER])
+			names->items[names->count++] = rows[i].texts[HOST_SUPPLIER];
+}
+
+struct fw_text_list register_suppliers_of_rows(const struct host_rows *rows, struct fw_arena *arena)
+{
+	size_t most = rows->named.count + rows->matching.count;
+	struct fw_text_list names = {fw_arena_alloc(arena, (most + 1) * sizeof *names.items), 0};
+	add_suppliers(&rows->named, &names);
+	add_suppliers(&rows->matching, &names);
+	return names;
+}
+
 /* ---- of one host ---- */
 
 static bool matches(const struct host_row *row, const struct fw_label *labels, size_t n)

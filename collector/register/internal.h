@@ -58,6 +58,8 @@ void entries_place(struct entries *entries, const struct kind *kind, const char 
 int entries_check(struct entries *entries, const struct kind *kind, struct fw_err *err);
 const void *entries_find(const struct entries *entries, const char *name); /* or NULL */
 void entries_done(struct entries *entries);
+/* All of them, in the arena. */
+struct fw_text_list entries_names(const struct entries *entries, struct fw_arena *arena);
 /* The name that `name` may have been meant for, or NULL. */
 const char *entries_nearest(const struct entries *among, const char *name);
 /* -EINVAL, with where `entry` stands: "sites.yml, line 3: there is no site 'x'; ...". */
@@ -103,6 +105,9 @@ int register_parse_hosts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
 void register_place_hosts(struct host_rows *rows, const char *file);
 void register_done_hosts(struct host_rows *rows);
+/* Each as often as a row says it. */
+struct fw_text_list register_suppliers_of_rows(
+	const struct host_rows *rows, struct fw_arena *arena);
 
 /* FW_OPT_CUSTOM; `node` NULL: the usual ones. */
 int register_parse_priorities(

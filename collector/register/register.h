@@ -49,6 +49,7 @@ struct register_site {
 	const char *address, *telephone; /* or NULL */
 };
 const struct register_site *register_site(const struct registry *registry, const char *name);
+struct fw_text_list register_site_names(const struct registry *registry, struct fw_arena *arena);
 
 /* ---- suppliers ---- */
 
@@ -69,6 +70,10 @@ struct register_supplier {
 /* NULL where it only stands in rows of hosts. */
 const struct register_supplier *register_supplier(
 	const struct registry *registry, const char *name);
+
+/* Those that are listed; where none is, those that rows of hosts name, who may come twice. */
+struct fw_text_list register_supplier_names(
+	const struct registry *registry, struct fw_arena *arena);
 
 /* -EINVAL, with the nearest name, where suppliers are listed and this is none of them. */
 int register_check_supplier(const struct registry *registry, const char *name, struct fw_err *err);

@@ -89,6 +89,11 @@ const struct kind site_kind = {
 	.table = table,
 };
 
+struct fw_text_list register_site_names(const struct registry *registry, struct fw_arena *arena)
+{
+	return entries_names(&registry->sites, arena);
+}
+
 const struct register_site *register_site(const struct registry *registry, const char *name)
 {
 	return entries_find(&registry->sites, name);

@@ -159,6 +159,13 @@ const struct register_supplier *register_supplier(const struct registry *registr
 	return entries_find(&registry->suppliers, name);
 }
 
+struct fw_text_list register_supplier_names(const struct registry *registry, struct fw_arena *arena)
+{
+	if (registry->suppliers.count > 0)
+		return entries_names(&registry->suppliers, arena);
+	return register_suppliers_of_rows(&registry->hosts, arena);
+}
+
 int register_check_supplier(const struct registry *registry, const char *name, struct fw_err *err)
 {
 	if (!registry || registry->suppliers.count == 0 || register_supplier(registry, name))

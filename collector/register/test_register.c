@@ -303,6 +303,35 @@ static void a_supplier_that_is_not_listed_is_told_from_those_that_are(void **sta
 		err.text, "the register has no supplier 'Contso'; did you mean 'Contoso'?");
 }
 
+static void expect_suppliers(const struct stage *stage, const char *expected)
+{
+	struct fw_arena arena = {0};
+	struct fw_text_list names = register_supplier_names(stage->registry, &arena);
+	char found[128] = "";
+	for (size_t i = 0; i < names.count; i++)
+		snprintf(
+			found + strlen(found), sizeof found - strlen(found), "%s ", names.items[i]);
+	assert_string_equal(found, expected);
+	fw_arena_done(&arena);
+}
+
+static void suppliers_are_those_that_are_listed_or_else_those_of_hosts(void **state)
+{
+	struct stage *stage = *state;
+	load(stage);
+	expect_suppliers(stage, "");
+	put(stage, "a.yml",
+		"hosts:\n"
+		"  - {match: {instance: 'lib-.*'}, supplier: Fabrikam}\n"
+		"  - {host: web01, supplier: Contoso}\n"
+		"  - {host: web02}\n");
+	load(stage);
+	expect_suppliers(stage, "Contoso Fabrikam ");
+	put(stage, "b.yml", "suppliers: [{name: Fabrikam}, {name: Contoso}, {name: Northwind}]");
+	load(stage);
+	expect_suppliers(stage, "Contoso Fabrikam Northwind ");
+}
+
 /* Who answers a question meanwhile goes on with what it began with. */
 static void a_register_lives_while_it_is_held(void **state)
 {
@@ -841,6 +870,7 @@ int main(void)
 		TEST(what_is_no_file_is_told),
 		TEST(hosts_have_suppliers),
 		TEST(a_supplier_that_is_not_listed_is_told_from_those_that_are),
+		TEST(suppliers_are_those_that_are_listed_or_else_those_of_hosts),
 		TEST(a_register_lives_while_it_is_held),
 		TEST(mistakes_in_hosts_are_named),
 		TEST(sites_have_what_their_parents_say),

@@ -79,6 +79,26 @@ def test_good_configurations_pass(lab):
         check(done.returncode == 0, f"{program}: {done}")
 
 
+def test_what_is_doubtful_is_said_and_is_no_mistake(lab):
+    feed = "feeds: [{name: desk, type: webhook, url: \"http://127.0.0.1:9\", match: {%s}}]\nrules: [rules.yml]\n"
+    with open(os.path.join(lab.dir, "rules.yml"), "w") as f:
+        f.write("groups: [{name: a, rules: [{alert: Own, expr: up == 7, labels: {tier: gold}}]}]\n")
+    c = lab.collector(extra=feed % "alertname: Onw")
+    says = lambda what: f"feed 'desk', 'match': {what}\n"
+    doubt = says("there is no rule 'Onw'; did you mean 'Own'?")
+    done = run(lab, "collector", "--config", c.config, "--check-config")
+    check(done.returncode == 0 and done.stderr == f"fenwatch-collector: warning: {doubt}", f"{done}")
+    c.start()
+    check(f"warning: {doubt}" in c.log(), "the start says it too")
+    c.reconfigure("alertname: Onw", "priority: P0")
+    c.reload("read anew")
+    check(says("there is no priority 'P0'; did you mean 'P1'?") in c.log(), "and a reload")
+    c.reconfigure("priority: P0", "alertname: Own, tier: silver")  # a label of a rule's: who knows which values
+    before = len(c.log())
+    c.reload("read anew")
+    check("'match'" not in c.log()[before:], c.log()[before:])
+
+
 def test_every_program_has_help_and_a_version(lab):
     for program in ("agent", "collector", "cli"):
         for option in ("--help", "--version"):

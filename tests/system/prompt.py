@@ -115,10 +115,19 @@ def test_what_is_not_there_and_what_cannot_be_written_is_said(lab):
     check(done.returncode == 2 and "only a join token" in done.stderr, f"{done}")
     folder = os.path.join(lab.dir, "register.d")
     os.mkdir(folder)
-    with open(os.path.join(folder, "a.yml"), "w") as f:
-        f.write("suppliers: [{name: Contoso}]\n")
     with open(c.config, "a") as f:
         f.write("register: register.d/\n")
+    for row, supplier, doubt in (("{host: web01}", "Contoso", "the register has no supplier 'Contoso' yet: this token sees no host\n"),
+                                 ("{host: web01, supplier: Contoso}", "Contoso", ""),
+                                 ("{host: web01, supplier: Contoso}", "Contso", "did you mean 'Contoso'?\n")):
+        with open(os.path.join(folder, "a.yml"), "w") as f:
+            f.write(f"hosts: [{row}]\n")
+        c.reload("read anew")
+        done = c.cli("token", "new", "--role", "supplier", "--supplier", supplier)
+        check(done.returncode == 0 and done.stdout.startswith("fwt1-") and done.stderr.endswith(doubt)
+              and (doubt or not done.stderr), f"{row}: {done}")
+    with open(os.path.join(folder, "a.yml"), "w") as f:
+        f.write("suppliers: [{name: Contoso}]\n")
     c.reload("read anew")
     done = c.cli("token", "new", "--role", "supplier", "--supplier", "Contso")
     check(done.returncode == 2 and "did you mean 'Contoso'?" in done.stderr, f"{done}")
