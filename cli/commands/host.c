@@ -35,7 +35,7 @@ static int64_t moment_of(const json_t *host, const char *name)
 	return text && fw_time_parse(text, &at_ms) == 0 ? at_ms : 0;
 }
 
-/* What comes with a time that is long over is kept, and judged by no rule: all may look well. */
+/* What comes with a time that is long over is kept, and found by no rule file: all may look well. */
 static void write_lag(struct screen *s, const json_t *host)
 {
 	int64_t heard_ms = moment_of(host, "last_seen"), of_ms = moment_of(host, "values_of");
@@ -45,7 +45,7 @@ static void write_lag(struct screen *s, const json_t *host)
 	screen_put(s, TONE_BAD,
 		fw_arena_format(&s->arena, "what comes is %s old: its clock?",
 			fw_format_duration((heard_ms - of_ms) / 60000 * 60000, text, sizeof text)));
-	fw_buf_puts(&s->out, "\nNo rule looks at values that late.\n");
+	fw_buf_puts(&s->out, "\nNo rule file finds values that late.\n");
 }
 
 static void write_identity(struct screen *s, const json_t *host)

@@ -17,9 +17,9 @@ static int choose(struct alert_past *past, const char *name, struct fw_err *err)
 	for (size_t i = 0; i < RULES; i++) {
 		names[i] = rules[i].name;
 		past->wanted[i] = rule ? &rules[i] == rule
-				       : rules[i].kind != RULE_RAISED && past->in_force[i].enabled;
+				       : rule_looks_back(&rules[i]) && past->in_force[i].enabled;
 	}
-	if (rule && rule->kind == RULE_RAISED)
+	if (rule && !rule_looks_back(rule))
 		return fw_fail(err, -EINVAL,
 			"%s is raised by what happens, not by values that are stored: it cannot be "
 			"replayed",

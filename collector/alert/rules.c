@@ -15,6 +15,10 @@
 	.source = "certificates", .identity = "path",                                \
 	.limits = {BELOW, (days)*DAY_S, (days)*DAY_S, 0}
 
+/* A value that is four minutes old when it comes is past the five minutes that rule files look
+ * back before the next one is there, where one comes every minute. */
+#define CLOCK_IS_OFF .limits = {ABOVE, 240, 180, 5 * MINUTE_MS}
+
 const struct rule rules[RULES] = {
 	{
 		.name = "HostSilent",
@@ -545,6 +549,30 @@ const struct rule rules[RULES] = {
 		.summary = "{instance}: its clock is not synchronised",
 	},
 	{
+		.name = "ClockBehind",
+		.help = "What it sends has a time so many seconds before it comes. Rule files look back "
+			"five minutes and find nothing of it, so none of their alerts fires, and its "
+			"graphs have an end. Set its clock right: see that chrony or systemd-timesyncd "
+			"runs and reaches its servers. Where many hosts say so at once, the collector's "
+			"clock may be the wrong one.",
+		.severity = "warning",
+		.kind = RULE_BEHIND,
+		CLOCK_IS_OFF,
+		.summary = "{instance}: its clock is {time} behind the collector's",
+	},
+	{
+		.name = "ClockAhead",
+		.help = "What it sends has a time so many seconds after it comes. Rule files see it that "
+			"much later; from ten minutes on it is kept under the time at which it came. "
+			"Set its clock right: see that chrony or systemd-timesyncd runs and reaches its "
+			"servers. Where many hosts say so at once, the collector's clock may be the "
+			"wrong one.",
+		.severity = "warning",
+		.kind = RULE_AHEAD,
+		CLOCK_IS_OFF,
+		.summary = "{instance}: its clock is {time} ahead of the collector's",
+	},
+	{
 		.name = "BatteryWorn",
 		.help = "The share of what the battery held when it was new that it holds when it is full. "
 			"Replace it before it is needed.",
@@ -698,6 +726,11 @@ const struct rule *rule_find(const char *name)
 		if (strcmp(rules[i].name, name) == 0)
 			return &rules[i];
 	return NULL;
+}
+
+bool rule_looks_back(const struct rule *rule)
+{
+	return rule->kind == RULE_SERIES || rule->kind == RULE_SILENCE;
 }
 
 /* Which of "a|b" this is, from 0; -1: none. */

@@ -4,7 +4,8 @@
  * same labels, or to how many series of another one there are), passes over series whose `unless` metric with the same labels
  * is not 0, and compares; of a moment it compares how far ahead that lies, in
  * seconds. RULE_SILENCE looks at how many of its intervals a
- * host has missed; RULE_RAISED is opened and cleared by name, not by a series.
+ * host has missed; RULE_BEHIND and RULE_AHEAD at how many seconds its clock is from the
+ * collector's; RULE_RAISED is opened and cleared by name, not by a series.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 #include "engine.h"
 #include "pairs.h"
 
-enum rule_kind { RULE_SERIES, RULE_SILENCE, RULE_RAISED };
+enum rule_kind { RULE_SERIES, RULE_SILENCE, RULE_BEHIND, RULE_AHEAD, RULE_RAISED };
 
 struct rule {
 	const char *name, *help;
@@ -43,7 +44,7 @@ struct rule {
 				"{detail}" are filled in */
 };
 
-#define RULES 60
+#define RULES 62
 extern const struct rule rules[RULES];
 
 /* A rule as it is in force. */
@@ -54,6 +55,8 @@ struct alert_rule_option {
 };
 
 const struct rule *rule_find(const char *name);
+/* Whether it looks at something that is stored. */
+bool rule_looks_back(const struct rule *rule);
 bool rule_wants(const struct rule *rule, const char *value); /* of its label */
 /* Which of its metrics this is, from 0; -1: none. */
 int rule_metric(const struct rule *rule, const char *name);

@@ -24,6 +24,7 @@
 #include "test_tree.h"
 
 #define GIB (INT64_C(1) << 30)
+#define MINUTE_MS (60 * 1000)
 #define MOST_COLUMNS 24
 #define MOST_HOSTS 4
 
@@ -230,7 +231,7 @@ static void speak(struct place *place, size_t h, int64_t step_ms)
 {
 	struct store_host *host = &place->store.hosts[h];
 	host->newest_ms = host->newest_ms ? host->newest_ms + step_ms : fw_wall_ms();
-	host->received_ms += step_ms;
+	host->received_ms = host->newest_ms;
 	host->changes++;
 	alert_wake(place->alerts);
 }
@@ -1047,6 +1048,94 @@ static void test_a_server_is_held_as_the_rule_says(void **arg)
 	assert_true(!view || view->state == ALERT_PENDING);
 }
 
+/* The host speaks, and what it says comes so long after its time. */
+static struct alert_view *with_lag(struct place *place, int64_t lag_ms)
+{
+	struct store_host *host = &place->store.hosts[place->web01];
+	speak(place, place->web01, 15000);
+	host->received_ms += lag_ms;
+	run_for(place, 120);
+	return find(place, lag_ms < 0 || host->ahead_ms ? "ClockAhead" : "ClockBehind");
+}
+
+static void test_a_clock_that_is_behind_is_told_until_it_is_right(void **arg)
+{
+	struct place *place = *arg;
+	assert_null(with_lag(place, 239 * 1000));
+	struct alert_view *view = with_lag(place, 7 * MINUTE_MS);
+	assert_true(view && view->state == ALERT_FIRING);
+	assert_string_equal(view->instance, "web01");
+	assert_string_equal(view->severity, "warning");
+	assert_string_equal(annotation(view, "summary"),
+		"web01: its clock is 7 minutes behind the collector's");
+	assert_null(find(place, "ClockAhead"));
+	assert_non_null(with_lag(place, 181 * 1000));
+	close_alerts(place);
+	open_alerts(place);
+	assert_non_null(with_lag(place, 7 * MINUTE_MS));
+	assert_null(with_lag(place, 0));
+}
+
+/* An agent that was cut off sends what had been on its way, and then what is so now. */
+static void test_values_that_were_held_up_are_no_clock(void **arg)
+{
+	struct place *place = *arg;
+	place->rules[rule_find("ClockBehind") - rules].limits.hold_ms = 300;
+	reload(place);
+	assert_int_equal(with_lag(place, 8 * 60 * MINUTE_MS)->state, ALERT_PENDING);
+	assert_null(with_lag(place, 0));
+	run_for(place, 300);
+	assert_int_equal(with_lag(place, 8 * 60 * MINUTE_MS)->state, ALERT_PENDING);
+	run_for(place, 300);
+	assert_int_equal(with_lag(place, 8 * 60 * MINUTE_MS)->state, ALERT_FIRING);
+}
+
+/* Up to ten minutes it shows in what is stored; from there on the store has set it back. */
+static void test_a_clock_that_is_ahead_is_told_until_it_is_right(void **arg)
+{
+	struct place *place = *arg;
+	struct store_host *host = &place->store.hosts[place->web01];
+	assert_null(with_lag(place, -239 * 1000));
+	assert_non_null(with_lag(place, -6 * MINUTE_MS));
+	assert_null(find(place, "ClockBehind"));
+	assert_null(with_lag(place, -1));
+	host->ahead_ms = 50 * MINUTE_MS;
+	assert_string_equal(annotation(with_lag(place, 0), "summary"),
+		"web01: its clock is 50 minutes ahead of the collector's");
+	host->ahead_ms = 0;
+	assert_null(with_lag(place, -1));
+}
+
+static void test_of_an_agents_devices_the_clock_is_not_told(void **arg)
+{
+	struct place *place = *arg;
+	size_t device = add_host(&place->store, "sw1");
+	place->store.labels[device][1].value = "snmp";
+	place->store.hosts[device].agent[0] = place->store.hosts[place->web01].agent[0] = 1;
+	assert_null(with_lag(place, 0)); /* who speaks for the device is known by now */
+	speak(place, device, 15000);
+	place->store.hosts[device].received_ms += 7 * MINUTE_MS;
+	run_for(place, 120);
+	assert_null(find(place, "ClockBehind"));
+	assert_string_equal(with_lag(place, 7 * MINUTE_MS)->instance, "web01");
+}
+
+static void test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service(void **arg)
+{
+	struct place *place = *arg;
+	struct alert_rule_option *rule = &place->rules[rule_find("ClockBehind") - rules];
+	struct registry *registry =
+		use_register(place, "hosts: [{host: web01, lifecycle: planned}]");
+	reload(place);
+	assert_string_equal(with_lag(place, 7 * MINUTE_MS)->held, "not in service");
+	rule->enabled = false;
+	reload(place);
+	assert_null(with_lag(place, 7 * MINUTE_MS));
+	place->options.registry = NULL;
+	reload(place);
+	register_drop(registry);
+}
+
 /* One host and its link fall silent: the site is told of, and neither of them. */
 static void test_a_site_is_told_of_in_place_of_its_hosts(void **arg)
 {
@@ -1392,6 +1481,11 @@ int main(void)
 		CASE(test_who_is_not_in_service_may_be_silent),
 		CASE(test_a_server_is_held_as_the_rule_says),
 		CASE(test_a_host_that_never_came_is_missed_until_it_does),
+		CASE(test_a_clock_that_is_behind_is_told_until_it_is_right),
+		CASE(test_values_that_were_held_up_are_no_clock),
+		CASE(test_a_clock_that_is_ahead_is_told_until_it_is_right),
+		CASE(test_of_an_agents_devices_the_clock_is_not_told),
+		CASE(test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),

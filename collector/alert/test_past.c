@@ -288,6 +288,7 @@ static void test_what_cannot_be_replayed_is_said(void **arg)
 	assert_int_equal(replay(place, "FilesystemAlmostFul"), -ENOENT);
 	assert_non_null(strstr(place->err.text, "did you mean 'FilesystemAlmostFull'?"));
 	assert_int_equal(replay(place, "HostCloned"), -EINVAL);
+	assert_int_equal(replay(place, "ClockBehind"), -EINVAL);
 	assert_non_null(strstr(place->err.text, "raised by what happens"));
 	place->replay.canceled = &canceled;
 	assert_int_equal(replay(place, NULL), -ECANCELED);

@@ -202,7 +202,7 @@ static void speak(struct place *place)
 {
 	place->store.n_hosts = 1;
 	place->store.host.newest_ms = fw_wall_ms();
-	place->store.host.received_ms++;
+	place->store.host.received_ms = place->store.host.newest_ms;
 	alert_wake(place->alerts);
 	for (int64_t end_ms = fw_mono_ms() + 150; fw_mono_ms() < end_ms; usleep(500))
 		uv_run(&place->loop, UV_RUN_NOWAIT);

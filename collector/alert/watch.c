@@ -128,6 +128,7 @@ void watch_look(struct watch *watch)
 			continue;
 		note_heard(watch, host, &seen[i]);
 		watch_look_at(watch, host);
+		watch_look_at_clock(watch, host, &seen[i]);
 	}
 	fw_arena_done(&arena);
 }
@@ -309,13 +310,22 @@ static void take_known(struct watch *watch)
 	fw_arena_done(&arena);
 }
 
+/* There is one of each kind but series and what is raised. */
+static const struct alert_rule_option *of_kind(const struct alerts *alerts, enum rule_kind kind)
+{
+	const struct alert_rule_option *option = alerts->rules;
+	while (option->rule->kind != kind)
+		option++;
+	return option;
+}
+
 struct watch *watch_open(struct alerts *alerts)
 {
 	struct watch *watch = fw_alloc(sizeof *watch);
 	watch->alerts = alerts;
-	watch->silence = alerts->rules;
-	while (watch->silence->rule->kind != RULE_SILENCE)
-		watch->silence++;
+	watch->silence = of_kind(alerts, RULE_SILENCE);
+	watch->behind = of_kind(alerts, RULE_BEHIND);
+	watch->ahead = of_kind(alerts, RULE_AHEAD);
 	take_known(watch);
 	return watch;
 }

@@ -1,8 +1,8 @@
 /* What watch.c and its parts share: hosts in memory, and which of their series rules look at.
  *
  * watch.c has the hosts and their silence, watch_select.c finds the series, watch_series.c
- * looks at their newest values, watch_first.c keeps since when a host is known, and
- * watch_speaker.c finds whose agent tells of which device.
+ * looks at their newest values, watch_clock.c at their clocks, watch_first.c keeps since when
+ * a host is known, and watch_speaker.c finds whose agent tells of which device.
  */
 #pragma once
 
@@ -74,7 +74,7 @@ struct watch {
 	struct host **by_agent; /* those with an agent of their own; likewise */
 	size_t n_by_agent;
 	uint64_t look;
-	const struct alert_rule_option *silence;
+	const struct alert_rule_option *silence, *behind, *ahead;
 	unsigned selections; /* of this look */
 	bool has_newcomers;  /* whose first moment is not written down */
 	struct site_host *site_hosts;
@@ -132,6 +132,11 @@ struct success {
 };
 void watch_look_for_success(
 	struct success *success, const struct group *group, const int64_t *cells, int64_t at_ms);
+
+/* ---- watch_clock.c ---- */
+
+/* The host has spoken: how far its clock is from ours. */
+void watch_look_at_clock(struct watch *watch, struct host *host, const struct store_host *seen);
 
 /* ---- watch_first.c ---- */
 

@@ -222,11 +222,12 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 	(void)store;
 	int64_t now_ms = fw_wall_ms(), earlier_ms = now_ms - 3600 * 1000;
 	*hosts = fw_arena_alloc(arena, 4 * sizeof **hosts);
-	(*hosts)[0] = (struct store_host){1, web01, COUNT(web01), now_ms, now_ms, 0, 1, {1}};
-	(*hosts)[1] = (struct store_host){2, db01, COUNT(db01), earlier_ms, earlier_ms, 0, 1, {2}};
+	(*hosts)[0] = (struct store_host){1, web01, COUNT(web01), now_ms, now_ms, 0, 1, {1}, 0};
+	(*hosts)[1] =
+		(struct store_host){2, db01, COUNT(db01), earlier_ms, earlier_ms, 0, 1, {2}, 0};
 	/* The collector's own series of a host are none. */
-	(*hosts)[2] = (struct store_host){3, db01, COUNT(db01), 0, now_ms, 0, 1, {0}};
-	(*hosts)[3] = (struct store_host){4, check, COUNT(check), now_ms, now_ms, 0, 1, {1}};
+	(*hosts)[2] = (struct store_host){3, db01, COUNT(db01), 0, now_ms, 0, 1, {0}, 0};
+	(*hosts)[3] = (struct store_host){4, check, COUNT(check), now_ms, now_ms, 0, 1, {1}, 0};
 	return fakes_checked ? 4 : 3;
 }
 

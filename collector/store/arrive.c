@@ -68,6 +68,7 @@ static void set_host(struct host *host, const struct arrival *arrival, int64_t a
 		return;
 	host->newest_ms = at_ms;
 	host->received_ms = arrival->received_ms;
+	host->ahead_ms = -arrival->shift_ms;
 	host->interval_ms = arrival->interval_ms;
 	memcpy(host->agent, arrival->agent, sizeof host->agent);
 }

@@ -75,6 +75,7 @@ struct host {
 	_Atomic uint32_t n_foreign; /* series from elsewhere */
 	int64_t newest_ms, received_ms;
 	int64_t record_ms; /* when a document or event of it came last */
+	int64_t ahead_ms;  /* by which newest_ms was set back */
 	uint32_t interval_ms;
 	uint64_t changes;
 	uint8_t agent[16];

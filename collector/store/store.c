@@ -351,6 +351,7 @@ size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_hos
 			.received_ms = host->received_ms,
 			.interval_ms = host->interval_ms,
 			.changes = host->changes,
+			.ahead_ms = host->ahead_ms,
 		};
 		memcpy(all[n].agent, host->agent, sizeof host->agent);
 		pthread_mutex_unlock(&host->lock);

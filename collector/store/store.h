@@ -335,6 +335,7 @@ struct store_host {
 	uint32_t interval_ms; /* between its sweeps, as it says; 0: not known since a restart */
 	uint64_t changes;     /* grows with every live sweep */
 	uint8_t agent[16];    /* who sent it */
+	int64_t ahead_ms;     /* what its time was set back by, as it was too far ahead */
 };
 size_t store_hosts(struct store *store, struct fw_arena *arena, struct store_host **hosts);
 

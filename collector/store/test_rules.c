@@ -199,6 +199,30 @@ static void test_times_that_cannot_be_are_refused(void **state)
 	assert_int_equal(begun.acked[STORE_BACKLOG], 3);
 }
 
+static struct store_host only_host(void)
+{
+	struct store_host *hosts;
+	struct fw_arena arena = {0};
+	assert_int_equal(store_hosts(kit.store, &arena, &hosts), 1);
+	struct store_host host = hosts[0];
+	fw_arena_done(&arena);
+	return host;
+}
+
+/* Nine minutes ahead it is stored as it came; eleven, as of when it came. */
+static void test_a_clock_that_is_ahead_is_known(void **state)
+{
+	static const int64_t ahead_ms[] = {9 * 60 * 1000, 11 * 60 * 1000, 0};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
+					 kit_now_ms + ahead_ms[i], 1, STEP, true),
+			STORE_DURABLE);
+		assert_int_equal(only_host().ahead_ms, i == 1 ? ahead_ms[1] : 0);
+		assert_int_equal(only_host().newest_ms, kit_now_ms + (i == 0 ? ahead_ms[0] : 0));
+	}
+}
+
 static void test_clock_set_back(void **state)
 {
 	(void)state;
@@ -482,6 +506,7 @@ int main(void)
 		RULE(test_deltas_need_their_base),
 		RULE(test_ages),
 		RULE(test_times_that_cannot_be_are_refused),
+		RULE(test_a_clock_that_is_ahead_is_known),
 		RULE(test_clock_set_back),
 		RULE(test_columns_are_limited),
 		RULE(test_a_wide_schema_costs_nothing),

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether hosts have the time that we have.
+ *
+ * Live values are made just before they come, so the difference is the clock's. It is judged
+ * whenever a host speaks: a silent one has no other clock than it had. What was on its way
+ * while a line stood still is old only until the next value, which is what the hold is for.
+ */
+#include <fenwatch/clock.h>
+
+#include "watch.h"
+
+/* A device has its agent's clock, of which one alert is enough. */
+static void look(struct watch *watch, struct host *host, const struct alert_rule_option *option,
+	double off_s)
+{
+	if (!option->enabled)
+		return;
+	if (engine_is_breach(&option->limits, off_s) && watch_speaker(watch, host))
+		off_s = option->limits.recovery;
+	watch_observe(watch, host, option, NULL, off_s, fw_mono_ms());
+}
+
+void watch_look_at_clock(struct watch *watch, struct host *host, const struct store_host *seen)
+{
+	int64_t sent_ms = seen->newest_ms + seen->ahead_ms;
+	double behind_s = (double)(seen->received_ms - sent_ms) / 1000;
+	look(watch, host, watch->behind, behind_s);
+	look(watch, host, watch->ahead, -behind_s);
+}
