@@ -39,7 +39,7 @@ enum status render_maintenance(struct screen *s, const json_t *data);
 enum status render_worklist(struct screen *s, const json_t *data);
 enum status render_replay(struct screen *s, const json_t *data);
 enum status render_silences(struct screen *s, const json_t *data);
-/* Its status is of Nagios' plugins: 0 OK, 1 warning, 2 critical. */
+/* Its status is of Nagios' plugins: 0 OK, 1 warning, 2 critical, 3 unknown. */
 enum status render_watch(struct screen *s, const json_t *data);
 enum status render_result(struct screen *s, const json_t *data);
 /* On a terminal a chart, elsewhere as above. */

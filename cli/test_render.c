@@ -92,6 +92,7 @@ static const struct recording recordings[] = {
 	{"watch", "watch", render_watch, STATUS_WELL, 0, FORM_TEXT},
 	{"watch-warning", "watch-warning", render_watch, (enum status)1, 0, FORM_TEXT},
 	{"watch-critical", "watch-critical", render_watch, (enum status)2, 0, FORM_TEXT},
+	{"watch-unknown", "watch-unknown", render_watch, (enum status)3, 0, FORM_TEXT},
 	{"watch-strange", "alerts-none", render_watch, (enum status)2, 0, FORM_TEXT},
 	{"vector", "vector", render_result, STATUS_WELL, 0, FORM_TEXT},
 	{"matrix", "matrix", render_result, STATUS_WELL, 0, FORM_TEXT},

@@ -9,7 +9,18 @@
 
 #define STALE_MS (5 * 60 * 1000)
 
-enum verdict { WELL, WARNING, CRITICAL };
+/* From the best to the worst: what is known to be wrong counts for more than what is not known. */
+enum verdict { WELL, UNKNOWN, WARNING, CRITICAL };
+
+static const struct {
+	const char *word;
+	int status;
+} verdicts[] = {
+	[WELL] = {"OK", 0},
+	[UNKNOWN] = {"UNKNOWN", 3},
+	[WARNING] = {"WARNING", 1},
+	[CRITICAL] = {"CRITICAL", 2},
+};
 
 struct findings {
 	struct screen *screen;
@@ -45,6 +56,8 @@ static void look_at_store(struct findings *f, const json_t *store)
 	size_t i;
 	if (s->now_ms - heard_of(store) > STALE_MS)
 		find(f, CRITICAL, "no agent has been heard for over five minutes");
+	else if (json_is_null(json_object_get(store, "judged")))
+		find(f, UNKNOWN, "no agent has been heard since the collector's start");
 	if (number(store, "damaged") > 0)
 		find(f, CRITICAL,
 			fw_arena_format(&s->arena, "%s damaged blocks",
@@ -80,15 +93,14 @@ static void look_at_feeds(struct findings *f, const json_t *feeds)
 
 enum status render_watch(struct screen *s, const json_t *data)
 {
-	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
 	struct findings f = {.screen = s, .text = ""};
 	const json_t *store = json_object_get(data, "store");
 	look_at_store(&f, store);
 	look_at_feeds(&f, json_object_get(data, "feeds"));
-	screen_printf(s, "FENWATCH %s - %s%s%s hosts, %s series\n", words[f.verdict], f.text,
-		*f.text ? "; " : "", screen_number(s, store, "hosts"),
+	screen_printf(s, "FENWATCH %s - %s%s%s hosts, %s series\n", verdicts[f.verdict].word,
+		f.text, *f.text ? "; " : "", screen_number(s, store, "hosts"),
 		screen_number(s, store, "series"));
-	return (enum status)f.verdict;
+	return (enum status)verdicts[f.verdict].status;
 }
 
 /* ---- the command ---- */
@@ -97,7 +109,7 @@ static enum status no_answer(struct cli *cli, json_t *answers)
 {
 	json_decref(answers);
 	fw_buf_puts(&cli->screen.out, "FENWATCH CRITICAL - the collector does not answer\n");
-	return (enum status)CRITICAL;
+	return (enum status)verdicts[CRITICAL].status;
 }
 
 enum status command_watch(struct cli *cli, char **args, int n_args)

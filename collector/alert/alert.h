@@ -95,6 +95,8 @@ void alert_doubt_feeds(const struct alert_options *options, const struct alert_g
 
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
+/* When the built-in rules last looked at what an agent had sent; 0: not since the start. */
+int64_t alert_judged_ms(const struct alerts *alerts);
 /* The host, by its number in the store, has series that it did not have before. */
 void alert_look_again(struct alerts *alerts, uint32_t host);
 /* Other rules and feeds from now on. Alerts, their hold times and waiting notices stay;

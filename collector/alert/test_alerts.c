@@ -1303,6 +1303,19 @@ static void test_after_a_restart_hosts_get_time_to_come_back(void **arg)
 	assert_null(with_free(place, 50 * GIB));
 }
 
+static void test_what_was_heard_before_the_start_is_not_judged(void **arg)
+{
+	struct place *place = *arg;
+	assert_null(with_free(place, 50 * GIB));
+	assert_true(alert_judged_ms(place->alerts) > 0);
+	close_alerts(place);
+	open_alerts(place);
+	run_for(place, 1200);
+	assert_int_equal(alert_judged_ms(place->alerts), 0);
+	assert_null(with_free(place, 50 * GIB));
+	assert_true(alert_judged_ms(place->alerts) > 0);
+}
+
 static void test_an_alert_that_cannot_be_written_is_not_lost(void **arg)
 {
 	struct place *place = *arg;
@@ -1490,6 +1503,7 @@ int main(void)
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
+		CASE(test_what_was_heard_before_the_start_is_not_judged),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),

@@ -129,8 +129,14 @@ void watch_look(struct watch *watch)
 		note_heard(watch, host, &seen[i]);
 		watch_look_at(watch, host);
 		watch_look_at_clock(watch, host, &seen[i]);
+		watch->judged_ms = fw_wall_ms();
 	}
 	fw_arena_done(&arena);
+}
+
+int64_t alert_judged_ms(const struct alerts *alerts)
+{
+	return alerts->watch->judged_ms;
 }
 
 /* ---- silence ---- */

@@ -77,6 +77,7 @@ struct watch {
 	const struct alert_rule_option *silence, *behind, *ahead;
 	unsigned selections; /* of this look */
 	bool has_newcomers;  /* whose first moment is not written down */
+	int64_t judged_ms; /* wall: a host that had spoken was looked at; 0: none since the start */
 	struct site_host *site_hosts;
 };
 

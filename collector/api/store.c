@@ -2,6 +2,7 @@
 /* The store itself: how full, how far back, and its snapshots. */
 #include <errno.h>
 
+#include "alert.h"
 #include "parts.h"
 #include "store.h"
 
@@ -57,7 +58,7 @@ static void write_counts(struct json *j, const struct store_stat *stat)
 		json_none(j);
 }
 
-/* When anything came from any agent; 0: nothing has since the start. */
+/* When anything came from any agent, before the start, too; 0: nothing has. */
 static int64_t heard_ms(struct request *r)
 {
 	struct store_host *hosts;
@@ -84,6 +85,7 @@ void store_page(struct request *r)
 	json_close(j, ']');
 	write_counts(j, &stat);
 	json_put_time(j, "heard", heard_ms(r));
+	json_put_time(j, "judged", alert_judged_ms(api_config(r->api)->alerts));
 	json_close(j, '}');
 	request_end(r, NULL, 0);
 }

@@ -1352,6 +1352,7 @@ static void client_that_looks_at_the_store(struct scene *s)
 		"\"undigested\":0,\"warning\":\"the raw tier holds 12.0 days at today's load, less than its 30: raise "
 		"store.raw\"},{\"tier\":\"five_minute\",\"bytes\":0,\"used\":0,\"blocks\":0,\"oldest\":null");
 	expect_get(s, "/api/fenwatch/v1/store", 200, "\"bytes_a_sample\":0.45");
+	expect_get(s, "/api/fenwatch/v1/store", 200, "\"judged\":\"1970-01-01T00:02:00.000Z\"");
 	expect_get(s, path, 200, "\"data\":null");
 	expect(s, "a viewer's snapshot", ask(s, "POST", path, "viewer", FORM_HEADER, "name=monday"),
 		403, "");

@@ -19,6 +19,19 @@ def test_a_check_from_elsewhere(lab):
     c.stop()
 
 
+def test_nothing_is_well_that_nobody_has_seen(lab):
+    c, a = lab.pair()
+    until(20, "it is well", lambda: c.cli("watch").returncode == 0)
+    a.stop()
+    c.stop()
+    c.start()
+    said = c.cli("watch")
+    check(said.returncode == 3 and said.stdout.startswith(
+        "FENWATCH UNKNOWN - no agent has been heard since the collector's start; "), f"{said}")
+    a.start()
+    until(20, "it is well again", lambda: c.cli("watch").returncode == 0)
+
+
 def test_beats_come_until_alerts_cannot_be_written_down(lab):
     hook = lab.webhook()
     c = lab.collector(extra="feeds: [{name: dead-man, type: heartbeat, form: alertmanager, every: 1s, live: true, "
