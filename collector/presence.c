@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
@@ -36,7 +37,7 @@ enum { INFO_LABELS = 5 };
 struct watched {
 	char *said;      /* its class, by its agent; NULL: nothing was said */
 	char *class;     /* as it is in force */
-	uint32_t schema; /* the store's id of its COLUMNS; UINT32_MAX: not made yet */
+	uint32_t schema; /* the store's id of its COLUMNS; 0: not made yet */
 	struct register_life life;
 	bool is_current; /* these three are as the register has them */
 	int64_t received_ms, told_ms;
@@ -71,17 +72,8 @@ struct cells {
 
 static struct watched *watched(struct presence *presence, uint32_t id)
 {
-	if (id >= presence->n_hosts) {
-		size_t n = presence->n_hosts ? presence->n_hosts : 64;
-		while (n <= id)
-			n *= 2;
-		presence->hosts = fw_realloc(presence->hosts, n * sizeof *presence->hosts);
-		memset(presence->hosts + presence->n_hosts, 0,
-			(n - presence->n_hosts) * sizeof *presence->hosts);
-		for (size_t i = presence->n_hosts; i < n; i++)
-			presence->hosts[i].schema = UINT32_MAX;
-		presence->n_hosts = n;
-	}
+	presence->hosts =
+		fw_array_reach(presence->hosts, &presence->n_hosts, id, sizeof *presence->hosts);
 	return &presence->hosts[id];
 }
 
@@ -111,7 +103,7 @@ static void watched_done(struct watched *host)
 {
 	fw_free(host->said);
 	fw_free(host->class);
-	*host = (struct watched){.schema = UINT32_MAX};
+	*host = (struct watched){0};
 }
 
 int presence_forget(struct presence *presence, uint32_t host, struct fw_err *err)
@@ -238,7 +230,7 @@ static void renew(struct presence *presence, const struct store_host *seen, int6
 						    : "server";
 	if (intern(presence, labels, info_labels(&known, class, labels), &schema) < 0)
 		return;
-	if (schema != host->schema && host->schema != UINT32_MAX)
+	if (schema != host->schema && host->schema != 0)
 		submit(presence, seen->id, end, now_ms - 1);
 	if (schema != host->schema)
 		host->told_ms = 0;
@@ -258,7 +250,7 @@ static void write_host(struct presence *presence, uint32_t id, enum attendance i
 		[HOST_AWAY] = is == GONE ? FW_ABSENT : is == AWAY,
 		[HOST_INFO] = is == GONE ? FW_ABSENT : 1,
 	};
-	if (host->schema == UINT32_MAX)
+	if (host->schema == 0)
 		return;
 	submit(presence, id, values, now_ms);
 	host->told = is;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/clock.h>
 
 #include "retired.h"
@@ -60,13 +61,8 @@ static void drop_names(struct watch *watch)
 
 static struct host *host_of(struct watch *watch, const struct store_host *seen)
 {
-	if (seen->id >= watch->n_hosts) {
-		size_t n = (size_t)seen->id + seen->id / 2 + 16;
-		watch->hosts = fw_realloc(watch->hosts, n * sizeof *watch->hosts);
-		memset(watch->hosts + watch->n_hosts, 0,
-			(n - watch->n_hosts) * sizeof *watch->hosts);
-		watch->n_hosts = n;
-	}
+	watch->hosts =
+		fw_array_reach(watch->hosts, &watch->n_hosts, seen->id, sizeof(struct host *));
 	if (!watch->hosts[seen->id]) {
 		watch->hosts[seen->id] = host_new(watch, seen);
 		watch->has_newcomers = true;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 #include <fenwatch/loop.h>
@@ -64,13 +65,8 @@ struct outlook {
 
 static struct host *host_of(struct outlook *outlook, uint32_t id)
 {
-	if (id >= outlook->n_hosts) {
-		size_t n = (size_t)id + id / 2 + 16;
-		outlook->hosts = fw_realloc(outlook->hosts, n * sizeof *outlook->hosts);
-		memset(outlook->hosts + outlook->n_hosts, 0,
-			(n - outlook->n_hosts) * sizeof *outlook->hosts);
-		outlook->n_hosts = n;
-	}
+	outlook->hosts =
+		fw_array_reach(outlook->hosts, &outlook->n_hosts, id, sizeof *outlook->hosts);
 	return &outlook->hosts[id];
 }
 
@@ -125,7 +121,7 @@ static int take_forecast(struct outlook *outlook, uint32_t id, const struct usag
 	host->is_shown |= told->known;
 	if (told->known && !told->shown) {
 		told->shown = true;
-		host->schema = UINT32_MAX;
+		host->schema = 0;
 	}
 	if (!told->known && !was_kept)
 		return 0;
@@ -319,7 +315,7 @@ static void look_at(struct outlook *outlook, uint32_t id, int64_t now_ms)
 	}
 	if (!host->is_shown || age_ms < REPEAT_MS)
 		return;
-	if (host->schema == UINT32_MAX && told_intern(outlook->config.store, host) < 0)
+	if (host->schema == 0 && told_intern(outlook->config.store, host) < 0)
 		return;
 	told_write(outlook->config.store, id, host, now_ms);
 }

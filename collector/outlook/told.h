@@ -24,7 +24,7 @@ struct host {
 	int64_t read_ms, written_ms;
 	struct told *told;
 	size_t n_told;
-	uint32_t schema;       /* of what is shown; UINT32_MAX: to be made */
+	uint32_t schema;       /* of what is shown; 0: to be made */
 	bool is_new, is_shown; /* its schema; something of it */
 };
 

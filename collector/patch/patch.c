@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 
@@ -85,13 +86,7 @@ size_t patch_hosts(const struct patch *patch, const char *name, struct fw_arena 
 
 static struct watched *watched(struct patch *patch, uint32_t id)
 {
-	if (id >= patch->n_hosts) {
-		size_t n = (size_t)id + id / 2 + 16;
-		patch->hosts = fw_realloc(patch->hosts, n * sizeof *patch->hosts);
-		memset(patch->hosts + patch->n_hosts, 0,
-			(n - patch->n_hosts) * sizeof *patch->hosts);
-		patch->n_hosts = n;
-	}
+	patch->hosts = fw_array_reach(patch->hosts, &patch->n_hosts, id, sizeof *patch->hosts);
 	return &patch->hosts[id];
 }
 

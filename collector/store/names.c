@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
@@ -125,18 +126,6 @@ static uint64_t hash_labels(const struct fw_label *labels, size_t n_labels)
 	return hash_column(&as_column);
 }
 
-/* Makes room for `id` in an array of pointers. */
-static void *grow(void *array, size_t *capacity, uint32_t id)
-{
-	if (id < *capacity)
-		return array;
-	size_t more = 2 * (size_t)id + 64;
-	char *grown = fw_realloc(array, more * sizeof(void *));
-	memset(grown + *capacity * sizeof(void *), 0, (more - *capacity) * sizeof(void *));
-	*capacity = more;
-	return grown;
-}
-
 static struct named_schema *new_schema(
 	struct names *names, uint32_t id, const struct fw_schema *schema)
 {
@@ -151,7 +140,8 @@ static struct named_schema *new_schema(
 static void add_schema(struct names *names, struct named_schema *named)
 {
 	uint32_t id = named->id;
-	names->schemas = grow(names->schemas, &names->schemas_capacity, id);
+	names->schemas = fw_array_reach(
+		names->schemas, &names->schemas_capacity, id, sizeof(struct named_schema *));
 	names->schemas[id] = named;
 	if (id > names->n_schemas)
 		names->n_schemas = id;
@@ -165,7 +155,8 @@ static void add_host(
 	named->id = id;
 	named->labels = copy_labels(names, labels, n_labels);
 	named->n_labels = n_labels;
-	names->hosts = grow(names->hosts, &names->hosts_capacity, id);
+	names->hosts = fw_array_reach(
+		names->hosts, &names->hosts_capacity, id, sizeof(struct named_host *));
 	names->hosts[id] = named;
 	if (id > names->n_hosts)
 		names->n_hosts = id;

@@ -83,7 +83,7 @@ int store_open(struct store **out, const struct store_config *config, struct fw_
 /* Commits, and writes pending blocks. */
 void store_close(struct store *store);
 
-/* ---- identity; any thread; ids are stable on disk and never reused ---- */
+/* ---- identity; any thread; ids start at 1, are stable on disk and never reused ---- */
 
 /* The id of a schema, new or known. It is durable before any entry that uses it. */
 int store_schema_intern(
