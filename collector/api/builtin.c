@@ -47,27 +47,19 @@ static const char *coarse(struct request *r, int64_t until_ms, const char *span)
 static void write_result(struct request *r, const struct alert_replay *replay,
 	const struct alert_replay_result *result)
 {
-	struct json *j = request_begin(r);
+	struct json *j = replaying_begin(r, replay->from_ms, replay->to_ms, result->n_sweeps);
 	const char *warnings[2];
 	size_t n = 0;
-	json_open(j, '{');
-	replaying_put_span(j, replay->from_ms, replay->to_ms, result->n_sweeps);
-	json_key(j, "rules");
-	json_open(j, '[');
 	for (size_t i = 0; i < result->n_rules; i++)
 		write_rule(j, &result->rules[i]);
-	json_close(j, ']');
-	json_key(j, "alerts");
-	json_open(j, '[');
+	replaying_begin_alerts(j);
 	for (size_t i = 0; i < result->n_alerts; i++)
 		write_alert(j, &result->alerts[i]);
-	json_close(j, ']');
-	json_close(j, '}');
 	if (result->hour_until_ms)
 		warnings[n++] = coarse(r, result->hour_until_ms, "hour");
 	if (result->five_minute_until_ms)
 		warnings[n++] = coarse(r, result->five_minute_until_ms, "five minutes");
-	request_end(r, warnings, n);
+	replaying_end(r, warnings, n);
 }
 
 static int read_replay(struct request *r, struct alert_replay *replay, struct fw_err *err)

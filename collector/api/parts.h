@@ -164,14 +164,18 @@ void replaying_run(struct request *r);
 int replaying_read_times(struct request *r, int64_t *from_ms, int64_t *to_ms, struct fw_err *err);
 void replaying_fail(struct request *r, int rc, const struct fw_err *err);
 #define REPLAY_TIMEOUT_MS 50000 /* who asks waits for a minute */
-/* What the answer says of a replay, of a rule and of an alert, whoever has judged. */
+/* What the answer says of a replay, of a rule and of an alert, whoever has judged: the rules come
+ * after the first of these, the alerts after the second. */
+struct json *replaying_begin(
+	struct request *r, int64_t from_ms, int64_t to_ms, uint64_t evaluations);
+void replaying_begin_alerts(struct json *j);
+void replaying_end(struct request *r, const char *const *warnings, size_t n_warnings);
 struct replayed_rule {
 	const char *group, *name, *type;
 	size_t n_fired, n_waited, n_failures;
 	int64_t firing_ms;
 	const char *trouble; /* NULL: none */
 };
-void replaying_put_span(struct json *j, int64_t from_ms, int64_t to_ms, uint64_t evaluations);
 void replaying_put_rule(struct json *j, const struct replayed_rule *rule);
 void replaying_put_course(
 	struct json *j, double value, int64_t pending_ms, int64_t fired_ms, int64_t ended_ms);

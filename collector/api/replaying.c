@@ -58,11 +58,31 @@ static int read_replay(struct request *r, struct replay *replay, struct fw_err *
 
 /* ---- the answer ---- */
 
-void replaying_put_span(struct json *j, int64_t from_ms, int64_t to_ms, uint64_t evaluations)
+struct json *replaying_begin(
+	struct request *r, int64_t from_ms, int64_t to_ms, uint64_t evaluations)
 {
+	struct json *j = request_begin(r);
+	json_open(j, '{');
 	json_put_time(j, "from", from_ms);
 	json_put_time(j, "to", to_ms);
 	json_put_int(j, "evaluations", (int64_t)evaluations);
+	json_key(j, "rules");
+	json_open(j, '[');
+	return j;
+}
+
+void replaying_begin_alerts(struct json *j)
+{
+	json_close(j, ']');
+	json_key(j, "alerts");
+	json_open(j, '[');
+}
+
+void replaying_end(struct request *r, const char *const *warnings, size_t n_warnings)
+{
+	json_close(&r->json, ']');
+	json_close(&r->json, '}');
+	request_end(r, warnings, n_warnings);
 }
 
 void replaying_put_rule(struct json *j, const struct replayed_rule *rule)
@@ -116,21 +136,13 @@ static void write_alert(struct json *j, const struct replay_alert *alert)
 static void write_result(
 	struct request *r, const struct replay *replay, const struct replay_result *result)
 {
-	struct json *j = request_begin(r);
-	json_open(j, '{');
-	replaying_put_span(j, replay->from_ms, replay->to_ms, result->n_evaluations);
-	json_key(j, "rules");
-	json_open(j, '[');
+	struct json *j = replaying_begin(r, replay->from_ms, replay->to_ms, result->n_evaluations);
 	for (size_t i = 0; i < result->n_rules; i++)
 		write_rule(j, &result->rules[i]);
-	json_close(j, ']');
-	json_key(j, "alerts");
-	json_open(j, '[');
+	replaying_begin_alerts(j);
 	for (size_t i = 0; i < result->n_alerts; i++)
 		write_alert(j, &result->alerts[i]);
-	json_close(j, ']');
-	json_close(j, '}');
-	request_end(r, NULL, 0);
+	replaying_end(r, NULL, 0);
 }
 
 static enum promql_fault fault_of(int rc)
