@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include <fenwatch/clock.h>
 #include <fenwatch/loop.h>
 #include <fenwatch/text.h>
@@ -96,12 +94,6 @@ static struct device_fact *fact_new(struct gathering *g)
 	return &g->facts[g->n++];
 }
 
-static const char *kept(struct gathering *g, const json_t *fields, const char *name)
-{
-	const char *text = json_string_value(json_object_get(fields, name));
-	return text ? fw_arena_strdup(&g->items.r->arena, text) : NULL;
-}
-
 static int64_t seconds(const json_t *fields, const char *name)
 {
 	const char *text = json_string_value(json_object_get(fields, name));
@@ -124,11 +116,11 @@ static void fill(struct gathering *g, const char *host, const struct inventory_i
 	*fact = (struct device_fact){
 		.source = source,
 		.by = host,
-		.mac = kept(g, fields, "mac"),
-		.address = kept(g, fields, "address"),
-		.name = kept(g, fields, "name"),
-		.port = kept(g, fields, "port"),
-		.speaks = kept(g, fields, "speaks"),
+		.mac = items_text(&g->items, fields, "mac"),
+		.address = items_text(&g->items, fields, "address"),
+		.name = items_text(&g->items, fields, "name"),
+		.port = items_text(&g->items, fields, "port"),
+		.speaks = items_text(&g->items, fields, "speaks"),
 		.first_ms = seconds(fields, "first"),
 		.last_ms = seconds(fields, "last"),
 	};

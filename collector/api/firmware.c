@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include <fenwatch/loop.h>
 
 #include "estate.h"
@@ -35,21 +33,15 @@ static bool is_asked_for(const struct reading *reading, const struct store_host 
 		estate_sees(r, instance) && !retiring_has(r, instance, r->now_ms);
 }
 
-static const char *kept(struct reading *reading, const json_t *fields, const char *name)
-{
-	const char *text = json_string_value(json_object_get(fields, name));
-	return text ? fw_arena_strdup(&reading->items.r->arena, text) : NULL;
-}
-
 /* A device says in one line what it is, and has one for each of its addresses: a row is of all. */
 static bool adds_to_row(struct reading *reading, const char *host, const json_t *fields)
 {
 	struct firmware *row = reading->n ? &reading->list[reading->n - 1] : NULL;
 	if (!row || strcmp(row->host, host) != 0)
 		return false;
-	const char *model = kept(reading, fields, "model");
+	const char *model = items_text(&reading->items, fields, "model");
 	row->model = model && !*row->model ? model : row->model;
-	row->runs = row->runs ? row->runs : kept(reading, fields, "firmware");
+	row->runs = row->runs ? row->runs : items_text(&reading->items, fields, "firmware");
 	return true;
 }
 
@@ -57,12 +49,12 @@ static bool adds_to_row(struct reading *reading, const char *host, const json_t 
 static void add_row(struct reading *reading, const struct store_host *host, const json_t *fields)
 {
 	struct register_host said;
-	const char *model = kept(reading, fields, "model");
+	const char *model = items_text(&reading->items, fields, "model");
 	register_host(reading->items.r->registry, host->labels, host->n_labels, &said);
 	struct firmware firmware = {
 		.host = hosts_instance(host),
 		.model = model ? model : "",
-		.runs = kept(reading, fields, "firmware"),
+		.runs = items_text(&reading->items, fields, "firmware"),
 		.wanted = said.texts[HOST_FIRMWARE],
 	};
 	if ((firmware.runs || firmware.wanted) && reading->n < reading->items.n_hosts)

@@ -60,3 +60,9 @@ int items_read(struct items_reading *reading, const struct items_kind *kinds, si
 		request_fail(reading->r, 500, "internal", "%s", err.text);
 	return rc;
 }
+
+const char *items_text(const struct items_reading *reading, const json_t *fields, const char *name)
+{
+	const char *text = json_string_value(json_object_get(fields, name));
+	return text ? fw_arena_strdup(&reading->r->arena, text) : NULL;
+}

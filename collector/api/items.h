@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 struct inventory_item;
 struct request;
 struct store_host;
@@ -27,3 +29,5 @@ struct items_reading {
 void items_open(struct items_reading *reading, struct request *r);
 /* What `each` was not given is of a host that has gone. Negative: the request is answered. */
 int items_read(struct items_reading *reading, const struct items_kind *kinds, size_t n_kinds);
+/* Of an item's fields one that outlives them, as the request does; NULL: it does not have it. */
+const char *items_text(const struct items_reading *reading, const json_t *fields, const char *name);
