@@ -9,6 +9,7 @@
 #include <fenwatch/mem.h>
 
 #include "inventory.h"
+#include "probe.h"
 #include "reading.h"
 
 #define PATIENCE 5 /* intervals between two attempts, at most */
@@ -264,4 +265,10 @@ const char *device_address(const struct device *d)
 unsigned device_failures(const struct device *d)
 {
 	return d->failures;
+}
+
+struct probe_host *device_host(struct probe *probe, const char *name)
+{
+	const struct fw_label labels[] = {{"instance", name}, {"job", "snmp"}};
+	return probe_host(probe, labels, sizeof labels / sizeof *labels);
 }

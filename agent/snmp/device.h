@@ -20,6 +20,8 @@
 #include "sweep.h"
 
 struct device;
+struct probe;
+struct probe_host;
 
 struct device_config {
 	const struct device_settings *settings;
@@ -39,6 +41,9 @@ void device_free(struct device *d); /* the memory goes from the loop */
 const struct device_settings *device_settings(const struct device *d);
 const char *device_address(const struct device *d); /* where it was found; "": nowhere yet */
 unsigned device_failures(const struct device *d);   /* since the last read that went well */
+
+/* What the agent is handed is the same host's, whether a device was read or has sent a trap. */
+struct probe_host *device_host(struct probe *probe, const char *name);
 
 /* How long until the next read, `now_ms` of the wall; pure. */
 int64_t device_wait_ms(const char *name, int64_t every_ms, unsigned failures, int64_t now_ms);

@@ -30,8 +30,7 @@ struct reader {
 
 static struct probe_host *host_of(const struct reader *r, const struct device *d)
 {
-	const struct fw_label labels[] = {{"instance", device_settings(d)->name}, {"job", "snmp"}};
-	return probe_host(r->probe, labels, 2);
+	return device_host(r->probe, device_settings(d)->name);
 }
 
 static bool on_table(struct device *d, const char *kind, const struct fw_buf *lines, void *arg)

@@ -16,6 +16,7 @@
 #include <fenwatch/notify.h>
 
 #include "addresses.h"
+#include "device.h"
 #include "library.h"
 #include "life.h"
 #include "probe.h"
@@ -67,8 +68,7 @@ static const char *name_of(const struct receiver *r, const char *address)
 static struct probe_host *host_of(struct receiver *r, const char *address)
 {
 	const char *name = name_of(r, address);
-	const struct fw_label labels[] = {{"instance", name}, {"job", "snmp"}};
-	return name ? probe_host(r->probe, labels, 2) : NULL;
+	return name ? device_host(r->probe, name) : NULL;
 }
 
 /* The reader replaces the file as a whole. */
