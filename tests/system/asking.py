@@ -38,12 +38,6 @@ def ask(c, path, token=None, **parameters):
     return c.request(path + "?" + urllib.parse.urlencode(parameters, doseq=True), token=token, timeout=60)
 
 
-def metric(c, name):
-    status, text = c.request("/metrics")
-    check(status == 200, f"/metrics: {status}")
-    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
-
-
 def expect_error(answer, status, kind, words):
     got, body = answer
     check(got == status and body["status"] == "error" and body["errorType"] == kind and words in body["error"],
@@ -306,14 +300,14 @@ def test_a_question_ends_when_its_client_leaves(lab):
     with Watch(c, fleet):
         expect_error(c.request(long_question(c, timeout="4s"), timeout=60), 503, "timeout", "query timed out in")
         s = send(c, long_question(c))
-        until(10, "it is being answered", lambda: metric(c, "fenwatch_api_working") == 1)
+        until(10, "it is being answered", lambda: c.metrics()["fenwatch_api_working"] == 1)
         time.sleep(1)
-        check(metric(c, "fenwatch_api_working") == 1, "it takes longer than that, as it did above")
+        check(c.metrics()["fenwatch_api_working"] == 1, "it takes longer than that, as it did above")
         s.close()
         began = time.monotonic()
-        until(3, "it has ended", lambda: metric(c, "fenwatch_api_working") == 0, 0.02)
+        until(3, "it has ended", lambda: c.metrics()["fenwatch_api_working"] == 0, 0.02)
         print(f"# ended {time.monotonic() - began:.2f} s after its client had left", flush=True)
-        check(metric(c, "fenwatch_api_canceled_total") == 1, "as its client was gone")
+        check(c.metrics()["fenwatch_api_canceled_total"] == 1, "as its client was gone")
 
 
 def test_a_thousand_clients_at_once(lab):

@@ -75,8 +75,8 @@ class Receiver:
 
 
 def metric(collector, name, receiver=".*"):
-    text = collector.request("/metrics")[1]
-    return float(re.search(rf"^fenwatch_remote_write_{name}{{receiver=\"{receiver}\"}} (.*)$", text, re.M).group(1))
+    wanted = re.compile(rf"fenwatch_remote_write_{name}{{receiver=\"{receiver}\"}}")
+    return next(value for series, value in collector.metrics().items() if wanted.fullmatch(series))
 
 
 def write(collector, names, at_ms, value):

@@ -139,10 +139,8 @@ def missing(known, held, digits=17):
 
 
 def behind(collector):
-    status, text = collector.request("/metrics")
-    check(status == 200, text)
-    return [float(line.split()[-1]) for line in text.splitlines()
-            if line.startswith("fenwatch_remote_write_behind_bytes{")]
+    return [value for series, value in collector.metrics().items()
+            if series.startswith("fenwatch_remote_write_behind_bytes{")]
 
 
 def all_sent(collector):

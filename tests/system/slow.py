@@ -21,14 +21,8 @@ QUEUE_MS = 2 * CROWD * 5000 // POOL  # a full pool lets in whom it has room for 
 SLACK_MS = 1500 if LARGE else 3000
 
 
-def metric(collector, name):
-    status, text = collector.request("/metrics")
-    check(status == 200, f"/metrics: {status}")
-    return next(int(float(line.split()[1])) for line in text.splitlines() if line.startswith(name + " "))
-
-
 def connections(collector):
-    return metric(collector, "fenwatch_ingest_connections")
+    return int(collector.metrics()["fenwatch_ingest_connections"])
 
 
 def besieged(lab, crowd):

@@ -212,6 +212,13 @@ class Collector(Process):
         result = self.query(text)
         return float(result[0]["value"][1]) if result else None
 
+    def metrics(self):
+        """{series: value} of what it says of itself."""
+        status, text = self.request("/metrics")
+        check(status == 200, f"/metrics: {status}")
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+        return {series: float(value) for series, value in lines}
+
     def cli(self, *argv, stdin=None):
         env = dict(os.environ, FENWATCH_API=f"http://127.0.0.1:{self.api}", FENWATCH_TOKEN=self.token)
         return subprocess.run([self.lab.program("cli")] + list(argv), env=env, input=stdin, text=True,
