@@ -42,10 +42,7 @@ def test_its_file_is_read_anew(lab):
 
     def reload(checks, said):
         Checker(lab, checks, a)
-        seen = checker.log().count("SIGHUP")
-        checker.child.send_signal(signal.SIGHUP)
-        until(10, "an answer", lambda: checker.log().count("SIGHUP") > seen)
-        check(said in checker.log().split("SIGHUP: ")[-1], checker.log()[-300:])
+        checker.reload(said)
     reload({"stays": well, "wrong": "type: tcp, target: nowhere"}, "the checks stay as they were")
     at = c.value('timestamp(probe_success{check="goes"})')
     until(30, "what was there goes on", lambda: (c.value('timestamp(probe_success{check="goes"})') or 0) > at + 1)

@@ -2,7 +2,6 @@
 import http.client
 import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -117,9 +116,7 @@ def test_sighup_takes_new_feeds_and_rules_and_a_mistake_changes_nothing(lab):
     def reload(text, said):
         with open(c.config, "w") as f:
             f.write(head + text)
-        count = c.log().count(said)
-        c.child.send_signal(signal.SIGHUP)
-        until(10, said, lambda: c.log().count(said) > count)
+        c.reload(said)
 
     ours = lambda hook, status: [n for n in hook.notices(status, "FilesystemAlmostFull")
                                  if n[2]["alerts"][0]["labels"].get("mountpoint") == mount]

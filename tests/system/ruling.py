@@ -4,7 +4,6 @@ The collector's clock is moved by a file, so half an hour passes in a moment.
 """
 import os
 import shutil
-import signal
 import time
 from datetime import datetime
 
@@ -57,11 +56,6 @@ class Scene:
     def write(self, text):
         with open(self.rules, "w") as f:
             f.write(text)
-
-    def read_anew(self, says):
-        before = self.c.log().count(says)
-        self.c.child.send_signal(signal.SIGHUP)
-        until(10, f"the collector says '{says}'", lambda: self.c.log().count(says) > before)
 
     def now(self):
         return time.time() + self.shift_s
@@ -137,14 +131,14 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     # A broken file changes nothing.
     s.feed()
     s.write("groups:\n" + WAITS % 1 + "  - {alert: Broken, expr: 'sum('}\n")
-    s.read_anew("rules, feeds and register stay as they were")
+    s.c.reload("rules, feeds and register stay as they were")
     check("unclosed left parenthesis" in c.log() or "unexpected end of input" in c.log(), "it is said what is wrong")
     check([g["name"] for g in c.get("/api/v1/rules")["groups"]] == ["records", "waits"], "the old ones are at work")
     check(c.value("hosts:load:sum") == 2, "and record")
 
     # A good one: the alert lives on with its new expression, what no group gives any more ends.
     s.write("groups:\n" + WAITS % 1.5)
-    s.read_anew("rules, feeds and register are read anew")
+    s.c.reload("rules, feeds and register are read anew")
     until(10, "the group is gone", lambda: [g["name"] for g in c.get("/api/v1/rules")["groups"]] == ["waits"])
     check(c.query("hosts:load:sum") == [], "and with it what it recorded")
     check(c.query("hosts:load:sum offset 2s"), "of which the past is there")
@@ -152,7 +146,7 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     rule = c.get("/api/v1/rules")["groups"][0]["rules"][0]
     check(rule["query"] == "last_over_time(load[1h]) > 1.5" and now["activeAt"] == firing["activeAt"], f"{rule}")
     s.write("groups:\n" + WAITS % 2.5)
-    s.read_anew("rules, feeds and register are read anew")
+    s.c.reload("rules, feeds and register are read anew")
     until(10, "it ends", lambda: c.query("ALERTS") == [] and c.get("/api/v1/rules")["groups"][0]["rules"][0]["alerts"] == [])
 
 

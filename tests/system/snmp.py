@@ -4,7 +4,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -158,10 +157,7 @@ def test_its_file_is_read_anew(lab):
 
     def reload(said, *devices):
         Reader(lab, a, *devices)
-        seen = reader.log().count("SIGHUP")
-        reader.child.send_signal(signal.SIGHUP)
-        until(10, "an answer", lambda: reader.log().count("SIGHUP") > seen)
-        check(said in reader.log().split("SIGHUP: ")[-1], reader.log()[-300:])
+        reader.reload(said)
     reload("the devices stay as they were", ("stays", *best), ("wrong", device.port, "4", "every: 1s"))
     before = readings("goes")
     until(30, "what was there goes on", lambda: readings("goes") > before + 1)

@@ -109,6 +109,12 @@ class Process:
         with open(self.config, "w") as f:
             f.write(text.replace(old, new))
 
+    def reload(self, said):
+        """SIGHUP, and the words that its answer in the log must hold."""
+        seen = self.log().count("SIGHUP: ")
+        self.child.send_signal(signal.SIGHUP)
+        until(10, f"the answer to SIGHUP has '{said}'", lambda: said in "".join(self.log().split("SIGHUP: ")[seen + 1:]))
+
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
@@ -151,13 +157,6 @@ class Collector(Process):
                     f"api: {{listen: \"127.0.0.1:{self.api}\"}}\n"
                     f"store: {store}\n{extra}")
         super().__init__(lab, name, [lab.program("collector"), "--config", self.config], env)
-
-    def reload(self, said):
-        """SIGHUP, and the words that its answer in the log must hold."""
-        seen = self.log().count("SIGHUP: ")
-        self.child.send_signal(signal.SIGHUP)
-        until(10, "the answer to SIGHUP", lambda: self.log().count("SIGHUP: ") > seen)
-        check(said in self.log().split("SIGHUP: ")[-1], f"wanted '{said}': {self.log()[-600:]}")
 
     def start(self, wait=True, **env):
         super().start(**env)

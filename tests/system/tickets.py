@@ -1,7 +1,6 @@
 """Tickets and their clocks, from the fact to the report; and a trail that shows who meddled with it."""
 import json
 import os
-import signal
 import sqlite3
 import time
 
@@ -46,11 +45,8 @@ def report(c, *args):
 
 
 def repair(c):
-    with open(c.config) as f:
-        text = f.read()
-    with open(c.config, "w") as f:
-        f.write(text.replace(FULL, NO_RULE))
-    c.child.send_signal(signal.SIGHUP)
+    c.reconfigure(FULL, NO_RULE)
+    c.reload("read anew")
 
 
 def test_clocks_run_from_the_desk_s_yes_to_the_end_of_the_fault(lab):
