@@ -32,7 +32,7 @@ def test_a_laptop_is_away_and_a_server_is_down(lab):
     until(90, "the server is down", lambda: collector.value('up{instance="server"}') == 0)
     check(not collector.query('up{instance="laptop"}'), "nobody says that the laptop is down")
     check(collector.value('fenwatch_host_away{instance="laptop"}') == 1, "away, as a series")
-    alerts = collector.get("/api/fenwatch/v1/alerts")
+    alerts = collector.alerts()
     check([a["host"] for a in alerts if a["rule"] == "HostSilent"] == ["server"], str(alerts))
     shown = collector.cli("host", "laptop")
     check(shown.returncode == 0 and "away" in shown.stdout, shown.stdout)

@@ -23,7 +23,7 @@ def tickets(hook):
 
 
 def silent(c):
-    return sum(a["rule"] == "HostSilent" and a["state"] == "firing" for a in c.get("/api/fenwatch/v1/alerts"))
+    return len(c.alerts(rule="HostSilent", state="firing"))
 
 
 def test_all_are_silent_at_once(lab):

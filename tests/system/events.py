@@ -45,7 +45,7 @@ def test_a_trap_is_one_ticket_and_its_pair_the_end(lab):
     check(alert["annotations"]["summary"] == "interface 3 has lost its link Gi0/3", str(alert))
     c.kill()
     c.start()
-    check(c.get("/api/fenwatch/v1/alerts")[0]["state"] == "firing", "it goes on after a kill")
+    check(c.alerts()[0]["state"] == "firing", "it goes on after a kill")
     sw1.connect(c)
     sw1.trap(UP, ifIndex="3")
     until(10, "its end", lambda: hook.notices("resolved", "LinkDown"))

@@ -281,7 +281,7 @@ def test_a_failing_disk_is_an_alert(lab):
     a.start()
     until(60, "the series has come", lambda: c.value('smartmon_device_smart_healthy{disk="/dev/sdb"}') == 0)
     check(c.value('fenwatch_smart_ok{device="sdb"}') == 1, "it was asked")
-    until(30, "an alert", lambda: [x for x in c.get("/api/fenwatch/v1/alerts") if x["rule"] == "DiskFailing"])
+    until(30, "an alert", lambda: c.alerts(rule="DiskFailing"))
     check(status(a.child.pid)["CapEff"].strip("0") == "", "the agent itself has no rights")
 
 

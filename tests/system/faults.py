@@ -203,7 +203,7 @@ def heard(c, host):
 def alerts_of(c):
     """{(rule, host): (key, priority)} of what fires."""
     return {(a["rule"], a["host"]): (a["key"], a["annotations"].get("priority"))
-            for a in c.get("/api/fenwatch/v1/alerts") if a["state"] == "firing"}
+            for a in c.alerts(state="firing")}
 
 
 def test_twenty_faults_are_twenty_tickets(lab):

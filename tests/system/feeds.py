@@ -40,7 +40,7 @@ def test_a_rehearsal_that_goes_and_begins_again(lab):
     hook = lab.webhook()
     c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "cost_per_ticket": "12.50"})
     count = until(30, "it is rehearsed", lambda: feed_of(c)["rehearsed"])
-    until(10, "no more come", lambda: feed_of(c)["rehearsed"] == len([a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == RULE]))
+    until(10, "no more come", lambda: feed_of(c)["rehearsed"] == len(c.alerts(rule=RULE)))
     feed = feed_of(c)
     count = feed["rehearsed"]
     check(hook.got == [] and not feed["live"] and feed["rehearsed_cost"] == 12.5 * count, f"{feed}")
@@ -72,7 +72,7 @@ def test_what_was_refused_is_sent_again(lab):
     hook = lab.webhook(status=400)
     c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "live": True})
     until(30, "it is refused", lambda: feed_of(c)["refused"])
-    until(10, "all are", lambda: feed_of(c)["refused"] == len([a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == RULE]))
+    until(10, "all are", lambda: feed_of(c)["refused"] == len(c.alerts(rule=RULE)))
     letters = c.get("/api/fenwatch/v1/feeds/desk/notices", state="refused")
     check(letters[0]["why"] and letters[0]["tries"] == 1, f"{letters[0]}")
     check(RULE in c.cli("feed", "letters", "desk").stdout, "listed")
@@ -151,7 +151,7 @@ def test_a_desk_answers_with_a_token_of_its_own(lab):
     check(c.request("/api/fenwatch/v1/alerts", token="desk-secret")[0] == 401, "nothing is read with it")
     status, told = answer(c, "desk", "desk-secret", **said)
     check(status == 200, told)
-    check(next(a for a in c.get("/api/fenwatch/v1/alerts") if a["key"] == key)["acknowledged"]["who"] == "feed desk", "it counts")
+    check(c.alerts(key=key)[0]["acknowledged"]["who"] == "feed desk", "it counts")
     check(answer(c, "desk", c.token, key=key, state="resolved")[0] == 200, "an engineer's goes on to hold")
 
 
@@ -208,9 +208,7 @@ def of_root(lines, key):
 
 
 def root_key(collector):
-    alerts = collector.get("/api/fenwatch/v1/alerts")
-    return next((a["key"] for a in alerts if a["rule"] == RULE and a["state"] == "firing"
-                 and a["labels"]["mountpoint"] == "/"), None)
+    return next((a["key"] for a in collector.alerts(rule=RULE, state="firing") if a["labels"]["mountpoint"] == "/"), None)
 
 
 def desks_of(lab, **vendors):

@@ -50,8 +50,7 @@ class Scene:
 
     def alerts(self, rule="Full", held=None):
         """Those that fire, and are held for this reason or for none."""
-        return [a for a in self.c.get("/api/fenwatch/v1/alerts") if a["rule"] == rule and a["state"] == "firing"
-                and (a["held"] or {}).get("reason") == held]
+        return [a for a in self.c.alerts(rule=rule, state="firing") if (a["held"] or {}).get("reason") == held]
 
     def evaluated(self):
         """The rules were evaluated so often since now that what they do not find would be over."""

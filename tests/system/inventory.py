@@ -164,7 +164,7 @@ def test_a_forgotten_host_is_gone_and_may_come_again(lab):
         status, _ = c.request("/api/fenwatch/v1/inventory?host=agent")
         hosts = [h["name"] for h in c.get("/api/fenwatch/v1/hosts")]
         agents = [x["name"] for x in c.get("/api/fenwatch/v1/agents")]
-        alerts = [x for x in c.get("/api/fenwatch/v1/alerts") if x["host"] == "agent"]
+        alerts = c.alerts(host="agent")
         series = c.query('{instance="agent"}[1h]')
         return [left for left in (status != 404 and "inventory", hosts != ["other"] and hosts,
                                   agents != ["other"] and agents, alerts, series) if left]

@@ -54,7 +54,7 @@ def row(c, name="agent"):
 
 
 def alert(c, rule, name="agent"):
-    found = [x for x in c.get("/api/fenwatch/v1/alerts") if x["rule"] == rule and x["host"] == name]
+    found = c.alerts(rule=rule, host=name)
     return found[0]["annotations"]["summary"] if found and found[0]["state"] == "firing" else None
 
 

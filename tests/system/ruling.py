@@ -196,7 +196,7 @@ def test_the_desk_is_told_once_over_kills(lab):
         return [(body["status"], body["alerts"][0]["startsAt"]) for _, _, body in hook.notices(rule=name)]
 
     def listed():
-        return [a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == name]
+        return c.alerts(rule=name)
 
     def healthy_evaluations(n):
         """So many more of the group, none with the alert."""
@@ -242,7 +242,7 @@ def test_the_desk_is_told_once_over_kills(lab):
     write_descriptors(root, 900)
     until(30, "it is told of again", lambda: len(told()) == 3)
     agent.stop()
-    until(30, "its silence is seen", lambda: [a for a in c.get("/api/fenwatch/v1/alerts") if a["rule"] == "HostSilent"])
+    until(30, "its silence is seen", lambda: c.alerts(rule="HostSilent"))
     set_clock(clock["FENWATCH_CLOCK_FILE"], 10 * MINUTE * 1000)
     until(30, "what the machine sent is too old to go on from", lambda: listed()[0].get("unknown") == "its host is not heard")
     check(len(told()) == 3, f"{told()}")

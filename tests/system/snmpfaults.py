@@ -218,7 +218,7 @@ def test_answers_late_too_big_too_many_and_in_disorder(lab):
 
 def silences(c):
     """{host: why its silence is not told, "" where it is} of those that are silent."""
-    return {x["host"]: (x["held"] or {"reason": ""})["reason"] for x in c.get("/api/fenwatch/v1/alerts") if x["rule"] == "HostSilent"}
+    return {x["host"]: (x["held"] or {"reason": ""})["reason"] for x in c.alerts(rule="HostSilent")}
 
 
 def test_devices_of_a_silent_agent_are_one_incident(lab):

@@ -211,6 +211,10 @@ class Collector(Process):
         result = self.query(text)
         return float(result[0]["value"][1]) if result else None
 
+    def alerts(self, **having):
+        """Those that have these values: alerts(rule="HostSilent", state="firing")."""
+        return [a for a in self.get("/api/fenwatch/v1/alerts") if all(a[key] == value for key, value in having.items())]
+
     def metrics(self):
         """{series: value} of what it says of itself."""
         status, text = self.request("/metrics")

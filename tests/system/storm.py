@@ -40,7 +40,7 @@ def test_after_each_kill_all_are_back_and_nothing_is_lost(lab):
         check(most <= 700, f"{most} in one second")
         check(asking.p99 <= 500 * SLACK, f"answers take {asking.p99:.0f} ms")
         check(memory_mib(c) <= 1229 or not LARGE, f"{memory_mib(c):.0f} MiB")
-    missed = [a for a in c.get("/api/fenwatch/v1/alerts") if "Silent" in a["rule"]]
+    missed = [a for a in c.alerts() if "Silent" in a["rule"]]
     check(not missed, f"nobody is missed who came back: {missed[:3]}")
     for fleet in fleets:
         fleet.settle(60 * SLACK + interval / 1000)

@@ -34,8 +34,7 @@ def ticket_of(c, key):
 
 
 def key_of(c, mountpoint):
-    return next((a["key"] for a in c.get("/api/fenwatch/v1/alerts")
-                 if a["rule"] == RULE and a["labels"]["mountpoint"] == mountpoint), None)
+    return next((a["key"] for a in c.alerts(rule=RULE) if a["labels"]["mountpoint"] == mountpoint), None)
 
 
 def report(c, *args):

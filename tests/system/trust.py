@@ -143,7 +143,7 @@ def test_a_clone_is_refused_and_the_first_goes_on(lab):
     peer.send(wire.SCHEMA, SCHEMA.message(1))
     peer.send(wire.BATCH, wire.batch(1, 1, int(time.time() * 1000), 50, [[1]]))
     check(peer.wait_acked(1), "the one that enrolled goes on")
-    until(10, "an alert names it", lambda: [a for a in c.get("/api/fenwatch/v1/alerts") if "lone" in str(a)])
+    until(10, "an alert names it", lambda: [a for a in c.alerts() if "lone" in str(a)])
 
 
 def test_a_newer_connection_of_the_same_machine_replaces_the_older(lab):
