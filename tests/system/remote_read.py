@@ -9,6 +9,7 @@ import urllib.request
 import promql
 from samples import STALE, field, fields, read_varint, send, snappy, unsnap, varint
 from stage import check, main
+from wire import crc32c
 
 STREAMED = b"\x10\x01"
 QUESTIONS = [
@@ -73,15 +74,6 @@ def one_changed(collector, write, series, end):
 
 
 # ---- chunk by chunk ----
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
 
 def read(base, token, name, start_ms, end_ms, how=b""):
     """(content type, body)"""

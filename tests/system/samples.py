@@ -3,25 +3,10 @@ import struct
 import urllib.error
 import urllib.request
 
+import wire
+from wire import b as field, varint
+
 STALE = struct.pack("<Q", 0x7FF0000000000002)  # bytes, as Python would make a quiet NaN of it
-
-
-def varint(n):
-    out = bytearray()
-    n &= (1 << 64) - 1
-    while n > 0x7F:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def field(number, payload):
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def label(name, value):
-    return field(1, field(1, name.encode()) + field(2, value.encode()))
 
 
 def sample(at_ms, value):
@@ -31,7 +16,7 @@ def sample(at_ms, value):
 
 def write_request(series):
     """`series`: (labels, [(ms, value)])"""
-    return b"".join(field(1, b"".join(label(n, labels[n]) for n in sorted(labels)) +
+    return b"".join(field(1, b"".join(wire.label(1, n, labels[n]) for n in sorted(labels)) +
                           b"".join(sample(*s) for s in samples)) for labels, samples in series)
 
 
