@@ -4,12 +4,11 @@ A machine's tree is made of this machine's list of packages with every third ver
 back, and of an archive of the test's own, some of it phased. Then apt, which may run
 here although the agent never does it, is asked the same.
 """
-import glob
 import os
 import re
 import subprocess
 
-from stage import check, main, skip
+from stage import check, main, skip, write_file
 
 MACHINE_ID = "8d7ac6db0b3a4b2c9c1e0c1f2a3b4c5d"
 
@@ -24,12 +23,6 @@ def field(paragraph, name):
     return found.group(1) if found else ""
 
 
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write(text)
-
-
 class Tree:
     def __init__(self, lab):
         if not os.path.exists("/var/lib/dpkg/status") or not os.path.exists("/usr/bin/apt-get"):
@@ -38,8 +31,8 @@ class Tree:
         for folder in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/sources.list.d",
                        "etc/apt/trusted.gpg.d", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
             os.makedirs(os.path.join(self.root, folder))
-        write(f"{self.root}/etc/machine-id", MACHINE_ID + "\n")
-        write(f"{self.root}/etc/apt/sources.list", f"deb [trusted=yes] file:{self.root}/archive ./\n")
+        write_file(f"{self.root}/etc/machine-id", MACHINE_ID + "\n")
+        write_file(f"{self.root}/etc/apt/sources.list", f"deb [trusted=yes] file:{self.root}/archive ./\n")
         self.installed = [p for p in paragraphs("/var/lib/dpkg/status") if "ok installed" in field(p, "Status")]
         self.write_files()
 
@@ -54,8 +47,8 @@ class Tree:
             old = re.sub(r"^(\d+:)?.*", r"\g<1>0~old", version) if i % 3 == 0 else version
             p = "\n".join(line for line in p.splitlines() if not re.match("(Pre-)?Depends:|Breaks:|Conflicts:|Replaces:|Installed-Size:", line))
             status.append(p.replace(f"Version: {version}", f"Version: {old}"))
-        write(f"{self.root}/var/lib/dpkg/status", "\n\n".join(status) + "\n")
-        write(f"{self.root}/archive/Packages", "\n\n".join(archive) + "\n")
+        write_file(f"{self.root}/var/lib/dpkg/status", "\n\n".join(status) + "\n")
+        write_file(f"{self.root}/archive/Packages", "\n\n".join(archive) + "\n")
 
     def apt(self, program, *argv):
         done = subprocess.run([program, "-o", f"Dir={self.root}", "-o", f"Dir::State::status={self.root}/var/lib/dpkg/status",
@@ -67,7 +60,7 @@ class Tree:
 
     def agent(self):
         config = os.path.join(self.lab.dir, "agent.yml")
-        write(config, f"root: {self.root}\ndata: {self.lab.dir}/data\n")
+        write_file(config, f"root: {self.root}\ndata: {self.lab.dir}/data\n")
         done = subprocess.run([self.lab.program("agent"), "--config", config, "--print", "packages"],
                               capture_output=True, text=True)
         check(done.returncode == 0, done.stderr)

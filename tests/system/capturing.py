@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stage  # noqa: E402
 from capture import CANARY, QUIET, USER, configured, program  # noqa: E402
 from pcaps import BROADCAST, arp, dns, ether  # noqa: E402
-from stage import check, skip, until  # noqa: E402
+from stage import check, skip, status_of, until  # noqa: E402
 
 GROUP = "nogroup"  # of the user it becomes, and of root's agent
 
@@ -87,11 +87,6 @@ def memory_with(pid, needle):
             if "r" in line.split()[1] and small and needle in memory_of(mem, first, last):
                 found.append(line.strip())
     return found
-
-
-def status_of(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return {key: value.strip() for key, _, value in (line.partition(":") for line in f)}
 
 
 def check_whose(status):

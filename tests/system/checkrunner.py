@@ -73,7 +73,7 @@ def once(checker, name):
 def pair(lab):
     c = lab.collector().start()
     a = lab.agent(c, group=CHECKS_GROUP).enrol().start()
-    until(20, "the socket", lambda: os.path.exists(a.probe))
+    a.wait_probe()
     return c, a
 
 

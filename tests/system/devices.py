@@ -64,7 +64,7 @@ def test_what_the_network_shows_is_one_list(lab):
         f.write("hosts: [{match: {job: snmp, instance: 'sw.*'}, firmware: '15.2(7)*'}]\n")
     c = lab.collector(extra="register: register.d/\n").start()
     a = lab.agent(c).enrol().start()
-    until(20, "the socket", lambda: os.path.exists(a.probe))
+    a.wait_probe()
     now = int(time.time())
     program = Program(a.probe)
     program.host(1, "sw1")
@@ -148,7 +148,7 @@ def test_fifty_machines_are_told_apart(lab):
                             wire_of_fifty(os.path.join(lab.dir, "fifty.pcap"))], capture_output=True, text=True, timeout=60,
                            env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
     lines = shown.stdout.split("# wire\n")[1].splitlines(True)
-    until(20, "the socket", lambda: os.path.exists(a.probe))
+    a.wait_probe()
     program = Program(a.probe)
     program.table(0, "wire", lines)
     program.durable()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-from stage import Process, check, main, skip, until
+from stage import Process, check, main, skip, status_of, until, write_file
 
 DISKS, POWER, SMART, LIBRARIES, RULESET, SERIALS = range(1, 7)
 AGENT, HELPER, STRANGER = "bin", "games", "daemon"
@@ -78,13 +78,8 @@ class Helper(Process):
         os.chmod(self.socket, 0o666)
 
 
-def status(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-
-
 def capabilities(pid):
-    return int(status(pid)["CapPrm"], 16)
+    return int(status_of(pid)["CapPrm"], 16)
 
 
 def running(word):
@@ -100,22 +95,15 @@ def running(word):
     return found
 
 
-def write(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write(text)
-    os.chmod(path, mode)
-
-
 def stage_disks(lab, names):
     """A tree with disks, and the options for a helper that has it and a smartctl of ours."""
     root, smartctl = os.path.join(lab.dir, "root"), os.path.join(lab.dir, "smartctl")
     for n, name in enumerate(names):
-        write(f"{root}/sys/block/{name}/dev", f"8:{16 * n}\n")
-        write(f"{root}/sys/block/{name}/device/vendor", "ATA     \n")
-        write(f"{root}/dev/{name}", "")
+        write_file(f"{root}/sys/block/{name}/dev", f"8:{16 * n}\n")
+        write_file(f"{root}/sys/block/{name}/device/vendor", "ATA     \n")
+        write_file(f"{root}/dev/{name}", "")
     os.makedirs(f"{root}/proc", exist_ok=True)
-    write(smartctl, SMARTCTL, 0o755)
+    write_file(smartctl, SMARTCTL, 0o755)
     return ["--root", root, "--smartctl", smartctl]
 
 
@@ -126,7 +114,7 @@ def as_user(user):
 
 def agent_prints(lab, source, facts, user=AGENT):
     config = os.path.join(lab.dir, "print.yml")
-    write(config, f"facts: {facts}\n")
+    write_file(config, f"facts: {facts}\n")
     done = subprocess.run([*as_user(user), lab.program("agent"), "--config", config, "--print", source],
                           capture_output=True, text=True, timeout=120)
     check(done.returncode == 0, f"--print {source}: {done.stderr}")
@@ -135,7 +123,7 @@ def agent_prints(lab, source, facts, user=AGENT):
 
 def test_a_disk_that_hangs_takes_nothing_from_the_others(lab):
     helper = Helper(lab, *stage_disks(lab, ["sda", "sdb"])).start()
-    own = status(helper.child.pid)
+    own = status_of(helper.child.pid)
     check(own["Uid"].split()[0] == str(status_uid(HELPER)), f"it runs as {own['Uid']}")
     check(int(own["CapEff"], 16) & ~ALL_FIVE == 0, f"with {own['CapEff']}")
     check(own["NoNewPrivs"].strip() == "1", "and gains none")
@@ -144,11 +132,11 @@ def test_a_disk_that_hangs_takes_nothing_from_the_others(lab):
     asking.start()
     hung = until(20, "smartctl runs", lambda: running("/dev/sda"))
     for pid in hung:
-        of_child = status(pid)
+        of_child = status_of(pid)
         for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
             check(int(of_child[kind], 16) & ~RAWIO_AND_ADMIN == 0, f"{kind} of a child is {of_child[kind]}")
         check(of_child["Uid"] == own["Uid"], f"and its user {of_child['Uid']}")
-    check(any(int(status(pid)["CapEff"], 16) == RAWIO_AND_ADMIN for pid in hung), "which it has kept")
+    check(any(int(status_of(pid)["CapEff"], 16) == RAWIO_AND_ADMIN for pid in hung), "which it has kept")
     check(helper.ask(SMART, 8, 0)[0] == -EBUSY, "no second one goes there")
     rc, body = helper.ask(SMART, 8, 16)
     check(rc == 0 and json.loads(body)["smartctl"]["argv"][-1] == "/dev/sdb", f"another disk is asked: {rc} {body}")
@@ -196,7 +184,7 @@ def test_a_socket_that_systemd_hands_over(lab):
     until(20, "somebody listens", lambda: os.path.exists(path))
     helper.open_to_all()
     check(helper.ask(DISKS)[0] == 0, "the first question starts it")
-    check(status(helper.child.pid)["Uid"].split()[0] == str(status_uid(HELPER)), "and it has given up root")
+    check(status_of(helper.child.pid)["Uid"].split()[0] == str(status_uid(HELPER)), "and it has given up root")
 
 
 def test_a_library_that_was_replaced(lab):
@@ -272,7 +260,7 @@ def test_a_failing_disk_is_an_alert(lab):
     options = stage_disks(lab, ["sdb"])
     with open(options[3]) as f:
         text = f.read().replace('"passed": True', '"passed": False')
-    write(options[3], text, 0o755)
+    write_file(options[3], text, 0o755)
     helper = Helper(lab, *options).start()
     c = lab.collector().start()
     a = lab.agent(c, extra=f"facts: {helper.socket}\n").enrol()
@@ -282,7 +270,7 @@ def test_a_failing_disk_is_an_alert(lab):
     until(60, "the series has come", lambda: c.value('smartmon_device_smart_healthy{disk="/dev/sdb"}') == 0)
     check(c.value('fenwatch_smart_ok{device="sdb"}') == 1, "it was asked")
     until(30, "an alert", lambda: c.alerts(rule="DiskFailing"))
-    check(status(a.child.pid)["CapEff"].strip("0") == "", "the agent itself has no rights")
+    check(status_of(a.child.pid)["CapEff"].strip("0") == "", "the agent itself has no rights")
 
 
 main()

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import datetime
 
-from stage import check, until
+from stage import check, status_of, until
 
 JOIN_AGENTS = {"stuck", "trickle"}  # these never come as far as a certificate
 
@@ -134,8 +134,7 @@ def fleets_of(lab, collector, agents, **keys):
 
 def memory_mib(process):
     """What it has in memory."""
-    with open(f"/proc/{process.child.pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024
+    return int(status_of(process.child.pid)["VmRSS"].split()[0]) / 1024
 
 
 def busiest(collector, fleets, since):

@@ -11,9 +11,8 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 
-from stage import check, main, skip, until
+from stage import check, main, skip, until, write_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 QEMU = {
@@ -57,11 +56,7 @@ class Machine:
         return found[0]
 
     def put(self, path, text, mode=0o644):
-        path = os.path.join(self.tree, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as f:
-            f.write(text)
-        os.chmod(path, mode)
+        write_file(os.path.join(self.tree, path), text, mode)
 
     def make_tree(self, collector):
         for folder in ("bin", "proc", "sys", "dev", "etc", "root", "var/lib/fenwatch-agent"):

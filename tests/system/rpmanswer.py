@@ -11,18 +11,12 @@ import re
 import shutil
 import subprocess
 
-from stage import check, main, skip
+from stage import check, main, skip, write_file
 
 TOOLS = ("rpm", "rpmbuild", "dnf", "zypper", "createrepo_c", "modifyrepo_c")
 FAMILIES = 420
 QUERY = r"%{NAME}\t%{EPOCH}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{INSTALLTIME}\t%{VENDOR}\n"
 SEVERITIES = ("Critical", "Important", "Moderate", "Low", "None")
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as f:
-        f.write(text)
 
 
 class Package:
@@ -138,7 +132,7 @@ class Place:
         self.lab, self.world = lab, World(seed, multilib)
         self.root = os.path.join(lab.dir, f"root{seed}")
         self.env = dict(os.environ, HOME=os.path.join(lab.dir, "home"), LC_ALL="C", TZ="UTC")
-        write(f"{lab.dir}/home/.rpmmacros", "%_dbpath /var/lib/rpm\n%_build_id_links none\n%_binary_payload w0.gzdio\n")
+        write_file(f"{lab.dir}/home/.rpmmacros", "%_dbpath /var/lib/rpm\n%_build_id_links none\n%_binary_payload w0.gzdio\n")
 
     def run(self, *argv, fine=(0,)):
         done = subprocess.run(argv, capture_output=True, text=True, env=self.env)
@@ -154,8 +148,8 @@ class Place:
                     continue
                 top = f"{self.lab.dir}/build"
                 spec = f"{self.lab.dir}/some.spec"
-                write(spec, "Name: frame\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n%description\nx\n"
-                      + "\n".join(p.spec() for p in some))
+                write_file(spec, "Name: frame\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n%description\nx\n"
+                           + "\n".join(p.spec() for p in some))
                 self.run("rpmbuild", "-bb", "--quiet", "--target", target, "--define", f"_topdir {top}", spec)
                 for made in glob.glob(f"{top}/RPMS/*/*.rpm"):
                     shutil.move(made, os.path.join(into, f"{i}-{target}-" + os.path.basename(made)))
@@ -168,8 +162,8 @@ class Place:
         self.run("rpm", "--root", self.root, "-i", "--justdb", "--nodeps", "--noscripts", "--ignorearch",
                  "--oldpackage", *sorted(glob.glob(f"{folder}/*.rpm")))
         answer = self.run("rpm", "--root", self.root, "-qa", "--qf", QUERY)
-        write(f"{self.root}/recorded/rpm-qa", answer)
-        write(f"{self.root}/proc/sys/kernel/osrelease", "5.14.0-200.el9.x86_64\n")
+        write_file(f"{self.root}/recorded/rpm-qa", answer)
+        write_file(f"{self.root}/proc/sys/kernel/osrelease", "5.14.0-200.el9.x86_64\n")
 
     def updateinfo(self, packages):
         """An advisory for two of three packages, some of them for several."""
@@ -195,19 +189,19 @@ class Place:
             self.build(packages, folder)
             self.run("createrepo_c", "--quiet", folder)
             if repo == "updates":
-                write(f"{self.lab.dir}/updateinfo.xml", self.updateinfo(packages))
+                write_file(f"{self.lab.dir}/updateinfo.xml", self.updateinfo(packages))
                 self.run("modifyrepo_c", f"{self.lab.dir}/updateinfo.xml", f"{folder}/repodata")
 
     def write_definitions(self, folder, extra=""):
         for repo in self.world.repos:
-            write(f"{self.root}/{folder}/{repo}.repo",
-                  f"[{repo}]\nname={repo}\nbaseurl=file://{self.lab.dir}/repo/{repo}\nenabled=1\ngpgcheck=0\n"
-                  f"priority={98 if repo == 'low' else 50}\n{extra}")
-        write(f"{self.root}/{folder}/off.repo", "[off]\nname=off\nbaseurl=file:///nowhere\nenabled=0\n")
+            write_file(f"{self.root}/{folder}/{repo}.repo",
+                       f"[{repo}]\nname={repo}\nbaseurl=file://{self.lab.dir}/repo/{repo}\nenabled=1\ngpgcheck=0\n"
+                       f"priority={98 if repo == 'low' else 50}\n{extra}")
+        write_file(f"{self.root}/{folder}/off.repo", "[off]\nname=off\nbaseurl=file:///nowhere\nenabled=0\n")
 
     def agent(self):
         config = os.path.join(self.lab.dir, "agent.yml")
-        write(config, f"root: {self.root}\ndata: {self.lab.dir}/data\n")
+        write_file(config, f"root: {self.root}\ndata: {self.lab.dir}/data\n")
         done = subprocess.run([self.lab.program("agent"), "--config", config, "--print", "rpm"],
                               capture_output=True, text=True)
         check(done.returncode == 0, done.stderr)
@@ -242,8 +236,8 @@ def dnf_place(lab, seed):
     place.install()
     place.publish()
     place.write_definitions("etc/yum.repos.d")
-    write(f"{place.root}/etc/dnf/dnf.conf", "[main]\ngpgcheck=0\ninstallonlypkgs=kernel-core\nkeepcache=1\n"
-          "exclude=" + "\n  ".join(place.world.excluded) + "\n")
+    write_file(f"{place.root}/etc/dnf/dnf.conf", "[main]\ngpgcheck=0\ninstallonlypkgs=kernel-core\nkeepcache=1\n"
+               "exclude=" + "\n  ".join(place.world.excluded) + "\n")
     place.run("dnf", "-q", f"--installroot={place.root}", "--releasever=9", "--forcearch=x86_64", "makecache")
     return place
 
@@ -324,14 +318,14 @@ def test_modules_as_dnf(lab):
         text += stream(module, "1", first) + stream(module, "2", second)
         text += "" if module == "unasked" else default(module, "2")
         if state:
-            write(f"{place.root}/etc/dnf/modules.d/{module}.module",
-                  f"[{module}]\nname={module}\nstream={state[0]}\nprofiles=\nstate={state[1]}\n")
+            write_file(f"{place.root}/etc/dnf/modules.d/{module}.module",
+                       f"[{module}]\nname={module}\nstream={state[0]}\nprofiles=\nstate={state[1]}\n")
     place.install()
     place.publish()
-    write(f"{lab.dir}/modules.yaml", text)
+    write_file(f"{lab.dir}/modules.yaml", text)
     place.run("modifyrepo_c", "--mdtype=modules", f"{lab.dir}/modules.yaml", f"{lab.dir}/repo/base/repodata")
     place.write_definitions("etc/yum.repos.d")
-    write(f"{place.root}/etc/dnf/dnf.conf", "[main]\ngpgcheck=0\nmodule_platform_id=platform:el9\n")
+    write_file(f"{place.root}/etc/dnf/dnf.conf", "[main]\ngpgcheck=0\nmodule_platform_id=platform:el9\n")
     answer = place.run("dnf", "-q", f"--installroot={place.root}", "--releasever=9", "--forcearch=x86_64", "check-update", fine=(0, 100))
     theirs = {f"{n}:{a}": v for n, a, v, _ in rows(answer)}
     ours = {k: v["candidate"] for k, v in place.agent().items() if v["state"] == "pending"}
@@ -345,9 +339,9 @@ def test_as_zypper(lab):
     place.install()
     place.publish()
     place.write_definitions("etc/zypp/repos.d", "type=rpm-md\nautorefresh=0\n")
-    write(f"{place.root}/etc/zypp/vendors.d/friends.conf", "[main]\nvendors = Fenwatch, Friends\n")
-    write(f"{place.root}/etc/zypp/vendors.d/allies.conf", "[main]\nvendors = Allied\n")
-    write(f"{place.root}/etc/zypp/locks", "".join(
+    write_file(f"{place.root}/etc/zypp/vendors.d/friends.conf", "[main]\nvendors = Fenwatch, Friends\n")
+    write_file(f"{place.root}/etc/zypp/vendors.d/allies.conf", "[main]\nvendors = Allied\n")
+    write_file(f"{place.root}/etc/zypp/locks", "".join(
         f"\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: {name}\n" for name in place.world.locked))
     zypper = ["zypper", "--root", place.root, "--non-interactive", "--no-gpg-checks", "--quiet"]
     place.run(*zypper, "refresh")

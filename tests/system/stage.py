@@ -72,6 +72,20 @@ def skip_where_unseen(mount):
             skip("process 1 does not see what is mounted here: a chroot, or a mount namespace of our own")
 
 
+def write_file(path, text, mode=0o644):
+    """And the folders it lies in."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+
+
+def status_of(pid):
+    """{key: value} of /proc/PID/status"""
+    with open(f"/proc/{pid}/status") as f:
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in f)}
+
+
 def free_port():
     """One that nobody listens on. It lies below those the kernel hands to connections (32768 and up),
     so that none takes it before our program does, and stories at work beside each other rarely draw the same."""
@@ -254,6 +268,10 @@ class Agent(Process):
         with open(self.config, "w") as f:
             f.write(f"name: {self.host}\ndata: {self.data}\ninterval: {interval}\nprobe: {self.probe}\n"
                     f"collectors: [\"127.0.0.1:{port or self.collector.port}\"]\n{extra}")
+
+    def wait_probe(self):
+        """Programs beside it can hand over what they learn."""
+        until(20, f"the socket of {self.name}", lambda: os.path.exists(self.probe))
 
     def enrol(self, *more, token=None):
         token = token or self.collector.join_token()

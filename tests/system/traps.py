@@ -12,7 +12,7 @@ import time
 import snmpd
 from ber import number, tlv, variable
 from listeners import need, secret
-from stage import Process, check, free_port, main, skip, succeeds, until
+from stage import Process, check, free_port, main, skip, status_of, succeeds, until
 
 # It gives up the right to be looked into, which the search for leaks would need.
 QUIET = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1"}
@@ -70,7 +70,7 @@ class Receiver(Process):
 def start(lab, extra="", **more):
     c = lab.collector(extra=extra).start()
     a = lab.agent(c, group=GROUP).enrol().start()
-    until(20, "the socket", lambda: os.path.exists(a.probe))
+    a.wait_probe()
     r = Receiver(lab, a, **more).start()
     r.logged("listening for traps")
     return c, a, r
@@ -264,7 +264,7 @@ def test_any_address_of_a_device_is_its_own(lab):
     """One that is configured by name, and has other addresses, too: as fenwatch-snmp found it."""
     device, c = snmpd.Snmpd(lab).start(), lab.collector().start()
     a = lab.agent(c, group=GROUP).enrol().start()
-    until(20, "the socket", lambda: os.path.exists(a.probe))
+    a.wait_probe()
     reader = snmpd.Reader(lab, a, ("sw-hall", device.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]"))
     reader.reconfigure("127.0.0.1:", "localhost:")
     r = Receiver(lab, a, devices=reader.config, relays="['127.0.0.1']").start()
@@ -286,11 +286,6 @@ def test_any_address_of_a_device_is_its_own(lab):
     r.v2c("1.3.6.1.4.1.9999.3", "1.3.6.1.6.3.18.1.3.0", "a", others[0])
     wanted = {"1.3.6.1.4.1.9999.1": "agent", "1.3.6.1.4.1.9999.2": "sw-hall", "1.3.6.1.4.1.9999.3": "sw-hall"}
     until(20, "the device's", lambda: {e["fields"]["oid"]: e["host"] for e in c.get("/api/fenwatch/v1/events", kind="trap")} == wanted)
-
-
-def rights_of(process):
-    with open(f"/proc/{process.child.pid if process else 'self'}/status") as f:
-        return {line.split(":")[0]: line.split(":")[1].strip() for line in f}
 
 
 def test_the_right_to_its_port_is_given_up(lab):
@@ -321,7 +316,7 @@ def test_the_right_to_its_port_is_given_up(lab):
     r.argv = [*bare, *right, *program]
     r.start()
     r.logged("listening for traps")
-    status = rights_of(r)
+    status = status_of(r.child.pid)
     check([status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == ["0" * 16] * 4, f"{status}")
     check((status["NoNewPrivs"], status["Seccomp"], status["Uid"].split()[0]) == ("1", "2", "65534"), f"{status}")
     check("cannot start" in r.log(), "the control could not")
@@ -333,7 +328,7 @@ def test_root_becomes_its_user(lab):
         skip("only root becomes another")
     c, a, r = start(lab)
     numbers = [str(n) for n in (pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid)]
-    ours, theirs = rights_of(None), rights_of(r)
+    ours, theirs = status_of("self"), status_of(r.child.pid)
     check(ours["Uid"].split() == ["0"] * 4 and int(ours["CapBnd"], 16) != 0, f"the control, as root: {ours}")
     check([theirs[name].split() for name in ("Uid", "Gid")] == [[n] * 4 for n in numbers], f"{theirs['Uid']} {theirs['Gid']}")
     check(not theirs["Groups"] and int(theirs["CapBnd"], 16) == 0, f"groups {theirs['Groups']}, bounds {theirs['CapBnd']}")
