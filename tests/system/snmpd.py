@@ -3,7 +3,7 @@ import os
 import shutil
 import subprocess
 
-from stage import Process, check, free_port, skip
+from stage import Process, check, free_port, skip, write_file
 
 MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "snmp-modules")
 COMMUNITY, AUTH, PRIV = "canary-community", "canary-auth-password", "canary-priv-password"
@@ -43,9 +43,7 @@ class Snmpd(Process):
 
 def credentials(lab, name, text):
     path = os.path.join(lab.dir, name)
-    with open(path, "w") as f:
-        f.write(text)
-    os.chmod(path, 0o640)
+    write_file(path, text, 0o640)
     return path
 
 

@@ -9,9 +9,9 @@ import subprocess
 import threading
 import time
 
-import snmpd
 from ber import number, tlv, variable
-from listeners import need, secret
+from listeners import need
+from snmpd import AUTH, PRIV, Reader, Snmpd, credentials
 from stage import Process, check, free_port, main, skip, status_of, succeeds, until
 
 # It gives up the right to be looked into, which the search for leaks would need.
@@ -19,13 +19,6 @@ QUIET = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1"}
 USER, GROUP = "nobody", "nogroup"  # whom it becomes where root starts it, and of root's agent
 LINK_DOWN, LINK_UP = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.6.3.1.1.5.4"
 IF_INDEX = ["1.3.6.1.2.1.2.2.1.1.3", "i", "3"]
-AUTH, PRIV = "canary-auth-password", "canary-priv-password"
-
-
-def credentials(lab, name, text):
-    path = secret(lab, name, text)
-    os.chmod(path, 0o640)
-    return path
 
 
 class Receiver(Process):
@@ -262,10 +255,10 @@ def test_a_relay_is_believed_and_a_device_has_its_name(lab):
 
 def test_any_address_of_a_device_is_its_own(lab):
     """One that is configured by name, and has other addresses, too: as fenwatch-snmp found it."""
-    device, c = snmpd.Snmpd(lab).start(), lab.collector().start()
+    device, c = Snmpd(lab).start(), lab.collector().start()
     a = lab.agent(c, group=GROUP).enrol().start()
     a.wait_probe()
-    reader = snmpd.Reader(lab, a, ("sw-hall", device.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]"))
+    reader = Reader(lab, a, ("sw-hall", device.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]"))
     reader.reconfigure("127.0.0.1:", "localhost:")
     r = Receiver(lab, a, devices=reader.config, relays="['127.0.0.1']").start()
     r.logged("listening for traps")
