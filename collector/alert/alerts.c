@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
-#include <fenwatch/log.h>
 
 #include "acks.h"
-#include "context.h"
-#include "evidence.h"
 #include "expected.h"
 #include "polls.h"
 #include "ruled.h"
@@ -18,9 +14,7 @@
 #include "updates.h"
 
 #define TICK_MS 1000
-#define LOOK_MS 100                /* wakes within it are one look */
-#define AT_ONCE 1000               /* changes in one transaction */
-#define RAISED_MS (15 * 60 * 1000) /* what is not raised again for so long is over */
+#define LOOK_MS 100 /* wakes within it are one look */
 #define DAY_MS INT64_C(86400000)
 #define EPISODES_KEPT_MS (400 * DAY_MS)
 
@@ -29,349 +23,14 @@ struct moment alerts_now(void)
 	return (struct moment){fw_mono_ms(), fw_wall_ms()};
 }
 
-/* ---- one alert ---- */
-
-struct alert *alert_find(struct alert *list, const char *key)
+void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg)
 {
-	while (list && strcmp(list->episode.key, key) != 0)
-		list = list->next;
-	return list;
-}
-
-static void link_to(struct alert *alert, struct alert **list)
-{
-	alert->list = alert->link = list;
-	alert->next = *list;
-	if (alert->next)
-		alert->next->link = &alert->next;
-	*list = alert;
-}
-
-static void unlink_from(struct alert *alert)
-{
-	*alert->link = alert->next;
-	if (alert->next)
-		alert->next->link = alert->link;
-}
-
-void alert_move(struct alert *alert, struct alert **list)
-{
-	unlink_from(alert);
-	link_to(alert, list);
-}
-
-struct alert *alert_new(struct alert **list, const char *key, const struct rule *rule,
-	const char *rule_name, const struct notice_pair *labels, size_t n_labels)
-{
-	struct alert *alert = fw_alloc(sizeof *alert);
-	struct episode *episode = &alert->episode;
-	alert->rule = rule;
-	snprintf(episode->key, sizeof episode->key, "%s", key);
-	pairs_copy(&episode->labels, labels, n_labels);
-	episode->rule = fw_strdup(rule_name);
-	episode->instance = fw_strdup(pairs_get(&episode->labels, "instance"));
-	episode->severity = rule ? rule->severity : "warning";
-	link_to(alert, list);
-	return alert;
-}
-
-void alert_free(struct alert *alert)
-{
-	unlink_from(alert);
-	if (alert->ruling.ruled)
-		ruled_remove(alert->ruling.ruled, alert);
-	pairs_done(&alert->ruling.words);
-	pairs_done(&alert->episode.labels);
-	pairs_done(&alert->episode.annotations);
-	fw_free((char *)alert->episode.rule);
-	fw_free((char *)alert->episode.instance);
-	fw_free((char *)alert->closed_for);
-	fw_free(alert->closed_by);
-	fw_free(alert);
-}
-
-/* The rule's words, and what the register says of the host now. */
-static void annotate(struct alerts *alerts, struct alert *alert, const struct pairs *words)
-{
-	const struct alert_options *options = alerts->config.options;
-	struct notice_pair *annotations =
-		fw_alloc_array(CONTEXT_MOST + words->n, sizeof *annotations);
-	struct pairs fresh;
-	size_t n = context_of(options ? options->registry : NULL, &alert->episode.labels,
-		alert->episode.severity, watch_class(alerts, alert), annotations);
-	for (size_t i = 0; i < words->n; i++)
-		annotations[n++] = words->items[i];
-	pairs_copy(&fresh, annotations, n);
-	fw_free(annotations);
-	pairs_done(&alert->episode.annotations);
-	alert->episode.annotations = fresh;
-}
-
-static void annotate_with(
-	struct alerts *alerts, struct alert *alert, const char *description, const char *summary)
-{
-	struct notice_pair items[] = {{"description", description}, {"summary", summary}};
-	const struct pairs words = {items, 2};
-	annotate(alerts, alert, &words);
-}
-
-/* Raised alerts keep the text they were raised with, until alerts_reword. */
-static void describe(struct alerts *alerts, struct alert *alert, double value)
-{
-	const struct alert_config *config = &alerts->config;
-	if (alert->ruling.ruled)
-		annotate(alerts, alert, ruled_words(alert));
-	if (!alert->rule || alert->rule->kind == RULE_RAISED)
-		return;
-	const char *detail = config->on_detail
-		? config->on_detail(alert->rule->name, alert->episode.instance, config->arg)
-		: "";
-	char *summary = rule_summary(alert->rule, &alert->episode.labels, value, detail);
-	annotate_with(alerts, alert, alert->rule->help, summary);
-	fw_free(summary);
-}
-
-/* ---- changes ---- */
-
-void alert_changed(
-	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change)
-{
-	if (alert->change != CHANGE_NONE)
-		return;
-	if (change == CHANGE_NONE || change == CHANGE_PENDING) {
-		alert->episode.life = *life;
-		return;
+	for (struct alert *alert = alerts->homeless, *next; alert; alert = next) {
+		next = alert->next;
+		each(alert, arg);
 	}
-	alert->wanted = *life;
-	alert->change = change;
-	alert->next_changed = NULL;
-	*alerts->last_changed = alert;
-	alerts->last_changed = &alert->next_changed;
-}
-
-static int write_end(struct alerts *alerts, struct alert *alert, const struct episode *episode,
-	struct fw_err *err)
-{
-	int rc = 0;
-	if (alert->closed_by)
-		rc = evidence_answered(alerts->config.state, episode->key, episode->life.starts_ms,
-			"closed", alert->closed_by, alert->closed_for, fw_wall_ms(), err);
-	return rc < 0 ? rc : gate_resolved(alerts->gate, episode, err);
-}
-
-static int write_change(struct alerts *alerts, struct alert *alert, struct fw_err *err)
-{
-	if (alert->change == CHANGE_DROPPED)
-		return 0;
-	describe(alerts, alert, alert->wanted.value);
-	/* Whoever has its ticket reads why it ends although nothing was repaired. */
-	if (alert->closed_for)
-		pairs_set(&alert->episode.annotations, "closed_because", alert->closed_for);
-	struct episode episode = alert->episode;
-	episode.life = alert->wanted;
-	if (alert->change == CHANGE_RESOLVED)
-		return write_end(alerts, alert, &episode, err);
-	int rc = gate_fired(alerts->gate, &episode, alerts_now(), err);
-	alert->wanted = episode.life;
-	return rc;
-}
-
-static int write_changes(
-	struct alerts *alerts, struct alert *first, const struct alert *end, struct fw_err *err)
-{
-	int rc = state_begin(alerts->config.state, err);
-	if (rc < 0)
-		return rc;
-	for (struct alert *alert = first; rc == 0 && alert != end; alert = alert->next_changed)
-		rc = write_change(alerts, alert, err);
-	return state_finish(alerts->config.state, rc, err);
-}
-
-static void finish_change(struct alert *alert, bool written)
-{
-	enum change change = alert->change;
-	const struct episode *episode = &alert->episode;
-	alert->change = CHANGE_NONE;
-	if (written && change == CHANGE_FIRED) {
-		alert->episode.life = alert->wanted;
-		fw_log(FW_NOTICE, "%s: %s opened: %s", episode->instance, episode->rule,
-			pairs_get(&episode->annotations, "summary"));
-	} else if (written && change == CHANGE_RESOLVED) {
-		fw_log(FW_NOTICE, "%s: %s closed", episode->instance, episode->rule);
-		alert_free(alert);
-	} else if (change == CHANGE_DROPPED || episode->life.phase == CLEAR) {
-		alert_free(alert);
-	}
-}
-
-static void tell_trouble(struct alerts *alerts, const struct fw_err *err)
-{
-	if (strcmp(alerts->trouble, err->text) == 0)
-		return;
-	snprintf(alerts->trouble, sizeof alerts->trouble, "%s", err->text);
-	fw_log(FW_ERROR, "alerts cannot be written down: %s; it is tried again", err->text);
-}
-
-static void commit_some(struct alerts *alerts)
-{
-	struct alert *first = alerts->changed, *end = first, *next;
-	struct fw_err err;
-	for (int n = 0; end && n < AT_ONCE; n++)
-		end = end->next_changed;
-	int rc = write_changes(alerts, first, end, &err);
-	gate_settle(alerts->gate, rc == 0);
-	if (rc < 0)
-		tell_trouble(alerts, &err);
-	else
-		*alerts->trouble = '\0';
-	for (struct alert *alert = first; alert != end; alert = next) {
-		next = alert->next_changed;
-		finish_change(alert, rc == 0);
-	}
-	alerts->changed = end;
-}
-
-void alerts_commit(struct alerts *alerts)
-{
-	bool any = alerts->changed;
-	while (alerts->changed)
-		commit_some(alerts);
-	alerts->last_changed = &alerts->changed;
-	if (any)
-		outbox_wake(alerts->outbox);
-}
-
-/* ---- by name ---- */
-
-static void observe_raised(struct alerts *alerts, struct alert *alert)
-{
-	static const struct limits limits = {ABOVE, 0, 0, 0};
-	struct moment now = alerts_now();
-	struct life life = alert->episode.life;
-	double value = now.mono_ms < alert->raised_until_ms;
-	enum change change = engine_observe(&life, &limits, value, now.mono_ms, now);
-	if (change == CHANGE_NONE && life.phase == CLEAR)
-		change = CHANGE_DROPPED;
-	alert_changed(alerts, alert, &life, change);
-}
-
-static bool is_raised_kind(const struct alert *alert)
-{
-	return !alert->rule || alert->rule->kind == RULE_RAISED;
-}
-
-static void key_of(const struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart, char key[IDENTITY_KEY])
-{
-	identity_key(alerts->config.estate, instance, name, apart, apart ? 1 : 0, key);
-}
-
-static struct alert *raised_new(struct alerts *alerts, const char *key, const char *name,
-	const char *instance, const struct notice_pair *apart, const char *text)
-{
-	const struct rule *rule = rule_find(name);
-	struct notice_pair labels[4] = {
-		{"alertname", name},
-		{"severity", rule ? rule->severity : "warning"},
-	};
-	size_t n = 2;
-	if (*instance)
-		labels[n++] = (struct notice_pair){"instance", instance};
-	if (apart)
-		labels[n++] = *apart;
-	struct alert *alert = alert_new(&alerts->homeless, key, rule, name, labels, n);
-	annotate_with(alerts, alert, rule ? rule->help : "", text);
-	alert->news_ms = fw_mono_ms() + UPDATES_NEWS_MS;
-	return alert;
-}
-
-static void raise_one(struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart, const char *text)
-{
-	char key[IDENTITY_KEY];
-	const struct rule *rule = rule_find(name);
-	if (rule && !alerts->rules[rule - rules].enabled)
-		return;
-	key_of(alerts, name, instance, apart, key);
-	struct alert *alert = alert_find(alerts->homeless, key);
-	if (!alert)
-		alert = raised_new(alerts, key, name, instance, apart, text);
-	alert->raised_until_ms = fw_mono_ms() + RAISED_MS;
-	observe_raised(alerts, alert);
-}
-
-static void clear_one(struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart)
-{
-	char key[IDENTITY_KEY];
-	key_of(alerts, name, instance, apart, key);
-	struct alert *alert = alert_find(alerts->homeless, key);
-	if (!alert || !is_raised_kind(alert))
-		return;
-	alert->raised_until_ms = 0;
-	observe_raised(alerts, alert);
-}
-
-void alerts_raise_host(
-	struct alerts *alerts, const char *name, const char *instance, const char *text)
-{
-	raise_one(alerts, name, instance, NULL, text);
-}
-
-void alerts_clear_host(struct alerts *alerts, const char *name, const char *instance)
-{
-	clear_one(alerts, name, instance, NULL);
-}
-
-void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
-{
-	raise_one(alerts, name, instance, NULL, text);
-	alerts_commit(alerts);
-}
-
-void alert_clear(struct alerts *alerts, const char *name, const char *instance)
-{
-	clear_one(alerts, name, instance, NULL);
-	alerts_commit(alerts);
-}
-
-void alerts_raise(
-	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
-{
-	raise_one(alerts, name, "", apart, text);
-	alerts_commit(alerts);
-}
-
-static void reword(struct alerts *alerts, struct alert *alert, const char *text)
-{
-	struct fw_err err;
-	bool fires = alert->episode.life.phase == FIRING;
-	if (strcmp(pairs_get(&alert->episode.annotations, "summary"), text) == 0)
-		return;
-	if (fires && gate_reworded(alerts->gate, &alert->episode, text, &err) < 0) {
-		tell_trouble(alerts, &err);
-		return;
-	}
-	alert->has_news = fires;
-	pairs_set(&alert->episode.annotations, "summary", text);
-}
-
-void alerts_reword(
-	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
-{
-	char key[IDENTITY_KEY];
-	key_of(alerts, name, "", apart, key);
-	struct alert *alert = alert_find(alerts->homeless, key);
-	if (!alert)
-		return;
-	reword(alerts, alert, text);
-	updates_news(alerts, alert);
-}
-
-void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)
-{
-	clear_one(alerts, name, "", apart);
-	alerts_commit(alerts);
+	watch_each(alerts->watch, each, arg);
+	ruled_each(alerts->ruled, each, arg);
 }
 
 /* ---- the clock ---- */
@@ -391,7 +50,7 @@ static void forget_old(struct alerts *alerts, int64_t now_ms)
 		silences_forget(gate_silences(alerts->gate), wall_ms - EPISODES_KEPT_MS, &err) <
 			0 ||
 		acks_forget(alerts->acks, wall_ms - EPISODES_KEPT_MS, &err) < 0)
-		tell_trouble(alerts, &err);
+		alerts_tell_trouble(alerts, &err);
 }
 
 /* What nobody has taken up goes to the next one. */
@@ -402,7 +61,7 @@ static void look_at_unheard(struct alerts *alerts, struct moment now)
 	int told = escalation_look(
 		alerts->config.state, alerts->gate, alerts->config.options, now, &err);
 	if (told < 0)
-		tell_trouble(alerts, &err);
+		alerts_tell_trouble(alerts, &err);
 	else if (told > 0)
 		outbox_wake(alerts->outbox);
 }
@@ -413,7 +72,7 @@ static void look_at_held(struct alerts *alerts)
 	struct fw_err err;
 	int told = gate_look(alerts->gate, alerts_now(), &err);
 	if (told < 0)
-		tell_trouble(alerts, &err);
+		alerts_tell_trouble(alerts, &err);
 	else if (told > 0)
 		outbox_wake(alerts->outbox);
 }
@@ -434,9 +93,7 @@ static void on_tick(uv_timer_t *timer)
 	watch_silence(alerts->watch);
 	incidents_look(alerts, now_ms);
 	expected_look(alerts->expected, alerts_now());
-	for (struct alert *alert = alerts->homeless; alert; alert = alert->next)
-		if (is_raised_kind(alert))
-			observe_raised(alerts, alert);
+	raised_look(alerts);
 	alerts_commit(alerts);
 	look_at_held(alerts);
 	if (polls_look(alerts->polls, now_ms))
@@ -460,112 +117,13 @@ void alert_wake(struct alerts *alerts)
 	uv_timer_start(&alerts->look, on_look, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
-/* ---- what is open ---- */
-
-struct gathering {
-	struct alerts *alerts;
-	struct fw_arena *arena;
-	struct alert_view *views;
-	size_t n;
-};
-
-static const struct notice_pair *copy_pairs(struct fw_arena *arena, const struct pairs *pairs)
-{
-	struct notice_pair *copy = fw_arena_alloc(arena, (pairs->n + 1) * sizeof *copy);
-	for (size_t i = 0; i < pairs->n; i++) {
-		copy[i].name = fw_arena_strdup(arena, pairs->items[i].name);
-		copy[i].value = fw_arena_strdup(arena, pairs->items[i].value);
-	}
-	return copy;
-}
-
-static void on_counted(struct alert *alert, void *arg)
-{
-	(void)alert;
-	((struct gathering *)arg)->n++;
-}
-
-static void on_gathered(struct alert *alert, void *arg)
-{
-	struct gathering *g = arg;
-	const struct episode *episode = &alert->episode;
-	const struct held *held = gate_find(g->alerts->gate, episode->key);
-	const struct ack *ack = acks_find(g->alerts->acks, episode->key, episode->life.starts_ms);
-	char doubt[ALERT_DOUBT];
-	alert_doubt(g->alerts, alert, doubt);
-	describe(g->alerts, alert, episode->life.value);
-	g->views[g->n++] = (struct alert_view){
-		.key = fw_arena_strdup(g->arena, episode->key),
-		.rule = fw_arena_strdup(g->arena, episode->rule),
-		.instance = fw_arena_strdup(g->arena, episode->instance),
-		.severity = fw_arena_strdup(g->arena, episode->severity),
-		.state = episode->life.phase == FIRING ? ALERT_FIRING : ALERT_PENDING,
-		.since_ms = episode->life.starts_ms,
-		.value = episode->life.value,
-		.is_ruled = episode->is_ruled,
-		.unknown = fw_arena_strdup(g->arena, doubt),
-		.acked_by = ack ? fw_arena_strdup(g->arena, ack->who) : NULL,
-		.ack_note = ack ? fw_arena_strdup(g->arena, ack->note) : NULL,
-		.acked_ms = ack ? ack->at_ms : 0,
-		.held = held ? held->reason : "",
-		.held_why = fw_arena_strdup(g->arena, held ? held->why : ""),
-		.labels = copy_pairs(g->arena, &episode->labels),
-		.n_labels = episode->labels.n,
-		.annotations = copy_pairs(g->arena, &episode->annotations),
-		.n_annotations = episode->annotations.n,
-	};
-}
-
-static int rank(const struct alert_view *view)
-{
-	int severity = strcmp(view->severity, "critical") == 0 ? 0
-		: strcmp(view->severity, "info") == 0          ? 2
-							       : 1;
-	return (view->state == ALERT_FIRING ? 0 : 3) + severity;
-}
-
-static int worst_first(const void *a, const void *b)
-{
-	const struct alert_view *left = a, *right = b;
-	if (rank(left) != rank(right))
-		return rank(left) - rank(right);
-	if (left->since_ms != right->since_ms)
-		return left->since_ms < right->since_ms ? -1 : 1;
-	return strcmp(left->key, right->key);
-}
-
-void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg)
-{
-	for (struct alert *alert = alerts->homeless, *next; alert; alert = next) {
-		next = alert->next;
-		each(alert, arg);
-	}
-	watch_each(alerts->watch, each, arg);
-	ruled_each(alerts->ruled, each, arg);
-}
-
-int alert_list(struct alerts *alerts, struct fw_arena *arena, struct alert_view **out, size_t *n,
-	struct fw_err *err)
-{
-	(void)err;
-	struct gathering g = {.alerts = alerts, .arena = arena};
-	alerts_each(alerts, on_counted, &g);
-	g.views = fw_arena_alloc(arena, (g.n + 1) * sizeof *g.views);
-	g.n = 0;
-	alerts_each(alerts, on_gathered, &g);
-	qsort(g.views, g.n, sizeof *g.views, worst_first);
-	*out = g.views;
-	*n = g.n;
-	return 0;
-}
+/* ---- feeds, work and silences ---- */
 
 int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
 	size_t *n, struct fw_err *err)
 {
 	return outbox_feeds(alerts->outbox, arena, out, n, err);
 }
-
-/* ---- work and silences ---- */
 
 int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err)
 {

@@ -1,8 +1,8 @@
-/* What alerts.c and watch.c share.
+/* What the files share that keep alerts.
  *
- * watch.c looks at hosts and ruled.c at what rule files gave; alerts.c keeps the alerts that
- * live, and writes changes down at the end of each look, many in one
- * transaction. A change that could not be written has not happened: the alert
+ * watch.c looks at hosts, ruled.c at what rule files gave, and raised.c hears of what is raised by
+ * name; alerts.c has them look, and changes.c writes down what they found at the end of each look, many
+ * in one transaction. A change that could not be written has not happened: the alert
  * is as before, and the next look finds the same again.
  */
 #pragma once
@@ -83,18 +83,33 @@ struct alerts {
 /* ---- alerts.c ---- */
 
 struct moment alerts_now(void);
+/* Every alert there is. */
+void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
+
+/* ---- changes.c ---- */
+
 struct alert *alert_find(struct alert *list, const char *key);
 struct alert *alert_new(struct alert **list, const char *key, const struct rule *rule,
 	const char *rule_name, const struct notice_pair *labels, size_t n_labels);
 void alert_move(struct alert *alert, struct alert **list);
 void alert_free(struct alert *alert);
+/* Its words, and what the register says of its host now. */
+void alert_annotate(
+	struct alerts *alerts, struct alert *alert, const char *description, const char *summary);
+/* As its rule words it with this value; one that was raised keeps the words it was raised with. */
+void alert_describe(struct alerts *alerts, struct alert *alert, double value);
 /* What the engine said of it; written with the next alerts_commit. */
 void alert_changed(
 	struct alerts *alerts, struct alert *alert, const struct life *life, enum change change);
-
-/* Every alert there is. */
-void alerts_each(struct alerts *alerts, void (*each)(struct alert *alert, void *arg), void *arg);
 void alerts_commit(struct alerts *alerts);
+/* That something could not be written: once, however often it is tried. */
+void alerts_tell_trouble(struct alerts *alerts, const struct fw_err *err);
+
+/* ---- raised.c ---- */
+
+#define RAISED_MS (15 * 60 * 1000) /* what is not raised again for so long is over */
+
+void raised_look(struct alerts *alerts);
 /* alert_raise and alert_clear, of which much is written with one alerts_commit. */
 void alerts_raise_host(
 	struct alerts *alerts, const char *name, const char *instance, const char *text);
