@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A record is an envelope with id u32 and the name itself: a Schema message,
- * or a host's labels as length u16 and bytes, name and value by turns; without any,
- * the host of that id is forgotten, and a host that has none is written with one whose
- * name is empty. A record stands alone, so a damaged one takes no other with it.
- */
 #include "names.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <fenwatch/array.h>
-#include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "bytes.h"
-
-enum { RECORD_HEAD = ENVELOPE_BYTES + 4 };
 
 /* ---- what is in memory ---- */
 
@@ -170,7 +161,7 @@ static void mark_forgotten(struct names *names, uint32_t id)
 		atomic_store(&names->hosts[id]->forgotten, true);
 }
 
-/* ---- the files ---- */
+/* ---- what is on disk ---- */
 
 static const struct fw_schema *no_base(const uint8_t *hash, void *arg)
 {
@@ -179,8 +170,9 @@ static const struct fw_schema *no_base(const uint8_t *hash, void *arg)
 	return NULL;
 }
 
-static bool take_schema(struct names *names, uint32_t id, const uint8_t *data, size_t length)
+static bool take_schema(uint32_t id, const uint8_t *data, size_t length, void *arg)
 {
+	struct names *names = arg;
 	struct fw_arena scratch = {0};
 	struct fw_schema schema;
 	uint32_t wire_id;
@@ -204,8 +196,9 @@ static const char *take_text(struct fw_arena *arena, const uint8_t **at, const u
 	return text;
 }
 
-static bool take_host(struct names *names, uint32_t id, const uint8_t *data, size_t length)
+static bool take_host(uint32_t id, const uint8_t *data, size_t length, void *arg)
 {
+	struct names *names = arg;
 	struct fw_arena scratch = {0};
 	struct fw_label labels[FW_LABELS_LIMIT];
 	const uint8_t *at = data, *end = data + length;
@@ -225,84 +218,21 @@ static bool take_host(struct names *names, uint32_t id, const uint8_t *data, siz
 	return sound;
 }
 
-/* What lies between two sound records is damage; what lies behind the last was
- * never synced, and the next record is written over it. */
-static int read_names(struct names *names, struct name_file *file,
-	bool (*take)(struct names *, uint32_t, const uint8_t *, size_t))
-{
-	struct scan scan;
-	scan_init(&scan, file->fd, file_size(file->fd), MAGIC_NAME, names->super->salt);
-	uint64_t offset = file->end;
-	uint32_t length;
-	const uint8_t *at;
-	while ((at = scan_next(&scan, &offset, &length))) {
-		names->damaged += offset != file->end;
-		uint32_t id = length >= 4 ? get_u32(at + ENVELOPE_BYTES) : 0;
-		bool sound = id > 0 && id < NAME_ID_LIMIT &&
-			take(names, id, at + RECORD_HEAD, length - 4);
-		names->damaged += !sound;
-		if (sound && id >= file->next_id)
-			file->next_id = id + 1;
-		offset += align8(ENVELOPE_BYTES + (uint64_t)length);
-		file->end = offset;
-	}
-	return scan_done(&scan);
-}
-
-static int make_file(
-	struct names *names, struct name_file *file, const char *dir, enum file_kind kind)
-{
-	uint8_t header[FILE_HEADER_BYTES] = {0};
-	file_header_seal(header, names->super, kind, 0);
-	int rc = fw_pwrite(file->fd, header, sizeof header, 0);
-	if (rc >= 0)
-		rc = fw_fdatasync(file->fd);
-	return rc < 0 ? rc : fw_fsync_dir(dir);
-}
-
-static int open_file(struct names *names, struct name_file *file, const char *dir,
-	enum file_kind kind, bool read_only, struct fw_err *err)
-{
-	const char *name = kind == FILE_SCHEMAS ? "schema.log" : "host.log";
-	char *path = fw_format("%s/%s", dir, name);
-	file->fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
-	fw_free(path);
-	if (file->fd < 0)
-		return fw_fail_sys(err, file->fd, "cannot open %s/%s", dir, name);
-	file->end = FILE_HEADER_BYTES;
-	file->next_id = 1;
-
-	uint8_t header[FILE_HEADER_BYTES];
-	ssize_t got = fw_pread(file->fd, header, sizeof header, 0);
-	if (got < 0)
-		return fw_fail_sys(err, (int)got, "cannot read %s/%s", dir, name);
-	int rc = got < (ssize_t)sizeof header ? -EBADMSG
-					      : file_header_open(header, names->super, kind, 0);
-	if (rc == -ENOTSUP)
-		return fw_fail(err, rc, "%s/%s was written by a newer Fenwatch", dir, name);
-	names->damaged += rc < 0 && got > 0;
-	/* Who was killed may not have come to sync what is read now. */
-	if (!read_only)
-		rc = rc < 0 ? make_file(names, file, dir, kind) : fw_fdatasync(file->fd);
-	if (rc < 0 && !read_only)
-		return fw_fail_sys(err, rc, "cannot write %s/%s", dir, name);
-	return 0;
-}
-
 int names_open(struct names *names, const char *dir, const struct super *super, bool read_only,
 	struct fw_err *err)
 {
 	*names = (struct names){.super = super, .schema_file.fd = -1, .host_file.fd = -1};
 	pthread_rwlock_init(&names->lock, NULL);
 	pthread_mutex_init(&names->growing, NULL);
-	int rc = open_file(names, &names->schema_file, dir, FILE_SCHEMAS, read_only, err);
+	int rc = name_file_open(&names->schema_file, dir, FILE_SCHEMAS, super, read_only, err);
 	if (rc >= 0)
-		rc = open_file(names, &names->host_file, dir, FILE_HOSTS, read_only, err);
+		rc = name_file_open(&names->host_file, dir, FILE_HOSTS, super, read_only, err);
 	if (rc < 0)
 		return rc;
-	rc = read_names(names, &names->schema_file, take_schema);
+	rc = name_file_read(&names->schema_file, take_schema, names);
 	if (rc >= 0)
-		rc = read_names(names, &names->host_file, take_host);
+		rc = name_file_read(&names->host_file, take_host, names);
+	names->damaged = names->schema_file.damaged + names->host_file.damaged;
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's names in %s", dir) : 0;
 }
 
@@ -310,10 +240,8 @@ void names_close(struct names *names)
 {
 	if (!names->super)
 		return;
-	if (names->schema_file.fd >= 0)
-		fw_close(names->schema_file.fd);
-	if (names->host_file.fd >= 0)
-		fw_close(names->host_file.fd);
+	name_file_close(&names->schema_file);
+	name_file_close(&names->host_file);
 	map_done(&names->schema_map);
 	map_done(&names->host_map);
 	map_done(&names->symbols);
@@ -326,10 +254,8 @@ void names_close(struct names *names)
 
 void names_skip_ids(struct names *names, uint32_t schema, uint32_t host)
 {
-	if (schema >= names->schema_file.next_id && schema < NAME_ID_LIMIT)
-		names->schema_file.next_id = schema + 1;
-	if (host >= names->host_file.next_id && host < NAME_ID_LIMIT)
-		names->host_file.next_id = host + 1;
+	name_file_skip_id(&names->schema_file, schema);
+	name_file_skip_id(&names->host_file, host);
 }
 
 /* ---- looking up and making ---- */
@@ -393,47 +319,9 @@ static const struct named_host *find_host(
 	return found;
 }
 
-static void seal_record(const struct names *names, uint8_t *record, size_t length, uint32_t id)
+bool names_failed(const struct names *names)
 {
-	put_u32(record + ENVELOPE_BYTES, id);
-	envelope_seal(record, MAGIC_NAME, length - ENVELOPE_BYTES, names->super->salt);
-}
-
-/* Writes and syncs sealed records. */
-static int append_records(struct names *names, struct name_file *file, const struct fw_buf *records,
-	struct fw_err *err)
-{
-	int rc = fw_pwrite(file->fd, records->data, records->length, file->end);
-	if (rc < 0)
-		return fw_fail_sys(err, rc, "cannot write a name into the store");
-	rc = fw_fdatasync(file->fd);
-	if (rc < 0) {
-		names->failed = true;
-		return fw_fail_sys(err, rc, "cannot sync a name into the store");
-	}
-	file->end += align8(records->length);
-	return 0;
-}
-
-static int append_record(struct names *names, struct name_file *file, struct fw_buf *record,
-	uint32_t id, struct fw_err *err)
-{
-	seal_record(names, record->data, record->length, id);
-	return append_records(names, file, record, err);
-}
-
-static int take_id(struct name_file *file, uint32_t *id, struct fw_err *err)
-{
-	if (file->next_id >= NAME_ID_LIMIT)
-		return fw_fail(err, -ENOSPC, "the store has given out all its ids");
-	*id = file->next_id++;
-	return 0;
-}
-
-static void begin_record(struct fw_buf *record)
-{
-	static const uint8_t head[RECORD_HEAD];
-	fw_buf_append(record, head, sizeof head);
+	return names->schema_file.failed || names->host_file.failed;
 }
 
 /* Schemas that get their ids together, and are known when those are durable. */
@@ -447,16 +335,13 @@ struct fresh {
 static const struct named_schema *stage(struct names *names, struct fresh *fresh,
 	const struct fw_schema *schema, struct fw_err *err)
 {
-	static const uint8_t zeroes[8];
 	struct fw_buf *records = &fresh->records;
 	uint32_t id;
-	if (take_id(&names->schema_file, &id, err) < 0)
+	if (name_file_take_id(&names->schema_file, &id, err) < 0)
 		return NULL;
-	fw_buf_append(records, zeroes, align8(records->length) - records->length);
-	size_t from = records->length;
-	begin_record(records);
+	size_t from = name_record_begin(records);
 	fw_schema_encode(schema, 0, NULL, records);
-	seal_record(names, records->data + from, records->length - from, id);
+	name_record_end(&names->schema_file, records, from, id);
 	pthread_rwlock_wrlock(&names->lock);
 	struct named_schema *named = new_schema(names, id, schema);
 	pthread_rwlock_unlock(&names->lock);
@@ -469,7 +354,7 @@ static int publish(struct names *names, const struct fresh *fresh, struct fw_err
 {
 	if (fresh->n == 0)
 		return 0;
-	int rc = append_records(names, &names->schema_file, &fresh->records, err);
+	int rc = name_file_append(&names->schema_file, &fresh->records, err);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&names->lock);
@@ -485,7 +370,7 @@ static int make_schemas(struct names *names, const struct fw_schema *schemas, si
 	struct fresh fresh = {
 		.schemas = fw_alloc_array(n, sizeof(struct named_schema *)),
 	};
-	int rc = names->failed ? fw_fail(err, -EIO, "the store has failed") : 0;
+	int rc = names_failed(names) ? fw_fail(err, -EIO, "the store has failed") : 0;
 	for (size_t i = 0; i < n && rc >= 0; i++) {
 		const struct named_schema *found = names_find_schema(names, schemas[i].hash);
 		if (!found)
@@ -530,11 +415,18 @@ static void put_text(struct fw_buf *record, const char *text)
 	fw_buf_append(record, text, length);
 }
 
+static int append(
+	struct names *names, struct fw_buf *record, size_t from, uint32_t id, struct fw_err *err)
+{
+	name_record_end(&names->host_file, record, from, id);
+	return name_file_append(&names->host_file, record, err);
+}
+
 static int make_host(struct names *names, const struct fw_label *labels, size_t n_labels,
 	uint32_t *id, struct fw_err *err)
 {
 	struct fw_buf record = {0};
-	begin_record(&record);
+	size_t from = name_record_begin(&record);
 	for (size_t i = 0; i < n_labels; i++) {
 		put_text(&record, labels[i].name);
 		put_text(&record, labels[i].value);
@@ -543,9 +435,9 @@ static int make_host(struct names *names, const struct fw_label *labels, size_t 
 		put_text(&record, "");
 		put_text(&record, "");
 	}
-	int rc = take_id(&names->host_file, id, err);
+	int rc = name_file_take_id(&names->host_file, id, err);
 	if (rc >= 0)
-		rc = append_record(names, &names->host_file, &record, *id, err);
+		rc = append(names, &record, from, *id, err);
 	fw_buf_done(&record);
 	if (rc < 0)
 		return rc;
@@ -581,7 +473,8 @@ int names_intern_host(struct names *names, const struct fw_label *labels, size_t
 		pthread_mutex_lock(&names->growing);
 		found = find_host(names, labels, n_labels);
 		if (!found)
-			rc = names->failed ? -EIO : make_host(names, labels, n_labels, id, err);
+			rc = names_failed(names) ? -EIO
+						 : make_host(names, labels, n_labels, id, err);
 		pthread_mutex_unlock(&names->growing);
 	}
 	if (found)
@@ -595,10 +488,10 @@ int names_forget_host(struct names *names, uint32_t id, struct fw_err *err)
 	struct fw_buf record = {0};
 	if (!host || atomic_load(&host->forgotten))
 		return fw_fail(err, -ENOENT, "the store has no such host");
-	begin_record(&record);
+	size_t from = name_record_begin(&record);
 	pthread_mutex_lock(&names->growing);
-	int rc = names->failed ? fw_fail(err, -EIO, "the store has failed")
-			       : append_record(names, &names->host_file, &record, id, err);
+	int rc = names_failed(names) ? fw_fail(err, -EIO, "the store has failed")
+				     : append(names, &record, from, id, err);
 	if (rc >= 0)
 		mark_forgotten(names, id);
 	pthread_mutex_unlock(&names->growing);

@@ -11,14 +11,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include <fenwatch/buf.h>
 #include <fenwatch/err.h>
 #include <fenwatch/schema.h>
 
 #include "map.h"
-#include "super.h"
-
-#define NAME_ID_LIMIT (1u << 24)
+#include "name_file.h"
 
 struct column_key {
 	uint64_t hash; /* of name and labels */
@@ -40,12 +37,6 @@ struct named_host {
 	atomic_bool forgotten; /* nothing of it may be read any more */
 };
 
-struct name_file {
-	int fd;
-	uint64_t end;
-	uint32_t next_id;
-};
-
 struct names {
 	const struct super *super;
 	pthread_rwlock_t lock;   /* the maps and arrays */
@@ -58,13 +49,14 @@ struct names {
 	size_t schemas_capacity, hosts_capacity;
 	uint32_t n_schemas, n_hosts; /* highest ids */
 	unsigned damaged;
-	bool failed; /* a sync failed: nothing more is promised */
 };
 
 /* Opens or makes both files in `dir` and reads them. With `read_only` nothing is made. */
 int names_open(struct names *names, const char *dir, const struct super *super, bool read_only,
 	struct fw_err *err);
 void names_close(struct names *names);
+/* A sync failed: nothing more is promised. */
+bool names_failed(const struct names *names);
 /* Ids that blocks or the log refer to are taken, even if their record is lost. */
 void names_skip_ids(struct names *names, uint32_t schema, uint32_t host);
 

@@ -216,7 +216,7 @@ void store_close(struct store *store)
 /* A sync that failed once may have lost what it was to save: nothing more is promised. */
 static void look_at_names(struct store *store)
 {
-	if (store->names.failed)
+	if (names_failed(&store->names))
 		store_fail(store, "cannot sync a name", -EIO);
 }
 
