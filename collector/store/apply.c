@@ -393,12 +393,33 @@ static bool decode(struct store *store, struct store_entry *entry, struct arriva
 	return true;
 }
 
+/* Whether its sweeps may be stored; where not, the verdict says why. */
+static bool take_apart(struct store *store, struct store_entry *entry, struct arrival *arrival)
+{
+	if (!find_names(store, entry, arrival))
+		return false;
+	if (entry->lane == STORE_BACKLOG && !entry->batch->key) {
+		say(entry, STORE_BAD, "a backlog batch counts against another");
+		return false;
+	}
+	if (!owner_admits(store, entry, arrival->host)) {
+		pass_over(store, entry, arrival->stream);
+		return false;
+	}
+	if (!is_welcome(store, entry, arrival)) {
+		refuse(store, entry, arrival->stream);
+		return false;
+	}
+	return decode(store, entry, arrival);
+}
+
 static void apply_batch(struct store *store, struct store_entry *entry)
 {
 	struct arrival arrival = {
 		.kind = LOG_BATCH,
 		.lane = entry->lane,
 		.agent = entry->agent,
+		.stream = admit(store, entry),
 		.times_ms = entry->batch->times_ms,
 		.n_sweeps = entry->batch->n_sweeps,
 		.interval_ms = entry->batch->interval_ms,
@@ -408,22 +429,7 @@ static void apply_batch(struct store *store, struct store_entry *entry)
 		.seq = entry->seq,
 		.received_ms = entry->received_ms,
 	};
-	arrival.stream = admit(store, entry);
-	if (!arrival.stream || !find_names(store, entry, &arrival))
-		return;
-	if (entry->lane == STORE_BACKLOG && !entry->batch->key) {
-		say(entry, STORE_BAD, "a backlog batch counts against another");
-		return;
-	}
-	if (!owner_admits(store, entry, arrival.host)) {
-		pass_over(store, entry, arrival.stream);
-		return;
-	}
-	if (!is_welcome(store, entry, &arrival)) {
-		refuse(store, entry, arrival.stream);
-		return;
-	}
-	if (!decode(store, entry, &arrival))
+	if (!arrival.stream || !take_apart(store, entry, &arrival))
 		return;
 	arrival.sent_crc = fw_crc32c(0, entry->payload, entry->length);
 	bool live = entry->lane == STORE_LIVE;
