@@ -3,6 +3,37 @@
 
 #include "render.h"
 
+/* TONE_PLAIN: nobody has to know it. */
+static enum tone tone_of(struct screen *s, const json_t *alert)
+{
+	const char *severity = screen_member(s, alert, "severity");
+	bool fires = strcmp(screen_member(s, alert, "state"), "firing") == 0;
+	if (!fires || strcmp(severity, "info") == 0)
+		return TONE_PLAIN;
+	return strcmp(severity, "critical") == 0 ? TONE_BAD : TONE_WARNING;
+}
+
+static void put_alert(struct table *t, struct screen *s, const json_t *alert, enum tone tone)
+{
+	bool is_unknown = json_object_get(alert, "unknown");
+	bool is_acked = json_is_object(json_object_get(alert, "acknowledged"));
+	const json_t *annotations = json_object_get(alert, "annotations");
+	table_put(t, TONE_PLAIN, screen_member(s, alert, "host"));
+	table_put(t, tone, screen_member(s, alert, "severity"));
+	table_put(t, TONE_PLAIN, screen_member(s, annotations, "priority"));
+	table_put(t, TONE_PLAIN,
+		is_unknown         ? "unknown"
+			: is_acked ? "acknowledged"
+				   : screen_member(s, alert, "state"));
+	table_put(t, TONE_PLAIN, screen_member(s, json_object_get(alert, "held"), "reason"));
+	table_put(t, TONE_PLAIN, screen_age(s, alert, "since"));
+	table_put(t, TONE_PLAIN, screen_member(s, alert, "rule"));
+	table_put(t, TONE_PLAIN, screen_key(s, alert));
+	table_put(t, TONE_PLAIN,
+		is_unknown ? screen_member(s, alert, "unknown")
+			   : screen_member(s, annotations, "summary"));
+}
+
 enum status render_alerts(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"HOST", "SEVERITY", "PRIORITY", "STATE", "HELD",
@@ -14,33 +45,10 @@ enum status render_alerts(struct screen *s, const json_t *data)
 	table_init(&t, s, headings);
 	json_array_foreach(data, i, alert)
 	{
-		const char *state = screen_member(s, alert, "state");
-		bool is_unknown = json_object_get(alert, "unknown");
-		const json_t *annotations = json_object_get(alert, "annotations");
-		const char *severity = screen_member(s, alert, "severity");
-		bool is_acked = json_is_object(json_object_get(alert, "acknowledged"));
-		bool fires = strcmp(state, "firing") == 0;
-		bool is_news = strcmp(severity, "info") != 0;
-		enum tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD
-			: is_news                                  ? TONE_WARNING
-								   : TONE_PLAIN;
-		if (fires && is_news)
+		enum tone tone = tone_of(s, alert);
+		if (tone != TONE_PLAIN)
 			status = STATUS_BAD_NEWS;
-		table_put(&t, TONE_PLAIN, screen_member(s, alert, "host"));
-		table_put(&t, fires ? tone : TONE_PLAIN, severity);
-		table_put(&t, TONE_PLAIN, screen_member(s, annotations, "priority"));
-		table_put(&t, TONE_PLAIN,
-			is_unknown         ? "unknown"
-				: is_acked ? "acknowledged"
-					   : state);
-		table_put(
-			&t, TONE_PLAIN, screen_member(s, json_object_get(alert, "held"), "reason"));
-		table_put(&t, TONE_PLAIN, screen_age(s, alert, "since"));
-		table_put(&t, TONE_PLAIN, screen_member(s, alert, "rule"));
-		table_put(&t, TONE_PLAIN, screen_key(s, alert));
-		table_put(&t, TONE_PLAIN,
-			is_unknown ? screen_member(s, alert, "unknown")
-				   : screen_member(s, annotations, "summary"));
+		put_alert(&t, s, alert, tone);
 	}
 	if (i > 0)
 		table_print(&t);
