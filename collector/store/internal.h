@@ -155,11 +155,14 @@ int store_host_intern_any(struct store *store, const struct fw_label *labels, si
 void *writer_main(void *arg); /* the store */
 /* Stops acknowledging, once and for all. */
 void store_fail(struct store *store, const char *what, int rc);
+/* The last deeds of a store that has not failed. */
+int writer_finish(struct store *store);
+
+/* writer_log.c */
 /* Makes room in the log for a record; -EIO after a failure. */
 int writer_reserve(struct store *store, size_t payload);
 int writer_switch_log(struct store *store, bool closing);
-/* The last deeds of a store that has not failed. */
-int writer_finish(struct store *store);
+int writer_end_log(struct store *store); /* as a clean end leaves it */
 
 /* flush.c: runs into blocks. */
 int flush_closed(struct store *store);
