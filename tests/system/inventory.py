@@ -184,7 +184,7 @@ def test_a_forgotten_host_is_gone_and_may_come_again(lab):
     a.enrol()
     a.start()
     until(30, "it speaks again", lambda: c.query('node_time_seconds{instance="agent"}'))
-    check(c.get("/api/fenwatch/v1/hosts/agent")["name"] == "agent", "it has a page")
+    until(30, "it has a page", lambda: c.get("/api/fenwatch/v1/hosts/agent")["name"] == "agent")
     expect(c, [("bash", "5.1")])
     check(other.alive(), "the other went on")
 
