@@ -7,10 +7,17 @@
 #include <fenwatch/batch.h>
 #include <fenwatch/mem.h>
 
+#include "bytes.h"
 #include "foreign.h"
 #include "store.h"
 
-enum { FIRST_RUN_LEAST = 6, RUN_BYTES = 64 * 1024, RUN_SPAN_MS = 3600 * 1000, TABLES_FEW = 16 };
+enum {
+	FIRST_RUN_LEAST = 6,
+	RUN_BYTES = 64 * 1024,
+	RUN_SPAN_MS = 3600 * 1000,
+	TABLES_FEW = 16,
+	ENTRY_BYTES = 36
+};
 
 void hosts_init(struct hosts *hosts)
 {
@@ -102,6 +109,32 @@ struct host *hosts_known(struct hosts *hosts, uint32_t id)
 uint32_t hosts_count(struct hosts *hosts)
 {
 	return atomic_load_explicit(&hosts->count, memory_order_acquire);
+}
+
+void host_put(struct fw_buf *out, const struct host *host)
+{
+	uint8_t entry[ENTRY_BYTES];
+	put_u32(entry, host->id);
+	memcpy(entry + 4, host->agent, 16);
+	put_u64(entry + 20, (uint64_t)host->newest_ms);
+	put_u64(entry + 28, (uint64_t)(host->newest_ms ? host->received_ms : host->record_ms));
+	fw_buf_append(out, entry, sizeof entry);
+}
+
+void hosts_take_entries(struct hosts *hosts, const uint8_t *data, size_t length)
+{
+	for (; length >= ENTRY_BYTES; data += ENTRY_BYTES, length -= ENTRY_BYTES) {
+		struct host *host = hosts_get(hosts, get_u32(data));
+		if (!host)
+			continue;
+		memcpy(host->agent, data + 4, 16);
+		host->newest_ms = (int64_t)get_u64(data + 20);
+		host->received_ms = (int64_t)get_u64(data + 28);
+		if (host->newest_ms == 0) { /* what came were documents and events */
+			host->record_ms = host->received_ms;
+			host->received_ms = 0;
+		}
+	}
 }
 
 /* ---- tables by schema: a host of a foreign sender may have thousands ---- */

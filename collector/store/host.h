@@ -104,6 +104,10 @@ struct host *hosts_get(struct hosts *hosts, uint32_t id);   /* or NULL */
 struct host *hosts_known(struct hosts *hosts, uint32_t id); /* NULL also for a forgotten one */
 uint32_t hosts_count(struct hosts *hosts);
 
+/* When hosts were heard last, as the log keeps it. */
+void host_put(struct fw_buf *out, const struct host *host);
+void hosts_take_entries(struct hosts *hosts, const uint8_t *data, size_t length);
+
 /* Reader or writer; the tables that are there stay. */
 struct table *host_table(struct host *host, uint32_t schema);
 /* Writer only. */

@@ -20,8 +20,6 @@
 #include "bytes.h"
 #include "internal.h"
 
-enum { HOST_ENTRY_BYTES = 36 };
-
 /* ---- blocks ---- */
 
 static int by_records(const void *a, const void *b)
@@ -171,22 +169,6 @@ static int note_blocks(struct store *store)
 
 /* ---- records ---- */
 
-static void take_hosts(struct store *store, const uint8_t *data, size_t length)
-{
-	for (; length >= HOST_ENTRY_BYTES; data += HOST_ENTRY_BYTES, length -= HOST_ENTRY_BYTES) {
-		struct host *host = hosts_get(&store->hosts, get_u32(data));
-		if (!host)
-			continue;
-		memcpy(host->agent, data + 4, 16);
-		host->newest_ms = (int64_t)get_u64(data + 20);
-		host->received_ms = (int64_t)get_u64(data + 28);
-		if (host->newest_ms == 0) { /* what came were documents and events */
-			host->record_ms = host->received_ms;
-			host->received_ms = 0;
-		}
-	}
-}
-
 /* A number that is missing was in a damaged place: what follows must not be
  * counted against the sweep before it. */
 static struct stream *replay_number(struct store *store, const struct log_record *record)
@@ -299,7 +281,7 @@ static void replay(const struct log_record *record, void *arg)
 		agents_take_entries(&store->agents, record->payload, record->length);
 		break;
 	case LOG_HOSTS:
-		take_hosts(store, record->payload, record->length);
+		hosts_take_entries(&store->hosts, record->payload, record->length);
 		break;
 	case LOG_BATCH:
 	case LOG_CELLS:

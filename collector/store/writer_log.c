@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "internal.h"
 
 enum {
 	HEAD_PIECE_BYTES = 32 * 1024,
-	HOST_ENTRY_BYTES = 36,
 	GOES_ON_SHARE = 4, /* of a segment: all of it is read at the next start */
 };
 
@@ -71,13 +69,7 @@ static int put_hosts(struct store *store, struct fw_buf *payload)
 		const struct host *host = hosts_get(&store->hosts, id);
 		if (!host || (host->newest_ms == 0 && host->record_ms == 0))
 			continue;
-		int64_t heard_ms = host->newest_ms ? host->received_ms : host->record_ms;
-		uint8_t entry[HOST_ENTRY_BYTES];
-		put_u32(entry, id);
-		memcpy(entry + 4, host->agent, 16);
-		put_u64(entry + 20, (uint64_t)host->newest_ms);
-		put_u64(entry + 28, (uint64_t)heard_ms);
-		fw_buf_append(payload, entry, sizeof entry);
+		host_put(payload, host);
 		if (payload->length >= HEAD_PIECE_BYTES)
 			rc = put_piece(store, LOG_HOSTS, payload);
 	}
