@@ -86,16 +86,24 @@ def status_of(pid):
         return {key: value.strip() for key, _, value in (line.partition(":") for line in f)}
 
 
+# What keeps each port that was drawn ours: a name that only one of all programs can have at a time.
+drawn = []
+
+
 def free_port():
-    """One that nobody listens on. It lies below those the kernel hands to connections (32768 and up),
-    so that none takes it before our program does, and stories at work beside each other rarely draw the same."""
+    """One that nobody listens on, and that no story at work beside this one has drawn. It lies below those
+    the kernel hands to connections (32768 and up), so that none takes it before our program does."""
     while True:
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(10000, 32768)))
-                return s.getsockname()[1]
-            except OSError:
-                continue
+        port, name = random.randrange(10000, 32768), socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0fenwatch-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        drawn.append(name)
+        return port
 
 
 class Process:
