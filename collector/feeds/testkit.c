@@ -43,6 +43,8 @@ static void on_finished(struct delivery *delivery, enum verdict verdict, const c
 	kit->finished++;
 	kit->verdict = verdict;
 	snprintf(kit->why, sizeof kit->why, "%s", why);
+	if (kit->waits)
+		uv_stop(&kit->loop);
 }
 
 int kit_set_up(void **arg)
@@ -144,8 +146,10 @@ void kit_start(struct kit *kit)
 
 void kit_wait(struct kit *kit)
 {
-	while (kit->finished == 0)
-		uv_run(&kit->loop, UV_RUN_ONCE);
+	kit->waits = true;
+	if (kit->finished == 0)
+		uv_run(&kit->loop, UV_RUN_DEFAULT);
+	kit->waits = false;
 	assert_int_equal(kit->finished, 1);
 }
 

@@ -24,6 +24,7 @@ struct kit {
 	struct delivery delivery;
 	struct notice notice; /* firing; tests change it */
 	unsigned finished;
+	bool waits; /* its end ends the turn of the loop */
 	enum verdict verdict;
 	char why[256];
 };
