@@ -166,7 +166,7 @@ static int add_group(struct ranking *r)
 /* A place a step for each member, but no more than are wanted. */
 static int make_places(struct ranking *r, struct podium *p)
 {
-	size_t steps = r->axis->n, room = 2 * p->n_members + 2;
+	size_t steps = r->axis->n, room = 2 * p->n_members;
 	room = room < r->most_wanted ? room : r->most_wanted;
 	if (p->n_members <= p->room || p->room == r->most_wanted)
 		return 0;
