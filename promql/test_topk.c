@@ -191,9 +191,10 @@ static void test_places_are_counted(void **state)
 		bool fits;
 	} cases[] = {
 		{"topk(2, x)", 10 * STEPS, false}, /* most series are among the two at some step */
-		{"topk(2, x{n=~\"0.\"})", 20 * STEPS, true}, {"topk(50, x)", 49 * STEPS, false},
+		{"topk(2, x{n=~\"0.\"})", 20 * STEPS, true},
+		{"topk(50, x)", 49 * STEPS, false},
 		{"topk(50, x)", 130 * STEPS, true},
-		{"topk by (n) (50, x)", 125 * STEPS, true}, /* groups of one */
+		{"topk by (n) (50, x)", 125 * STEPS, true},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct fw_arena arena = {0};

@@ -1090,6 +1090,28 @@ static void test_values_that_were_held_up_are_no_clock(void **arg)
 	assert_int_equal(with_lag(place, 8 * 60 * MINUTE_MS)->state, ALERT_FIRING);
 }
 
+/* A laptop that wakes for a moment now and then says each time what was so before it slept. */
+static void test_what_a_host_comes_back_with_is_no_clock(void **arg)
+{
+	struct place *place = *arg;
+	struct store_host *host = &place->store.hosts[place->web01];
+	for (int i = 0; i < 5; i++) { /* so quickly that it is missed each time */
+		speak(place, place->web01, 20);
+		host->received_ms += i < 2 ? 0 : 8 * 60 * MINUTE_MS;
+		run_for(place, 200);
+		assert_null(find(place, "ClockBehind"));
+	}
+	assert_null(with_lag(place, 7 * MINUTE_MS));
+	assert_non_null(with_lag(place, 7 * MINUTE_MS)); /* at its slower pace it was not */
+	for (int i = 0; i < 2; i++) {
+		speak(place, place->web01, 20);
+		host->received_ms += 7 * MINUTE_MS;
+		run_for(place, 200);
+		assert_non_null(find(place, "ClockBehind"));
+	}
+	assert_null(with_lag(place, 0));
+}
+
 /* Up to ten minutes it shows in what is stored; from there on the store has set it back. */
 static void test_a_clock_that_is_ahead_is_told_until_it_is_right(void **arg)
 {
@@ -1496,6 +1518,7 @@ int main(void)
 		CASE(test_a_host_that_never_came_is_missed_until_it_does),
 		CASE(test_a_clock_that_is_behind_is_told_until_it_is_right),
 		CASE(test_values_that_were_held_up_are_no_clock),
+		CASE(test_what_a_host_comes_back_with_is_no_clock),
 		CASE(test_a_clock_that_is_ahead_is_told_until_it_is_right),
 		CASE(test_of_an_agents_devices_the_clock_is_not_told),
 		CASE(test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service),

@@ -3,11 +3,17 @@
  *
  * Live values are made just before they come, so the difference is the clock's. It is judged
  * whenever a host speaks: a silent one has no other clock than it had. What was on its way
- * while a line stood still is old only until the next value, which is what the hold is for.
+ * while a line stood still is old only until the next value, which is what the hold is for;
+ * a host that comes back after a silence and has gone again by then begins anew each time.
  */
 #include <fenwatch/clock.h>
 
 #include "watch.h"
+
+static bool has_just_come_back(const struct host *host)
+{
+	return host->back_ms == host->heard_ms;
+}
 
 /* A device has its agent's clock, of which one alert is enough. */
 static void look(struct watch *watch, struct host *host, const struct alert_rule_option *option,
@@ -15,7 +21,10 @@ static void look(struct watch *watch, struct host *host, const struct alert_rule
 {
 	if (!option->enabled)
 		return;
-	if (engine_is_breach(&option->limits, off_s) && watch_speaker(watch, host))
+	bool is_breach = engine_is_breach(&option->limits, off_s);
+	if (is_breach && has_just_come_back(host))
+		off_s = option->limits.threshold; /* opens nothing, and ends nothing that fires */
+	if (is_breach && watch_speaker(watch, host))
 		off_s = option->limits.recovery;
 	watch_observe(watch, host, option, NULL, off_s, fw_mono_ms());
 }
