@@ -227,8 +227,7 @@ int config_find_source(const char *name, struct fw_err *err)
 			names[i] = sources[i]->name;
 	}
 	const char *near = fw_nearest(name, names, n);
-	return fw_fail(err, -ENOENT, "there is no source '%s'%s%s%s", name,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return fw_fail(err, -ENOENT, "there is no source '%s'%s", name, fw_did_you_mean(near).text);
 }
 
 struct slow_choice {

@@ -221,9 +221,8 @@ static int refuse_unknown(const struct binding *b, const struct fw_yaml *key, co
 	for (; count < NAMES_MOST && table[count].name; count++)
 		names[count] = table[count].name;
 	const char *near = fw_nearest(fw_yaml_text(key), names, count);
-	return fw_yaml_fail(key, b->err, "unknown key '%s'%s%s%s%s%s", fw_yaml_text(key),
-		section ? " in section " : "", section ? section : "",
-		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return fw_yaml_fail(key, b->err, "unknown key '%s'%s%s%s", fw_yaml_text(key),
+		section ? " in section " : "", section ? section : "", fw_did_you_mean(near).text);
 }
 
 static int check_keys(const struct binding *b, const struct fw_yaml *mapping, const char *section,

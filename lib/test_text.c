@@ -177,6 +177,9 @@ static void test_nearest(void **state)
 	memset(longest, 'i', sizeof longest);
 	longest[199] = '\0';
 	assert_null(fw_nearest(longest, keys, 4));
+	assert_string_equal(fw_did_you_mean("listen").text, "; did you mean 'listen'?");
+	assert_string_equal(fw_did_you_mean(NULL).text, "");
+	assert_int_equal(strlen(fw_did_you_mean(longest).text), 118);
 }
 
 static void test_digits(void **state)

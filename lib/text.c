@@ -262,3 +262,11 @@ const char *fw_nearest(const char *word, const char *const *candidates, size_t c
 	}
 	return best;
 }
+
+struct fw_hint fw_did_you_mean(const char *nearest)
+{
+	struct fw_hint hint = {""};
+	if (nearest)
+		snprintf(hint.text, sizeof hint.text, "; did you mean '%.100s'?", nearest);
+	return hint;
+}

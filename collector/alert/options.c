@@ -111,8 +111,7 @@ static const struct rule *known_rule(const struct fw_yaml *key, struct fw_err *e
 	for (size_t i = 0; i < RULES; i++)
 		names[i] = rules[i].name;
 	const char *near = fw_nearest(name, names, RULES);
-	fw_yaml_fail(key, err, "unknown rule '%.60s'%s%s%s", name, near ? "; did you mean '" : "",
-		near ? near : "", near ? "'?" : "");
+	fw_yaml_fail(key, err, "unknown rule '%.60s'%s", name, fw_did_you_mean(near).text);
 	return NULL;
 }
 

@@ -29,8 +29,8 @@ static int choose(struct alert_past *past, const char *name, struct fw_err *err)
 	if (rule || !name)
 		return 0;
 	const char *near = fw_nearest(name, names, RULES);
-	return fw_fail(err, -ENOENT, "no built-in rule is called '%.60s'%s%s%s", name,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return fw_fail(err, -ENOENT, "no built-in rule is called '%.60s'%s", name,
+		fw_did_you_mean(near).text);
 }
 
 static void list_hosts(struct alert_past *past, const struct watch *watch, struct fw_arena *arena)

@@ -203,9 +203,8 @@ static void look_at_pattern(struct doubts *doubts, const struct known *what,
 	if (fits_none || has(names, pattern))
 		return;
 	const char *near = fw_nearest(pattern, names->items, names->count);
-	snprintf(sentence, sizeof sentence, "feed '%s', 'match': %s '%.100s'%s%.100s%s",
-		doubts->feed, what->lacks, pattern, near ? "; did you mean '" : "",
-		near ? near : "", near ? "'?" : "");
+	snprintf(sentence, sizeof sentence, "feed '%s', 'match': %s '%.100s'%s", doubts->feed,
+		what->lacks, pattern, fw_did_you_mean(near).text);
 	doubts->on_doubt(sentence, doubts->arg);
 }
 
@@ -216,6 +215,8 @@ static void look_at_wanted(struct doubts *doubts, const struct wanted *wanted)
 			has(&doubts->given->words, wanted->name))
 			continue;
 		struct fw_text_list names = known[i].list(doubts);
+		if (names.count == 0) /* labels of series may still say it */
+			continue;
 		for (size_t k = 0; k < wanted->n_patterns; k++)
 			look_at_pattern(doubts, &known[i], &names, wanted->patterns[k]);
 	}

@@ -289,7 +289,8 @@ static void test_a_filling_filesystem_fires_and_recovers(void **arg)
 	assert_int_equal(view->n_labels, 7); /* alertname, severity, the host's and the series' */
 	assert_non_null(with_free(place, 11 * GIB)); /* between the thresholds */
 	assert_null(with_free(place, 12 * GIB));
-	assert_int_equal(place->store.n_selects, 1);
+	assert_in_range(
+		place->store.n_selects, 1, 2); /* not for each value; a second tick may ask anew */
 }
 
 /* The host speaks; what is forecast of it fills in so many days. */

@@ -214,6 +214,10 @@ static void what_no_alert_can_have_is_doubted(void **state)
 		expect_doubts(registry, cases[i].match, &given, cases[i].doubts);
 	expect_doubts(registry, cases[1].match, &more, ""); /* a rule may say so itself */
 	register_drop(registry);
+	registry = registry_of(
+		"hosts: [{host: web01}]\n"); /* and where the register has none, series */
+	expect_doubts(registry, "{site: London, supplier: Contoso}", &given, "");
+	register_drop(registry);
 }
 
 int main(void)

@@ -15,18 +15,24 @@ static bool has_just_come_back(const struct host *host)
 	return host->back_ms == host->heard_ms;
 }
 
-/* A device has its agent's clock, of which one alert is enough. */
+/* What it is taken for, by the limits: a device has its agent's clock, of which one alert is
+ * enough, and what a host comes back with opens nothing and ends nothing that fires. */
+static double taken_for(
+	struct watch *watch, const struct host *host, const struct limits *limits, double off_s)
+{
+	if (!engine_is_breach(limits, off_s))
+		return off_s;
+	if (watch_speaker(watch, host))
+		return limits->recovery;
+	return has_just_come_back(host) ? limits->threshold : off_s;
+}
+
 static void look(struct watch *watch, struct host *host, const struct alert_rule_option *option,
 	double off_s)
 {
-	if (!option->enabled)
-		return;
-	bool is_breach = engine_is_breach(&option->limits, off_s);
-	if (is_breach && has_just_come_back(host))
-		off_s = option->limits.threshold; /* opens nothing, and ends nothing that fires */
-	if (is_breach && watch_speaker(watch, host))
-		off_s = option->limits.recovery;
-	watch_observe(watch, host, option, NULL, off_s, fw_mono_ms());
+	if (option->enabled)
+		watch_observe(watch, host, option, NULL,
+			taken_for(watch, host, &option->limits, off_s), fw_mono_ms());
 }
 
 void watch_look_at_clock(struct watch *watch, struct host *host, const struct store_host *seen)

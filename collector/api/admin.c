@@ -284,8 +284,8 @@ static const char *doubt_supplier(struct request *r, const char *supplier)
 			return NULL;
 	const char *near = fw_nearest(supplier, names.items, names.count);
 	return fw_arena_format(&r->arena,
-		"the register has no supplier '%.200s' yet: this token sees no host%s%s%s",
-		supplier, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+		"the register has no supplier '%.200s' yet: this token sees no host%s", supplier,
+		fw_did_you_mean(near).text);
 }
 
 static void write_new_token(struct request *r, const char *text, int64_t id)

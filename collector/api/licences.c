@@ -228,8 +228,8 @@ static void check_name(struct count *c)
 			return;
 	}
 	const char *near = fw_nearest(c->name, names, n_licences);
-	request_fail(c->r, 404, "not_found", "the register has no licence '%.200s'%s%s%s", c->name,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	request_fail(c->r, 404, "not_found", "the register has no licence '%.200s'%s", c->name,
+		fw_did_you_mean(near).text);
 }
 
 /* 0, or the request is answered. */

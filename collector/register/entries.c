@@ -127,9 +127,8 @@ int entry_unknown(const struct register_entry *entry, const char *what, const ch
 	const struct entries *among, struct fw_err *err)
 {
 	const char *near = entries_nearest(among, name);
-	return fw_fail(err, -EINVAL, "'%s', line %u: there is no %s '%s'%s%s%s", entry->file,
-		entry->line, what, name, near ? "; did you mean '" : "", near ? near : "",
-		near ? "'?" : "");
+	return fw_fail(err, -EINVAL, "'%s', line %u: there is no %s '%s'%s", entry->file,
+		entry->line, what, name, fw_did_you_mean(near).text);
 }
 
 /* ---- texts and days ---- */

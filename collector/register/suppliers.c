@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include <fenwatch/text.h>
+
 #define SUPPLIERS_LIMIT 1000
 #define CONTACTS_LIMIT 20
 #define TOWERS_LIMIT 50
@@ -171,8 +173,8 @@ int register_check_supplier(const struct registry *registry, const char *name, s
 	if (!registry || registry->suppliers.count == 0 || register_supplier(registry, name))
 		return 0;
 	const char *near = entries_nearest(&registry->suppliers, name);
-	return fw_fail(err, -EINVAL, "the register has no supplier '%.200s'%s%s%s", name,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return fw_fail(err, -EINVAL, "the register has no supplier '%.200s'%s", name,
+		fw_did_you_mean(near).text);
 }
 
 int register_join_suppliers(struct registry *registry, struct fw_err *err)

@@ -30,6 +30,12 @@ const char *fw_format_size(uint64_t bytes, char *text, size_t size); /* "5.0 GiB
 /* The candidate nearest to `word` by edit distance, or NULL when none is near. */
 const char *fw_nearest(const char *word, const char *const *candidates, size_t count);
 
+/* The end of a sentence that refuses a word: "; did you mean 'rules'?", nothing for NULL. */
+struct fw_hint {
+	char text[128];
+};
+struct fw_hint fw_did_you_mean(const char *nearest);
+
 #define FW_DIGITS 20 /* of the largest */
 /* Writes its digits in front of `end`, and returns where they begin. */
 char *fw_digits(uint64_t value, char *end);
