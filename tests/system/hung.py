@@ -22,6 +22,7 @@ DURATION = int(os.environ.get("FENWATCH_HUNG_SECONDS", "30"))
 
 INIT, STATFS, INTERRUPT, FORGET, BATCH_FORGET = 26, 17, 36, 2, 42
 ENOSYS = 38
+MNT_DETACH = 2
 
 
 class Fuse:
@@ -73,7 +74,7 @@ class Fuse:
 
     def close(self):
         self.recover()
-        ctypes.CDLL(None).umount2(self.path.encode(), 2)  # MNT_DETACH
+        ctypes.CDLL(None).umount2(self.path.encode(), MNT_DETACH)
 
     def recover(self):
         with self.lock:
@@ -81,6 +82,14 @@ class Fuse:
         for unique in held:
             self.on_statfs(unique)
         self.go_on.set()
+
+
+def leave_others_mounts():
+    """Those of stories at work beside this one would end with them, and their series with it."""
+    with open("/proc/mounts") as f:
+        others = [line.split()[1] for line in f if "/fenwatch-lab-" in line.split()[1]]
+    for mount in others:
+        ctypes.CDLL(None).umount2(mount.encode(), MNT_DETACH)
 
 
 def children_of(pid):
@@ -220,7 +229,7 @@ def test_two_thousand_mounts(lab):
         path = f"{lab.dir}/many/{i}"
         os.makedirs(path)
         check(libc.mount(b"many", path.encode(), b"tmpfs", 0, b"size=4k") == 0, os.strerror(ctypes.get_errno()))
-    lab.closers.append(lambda: [libc.umount2(f"{lab.dir}/many/{i}".encode(), 2) for i in range(2000)])
+    lab.closers.append(lambda: [libc.umount2(f"{lab.dir}/many/{i}".encode(), MNT_DETACH) for i in range(2000)])
     config = os.path.join(lab.dir, "print.yml")
     with open(config, "w") as f:
         f.write("name: many\n")
@@ -239,4 +248,6 @@ if os.environ.get("FENWATCH_OWN_MOUNTS") != "yes" and succeeds(*NAMESPACE, "true
     os.environ["FENWATCH_OWN_MOUNTS"] = "yes"
     os.execvp(NAMESPACE[0], NAMESPACE + [sys.executable] + sys.argv)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the first process of a namespace has no default
+if os.environ.get("FENWATCH_OWN_MOUNTS") == "yes":
+    leave_others_mounts()
 stage.main()
