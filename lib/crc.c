@@ -2,8 +2,9 @@
 /* CRC-32C in two ways that agree.
  *
  * By instruction: eight bytes a step. The instruction gives its answer late but can
- * begin anew at once, so three stretches of what is long are summed side by side. A CRC
- * is put before another by what the zeros in the other's place would make of it.
+ * begin anew at once, so three stretches of what is long are summed side by side, long
+ * ones first and short ones of what is left. A CRC is put before another by what the
+ * zeros in the other's place would make of it.
  * By table: eight bytes a step too ("slicing by 8"). tables[0] is the usual table
  * for one byte; tables[k][b] is what byte b does to the CRC when k more bytes come
  * after it, so the eight bytes of a step are looked up independently and combined
@@ -21,31 +22,31 @@
 #include <nmmintrin.h>
 #endif
 
-enum {
-	SLICES = 8,
-	STRETCH = 1024, /* bytes */
-};
+enum { SLICES = 8, LONG_STRETCH = 1024, SHORT_STRETCH = 128 /* bytes */ };
 
 static const uint32_t polynomial = 0x82f63b78; /* Castagnoli, bits reversed */
 static uint32_t tables[SLICES][256];
-static uint32_t over_stretch[4][256]; /* what a CRC's k-th byte is behind so many zeros */
+/* What a CRC's k-th byte is behind so many zeros. */
+static struct over {
+	uint32_t at[4][256];
+} over_long, over_short;
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
-static uint32_t over_zeros(uint32_t crc)
+static uint32_t over_zeros(uint32_t crc, size_t zeros)
 {
-	for (int i = 0; i < STRETCH; i++)
+	for (size_t i = 0; i < zeros; i++)
 		crc = (crc >> 8) ^ tables[0][crc & 0xff];
 	return crc;
 }
 
 /* Bit by bit, as the bits of a byte count for themselves. */
-static void make_over_stretch(void)
+static void make_over(struct over *over, size_t zeros)
 {
 	for (int k = 0; k < 4; k++)
 		for (uint32_t bit = 1; bit < 256; bit *= 2) {
-			uint32_t moved = over_zeros(bit << 8 * k);
+			uint32_t moved = over_zeros(bit << 8 * k, zeros);
 			for (uint32_t below = 0; below < bit; below++)
-				over_stretch[k][bit + below] = over_stretch[k][below] ^ moved;
+				over->at[k][bit + below] = over->at[k][below] ^ moved;
 		}
 }
 
@@ -62,7 +63,8 @@ static void make_tables(void)
 			uint32_t before = tables[k - 1][byte];
 			tables[k][byte] = (before >> 8) ^ tables[0][before & 0xff];
 		}
-	make_over_stretch();
+	make_over(&over_long, LONG_STRETCH);
+	make_over(&over_short, SHORT_STRETCH);
 }
 
 static uint64_t load_little_endian(const uint8_t *at)
@@ -89,21 +91,22 @@ uint32_t fw_crc32c_by_table(uint32_t crc, const void *data, size_t length)
 }
 
 #ifdef __x86_64__
-static uint32_t move(uint64_t crc)
+static uint32_t move(const struct over *over, uint64_t crc)
 {
-	return over_stretch[0][crc & 0xff] ^ over_stretch[1][crc >> 8 & 0xff] ^
-		over_stretch[2][crc >> 16 & 0xff] ^ over_stretch[3][crc >> 24 & 0xff];
+	return over->at[0][crc & 0xff] ^ over->at[1][crc >> 8 & 0xff] ^
+		over->at[2][crc >> 16 & 0xff] ^ over->at[3][crc >> 24 & 0xff];
 }
 
-__attribute__((target("sse4.2"))) static uint32_t three_stretches(uint64_t crc, const uint8_t *at)
+__attribute__((target("sse4.2"))) static inline uint32_t three_stretches(
+	uint64_t crc, const uint8_t *at, size_t stretch, const struct over *over)
 {
 	uint64_t second = 0, third = 0;
-	for (const uint8_t *end = at + STRETCH; at < end; at += 8) {
+	for (const uint8_t *end = at + stretch; at < end; at += 8) {
 		crc = _mm_crc32_u64(crc, load_little_endian(at));
-		second = _mm_crc32_u64(second, load_little_endian(at + STRETCH));
-		third = _mm_crc32_u64(third, load_little_endian(at + 2 * STRETCH));
+		second = _mm_crc32_u64(second, load_little_endian(at + stretch));
+		third = _mm_crc32_u64(third, load_little_endian(at + 2 * stretch));
 	}
-	return move(move(crc) ^ second) ^ (uint32_t)third;
+	return move(over, move(over, crc) ^ second) ^ (uint32_t)third;
 }
 
 __attribute__((target("sse4.2"))) uint32_t fw_crc32c_by_sse42(
@@ -111,10 +114,12 @@ __attribute__((target("sse4.2"))) uint32_t fw_crc32c_by_sse42(
 {
 	const uint8_t *at = data;
 	uint64_t wide = ~crc;
-	if (length >= 3 * STRETCH)
+	if (length >= 3 * SHORT_STRETCH)
 		pthread_once(&tables_once, make_tables);
-	for (; length >= 3 * STRETCH; at += 3 * STRETCH, length -= 3 * STRETCH)
-		wide = three_stretches(wide, at);
+	for (; length >= 3 * LONG_STRETCH; at += 3 * LONG_STRETCH, length -= 3 * LONG_STRETCH)
+		wide = three_stretches(wide, at, LONG_STRETCH, &over_long);
+	for (; length >= 3 * SHORT_STRETCH; at += 3 * SHORT_STRETCH, length -= 3 * SHORT_STRETCH)
+		wide = three_stretches(wide, at, SHORT_STRETCH, &over_short);
 	for (; length >= 8; at += 8, length -= 8)
 		wide = _mm_crc32_u64(wide, load_little_endian(at));
 	crc = (uint32_t)wide;

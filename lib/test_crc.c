@@ -58,7 +58,7 @@ static void check_long(crc_way crc)
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (uint8_t)((dice = dice * 1664525 + 1013904223) >> 24);
 	for (size_t from = 0; from < 9; from++)
-		for (size_t length = 2900; length < sizeof data - from; length += 331)
+		for (size_t length = 300; length < sizeof data - from; length += 131)
 			assert_int_equal(crc((uint32_t)length, data + from, length),
 				fw_crc32c_by_table((uint32_t)length, data + from, length));
 }

@@ -181,12 +181,11 @@ struct aggregating {
 
 static int add_group(struct aggregating *a)
 {
-	if (a->n_groups == a->capacity) {
-		struct planes *groups = take_more(a->e, a->groups, &a->capacity, sizeof *groups);
-		if (!groups)
-			return -E2BIG;
-		a->groups = groups;
-	}
+	struct planes *groups =
+		room_for_one(a->e, a->groups, a->n_groups, &a->capacity, sizeof *groups);
+	if (!groups)
+		return -E2BIG;
+	a->groups = groups;
 	double *room = take(a->e, a->axis->n, a->how->n_planes * sizeof *room);
 	struct planes *group = &a->groups[a->n_groups++];
 	for (size_t i = 0; room && i < a->how->n_planes; i++)

@@ -91,12 +91,14 @@ void fill(double *values, size_t n, double value)
 		values[i] = value;
 }
 
-void *take_more(struct evaluation *e, const void *from, size_t *capacity, size_t bytes)
+void *room_for_one(struct evaluation *e, void *list, size_t n, size_t *capacity, size_t bytes)
 {
+	if (n < *capacity)
+		return list;
 	size_t more = 2 * *capacity + 16;
 	void *to = take(e, more, bytes);
-	if (to && *capacity)
-		memcpy(to, from, *capacity * bytes);
+	if (to && n)
+		memcpy(to, list, n * bytes);
 	if (to)
 		*capacity = more;
 	return to;
@@ -132,23 +134,15 @@ struct collection collection_of(struct evaluation *e, const struct axis *axis, s
 	return (struct collection){e, axis, value, 0};
 }
 
-static int make_room(struct collection *c)
-{
-	if (c->value->n_series < c->capacity)
-		return 0;
-	struct series *series = take_more(c->e, c->value->series, &c->capacity, sizeof *series);
-	if (!series)
-		return -E2BIG;
-	c->value->series = series;
-	return 0;
-}
-
 int collection_add(struct collection *c, const struct series *series)
 {
-	int rc = make_room(c);
-	if (rc < 0)
-		return rc;
-	c->value->series[c->value->n_series++] = *series;
+	struct value *value = c->value;
+	struct series *all =
+		room_for_one(c->e, value->series, value->n_series, &c->capacity, sizeof *all);
+	if (!all)
+		return -E2BIG;
+	value->series = all;
+	value->series[value->n_series++] = *series;
 	c->e->n_held += c->axis->n;
 	return check_limits(c->e, c->axis->n);
 }

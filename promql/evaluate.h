@@ -60,8 +60,8 @@ bool limits_are_over(const void *evaluation); /* whether it would fail; from any
 int check_limits(struct evaluation *e, size_t work);
 /* Memory for what grows with the answer; NULL: too much, the failure is told. */
 void *take(struct evaluation *e, size_t count, size_t bytes);
-/* What a list that is full goes on in: twice as long, with what it has. */
-void *take_more(struct evaluation *e, const void *from, size_t *capacity, size_t bytes);
+/* The list of n, where there is room for one more; NULL as above. */
+void *room_for_one(struct evaluation *e, void *list, size_t n, size_t *capacity, size_t bytes);
 double *take_values(struct evaluation *e, const struct axis *axis); /* all absent */
 void fill(double *values, size_t n, double value);
 bool any_there(const double *values, size_t n); /* one that is not absent */

@@ -189,13 +189,11 @@ static int put_result(
 {
 	size_t number = label_table_put(&m->results, labels, n);
 	if (number == m->out.value->n_series) {
-		if (number == m->groups_capacity) {
-			size_t *groups = take_more(
-				m->e, m->result_groups, &m->groups_capacity, sizeof *groups);
-			if (!groups)
-				return -E2BIG;
-			m->result_groups = groups;
-		}
+		size_t *groups = room_for_one(
+			m->e, m->result_groups, number, &m->groups_capacity, sizeof *groups);
+		if (!groups)
+			return -E2BIG;
+		m->result_groups = groups;
 		m->result_groups[number] = group;
 		return collection_add(
 			&m->out, &(struct series){m->results.entries[number].labels, n, values});

@@ -226,24 +226,16 @@ struct listing {
 	size_t n, capacity;
 };
 
-static int make_room(struct listing *list)
-{
-	if (list->n < list->capacity)
-		return 0;
-	struct promql_row *rows = take_more(list->e, list->rows, &list->capacity, sizeof *rows);
-	if (!rows)
-		return -E2BIG;
-	list->rows = rows;
-	return 0;
-}
-
 static int list_samples(void *arg, const struct promql_samples *samples)
 {
 	struct listing *list = arg;
 	struct evaluation *e = list->e;
 	struct promql_point *points = take(e, samples->n, sizeof *points);
-	if (!points || make_room(list) < 0)
+	struct promql_row *rows =
+		room_for_one(e, list->rows, list->n, &list->capacity, sizeof *rows);
+	if (!points || !rows)
 		return -E2BIG;
+	list->rows = rows;
 	const struct cells cells = cells_of(samples->column);
 	size_t n = 0;
 	for (size_t i = 0; i < samples->n; i++) {

@@ -151,13 +151,11 @@ static int count_wanted(struct ranking *r)
 
 static int add_group(struct ranking *r)
 {
-	if (r->n_groups == r->groups_capacity) {
-		struct podium *groups =
-			take_more(r->e, r->groups, &r->groups_capacity, sizeof *groups);
-		if (!groups)
-			return -E2BIG;
-		r->groups = groups;
-	}
+	struct podium *groups =
+		room_for_one(r->e, r->groups, r->n_groups, &r->groups_capacity, sizeof *groups);
+	if (!groups)
+		return -E2BIG;
+	r->groups = groups;
 	size_t *n = take(r->e, r->axis->n, sizeof *n);
 	r->groups[r->n_groups++] = (struct podium){.n = n};
 	return n ? 0 : -E2BIG;
@@ -199,12 +197,11 @@ static bool offer_steps(const struct ranking *r, const struct podium *p, const d
 
 static int keep_labels(struct ranking *r, const struct series *series)
 {
-	if (r->n_series == r->series_capacity) {
-		struct series *all = take_more(r->e, r->series, &r->series_capacity, sizeof *all);
-		if (!all)
-			return -E2BIG;
-		r->series = all;
-	}
+	struct series *all =
+		room_for_one(r->e, r->series, r->n_series, &r->series_capacity, sizeof *all);
+	if (!all)
+		return -E2BIG;
+	r->series = all;
 	r->series[r->n_series++] = (struct series){
 		labels_copy(series->labels, series->n_labels, r->e->arena), series->n_labels, NULL};
 	return 0;
