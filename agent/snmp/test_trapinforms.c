@@ -21,11 +21,12 @@ static void note_answer(void *to, netsnmp_pdu *pdu)
 	snmp_free_pdu(pdu);
 }
 
+/* Its key is its request's. */
 static void hold(struct trap_informs *w, long id, size_t bytes, uint64_t number, int64_t now_ms)
 {
 	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_INFORM);
 	pdu->reqid = id;
-	trap_informs_hold(w, answered, pdu, bytes, number, now_ms);
+	trap_informs_hold(w, answered, pdu, bytes, (uint64_t)id, number, now_ms);
 	snmp_free_pdu(pdu);
 }
 
@@ -47,7 +48,7 @@ static void test_an_answer_waits_for_the_disk(void **state)
 	struct trap_informs *w = *state;
 	hold(w, 7, 100, 2, START_MS);
 	hold(w, 8, 100, 3, START_MS);
-	hold(w, 9, 100, 1, START_MS); /* again what the first event tells of */
+	hold(w, 9, 100, 1, START_MS);
 	assert_int_equal(n_answered, 0);
 	trap_informs_durable(w, 2);
 	assert_int_equal(n_answered, 2);
@@ -58,6 +59,33 @@ static void test_an_answer_waits_for_the_disk(void **state)
 	trap_informs_durable(w, 3);
 	assert_int_equal(answered[3], 8);
 	assert_int_equal(trap_informs_unanswered(w), 0);
+}
+
+static void test_one_that_was_counted_waits_for_the_count(void **state)
+{
+	struct trap_informs *w = *state;
+	hold(w, 7, 100, 2, START_MS);
+	hold(w, 8, 100, TRAP_UNTOLD, START_MS);
+	trap_informs_durable(w, 2);
+	assert_int_equal(n_answered, 1);
+	trap_informs_told(w, 4);
+	assert_int_equal(n_answered, 1);
+	trap_informs_durable(w, 3);
+	assert_int_equal(n_answered, 1);
+	trap_informs_durable(w, 4);
+	assert_int_equal(n_answered, 2);
+	assert_int_equal(answered[1], 8);
+}
+
+static void test_one_that_is_sent_again_is_known(void **state)
+{
+	struct trap_informs *w = *state;
+	assert_false(trap_informs_again(w, 7, START_MS));
+	assert_false(trap_informs_again(w, 0, START_MS));
+	hold(w, 7, 100, 2, START_MS);
+	assert_true(trap_informs_again(w, 7, START_MS + TRAP_INFORM_MS - 1));
+	assert_false(trap_informs_again(w, 8, START_MS));
+	assert_false(trap_informs_again(w, 7, START_MS + TRAP_INFORM_MS));
 }
 
 static void test_one_that_is_too_old_is_given_up_and_counted(void **state)
@@ -96,6 +124,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_an_answer_waits_for_the_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_one_that_was_counted_waits_for_the_count, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_one_that_is_sent_again_is_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_one_that_is_too_old_is_given_up_and_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

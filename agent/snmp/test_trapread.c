@@ -248,14 +248,25 @@ static void take_digest_of(const char *index, const char *uptime, uint8_t out[32
 
 struct told {
 	unsigned n;
+	bool is_full;
 	struct trap_window last;
+	char order[32]; /* the value of each one's first field */
 };
 
-static void on_told(const struct trap_window *window, void *arg)
+static bool on_told(const struct trap_window *window, void *arg)
 {
 	struct told *told = arg;
+	if (told->is_full)
+		return false;
 	told->n++;
 	told->last = *window;
+	strncat(told->order, window->fields[0].value, sizeof told->order - strlen(told->order) - 1);
+	return true;
+}
+
+static struct trap_window *find(struct trap_windows *w, const uint8_t digest[32], int64_t at_ms)
+{
+	return trap_windows_find(w, digest, "192.0.2.1", false, at_ms);
 }
 
 static void test_the_same_but_for_when_is_counted(void **state)
@@ -268,22 +279,95 @@ static void test_the_same_but_for_when_is_counted(void **state)
 	take_digest_of("3", "100", one);
 	take_digest_of("3", "200", later);
 	take_digest_of("4", "100", other);
-	assert_null(trap_windows_find(w, one, 1000));
-	trap_windows_begin(w, one, fields, 1, 1000)->number = 7;
-	assert_int_equal(trap_windows_find(w, later, 5000)->number, 7);
-	assert_null(trap_windows_find(w, other, 5000));
-	assert_non_null(trap_windows_begin(w, other, fields, 1, 5000));
+	assert_null(find(w, one, 501000));
+	assert_non_null(trap_windows_begin(w, one, fields, 1, 501000, 1000));
+	assert_int_equal(find(w, later, 5000)->count, 2); /* somebody has set the clock */
+	assert_null(find(w, other, 5000));
+	assert_non_null(trap_windows_begin(w, other, fields, 1, 5000, 5000));
+	assert_false(trap_windows_are_due(w));
 	trap_windows_end(w, 10999, on_told, &told);
 	assert_int_equal(told.n, 0);
 	trap_windows_end(w, 11000, on_told, &told);
 	assert_int_equal(told.n, 1);
 	assert_int_equal(told.last.count, 2);
-	assert_int_equal(told.last.first_ms, 1000);
+	assert_int_equal(told.last.first_ms, 501000);
 	assert_int_equal(told.last.last_ms, 5000);
-	assert_null(trap_windows_find(w, one, 11001));
+	assert_null(find(w, one, 11001));
 	trap_windows_end(w, 15000, on_told, &told);
 	assert_int_equal(told.n, 1); /* the other came once */
 	trap_windows_free(w);
+}
+
+/* Down is 0, up is 1 of one device; 2 is of another. */
+static void come(struct trap_windows *w, int what, bool is_awaited)
+{
+	static const char *const names[] = {"0", "1", "2"};
+	const struct fw_label fields[] = {{"oid", names[what]}};
+	uint8_t digest[32] = {(uint8_t)what};
+	const char *source = what < 2 ? "192.0.2.1" : "192.0.2.2";
+	if (!trap_windows_find(w, digest, source, is_awaited, 1000))
+		assert_non_null(trap_windows_begin(w, digest, fields, 1, 1000, 1000));
+}
+
+static void test_what_came_after_another_is_told_soon(void **state)
+{
+	struct trap_windows *w = trap_windows_new(10000);
+	struct told told = {0};
+	(void)state;
+	come(w, 0, false);
+	come(w, 2, false);
+	come(w, 0, false); /* the other is of another device */
+	assert_false(trap_windows_are_due(w));
+	come(w, 1, false);
+	assert_false(trap_windows_are_due(w));
+	come(w, 0, false);
+	assert_true(trap_windows_are_due(w));
+	come(w, 1, false);
+	come(w, 0, false);
+	trap_windows_end(w, 1000, on_told, &told);
+	assert_string_equal(told.order, "10"); /* what came last is said last */
+	assert_int_equal(told.last.count, 4);
+	assert_false(trap_windows_are_due(w));
+	trap_windows_free(w);
+}
+
+static void test_what_is_awaited_is_told_soon(void **state)
+{
+	struct trap_windows *w = trap_windows_new(10000);
+	struct told told = {.is_full = true};
+	(void)state;
+	come(w, 0, true);
+	assert_false(trap_windows_are_due(w)); /* it was told by itself */
+	come(w, 0, true);
+	come(w, 0, false);
+	trap_windows_end(w, 1000, on_told, &told);
+	assert_true(trap_windows_are_due(w)); /* there was no room to say it */
+	told.is_full = false;
+	trap_windows_end(w, 1000, on_told, &told);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.last.count, 3);
+	trap_windows_free(w);
+}
+
+static void test_what_is_sent_again_has_its_key(void **state)
+{
+	uint64_t keys[4];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct fw_arena arena = {0};
+		struct trap trap;
+		netsnmp_pdu *pdu = second(i == 1 ? UPTIME : DOWN, i == 2 ? "200" : "100");
+		pdu->reqid = i == 3 ? 8 : 7;
+		read_as(pdu, false, "", &arena, &trap);
+		keys[i] = trap.key;
+		for (int k = 0; k < i; k++)
+			assert_true(keys[k] != keys[i]);
+		pdu = second(i == 1 ? UPTIME : DOWN, i == 2 ? "200" : "100");
+		pdu->reqid = i == 3 ? 8 : 7;
+		read_as(pdu, false, "other bytes", &arena, &trap);
+		assert_true(trap.key == keys[i]);
+		fw_arena_done(&arena);
+	}
 }
 
 static void test_windows_are_bounded(void **state)
@@ -292,13 +376,13 @@ static void test_windows_are_bounded(void **state)
 	struct trap_windows *w = trap_windows_new(10000), *none = trap_windows_new(0);
 	uint8_t digest[32] = {0};
 	(void)state;
-	assert_null(trap_windows_begin(none, digest, fields, 1, 0));
+	assert_null(trap_windows_begin(none, digest, fields, 1, 0, 0));
 	for (uint32_t i = 0; i < TRAP_WINDOWS; i++) {
 		memcpy(digest, &i, sizeof i);
-		assert_non_null(trap_windows_begin(w, digest, fields, 1, 0));
+		assert_non_null(trap_windows_begin(w, digest, fields, 1, 0, 0));
 	}
 	memset(digest, 0xff, sizeof digest);
-	assert_null(trap_windows_begin(w, digest, fields, 1, 0));
+	assert_null(trap_windows_begin(w, digest, fields, 1, 0, 0));
 	trap_windows_free(none);
 	trap_windows_free(w);
 }
@@ -314,6 +398,9 @@ int main(void)
 		cmocka_unit_test(test_the_largest_fits),
 		cmocka_unit_test(test_no_community_is_in_raw),
 		cmocka_unit_test(test_the_same_but_for_when_is_counted),
+		cmocka_unit_test(test_what_came_after_another_is_told_soon),
+		cmocka_unit_test(test_what_is_awaited_is_told_soon),
+		cmocka_unit_test(test_what_is_sent_again_has_its_key),
 		cmocka_unit_test(test_windows_are_bounded),
 	};
 	const struct fw_text_list no_folders = {0};

@@ -5,6 +5,8 @@
 
 #include <fenwatch/mem.h>
 
+#define HEARD 4096 /* a power of two */
+
 struct inform {
 	STAILQ_ENTRY(inform) entry; /* in the order in which they came */
 	uint64_t number;
@@ -14,11 +16,17 @@ struct inform {
 	netsnmp_pdu *answer;
 };
 
+struct heard {
+	uint64_t key;
+	int64_t at_ms;
+};
+
 struct trap_informs {
 	void (*answer)(void *to, netsnmp_pdu *pdu);
 	STAILQ_HEAD(informs, inform) waiting;
 	size_t n, bytes;
 	uint64_t durable, unanswered;
+	struct heard heard[HEARD]; /* each at the place of its key */
 };
 
 struct trap_informs *trap_informs_new(void (*answer)(void *to, netsnmp_pdu *pdu))
@@ -70,9 +78,16 @@ static netsnmp_pdu *answer_of(netsnmp_pdu *pdu)
 	return copy;
 }
 
-void trap_informs_hold(struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes,
-	uint64_t number, int64_t now_ms)
+bool trap_informs_again(const struct trap_informs *w, uint64_t key, int64_t now_ms)
 {
+	const struct heard *heard = &w->heard[key & (HEARD - 1)];
+	return heard->key == key && heard->at_ms > 0 && now_ms - heard->at_ms < TRAP_INFORM_MS;
+}
+
+void trap_informs_hold(struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_t bytes,
+	uint64_t key, uint64_t number, int64_t now_ms)
+{
+	w->heard[key & (HEARD - 1)] = (struct heard){key, now_ms};
 	bool has_room = w->n < TRAP_INFORMS && w->bytes + bytes <= TRAP_INFORM_BYTES;
 	netsnmp_pdu *copy = has_room ? answer_of(pdu) : NULL;
 	if (!copy) {
@@ -89,7 +104,15 @@ void trap_informs_hold(struct trap_informs *w, void *to, netsnmp_pdu *pdu, size_
 	add_last(w, inform);
 }
 
-/* One that came again has the number of the first, so that numbers do not ascend. */
+void trap_informs_told(struct trap_informs *w, uint64_t number)
+{
+	struct inform *inform;
+	STAILQ_FOREACH (inform, &w->waiting, entry)
+		if (inform->number == TRAP_UNTOLD)
+			inform->number = number;
+}
+
+/* Numbers do not ascend: one that was counted waits for a later event than one that came first. */
 void trap_informs_durable(struct trap_informs *w, uint64_t number)
 {
 	w->durable = number;

@@ -351,6 +351,19 @@ static void take_digest(struct trap *trap)
 	fw_buf_done(&text);
 }
 
+static uint64_t key_of(const struct trap *trap, const char *uptime, long request)
+{
+	struct fw_buf text = {0};
+	uint8_t digest[32];
+	uint64_t key;
+	fw_buf_append(&text, trap->digest, sizeof trap->digest);
+	fw_buf_printf(&text, "%ld %s", request, uptime ? uptime : "");
+	fw_sha256(text.data, text.length, digest);
+	fw_buf_done(&text);
+	memcpy(&key, digest, sizeof key);
+	return key;
+}
+
 static void blank(uint8_t *packet, size_t length, const u_char *secret, size_t n)
 {
 	uint8_t *at = packet, *end = packet + length;
@@ -380,7 +393,7 @@ static const char *raw_of(
 void trap_read(const netsnmp_pdu *pdu, const struct trap_packet *packet, struct fw_arena *arena,
 	struct trap *out)
 {
-	const char *name, *number = oid_of(arena, pdu, &name), *uptime;
+	const char *name, *number = oid_of(arena, pdu, &name);
 	*out = (struct trap){0};
 	add(out, "trap", name);
 	add(out, "oid", number);
@@ -391,7 +404,9 @@ void trap_read(const netsnmp_pdu *pdu, const struct trap_packet *packet, struct 
 							  : "3");
 	add_variables(out, arena, pdu);
 	take_digest(out);
-	if ((uptime = uptime_of(arena, pdu)))
+	const char *uptime = uptime_of(arena, pdu);
+	if (uptime)
 		add(out, "uptime", uptime);
+	out->key = key_of(out, uptime, pdu->reqid);
 	add(out, "raw", raw_of(arena, pdu, packet));
 }

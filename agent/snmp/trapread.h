@@ -27,6 +27,7 @@ struct trap {
 	struct fw_label fields[TRAP_FIELDS];
 	size_t n, bytes;
 	uint8_t digest[32]; /* of what it says, but for when */
+	uint64_t key; /* of that, when, and its request's number: the same when it is sent again */
 };
 
 /* MIB files of these folders give names from now on; what is wrong with them is nobody's matter. */

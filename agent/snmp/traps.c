@@ -41,6 +41,7 @@ struct receiver {
 	struct addresses *addresses;
 	struct stat addresses_seen; /* of their file */
 	int64_t told_ms;            /* monotonic */
+	uint64_t told_to;           /* the number of the last event */
 	uint64_t lost, unanswered;
 };
 
@@ -89,7 +90,17 @@ static void read_addresses(struct receiver *r)
 
 /* ---- one trap ---- */
 
-static void tell_again(const struct trap_window *window, void *arg)
+/* The number of the event; 0: there is no room. */
+static uint64_t say(struct receiver *r, struct probe_host *host, const struct fw_label *fields,
+	size_t n, int64_t at_ms)
+{
+	uint64_t number = probe_event(r->probe, host, "trap", fields, n, at_ms);
+	if (number > 0)
+		r->told_to = number;
+	return number;
+}
+
+static bool tell_again(const struct trap_window *window, void *arg)
 {
 	struct receiver *r = arg;
 	char count[24], first[32], last[32];
@@ -101,29 +112,44 @@ static void tell_again(const struct trap_window *window, void *arg)
 	fields[n++] =
 		(struct fw_label){"first", fw_time_format(window->first_ms, first, sizeof first)};
 	fields[n++] = (struct fw_label){"last", fw_time_format(window->last_ms, last, sizeof last)};
-	if (probe_event(r->probe, window->host, "trap", fields, n, window->last_ms) == 0)
-		r->lost++;
+	return say(r, window->host, fields, n, window->last_ms) > 0;
 }
 
-/* The number of the event that tells of it; 0: there is no room. */
-static uint64_t tell(struct receiver *r, const struct trap *trap)
+/* The number of the event that tells of it; 0: there is no room. Who is to hear that an inform is
+ * on the disk waits for the event that counts it, which comes with the next tick. */
+static uint64_t tell(struct receiver *r, const struct trap *trap, bool is_inform)
 {
-	int64_t now_ms = fw_wall_ms();
-	struct trap_window *window = trap_windows_find(r->windows, trap->digest, now_ms);
+	int64_t at_ms = fw_wall_ms();
+	struct trap_window *window =
+		trap_windows_find(r->windows, trap->digest, trap->source, is_inform, at_ms);
 	if (window)
-		return window->number;
+		return TRAP_UNTOLD;
 	struct probe_host *host = host_of(r, trap->source);
-	uint64_t number = probe_event(r->probe, host, "trap", trap->fields, trap->n, now_ms);
+	uint64_t number = say(r, host, trap->fields, trap->n, at_ms);
 	if (number == 0) {
 		r->lost++;
 		return 0;
 	}
-	window = trap_windows_begin(r->windows, trap->digest, trap->fields, trap->n, now_ms);
-	if (window) {
-		window->number = number;
+	window = trap_windows_begin(
+		r->windows, trap->digest, trap->fields, trap->n, at_ms, fw_mono_ms());
+	if (window)
 		window->host = host;
-	}
 	return number;
+}
+
+/* One that its sender sends again is what it was. All that was told is durable with the last. */
+static uint64_t tell_inform(struct receiver *r, const struct trap *trap)
+{
+	if (!trap_informs_again(r->informs, trap->key, fw_mono_ms()))
+		return tell(r, trap, true);
+	return trap_windows_are_due(r->windows) ? TRAP_UNTOLD : r->told_to;
+}
+
+static void end_windows(struct receiver *r, int64_t now_ms)
+{
+	trap_windows_end(r->windows, now_ms, tell_again, r);
+	if (!trap_windows_are_due(r->windows))
+		trap_informs_told(r->informs, r->told_to);
 }
 
 static void on_trap(void *ear, netsnmp_pdu *pdu, const uint8_t *data, size_t length,
@@ -135,9 +161,10 @@ static void on_trap(void *ear, netsnmp_pdu *pdu, const uint8_t *data, size_t len
 	struct fw_arena arena = {0};
 	struct trap trap;
 	trap_read(pdu, &packet, &arena, &trap);
-	uint64_t number = tell(r, &trap);
-	if (number > 0 && pdu->command == SNMP_MSG_INFORM)
-		trap_informs_hold(r->informs, ear, pdu, length, number, fw_mono_ms());
+	bool is_inform = pdu->command == SNMP_MSG_INFORM;
+	uint64_t number = is_inform ? tell_inform(r, &trap) : tell(r, &trap, false);
+	if (number > 0 && is_inform)
+		trap_informs_hold(r->informs, ear, pdu, length, trap.key, number, fw_mono_ms());
 	fw_arena_done(&arena);
 }
 
@@ -146,7 +173,7 @@ static void on_trap(void *ear, netsnmp_pdu *pdu, const uint8_t *data, size_t len
 static void on_end(void *arg)
 {
 	struct receiver *r = arg;
-	trap_windows_end(r->windows, INT64_MAX, tell_again, r);
+	end_windows(r, INT64_MAX);
 	trap_ears_close(r->ears);
 	probe_close(r->probe);
 	r->probe = NULL;
@@ -224,7 +251,7 @@ static void tell_losses(struct receiver *r)
 static void on_tick(void *arg)
 {
 	struct receiver *r = arg;
-	trap_windows_end(r->windows, fw_wall_ms(), tell_again, r);
+	end_windows(r, fw_mono_ms());
 	trap_informs_expire(r->informs, fw_mono_ms());
 	tell_losses(r);
 	read_addresses(r);

@@ -4,7 +4,8 @@
  * name, once it has its socket. Of a user of version 3 its keys are made for each engine that is heard, as traps come
  * under their sender's. An inform is answered once its event is on the agent's disk, not before.
  * The same from the same source within `window` is one event, told at once, and one more with
- * the count when the window ends.
+ * the count when the window ends: within a second where an inform waits for its answer, or another
+ * trap of the source came between.
  *
  * An event is of kind "trap": oid, trap (its name where a MIB file tells it), source, relay,
  * version, uptime, each variable by its name, and raw, the packet in hex. Communities and keys

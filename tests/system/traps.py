@@ -127,6 +127,16 @@ def test_an_inform_is_answered_once_it_is_on_disk(lab):
     until(30, "what was answered is there", lambda: answered <= {f["oid"] for f in traps(c)})
 
 
+def test_what_was_answered_outlives_a_kill(lab):
+    """A device says the contrary, and the first again, within one window: what it said last is what counts."""
+    c, _, r = start(lab, window="1h")
+    for oid in (LINK_DOWN, LINK_UP, LINK_DOWN):
+        check(r.v2c(oid, *IF_INDEX, inform=True).returncode == 0, f"{oid} is answered")
+    r.kill()
+    told = until(20, "all three", lambda: len(traps(c)) == 3 and traps(c))
+    check([(f["oid"], f.get("count")) for f in told] == [(LINK_DOWN, "2"), (LINK_UP, None), (LINK_DOWN, None)], f"newest first: {told}")
+
+
 def rewrite(path, text):
     with open(path, "w") as f:
         f.write(text)
