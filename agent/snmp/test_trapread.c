@@ -198,7 +198,7 @@ static void test_the_largest_fits(void **state)
 	struct trap trap;
 	netsnmp_pdu *pdu = second(DOWN, "1");
 	uint8_t bytes[1000];
-	char name[64];
+	char name[64], packet[5000];
 	size_t total = 0;
 	(void)state;
 	memset(bytes, 0xff, sizeof bytes);
@@ -206,12 +206,41 @@ static void test_the_largest_fits(void **state)
 		snprintf(name, sizeof name, "1.3.6.1.4.1.9999.4294967295.4294967295.%d", i);
 		put_octets(pdu, name, bytes, sizeof bytes);
 	}
-	read_as(pdu, false, "packet", &arena, &trap);
+	memset(packet, 'p', sizeof packet - 1);
+	packet[sizeof packet - 1] = '\0';
+	read_as(pdu, false, packet, &arena, &trap);
 	for (size_t i = 0; i < trap.n; i++)
 		total += strlen(trap.fields[i].name) + strlen(trap.fields[i].value) + 12;
 	assert_in_range(total, 50000, EVENT_BYTES - 1024);
 	assert_non_null(field(&trap, "cut"));
 	assert_true(trap.n <= TRAP_FIELDS);
+	fw_arena_done(&arena);
+}
+
+static void test_what_is_cut_is_marked(void **state)
+{
+	struct fw_arena arena = {0};
+	struct trap trap;
+	netsnmp_pdu *pdu = second(DOWN, "1");
+	char text[600], packet[4098];
+	(void)state;
+	memset(packet, 'p', sizeof packet - 1);
+	packet[sizeof packet - 1] = '\0';
+	memset(text, 'x', sizeof text);
+	memcpy(text + 511, "\xc3\xa9", 2); /* a letter across the end */
+	put_octets(pdu, "1.3.6.1.2.1.1.1.0", text, sizeof text);
+	memset(text + 512, 0, sizeof text - 512);
+	put_octets(pdu, "1.3.6.1.2.1.1.5.0", text, 510);
+	read_as(pdu, false, packet, &arena, &trap);
+	assert_int_equal(strlen(field(&trap, "sysDescr")), 511);
+	assert_int_equal(strlen(field(&trap, "sysName")), 510);
+	assert_string_equal(field(&trap, "cut_values"), "1 after 512 bytes");
+	assert_int_equal(strlen(field(&trap, "raw")), (size_t)2 * 4096);
+	assert_string_equal(field(&trap, "cut_raw"), "after 4096 of 4097 bytes");
+	assert_null(field(&trap, "cut"));
+	read_as(second(DOWN, "1"), false, packet + 1, &arena, &trap);
+	assert_null(field(&trap, "cut_raw"));
+	assert_null(field(&trap, "cut_values"));
 	fw_arena_done(&arena);
 }
 
@@ -396,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_one_variable_again_and_again),
 		cmocka_unit_test(test_a_power_supply_is_understood_without_mibs),
 		cmocka_unit_test(test_the_largest_fits),
+		cmocka_unit_test(test_what_is_cut_is_marked),
 		cmocka_unit_test(test_no_community_is_in_raw),
 		cmocka_unit_test(test_the_same_but_for_when_is_counted),
 		cmocka_unit_test(test_what_came_after_another_is_told_soon),

@@ -14,9 +14,9 @@
 
 #define NUMBERS 128 /* of one object identifier, as RFC 3416 has it */
 #define VALUE_BYTES 512
-#define RAW_BYTES 1024
+#define RAW_BYTES 4096
 #define LABEL_BYTES 12         /* around a name and a value on their way */
-#define TOLD_BYTES (56u << 10) /* then no variable more begins: an event has 64 KiB */
+#define TOLD_BYTES (50u << 10) /* then no variable more begins: an event has 64 KiB */
 
 /* ---- names ---- */
 
@@ -156,12 +156,22 @@ static const char *trap_name(struct fw_arena *arena, const oid *ids, size_t n)
 
 /* ---- values ---- */
 
-static const char *octets(struct fw_arena *arena, const u_char *data, size_t length)
+static size_t length_of(const u_char *data, size_t length)
 {
 	while (length > 0 && data[length - 1] == '\0')
 		length--;
-	if (length > VALUE_BYTES)
+	return length;
+}
+
+/* The beginning of what is too long, up to the end of a letter. */
+static const char *octets(struct fw_arena *arena, const u_char *data, size_t length)
+{
+	length = length_of(data, length);
+	if (length > VALUE_BYTES) {
 		length = VALUE_BYTES;
+		while (length > VALUE_BYTES - 3 && (data[length] & 0xc0) == 0x80)
+			length--;
+	}
 	if (fw_wire_text_valid((const char *)data, length))
 		return fw_arena_strndup(arena, (const char *)data, length);
 	char *hex = fw_arena_alloc(arena, 2 * length + 1);
@@ -210,6 +220,12 @@ static const char *value_of(
 	default:
 		return "";
 	}
+}
+
+static bool is_cut(const netsnmp_variable_list *v)
+{
+	bool is_text = v->type == ASN_OCTET_STR || v->type == ASN_OPAQUE || v->type == ASN_BIT_STR;
+	return is_text && length_of(v->val.string, v->val_len) > VALUE_BYTES;
 }
 
 /* ---- the whole ---- */
@@ -266,7 +282,7 @@ static void add_variable(struct trap *trap, struct fw_arena *arena, const netsnm
 /* Those that say when, whose and what it is have fields of their own, or none. */
 static void add_variables(struct trap *trap, struct fw_arena *arena, const netsnmp_pdu *pdu)
 {
-	size_t n = 0, left = 0;
+	size_t n = 0, left = 0, cut = 0;
 	for (const netsnmp_variable_list *v = pdu->variables; v; v = v->next_variable) {
 		if (IS(v, trap_oid) || IS(v, trap_address) || IS(v, trap_community) ||
 			IS(v, up_time))
@@ -276,10 +292,14 @@ static void add_variables(struct trap *trap, struct fw_arena *arena, const netsn
 			continue;
 		}
 		add_variable(trap, arena, v);
+		cut += is_cut(v);
 		n++;
 	}
 	if (left > 0)
 		add(trap, "cut", fw_arena_format(arena, "%zu variables", left));
+	if (cut > 0)
+		add(trap, "cut_values",
+			fw_arena_format(arena, "%zu after %d bytes", cut, VALUE_BYTES));
 }
 
 /* Of version 1 as RFC 3584 makes it one of version 2. */
@@ -408,5 +428,8 @@ void trap_read(const netsnmp_pdu *pdu, const struct trap_packet *packet, struct 
 	if (uptime)
 		add(out, "uptime", uptime);
 	out->key = key_of(out, uptime, pdu->reqid);
+	if (packet->length > RAW_BYTES)
+		add(out, "cut_raw",
+			fw_arena_format(arena, "after %d of %zu bytes", RAW_BYTES, packet->length));
 	add(out, "raw", raw_of(arena, pdu, packet));
 }

@@ -13,7 +13,7 @@
 #include <fenwatch/schema.h>
 
 #define TRAP_VARIABLES 64 /* that are told at most; of more it says how many */
-#define TRAP_FIELDS (TRAP_VARIABLES + 12)
+#define TRAP_FIELDS (TRAP_VARIABLES + 14)
 
 struct trap_packet {
 	const uint8_t *data;
