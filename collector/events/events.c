@@ -35,6 +35,7 @@ static const char *const steps[] = {
 	" summary TEXT NOT NULL, PRIMARY KEY (rule, name, apart)) WITHOUT ROWID",
 	"DROP TABLE IF EXISTS record",
 	"CREATE INDEX event_raised_name ON event_raised (name)",
+	"ALTER TABLE event_raised ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0",
 };
 
 int events_open(struct events **out, const struct events_config *config, struct fw_err *err)

@@ -17,6 +17,7 @@ struct event_pattern {
 struct event_shape {
 	const struct event_pattern *patterns;
 	size_t n;
+	int64_t ends_ms; /* what it does not raise again for so long is over; 0: as its rule has it */
 };
 
 struct event_shapes {
@@ -33,7 +34,9 @@ struct event_rule {
 	int64_t ends_ms; /* what is not raised again for so long is over; 0: never */
 };
 
-bool rule_raises(const struct event_rule *rule, const Fenwatch__Wire__Event *event);
+/* By which of its shapes; NULL: it does not. */
+const struct event_shape *rule_raises(
+	const struct event_rule *rule, const Fenwatch__Wire__Event *event);
 bool rule_clears(const struct event_rule *rule, const Fenwatch__Wire__Event *event);
 /* The rule's summary with the event's fields in it; the caller's to free. */
 char *rule_says(const struct event_rule *rule, const Fenwatch__Wire__Event *event);

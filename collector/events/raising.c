@@ -93,8 +93,9 @@ static int64_t moment_of(const struct events *events, const Fenwatch__Wire__Even
 	return event->at_ms < now_ms ? event->at_ms : now_ms;
 }
 
-static int raise_one(struct events *events, const struct event_rule *rule, const char *host,
-	const Fenwatch__Wire__Event *event, const char *apart, struct fw_err *err)
+static int raise_one(struct events *events, const struct event_rule *rule,
+	const struct event_shape *by, const char *host, const Fenwatch__Wire__Event *event,
+	const char *apart, struct fw_err *err)
 {
 	int64_t at_ms = moment_of(events, event);
 	if (at_ms < events->config.now_ms() - FRESH_MS)
@@ -106,13 +107,13 @@ static int raise_one(struct events *events, const struct event_rule *rule, const
 	char *summary = rule_says(rule, event);
 	summary[fitting(summary, SUMMARY_BYTES)] = '\0';
 	int rc = state_run(events->config.state, err,
-		"INSERT INTO event_raised (rule, name, apart, raised, since_ms, last_ms, times, summary)"
-		" VALUES (?1, ?2, ?3, 1, ?4, ?4, 1, ?5) ON CONFLICT DO UPDATE SET"
+		"INSERT INTO event_raised (rule, name, apart, raised, since_ms, last_ms, times, summary,"
+		" ends_ms) VALUES (?1, ?2, ?3, 1, ?4, ?4, 1, ?5, ?6) ON CONFLICT DO UPDATE SET"
 		" since_ms = CASE WHEN raised THEN since_ms ELSE excluded.since_ms END,"
 		" times = CASE WHEN raised THEN times + 1 ELSE 1 END,"
-		" raised = 1, last_ms = excluded.last_ms, summary = excluded.summary"
-		" WHERE excluded.last_ms >= last_ms",
-		"tttit", rule->name, host, apart, at_ms, summary);
+		" raised = 1, last_ms = excluded.last_ms, summary = excluded.summary,"
+		" ends_ms = excluded.ends_ms WHERE excluded.last_ms >= last_ms",
+		"tttiti", rule->name, host, apart, at_ms, summary, by->ends_ms);
 	fw_free(summary);
 	return rc;
 }
@@ -132,11 +133,11 @@ static int clear_one(struct events *events, const struct event_rule *rule, const
 static int follow(struct events *events, const struct event_rule *rule, const char *host,
 	const Fenwatch__Wire__Event *event, struct fw_err *err)
 {
-	bool raises = rule_raises(rule, event);
+	const struct event_shape *raises = rule_raises(rule, event);
 	if (!raises && !rule_clears(rule, event))
 		return 0;
 	char *apart = apart_of(rule, event);
-	int rc = raises ? raise_one(events, rule, host, event, apart, err)
+	int rc = raises ? raise_one(events, rule, raises, host, event, apart, err)
 			: clear_one(events, rule, host, event, apart, err);
 	free(apart);
 	raising_changed(events);
@@ -166,8 +167,8 @@ static int end_old(struct events *events, struct fw_err *err)
 		if (rule->ends_ms > 0)
 			rc = state_run(events->config.state, err,
 				"UPDATE event_raised SET raised = 0 WHERE rule = ? AND raised"
-				" AND last_ms < ?",
-				"ti", rule->name, now_ms - rule->ends_ms);
+				" AND last_ms < ? - CASE WHEN ends_ms THEN ends_ms ELSE ? END",
+				"tii", rule->name, now_ms, rule->ends_ms);
 	}
 	return rc;
 }

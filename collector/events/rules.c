@@ -18,18 +18,19 @@
 	{                                           \
 		list, sizeof(list) / sizeof *(list) \
 	}
-#define TRAP(number)                                               \
-	{                                                          \
-		(const struct event_pattern[]){{"oid", number}}, 1 \
+#define TRAP(number) REPEATED(number, 0)
+#define REPEATED(number, ends_ms)                                           \
+	{                                                                   \
+		(const struct event_pattern[]){{"oid", number}}, 1, ends_ms \
 	}
 
 /* SNMPv2-MIB, RFC 3418 */
 static const struct event_shape link_down[] = {TRAP("1.3.6.1.6.3.1.1.5.3")};
 static const struct event_shape link_up[] = {TRAP("1.3.6.1.6.3.1.1.5.4")};
 /* UPS-MIB, RFC 1628: upsTrapOnBattery comes again every minute for as long as it is so; and
- * PowerNet-MIB's upsOnBattery, of which powerRestored is the end. */
-static const struct event_shape on_battery[] = {
-	TRAP("1.3.6.1.2.1.33.2.1"), TRAP("1.3.6.1.2.1.33.2.0.1"), TRAP("1.3.6.1.4.1.318.0.5")};
+ * PowerNet-MIB's upsOnBattery, which comes once, and of which powerRestored is the end. */
+static const struct event_shape on_battery[] = {REPEATED("1.3.6.1.2.1.33.2.1", 5 * MINUTE_MS),
+	REPEATED("1.3.6.1.2.1.33.2.0.1", 5 * MINUTE_MS), TRAP("1.3.6.1.4.1.318.0.5")};
 static const struct event_shape power_back[] = {TRAP("1.3.6.1.4.1.318.0.9")};
 static const struct event_shape low_battery[] = {TRAP("1.3.6.1.4.1.318.0.7")};
 static const struct event_shape battery_back[] = {TRAP("1.3.6.1.4.1.318.0.11")};
@@ -55,8 +56,8 @@ static const struct event_rule builtin[] = {
 		.severity = "critical",
 		.summary = "the UPS runs on its battery",
 		.help = "The mains have failed where this UPS is. It is over when the UPS says so, or "
-			"has not said for five minutes that it goes on.",
-		.ends_ms = 5 * MINUTE_MS,
+			"one that says each minute that it goes on has not done so for five.",
+		.ends_ms = DAY_MS,
 	},
 	{
 		.name = "UpsBatteryLow",
@@ -103,22 +104,24 @@ static bool fits(const struct event_shape *shape, const Fenwatch__Wire__Event *e
 	return true;
 }
 
-static bool fits_any(const struct event_shapes *shapes, const Fenwatch__Wire__Event *event)
+static const struct event_shape *first_fit(
+	const struct event_shapes *shapes, const Fenwatch__Wire__Event *event)
 {
 	for (size_t i = 0; i < shapes->n; i++)
 		if (fits(&shapes->items[i], event))
-			return true;
-	return false;
+			return &shapes->items[i];
+	return NULL;
 }
 
-bool rule_raises(const struct event_rule *rule, const Fenwatch__Wire__Event *event)
+const struct event_shape *rule_raises(
+	const struct event_rule *rule, const Fenwatch__Wire__Event *event)
 {
-	return fits_any(&rule->raise, event);
+	return first_fit(&rule->raise, event);
 }
 
 bool rule_clears(const struct event_rule *rule, const Fenwatch__Wire__Event *event)
 {
-	return fits_any(&rule->clear, event);
+	return first_fit(&rule->clear, event) != NULL;
 }
 
 char *rule_says(const struct event_rule *rule, const Fenwatch__Wire__Event *event)
@@ -159,7 +162,7 @@ static int parse_shape(const struct fw_yaml *node, struct event_shape *out, stru
 			return fw_yaml_fail(fw_yaml_item(node, i), err, "'%.60s' has one text here",
 				patterns[i].name);
 	}
-	*out = (struct event_shape){patterns, n};
+	*out = (struct event_shape){.patterns = patterns, .n = n};
 	return 0;
 }
 

@@ -479,6 +479,23 @@ static void test_what_is_not_said_again_ends(void **arg)
 	assert_int_equal(n_firing(place), 0);
 }
 
+/* That of RFC 1628 comes each minute, PowerNet's once. */
+static void test_what_is_said_once_lasts(void **arg)
+{
+	static const char on_battery[] = "1.3.6.1.4.1.318.0.5", restored[] = "1.3.6.1.4.1.318.0.9";
+	struct place *place = *arg;
+	trap(place, on_battery, "");
+	now_ms += 23 * 60 * MINUTE;
+	trap(place, DOWN, "9"); /* so that it is looked at */
+	assert_int_equal(n_firing(place), 2);
+	trap(place, restored, "");
+	assert_int_equal(n_firing(place), 1);
+	trap(place, on_battery, "");
+	now_ms += 25 * 60 * MINUTE; /* its end was lost on the way */
+	trap(place, UP, "9");
+	assert_int_equal(n_firing(place), 0);
+}
+
 /* Made-up interfaces, each of them another fault: 0 to n - 1. */
 static void many_traps(struct place *place, const char *number, int n)
 {
@@ -640,6 +657,7 @@ int main(void)
 		TEST(what_is_late_raises_nothing),
 		TEST(a_clock_that_is_ahead_keeps_nothing_open),
 		TEST(what_is_not_said_again_ends),
+		TEST(what_is_said_once_lasts),
 		TEST(long_texts_are_cut_where_they_would_be_labels),
 		TEST(a_host_that_makes_up_faults_takes_no_others_room),
 		TEST(what_was_never_raised_is_cleared_of_few),
