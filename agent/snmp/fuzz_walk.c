@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char text[] =
 	"name: test\n"
-	"scalars: [{name: up, oid: 1.1.0}, {name: load, oid: 1.5.0, type: float}]\n"
+	"scalars: [{name: ports, oid: 1.1.0}, {name: load, oid: 1.5.0, type: float}]\n"
 	"tables:\n"
 	"  - index: [port, queue]\n"
 	"    labels: {portName: 1.2.9}\n"

@@ -138,8 +138,34 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* The collector tells series of one host from those of another by these. */
+static bool is_hosts(const char *name)
+{
+	static const char *const labels[] = {"instance", "job"};
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		if (strcmp(labels[i], name) == 0)
+			return true;
+	return strncmp(name, "__", 2) == 0;
+}
+
+static int check_label(struct building *b, const struct fw_yaml *node, const char *name)
+{
+	if (!module_is_name(name))
+		return fw_yaml_fail(node, b->err, "'%.60s' is no name of a label", name);
+	if (is_hosts(name))
+		return fw_yaml_fail(node, b->err,
+			"no label can be called '%.60s': that one says whose a series is", name);
+	for (unsigned i = 0; i < b->n_labels; i++)
+		if (strcmp(b->labels[i].name, name) == 0)
+			return fw_yaml_fail(node, b->err, "there are two labels '%.60s'", name);
+	return 0;
+}
+
 static int add_label(struct building *b, const struct fw_yaml *node, const struct mib_label *label)
 {
+	int rc = check_label(b, node, label->name);
+	if (rc < 0)
+		return rc;
 	if (b->n_labels == MODULE_LABELS - 1)
 		return fw_yaml_fail(
 			node, b->err, "a series has at most %d labels", MODULE_LABELS - 1);
@@ -179,6 +205,8 @@ static int read_enums(struct building *b, const struct fw_yaml *values, struct m
 {
 	if (!values)
 		return 0;
+	if (column->kind != MIB_ENUM)
+		return fw_yaml_fail(values, b->err, "'values' goes with 'type: enum'");
 	column->n_enums = fw_yaml_count(values);
 	column->enums = fw_arena_alloc(b->arena, (column->n_enums + 1) * sizeof *column->enums);
 	for (size_t i = 0; i < column->n_enums; i++) {
@@ -196,7 +224,7 @@ static int read_enums(struct building *b, const struct fw_yaml *values, struct m
 
 static int find_unless(const struct building *b, const char *name)
 {
-	for (unsigned i = 0; i < b->module->n_columns; i++) {
+	for (unsigned i = 0; i + 1 < b->module->n_columns; i++) { /* the last is who asks */
 		const struct mib_column *column = &b->module->columns[i];
 		if (!column->lookup && strcmp(column->metric.name, name) == 0)
 			return (int)i;
@@ -231,6 +259,26 @@ bool module_is_name(const char *text)
 		strlen(text) < 200;
 }
 
+/* The program tells of each read by series of its own, and the collector of each host. */
+static bool is_ours(const char *name)
+{
+	return strcmp(name, "up") == 0 || strncmp(name, "snmp_scrape_", 12) == 0 ||
+		strncmp(name, "fenwatch_", 9) == 0;
+}
+
+static int check_metric(
+	struct building *b, const struct fw_yaml *node, const struct mib_column *column)
+{
+	if (is_ours(column->metric.name))
+		return fw_yaml_fail(node, b->err,
+			"no metric of a module can be called '%.60s': Fenwatch has one of that name",
+			column->metric.name);
+	if (column->self && is_hosts(column->self))
+		return fw_yaml_fail(node, b->err,
+			"'%.60s' would be a label that says whose a series is", column->self);
+	return 0;
+}
+
 static int read_metric(struct building *b, const struct fw_yaml *node, bool scalar)
 {
 	struct metric_keys keys = {0};
@@ -245,6 +293,9 @@ static int read_metric(struct building *b, const struct fw_yaml *node, bool scal
 	if (!oid_parse(keys.oid, &column->base) || column->base.n < 2)
 		return fw_yaml_fail(node, b->err, "'%.60s' is no numeric OID", keys.oid);
 	name_metric(b, &keys, column);
+	rc = check_metric(b, node, column);
+	if (rc < 0)
+		return rc;
 	column->scalar = scalar;
 	if (scalar && column->base.ids[column->base.n - 1] == 0)
 		column->base.n--; /* the walk finds its .0 */
@@ -283,14 +334,14 @@ static int read_lookups(struct building *b, const struct fw_yaml *map)
 		struct mib_column *column = module_new_column(b, map);
 		if (!column)
 			return -EINVAL;
-		if (fw_yaml_kind(map) != FW_YAML_MAPPING || !name || !module_is_name(name) ||
-			!oid || !oid_parse(oid, &column->base))
+		if (fw_yaml_kind(map) != FW_YAML_MAPPING || !name || !oid ||
+			!oid_parse(oid, &column->base))
 			return fw_yaml_fail(map, b->err, "'labels' must be {NAME: OID, ...}");
 		column->lookup = true;
 		struct mib_label label = {.name = fw_arena_strdup(b->arena, name),
 			.from = LABEL_LOOKUP,
 			.which = b->module->n_columns - 1};
-		int rc = add_label(b, map, &label);
+		int rc = add_label(b, fw_yaml_item(map, i), &label);
 		if (rc < 0)
 			return rc;
 	}
@@ -307,9 +358,7 @@ static int read_table(struct building *b, const struct fw_yaml *node)
 			.from = LABEL_INDEX,
 			.which = (unsigned)i,
 			.rest = i + 1 == keys.index.count};
-		rc = module_is_name(label.name)
-			? add_label(b, node, &label)
-			: fw_yaml_fail(node, b->err, "'%.60s' is no name of a label", label.name);
+		rc = add_label(b, node, &label);
 	}
 	if (rc >= 0)
 		rc = read_lookups(b, keys.labels);

@@ -255,7 +255,7 @@ static void test_modules_that_are_wrong(void **state)
 		{"documents: [{kind: arp, fields: {X-Y: a}}]\n", "a field is called"},
 		{"documents: [{kind: arp, fields: {x: a > b > a > b > a}}]\n", "at most 4 columns"},
 		{"documents: []\n", "go together"},
-		{"scalars: [{name: up, oid: 1.1.0}]\ndocuments: [{kind: arp, fields: {x: a}}]\n",
+		{"scalars: [{name: ports, oid: 1.1.0}]\ndocuments: [{kind: arp, fields: {x: a}}]\n",
 			"either metrics or documents"},
 	};
 	(void)state;

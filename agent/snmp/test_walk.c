@@ -19,7 +19,7 @@
 
 static const char text[] = "name: test\n"
 			   "scalars:\n"
-			   "  - {name: up, oid: 1.1.0}\n"
+			   "  - {name: ports, oid: 1.1.0}\n"
 			   "tables:\n"
 			   "  - index: [port]\n"
 			   "    labels: {portName: 1.2.9}\n"
@@ -156,7 +156,7 @@ static void check_series(struct stage *s, const char *expected)
 	sweep_free(sweep);
 }
 
-static const char modern_series[] = "up 5\n"
+static const char modern_series[] = "ports 5\n"
 				    "bytes64{port=\"1\",portName=\"one\"} 100\n"
 				    "bytes64{port=\"7\",portName=\"sev\\\\x01\"} 700\n"
 				    "kind_info{kind=\"ether\",port=\"1\",portName=\"one\"} 1\n"
@@ -194,7 +194,7 @@ static void test_32_bits_where_there_are_no_64(void **state)
 	struct stage *s = *state;
 	s->things = old;
 	walk_all(s, true);
-	check_series(s, "up 5\nbytes32{port=\"1\"} 99\nbytes32{port=\"2\"} 98\n");
+	check_series(s, "ports 5\nbytes32{port=\"1\"} 99\nbytes32{port=\"2\"} 98\n");
 }
 
 /* Each row comes again and again: the first of each is taken, then it ends. */
@@ -280,6 +280,25 @@ static void test_modules_that_are_wrong(void **state)
 		{"name: x\ntables: [{index: [a-b], metrics: []}]\n", "no name of a label"},
 		{"name: x\nscalars: [{name: a, oid: 1.2.0, type: enum, values: [3]}]\n",
 			"NUMBER: NAME"},
+		{"name: x\ntables:\n  - {index: [i, i], metrics: []}\n",
+			"line 3: there are two labels 'i'"},
+		{"name: x\ntables:\n  - index: [i]\n    labels: {i: 1.2}\n    metrics: []\n",
+			"line 4: there are two labels 'i'"},
+		{"name: x\ntables:\n  - index: [i]\n    labels:\n      a: 1.2\n      job: 1.3\n"
+		 "    metrics: []\n",
+			"line 6: no label can be called 'job'"},
+		{"name: x\ntables: [{index: [instance], metrics: []}]\n", "'instance'"},
+		{"name: x\ntables: [{index: [__name__], metrics: []}]\n", "'__name__'"},
+		{"name: x\nscalars:\n  - {name: instance, oid: 1.2.0, type: text}\n",
+			"line 3: 'instance' would be"},
+		{"name: x\nscalars:\n  - {name: a, oid: 1.2.0}\n  - {name: up, oid: 1.3.0}\n",
+			"line 4: no metric of a module can be called 'up'"},
+		{"name: x\nscalars: [{name: snmp_scrape_duration_seconds, oid: 1.2.0}]\n",
+			"can be called 'snmp_scrape_duration_seconds'"},
+		{"name: x\nscalars: [{name: fenwatch_host, oid: 1.2.0, type: enum}]\n",
+			"can be called 'fenwatch_host_info'"},
+		{"name: x\nscalars: [{name: a, oid: 1.2.0, unless: a}]\n", "before it"},
+		{"name: x\nscalars: [{name: a, oid: 1.2.0, values: {1: b}}]\n", "type: enum"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
