@@ -197,7 +197,7 @@ struct mib_column *module_new_column(struct building *b, const struct fw_yaml *n
 		return NULL;
 	}
 	struct mib_column *column = &m->columns[m->n_columns++];
-	*column = (struct mib_column){.unless = -1};
+	*column = (struct mib_column){.unless = -1, .table = b->table};
 	return column;
 }
 
@@ -353,6 +353,7 @@ static int read_table(struct building *b, const struct fw_yaml *node)
 	struct table_keys keys = {0};
 	int rc = fw_conf_bind(node, table_table, &keys, b->arena, b->err);
 	b->n_labels = 0;
+	b->table++;
 	for (size_t i = 0; rc >= 0 && i < keys.index.count; i++) {
 		struct mib_label label = {.name = keys.index.items[i],
 			.from = LABEL_INDEX,

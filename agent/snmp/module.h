@@ -53,7 +53,8 @@ struct mib_column {
 	enum mib_kind kind;
 	struct metric metric; /* of a metric's column */
 	const char *self;     /* MIB_TEXT, MIB_MAC, MIB_ENUM: the label's name */
-	int unless;           /* not read where this column has rows; -1: always read */
+	int unless;           /* stands in for this column, where that has no value; -1: for none */
+	unsigned table; /* columns of one number share an index; 0: a scalar, or of documents */
 	struct mib_label labels[MODULE_LABELS]; /* sorted by name */
 	unsigned n_labels;
 	struct mib_enum *enums;

@@ -9,7 +9,7 @@ struct building {
 	struct fw_err *err;
 	/* of the table that is being read */
 	struct mib_label labels[MODULE_LABELS];
-	unsigned n_labels;
+	unsigned n_labels, table;
 };
 
 /* For options: the node itself, since what it means depends on the rest. */

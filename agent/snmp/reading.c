@@ -123,12 +123,20 @@ static void add_row(struct sweep *sweep, const struct walk *w, const struct mib_
 	sweep_add(sweep, &column->metric, cell, labels);
 }
 
+/* What stands in for another column does so only in rows where that has no value. */
+static bool is_shown(const struct walk *w, const struct mib_column *column, const struct row *row)
+{
+	return column->unless < 0 || !row_same(&w->columns[column->unless], row);
+}
+
 bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
 {
 	for (unsigned i = 0; i < w->module->n_columns; i++) {
 		const struct mib_column *column = &w->module->columns[i];
 		const struct walked *walked = &w->columns[i];
 		for (size_t k = 0; !column->lookup && k < walked->n; k++) {
+			if (!is_shown(w, column, &walked->rows[k]))
+				continue;
 			if (*room == 0)
 				return false;
 			add_row(sweep, w, column, &walked->rows[k]);

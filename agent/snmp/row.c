@@ -11,11 +11,17 @@ static int by_index(const void *a, const void *b)
 	return oid_compare(x->index, x->n, y->index, y->n);
 }
 
+const struct row *row_same(const struct walked *column, const struct row *row)
+{
+	return column->n == 0
+		? NULL
+		: bsearch(row, column->rows, column->n, sizeof *column->rows, by_index);
+}
+
 const struct row *row_look_up(const struct walked *column, const struct row *row)
 {
-	for (struct row key = *row; key.n > 0 && column->n > 0; key.n--) {
-		const struct row *found =
-			bsearch(&key, column->rows, column->n, sizeof *column->rows, by_index);
+	for (struct row key = *row; key.n > 0; key.n--) {
+		const struct row *found = row_same(column, &key);
 		if (found)
 			return found;
 	}

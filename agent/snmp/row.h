@@ -5,6 +5,8 @@
 
 #define ROW_TEXT_BYTES (4 * WALK_TEXT + OID_TEXT)
 
+/* By the whole index. NULL: there is none. */
+const struct row *row_same(const struct walked *column, const struct row *row);
 /* By the whole index, or by how it begins: what belongs to a printer's supply may be
  * named by the printer's own number. NULL: there is none. */
 const struct row *row_look_up(const struct walked *column, const struct row *row);

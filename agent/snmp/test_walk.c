@@ -171,6 +171,7 @@ static void test_a_table_is_joined(void **state)
 	walk_all(s, true);
 	check_series(s, modern_series);
 	assert_null(walk_ended(&s->walk));
+	assert_int_equal(s->walk.columns[3].n, 0); /* all ports have 64 bits: the 32 are not read */
 	assert_true(s->asked <= 4);
 }
 
@@ -195,6 +196,21 @@ static void test_32_bits_where_there_are_no_64(void **state)
 	s->things = old;
 	walk_all(s, true);
 	check_series(s, "ports 5\nbytes32{port=\"1\"} 99\nbytes32{port=\"2\"} 98\n");
+}
+
+/* Port 2 is a slow one, and has none of 64: it takes those of 32, and the others stay. */
+static void test_32_bits_of_the_ports_that_have_no_64(void **state)
+{
+	static const struct thing mixed[] = {{"1.1.0", 5, NULL}, {"1.2.1.1", 100, NULL},
+		{"1.2.1.7", 700, NULL}, {"1.2.2.1", 99, NULL}, {"1.2.2.2", 98, NULL},
+		{"1.2.2.7", 97, NULL}, {"1.2.9.1", 0, "one"}, {"1.2.9.2", 0, "two"},
+		{NULL, 0, NULL}};
+	struct stage *s = *state;
+	s->things = mixed;
+	walk_all(s, true);
+	check_series(s,
+		"ports 5\nbytes64{port=\"1\",portName=\"one\"} 100\n"
+		"bytes64{port=\"7\"} 700\nbytes32{port=\"2\",portName=\"two\"} 98\n");
 }
 
 /* Each row comes again and again: the first of each is taken, then it ends. */
@@ -323,6 +339,8 @@ int main(void)
 			test_what_is_too_big_is_asked_for_in_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_32_bits_where_there_are_no_64, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_32_bits_of_the_ports_that_have_no_64, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_oids_that_loop_end_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_rows_than_are_allowed_end_it, set_up, tear_down),

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "row.h"
+
 #define BINDINGS_MOST 48 /* some 1,200 bytes */
 #define SIDE_BY_SIDE 6
 #define REPETITIONS_MOST 24
@@ -33,15 +35,54 @@ static void end_column(struct walked *column, const char *why)
 	column->ended = why;
 }
 
-/* What stands in for another one waits for it, and is not read where that has rows. */
+/* The index of what is looked up may only begin that of a row. */
+static bool has_row(const struct walked *column, const struct row *row)
+{
+	return row_same(column, row) || row_below(column, row);
+}
+
+/* Whether other columns of its table have rows that `than` lacks; where they have none, it may. */
+static bool may_lack_rows(const struct walk *w, unsigned than)
+{
+	bool has_others = false;
+	for (unsigned k = 0; k < w->module->n_columns; k++) {
+		const struct mib_column *of = &w->module->columns[k];
+		const struct walked *other = &w->columns[k];
+		if (of->table != w->module->columns[than].table || of->unless >= 0 || k == than)
+			continue;
+		has_others = has_others || other->n > 0;
+		for (size_t i = 0; i < other->n; i++)
+			if (!has_row(&w->columns[than], &other->rows[i]))
+				return true;
+	}
+	return !has_others;
+}
+
+static bool is_table_done(const struct walk *w, unsigned table)
+{
+	for (unsigned k = 0; k < w->module->n_columns; k++)
+		if (w->module->columns[k].table == table && w->module->columns[k].unless < 0 &&
+			!w->columns[k].done)
+			return false;
+	return true;
+}
+
+/* What stands in for another one waits for it, and is read where that has no rows or, once the
+ * rest of its table is there, where it may lack some. */
 static bool is_wanted(struct walk *w, unsigned i)
 {
-	int unless = w->module->columns[i].unless;
-	if (w->columns[i].done || unless < 0)
+	const struct mib_column *column = &w->module->columns[i];
+	const struct walked *other = column->unless < 0 ? NULL : &w->columns[column->unless];
+	if (!other || w->columns[i].done || w->columns[i].n > 0)
 		return !w->columns[i].done;
-	if (w->columns[unless].done && w->columns[unless].n > 0)
+	if (!other->done || other->n == 0)
+		return other->done;
+	bool same = column->table > 0 && column->table == w->module->columns[column->unless].table;
+	if (same && !is_table_done(w, column->table))
+		return false;
+	if (!same || !may_lack_rows(w, (unsigned)column->unless))
 		end_column(&w->columns[i], NULL);
-	return w->columns[unless].done && !w->columns[i].done;
+	return !w->columns[i].done;
 }
 
 static void choose(struct walk *w, bool scalars, unsigned most)
