@@ -4,7 +4,7 @@
 usage: test_samples.py [--OPTION] PROGRAM SAMPLE MANUAL [LINE]
 
 OPTION is one of the program's, which asks for another configuration of it.
-LINE is what has no default and a person must fill in. With it the sample is accepted by its program, as it stands and with every key that has
+LINE is what has no default and a person must fill in, /nowhere in it a file that opens something. With it the sample is accepted by its program, as it stands and with every key that has
 a default taken out of its comment; a misspelt key is not. The manual's source
 speaks of every key. Speaks TAP.
 """
@@ -18,9 +18,11 @@ import tempfile
 def accepts(program, text):
     """(whether, what it said) of a configuration with its data in a folder of the test."""
     with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/sample.yml"
+        path, secret = f"{folder}/sample.yml", f"{folder}/secret"
+        with open(secret, "w", opener=lambda name, flags: os.open(name, flags, 0o640)) as file:
+            file.write("user: somebody\nauth: a long password\n")
         with open(path, "w") as sample:
-            sample.write(re.sub(r"^data: .*$", f"data: {folder}/data", text, flags=re.M))
+            sample.write(re.sub(r"^data: .*$", f"data: {folder}/data", text, flags=re.M).replace("/nowhere", secret))
         done = subprocess.run([*program, "--check-config", "--config", path], capture_output=True, text=True)
         return done.returncode == 0, done.stdout + done.stderr
 

@@ -2,10 +2,12 @@
 #include "credentials.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -13,7 +15,8 @@
 
 #include "probe.h"
 
-#define PASSWORD_LEAST 8 /* as RFC 3414 has it */
+#define SERVICE "fenwatch-snmp" /* its group, where there is one */
+#define PASSWORD_LEAST 8        /* as RFC 3414 has it */
 
 struct keys {
 	const char *community, *user, *auth, *priv;
@@ -56,8 +59,13 @@ static int check_file(const char *path, bool own, struct fw_err *err)
 	if (!probe_file_is_roots(&file, 027, own))
 		return fw_fail(err, -EACCES,
 			"credentials '%s': the file must be root's, and neither to be written by its "
-			"group nor read by all (chmod 640)",
-			path);
+			"group nor read by all: chown root:" SERVICE " '%s'; chmod 640 '%s'",
+			path, path, path);
+	if (access(path, R_OK) < 0)
+		return fw_fail(err, -EACCES,
+			"credentials '%s' cannot be opened: the service reads them by its group: "
+			"chgrp " SERVICE " '%s'; chmod 640 '%s'",
+			path, path, path);
 	return 0;
 }
 
@@ -65,7 +73,9 @@ static int check_keys(const struct keys *keys, bool v3, const char *path, struct
 {
 	const char *passwords[] = {keys->auth, keys->priv};
 	if (!v3 && (!keys->community || strlen(keys->community) >= CREDENTIAL_BYTES))
-		return fw_fail(err, -EINVAL, "credentials '%s': 'community' is missing", path);
+		return fw_fail(err, -EINVAL,
+			"credentials '%s': 'community' is missing, or longer than %d characters",
+			path, CREDENTIAL_BYTES - 1);
 	if (v3 && (!keys->user || !keys->user[0] || strlen(keys->user) > 32))
 		return fw_fail(err, -EINVAL,
 			"credentials '%s': 'user' must have 1 to 32 characters", path);
@@ -97,8 +107,9 @@ static void wipe_text(const char *text)
 		OPENSSL_cleanse((char *)text, strlen(text));
 }
 
-int credentials_read(
-	const char *path, bool v3, bool own, struct credentials *out, struct fw_err *err)
+/* `v3`: NULL where the file says itself whether it is of a user, else what it must be. */
+static int read_file(
+	const char *path, const bool *v3, bool own, struct credentials *out, struct fw_err *err)
 {
 	struct keys keys = {0};
 	struct fw_arena arena = {0};
@@ -106,7 +117,7 @@ int credentials_read(
 	if (rc >= 0)
 		rc = fw_conf_load(path, table, &keys, &arena, err);
 	if (rc >= 0)
-		rc = check_keys(&keys, v3, path, err);
+		rc = check_keys(&keys, v3 ? *v3 : keys.user != NULL, path, err);
 	if (rc >= 0)
 		take_keys(&keys, out);
 	wipe_text(keys.community);
@@ -114,6 +125,43 @@ int credentials_read(
 	wipe_text(keys.priv);
 	fw_arena_done(&arena);
 	return rc;
+}
+
+int credentials_read(
+	const char *path, bool v3, bool own, struct credentials *out, struct fw_err *err)
+{
+	return read_file(path, &v3, own, out, err);
+}
+
+int credentials_kind(const char *path, bool *v3, struct fw_err *err)
+{
+	struct credentials c = {0};
+	int rc = read_file(path, NULL, true, &c, err);
+	if (rc >= 0)
+		*v3 = c.user[0] != '\0';
+	credentials_wipe(&c);
+	return rc;
+}
+
+int credentials_check(const char *path, bool v3, struct fw_err *err)
+{
+	struct credentials c = {0};
+	int rc = credentials_read(path, v3, true, &c, err);
+	credentials_wipe(&c);
+	return rc;
+}
+
+int credentials_check_service(const char *path, struct fw_err *err)
+{
+	struct stat file;
+	const struct group *service = getgrnam(SERVICE);
+	if (geteuid() != 0 || !service || stat(path, &file) < 0 ||
+		(file.st_gid == service->gr_gid && file.st_mode & S_IRGRP))
+		return 0;
+	return fw_fail(err, -EACCES,
+		"credentials '%s': the service cannot read them: chgrp " SERVICE
+		" '%s'; chmod 640 '%s'",
+		path, path, path);
 }
 
 void credentials_wipe(struct credentials *c)

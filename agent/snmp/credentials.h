@@ -25,4 +25,10 @@ struct credentials {
  * as good as root's. Wipe what it has given. */
 int credentials_read(
 	const char *path, bool v3, bool own, struct credentials *out, struct fw_err *err);
+/* For a person, before anything is asked: whether it could be read. */
+int credentials_check(const char *path, bool v3, struct fw_err *err);
+/* Whether the service could, too, which reads it by its group; only root need ask. */
+int credentials_check_service(const char *path, struct fw_err *err);
+/* Whether it is of a user; what is wrong with it is said. */
+int credentials_kind(const char *path, bool *v3, struct fw_err *err);
 void credentials_wipe(struct credentials *c);

@@ -187,20 +187,13 @@ static int by_address(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* A file is of a user or has a community; what is wrong with it is said before anybody is asked. */
+/* What is wrong with a file is said before anybody is asked. */
 static int look_at_files(const struct discover_settings *settings, bool *v3, struct fw_err *err)
 {
-	for (unsigned i = 0; i < settings->n_credentials; i++) {
-		struct credentials c;
-		struct fw_err ignored;
-		v3[i] = credentials_read(settings->credentials[i], true, true, &c, &ignored) >= 0;
-		int rc = v3[i] ? 0
-			       : credentials_read(settings->credentials[i], false, true, &c, err);
-		credentials_wipe(&c);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	int rc = 0;
+	for (unsigned i = 0; i < settings->n_credentials && rc >= 0; i++)
+		rc = credentials_kind(settings->credentials[i], &v3[i], err);
+	return rc;
 }
 
 static void run(struct search *s)

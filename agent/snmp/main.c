@@ -13,6 +13,7 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
 
+#include "credentials.h"
 #include "device.h"
 #include "devices.h"
 #include "discover.h"
@@ -33,7 +34,8 @@ static const char help[] =
 	"Reads devices that have no agent over SNMP, and hands the agent beside it what it read.\n"
 	"\n"
 	"  --config FILE     configuration, by default " DEVICES_PATH "\n"
-	"  --check-config    read the configuration and its modules, say what is wrong, and end\n"
+	"  --check-config    read the configuration, its modules and credentials, say what is\n"
+	"                    wrong, and end\n"
 	"  --sample-config   print a configuration that explains every key\n"
 	"  --traps           take traps and informs instead; its configuration is by default\n"
 	"                    " TRAPS_PATH "\n"
@@ -127,13 +129,64 @@ static int command_test(const struct devices *settings, const char *name)
 		.on_table = on_tried_table,
 		.on_end = on_trial_end,
 		.arg = &trial};
+	struct fw_err err;
 	if (!device)
 		return usage("there is no device '%s' in the configuration", name);
+	if (credentials_check(device->credentials, device->version == SNMP_V3, &err) < 0)
+		return fail_device(device, err.text);
 	uv_loop_init(&loop);
 	trial.device = device_new(&loop, &config);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	uv_loop_close(&loop);
+	if (credentials_check_service(device->credentials, &err) < 0)
+		fail(err.text);
 	return trial.status;
+}
+
+/* ---- the configuration, for a person ---- */
+
+static int check_file(const char *path, bool v3)
+{
+	struct fw_err err;
+	bool well = credentials_check(path, v3, &err) >= 0 &&
+		credentials_check_service(path, &err) >= 0;
+	return well ? EXIT_SUCCESS : fail(err.text);
+}
+
+static bool is_like_another(const struct devices *s, size_t i)
+{
+	size_t k = 0;
+	while (strcmp(s->devices[k].credentials, s->devices[i].credentials) != 0 ||
+		(s->devices[k].version == SNMP_V3) != (s->devices[i].version == SNMP_V3))
+		k++;
+	return k < i;
+}
+
+static int say_well(int status)
+{
+	if (status == EXIT_SUCCESS)
+		puts("The configuration is well.");
+	return status;
+}
+
+static int check_devices(const struct devices *s)
+{
+	int status = EXIT_SUCCESS;
+	for (size_t i = 0; i < s->n_devices; i++)
+		if (!is_like_another(s, i))
+			status |= check_file(
+				s->devices[i].credentials, s->devices[i].version == SNMP_V3);
+	return say_well(status);
+}
+
+static int check_traps(const struct trap_settings *s)
+{
+	int status = EXIT_SUCCESS;
+	for (size_t i = 0; i < s->communities.count; i++)
+		status |= check_file(s->communities.items[i], false);
+	for (size_t i = 0; i < s->users.count; i++)
+		status |= check_file(s->users.items[i], true);
+	return say_well(status);
 }
 
 /* ---- the command line ---- */
@@ -157,12 +210,6 @@ static int sample_config(const struct options *o)
 	return EXIT_SUCCESS;
 }
 
-static int say_well(void)
-{
-	puts("The configuration is well.");
-	return EXIT_SUCCESS;
-}
-
 static const char *path_of(const struct options *o)
 {
 	return o->config ? o->config : DEVICES_PATH;
@@ -173,7 +220,7 @@ static int command(const struct options *o, struct devices *settings)
 	const char *word = o->n_words > 0 ? o->words[0] : "";
 	struct fw_err err;
 	if (o->check)
-		return say_well();
+		return check_devices(settings);
 	if (!word[0])
 		return reader_run(settings, path_of(o), &err) < 0 ? fail(err.text) : EXIT_SUCCESS;
 	if (strcmp(word, "test") != 0)
@@ -247,7 +294,7 @@ static int run_traps(const struct options *o)
 	const char *path = o->config ? o->config : TRAPS_PATH;
 	if (traps_read(&settings, path, &err) < 0)
 		return fail(err.text);
-	int status = o->check ? say_well() : traps_run(&settings, path);
+	int status = o->check ? check_traps(&settings) : traps_run(&settings, path);
 	traps_done(&settings);
 	return status;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <fenwatch/conn.h>
+
 #include "addresses.h"
 #include "probe.h"
 #include "trapears.h"
@@ -101,6 +103,18 @@ static int take_relays(struct trap_settings *s, struct fw_err *err)
 	return 0;
 }
 
+static int check_listen(const struct fw_text_list *listen, struct fw_err *err)
+{
+	char host[256];
+	unsigned port;
+	for (size_t i = 0; i < listen->count; i++)
+		if (fw_split_host_port(listen->items[i], host, sizeof host, &port) < 0 || port == 0)
+			return fw_fail(err, -EINVAL,
+				"'listen' must have HOST:PORT or [IPV6]:PORT, not '%.60s'",
+				listen->items[i]);
+	return 0;
+}
+
 static int check(struct trap_settings *s, struct fw_err *err)
 {
 	if (s->listen.count == 0 || s->listen.count > TRAP_EARS)
@@ -110,7 +124,8 @@ static int check(struct trap_settings *s, struct fw_err *err)
 	if (s->communities.count + s->users.count == 0)
 		return fw_fail(err, -EINVAL,
 			"nothing would be taken: name files with 'communities' or 'users'");
-	return take_relays(s, err);
+	int rc = check_listen(&s->listen, err);
+	return rc < 0 ? rc : take_relays(s, err);
 }
 
 int traps_read(struct trap_settings *out, const char *path, struct fw_err *err)

@@ -115,7 +115,7 @@ def prepare(m):
     m.write("/etc/fenwatch/collector.yml", 'agents: {listen: "127.0.0.1:7443"}\napi: {listen: "127.0.0.1:8080"}\nstore: {raw: 16MiB}\n',
             0o640, "fenwatch-collector")
     m.write("/etc/fenwatch/agent.yml", "name: box\nclass: server\ncollectors: [127.0.0.1:7443]\n")
-    m.write("/etc/fenwatch/snmp-credentials/one", "community: canary-community\n", 0o640, "fenwatch-snmp")
+    m.write("/etc/fenwatch/snmp-credentials/one", "community: canary-community\n", 0o640)  # its folder gives it its group
     m.write("/etc/fenwatch/traps.yml", "communities: [/etc/fenwatch/snmp-credentials/one]\n")
     m.write("/etc/fenwatch/snmp.yml", "modules: [/usr/local/share/fenwatch/snmp-modules]\ndevices: [{name: dead, address: 127.0.0.9, version: 2c, modules: [system], "
             "credentials: /etc/fenwatch/snmp-credentials/one}]\n")

@@ -107,6 +107,19 @@ def test_a_device_is_a_host_of_its_own(lab):
                 data = f.read()
             check(not any(secret.encode() in data for secret in secrets), f"a secret is in {name}")
 
+def service_cannot(lab, program):
+    """Root reads what is root's alone; where there is the service's group, root is told that the service cannot."""
+    groups = os.path.join(lab.dir, "group")
+    with open("/etc/group") as have, open(groups, "w") as f:
+        f.write("".join(line for line in have if not line.startswith("fenwatch-snmp:")) + "fenwatch-snmp:x:64991:\n")
+    there = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", f'mount --bind {groups} /etc/group; exec "$@"', "sh"]
+    if not succeeds(*there, "true"):
+        return
+    for argv, status in (["--check-config"], 1), (["test", "sw1"], 0):
+        done = subprocess.run([*there, *program, *argv], capture_output=True, text=True, timeout=60)
+        check(done.returncode == status and "the service cannot read them: chgrp fenwatch-snmp" in done.stderr, f"{argv}: {done}")
+
+
 def test_who_may_own_credentials(lab):
     """Root, whom the service's user cannot be; a person's own are good for a person."""
     device = Snmpd(lab).start()
@@ -131,6 +144,13 @@ def test_who_may_own_credentials(lab):
         check(reader.stop() == 0, reader.log())
         check(known() == (owner == "nobody"), "a person's own is good, and no other that is not root's")
     check(not c.query('sysUpTime{instance="sw1"}'), "nothing was read")
+    shutil.chown(secret, "root", "root")
+    os.chmod(secret, 0o640)
+    reader.start()
+    reader.logged(f"chgrp fenwatch-snmp '{secret}'; chmod 640 '{secret}'", 20)
+    check(reader.stop() == 0, reader.log())
+    service_cannot(lab, program)
+    shutil.chown(secret, "root", "nogroup")
     os.chmod(secret, 0o640)
     reader.start()
     until(30, "root's is read", lambda: c.value('sysUpTime{instance="sw1"}') is not None)
@@ -236,6 +256,31 @@ def test_each_mistake_is_one_sentence(lab):
                        (["test", "well", "--json"], "--json belongs to discover"), (["look", "well"], "no command 'look'")):
         status, out, why = run(*argv)
         check(status == 2 and said in why and why.count("\n") == 1 and not out, f"{argv}: {status} {why}")
+    # Without a question to anybody: what is wrong with the files, each once.
+    wrong = {"short": ("user: watcher\nauth: short\n", 0o640, "a password has 8 to"), "md5": ("user: a\nprotocol: MD5\n", 0o640, "protocol"),
+             "open": ("user: watcher\n", 0o644, "chmod 640"), "other-kind": (f"community: {COMMUNITY}\n", 0o640, "'user' must have")}
+    bad = os.path.join(lab.dir, "bad.yml")
+    with open(bad, "w") as f:
+        f.write(f"modules: [{MODULES}]\ndevices:\n" + "".join(
+            f"  - {{name: {name}{i}, address: '127.0.0.1:{nobody}', timeout: 100ms, retries: 0, modules: [system], credentials: {file}}}\n"
+            for name, (text, _, _) in wrong.items() for file in [credentials(lab, "wrong-" + name, text)] for i in (1, 2)))
+    for name, (_, mode, said) in wrong.items():
+        os.chmod(os.path.join(lab.dir, "wrong-" + name), mode)
+        status, out, why = run("--config", bad, "test", name + "1")
+        check(status == 1 and said in why and not out, f"a device that does not answer, {name}: {status} {out} {why}")
+    status, out, why = run("--config", bad, "--check-config")
+    check(status == 1 and not out and why.count("\n") == len(wrong) and all(said in why for _, _, said in wrong.values()),
+          f"the configuration: {status} {out} {why}")
+    traps = os.path.join(lab.dir, "traps.yml")
+    for listen, file, said in (("nonsense", well, "'listen' must have"), ("127.0.0.1:0", well, "'listen' must have"),
+                               ("127.0.0.1:1162", bad, "credentials"), ("127.0.0.1:1162", well, "")):
+        with open(traps, "w") as f:
+            f.write(f"listen: ['{listen}']\ncommunities: [{file}]\n")
+        status, out, why = run("--config", traps, "--traps", "--check-config")
+        check((status == 0) == (not said) and said in why and ("is well" in out) == (not said), f"{listen}, {file}: {status} {out} {why}")
+
+    status, out, why = run("discover", "127.0.0.1-127.0.0.1", "--credentials", os.path.join(lab.dir, "wrong-short"))
+    check(status == 1 and "a password has 8 to" in why, f"what is wrong with the file: {status} {why}")
     place = ["discover", "127.0.0.0/28", "--port", str(device.port), "--rate", "1000", "--json", "--credentials"]
     for file, found, said in ((well, 1, "14 addresses were asked, 1 answered.\n"), (user("nobody", name="nobody"), 0, "0 answered, 1 refused"),
                               (user("auth", auth="not-the-password"), 0, "0 answered, 1 refused")):
