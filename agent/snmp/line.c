@@ -111,9 +111,12 @@ static void take_value(struct line *line, const netsnmp_variable_list *v, struct
 
 static void take_variables(struct line *line, const netsnmp_variable_list *first)
 {
-	size_t n = 0;
-	struct binding *bindings = fw_arena_alloc(&line->arena, LINE_BINDINGS * sizeof *bindings);
-	for (const netsnmp_variable_list *v = first; v && n < LINE_BINDINGS; v = v->next_variable) {
+	size_t n = 0, room = 0;
+	for (const netsnmp_variable_list *v = first; v && room < LINE_BINDINGS;
+		v = v->next_variable)
+		room++;
+	struct binding *bindings = fw_arena_alloc(&line->arena, (room + 1) * sizeof *bindings);
+	for (const netsnmp_variable_list *v = first; n < room; v = v->next_variable) {
 		struct binding *binding = &bindings[n++];
 		if (take_oid(v->name, v->name_length, &binding->name))
 			take_value(line, v, binding);

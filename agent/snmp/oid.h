@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OID_LIMIT 64
+#define OID_LIMIT 128 /* RFC 2578: no name is longer */
 #define OID_TEXT (OID_LIMIT * 11 + 1)
 
 struct oid {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,6 +214,22 @@ static void test_32_bits_of_the_ports_that_have_no_64(void **state)
 		"bytes64{port=\"7\"} 700\nbytes32{port=\"2\",portName=\"two\"} 98\n");
 }
 
+/* An index of a text, say: the rows behind it are there. */
+static void test_a_name_as_long_as_can_be(void **state)
+{
+	char name[300] = "1.3.1.2";
+	struct thing things[] = {{"1.3.1.1.3", 13, NULL}, {name, 25, NULL}, {"1.3.1.7.4", 74, NULL},
+		{NULL, 0, NULL}};
+	struct stage *s = *state;
+	for (size_t n = 4, at = strlen(name); n < 128; n++)
+		at += (size_t)snprintf(name + at, sizeof name - at, ".5");
+	s->things = things;
+	walk_all(s, true);
+	assert_int_equal(s->walk.columns[s->module.n_columns - 1].n, 3);
+	assert_int_equal(s->walk.columns[s->module.n_columns - 1].rows[1].n, 125);
+	assert_null(walk_ended(&s->walk));
+}
+
 /* Each row comes again and again: the first of each is taken, then it ends. */
 static void test_oids_that_loop_end_it(void **state)
 {
@@ -341,6 +358,7 @@ int main(void)
 			test_32_bits_where_there_are_no_64, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_32_bits_of_the_ports_that_have_no_64, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_name_as_long_as_can_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_oids_that_loop_end_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_rows_than_are_allowed_end_it, set_up, tear_down),
