@@ -44,6 +44,7 @@ struct collector {
 		int64_t committed_ms;           /* the last that was heard of; monotonic */
 	} news;
 	int64_t allocation_told_ms; /* how far the first writing of the ring is */
+	unsigned damage_told;       /* sentences, while the store opens */
 
 	struct {
 		struct config *read; /* rules, feeds and the register are this one's, if any */

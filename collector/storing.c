@@ -20,6 +20,7 @@
 
 #define COMMIT_MS 50
 #define TELL_EVERY_MS 3000
+#define DAMAGE_TOLD 50 /* sentences at a start */
 #define EXTEND_TIMEOUT_US (10LL * 60 * 1000000)
 
 /* Told every few seconds; the service manager waits on as long as it goes on. */
@@ -31,12 +32,20 @@ static void on_allocated(uint64_t bytes, uint64_t of_bytes, void *arg)
 	if (now_ms - c->allocation_told_ms < TELL_EVERY_MS)
 		return;
 	c->allocation_told_ms = now_ms;
-	fw_log(FW_NOTICE, "the store's ring is being written for the first time: %u of %u MiB",
+	fw_log(FW_NOTICE, "the store's rings are being allocated: %u of %u MiB",
 		(unsigned)(bytes >> 20), (unsigned)(of_bytes >> 20));
 	snprintf(status, sizeof status,
-		"EXTEND_TIMEOUT_USEC=%lld\nSTATUS=Writing the ring for the first time: %u %%",
+		"EXTEND_TIMEOUT_USEC=%lld\nSTATUS=Allocating the store's rings: %u %%",
 		EXTEND_TIMEOUT_US, (unsigned)(bytes * 100 / of_bytes));
 	fw_notify(status);
+}
+
+/* Many files may be missing: the first of them say enough. */
+static void on_damage(const char *sentence, void *arg)
+{
+	struct collector *c = arg;
+	if (++c->damage_told <= DAMAGE_TOLD)
+		fw_log(FW_ERROR, "the store is damaged: %s", sentence);
 }
 
 /* ---- the writer's thread ---- */
@@ -104,6 +113,7 @@ int collector_open_store(struct collector *c, struct fw_err *err)
 		.foreign_series_per_host = (uint32_t)c->config->store.foreign_series_per_host,
 		.commit_ms = COMMIT_MS,
 		.on_allocated = on_allocated,
+		.on_damage = on_damage,
 		.on_commit = on_commit,
 		.on_fatal = on_fatal,
 		.on_record = on_record,
@@ -112,6 +122,9 @@ int collector_open_store(struct collector *c, struct fw_err *err)
 	int rc = store_open(&c->store, &config, err);
 	if (rc < 0)
 		return rc;
+	if (c->damage_told > DAMAGE_TOLD)
+		fw_log(FW_ERROR, "the store is damaged in %u more places",
+			c->damage_told - DAMAGE_TOLD);
 	c->news.committed_ms = fw_mono_ms();
 	records_set_store(c->records, c->store);
 	c->remote = remote_new(c->store);

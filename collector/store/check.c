@@ -16,6 +16,7 @@ struct check {
 	struct fw_buf block;
 	struct log log;
 	struct store_stat *stat;
+	struct damage damage;
 	struct fw_arena arena;
 	struct body_reader body;
 	const struct store_inspector *inspector;
@@ -41,6 +42,11 @@ __attribute__((format(printf, 2, 3))) static void found(
 	check->faults++;
 	if (check->inspector->on_fault)
 		check->inspector->on_fault(sentence, check->inspector->arg);
+}
+
+static void on_damage(const char *sentence, void *arg)
+{
+	found(arg, "%s", sentence);
 }
 
 static struct tally *tally_of(struct check *check, uint32_t host, uint32_t schema)
@@ -135,9 +141,6 @@ static void check_ring(struct check *check, struct ring *ring)
 	stat->day_ms = whole.day_ms;
 	if (ring_walk(ring, check_block, check) < 0)
 		found(check, "%s: a damaged index", store_tier_name(ring->tier));
-	if (ring->damaged > 0)
-		found(check, "%llu damaged places in headers and indices of %s",
-			(unsigned long long)ring->damaged, store_tier_name(ring->tier));
 }
 
 static void check_part(const struct foreign_part *part, void *arg)
@@ -191,15 +194,13 @@ static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 static int check_files(
 	struct check *check, const char *dir, struct super *super, struct fw_err *err)
 {
-	int rc = names_open(&check->names, dir, super, true, err);
+	int rc = names_open(&check->names, dir, super, true, &check->damage, err);
 	if (rc >= 0)
-		rc = rings_open(&check->rings, dir, super, NULL, err);
+		rc = rings_open(&check->rings, dir, super, NULL, &check->damage, err);
 	if (rc >= 0)
-		rc = log_open(&check->log, dir, super, true, err);
+		rc = log_open(&check->log, dir, super, true, &check->damage, err);
 	if (rc < 0)
 		return rc;
-	if (check->names.damaged > 0)
-		found(check, "%u damaged names of hosts or schemas", check->names.damaged);
 	check->stat->hosts = check->names.host_map.count;
 	check->stat->schemas = check->names.schema_map.count;
 	for (int tier = 0; tier < STORE_TIERS; tier++)
@@ -220,6 +221,7 @@ int store_check(const char *dir, const struct store_inspector *inspector, struct
 		return rc;
 	struct store_stat stat = {0};
 	struct check check = {.inspector = inspector, .stat = &stat};
+	check.damage = (struct damage){.on_damage = on_damage, .arg = &check};
 	rc = check_files(&check, dir, &super, err);
 	tell_tallies(&check);
 	log_close(&check.log);

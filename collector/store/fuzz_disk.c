@@ -79,7 +79,8 @@ static void make_names(void)
 	uint32_t ids[2];
 	for (size_t i = 0; i < 2; i++)
 		fw_schema_seal(&schemas[i]);
-	must(names_open(&names, dir, &super, false, NULL));
+	struct damage damage = {0};
+	must(names_open(&names, dir, &super, false, &damage, NULL));
 	must(names_intern_schemas(&names, schemas, 2, ids, NULL));
 	for (size_t i = 0; i < 2; i++)
 		must(names_intern_host(&names, hosts[i], 2, &ids[i], NULL));
@@ -196,9 +197,9 @@ static void replay(void)
 		.dir = dir, .late_ms = INT64_C(35) * 24 * 3600 * 1000, .columns_per_host = 5000};
 	struct store *store = store_new(&config);
 	store->super = super;
-	must(names_open(&store->names, dir, &store->super, true, NULL));
-	must(rings_open(&store->rings, dir, &store->super, NULL, NULL));
-	must(log_open(&store->log, dir, &store->super, true, NULL));
+	must(names_open(&store->names, dir, &store->super, true, &store->damage, NULL));
+	must(rings_open(&store->rings, dir, &store->super, NULL, &store->damage, NULL));
+	must(log_open(&store->log, dir, &store->super, true, &store->damage, NULL));
 	must(store_replay(store, NULL));
 	store_free(store);
 }

@@ -15,6 +15,7 @@
 #include "agents.h"
 #include "body.h"
 #include "columns.h"
+#include "damage.h"
 #include "digest.h"
 #include "foreign.h"
 #include "host.h"
@@ -65,6 +66,7 @@ struct log_shown {
 struct store {
 	struct store_config config;
 	char *dir;
+	struct damage damage; /* found while opening */
 	struct super super;
 	struct agents agents;
 	struct log log;

@@ -108,11 +108,27 @@ static int read_header(struct log *log, struct log_slot *slot)
 	return 0;
 }
 
-static int open_slot(struct log *log, struct log_slot *slot, const char *path, bool read_only)
+/* Of a file that was made in full nothing goes by itself. */
+static void look_at_file(const struct log *log, unsigned i, struct damage *damage)
 {
-	slot->fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
-	if (slot->fd < 0)
+	int fd = log->slots[i].fd;
+	bool is_short = fd < 0 || file_size(fd) < log->super->log_segment_bytes;
+	damage_found(damage, is_short && log->super->tiers[STORE_RAW].made > 0,
+		"wal/%08x: it is %s", i, fd < 0 ? "missing" : "shorter than it was made");
+}
+
+static int open_slot(
+	struct log *log, unsigned i, const char *path, bool read_only, struct damage *damage)
+{
+	struct log_slot *slot = &log->slots[i];
+	slot->fd = fw_open(path, read_only ? O_RDONLY : O_RDWR, 0);
+	if (slot->fd < 0 && slot->fd != -ENOENT)
 		return slot->fd;
+	look_at_file(log, i, damage);
+	if (slot->fd < 0 && !read_only)
+		slot->fd = fw_open(path, O_RDWR | O_CREAT, 0600);
+	if (slot->fd < 0)
+		return read_only ? 0 : slot->fd;
 	if (!read_only && file_size(slot->fd) < log->super->log_segment_bytes) {
 		int rc = fw_preallocate(slot->fd, log->super->log_segment_bytes);
 		if (rc >= 0)
@@ -124,7 +140,7 @@ static int open_slot(struct log *log, struct log_slot *slot, const char *path, b
 }
 
 int log_open(struct log *log, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err)
+	struct damage *damage, struct fw_err *err)
 {
 	*log = (struct log){.super = super, .next_number = super->log_first + 1};
 	for (unsigned i = 0; i < LOG_SLOTS; i++)
@@ -133,7 +149,7 @@ int log_open(struct log *log, const char *dir, const struct super *super, bool r
 	int rc = read_only ? 0 : fw_mkdir_all(wal, 0700);
 	for (unsigned i = 0; i < LOG_SLOTS && rc >= 0; i++) {
 		char *path = fw_format("%s/%08x", wal, i);
-		rc = open_slot(log, &log->slots[i], path, read_only);
+		rc = open_slot(log, i, path, read_only, damage);
 		if (rc < 0)
 			fw_fail_sys(err, rc, "cannot open the store's log %s (%llu bytes)", path,
 				(unsigned long long)super->log_segment_bytes);

@@ -22,6 +22,7 @@
 #include <fenwatch/buf.h>
 #include <fenwatch/err.h>
 
+#include "damage.h"
 #include "super.h"
 
 #define LOG_SLOTS 5
@@ -78,7 +79,7 @@ struct log {
 
 /* Opens the segments in `dir`, making what is missing, and reads their headers. */
 int log_open(struct log *log, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err);
+	struct damage *damage, struct fw_err *err);
 void log_close(struct log *log);
 
 /* Begins a segment in a slot without pins. Nothing may wait in the buffer. */

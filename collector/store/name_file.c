@@ -28,14 +28,14 @@ static int check_header(struct name_file *file, const char *dir, enum file_kind 
 {
 	const char *name = kind == FILE_SCHEMAS ? "schema.log" : "host.log";
 	uint8_t header[FILE_HEADER_BYTES];
-	ssize_t got = fw_pread(file->fd, header, sizeof header, 0);
+	ssize_t got = file->fd < 0 ? 0 : fw_pread(file->fd, header, sizeof header, 0);
 	if (got < 0)
 		return fw_fail_sys(err, (int)got, "cannot read %s/%s", dir, name);
 	int rc = got < (ssize_t)sizeof header ? -EBADMSG
 					      : file_header_open(header, file->super, kind, 0);
 	if (rc == -ENOTSUP)
 		return fw_fail(err, rc, "%s/%s was written by a newer Fenwatch", dir, name);
-	file->damaged += rc < 0 && got > 0;
+	file->damaged += rc < 0 && (got > 0 || super_was_opened(file->super));
 	/* Who was killed may not have come to sync what is read now. */
 	if (!read_only)
 		rc = rc < 0 ? make_file(file, dir, kind) : fw_fdatasync(file->fd);
@@ -51,7 +51,7 @@ int name_file_open(struct name_file *file, const char *dir, enum file_kind kind,
 	char *path = fw_format("%s/%s", dir, name);
 	int fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
 	fw_free(path);
-	if (fd < 0)
+	if (fd < 0 && !(read_only && fd == -ENOENT))
 		return fw_fail_sys(err, fd, "cannot open %s/%s", dir, name);
 	*file = (struct name_file){
 		.super = super, .fd = fd, .end = FILE_HEADER_BYTES, .next_id = 1};
@@ -70,6 +70,8 @@ int name_file_read(struct name_file *file,
 	bool (*take)(uint32_t id, const uint8_t *name, size_t length, void *arg), void *arg)
 {
 	struct scan scan;
+	if (file->fd < 0)
+		return 0;
 	scan_init(&scan, file->fd, file_size(file->fd), MAGIC_NAME, file->super->salt);
 	uint64_t offset = file->end;
 	uint32_t length;

@@ -219,7 +219,7 @@ static bool take_host(uint32_t id, const uint8_t *data, size_t length, void *arg
 }
 
 int names_open(struct names *names, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err)
+	struct damage *damage, struct fw_err *err)
 {
 	*names = (struct names){.super = super, .schema_file.fd = -1, .host_file.fd = -1};
 	pthread_rwlock_init(&names->lock, NULL);
@@ -232,7 +232,10 @@ int names_open(struct names *names, const char *dir, const struct super *super, 
 	rc = name_file_read(&names->schema_file, take_schema, names);
 	if (rc >= 0)
 		rc = name_file_read(&names->host_file, take_host, names);
-	names->damaged = names->schema_file.damaged + names->host_file.damaged;
+	damage_found(damage, names->schema_file.damaged, "schema.log: %u damaged places",
+		names->schema_file.damaged);
+	damage_found(damage, names->host_file.damaged, "host.log: %u damaged places",
+		names->host_file.damaged);
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's names in %s", dir) : 0;
 }
 

@@ -14,6 +14,7 @@
 #include <fenwatch/err.h>
 #include <fenwatch/schema.h>
 
+#include "damage.h"
 #include "map.h"
 #include "name_file.h"
 
@@ -48,12 +49,11 @@ struct names {
 	struct named_host **hosts;
 	size_t schemas_capacity, hosts_capacity;
 	uint32_t n_schemas, n_hosts; /* highest ids */
-	unsigned damaged;
 };
 
-/* Opens or makes both files in `dir` and reads them. With `read_only` nothing is made. */
+/* Opens or makes both files in `dir` and reads them; `damage` hears of what is damaged. With `read_only` nothing is made. */
 int names_open(struct names *names, const char *dir, const struct super *super, bool read_only,
-	struct fw_err *err);
+	struct damage *damage, struct fw_err *err);
 void names_close(struct names *names);
 /* A sync failed: nothing more is promised. */
 bool names_failed(const struct names *names);

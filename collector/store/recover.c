@@ -407,9 +407,7 @@ int store_replay(struct store *store, struct fw_err *err)
 	store->n_covered = 0;
 	store->has_news = false;
 	know_foreigners(store);
-	for (int tier = 0; tier < STORE_TIERS; tier++)
-		store->counters.damaged += store->rings.tiers[tier].damaged;
-	store->counters.damaged += store->names.damaged;
+	store->counters.damaged += store->damage.n;
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : rc;
 }
 

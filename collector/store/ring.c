@@ -286,6 +286,14 @@ int ring_write(struct ring *ring, struct block_ref *ref, const void *body, size_
 	return 0;
 }
 
+/* The next `super` says so; what is not there at an opening is known for damage then. */
+static void note_synced(struct ring *ring, struct ring_segment *segment)
+{
+	segment->synced = segment->used;
+	ring->all->super->tiers[ring->tier].synced[segment->kind] =
+		(struct super_synced){segment->number, segment->used};
+}
+
 int ring_sync_open(struct ring *ring)
 {
 	for (int kind = 0; kind < SEGMENT_KINDS; kind++) {
@@ -295,7 +303,7 @@ int ring_sync_open(struct ring *ring)
 		int rc = segment->synced < segment->used ? fw_fdatasync(segment->fd) : 0;
 		if (rc < 0)
 			return rc;
-		segment->synced = segment->used;
+		note_synced(ring, segment);
 	}
 	ring->dirty_bytes = 0;
 	return 0;
@@ -317,7 +325,7 @@ static int finish_ring(struct ring *ring)
 			rc = segment_write_head(ring, segment, STATE_OPEN, segment->used);
 		if (rc < 0)
 			return rc;
-		segment->synced = segment->used;
+		note_synced(ring, segment);
 	}
 	ring->dirty_bytes = 0;
 	return 0;

@@ -24,6 +24,7 @@
 #include <fenwatch/err.h>
 
 #include "block.h"
+#include "damage.h"
 #include "index.h"
 #include "store.h"
 #include "super.h"
@@ -57,7 +58,6 @@ struct ring {
 	uint64_t next_number;
 	int64_t joined_end_ms;         /* of all that was joined and sealed */
 	uint64_t dirty_bytes;          /* written since the last sync */
-	uint64_t damaged;              /* places that could not be read at open */
 	uint64_t undigested;           /* segments written over before their digest */
 	uint64_t seals;                /* since the ring was opened */
 	uint64_t held[LANES_DIGESTED]; /* lives up to which a digest is at work on */
@@ -65,6 +65,7 @@ struct ring {
 
 struct rings {
 	struct super *super;
+	struct damage *damage; /* hears of what is found at open */
 	char *dir;
 	pthread_rwlock_t lock; /* indices, numbers, and super's digested */
 	struct ring tiers[STORE_TIERS];
@@ -74,7 +75,7 @@ struct rings {
 
 /* Makes what is not there yet, and tells config->on_allocated; `config` NULL: reads only. */
 int rings_open(struct rings *rings, const char *dir, struct super *super,
-	const struct store_config *config, struct fw_err *err);
+	const struct store_config *config, struct damage *damage, struct fw_err *err);
 void rings_close(struct rings *rings);
 /* Puts an index behind the blocks of open segments, so that they need no scan. */
 int rings_finish(struct rings *rings);

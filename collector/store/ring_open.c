@@ -3,6 +3,7 @@
  * its end: without an index, with a hole, or with blocks of a digest that was broken off. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +42,22 @@ static void take_scanned(struct ring_segment *segment, const struct block_ref *r
 						  : SEGMENT_LIVE;
 }
 
-/* Walks the blocks that lie there; returns the number of damaged places. A hole that was
- * never synced is the torn end of a life: its sweeps are still in the log. */
-static int scan_blocks(const struct ring *ring, struct ring_segment *segment)
+/* Up to where it is known to have been synced: by a clean end, which left an index there, or
+ * by `super`. */
+static uint64_t known_end(
+	const struct ring *ring, const struct ring_segment *segment, uint64_t index)
+{
+	const struct super_synced *synced = ring->all->super->tiers[ring->tier].synced;
+	uint64_t end = index;
+	for (int kind = 0; kind < KINDS_WRITTEN; kind++)
+		if (synced[kind].life == segment->number && synced[kind].upto > end)
+			end = synced[kind].upto;
+	return end < ring->segment_bytes ? end : ring->segment_bytes;
+}
+
+/* Walks the blocks that lie there; returns the number of damaged places between them. A hole
+ * that was never synced is the torn end of a life: its sweeps are still in the log. */
+static int scan_blocks(const struct ring *ring, struct ring_segment *segment, uint64_t index)
 {
 	struct scan scan;
 	uint64_t offset = RING_HEADER_BYTES, sound = offset;
@@ -60,7 +74,8 @@ static int scan_blocks(const struct ring *ring, struct ring_segment *segment)
 			continue;
 		}
 		segment->number = home.number;
-		if (offset != sound && home.synced > sound)
+		if (offset != sound &&
+			(home.synced > sound || known_end(ring, segment, index) > sound))
 			damaged++;
 		else if (offset != sound)
 			segment->torn = true;
@@ -74,13 +89,29 @@ static int scan_blocks(const struct ring *ring, struct ring_segment *segment)
 	return rc < 0 ? rc : damaged;
 }
 
-static int rebuild_index(struct ring *ring, struct ring_segment *segment)
+static void damage_in(const struct ring *ring, const struct ring_segment *segment, const char *what)
 {
+	damage_found(ring->all->damage, 1, "%s/%04x: %s", store_tier_name(ring->tier),
+		(unsigned)(segment - ring->segments), what);
+}
+
+static int rebuild_index(struct ring *ring, struct ring_segment *segment, uint64_t index)
+{
+	char what[96];
 	index_done(&segment->index);
-	int damaged = scan_blocks(ring, segment);
+	int damaged = scan_blocks(ring, segment, index);
 	if (damaged < 0)
 		return damaged;
-	ring->damaged += (unsigned)damaged;
+	uint64_t end = known_end(ring, segment, index);
+	if (segment->sealed)
+		damage_in(ring, segment, "its index is damaged");
+	for (; damaged > 0; damaged--)
+		damage_in(ring, segment, "a damaged place between its blocks");
+	if (segment->used < end) {
+		snprintf(what, sizeof what, "its blocks went up to %llu, and end at %llu",
+			(unsigned long long)end, (unsigned long long)segment->used);
+		damage_in(ring, segment, what);
+	}
 	index_sort(&segment->index);
 	return 0;
 }
@@ -100,17 +131,23 @@ static void note_number(struct ring *ring, const struct ring_segment *segment)
 		ring->next_number = segment->number + 1;
 }
 
+static bool has_head(const struct ring *ring, const struct ring_segment *segment)
+{
+	const struct super_tier *tier = &ring->all->super->tiers[ring->tier];
+	return tier->counted && segment - ring->segments < (ptrdiff_t)tier->made;
+}
+
 /* From its head; `index` is the offset of the index, 0 where there is none. 1: it is
  * there. A damaged head costs nothing: the blocks name the life they belong to. */
 static int read_head(struct ring *ring, struct ring_segment *segment, uint64_t *index)
 {
-	uint8_t header[RING_HEADER_BYTES];
+	uint8_t header[RING_HEADER_BYTES] = {0};
 	ssize_t got = fw_pread(segment->fd, header, sizeof header, 0);
 	if (got < 0)
 		return (int)got;
 	segment->used = RING_HEADER_BYTES;
 	*index = 0;
-	if (got < (ssize_t)sizeof header || all_zero(header, sizeof header))
+	if (all_zero(header, sizeof header) && !has_head(ring, segment))
 		return 0;
 	const uint8_t *at = header + FILE_HEADER_BYTES;
 	int rc = file_header_open(
@@ -118,7 +155,7 @@ static int read_head(struct ring *ring, struct ring_segment *segment, uint64_t *
 	if (rc == -ENOTSUP)
 		return rc;
 	if (rc < 0) {
-		ring->damaged++;
+		damage_in(ring, segment, "its header is damaged");
 		return 1;
 	}
 	uint32_t state = get_u32(at + 8), kind = get_u32(at + 12);
@@ -144,10 +181,8 @@ static int load_segment(struct ring *ring, struct ring_segment *segment)
 		return 0;
 	}
 	rc = index < RING_HEADER_BYTES ? 0 : read_index(ring, segment, index);
-	if (rc == 0) {
-		ring->damaged += segment->sealed;
-		rc = rebuild_index(ring, segment);
-	}
+	if (rc == 0)
+		rc = rebuild_index(ring, segment, index);
 	note_number(ring, segment);
 	return rc < 0 ? rc : 0;
 }
@@ -305,18 +340,34 @@ int ring_void(struct ring *ring, const struct ring_place *place)
 	return rc < 0 ? rc : mend_index(ring, segment);
 }
 
-static int open_segment(
-	struct ring *ring, uint32_t i, const char *path, const struct opening *opening)
+/* Of a file that was made in full nothing goes by itself. 1: all that it held is gone. */
+static int look_at_file(const struct ring *ring, const struct ring_segment *segment)
+{
+	bool made = segment - ring->segments < (ptrdiff_t)ring->all->super->tiers[ring->tier].made;
+	uint64_t bytes = segment->fd < 0 ? 0 : file_size(segment->fd);
+	char what[96];
+	if (bytes < ring->segment_bytes && made) {
+		snprintf(what, sizeof what, "%llu of its %llu bytes are there",
+			(unsigned long long)bytes, (unsigned long long)ring->segment_bytes);
+		damage_in(ring, segment, segment->fd < 0 ? "it is missing" : what);
+	}
+	return bytes == 0;
+}
+
+/* One that was never written has a head all the same, so that zeroes are known for damage. */
+static int give_head(struct ring *ring, struct ring_segment *segment, bool empty)
+{
+	uint8_t first[ENVELOPE_BYTES] = {0};
+	ssize_t got = empty ? 0 : fw_pread(segment->fd, first, sizeof first, 0);
+	if (got < 0 || !all_zero(first, sizeof first))
+		return got < 0 ? (int)got : 0;
+	return segment_write_head(ring, segment, STATE_FREE, 0);
+}
+
+static int load_and_mend(struct ring *ring, uint32_t i, bool writable)
 {
 	struct ring_segment *segment = &ring->segments[i];
-	bool writable = opening->config;
-	segment->fd = fw_open(path, writable ? O_RDWR | O_CREAT : O_RDONLY, 0600);
-	if (segment->fd < 0)
-		return segment->fd;
-	fcntl(segment->fd, F_SETFL, O_NOATIME); /* nobody asks; who is not the owner may not */
-	int rc = writable ? allocate(ring, segment, opening) : 0;
-	if (rc >= 0)
-		rc = load_segment(ring, segment);
+	int rc = load_segment(ring, segment);
 	if (rc < 0 || !segment->number)
 		return rc;
 	rc = segment->torn && writable ? fill_holes(ring, segment) : 0;
@@ -326,6 +377,26 @@ static int open_segment(
 	if (!segment->sealed)
 		take_for_open(ring, i);
 	return rc >= 0 && writable ? mend_index(ring, segment) : rc;
+}
+
+static int open_segment(
+	struct ring *ring, uint32_t i, const char *path, const struct opening *opening)
+{
+	struct ring_segment *segment = &ring->segments[i];
+	bool writable = opening->config;
+	segment->fd = fw_open(path, writable ? O_RDWR : O_RDONLY, 0);
+	if (segment->fd < 0 && segment->fd != -ENOENT)
+		return segment->fd;
+	bool empty = look_at_file(ring, segment);
+	if (segment->fd < 0 && writable)
+		segment->fd = fw_open(path, O_RDWR | O_CREAT, 0600);
+	if (segment->fd < 0)
+		return writable ? segment->fd : 0;
+	fcntl(segment->fd, F_SETFL, O_NOATIME); /* nobody asks; who is not the owner may not */
+	int rc = writable ? allocate(ring, segment, opening) : 0;
+	if (rc >= 0 && !empty)
+		rc = load_and_mend(ring, i, writable);
+	return rc >= 0 && writable && !segment->number ? give_head(ring, segment, empty) : rc;
 }
 
 static int open_ring(
@@ -384,13 +455,16 @@ static void init_ring(struct rings *rings, enum store_tier tier)
 	for (int lane = 0; lane < LANES_DIGESTED; lane++)
 		if (super->digested[lane] >= ring->next_number)
 			ring->next_number = super->digested[lane] + 1;
+	for (int kind = 0; kind < KINDS_WRITTEN; kind++)
+		if (super->synced[kind].life >= ring->next_number)
+			ring->next_number = super->synced[kind].life + 1;
 }
 
 int rings_open(struct rings *rings, const char *dir, struct super *super,
-	const struct store_config *config, struct fw_err *err)
+	const struct store_config *config, struct damage *damage, struct fw_err *err)
 {
 	struct opening opening = {.config = config};
-	*rings = (struct rings){.super = super, .dir = fw_strdup(dir)};
+	*rings = (struct rings){.super = super, .damage = damage, .dir = fw_strdup(dir)};
 	pthread_rwlock_init(&rings->lock, NULL);
 	for (int tier = 0; tier < STORE_TIERS; tier++) {
 		init_ring(rings, (enum store_tier)tier);

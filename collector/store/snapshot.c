@@ -207,6 +207,8 @@ static int copy_all(struct store *store, struct copying *copying, struct frozen 
 			copying, store->names.schema_file.fd, "schema.log", frozen->schema_bytes);
 	if (rc >= 0)
 		rc = copy_bytes(copying, store->names.host_file.fd, "host.log", frozen->host_bytes);
+	for (int tier = 0; tier < STORE_TIERS; tier++)
+		frozen->super.tiers[tier].made = 0; /* files end where their contents do */
 	frozen->super.generation = 0;
 	if (rc >= 0)
 		rc = super_save(copying->to, &frozen->super, NULL);

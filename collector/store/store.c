@@ -45,6 +45,7 @@ static void make_tier(
 	uint64_t part = bytes / SEGMENTS_LEAST / 4096 * 4096;
 	tier->segment_bytes = part < most ? part : most;
 	tier->segments = (uint32_t)(bytes / tier->segment_bytes);
+	tier->counted = true;
 }
 
 static int make_super(struct store *store, struct fw_err *err)
@@ -112,6 +113,19 @@ static int check_config(const struct store_config *config, struct fw_err *err)
 	return 0;
 }
 
+/* From now on all files of the rings and of the log must be there. */
+static int note_made(struct store *store, struct fw_err *err)
+{
+	bool news = false;
+	for (int t = 0; t < STORE_TIERS; t++) {
+		struct super_tier *tier = &store->super.tiers[t];
+		news |= !tier->counted || tier->made != tier->segments;
+		tier->made = tier->segments;
+		tier->counted = true;
+	}
+	return news ? super_save(store->dir, &store->super, err) : 0;
+}
+
 static int open_files(struct store *store, struct fw_err *err)
 {
 	int rc = fw_mkdir_all(store->dir, 0700);
@@ -125,10 +139,14 @@ static int open_files(struct store *store, struct fw_err *err)
 	if (rc >= 0)
 		rc = fit_budgets(store, err);
 	if (rc >= 0)
-		rc = names_open(&store->names, store->dir, &store->super, false, err);
+		rc = names_open(
+			&store->names, store->dir, &store->super, false, &store->damage, err);
 	if (rc >= 0)
-		rc = rings_open(&store->rings, store->dir, &store->super, &store->config, err);
-	return rc < 0 ? rc : log_open(&store->log, store->dir, &store->super, false, err);
+		rc = rings_open(&store->rings, store->dir, &store->super, &store->config,
+			&store->damage, err);
+	if (rc >= 0)
+		rc = log_open(&store->log, store->dir, &store->super, false, &store->damage, err);
+	return rc < 0 ? rc : note_made(store, err);
 }
 
 void store_free(struct store *store)
@@ -161,6 +179,7 @@ struct store *store_new(const struct store_config *config)
 {
 	struct store *store = fw_alloc(sizeof *store);
 	store->config = *config;
+	store->damage = (struct damage){.on_damage = config->on_damage, .arg = config->arg};
 	store->dir = fw_strdup(config->dir);
 	if (!config->foreign_series)
 		store->config.foreign_series = STORE_FOREIGN_SERIES;

@@ -71,6 +71,8 @@ struct store_config {
 	int64_t commit_ms; /* the longest an entry waits for its fdatasync: 50 */
 	/* At the first start the ring is written once, which takes a while: so much is done. */
 	void (*on_allocated)(uint64_t bytes, uint64_t of_bytes, void *arg);
+	/* While it opens: what is damaged or missing, a sentence each. */
+	void (*on_damage)(const char *sentence, void *arg);
 	void (*on_commit)(void *arg);                 /* writer's thread: new values can be read */
 	void (*on_fatal)(const char *why, void *arg); /* writer's thread, once */
 	/* A document or event is durable (or was found in the log at start and not yet

@@ -13,9 +13,12 @@
 
 enum {
 	COPY_BYTES = 4096,
+	SUPER_FIRST = 1,     /* generation */
 	SUPER_LENGTH_2 = 64, /* formats 1 and 2: the raw tier alone */
 	TIER_BYTES = 40,
-	SUPER_LENGTH = SUPER_LENGTH_2 + STORE_TIERS * TIER_BYTES,
+	SUPER_LENGTH_3 = SUPER_LENGTH_2 + STORE_TIERS * TIER_BYTES, /* of what wrote no more */
+	SYNCED_BYTES = 16,
+	SUPER_LENGTH = SUPER_LENGTH_3 + STORE_TIERS * KINDS_WRITTEN * SYNCED_BYTES,
 };
 
 void super_set_uuid(struct super *super, const uint8_t uuid[16])
@@ -28,6 +31,7 @@ static void put_tier(uint8_t *at, const struct super_tier *tier)
 {
 	put_u64(at, tier->segment_bytes);
 	put_u32(at + 8, tier->segments);
+	put_u32(at + 12, tier->counted ? tier->made + 1 : 0);
 	for (int lane = 0; lane < LANES_DIGESTED; lane++)
 		put_u64(at + 16 + lane * 8, tier->digested[lane]);
 	put_u64(at + 32, (uint64_t)tier->forgotten_ms);
@@ -37,9 +41,28 @@ static void get_tier(const uint8_t *at, struct super_tier *tier)
 {
 	tier->segment_bytes = get_u64(at);
 	tier->segments = get_u32(at + 8);
+	tier->counted = get_u32(at + 12) > 0;
+	tier->made = tier->counted ? get_u32(at + 12) - 1 : 0;
 	for (int lane = 0; lane < LANES_DIGESTED; lane++)
 		tier->digested[lane] = get_u64(at + 16 + lane * 8);
 	tier->forgotten_ms = (int64_t)get_u64(at + 32);
+}
+
+static void put_synced(uint8_t *at, const struct super *super)
+{
+	for (int t = 0; t < STORE_TIERS; t++)
+		for (int kind = 0; kind < KINDS_WRITTEN; kind++, at += SYNCED_BYTES) {
+			put_u64(at, super->tiers[t].synced[kind].life);
+			put_u64(at + 8, super->tiers[t].synced[kind].upto);
+		}
+}
+
+static void get_synced(const uint8_t *at, struct super *super)
+{
+	for (int t = 0; t < STORE_TIERS; t++)
+		for (int kind = 0; kind < KINDS_WRITTEN; kind++, at += SYNCED_BYTES)
+			super->tiers[t].synced[kind] =
+				(struct super_synced){get_u64(at), get_u64(at + 8)};
 }
 
 static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
@@ -56,7 +79,18 @@ static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
 	put_u64(at + 52, super->log_first);
 	for (int t = 0; t < STORE_TIERS; t++)
 		put_tier(at + SUPER_LENGTH_2 + (size_t)t * TIER_BYTES, &super->tiers[t]);
+	put_synced(at + SUPER_LENGTH_3, super);
 	envelope_seal(copy, MAGIC_SUPER, SUPER_LENGTH, 0);
+}
+
+/* Who did not write how many were made had made all before it wrote again, but for a
+ * snapshot, whose files are as long as what they hold. */
+static void note_made(struct super *super)
+{
+	bool all = super_was_opened(super) && super->generation > SUPER_FIRST;
+	for (int t = 0; t < STORE_TIERS && all; t++)
+		if (!super->tiers[t].counted)
+			super->tiers[t].made = super->tiers[t].segments;
 }
 
 /* 0, -EBADMSG or -ENOTSUP. */
@@ -77,11 +111,14 @@ static int decode(const uint8_t *copy, size_t available, struct super *super)
 		.log_segments = get_u32(at + 48),
 		.log_first = get_u64(at + 52),
 	};
-	if (format > 2 && length < SUPER_LENGTH)
+	if (format > 2 && length < SUPER_LENGTH_3)
 		return -EBADMSG;
 	for (int t = 0; t < STORE_TIERS && format > 2; t++)
 		get_tier(at + SUPER_LENGTH_2 + (size_t)t * TIER_BYTES, &super->tiers[t]);
+	if (length >= SUPER_LENGTH)
+		get_synced(at + SUPER_LENGTH_3, super);
 	super_set_uuid(super, at + 4);
+	note_made(super);
 	return 0;
 }
 
@@ -141,7 +178,7 @@ int super_save(const char *dir, struct super *super, struct fw_err *err)
 	if (rc >= 0)
 		rc = fw_fdatasync(fd);
 	fw_close(fd);
-	if (rc >= 0 && next.generation == 1)
+	if (rc >= 0 && next.generation == SUPER_FIRST)
 		rc = fw_fsync_dir(dir);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot write the store's super file in %s", dir);

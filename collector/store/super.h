@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,14 +25,25 @@
 
 enum file_kind { FILE_SCHEMAS = 1, FILE_HOSTS, FILE_LOG, FILE_RAW, FILE_FIVE_MINUTE, FILE_HOUR };
 
-enum { LANES_DIGESTED = 2 }; /* live segments, late ones */
+enum {
+	LANES_DIGESTED = 2, /* live segments, late ones */
+	KINDS_WRITTEN = 3,  /* those, and joined ones */
+};
+
+/* Up to where the segment that was written on had been synced when `super` was. */
+struct super_synced {
+	uint64_t life, upto; /* 0: not known */
+};
 
 /* The ring of a tier: segments of one size, and up to which life they were digested. */
 struct super_tier {
 	uint64_t segment_bytes;
 	uint32_t segments; /* 0: made by a format that had no such tier */
+	uint32_t made;     /* so many of their files were made in full: they must be there */
+	bool counted;      /* and each of those was given a head; not before this was counted */
 	uint64_t digested[LANES_DIGESTED];
 	int64_t forgotten_ms; /* what ended later was not written over yet */
+	struct super_synced synced[KINDS_WRITTEN];
 };
 
 struct super {
@@ -51,6 +63,11 @@ int super_sync(const char *dir, struct fw_err *err);
 /* Writes the older copy and syncs it. The first save makes the file. */
 int super_save(const char *dir, struct super *super, struct fw_err *err);
 void super_set_uuid(struct super *super, const uint8_t uuid[16]);
+/* An opening has come to its end before: all files were made. */
+static inline bool super_was_opened(const struct super *super)
+{
+	return super->log_first > 0;
+}
 
 /* The header that dictionaries, log and raw segments begin with: envelope,
  * format u16, kind u16, uuid. `more` bytes of their own follow inside it. */

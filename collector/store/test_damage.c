@@ -112,6 +112,29 @@ static void flip(const char *name)
 	close(fd);
 }
 
+static void zero_from(const char *name, long at)
+{
+	char path[160];
+	static const char zeroes[1 << 20];
+	path_in(path, name);
+	long used = used_bytes(path);
+	int fd = open(path, O_RDWR);
+	assert_true(fd >= 0 && used - at <= (long)sizeof zeroes);
+	if (used > at)
+		assert_int_equal(pwrite(fd, zeroes, (size_t)(used - at), at), used - at);
+	close(fd);
+}
+
+/* What an opening says is damaged. */
+static char heard[4096];
+
+static void hear(const char *sentence, void *arg)
+{
+	size_t length = strlen(heard);
+	(void)arg;
+	snprintf(heard + length, sizeof heard - length, "%s\n", sentence);
+}
+
 /* What is there; every cell of it exact. */
 struct tally {
 	size_t sweeps, samples; /* of the host, and of the target */
@@ -128,6 +151,8 @@ static struct tally open_and_count(void)
 	struct fw_err err = {""};
 	struct store_stat stat;
 	struct tally tally;
+	heard[0] = '\0';
+	kit.config.on_damage = hear;
 	if (kit_open(&kit, &err) < 0)
 		fail_msg("%s", err.text);
 	tally.sweeps = kit_count(&kit, kit.host, true);
@@ -401,8 +426,8 @@ static void test_flips_elsewhere(void **state)
 	done();
 }
 
-/* A log cut short anywhere: nothing is wrong, and more is there the later the cut. */
-static void test_log_cut_short(void **state)
+/* A log that ends anywhere: nothing is wrong, and more is there the later the end. */
+static void test_log_ends_anywhere(void **state)
 {
 	(void)state;
 	char path[160];
@@ -416,7 +441,7 @@ static void test_log_cut_short(void **state)
 			: at < used - 200                            ? 61
 								     : 7) {
 		restore_image();
-		assert_int_equal(truncate(path, at), 0);
+		zero_from("wal/00000000", at);
 		struct tally left = open_and_count();
 		assert_true(left.sweeps >= most.sweeps && left.sweeps <= SWEEPS);
 		assert_true(left.samples >= most.samples && left.samples <= SAMPLES);
@@ -482,6 +507,119 @@ static void test_flips_after_digests(void **state)
 	(void)state;
 	flip_after_digests(true);
 	flip_after_digests(false);
+}
+
+/* ---- ends of files, and whole files ---- */
+
+/* The blocks of rows that count; how many faults there are. */
+static int check_rows(uint64_t *rows)
+{
+	const struct store_inspector inspector = {0};
+	struct store_stat stat;
+	int faults = store_check(kit.dir, &inspector, &stat, NULL);
+	assert_true(faults >= 0);
+	*rows = stat.tiers[STORE_FIVE_MINUTE].blocks + stat.tiers[STORE_HOUR].blocks;
+	return faults;
+}
+
+/* Any file but those of the log, whose end may be torn. */
+static void choose_file(char name[32])
+{
+	static const char *const folders[] = {"raw", "raw", "raw", "five_minute", "hour"};
+	static const char *const names[] = {"schema.log", "host.log"};
+	uint32_t i = chance(7);
+	if (i < 5)
+		snprintf(name, 32, "%s/%04x", folders[i], chance(i < 3 ? 16 : 2));
+	else
+		snprintf(name, 32, "%s", names[i - 5]);
+}
+
+static bool lose_end(const char *name, bool zeroed)
+{
+	char path[160];
+	path_in(path, name);
+	long used = used_bytes(path);
+	if (used == 0)
+		return false;
+	long at = (long)chance((uint32_t)used);
+	if (zeroed)
+		zero_from(name, at);
+	else
+		assert_int_equal(truncate(path, at), 0);
+	return true;
+}
+
+/* The end of a file is not there any more, or is zero: what is missing is counted, and the
+ * file is named where it is one of a ring. */
+static void lose_ends(bool clean)
+{
+	unsigned losses = 0, losses_of_rows = 0;
+	uint64_t all_rows, rows;
+	fill_digested(clean);
+	assert_int_equal(check_rows(&all_rows), 0);
+	struct tally whole = open_and_count();
+	assert_true(whole.sweeps == DIGEST_SWEEPS && !whole.noticed && all_rows > 0);
+	assert_string_equal(heard, "");
+	for (int i = 0; i < rounds(30); i++) {
+		char name[32];
+		bool zeroed = chance(2);
+		choose_file(name);
+		restore_image();
+		if (!lose_end(name, zeroed))
+			continue;
+		int faults = check_rows(&rows);
+		struct tally left = open_and_count();
+		bool same = left.sweeps == DIGEST_SWEEPS && rows == all_rows;
+		assert_true(same || (left.noticed && faults > 0));
+		if (!zeroed && strchr(name, '/'))
+			assert_true(faults > 0 && left.noticed && strstr(heard, name));
+		losses += left.sweeps < DIGEST_SWEEPS;
+		losses_of_rows += rows < all_rows;
+	}
+	assert_true(losses > 0 && losses_of_rows > 0);
+	done();
+}
+
+static void test_ends_of_files_lost(void **state)
+{
+	(void)state;
+	lose_ends(true);
+	lose_ends(false);
+}
+
+/* One that is not there is named, counted once, and made anew; the next opening knows of no
+ * damage. */
+static void lose_file(const char *name)
+{
+	char path[160];
+	uint64_t rows;
+	restore_image();
+	path_in(path, name);
+	assert_int_equal(unlink(path), 0);
+	assert_true(check_rows(&rows) > 0);
+	assert_true(open_and_count().noticed);
+	assert_non_null(strstr(heard, name));
+	assert_false(strchr(name, '/') && strchr(heard, '\n') != strrchr(heard, '\n'));
+	if (strchr(name, '/'))
+		assert_false(open_and_count().noticed);
+}
+
+static void test_files_missing(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"raw/0000", "raw/0007", "raw/000f", "five_minute/0000",
+		"hour/0009", "wal/00000000", "wal/00000003", "schema.log", "host.log"};
+	char raw[160];
+	fill_digested(true);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		lose_file(names[i]);
+	restore_image();
+	path_in(raw, "raw");
+	kit_remove(raw);
+	struct tally left = open_and_count();
+	assert_true(left.noticed && left.sweeps < DIGEST_SWEEPS);
+	assert_non_null(strstr(heard, "raw/000f: it is missing"));
+	done();
 }
 
 static void file_later(const struct store_record *record, void *arg)
@@ -562,8 +700,10 @@ int main(void)
 		cmocka_unit_test(test_flips_in_joined_parts),
 		cmocka_unit_test(test_flips_in_the_log),
 		cmocka_unit_test(test_flips_elsewhere),
-		cmocka_unit_test(test_log_cut_short),
+		cmocka_unit_test(test_log_ends_anywhere),
 		cmocka_unit_test(test_flips_after_digests),
+		cmocka_unit_test(test_ends_of_files_lost),
+		cmocka_unit_test(test_files_missing),
 		cmocka_unit_test(test_blocks_gone_and_a_full_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
