@@ -216,12 +216,12 @@ int store_check(const char *dir, const struct store_inspector *inspector, struct
 	struct fw_err *err)
 {
 	struct super super;
-	int rc = super_load(dir, &super, err);
-	if (rc < 0)
-		return rc;
 	struct store_stat stat = {0};
 	struct check check = {.inspector = inspector, .stat = &stat};
 	check.damage = (struct damage){.on_damage = on_damage, .arg = &check};
+	int rc = super_load(dir, &super, &check.damage, err);
+	if (rc < 0)
+		return rc;
 	rc = check_files(&check, dir, &super, err);
 	tell_tallies(&check);
 	log_close(&check.log);

@@ -320,7 +320,8 @@ int store_restore(const char *from, const char *dir, const struct store_progress
 	struct fw_err *err)
 {
 	struct super super;
-	int rc = super_load(from, &super, err);
+	struct damage damage = {0}; /* who restores has let it be checked */
+	int rc = super_load(from, &super, &damage, err);
 	if (rc < 0)
 		return rc;
 	struct restoring restoring = {
@@ -337,6 +338,8 @@ int store_restore(const char *from, const char *dir, const struct store_progress
 		rc = restore_file(&restoring, "schema.log");
 	if (rc >= 0)
 		rc = restore_file(&restoring, "host.log");
+	if (rc >= 0)
+		rc = restore_file(&restoring, "super.spare");
 	if (rc >= 0)
 		rc = restore_file(&restoring, "super");
 	if (rc >= 0)

@@ -131,9 +131,10 @@ static int open_files(struct store *store, struct fw_err *err)
 	int rc = fw_mkdir_all(store->dir, 0700);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot make the store's folder %s", store->dir);
-	rc = super_load(store->dir, &store->super, err);
+	rc = super_load(store->dir, &store->super, &store->damage, err);
 	if (rc >= 0)
-		rc = super_sync(store->dir, err);
+		rc = store->super.one_file ? super_save(store->dir, &store->super, err)
+					   : super_sync(store->dir, err);
 	else if (rc == -ENOENT)
 		rc = make_super(store, err);
 	if (rc >= 0)

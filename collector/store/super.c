@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <fenwatch/crc.h>
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
 #include "bytes.h"
+
+#define FIRST "super"
+#define SPARE "super.spare"
 
 enum {
 	COPY_BYTES = 4096,
@@ -122,32 +126,76 @@ static int decode(const uint8_t *copy, size_t available, struct super *super)
 	return 0;
 }
 
-int super_load(const char *dir, struct super *super, struct fw_err *err)
+/* The newest sound copy in a file. -ENOENT; -EBADMSG: none is sound; -ENOTSUP. */
+static int load_file(const char *dir, const char *name, struct super *super)
 {
-	char *path = fw_format("%s/super", dir);
+	char *path = fw_format("%s/%s", dir, name);
 	int fd = fw_open(path, O_RDONLY, 0);
 	fw_free(path);
 	if (fd < 0)
-		return fw_fail_sys(err, fd, "cannot open the store's super file in %s", dir);
+		return fd;
 	uint8_t copies[2 * COPY_BYTES] = {0};
 	ssize_t got = fw_pread(fd, copies, sizeof copies, 0);
 	fw_close(fd);
-	if (got < 0)
-		return fw_fail_sys(err, (int)got, "cannot read the store's super file in %s", dir);
-
-	int found = -EBADMSG;
-	for (int i = 0; i < 2; i++) {
+	int found = got < 0 ? (int)got : -EBADMSG;
+	for (int i = 0; i < 2 && got >= 0; i++) {
 		struct super copy;
 		int rc = decode(copies + (size_t)i * COPY_BYTES, COPY_BYTES, &copy);
 		if (rc == -ENOTSUP)
-			return fw_fail(
-				err, rc, "the store in %s was written by a newer Fenwatch", dir);
+			return rc;
 		if (rc == 0 && (found < 0 || copy.generation > super->generation)) {
 			*super = copy;
 			found = 0;
 		}
 	}
-	return found < 0 ? fw_fail(err, found, "both copies of %s/super are damaged", dir) : 0;
+	return found;
+}
+
+static bool has_others(const char *dir)
+{
+	static const char *const names[] = {"schema.log", "host.log", "wal/00000000", "raw/0000"};
+	bool found = false;
+	for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
+		char *path = fw_format("%s/%s", dir, names[i]);
+		found = access(path, F_OK) == 0;
+		fw_free(path);
+	}
+	return found;
+}
+
+/* Nothing else says what must not be guessed: which blocks count. To begin anew beside the other
+ * files would write over them. */
+static int no_super(const char *dir, int rc, struct fw_err *err)
+{
+	if (rc != -ENOENT && rc != -EBADMSG)
+		return fw_fail_sys(err, rc, "cannot read the store's super file in %s", dir);
+	if (!has_others(dir))
+		return fw_fail(err, -ENOENT, "there is no store in %s", dir);
+	return fw_fail(err, -EBADMSG,
+		"%s/super is %s, and so is or was its spare; the store's other files are there, but "
+		"cannot be read without it: put it back from a copy of the folder, or move %s away "
+		"and restore the newest snapshot, or begin anew",
+		dir, rc == -ENOENT ? "missing" : "damaged", dir);
+}
+
+/* The spare is written second: where it is the newer one, the first has lost what it had. */
+int super_load(const char *dir, struct super *super, struct damage *damage, struct fw_err *err)
+{
+	struct super first = {0}, spare = {0};
+	int rc = load_file(dir, FIRST, &first), spare_rc = load_file(dir, SPARE, &spare);
+	if (rc == -ENOTSUP || spare_rc == -ENOTSUP)
+		return fw_fail(
+			err, -ENOTSUP, "the store in %s was written by a newer Fenwatch", dir);
+	if (rc < 0 && (spare_rc < 0 || (rc != -ENOENT && rc != -EBADMSG)))
+		return no_super(dir, rc, err);
+	bool ours = spare_rc == 0 && (rc < 0 || memcmp(first.uuid, spare.uuid, 16) == 0);
+	bool lost = ours && (rc < 0 || spare.generation > first.generation);
+	*super = lost ? spare : first;
+	super->one_file = lost || !ours || spare.generation < first.generation;
+	damage_found(damage, lost, "super: it is %s; its spare has all of it",
+		rc == -ENOENT ? "missing" : "damaged");
+	damage_found(damage, spare_rc == -EBADMSG, "super.spare: it is damaged");
+	return 0;
 }
 
 int super_sync(const char *dir, struct fw_err *err)
@@ -163,23 +211,45 @@ int super_sync(const char *dir, struct fw_err *err)
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot sync the store's super file in %s", dir) : 0;
 }
 
-int super_save(const char *dir, struct super *super, struct fw_err *err)
+static int save_file(const char *dir, const char *name, const struct super *super)
 {
-	char *path = fw_format("%s/super", dir);
+	uint8_t copy[COPY_BYTES];
+	char *path = fw_format("%s/%s", dir, name);
 	int fd = fw_open(path, O_RDWR | O_CREAT, 0600);
 	fw_free(path);
 	if (fd < 0)
-		return fw_fail_sys(err, fd, "cannot open the store's super file in %s", dir);
-	struct super next = *super;
-	next.generation++;
-	uint8_t copy[COPY_BYTES];
-	encode(&next, copy);
-	int rc = fw_pwrite(fd, copy, sizeof copy, next.generation % 2 * COPY_BYTES);
+		return fd;
+	bool is_new = file_size(fd) == 0;
+	encode(super, copy);
+	int rc = is_new ? fw_preallocate(fd, 2 * sizeof copy) : 0;
+	if (rc >= 0)
+		rc = fw_pwrite(fd, copy, sizeof copy, super->generation % 2 * COPY_BYTES);
 	if (rc >= 0)
 		rc = fw_fdatasync(fd);
 	fw_close(fd);
-	if (rc >= 0 && next.generation == SUPER_FIRST)
-		rc = fw_fsync_dir(dir);
+	return rc >= 0 && is_new ? fw_fsync_dir(dir) : rc;
+}
+
+/* Without room there is none rather than an old one: a full disk stops nothing. */
+static int save_spare(const char *dir, const struct super *super)
+{
+	int rc = save_file(dir, SPARE, super);
+	if (rc != -ENOSPC && rc != -EDQUOT)
+		return rc;
+	char *path = fw_format("%s/" SPARE, dir);
+	rc = fw_unlink(path);
+	fw_free(path);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int super_save(const char *dir, struct super *super, struct fw_err *err)
+{
+	struct super next = *super;
+	next.generation++;
+	next.one_file = false;
+	int rc = save_file(dir, FIRST, &next);
+	if (rc >= 0)
+		rc = save_spare(dir, &next);
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot write the store's super file in %s", dir);
 	*super = next;

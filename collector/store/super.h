@@ -1,7 +1,8 @@
 /* What the store is: its identity, its sizes, and where its log begins.
  *
  * One file of two copies, written by turns and synced, so that one of them is
- * always whole. The newer sound copy counts.
+ * always whole. The newer sound copy counts. A second file has the same, for nothing
+ * else on the disk could say what is lost with the first.
  */
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include <fenwatch/err.h>
 
+#include "damage.h"
 #include "store.h"
 
 #define STORE_FORMAT 4
@@ -54,13 +56,14 @@ struct super {
 	uint64_t log_segment_bytes;
 	uint32_t log_segments;
 	uint64_t log_first; /* the oldest log segment that may hold what is nowhere else */
+	bool one_file;      /* as loaded: one of the two files does not have this */
 };
 
-/* -ENOENT: there is none yet. -EBADMSG: both copies are damaged. */
-int super_load(const char *dir, struct super *super, struct fw_err *err);
+/* -ENOENT: there is no store yet. -EBADMSG: there is one, and neither file says what it is. */
+int super_load(const char *dir, struct super *super, struct damage *damage, struct fw_err *err);
 /* Who was killed may not have come to sync what was loaded. */
 int super_sync(const char *dir, struct fw_err *err);
-/* Writes the older copy and syncs it. The first save makes the file. */
+/* Writes the older copy in both files and syncs it. The first save makes them. */
 int super_save(const char *dir, struct super *super, struct fw_err *err);
 void super_set_uuid(struct super *super, const uint8_t uuid[16]);
 /* An opening has come to its end before: all files were made. */

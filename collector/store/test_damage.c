@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -622,6 +623,71 @@ static void test_files_missing(void **state)
 	done();
 }
 
+/* ---- super ---- */
+
+static void lose_super(const char *name, long from)
+{
+	char path[160];
+	restore_image();
+	path_in(path, name);
+	if (from < 0)
+		assert_int_equal(unlink(path), 0);
+	else
+		zero_from(name, from);
+	assert_true(kit_check(kit.dir) == 1 || from > 0);
+	struct tally left = open_and_count();
+	assert_int_equal(left.sweeps, DIGEST_SWEEPS);
+	assert_true((left.noticed && strstr(heard, "super: it is ")) || from > 0);
+	assert_false(open_and_count().noticed);
+}
+
+/* Each file is as good as the other, also where the newer copy of the first is lost. */
+static void test_super_lost(void **state)
+{
+	(void)state;
+	fill_digested(true);
+	lose_super("super", -1);
+	lose_super("super", 0);
+	lose_super("super", 4096);
+	restore_image();
+	char path[160];
+	path_in(path, "super");
+	assert_int_equal(truncate(path, 4096), 0);
+	assert_int_equal(open_and_count().sweeps, DIGEST_SWEEPS);
+	restore_image();
+	zero_from("super.spare", 0);
+	struct tally left = open_and_count();
+	assert_true(left.noticed && left.sweeps == DIGEST_SWEEPS);
+	assert_string_equal(heard, "super.spare: it is damaged\n");
+	done();
+}
+
+/* A store of before the spare gets one; with both files gone nothing is begun over the rest. */
+static void test_super_and_its_spare_lost(void **state)
+{
+	(void)state;
+	char super[160], spare[160], away[160];
+	struct fw_err err = {""};
+	fill_digested(true);
+	path_in(super, "super");
+	path_in(spare, "super.spare");
+	path_in(away, "away");
+	assert_int_equal(unlink(spare), 0);
+	assert_false(open_and_count().noticed);
+	assert_int_equal(rename(super, away), 0);
+	struct tally left = open_and_count();
+	assert_true(left.noticed && left.sweeps == DIGEST_SWEEPS);
+	assert_int_equal(unlink(super), 0);
+	assert_int_equal(unlink(spare), 0);
+	assert_int_equal(kit_open(&kit, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "super is missing"));
+	assert_non_null(strstr(err.text, "snapshot"));
+	assert_int_equal(store_check(kit.dir, &(struct store_inspector){0}, NULL, &err), -EBADMSG);
+	assert_int_equal(rename(away, super), 0);
+	assert_int_equal(open_and_count().sweeps, DIGEST_SWEEPS);
+	done();
+}
+
 static void file_later(const struct store_record *record, void *arg)
 {
 	(void)record;
@@ -704,6 +770,8 @@ int main(void)
 		cmocka_unit_test(test_flips_after_digests),
 		cmocka_unit_test(test_ends_of_files_lost),
 		cmocka_unit_test(test_files_missing),
+		cmocka_unit_test(test_super_lost),
+		cmocka_unit_test(test_super_and_its_spare_lost),
 		cmocka_unit_test(test_blocks_gone_and_a_full_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

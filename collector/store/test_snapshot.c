@@ -234,7 +234,7 @@ static void test_broken_off(void **state)
 	assert_false(is_pinned());
 	/* Without its end it is no store. */
 	assert_true(store_check(snapshot, &(struct store_inspector){0}, NULL, &err) < 0);
-	assert_int_equal(store_restore(snapshot, target, NULL, &err), -ENOENT);
+	assert_int_equal(store_restore(snapshot, target, NULL, &err), -EBADMSG);
 	send_batches(10);
 	assert_int_equal(kit_count(&kit, kit.host, true), sent);
 }
