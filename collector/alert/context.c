@@ -7,7 +7,7 @@
 #include "register.h"
 
 static const enum register_text told[] = {HOST_SUPPLIER, HOST_OWNER, HOST_SERVICE, HOST_PURPOSE,
-	HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK};
+	HOST_CONTRACT, HOST_TELEPHONE, HOST_START, HOST_STOP, HOST_RACK, HOST_SERIAL};
 
 struct context {
 	struct notice_pair *out;
@@ -58,13 +58,14 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 		add_site(&context, host.site);
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
 		add(&context, register_text_names[told[i]], host.texts[told[i]]);
+	add(&context, "contract_ends", host.contract_ends.day);
 	return context.n;
 }
 
 static bool is_of_register(const char *name)
 {
 	static const char *const others[] = {
-		"priority", "tier", "site", "site_address", "site_telephone"};
+		"priority", "tier", "site", "site_address", "site_telephone", "contract_ends"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strcmp(others[i], name) == 0)
 			return true;

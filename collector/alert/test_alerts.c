@@ -985,13 +985,16 @@ static void test_a_host_of_a_blue_light_site_is_missed_without_a_hold(void **arg
 	struct place *place = *arg;
 	struct registry *registry = use_register(place,
 		"sites: [{name: Station, tier: blue-light}]\n"
-		"hosts: [{match: {instance: web.*}, site: Station, contract: no. 4711}]\n");
+		"hosts: [{match: {instance: web.*}, site: Station, contract: no. 4711,\n"
+		"  contract_ends: 2027-03-31, serial: CZ37}]\n");
 	reopen_with(place, 2.5, 3600000);
 	struct alert_view *view = go_silent(place, server, 2500);
 	assert_true(view && view->state == ALERT_FIRING);
 	assert_string_equal(annotation(view, "priority"), "P1");
 	assert_string_equal(annotation(view, "site"), "Station");
 	assert_string_equal(annotation(view, "contract"), "no. 4711");
+	assert_string_equal(annotation(view, "contract_ends"), "2027-03-31");
+	assert_string_equal(annotation(view, "serial"), "CZ37");
 	assert_string_equal(annotation(view, "summary"), "web01 has gone silent");
 	place->options.registry = NULL;
 	register_drop(registry);

@@ -113,7 +113,7 @@ static void begin(struct delivery *delivery, const struct fw_secret *token)
 	const struct http_step *step = step_of(http, notice);
 	const struct template_values values = {
 		.notice = notice,
-		.level = http->levels[notice_severity(notice)],
+		.level = levels_word(&http->levels, notice),
 		.token = token->text,
 	};
 	if (!step->url)

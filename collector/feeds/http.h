@@ -9,7 +9,7 @@
 #include <fenwatch/err.h>
 
 #include "feed.h"
-#include "notice.h"
+#include "levels.h"
 
 #define HTTP_HEADERS 16
 
@@ -34,7 +34,7 @@ struct http {
 	int encoding;
 	const struct fw_yaml *headers;
 	const char *ticket; /* JSON pointer */
-	const char *levels[SEVERITIES];
+	struct levels levels;
 	const char *token_file, *ca_file;
 };
 

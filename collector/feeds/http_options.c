@@ -84,34 +84,6 @@ static int parse_headers(
 	return template_check_tree(node, err);
 }
 
-static int level_of(const char *name)
-{
-	for (int i = 0; i < SEVERITIES; i++)
-		if (strcmp(severity_names[i], name) == 0)
-			return i;
-	return -1;
-}
-
-static int parse_levels(
-	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
-{
-	const char **levels = field;
-	int rc = check_flat(node, "levels", err);
-	for (size_t i = 0; rc == 0 && i < fw_yaml_count(node); i++) {
-		const char *name = fw_yaml_text(fw_yaml_key(node, i));
-		int level = level_of(name);
-		if (level < 0)
-			return fw_yaml_fail(fw_yaml_key(node, i), err,
-				"'%.60s' is no severity: critical, major, minor, warning, info",
-				name);
-		levels[level] = fw_arena_strdup(arena, fw_yaml_text(fw_yaml_item(node, i)));
-	}
-	for (size_t i = 0; rc == 0 && i < SEVERITIES; i++)
-		if (!levels[i])
-			return fw_yaml_fail(node, err, "levels lack '%s'", severity_names[i]);
-	return rc;
-}
-
 static int parse_words(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
@@ -139,7 +111,7 @@ static int check_step(
 {
 	if (!step->url && step->body)
 		return fw_fail(err, -EINVAL, "%s: a body without a url", name);
-	if (http_step_uses(step, "level") && !*http->levels)
+	if (http_step_uses(step, "level") && !*http->levels.severities && !*http->levels.priorities)
 		return fw_fail(err, -EINVAL, "%s: {{level}} needs `levels`", name);
 	if (step->body && http->encoding == ENCODING_FORM)
 		return check_flat(step->body, "forms", err);
@@ -322,9 +294,10 @@ const struct fw_option http_options[] = {
 	},
 	{
 		.name = "levels",
-		.help = "The receiver's words for severities: what {{level}} becomes.",
+		.help = "The receiver's words for severities, or for the priorities P1 to P5: what "
+			"{{level}} becomes.",
 		.type = FW_OPT_CUSTOM,
-		.parse = parse_levels,
+		.parse = levels_parse,
 		.offset = offsetof(struct http, levels),
 	},
 	{

@@ -12,6 +12,7 @@
 #include <fenwatch/mem.h>
 
 #include "feed.h"
+#include "levels.h"
 #include "notice.h"
 #include "pointer.h"
 #include "secret.h"
@@ -22,6 +23,7 @@
 
 struct jira {
 	const char *url, *project, *issue_type, *close_transition, *user, *token_file, *ca_file;
+	struct levels levels;
 	bool cloud;
 };
 
@@ -91,17 +93,24 @@ static json_t *issue(const struct jira *jira, const struct notice *notice)
 	struct fw_buf line = {0};
 	char *summary = notice_summary(notice);
 	text_put_line(&line, *summary ? summary : "?", SUMMARY_CHARACTERS);
-	const char *description = notice_annotation(notice, "description");
-	char *text = fw_format("{noformat}%s\n\n%.*s{noformat}\n%s\n%s", summary,
-		(int)text_cut(description, DESCRIPTION_CHARACTERS), description,
+	char *details = notice_details(notice, DESCRIPTION_CHARACTERS);
+	char *text = fw_format("{noformat}%s\n\n%s{noformat}\n%s\n%s", summary, details,
 		notice->generator_url, notice->key);
 	disarm(text);
 	json_t *object = json_pack("{s:{s:{s:s}, s:{s:s}, s:s, s:o, s:[s,s]}}", "fields", "project",
 		"key", jira->project, "issuetype", "name", jira->issue_type, "summary",
 		(char *)line.data, "description", json_string(text), "labels", "fenwatch",
 		notice->key);
+	const char *level = levels_word(&jira->levels, notice);
+	if (object && level &&
+		json_object_set_new(json_object_get(object, "fields"), "priority",
+			json_pack("{s:s}", "name", level)) < 0) {
+		json_decref(object);
+		object = NULL;
+	}
 	fw_buf_done(&line);
 	fw_free(summary);
+	fw_free(details);
 	fw_free(text);
 	return object;
 }
@@ -286,6 +295,14 @@ static const struct fw_option options[] = {
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct jira, issue_type),
 		.fallback = "Incident",
+	},
+	{
+		.name = "levels",
+		.help = "Jira's names for the priorities P1 to P5, or for severities; without them "
+			"issues have the project's own default.",
+		.type = FW_OPT_CUSTOM,
+		.parse = levels_parse,
+		.offset = offsetof(struct jira, levels),
 	},
 	{
 		.name = "close_transition",

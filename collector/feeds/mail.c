@@ -207,6 +207,10 @@ static void put_text(struct fw_buf *out, const struct notice *notice)
 	char *summary = notice_summary(notice);
 	put_paragraph(out, summary);
 	put_paragraph(out, notice_annotation(notice, "description"));
+	size_t before = out->length;
+	notice_put_register(out, notice);
+	if (out->length > before)
+		fw_buf_putc(out, '\n');
 	fw_buf_printf(out, "%s since %s\n", notice->status,
 		fw_time_format(notice_is_over(notice) ? notice->ends_ms : notice->starts_ms, at,
 			sizeof at));

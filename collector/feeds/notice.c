@@ -6,7 +6,32 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/utf8.h>
 
+#define LINE_CHARACTERS 500
+
 const char *const severity_names[SEVERITIES] = {"critical", "major", "minor", "warning", "info"};
+
+const struct notice_line notice_lines[] = {
+	{"priority", "Priority"},
+	{"tier", "Tier"},
+	{"site", "Site"},
+	{"site_address", "Address"},
+	{"site_telephone", "Telephone of the site"},
+	{"service", "Service"},
+	{"purpose", "Purpose"},
+	{"owner", "Owner"},
+	{"supplier", "Supplier"},
+	{"contract", "Contract"},
+	{"contract_ends", "Contract ends"},
+	{"telephone", "Ring"},
+	{"contact", "Contact"},
+	{"contact_telephone", "Telephone of the contact"},
+	{"contact_mail", "Mail of the contact"},
+	{"rack", "Rack"},
+	{"serial", "Serial number"},
+	{"start", "To start it"},
+	{"stop", "To stop it"},
+	{NULL, NULL},
+};
 
 bool notice_is_over(const struct notice *notice)
 {
@@ -30,6 +55,15 @@ enum severity notice_severity(const struct notice *notice)
 		if (strcmp(said, severity_names[i]) == 0)
 			return (enum severity)i;
 	return SEVERITY_WARNING;
+}
+
+unsigned notice_priority(const struct notice *notice)
+{
+	static const unsigned usual[SEVERITIES] = {1, 1, 2, 2, 3};
+	const char *said = notice->priority ? notice->priority : "";
+	if (said[0] == 'P' && said[1] >= '1' && said[1] < '1' + PRIORITIES && !said[2])
+		return (unsigned)(said[1] - '1');
+	return usual[notice_severity(notice)];
 }
 
 char *notice_summary(const struct notice *notice)
@@ -69,4 +103,30 @@ void text_put_line(struct fw_buf *out, const char *text, size_t most)
 			code == 0x2029;
 		fw_utf8_put(out, control ? ' ' : code);
 	}
+}
+
+void notice_put_register(struct fw_buf *out, const struct notice *notice)
+{
+	for (const struct notice_line *line = notice_lines; line->name; line++) {
+		const char *value = notice_annotation(notice, line->name);
+		if (!*value)
+			continue;
+		fw_buf_printf(out, "%s: ", line->title);
+		text_put_line(out, value, LINE_CHARACTERS);
+		fw_buf_putc(out, '\n');
+	}
+}
+
+char *notice_details(const struct notice *notice, size_t most)
+{
+	struct fw_buf lines = {0};
+	notice_put_register(&lines, notice);
+	const char *text = lines.data ? (char *)lines.data : "";
+	const char *description = notice_annotation(notice, "description");
+	size_t left = most > lines.length + 2 ? most - lines.length - 2 : 0;
+	size_t length = text_cut(description, left);
+	char *details = fw_format("%.*s%s%.*s", (int)length, description,
+		length > 0 && *text ? "\n\n" : "", (int)text_cut(text, most), text);
+	fw_buf_done(&lines);
+	return details;
 }

@@ -18,13 +18,28 @@ enum severity {
 };
 extern const char *const severity_names[SEVERITIES];
 
+/* Annotations with what the register says of the host, as people read them; NULL-ended. */
+extern const struct notice_line {
+	const char *name, *title;
+} notice_lines[];
+#define PRIORITIES 5 /* P1 to P5 */
+
 bool notice_is_over(const struct notice *notice);
 /* By the label `severity`; a word that is none counts as a warning. */
 enum severity notice_severity(const struct notice *notice);
+/* From 0 for P1: the register's; of a notice that was not judged, that of its severity on a host
+ * of no special tier. */
+unsigned notice_priority(const struct notice *notice);
 const char *notice_label(const struct notice *notice, const char *name); /* or "" */
 const char *notice_annotation(const struct notice *notice, const char *name);
 /* What it is in one line: the annotation, else the rule and the host. fw_free gives it back. */
 char *notice_summary(const struct notice *notice);
+
+/* Appends the register's lines, "Site: Hall" and so on. */
+void notice_put_register(struct fw_buf *out, const struct notice *notice);
+/* What a ticket says under its summary: the description and the register's lines, of which
+ * nothing is cut that `most` characters can hold. fw_free gives it back. */
+char *notice_details(const struct notice *notice, size_t most);
 
 /* How many bytes the first `most` characters take. */
 size_t text_cut(const char *text, size_t most);

@@ -39,6 +39,12 @@ static json_t *details(const struct notice *notice)
 	for (size_t i = 0; rc == 0 && i < notice->n_labels; i++)
 		rc = json_object_set_new(object, notice->labels[i].name,
 			text_of(notice->labels[i].value, DETAIL_CHARACTERS));
+	for (const struct notice_line *line = notice_lines; rc == 0 && line->name; line++) {
+		const char *value = notice_annotation(notice, line->name);
+		if (*value)
+			rc = json_object_set_new(
+				object, line->name, text_of(value, DETAIL_CHARACTERS));
+	}
 	if (rc == 0)
 		rc = json_object_set_new(object, "description",
 			text_of(notice_annotation(notice, "description"), DETAIL_CHARACTERS));

@@ -21,13 +21,14 @@
 
 #define SHORT_CHARACTERS 100 /* source, node, type, resource */
 #define DESCRIPTION_CHARACTERS 4000
+#define DETAILS 3500 /* of these; the others are for a summary and a link */
 #define SUMMARY_CHARACTERS 160
 #define ID_BYTES 33 /* sys_id: 32 hex digits */
 
 enum table { TABLE_EVENT, TABLE_INCIDENT };
 
 struct servicenow {
-	const char *url, *user, *password_file, *ca_file, *close_code;
+	const char *url, *user, *password_file, *ca_file, *close_code, *assignment_group;
 	int table;
 };
 
@@ -91,6 +92,12 @@ static json_t *additional_info(const struct notice *notice)
 	for (size_t i = 0; rc == 0 && i < notice->n_labels; i++)
 		rc = json_object_set_new(object, notice->labels[i].name,
 			text_of(notice->labels[i].value, DESCRIPTION_CHARACTERS));
+	for (const struct notice_line *line = notice_lines; rc == 0 && line->name; line++) {
+		const char *value = notice_annotation(notice, line->name);
+		if (*value)
+			rc = json_object_set_new(
+				object, line->name, text_of(value, DESCRIPTION_CHARACTERS));
+	}
 	char *text = rc == 0 ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	json_t *value = text ? json_string(text) : NULL;
 	free(text);
@@ -116,11 +123,20 @@ static json_t *resource(const struct notice *notice)
 	return value;
 }
 
+static char *description(const struct notice *notice)
+{
+	char *summary = notice_summary(notice), *details = notice_details(notice, DETAILS);
+	char *text = fw_format("%s\n\n%s", summary, details);
+	fw_free(summary);
+	fw_free(details);
+	return text;
+}
+
 static json_t *event(const struct notice *notice)
 {
 	char at[32];
 	bool over = notice_is_over(notice);
-	char *summary = notice_summary(notice);
+	char *text = description(notice);
 	json_t *records = json_pack("{s:[{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o}]}",
 		"records", "source", "Fenwatch", "event_class", "Fenwatch", "node",
 		text_of(notice_label(notice, "instance"), SHORT_CHARACTERS), "type",
@@ -129,9 +145,8 @@ static json_t *event(const struct notice *notice)
 		over ? "0" : severities[notice_severity(notice)], "resolution_state",
 		over ? "Closing" : "New", "time_of_event",
 		moment(over ? notice->ends_ms : notice->starts_ms, at, sizeof at), "description",
-		text_of(summary, DESCRIPTION_CHARACTERS), "additional_info",
-		additional_info(notice));
-	fw_free(summary);
+		text_of(text, DESCRIPTION_CHARACTERS), "additional_info", additional_info(notice));
+	fw_free(text);
 	return records;
 }
 
@@ -139,19 +154,23 @@ static json_t *event(const struct notice *notice)
 
 /* State 6 is resolved: an alert that fires again is another incident. */
 
-static const char *const urgencies[SEVERITIES] = {"1", "1", "2", "2", "3"};
+/* From which ServiceNow's own table of priorities makes the register's again. */
+static const struct {
+	const char *urgency, *impact;
+} ranks[PRIORITIES] = {{"1", "1"}, {"2", "1"}, {"2", "2"}, {"3", "2"}, {"3", "3"}};
 
-static json_t *incident(const struct notice *notice)
+static json_t *incident(const struct servicenow *servicenow, const struct notice *notice)
 {
-	char *summary = notice_summary(notice);
-	char *text = fw_format(
-		"%s\n\n%s", notice_annotation(notice, "description"), notice->generator_url);
-	const char *urgency = urgencies[notice_severity(notice)];
-	json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "correlation_id", notice->key,
-		"correlation_display", "Fenwatch", "short_description",
+	char *summary = notice_summary(notice), *details = notice_details(notice, DETAILS);
+	char *text = fw_format("%s\n\n%s", details, notice->generator_url);
+	unsigned priority = notice_priority(notice);
+	json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:s*}", "correlation_id",
+		notice->key, "correlation_display", "Fenwatch", "short_description",
 		text_of(summary, SUMMARY_CHARACTERS), "description",
-		text_of(text, DESCRIPTION_CHARACTERS), "urgency", urgency, "impact", urgency);
+		text_of(text, DESCRIPTION_CHARACTERS), "urgency", ranks[priority].urgency, "impact",
+		ranks[priority].impact, "assignment_group", servicenow->assignment_group);
 	fw_free(summary);
+	fw_free(details);
 	fw_free(text);
 	return object;
 }
@@ -195,7 +214,7 @@ static void on_looked(const struct web_answer *answer, void *arg)
 		web_finish(answer, delivery);
 	} else {
 		ask(delivery, "POST", fw_strdup("/api/now/table/incident"),
-			incident(delivery->notice), on_made);
+			incident(delivery->config, delivery->notice), on_made);
 	}
 }
 
@@ -276,6 +295,12 @@ static const struct fw_option options[] = {
 		.type = FW_OPT_TEXT,
 		.offset = offsetof(struct servicenow, close_code),
 		.fallback = "Solved (Permanently)",
+	},
+	{
+		.name = "assignment_group",
+		.help = "Whose queue new incidents stand in: the group's sys_id.",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct servicenow, assignment_group),
 	},
 	{
 		.name = "user",

@@ -14,7 +14,20 @@
 
 #define ROOT(enterprise) 1, 3, 6, 1, 4, 1, (oid)(enterprise), 7480
 enum { FIRING = 1, RESOLVED = 2 };
-enum { KEY = 1, STATE, SEVERITY, HOST, RULE, SUMMARY, STARTED_AT, LINK };
+enum {
+	KEY = 1,
+	STATE,
+	SEVERITY,
+	HOST,
+	RULE,
+	SUMMARY,
+	STARTED_AT,
+	LINK,
+	PRIORITY,
+	SITE,
+	SUPPLIER,
+	RING
+};
 
 /* A notification that is written, under an enterprise's number. */
 struct form {
@@ -91,6 +104,10 @@ netsnmp_pdu *snmp_notification(int64_t enterprise, bool inform, const struct not
 	put_text(&form, SUMMARY, summary);
 	put_time(&form, STARTED_AT, notice->starts_ms);
 	put_text(&form, LINK, notice->generator_url);
+	put_text(&form, PRIORITY, notice->priority ? notice->priority : "");
+	put_text(&form, SITE, notice_annotation(notice, "site"));
+	put_text(&form, SUPPLIER, notice_annotation(notice, "supplier"));
+	put_text(&form, RING, notice_annotation(notice, "telephone"));
 	fw_free(summary);
 	return pdu;
 }

@@ -23,7 +23,8 @@
 #define PROCID_CHARACTERS 128
 #define RESOURCE_CHARACTERS 512
 #define TEXT_CHARACTERS 1024
-#define QUEUE_BYTES (64u << 10) /* a message and a handshake's last words */
+#define REGISTER "[fenwatch@32473" /* under IANA's number for examples, as the MIB is */
+#define QUEUE_BYTES (64u << 10)    /* a message and a handshake's last words */
 #define WAIT_MS 10000
 #define GOODBYE_MS 5000
 
@@ -98,6 +99,21 @@ static void put_resource(struct fw_buf *out, const struct notice *notice)
 	fw_buf_done(&text);
 }
 
+static void put_register(struct fw_buf *out, const struct notice *notice)
+{
+	bool any = false;
+	for (const struct notice_line *line = notice_lines; line->name; line++) {
+		const char *value = notice_annotation(notice, line->name);
+		if (*value && !any)
+			fw_buf_puts(out, REGISTER);
+		any = any || *value;
+		if (*value)
+			put_parameter(out, line->name, value);
+	}
+	if (any)
+		fw_buf_putc(out, ']');
+}
+
 static void put_message(
 	struct fw_buf *out, const struct syslog *syslog, const struct notice *notice)
 {
@@ -116,8 +132,10 @@ static void put_message(
 	put_parameter(out, "probableCause", "other");
 	put_parameter(out, "perceivedSeverity", over ? "cleared" : ranks[rank].perceived);
 	put_parameter(out, "resourceURI", notice->generator_url);
+	fw_buf_putc(out, ']');
+	put_register(out, notice);
 	char *summary = notice_summary(notice);
-	fw_buf_puts(out, "] \xef\xbb\xbf");
+	fw_buf_puts(out, " \xef\xbb\xbf");
 	text_put_line(out, summary, TEXT_CHARACTERS);
 	fw_buf_printf(out, " (%s)", notice->status);
 	fw_free(summary);

@@ -57,6 +57,11 @@ static void put_description(struct fw_buf *out, const struct template_values *v)
 	fw_buf_puts(out, notice_annotation(v->notice, "description"));
 }
 
+static void put_register(struct fw_buf *out, const struct template_values *v)
+{
+	notice_put_register(out, v->notice);
+}
+
 static void put_severity(struct fw_buf *out, const struct template_values *v)
 {
 	fw_buf_puts(out, severity_names[notice_severity(v->notice)]);
@@ -117,6 +122,7 @@ static const struct {
 	{"status", put_status},
 	{"summary", put_summary},
 	{"description", put_description},
+	{"register", put_register},
 	{"severity", put_severity},
 	{"level", put_level},
 	{"priority", put_priority},

@@ -19,7 +19,7 @@
 
 struct template_values {
 	const struct notice *notice;
-	const char *level; /* the receiver's word for the severity */
+	const char *level; /* the receiver's word for its severity or priority */
 	const char *token;
 };
 

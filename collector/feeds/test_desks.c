@@ -45,6 +45,13 @@ static size_t characters(const char *text)
 	return n;
 }
 
+/* What the register says, as it stands in a ticket. */
+#define LINES                                                                    \
+	"Little is left for ordinary users.\n\nPriority: P2\nTier: blue-light\n" \
+	"Site: Boston Fire\nAddress: Robin Hood's Walk\n"                        \
+	"Purpose: forms, payments\nContract: no. 4711\n"                         \
+	"Contract ends: 2027-03-31\nRing: 01522 580397\nSerial number: CZ3\"7\n"
+
 /* ---- PagerDuty ---- */
 
 #define PAGERDUTY "url: 'http://127.0.0.1:PORT/v2/enqueue'\nrouting_key_file: DIR/key"
@@ -89,6 +96,23 @@ static void test_pagerduty_is_told_no_more_than_it_takes(void **arg)
 	json_t *event = body_of(kit, 0);
 	const json_t *summary = json_object_get(json_object_get(event, "payload"), "summary");
 	assert_int_equal(characters(json_string_value(summary)), 1024);
+	json_decref(event);
+}
+
+static void test_pagerduty_has_what_the_register_says(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "key", "k");
+	kit_configure(kit, "pagerduty", PAGERDUTY);
+	kit_judge(kit);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *event = body_of(kit, 0);
+	const json_t *details =
+		json_object_get(json_object_get(event, "payload"), "custom_details");
+	expect_text(details, "priority", "P2");
+	expect_text(details, "site_address", "Robin Hood's Walk");
+	expect_text(details, "contract_ends", "2027-03-31");
+	expect_text(details, "mountpoint", "/srv/\"quoted\"\n");
 	json_decref(event);
 }
 
@@ -160,7 +184,7 @@ static void test_servicenow_has_one_incident(void **arg)
 	expect_request(kit, 1, "POST /api/now/table/incident HTTP/1.1\r\n");
 	json_t *incident = body_of(kit, 1);
 	expect_text(incident, "correlation_id", kit->notice.key);
-	expect_text(incident, "urgency", "1");
+	assert_null(json_object_get(incident, "assignment_group"));
 	json_decref(incident);
 	/* Told once more, as after a crash: found, and not made again. */
 	kit->receiver.decide = one_there;
@@ -177,6 +201,49 @@ static void test_servicenow_has_one_incident(void **arg)
 	kit->receiver.decide = none_yet;
 	assert_int_equal(kit_deliver(kit), DELIVERED);
 	assert_int_equal(kit->receiver.n_got, 7);
+}
+
+static void test_servicenow_has_what_the_register_says(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p");
+	kit_judge(kit);
+	kit_configure(kit, "servicenow", SERVICENOW);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *root = body_of(kit, 0);
+	const json_t *event = json_array_get(json_object_get(root, "records"), 0);
+	expect_text(event, "description", "web01: /srv has 4.0 % left\n\n" LINES);
+	json_t *more =
+		json_loads(json_string_value(json_object_get(event, "additional_info")), 0, NULL);
+	expect_text(more, "priority", "P2");
+	expect_text(more, "site", "Boston Fire");
+	json_decref(more);
+	json_decref(root);
+}
+
+/* ServiceNow makes its priority of urgency and impact: P2 of 2 and 1. */
+static void test_an_incident_has_the_registers_priority(void **arg)
+{
+	static const struct {
+		const char *priority, *urgency, *impact;
+	} cases[] = {{"P1", "1", "1"}, {"P2", "2", "1"}, {"P3", "2", "2"}, {"P4", "3", "2"},
+		{"P5", "3", "3"}, {NULL, "2", "1"}};
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p");
+	kit_configure(kit, "servicenow",
+		SERVICENOW "table: incident\nassignment_group: 287ebd7da9fe198100f92cc8d1d2154e\n");
+	kit_judge(kit);
+	kit->receiver.decide = none_yet;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		kit->notice.priority = cases[i].priority;
+		assert_int_equal(kit_deliver(kit), DELIVERED);
+		json_t *incident = body_of(kit, 2 * i + 1);
+		expect_text(incident, "urgency", cases[i].urgency);
+		expect_text(incident, "impact", cases[i].impact);
+		expect_text(incident, "assignment_group", "287ebd7da9fe198100f92cc8d1d2154e");
+		expect_text(incident, "description", LINES "\n\nhttp://collector/alerts");
+		json_decref(incident);
+	}
 }
 
 /* ---- Jira ---- */
@@ -259,6 +326,30 @@ static void test_jira_closes_nothing_it_should_not(void **arg)
 	found = "{\"issues\":[{\"key\":\"OPS-17\"}]}";
 	assert_int_equal(kit_deliver(kit), REFUSED);
 	assert_non_null(strstr(kit->why, "no transition called 'Vanish'"));
+}
+
+static void test_jira_has_what_the_register_says(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira",
+		JIRA "levels: {P1: Highest, P2: High, P3: Medium, P4: Low, P5: Lowest}\n");
+	kit_judge(kit);
+	kit->receiver.decide = jira;
+	found = "{\"issues\":[]}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *issue = body_of(kit, 1);
+	const json_t *fields = json_object_get(issue, "fields");
+	expect_text(json_object_get(fields, "priority"), "name", "High");
+	const char *text = json_string_value(json_object_get(fields, "description"));
+	assert_non_null(strstr(text, "% left\n\n" LINES "{noformat}\nhttp://collector/alerts\n"));
+	json_decref(issue);
+	/* Where nothing is said of levels it is the project's own. */
+	kit_configure(kit, "jira", JIRA);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	issue = body_of(kit, 3);
+	assert_null(json_object_get(json_object_get(issue, "fields"), "priority"));
+	json_decref(issue);
 }
 
 /* A search goes by an index that lags behind. */
@@ -377,6 +468,8 @@ static void test_mistakes_are_named(void **arg)
 		{"servicenow", "url: 'https://x'\nuser: u\npassword_file: p\ntable: cmdb", "event"},
 		{"jira", "url: 'https://x/'\nproject: OPS\ntoken_file: t", "without a '/'"},
 		{"jira", "url: 'https://x'\nproject: 'O\" OR 1'\ntoken_file: t", "its key"},
+		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nlevels: {P1: High}",
+			"lack 'P2'"},
 	};
 	struct kit *kit = *arg;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -392,9 +485,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_pagerduty_triggers_and_resolves),
 		CASE(test_pagerduty_is_told_no_more_than_it_takes),
+		CASE(test_pagerduty_has_what_the_register_says),
 		CASE(test_servicenow_has_an_event_and_its_clear),
 		CASE(test_servicenow_has_one_incident),
+		CASE(test_servicenow_has_what_the_register_says),
+		CASE(test_an_incident_has_the_registers_priority),
 		CASE(test_jira_has_one_issue),
+		CASE(test_jira_has_what_the_register_says),
 		CASE(test_jira_closes_nothing_it_should_not),
 		CASE(test_jira_closes_what_is_not_found_yet),
 		CASE(test_a_page_is_no_answer),

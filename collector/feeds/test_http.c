@@ -42,6 +42,22 @@ static void test_a_ticket_is_opened_and_closed(void **arg)
 	assert_string_equal(kit_got(kit, 1)->body, "{\"state\":\"closed\"}");
 }
 
+static void test_a_ticket_has_the_registers_priority(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_configure(kit, "http",
+		"levels: {P1: 1, P2: 2, P3: 3, P4: 4, P5: 4}\n"
+		"open: {url: 'http://127.0.0.1:PORT/tickets',\n"
+		"  body: {priority: '{{level|number}}', text: '{{register|cut 12}}'}}");
+	kit_judge(kit);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit_got(kit, 0)->body, "{\"priority\":2,\"text\":\"Priority: P2\"}");
+	/* Not judged, critical: as on a host of no special tier. */
+	kit->notice.priority = NULL;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit_got(kit, 1)->body, "{\"priority\":2,\"text\":\"Priority: P2\"}");
+}
+
 static enum desk poll(struct kit *kit, const char *answer)
 {
 	kit->receiver.text = answer;
@@ -198,6 +214,9 @@ static void test_mistakes_are_named(void **arg)
 		{"open: {url: 'http://x/{{level}}'}", "needs `levels`"},
 		{"open: {url: 'http://x/'}\nlevels: {critical: 1}", "lack 'major'"},
 		{"open: {url: 'http://x/'}\nlevels: {dire: 1}", "'dire'"},
+		{"open: {url: 'http://x/'}\nlevels: {P1: 1, info: 2}", "not by both"},
+		{"open: {url: 'http://x/'}\nlevels: [1]", "written like"},
+		{"open: {url: 'http://x/'}\nlevels: {P1: [1]}", "single words"},
 		{"open: {url: 'http://x/'}\nticket: id", "begins with '/'"},
 		{"open: {url: 'http://x/'}\nheaders: {\"A b\": c}", "no header's name"},
 		{"open: {url: 'http://x/'}\nheaders: [a]", "headers are written"},
@@ -242,6 +261,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
 	const struct CMUnitTest tests[] = {
+		CASE(test_a_ticket_has_the_registers_priority),
 		CASE(test_a_ticket_is_opened_and_closed),
 		CASE(test_a_desk_is_asked_what_has_become_of_a_ticket),
 		CASE(test_what_has_changed_is_told_where_it_is_taken),

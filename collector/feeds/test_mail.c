@@ -153,6 +153,17 @@ static const char *body(void)
 	return strstr((char *)post.mail.data, "\r\n\r\n") + 4;
 }
 
+static void test_a_mail_has_what_the_register_says(void **arg)
+{
+	struct kit *kit = *arg;
+	configure(kit, "to: [desk@council.example]");
+	kit_judge(kit);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_non_null(strstr(
+		body(), "users.\r\n\r\nPriority: P2\r\nTier: blue-light\r\nSite: Boston Fire\r\n"));
+	assert_non_null(strstr(body(), "Ring: 01522 580397\r\n"));
+}
+
 #define KEY "fw1-0123456789abcdef0123456789abcdef"
 #define OPEN_ID "<" KEY ".1795341600000.firing@council.example>"
 
@@ -317,6 +328,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_mail_and_its_reply),
+		CASE(test_a_mail_has_what_the_register_says),
 		CASE(test_a_mail_goes_to_whom_the_notice_names),
 		CASE(test_no_text_of_a_host_becomes_a_header_or_ends_the_mail),
 		CASE(test_subjects_in_other_letters_are_coded_in_whole_characters),

@@ -147,6 +147,7 @@ static void test_an_inform_is_answered(void **arg)
 	struct kit *kit = *arg;
 	trap_port.answers = true;
 	configure(kit, "");
+	kit_judge(kit);
 	assert_int_equal(kit_deliver(kit), DELIVERED);
 	assert_sent("\x2b\x06\x01\x06\x03\x01\x01\x04\x01\x00\x06\x0c\x2b\x06\x01\x04\x01\x81\xfd"
 		    "\x59\xba\x38\x00\x01");
@@ -164,6 +165,16 @@ static void test_an_inform_is_answered(void **arg)
 	assert_sent(HOLDS("\x06",
 		"\x04\x1a"
 		"web01: /srv has 4.0 % left"));
+	assert_sent(HOLDS("\x09",
+		"\x04\x02"
+		"P2"));
+	assert_sent(HOLDS("\x0a",
+		"\x04\x0b"
+		"Boston Fire"));
+	assert_sent(HOLDS("\x0b", "\x04\x00"));
+	assert_sent(HOLDS("\x0c",
+		"\x04\x0c"
+		"01522 580397"));
 	assert_sent(HOLDS("\x07", "\x04\x0b\x07\xea\x0b\x16\x0a\x00\x00\x00+\x00\x00"));
 }
 

@@ -170,6 +170,19 @@ static void test_an_alarm(void **arg)
 		"\xef\xbb\xbfweb01: /srv has 4.0 % left (firing)");
 }
 
+static void test_what_the_register_says(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_judge(kit);
+	assert_int_equal(deliver_to(kit, "IP:127.0.0.1", READS_ALL), DELIVERED);
+	assert_non_null(strstr(taken(),
+		"/alerts\"][fenwatch@32473 priority=\"P2\" tier=\"blue-light\" "
+		"site=\"Boston Fire\" site_address=\"Robin Hood's Walk\" "
+		"purpose=\"forms, payments\" contract=\"no. 4711\" "
+		"contract_ends=\"2027-03-31\" telephone=\"01522 580397\" serial=\"CZ3\\\"7\"] "
+		"\xef\xbb\xbf"));
+}
+
 static void test_its_end(void **arg)
 {
 	struct kit *kit = *arg;
@@ -291,6 +304,7 @@ int main(void)
 #define OVER_TLS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		OVER_TLS(test_an_alarm),
+		OVER_TLS(test_what_the_register_says),
 		OVER_TLS(test_its_end),
 		OVER_TLS(test_hostile_texts),
 		OVER_TLS(test_who_did_not_read_is_told_again),

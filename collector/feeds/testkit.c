@@ -22,6 +22,20 @@ static const struct notice_pair annotations[] = {
 	{"summary", "web01: /srv has 4.0 % left"},
 };
 
+static const struct notice_pair judged[] = {
+	{"contract", "no. 4711"},
+	{"contract_ends", "2027-03-31"},
+	{"description", "Little is left for ordinary users."},
+	{"priority", "P2"},
+	{"purpose", "forms, payments"},
+	{"serial", "CZ3\"7"},
+	{"site", "Boston Fire"},
+	{"site_address", "Robin Hood's Walk"},
+	{"summary", "web01: /srv has 4.0 % left"},
+	{"telephone", "01522 580397"},
+	{"tier", "blue-light"},
+};
+
 static const struct notice firing = {
 	.key = "fw1-0123456789abcdef0123456789abcdef",
 	.status = "firing",
@@ -179,4 +193,11 @@ const struct received *kit_got(const struct kit *kit, size_t i)
 {
 	assert_true(i < kit->receiver.n_got);
 	return &kit->receiver.got[i];
+}
+
+void kit_judge(struct kit *kit)
+{
+	kit->notice.priority = "P2";
+	kit->notice.annotations = judged;
+	kit->notice.n_annotations = sizeof judged / sizeof *judged;
 }
