@@ -175,21 +175,42 @@ static json_t *incident(const struct servicenow *servicenow, const struct notice
 	return object;
 }
 
+static bool is_number(const char *text)
+{
+	size_t length = strlen(text);
+	return length > 0 && length < ID_BYTES &&
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == length;
+}
+
+/* By its number where that is known: somebody else's software may write a correlation of its
+ * own. Requests want the sys_id. */
 static void look_for(struct delivery *delivery, web_done *on_done)
 {
+	const struct notice *notice = delivery->notice;
+	bool known = is_number(notice->receipt);
 	ask(delivery, "GET",
-		fw_format("/api/now/table/incident?sysparm_query=correlation_id%%3D%s%%5Estate%%3C6"
+		fw_format("/api/now/table/incident?sysparm_query=%s%%3D%s%%5Estate%%3C6"
 			  "&sysparm_fields=sys_id,number&sysparm_limit=1",
-			delivery->notice->key),
+			known ? "number" : "correlation_id", known ? notice->receipt : notice->key),
 		NULL, on_done);
+}
+
+/* What people call it; an instance may not show that. */
+static void take_number(struct delivery *delivery, const struct web_answer *answer,
+	const char *number, const char *id)
+{
+	pointer_text(
+		answer->body, answer->length, number, delivery->receipt, sizeof delivery->receipt);
+	if (!*delivery->receipt)
+		pointer_text(answer->body, answer->length, id, delivery->receipt,
+			sizeof delivery->receipt);
 }
 
 static void on_made(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	if (answer->status / 100 == 2)
-		pointer_text(answer->body, answer->length, "/result/sys_id", delivery->receipt,
-			sizeof delivery->receipt);
+		take_number(delivery, answer, "/result/number", "/result/sys_id");
 	if (*delivery->receipt)
 		web_finish(answer, delivery);
 	else
@@ -210,7 +231,7 @@ static void on_looked(const struct web_answer *answer, void *arg)
 	if (!read_found(answer, id)) {
 		web_doubt(answer, delivery);
 	} else if (*id) {
-		snprintf(delivery->receipt, sizeof delivery->receipt, "%s", id);
+		take_number(delivery, answer, "/result/0/number", "/result/0/sys_id");
 		web_finish(answer, delivery);
 	} else {
 		ask(delivery, "POST", fw_strdup("/api/now/table/incident"),

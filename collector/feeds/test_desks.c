@@ -158,14 +158,15 @@ static void test_servicenow_has_an_event_and_its_clear(void **arg)
 static int none_yet(struct receiver *receiver, const struct received *request)
 {
 	bool asks = strncmp(request->head, "GET", 3) == 0;
-	receiver->text = asks ? "{\"result\":[]}" : "{\"result\":{\"sys_id\":\"" ID "\"}}";
+	receiver->text = asks ? "{\"result\":[]}"
+			      : "{\"result\":{\"sys_id\":\"" ID "\",\"number\":\"INC0000001\"}}";
 	return asks ? 200 : 201;
 }
 
 static int one_there(struct receiver *receiver, const struct received *request)
 {
 	(void)request;
-	receiver->text = "{\"result\":[{\"sys_id\":\"" ID "\"}]}";
+	receiver->text = "{\"result\":[{\"sys_id\":\"" ID "\",\"number\":\"INC0000001\"}]}";
 	return 200;
 }
 
@@ -176,7 +177,7 @@ static void test_servicenow_has_one_incident(void **arg)
 	kit_configure(kit, "servicenow", SERVICENOW "table: incident\n");
 	kit->receiver.decide = none_yet;
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	assert_string_equal(kit->delivery.receipt, ID);
+	assert_string_equal(kit->delivery.receipt, "INC0000001");
 	assert_int_equal(kit->receiver.n_got, 2);
 	expect_request(kit, 0,
 		"GET /api/now/table/incident?sysparm_query=correlation_id%3D"
@@ -189,18 +190,40 @@ static void test_servicenow_has_one_incident(void **arg)
 	/* Told once more, as after a crash: found, and not made again. */
 	kit->receiver.decide = one_there;
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	assert_string_equal(kit->delivery.receipt, ID);
+	assert_string_equal(kit->delivery.receipt, "INC0000001");
 	assert_int_equal(kit->receiver.n_got, 3);
-	kit_resolve(kit, ID);
+	kit_resolve(kit, "INC0000001");
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	expect_request(kit, 3, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
+	expect_request(kit, 3,
+		"GET /api/now/table/incident?sysparm_query=number%3DINC0000001%5Estate%3C6&");
+	expect_request(kit, 4, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
 	/* Without its number it is looked for; where people have closed it, all is well. */
 	kit_resolve(kit, "../../x");
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	expect_request(kit, 5, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
+	expect_request(kit, 6, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
 	kit->receiver.decide = none_yet;
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	assert_int_equal(kit->receiver.n_got, 7);
+	assert_int_equal(kit->receiver.n_got, 8);
+}
+
+static int without_a_number(struct receiver *receiver, const struct received *request)
+{
+	bool asks = strncmp(request->head, "GET", 3) == 0;
+	receiver->text = asks ? "{\"result\":[]}" : "{\"result\":{\"sys_id\":\"" ID "\"}}";
+	return asks ? 200 : 201;
+}
+
+static void test_servicenow_may_show_no_number(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p");
+	kit_configure(kit, "servicenow", SERVICENOW "table: incident\n");
+	kit->receiver.decide = without_a_number;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_string_equal(kit->delivery.receipt, ID);
+	kit_resolve(kit, ID);
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	expect_request(kit, 2, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
 }
 
 static void test_servicenow_has_what_the_register_says(void **arg)
@@ -488,6 +511,7 @@ int main(void)
 		CASE(test_pagerduty_has_what_the_register_says),
 		CASE(test_servicenow_has_an_event_and_its_clear),
 		CASE(test_servicenow_has_one_incident),
+		CASE(test_servicenow_may_show_no_number),
 		CASE(test_servicenow_has_what_the_register_says),
 		CASE(test_an_incident_has_the_registers_priority),
 		CASE(test_jira_has_one_issue),

@@ -163,7 +163,7 @@ class ServiceNow(Vendor):
              "message_key": 1024, "severity": 1, "resolution_state": 7, "time_of_event": 40, "description": 4000,
              "ci_type": 100, "additional_info": 100000}
     INCIDENT = {"correlation_id": 100, "correlation_display": 100, "short_description": 160, "description": 4000,
-                "urgency": 1, "impact": 1}
+                "urgency": 1, "impact": 1, "assignment_group": 32}
 
     def answer(self, method, path, body):
         if path == "/api/global/em/jsonv2":
@@ -171,9 +171,11 @@ class ServiceNow(Vendor):
         demand(path.startswith("/api/now/table/incident"), path)
         if method == "GET":
             asked = urllib.parse.parse_qs(path.partition("?")[2])
-            key = re.fullmatch(r"correlation_id=(fw1-[0-9a-f]{32})\^state<6", asked["sysparm_query"][0]).group(1)
-            found = [f"{i:032x}" for i, one in enumerate(self.opened, 1) if one == key and key not in self.closed]
-            return 200, {"result": [{"sys_id": one, "number": "INC" + one[-7:]} for one in found[:1]]}
+            by = re.fullmatch(r"(correlation_id=fw1-[0-9a-f]{32}|number=INC[0-9]{7})\^state<6", asked["sysparm_query"][0])
+            name = by.group(1).partition("=")[2]
+            found = [i for i, key in enumerate(self.opened, 1)
+                     if name in (key, f"INC{i:07}") and key not in self.closed]
+            return 200, {"result": [{"sys_id": f"{i:032x}", "number": f"INC{i:07}"} for i in found[:1]]}
         if method == "POST":
             has_only(body, self.INCIDENT, ("short_description",))
             number = self.open(body["correlation_id"])
