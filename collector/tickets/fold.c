@@ -122,16 +122,28 @@ static void on_fired(struct row *row, const struct audit_entry *entry, json_t *d
 	t->feed = t->receipt = t->responder = t->target = t->paused = "";
 }
 
+static bool is_worked_on(const struct ticket *t)
+{
+	return t->responded_ms || t->restored_ms || t->paused_since_ms || t->paused_ms;
+}
+
+/* The ticket is that of the first feed that gives it a number, a desk's, and raised when that
+ * said yes; until one does, of the first that heard of it. Clocks of what somebody works on
+ * already stay as they are. */
 static void on_told(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
 	struct ticket *t = &row->ticket;
-	if (t->raised_ms || strcmp(text(detail, "notice"), "open") != 0 ||
+	bool is_first = !t->raised_ms, is_numbered = !*t->receipt && *text(detail, "receipt");
+	if ((!is_first && !is_numbered) || strcmp(text(detail, "notice"), "open") != 0 ||
 		strcmp(t->rule, RULE_ON_TICKETS) == 0)
 		return;
 	keep(&row->told, detail);
-	t->raised_ms = entry->at_ms;
 	t->feed = text(detail, "feed");
 	t->receipt = text(detail, "receipt");
+	if (!is_first && is_worked_on(t))
+		return;
+	t->raised_ms = entry->at_ms;
+	t->is_judged = false;
 }
 
 static void on_due(struct row *row, const struct audit_entry *entry, json_t *detail)

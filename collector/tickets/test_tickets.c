@@ -388,6 +388,48 @@ static void the_past_does_not_change(void **arg)
 	assert_int_equal(resolved_as_of(stage, "2026-12-01T00:00:00Z", 1), TICKET_MISSED);
 }
 
+/* A chat hears of it at once and gives no number. */
+static void a_ticket_is_the_desks(void **arg)
+{
+	static const char fired[] =
+		"{\"starts\":7,\"rule\":\"DiskFailing\",\"instance\":\"web01\","
+		"\"annotations\":{\"supplier\":\"Contoso\",\"tier\":\"blue-light\"}}";
+	struct stage *stage = *arg;
+	happens(stage, "2026-04-02T10:00:00Z", "fired", "", fired);
+	happens(stage, "2026-04-02T10:00:01Z", "told", "",
+		"{\"starts\":7,\"feed\":\"chat\",\"notice\":\"open\",\"receipt\":\"\"}");
+	struct ticket ticket = ticket_at(stage, "2026-04-02T10:01:00Z");
+	assert_string_equal(ticket.feed, "chat");
+	assert_int_equal(ticket.due_ms[TICKET_RESPOND], at("2026-04-02T10:15:01Z"));
+	happens(stage, "2026-04-02T10:05:00Z", "told", "",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"T4711\"}");
+	happens(stage, "2026-04-02T10:06:00Z", "told", "",
+		"{\"starts\":7,\"feed\":\"other\",\"notice\":\"open\",\"receipt\":\"X1\"}");
+	ticket = ticket_at(stage, "2026-04-02T10:06:01Z");
+	assert_string_equal(ticket.feed, "desk");
+	assert_string_equal(ticket.receipt, "T4711");
+	assert_int_equal(ticket.raised_ms, at("2026-04-02T10:05:00Z"));
+	assert_int_equal(ticket.due_ms[TICKET_RESPOND], at("2026-04-02T10:20:00Z"));
+	struct fw_err err;
+	must(tickets_pause(stage->tickets, "T4711", "user", "jo", at("2026-04-02T10:07:00Z"), &err),
+		&err);
+}
+
+static void clocks_of_what_is_worked_on_stay(void **arg)
+{
+	struct stage *stage = *arg;
+	happens(stage, "2026-04-02T10:00:00Z", "fired", "",
+		"{\"starts\":7,\"rule\":\"DiskFailing\",\"instance\":\"web01\",\"annotations\":{}}");
+	happens(stage, "2026-04-02T10:00:01Z", "told", "",
+		"{\"starts\":7,\"feed\":\"chat\",\"notice\":\"open\",\"receipt\":\"\"}");
+	happens(stage, "2026-04-02T10:04:00Z", "acknowledged", "ann", "{\"starts\":7}");
+	happens(stage, "2026-04-02T10:05:00Z", "told", "",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"T4711\"}");
+	struct ticket ticket = ticket_at(stage, "2026-04-02T10:06:00Z");
+	assert_string_equal(ticket.receipt, "T4711");
+	assert_int_equal(ticket.raised_ms, at("2026-04-02T10:00:01Z"));
+}
+
 static void no_ticket_without_a_desk_that_was_told(void **arg)
 {
 	struct stage *stage = *arg;
@@ -421,6 +463,8 @@ int main(void)
 		TEST(a_restart_forgets_nothing),
 		TEST(a_kill_between_raising_and_target_loses_no_target),
 		TEST(the_past_does_not_change),
+		TEST(a_ticket_is_the_desks),
+		TEST(clocks_of_what_is_worked_on_stay),
 		TEST(no_ticket_without_a_desk_that_was_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Tickets: alerts as they see them who must mend them, and whether targets are met.
  *
- * An episode of an alert is a ticket from when the first feed has delivered its open. All
+ * An episode of an alert is a ticket from when the first feed has delivered its open, or the
+ * first that gave it a number, where one does. All
  * that is known of it is in the audit trail (audit.h); this follows the trail, and adds
  * when the register's targets end ("due"), as they are when the ticket is raised or goes
  * on after a pause. So what is said of a past date rests on the trail alone and never
@@ -46,7 +47,7 @@ extern const char *const ticket_standing_names[]; /* "none", "running", .. */
 struct ticket {
 	const char *key, *rule, *instance, *severity, *summary;
 	const char *priority, *tier, *site, *supplier; /* as the register had them when it fired */
-	const char *feed, *receipt;                    /* that raised it first; the desk's number */
+	const char *feed, *receipt;                    /* that raised it; the desk's number */
 	const char *responder;                         /* who took it up */
 	const char *target;                            /* "targets.yml, line 4" */
 	const char *paused;                            /* for this reason; "" while it is not */
