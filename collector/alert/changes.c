@@ -75,19 +75,24 @@ void alert_free(struct alert *alert)
 	fw_free(alert);
 }
 
-/* The rule's words, and what the register says of the host now. */
-static void annotate(struct alerts *alerts, struct alert *alert, const struct pairs *words)
+void alert_annotations(
+	struct alerts *alerts, struct alert *alert, const struct pairs *words, struct pairs *out)
 {
 	const struct alert_options *options = alerts->config.options;
 	struct notice_pair *annotations =
 		fw_alloc_array(CONTEXT_MOST + words->n, sizeof *annotations);
-	struct pairs fresh;
 	size_t n = context_of(options ? options->registry : NULL, &alert->episode.labels,
 		alert->episode.severity, watch_class(alerts, alert), annotations);
 	for (size_t i = 0; i < words->n; i++)
 		annotations[n++] = words->items[i];
-	pairs_copy(&fresh, annotations, n);
+	pairs_copy(out, annotations, n);
 	fw_free(annotations);
+}
+
+static void annotate(struct alerts *alerts, struct alert *alert, const struct pairs *words)
+{
+	struct pairs fresh;
+	alert_annotations(alerts, alert, words, &fresh);
 	pairs_done(&alert->episode.annotations);
 	alert->episode.annotations = fresh;
 }

@@ -62,7 +62,7 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 	return context.n;
 }
 
-static bool is_of_register(const char *name)
+bool context_is_of_register(const char *name)
 {
 	static const char *const others[] = {
 		"priority", "tier", "site", "site_address", "site_telephone", "contract_ends"};
@@ -78,7 +78,7 @@ static bool is_of_register(const char *name)
 const char *context_value(
 	const struct pairs *labels, const struct pairs *annotations, const char *name)
 {
-	bool is_register = is_of_register(name);
+	bool is_register = context_is_of_register(name);
 	const char *first = pairs_get(is_register ? annotations : labels, name);
 	return *first ? first : pairs_get(is_register ? labels : annotations, name);
 }

@@ -2,6 +2,8 @@
  * fault must be met and whom to ring, as the register has it when the alert is told. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "pairs.h"
 
 struct registry;
@@ -12,6 +14,9 @@ struct registry;
  * agent's word, "" for none. `registry` NULL: no annotations. */
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
 	const char *class, struct notice_pair out[CONTEXT_MOST]);
+
+/* Whether an annotation of this name is the register's. */
+bool context_is_of_register(const char *name);
 
 /* What routes and silences compare: what the register says counts before a label of that
  * name, which a host gives itself; any other label before an annotation. "": neither. */

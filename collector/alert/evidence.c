@@ -34,6 +34,14 @@ int evidence_fired(struct state *state, const struct episode *episode, struct fw
 	return add(state, fw_wall_ms(), "fired", episode->key, "", detail, err);
 }
 
+int evidence_assigned(struct state *state, const struct episode *episode,
+	const struct pairs *annotations, int64_t now_ms, struct fw_err *err)
+{
+	json_t *detail = json_pack("{sI so}", "starts", (json_int_t)episode->life.starts_ms,
+		"annotations", pairs_of(annotations));
+	return add(state, now_ms, "assigned", episode->key, "", detail, err);
+}
+
 int evidence_held(struct state *state, const struct episode *episode, const char *reason,
 	const char *why, int64_t now_ms, struct fw_err *err)
 {

@@ -3,6 +3,7 @@
  * Each entry's subject is the alert's key, and `starts` in its detail the episode:
  *   fired    starts, rule, instance, severity, labels, annotations
  *   held     starts, reason, why
+ *   assigned starts, annotations: the register says something else before anybody was told
  *   cleared  starts, ends
  *   acknowledged, accepted, resolved
  *            starts, note; by whom
@@ -20,6 +21,8 @@
 struct state;
 
 int evidence_fired(struct state *state, const struct episode *episode, struct fw_err *err);
+int evidence_assigned(struct state *state, const struct episode *episode,
+	const struct pairs *annotations, int64_t now_ms, struct fw_err *err);
 int evidence_held(struct state *state, const struct episode *episode, const char *reason,
 	const char *why, int64_t now_ms, struct fw_err *err);
 int evidence_answered(struct state *state, const char *key, int64_t starts_ms, const char *kind,

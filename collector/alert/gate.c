@@ -329,6 +329,15 @@ int gate_reworded(
 	return rc;
 }
 
+void gate_annotate(struct gate *gate, const char *key, const struct pairs *annotations)
+{
+	struct held *held = *link_of(gate, key);
+	if (!held)
+		return;
+	pairs_done(&held->episode.annotations);
+	pairs_copy(&held->episode.annotations, annotations->items, annotations->n);
+}
+
 int gate_fired(struct gate *gate, struct episode *episode, struct moment now, struct fw_err *err)
 {
 	int rc = book_fired(gate->config.state, episode, err);

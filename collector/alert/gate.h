@@ -61,6 +61,9 @@ void gate_settle(struct gate *gate, bool written);
 int gate_reworded(
 	struct gate *gate, const struct episode *episode, const char *summary, struct fw_err *err);
 
+/* What is held has these annotations from now on; they are copied. */
+void gate_annotate(struct gate *gate, const char *key, const struct pairs *annotations);
+
 /* In a transaction of its own. How many were told. */
 int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
 

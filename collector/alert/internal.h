@@ -93,7 +93,9 @@ struct alert *alert_new(struct alert **list, const char *key, const struct rule 
 	const char *rule_name, const struct notice_pair *labels, size_t n_labels);
 void alert_move(struct alert *alert, struct alert **list);
 void alert_free(struct alert *alert);
-/* Its words, and what the register says of its host now. */
+/* These words, and what the register says of its host now. */
+void alert_annotations(
+	struct alerts *alerts, struct alert *alert, const struct pairs *words, struct pairs *out);
 void alert_annotate(
 	struct alerts *alerts, struct alert *alert, const char *description, const char *summary);
 /* As its rule words it with this value; one that was raised keeps the words it was raised with. */

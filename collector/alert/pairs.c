@@ -56,6 +56,15 @@ void pairs_copy(struct pairs *out, const struct notice_pair *items, size_t n)
 	out->n = keep_last(out->items, n);
 }
 
+bool pairs_same(const struct pairs *a, const struct pairs *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+			strcmp(a->items[i].value, b->items[i].value) != 0)
+			return false;
+	return a->n == b->n;
+}
+
 void pairs_set(struct pairs *pairs, const char *name, const char *value)
 {
 	struct notice_pair *more = fw_alloc_array(pairs->n + 1, sizeof *more);

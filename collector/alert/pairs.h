@@ -1,6 +1,7 @@
 /* Names and values, in order of name: an alert's labels and annotations. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "feed.h"
@@ -14,6 +15,8 @@ struct pairs {
 void pairs_copy(struct pairs *out, const struct notice_pair *items, size_t n);
 void pairs_done(struct pairs *pairs);
 const char *pairs_get(const struct pairs *pairs, const char *name); /* "" where there is none */
+
+bool pairs_same(const struct pairs *a, const struct pairs *b);
 
 /* In the place of what it had under this name. */
 void pairs_set(struct pairs *pairs, const char *name, const char *value);

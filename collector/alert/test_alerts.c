@@ -1208,20 +1208,6 @@ static bool always(const void *config)
 	return true;
 }
 
-static int64_t updates(struct place *place)
-{
-	sqlite3_stmt *row;
-	assert_int_equal(state_query(place->state, &row, NULL,
-				 "SELECT ifnull(max(id), 0) FROM notice WHERE kind = 2 AND"
-				 " labels LIKE '%SiteUnreachable%'",
-				 ""),
-		0);
-	assert_int_equal(state_step(place->state, row, NULL), 1);
-	int64_t n = sqlite3_column_int64(row, 0);
-	state_done(row);
-	return n;
-}
-
 static struct registry *use_library(struct place *place, const char *hosts)
 {
 	char text[200];
@@ -1230,6 +1216,68 @@ static struct registry *use_library(struct place *place, const char *hosts)
 		"hosts: [{match: {instance: '%s'}, site: Library}]\n",
 		hosts);
 	return use_register(place, text);
+}
+
+static int64_t count(struct place *place, const char *sql)
+{
+	sqlite3_stmt *row;
+	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+static int64_t updates(struct place *place)
+{
+	return count(place,
+		"SELECT ifnull(max(id), 0) FROM notice WHERE kind = 2 AND"
+		" labels LIKE '%SiteUnreachable%'");
+}
+
+/* It fired while the host was being built, under another supplier. */
+static void test_what_was_held_is_told_as_the_register_has_it_then(void **arg)
+{
+	static const struct feed type = {.name = "made up", .deliver = deliver};
+	struct place *place = *arg;
+	struct alert_feed_option feed = {.name = "desk", .live = true, .feed = &type}, *all = &feed;
+	struct registry *before = use_register(place,
+		"hosts: [{host: web01, lifecycle: planned, supplier: Old, owner: Builders}]");
+	place->options.feeds = &all;
+	place->options.n_feeds = 1;
+	reload(place);
+	struct alert_view *view = with_lag(place, 7 * MINUTE_MS);
+	assert_string_equal(view->held, "not in service");
+	struct registry *after = use_register(place,
+		"sites: [{name: Hall, tier: blue-light}]\n"
+		"hosts: [{host: web01, supplier: Contoso, site: Hall}]");
+	reload(place);
+	run_for(place, 1100);
+	view = with_lag(place, 7 * MINUTE_MS);
+	assert_string_equal(view->held, "");
+	assert_string_equal(annotation(view, "supplier"), "Contoso");
+	assert_string_equal(annotation(view, "owner"), "");
+	assert_int_equal(count(place, "SELECT count(*) FROM notice WHERE kind = 0"), 1);
+	assert_int_equal(
+		count(place,
+			"SELECT count(*) FROM notice WHERE annotations LIKE '%Contoso%' AND"
+			" annotations LIKE '%Hall%' AND annotations NOT LIKE '%Builders%'"
+			" AND annotations LIKE '%\"P2\"%'"),
+		1);
+	assert_int_equal(count(place, "SELECT count(*) FROM audit WHERE kind = 'assigned'"), 1);
+	/* Whose it is is shown where its priority is as before. */
+	struct registry *again = use_register(place,
+		"sites: [{name: Hall, tier: blue-light}]\n"
+		"hosts: [{host: web01, supplier: Fabrikam, site: Hall}]");
+	reload(place);
+	assert_string_equal(annotation(find(place, "ClockBehind"), "supplier"), "Fabrikam");
+	close_alerts(place);
+	place->options.registry = NULL;
+	place->options.n_feeds = 0;
+	open_alerts(place);
+	register_drop(before);
+	register_drop(after);
+	register_drop(again);
 }
 
 /* It says how many hosts are behind the line now; tickets hear of that every 15 minutes. */
@@ -1411,16 +1459,6 @@ static void test_a_reload_takes_new_rules_and_keeps_holds(void **arg)
 	assert_non_null(with_free(place, 4 * GIB));
 }
 
-static int64_t count(struct place *place, const char *sql)
-{
-	sqlite3_stmt *row;
-	assert_int_equal(state_query(place->state, &row, NULL, sql, ""), 0);
-	assert_int_equal(state_step(place->state, row, NULL), 1);
-	int64_t n = sqlite3_column_int64(row, 0);
-	state_done(row);
-	return n;
-}
-
 /* Open, over, or raised by name: nothing of a forgotten host is left, nor comes again. */
 static void test_a_forgotten_host(void **arg)
 {
@@ -1527,6 +1565,7 @@ int main(void)
 		CASE(test_of_an_agents_devices_the_clock_is_not_told),
 		CASE(test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
+		CASE(test_what_was_held_is_told_as_the_register_has_it_then),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),

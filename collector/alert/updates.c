@@ -8,6 +8,8 @@
 #include <fenwatch/mem.h>
 
 #include "context.h"
+#include "evidence.h"
+#include "findings.h"
 #include "internal.h"
 #include "state.h"
 
@@ -54,67 +56,107 @@ int updates_drop(
 		"iti", now_ms, key, starts_ms);
 }
 
-/* ---- priorities ---- */
+/* ---- the register ---- */
 
-static int write_priority(struct alerts *alerts, const struct episode *episode,
-	const struct pairs *fresh, const struct pairs *said, struct fw_err *err)
-{
-	struct state *state = alerts->config.state;
-	int rc = state_begin(state, err);
-	if (rc < 0)
-		return rc;
-	char *annotations = pairs_json(fresh);
-	rc = state_run(state, err,
-		"UPDATE episode SET annotations = ? WHERE key = ? AND starts_ms = ?", "tti",
-		annotations, episode->key, episode->life.starts_ms);
-	if (rc == 0)
-		rc = updates_tell(state, alerts->config.options, episode->key,
-			episode->life.starts_ms, said, "", fw_wall_ms(), err);
-	fw_free(annotations);
-	return state_finish(state, rc, err);
-}
+/* An alert of which the register says something else now. */
+struct judged {
+	struct judged *next;
+	struct alert *alert;
+	struct pairs fresh;
+};
 
-/* All that the register says beside it is taken over, too. */
-static void change_priority(
-	struct alerts *alerts, struct alert *alert, const struct notice_pair *context, size_t n)
+struct look {
+	struct alerts *alerts;
+	struct judged *first;
+};
+
+/* A rule may give a word of a name that the register uses, too. */
+static void reword(struct alerts *alerts, struct alert *alert, struct pairs *out)
 {
-	struct pairs *before = &alert->episode.annotations, said, fresh;
-	struct notice_pair *both = fw_alloc_array(before->n + n, sizeof *both);
-	struct fw_err err;
+	const struct pairs *before = &alert->episode.annotations;
+	struct notice_pair *items = fw_alloc_array(before->n + 1, sizeof *items);
+	struct pairs words = {items, 0};
 	for (size_t i = 0; i < before->n; i++)
-		both[i] = before->items[i];
-	memcpy(both + before->n, context, n * sizeof *both);
-	pairs_copy(&fresh, both, before->n + n);
-	pairs_copy(&said, context, n);
-	fw_free(both);
-	int rc = write_priority(alerts, &alert->episode, &fresh, &said, &err);
-	if (rc < 0)
-		fw_log(FW_ERROR, "%s: %s: its priority cannot be written down: %s",
-			alert->episode.instance, alert->episode.rule, err.text);
-	pairs_done(rc < 0 ? &fresh : before);
-	pairs_done(&said);
-	if (rc == 0)
-		*before = fresh;
+		if (!context_is_of_register(before->items[i].name))
+			items[words.n++] = before->items[i];
+	alert_annotations(
+		alerts, alert, alert->ruling.said ? &alert->ruling.said->annotations : &words, out);
+	fw_free(items);
 }
 
 static void look_at(struct alert *alert, void *arg)
 {
-	struct alerts *alerts = arg;
-	struct notice_pair context[CONTEXT_MOST];
-	if (alert->episode.life.phase != FIRING || !alerts->config.options)
+	struct look *look = arg;
+	struct pairs fresh;
+	if (alert->episode.life.phase != FIRING || !look->alerts->config.options)
 		return;
-	size_t n = context_of(alerts->config.options->registry, &alert->episode.labels,
-		alert->episode.severity, watch_class(alerts, alert), context);
-	const char *before = pairs_get(&alert->episode.annotations, "priority");
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(context[i].name, "priority") == 0 &&
-			strcmp(context[i].value, before) != 0)
-			change_priority(alerts, alert, context, n);
+	reword(look->alerts, alert, &fresh);
+	if (pairs_same(&fresh, &alert->episode.annotations)) {
+		pairs_done(&fresh);
+		return;
+	}
+	struct judged *judged = fw_alloc(sizeof *judged);
+	*judged = (struct judged){look->first, alert, fresh};
+	look->first = judged;
+}
+
+/* Who was told hears of another priority; of what is held, whose it is now. */
+static int write_judged(struct alerts *alerts, const struct judged *judged, struct fw_err *err)
+{
+	const struct episode *episode = &judged->alert->episode;
+	struct state *state = alerts->config.state;
+	bool same = strcmp(pairs_get(&judged->fresh, "priority"),
+			    pairs_get(&episode->annotations, "priority")) == 0;
+	char *annotations = pairs_json(&judged->fresh);
+	int rc = state_run(state, err,
+		"UPDATE episode SET annotations = ? WHERE key = ? AND starts_ms = ?", "tti",
+		annotations, episode->key, episode->life.starts_ms);
+	if (rc == 0 && gate_find(alerts->gate, episode->key))
+		rc = evidence_assigned(state, episode, &judged->fresh, fw_wall_ms(), err);
+	else if (rc == 0 && !same)
+		rc = updates_tell(state, alerts->config.options, episode->key,
+			episode->life.starts_ms, &judged->fresh, "", fw_wall_ms(), err);
+	fw_free(annotations);
+	return rc;
+}
+
+static int write_all(struct look *look, struct fw_err *err)
+{
+	struct state *state = look->alerts->config.state;
+	int rc = state_begin(state, err);
+	if (rc < 0)
+		return rc;
+	for (const struct judged *judged = look->first; judged && rc == 0; judged = judged->next)
+		rc = write_judged(look->alerts, judged, err);
+	return state_finish(state, rc, err);
+}
+
+static void take_over(struct gate *gate, struct judged *judged)
+{
+	struct episode *episode = &judged->alert->episode;
+	struct pairs before = episode->annotations;
+	gate_annotate(gate, episode->key, &judged->fresh);
+	episode->annotations = judged->fresh;
+	judged->fresh = before;
 }
 
 void updates_look(struct alerts *alerts)
 {
-	alerts_each(alerts, look_at, alerts);
+	struct look look = {alerts, NULL};
+	struct fw_err err;
+	alerts_each(alerts, look_at, &look);
+	int rc = look.first ? write_all(&look, &err) : 0;
+	if (rc < 0)
+		fw_log(FW_ERROR, "what the register says of alerts cannot be written down: %s",
+			err.text);
+	while (look.first) {
+		struct judged *judged = look.first;
+		look.first = judged->next;
+		if (rc == 0)
+			take_over(alerts->gate, judged);
+		pairs_done(&judged->fresh);
+		fw_free(judged);
+	}
 }
 
 /* ---- numbers ---- */

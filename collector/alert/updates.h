@@ -29,7 +29,8 @@ int updates_tell(struct state *state, const struct alert_options *options, const
 int updates_drop(struct state *state, const char *key, int64_t starts_ms, int64_t now_ms,
 	struct fw_err *err);
 
-/* After a reload: whether the register gives what fires another priority. */
+/* After a reload: what the register says of what fires, told or held, is taken over, and who
+ * was told hears of another priority. */
 void updates_look(struct alerts *alerts);
 /* It has other words, and may have had for a while. */
 void updates_news(struct alerts *alerts, struct alert *alert);

@@ -17,7 +17,7 @@ struct row {
 	struct ticket ticket;
 	struct row *next; /* in the order in which they fired */
 	char *key;
-	json_t *fired, *told, *due, *responder, *pause;
+	json_t *fired, *assigned, *told, *due, *responder, *pause;
 };
 
 struct fold {
@@ -52,6 +52,7 @@ struct fold *fold_new(void)
 static void free_row(struct row *row)
 {
 	json_decref(row->fired);
+	json_decref(row->assigned);
 	json_decref(row->told);
 	json_decref(row->due);
 	json_decref(row->responder);
@@ -105,6 +106,15 @@ static void trim(json_t *detail)
 	json_object_del(detail, "labels");
 }
 
+static void set_assigned(struct ticket *t, const json_t *annotations)
+{
+	t->summary = text(annotations, "summary");
+	t->priority = text(annotations, "priority");
+	t->tier = text(annotations, "tier");
+	t->site = text(annotations, "site");
+	t->supplier = text(annotations, "supplier");
+}
+
 static void on_fired(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
 	trim(detail);
@@ -114,12 +124,18 @@ static void on_fired(struct row *row, const struct audit_entry *entry, json_t *d
 	t->rule = text(detail, "rule");
 	t->instance = text(detail, "instance");
 	t->severity = text(detail, "severity");
-	t->summary = text(annotations, "summary");
-	t->priority = text(annotations, "priority");
-	t->tier = text(annotations, "tier");
-	t->site = text(annotations, "site");
-	t->supplier = text(annotations, "supplier");
+	set_assigned(t, annotations);
 	t->feed = t->receipt = t->responder = t->target = t->paused = "";
+}
+
+/* Before it was raised: what was agreed is of whose it is by then. */
+static void on_assigned(struct row *row, const struct audit_entry *entry, json_t *detail)
+{
+	(void)entry;
+	if (row->ticket.raised_ms)
+		return;
+	trim(detail);
+	set_assigned(&row->ticket, json_object_get(keep(&row->assigned, detail), "annotations"));
 }
 
 static bool is_worked_on(const struct ticket *t)
@@ -206,6 +222,7 @@ static const struct {
 	void (*apply)(struct row *row, const struct audit_entry *entry, json_t *detail);
 } kinds[] = {
 	{"fired", on_fired},
+	{"assigned", on_assigned},
 	{"told", on_told},
 	{"due", on_due},
 	{"accepted", on_taken_up},

@@ -1,6 +1,7 @@
 /* What the audit trail says of tickets, entry by entry.
  *
  *   fired    the episode, and whose it is
+ *   assigned the register says something else of it, and nobody was told yet
  *   told     by a feed: raised, with the desk's number; by the first, or the first with a number
  *   due      when its targets end
  *   accepted, acknowledged   somebody has taken it up: the clock of the response ends

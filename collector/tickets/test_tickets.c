@@ -415,6 +415,23 @@ static void a_ticket_is_the_desks(void **arg)
 		&err);
 }
 
+/* It was held while the register did not say yet whose it is. */
+static void a_ticket_is_whose_it_is_when_it_is_raised(void **arg)
+{
+	static const char anew[] =
+		"{\"starts\":7,\"annotations\":{\"supplier\":\"Contoso\",\"tier\":\"blue-light\"}}";
+	struct stage *stage = *arg;
+	happens(stage, "2026-04-02T10:00:00Z", "fired", "",
+		"{\"starts\":7,\"rule\":\"DiskFailing\",\"instance\":\"web01\","
+		"\"annotations\":{\"supplier\":\"Old\",\"tier\":\"standard\"}}");
+	happens(stage, "2026-04-02T11:00:00Z", "assigned", "", anew);
+	happens(stage, "2026-04-02T11:00:01Z", "told", "",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"T1\"}");
+	struct ticket ticket = ticket_at(stage, "2026-04-02T11:00:02Z");
+	assert_string_equal(ticket.supplier, "Contoso");
+	assert_int_equal(ticket.due_ms[TICKET_RESPOND], at("2026-04-02T11:15:01Z"));
+}
+
 static void clocks_of_what_is_worked_on_stay(void **arg)
 {
 	struct stage *stage = *arg;
@@ -464,6 +481,7 @@ int main(void)
 		TEST(a_kill_between_raising_and_target_loses_no_target),
 		TEST(the_past_does_not_change),
 		TEST(a_ticket_is_the_desks),
+		TEST(a_ticket_is_whose_it_is_when_it_is_raised),
 		TEST(clocks_of_what_is_worked_on_stay),
 		TEST(no_ticket_without_a_desk_that_was_told),
 	};

@@ -46,11 +46,12 @@ extern const char *const ticket_standing_names[]; /* "none", "running", .. */
 /* Times are 0 while it has not happened. Texts are "" for none. */
 struct ticket {
 	const char *key, *rule, *instance, *severity, *summary;
-	const char *priority, *tier, *site, *supplier; /* as the register had them when it fired */
-	const char *feed, *receipt;                    /* that raised it; the desk's number */
-	const char *responder;                         /* who took it up */
-	const char *target;                            /* "targets.yml, line 4" */
-	const char *paused;                            /* for this reason; "" while it is not */
+	const char *priority, *tier, *site,
+		*supplier;          /* as the register had them when it was told */
+	const char *feed, *receipt; /* that raised it; the desk's number */
+	const char *responder;      /* who took it up */
+	const char *target;         /* "targets.yml, line 4" */
+	const char *paused;         /* for this reason; "" while it is not */
 	int64_t starts_ms, raised_ms, responded_ms, restored_ms, resolved_ms;
 	int64_t paused_since_ms;       /* also of the pause in which the fault went */
 	int64_t paused_ms;             /* all pauses that have ended */
