@@ -19,6 +19,7 @@
 #include <fenwatch/mem.h>
 #include <fenwatch/text.h>
 
+#include "contents.h"
 #include "state.h"
 
 #define NAME_LIMIT 64
@@ -29,12 +30,13 @@
 static const struct {
 	const char *name;
 	mode_t mode;
+	bool needed;
 } small_files[] = {
-	{"ca.pem", 0644},
-	{"ca.key", 0600},
-	{"ca-next.pem", 0644},
-	{"ca-next.key", 0600},
-	{"admin.token", 0600},
+	{"ca.pem", 0644, true},
+	{"ca.key", 0600, true},
+	{"ca-next.pem", 0644, false},
+	{"ca-next.key", 0600, false},
+	{"admin.token", 0600, false},
 };
 
 struct snapshots {
@@ -46,6 +48,7 @@ struct snapshots {
 	_Atomic uint64_t bytes, of_bytes;
 	char name[NAME_LIMIT + 1];
 	int64_t began_ms, ended_ms; /* the latter is written before `ended` */
+	struct fw_buf list;         /* the thread's: what was copied */
 	struct fw_err err;
 	int rc;
 };
@@ -121,10 +124,19 @@ void snapshots_close(struct snapshots *snapshots)
 		return;
 	atomic_store(&snapshots->cancel, true);
 	join(snapshots);
+	fw_buf_done(&snapshots->list);
 	fw_free(snapshots);
 }
 
 /* ---- making one ---- */
+
+static void on_file(const char *name, uint64_t bytes, uint32_t crc, void *arg)
+{
+	struct snapshots *snapshots = arg;
+	char path[64];
+	snprintf(path, sizeof path, "store/%s", name);
+	contents_add(&snapshots->list, path, bytes, crc);
+}
 
 static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
 {
@@ -134,8 +146,10 @@ static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
 	return !atomic_load(&snapshots->cancel);
 }
 
-/* One that is not there is not missed: a token's file may go once the token is known. */
-static int copy_small(const char *from, const char *to, size_t i, struct fw_err *err)
+/* `list` NULL: nobody asks. Some are not missed where they are not there: a token's file may go
+ * once the token is known. */
+static int copy_small(
+	const char *from, const char *to, size_t i, struct fw_buf *list, struct fw_err *err)
 {
 	struct fw_buf text = {.limit = SMALL_FILE_LIMIT};
 	char *source = fw_format("%s/%s", from, small_files[i].name);
@@ -143,19 +157,21 @@ static int copy_small(const char *from, const char *to, size_t i, struct fw_err 
 	int rc = fw_file_read(source, SMALL_FILE_LIMIT, &text, err);
 	if (rc >= 0)
 		rc = fw_file_replace(target, text.data, text.length, small_files[i].mode, err);
+	if (rc >= 0 && list)
+		rc = contents_add_file(list, to, small_files[i].name, err);
 	if (text.data)
 		explicit_bzero(text.data, text.capacity);
 	fw_buf_done(&text);
 	fw_free(source);
 	fw_free(target);
-	return rc == -ENOENT ? 0 : rc;
+	return rc == -ENOENT && !small_files[i].needed ? 0 : rc;
 }
 
-static int copy_smalls(const char *from, const char *to, struct fw_err *err)
+static int copy_smalls(const char *from, const char *to, struct fw_buf *list, struct fw_err *err)
 {
 	int rc = 0;
 	for (size_t i = 0; i < sizeof small_files / sizeof *small_files && rc >= 0; i++)
-		rc = copy_small(from, to, i, err);
+		rc = copy_small(from, to, i, list, err);
 	return rc;
 }
 
@@ -169,7 +185,8 @@ static int make_folder(const char *path, struct fw_err *err)
  * will be told of again. */
 static int fill(struct snapshots *snapshots, const char *part, struct fw_err *err)
 {
-	const struct store_progress progress = {on_copied, snapshots};
+	const struct store_progress progress = {
+		.on_copied = on_copied, .on_file = on_file, .arg = snapshots};
 	char *store = fw_format("%s/store", part);
 	int rc = make_folder(store, err);
 	if (rc == 0)
@@ -178,8 +195,10 @@ static int fill(struct snapshots *snapshots, const char *part, struct fw_err *er
 	if (rc == 0)
 		rc = state_backup(snapshots->data, part, err);
 	if (rc == 0)
-		rc = copy_smalls(snapshots->data, part, err);
-	return rc;
+		rc = contents_add_file(&snapshots->list, part, "state.db", err);
+	if (rc == 0)
+		rc = copy_smalls(snapshots->data, part, &snapshots->list, err);
+	return rc == 0 ? contents_write(&snapshots->list, part, err) : rc;
 }
 
 static int give_name(const char *part, const char *whole, const char *folder, struct fw_err *err)
@@ -197,6 +216,7 @@ static int make(struct snapshots *snapshots, struct fw_err *err)
 	char *folder = fw_format("%s/snapshots", snapshots->data);
 	char *whole = fw_format("%s/%s", folder, snapshots->name);
 	char *part = fw_format("%s.part", whole);
+	fw_buf_reset(&snapshots->list);
 	int rc = make_folder(part, err);
 	if (rc == 0)
 		rc = fill(snapshots, part, err);
@@ -334,6 +354,21 @@ static int check_empty(const char *data, struct fw_err *err)
 	return rc;
 }
 
+/* What was there, by its list. */
+static int check_files(const char *from, struct fw_err *err)
+{
+	struct fw_err why;
+	int rc = contents_check(from, &why);
+	if (rc == -ENOENT) {
+		fw_log(FW_WARNING,
+			"the snapshot in '%s' has no list of its files, as those of earlier "
+			"versions: whether all of it is there cannot be known",
+			from);
+		return 0;
+	}
+	return rc < 0 ? fw_fail(err, rc, "%s; nothing is restored", why.text) : 0;
+}
+
 static int check_snapshot(const char *store, const struct store_inspector *inspector,
 	struct store_stat *stat, struct fw_err *err)
 {
@@ -377,7 +412,7 @@ static int restore_all(const char *from, const char *data, const struct store_pr
 	if (rc == 0)
 		rc = state_backup(from, data, err);
 	if (rc == 0)
-		rc = copy_smalls(from, data, err);
+		rc = copy_smalls(from, data, NULL, err);
 	if (rc == 0) {
 		rmdir(store);
 		rc = give_name(part, store, data, err);
@@ -395,6 +430,8 @@ int snapshots_restore(const char *from, const char *data, const struct store_ins
 {
 	char *store = fw_format("%s/store", from);
 	int rc = check_empty(data, err);
+	if (rc == 0)
+		rc = check_files(from, err);
 	if (rc == 0)
 		rc = check_snapshot(store, inspector, stat, err);
 	fw_free(store);

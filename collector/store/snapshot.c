@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <fenwatch/crc.h>
 #include <fenwatch/file.h>
 #include <fenwatch/mem.h>
 
@@ -23,6 +24,8 @@ struct copying {
 	const struct store_progress *progress;
 	uint64_t bytes, of_bytes;
 	uint8_t *piece;
+	uint64_t file_bytes; /* of the file that is being written, and their checksum */
+	uint32_t file_crc;
 };
 
 static int tell(struct copying *copying, uint64_t more)
@@ -34,6 +37,14 @@ static int tell(struct copying *copying, uint64_t more)
 	return go_on ? 0 : -ECANCELED;
 }
 
+static int put(
+	struct copying *copying, int target, const void *data, size_t length, uint64_t offset)
+{
+	copying->file_crc = fw_crc32c(copying->file_crc, data, length);
+	copying->file_bytes += length;
+	return fw_pwrite(target, data, length, offset);
+}
+
 /* Bytes from `from` on, up to `to` or the end of the file. */
 static int copy_range(struct copying *copying, int source, int target, uint64_t from, uint64_t to)
 {
@@ -42,7 +53,7 @@ static int copy_range(struct copying *copying, int source, int target, uint64_t 
 		ssize_t got = fw_pread(source, copying->piece, want, from);
 		if (got <= 0)
 			return (int)got;
-		int rc = fw_pwrite(target, copying->piece, (size_t)got, from);
+		int rc = put(copying, target, copying->piece, (size_t)got, from);
 		if (rc >= 0)
 			rc = tell(copying, (uint64_t)got);
 		if (rc < 0)
@@ -52,26 +63,38 @@ static int copy_range(struct copying *copying, int source, int target, uint64_t 
 	return 0;
 }
 
-static int create(const struct copying *copying, const char *name)
+static int create(struct copying *copying, const char *name)
 {
 	char *path = fw_format("%s/%s", copying->to, name);
+	copying->file_bytes = copying->file_crc = 0;
 	int fd = fw_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	fw_free(path);
 	return fd;
 }
 
-static int finish(int fd, int rc)
+static void tell_file(const struct copying *copying, const char *name)
+{
+	const struct store_progress *progress = copying->progress;
+	if (progress && progress->on_file)
+		progress->on_file(name, copying->file_bytes, copying->file_crc, progress->arg);
+}
+
+static int finish(const struct copying *copying, const char *name, int fd, int rc)
 {
 	if (rc >= 0)
 		rc = fw_fsync(fd);
 	fw_close(fd);
+	if (rc >= 0)
+		tell_file(copying, name);
 	return rc;
 }
 
 static int copy_bytes(struct copying *copying, int source, const char *name, uint64_t bytes)
 {
 	int fd = create(copying, name);
-	return fd < 0 ? fd : finish(fd, copy_range(copying, source, fd, 0, bytes));
+	if (fd < 0)
+		return fd;
+	return finish(copying, name, fd, copy_range(copying, source, fd, 0, bytes));
 }
 
 static int make_folders(const char *dir, bool sync)
@@ -146,33 +169,32 @@ static int copy_log(struct copying *copying, struct store *store, const struct f
 	for (unsigned i = 0; i < LOG_SLOTS && rc >= 0; i++) {
 		char *name = fw_format("wal/%08x", i);
 		int source = store->log.slots[i].fd, fd = create(copying, name);
-		fw_free(name);
-		if (fd < 0)
-			return fd;
-		rc = copy_range(copying, source, fd, 0, frozen->log_bytes[i]);
+		rc = fd < 0 ? fd : copy_range(copying, source, fd, 0, frozen->log_bytes[i]);
 		if (rc >= 0 && frozen->log_bytes[i] > 0)
 			rc = check_log_head(source, fd);
-		rc = finish(fd, rc);
+		if (fd >= 0)
+			rc = finish(copying, name, fd, rc);
+		fw_free(name);
 	}
 	return rc;
 }
 
 static int copy_pin(struct copying *copying, struct rings *rings, const struct ring_pin *pin)
 {
-	char *name = fw_format("%s/%04x", store_tier_name(pin->tier), pin->segment);
+	char name[32];
+	snprintf(name, sizeof name, "%s/%04x", store_tier_name(pin->tier), pin->segment);
 	int source = rings->tiers[pin->tier].segments[pin->segment].fd;
 	int fd = create(copying, name);
-	fw_free(name);
 	if (fd < 0)
 		return fd;
 	int rc = 0;
 	if (pin->bytes > 0)
-		rc = fw_pwrite(fd, pin->head, sizeof pin->head, 0);
+		rc = put(copying, fd, pin->head, sizeof pin->head, 0);
 	if (rc >= 0)
 		rc = copy_range(copying, source, fd, sizeof pin->head, pin->bytes);
 	if (!ring_unpin(rings, pin) && rc >= 0 && pin->bytes > 0)
 		rc = -ESTALE;
-	return finish(fd, rc);
+	return finish(copying, name, fd, rc);
 }
 
 static int copy_rings(struct copying *copying, struct rings *rings, const struct frozen *frozen)
@@ -180,6 +202,27 @@ static int copy_rings(struct copying *copying, struct rings *rings, const struct
 	int rc = 0;
 	for (size_t i = 0; i < frozen->n_pins && rc >= 0; i++)
 		rc = copy_pin(copying, rings, &frozen->pins[i]);
+	return rc;
+}
+
+/* They are written as they are in the store, and read again to be told of. */
+static int tell_supers(struct copying *copying)
+{
+	static const char *const names[] = {"super", "super.spare"};
+	int rc = 0;
+	for (size_t i = 0; i < sizeof names / sizeof *names && rc >= 0; i++) {
+		char *path = fw_format("%s/%s", copying->to, names[i]);
+		int fd = fw_open(path, O_RDONLY, 0);
+		fw_free(path);
+		ssize_t got = fd < 0 ? fd : fw_pread(fd, copying->piece, PIECE_BYTES, 0);
+		if (fd >= 0)
+			fw_close(fd);
+		copying->file_bytes = got < 0 ? 0 : (uint64_t)got;
+		copying->file_crc = fw_crc32c(0, copying->piece, (size_t)copying->file_bytes);
+		if (got >= 0)
+			tell_file(copying, names[i]);
+		rc = got < 0 && got != -ENOENT ? (int)got : 0;
+	}
 	return rc;
 }
 
@@ -212,6 +255,8 @@ static int copy_all(struct store *store, struct copying *copying, struct frozen 
 	frozen->super.generation = 0;
 	if (rc >= 0)
 		rc = super_save(copying->to, &frozen->super, NULL);
+	if (rc >= 0)
+		rc = tell_supers(copying);
 	return rc < 0 ? rc : make_folders(copying->to, true);
 }
 

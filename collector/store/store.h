@@ -400,6 +400,8 @@ struct store_inspector {
 
 struct store_progress {
 	bool (*on_copied)(uint64_t bytes, uint64_t of_bytes, void *arg); /* false: break it off */
+	/* A file is complete and synced; its name within the folder, and CRC-32C of it. May be NULL. */
+	void (*on_file)(const char *name, uint64_t bytes, uint32_t crc, void *arg);
 	void *arg;
 };
 

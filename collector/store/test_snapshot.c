@@ -81,7 +81,7 @@ static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
 
 static int take(struct meanwhile *meanwhile, struct fw_err *err)
 {
-	const struct store_progress progress = {on_copied, meanwhile};
+	const struct store_progress progress = {.on_copied = on_copied, .arg = meanwhile};
 	kit_remove(snapshot);
 	assert_int_equal(fw_mkdir_all(snapshot, 0700), 0);
 	return store_snapshot(kit.store, snapshot, &progress, err);

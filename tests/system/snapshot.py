@@ -68,6 +68,45 @@ def test_restored_only_where_no_collector_was(lab):
     check(sorted(os.listdir(b.data)) == ["lock"], f"nothing is left of it: {os.listdir(b.data)}")
 
 
+def files_of(folder):
+    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names)
+
+
+def test_restored_only_if_all_of_it_is_there(lab):
+    c, a = lab.pair()
+    until(20, "a sweep", lambda: points(c))
+    folder = snapshot(c, "monday")
+    a.stop()
+    c.stop()
+    with open(os.path.join(folder, "contents")) as f:
+        listed = sorted(line.split()[2] for line in f)
+    check(listed == files_of(folder), f"its list has all of its files: {listed}, {files_of(folder)}")
+    b = lab.collector(name="standby")
+    for name in ("ca.key", "state.db", "store/raw/0000", "store/wal/00000000", "store/super"):
+        path = os.path.join(folder, name)
+        with open(path, "rb") as f:
+            whole = f.read()
+        for harm in ("gone", "cut"):
+            if harm == "gone":
+                os.unlink(path)
+            else:
+                with open(path, "wb") as f:
+                    f.write(whole[:-1] or b"longer")
+            done = restore(b, folder)
+            check(done.returncode == 1 and f"'{name}'" in done.stderr and "nothing is restored" in done.stderr,
+                  f"{name} is {harm}: {done.stderr}")
+        with open(path, "wb") as f:
+            f.write(whole)
+    check(sorted(os.listdir(b.data)) == ["lock"], f"nothing is left of it: {os.listdir(b.data)}")
+    os.rename(os.path.join(folder, "contents"), os.path.join(lab.dir, "contents"))
+    os.rename(os.path.join(folder, "ca.key"), os.path.join(lab.dir, "ca.key"))
+    done = restore(b, folder)
+    check(done.returncode == 1 and "ca.key" in done.stderr, f"without its key by no list: {done.stderr}")
+    os.rename(os.path.join(lab.dir, "ca.key"), os.path.join(folder, "ca.key"))
+    done = restore(b, folder)
+    check(done.returncode == 0 and "has no list of its files" in done.stderr, f"an old one: {done.stdout}{done.stderr}")
+
+
 def test_broken_off_by_a_kill(lab):
     c, a = lab.pair()
     until(20, "a sweep", lambda: points(c))
