@@ -159,6 +159,16 @@ static enum status fail_option(const char *word)
 	return cli_fail(STATUS_USAGE, "unknown option '%s'; see fenwatch --help", word);
 }
 
+/* Of letters behind one sign getopt is still at the word, which may be a question: "-sum(up)". */
+static enum status fail_word(char *const *argv)
+{
+	const char *word = argv[optind];
+	if (!optopt || !word || word[0] != '-' || word[1] != optopt)
+		return fail_option(argv[optind - 1]);
+	return cli_fail(STATUS_USAGE,
+		"unknown option '%s'; what begins with a sign and is none goes behind '--'", word);
+}
+
 static enum status print_help(const char *name)
 {
 	printf("fenwatch asks a Fenwatch collector.\n\nUsage: fenwatch [OPTION...] COMMAND [ARGUMENT...]\n\n");
@@ -204,7 +214,7 @@ static int read_options(int argc, char **argv, struct settings *settings, bool g
 			return (int)cli_fail(
 				STATUS_USAGE, "option '%s' needs a value", argv[optind - 1]);
 		else if (c == '?')
-			return (int)fail_option(argv[optind - 1]);
+			return (int)fail_word(argv);
 		else {
 			set_option(settings, (size_t)c - 1000, optarg);
 			given[c - 1000] = true;

@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "filter.h"
 #include "node.h"
@@ -93,10 +95,14 @@ struct line {
 	struct fw_err *err;
 };
 
-static bool cut(struct line *line, const char *word)
+/* A word of its own: "Infx2" is another. */
+static bool cut_word(
+	struct line *line, const char *word, int (*compare)(const char *, const char *, size_t))
 {
 	size_t length = strlen(word);
-	if (strncasecmp(line->at, word, length) != 0)
+	unsigned char behind =
+		compare(line->at, word, length) == 0 ? (unsigned char)line->at[length] : 'x';
+	if (isalnum(behind) || behind == '_' || behind == ':')
 		return false;
 	line->at += length;
 	return true;
@@ -109,33 +115,51 @@ static void skip_digits(struct line *line)
 }
 
 /* Decimal only: "0x5" is six zeroes, not a number to base sixteen. */
+static bool skip_number(struct line *line)
+{
+	const char *digits = line->at;
+	skip_digits(line);
+	if (*line->at == '.' && line->at++)
+		skip_digits(line);
+	if (line->at == digits)
+		return false;
+	const char *mantissa_end = line->at;
+	if (tolower((unsigned char)*line->at) == 'e') {
+		line->at++;
+		line->at += *line->at == '-' || *line->at == '+';
+		if (!isdigit((unsigned char)*line->at))
+			line->at = mantissa_end;
+		skip_digits(line);
+	}
+	return true;
+}
+
+/* Of digits behind a zero, as Go and so promtool have it: "010" is eight, "08" no octal number. */
+static bool is_octal(const char *digits)
+{
+	return digits[0] == '0' && digits[1] && !digits[strspn(digits, "01234567")];
+}
+
 static bool cut_number(struct line *line, double *value)
 {
 	const char *start = line->at;
 	line->at += *line->at == '-' || *line->at == '+';
-	const char *digits = line->at;
-	if (!cut(line, "inf") && !cut(line, "nan")) {
-		skip_digits(line);
-		if (*line->at == '.' && line->at++)
-			skip_digits(line);
-		if (line->at == digits)
-			return false;
-		const char *mantissa_end = line->at;
-		if (tolower((unsigned char)*line->at) == 'e') {
-			line->at++;
-			line->at += *line->at == '-' || *line->at == '+';
-			if (!isdigit((unsigned char)*line->at))
-				line->at = mantissa_end;
-			skip_digits(line);
-		}
-	}
+	if (!cut_word(line, "inf", strncasecmp) && !cut_word(line, "nan", strncasecmp) &&
+		!skip_number(line))
+		return false;
 	char text[64] = {0};
 	size_t length = (size_t)(line->at - start);
 	if (length >= sizeof text)
 		return false;
 	memcpy(text, start, length);
-	*value = strtod(text, NULL);
-	return true;
+	const bool negative = *text == '-';
+	const char *digits = text + (negative || *text == '+');
+	errno = 0;
+	if (is_octal(digits))
+		*value = (negative ? -1 : 1) * (double)strtoull(digits, NULL, 8);
+	else
+		*value = strtod(text, NULL);
+	return errno != ERANGE || fabs(*value) < 1; /* what is too small is zero */
 }
 
 static bool cut_times(struct line *line, size_t *times)
@@ -166,12 +190,23 @@ static int put_samples(struct line *line, size_t n, bool is_there, double value,
 	return 0;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* A line end may stand behind the last value alone. */
+static bool is_over(const struct line *line)
+{
+	return !line->at[strspn(line->at, " \t\r\n")];
+}
+
 static int read_item(struct line *line)
 {
 	double value = promql_absent(), change = 0;
 	size_t times;
-	bool is_gap = cut(line, "_");
-	if (!is_gap && cut(line, "stale"))
+	bool is_gap = *line->at == '_' && line->at++;
+	if (!is_gap && cut_word(line, "stale", strncmp))
 		return put_samples(line, 1, true, value, -0.0);
 	if (!is_gap && !cut_number(line, &value))
 		return refuse(line, "not a value");
@@ -181,7 +216,7 @@ static int read_item(struct line *line)
 	bool repeats = *line->at == 'x';
 	if (!cut_times(line, &times))
 		return refuse(line, "not a number of times");
-	if (*line->at && !isspace((unsigned char)*line->at))
+	if (*line->at && !is_blank(*line->at) && !is_over(line))
 		return refuse(line, "not a value");
 	return put_samples(line, is_gap && repeats ? times : times + 1, !is_gap, value,
 		changes ? change : -0.0);
@@ -201,6 +236,8 @@ static int read_labels(struct promql_memory *memory, const char *text, struct fw
 		const struct matcher *m = &node->selector.matchers[i];
 		if (m->kind != MATCHER_EQUAL)
 			return fw_fail(err, -EINVAL, "not the labels of a series: %s", text);
+		if (*fw_label_value(labels, *n, m->name))
+			return fw_fail(err, -EINVAL, "label name \"%s\" is not unique", m->name);
 		*n = labels_put(labels, *n, m->name, m->value);
 	}
 	*out = labels;
@@ -216,11 +253,8 @@ int promql_memory_load(struct promql_memory *memory, const char *labels, const c
 	struct line line = {.at = values, .at_ms = start_ms, .step_ms = step_ms, .err = err};
 	if (rc == 0)
 		line.series = series_of(memory, list, n);
-	while (rc == 0) {
-		while (isspace((unsigned char)*line.at))
-			line.at++;
-		if (!*line.at)
-			break;
+	while (rc == 0 && !is_over(&line)) {
+		line.at += strspn(line.at, " \t");
 		rc = read_item(&line);
 	}
 	return rc < 0 ? rc : 0;

@@ -53,19 +53,66 @@ static const char *sentence(RE2::ErrorCode code)
 	}
 }
 
+static size_t class_length(const char *at)
+{
+	size_t i = at[1] == '^' ? 2 : 1;
+	i += at[i] == ']';
+	while (at[i] && at[i] != ']') {
+		const char *named_end =
+			strncmp(at + i, "[:", 2) == 0 ? strstr(at + i, ":]") : nullptr;
+		if (named_end)
+			i = static_cast<size_t>(named_end - at) + 2;
+		else
+			i += at[i] == '\\' && at[i + 1] ? 2 : 1;
+	}
+	return at[i] ? i + 1 : i;
+}
+
+// Of what is quoted, escaped, or a class of characters; else 1.
+static size_t piece_length(const char *at)
+{
+	if (strncmp(at, "\\Q", 2) == 0) {
+		const char *end = strstr(at, "\\E");
+		return end ? static_cast<size_t>(end - at) + 2 : strlen(at);
+	}
+	if (*at == '\\' && at[1])
+		return 2;
+	return *at == '[' ? class_length(at) : 1;
+}
+
 // "\C", any byte, is RE2's alone: Go refuses it. Of an expression that compiles.
 static bool takes_bytes(const char *at)
 {
-	while ((at = strchr(at, '\\'))) {
-		if (at[1] == 'C')
-			return true;
-		if (at[1] == 'Q')
-			at = strstr(at, "\\E");
-		if (!at || !at[1])
-			return false;
-		at += 2;
+	while (*at && strncmp(at, "\\C", 2) != 0)
+		at += piece_length(at);
+	return *at;
+}
+
+// Go takes "(?<name>" for "(?P<name>", the only form that RE2 knows.
+static std::string with_long_names(const char *at)
+{
+	std::string spelled;
+	while (*at) {
+		if (strncmp(at, "(?<", 3) == 0) {
+			spelled += "(?P<";
+			at += 3;
+			continue;
+		}
+		size_t length = piece_length(at);
+		spelled.append(at, length);
+		at += length;
 	}
-	return false;
+	return spelled;
+}
+
+// What of it is wrong, as it was written.
+static std::string with_its_names(std::string wrong, const char *pattern)
+{
+	size_t at = 0;
+	while (!strstr(pattern, wrong.c_str()) &&
+		(at = wrong.find("(?P<", at)) != std::string::npos)
+		wrong.erase(at + 2, 1);
+	return wrong;
 }
 
 static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t size)
@@ -73,7 +120,8 @@ static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t s
 	re2::RE2::Options options;
 	options.set_log_errors(false);
 	options.set_dot_nl(dot_nl);
-	shim_regex *regex = new (std::nothrow) shim_regex(pattern, options);
+	const std::string spelled = with_long_names(pattern);
+	shim_regex *regex = new (std::nothrow) shim_regex(spelled.c_str(), options);
 	bool well = regex && regex->compiled.ok();
 	if (well && !takes_bytes(pattern))
 		return regex;
@@ -81,7 +129,7 @@ static shim_regex *compile(const char *pattern, bool dot_nl, char *why, size_t s
 		snprintf(why, size, "%s: `\\C`", sentence(RE2::ErrorBadEscape));
 	else if (regex)
 		snprintf(why, size, "%s: `%s`", sentence(regex->compiled.error_code()),
-			regex->compiled.error_arg().c_str());
+			with_its_names(regex->compiled.error_arg(), pattern).c_str());
 	else
 		snprintf(why, size, "out of memory");
 	delete regex;

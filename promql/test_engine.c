@@ -42,9 +42,9 @@ static int setup(void **state)
 		{"limit{instance=\"b\",unit=\"GB\"}", "150x10"},
 		{"huge{n=\"1\"}", "1.7e308x10"},
 		{"huge{n=\"2\"}", "1.7e308x10"},
-		{"odd{n=\"1\"}", "NaNx10"},
+		{"odd{n=\"1\"}", "NaN NaN NaN NaN NaN NaN NaN NaN NaN NaN NaN"},
 		{"odd{n=\"2\"}", "2x10"},
-		{"odd{n=\"3\"}", "-Infx10"},
+		{"odd{n=\"3\"}", "-Inf -Inf -Inf -Inf -Inf -Inf -Inf -Inf -Inf -Inf -Inf"},
 	};
 	for (size_t i = 0; i < sizeof series / sizeof *series; i++)
 		load(&memory, series[i][0], series[i][1]);
@@ -427,17 +427,23 @@ static void test_notation(void **state)
 	(void)state;
 	struct promql_memory memory = {0};
 	struct fw_err err;
-	static const char *const refused[] = {"1x", "1+2", "x", "1+1x9999999", "0x1g", "--1"};
+	static const char *const refused[] = {"1x", "1+2", "x", "1+1x9999999", "0x1g", "--1",
+		"1e400", "STALE", "stale_", "stalex2", "Infx2", "1+NaN +NaN +NaN", "1\n2"};
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		if (promql_memory_load(&memory, "m{a=\"b\"}", refused[i], 0, 1000, &err) == 0)
 			fail_msg("%s was taken", refused[i]);
 	assert_true(promql_memory_load(&memory, "m{a=~\"b\"}", "1", 0, 1000, &err) < 0);
+	assert_true(promql_memory_load(&memory, "m{a=\"b\",a=\"c\"}", "1", 0, 1000, &err) < 0);
+	assert_string_equal(err.text, "label name \"a\" is not unique");
+	load(&memory, "octal", "010 -017+010x1 08 010.5 1e-400\n");
 	load(&memory, "n", "0x2 1e1-2.5x2 _x2 stale +Inf -inf nan");
 	static const struct row rows[] = {
 		{600, "n[1h]",
 			"{__name__=\"n\"} 0@0 0@60 0@120 10@180 7.5@240 5@300 +Inf@540 -Inf@600\n",
 			0, 0},
 		{480, "n", "", 0, 0},
+		{600, "octal[1h]", "{__name__=\"octal\"} 8@0 -15@60 -7@120 8@180 10.5@240 0@300\n",
+			0, 0},
 	};
 	ask_all(&memory, rows, sizeof rows / sizeof *rows);
 	promql_memory_done(&memory);

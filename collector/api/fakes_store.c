@@ -159,7 +159,7 @@ int store_select(struct store *store, const struct store_matcher *matchers, size
 		out[*n_groups] = select_of(
 			2, db01, db_columns, COUNT(db_columns), matchers, n_matchers, arena);
 	*n_groups += fakes_both && out[*n_groups].n_columns > 0;
-	if (from_ms > to_ms)
+	if (from_ms > to_ms || to_ms < 0)
 		*n_groups = 0;
 	return 0;
 }

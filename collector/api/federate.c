@@ -16,6 +16,8 @@
 #include "number.h"
 #include "parts.h"
 
+#define TEXT "text/plain; version=0.0.4; charset=utf-8"
+
 struct newest {
 	const struct fw_label *labels;
 	size_t n_labels;
@@ -25,9 +27,54 @@ struct newest {
 
 struct federating {
 	struct request *r;
+	bool any_name; /* who asked reads names of any characters */
 	struct newest *all;
 	size_t n, capacity;
 };
+
+/* ---- names ---- */
+
+static bool is_plain(const char *name, bool metric)
+{
+	if (!*name || isdigit((unsigned char)*name))
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && *name != '_' && !(metric && *name == ':'))
+			return false;
+	return true;
+}
+
+/* Of other characters each is an underscore. */
+static const char *plain_name(struct fw_arena *arena, const char *name, bool metric)
+{
+	if (is_plain(name, metric))
+		return name;
+	char *plain = fw_arena_strdup(arena, name), *to = plain;
+	for (const char *at = name; *at; at++) {
+		bool fits = isalpha((unsigned char)*at) || (metric && *at == ':') ||
+			(isdigit((unsigned char)*at) && at > name);
+		if ((*at & 0xc0) != 0x80) /* the first byte of a character */
+			*to++ = fits ? *at : '_';
+	}
+	*to = '\0';
+	return plain;
+}
+
+/* As those read them who do not say that they take any name. */
+static size_t plain_labels(
+	struct fw_arena *arena, const struct fw_label *labels, size_t n, struct fw_label *out)
+{
+	size_t n_out = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *value = labels[i].value;
+		if (strcmp(labels[i].name, LABEL_NAME) == 0)
+			value = plain_name(arena, value, true);
+		n_out = labels_put(out, n_out, plain_name(arena, labels[i].name, false), value);
+	}
+	return n_out;
+}
+
+/* ---- collecting ---- */
 
 static bool is_over(const void *arg)
 {
@@ -44,9 +91,13 @@ static int on_series(void *arg, const struct promql_samples *samples)
 		f->capacity = 2 * f->capacity + 256;
 		f->all = fw_realloc(f->all, f->capacity * sizeof *f->all);
 	}
+	struct fw_arena *arena = &f->r->arena;
+	struct fw_label *labels = labels_copy(samples->labels, samples->n_labels, arena);
+	size_t n = f->any_name ? samples->n_labels
+			       : plain_labels(arena, samples->labels, samples->n_labels, labels);
 	f->all[f->n++] = (struct newest){
-		.labels = labels_copy(samples->labels, samples->n_labels, &f->r->arena),
-		.n_labels = samples->n_labels,
+		.labels = labels,
+		.n_labels = n,
 		.at_ms = samples->times_ms[samples->n - 1],
 		.value = fw_column_value(samples->column, samples->cells[samples->n - 1]),
 	};
@@ -87,16 +138,6 @@ static int by_metric(const void *x, const void *y)
 }
 
 /* ---- the text ---- */
-
-static bool is_plain(const char *name, bool metric)
-{
-	if (!*name || isdigit((unsigned char)*name))
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && *name != '_' && !(metric && *name == ':'))
-			return false;
-	return true;
-}
 
 static void put_quoted(struct fw_buf *out, const char *text)
 {
@@ -181,7 +222,8 @@ static void write_all(struct federating *f)
 	if (f->n > 1)
 		qsort(f->all, f->n, sizeof *f->all, by_metric);
 	request_text(f->r, 200, "");
-	f->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	f->r->content_type =
+		f->any_name ? TEXT "; escaping=allow-utf-8" : TEXT "; escaping=underscores";
 	for (size_t i = 0; i < f->n; i++) {
 		const struct newest *one = &f->all[i];
 		if (i > 0 && by_metric(one, one - 1) == 0)
@@ -194,14 +236,17 @@ static void write_all(struct federating *f)
 
 void federate(struct request *r)
 {
-	struct federating f = {.r = r};
+	const char *accept =
+		MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	struct federating f = {
+		.r = r, .any_name = accept && strstr(accept, "escaping=allow-utf-8")};
 	struct query_source source = {
 		api_config(r->api)->store, r->scope, prometheus_limits(r).max_bytes};
 	const struct promql_data data = query_data(&source);
 	const char **selectors;
 	size_t n = params_all(&r->params, "match[]", &selectors);
 	struct fw_err err;
-	int rc = n > 0 ? 0 : fw_fail(&err, -EINVAL, "no match[] parameter provided");
+	int rc = 0;
 	for (size_t i = 0; i < n && rc >= 0; i++)
 		rc = select_one(&f, &data, selectors[i], &err);
 	if (rc < 0)

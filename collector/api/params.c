@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -26,6 +27,16 @@ int params_add(struct params *params, const char *name, const char *value, size_
 		.value = fw_arena_strndup(params->arena, length ? value : "", length),
 	};
 	return 0;
+}
+
+void params_put_first(struct params *params, size_t from)
+{
+	struct param before[PARAMS_LIMIT];
+	if (from == 0 || from == params->count)
+		return;
+	memcpy(before, params->items, from * sizeof *before);
+	memmove(params->items, params->items + from, (params->count - from) * sizeof *before);
+	memcpy(params->items + params->count - from, before, from * sizeof *before);
 }
 
 const char *params_get(const struct params *params, const char *name)
@@ -52,10 +63,16 @@ static int fail(const char *name, const char *text, const char *what, struct fw_
 		"invalid parameter \"%s\": cannot parse \"%.80s\" to a valid %s", name, text, what);
 }
 
-/* Seconds in any form of a number, "1.5e3" among them, or as RFC 3339 has it. */
+/* Seconds in any form of a number, "1.5e3" among them, or as RFC 3339 has it; or the ends of
+ * all times as Prometheus' own clients write them. */
 static int read_time(const char *text, int64_t *ms)
 {
 	double seconds;
+	bool is_first = strcmp(text, "-292273086-05-16T16:47:06Z") == 0;
+	if (is_first || strcmp(text, "292277025-08-18T07:12:54.999999999Z") == 0) {
+		*ms = is_first ? -PARAMS_TIME_LIMIT_MS : PARAMS_TIME_LIMIT_MS;
+		return 0;
+	}
 	if (promql_read_number(text, &seconds) < 0)
 		return fw_time_parse(text, ms);
 	if (!(fabs(seconds) * 1000 <= (double)PARAMS_TIME_LIMIT_MS))

@@ -27,6 +27,8 @@ struct params {
 /* Refuses a value that holds a zero byte. */
 int params_add(struct params *params, const char *name, const char *value, size_t length,
 	struct fw_err *err);
+/* Those from number `from` on go before the others. */
+void params_put_first(struct params *params, size_t from);
 const char *params_get(const struct params *params, const char *name); /* the first, or NULL */
 /* All values of a name that may come repeatedly. */
 size_t params_all(const struct params *params, const char *name, const char ***values);

@@ -311,7 +311,9 @@ static void read_form(struct request *r)
 		return;
 	}
 	struct reading reading = {.request = r};
+	size_t in_address = r->params.count;
 	bool whole = process_form(r, &reading);
+	params_put_first(&r->params, in_address);
 	if (reading.rc < 0)
 		request_fail_bad(r, &reading.err);
 	else if (!whole)

@@ -684,6 +684,13 @@ static void client_that_queries(struct scene *s)
 		ask(s, "POST", "/api/v1/query", "viewer", FORM_HEADER,
 			"query=node_load1%7Bjob%3D%22node%22%7D&time=100"),
 		200, "\"value\":[100,\"1.5\"]");
+	expect(s, "a form beside an address",
+		ask(s, "POST", "/api/v1/query?query=5&time=100", "viewer", FORM_HEADER, "query=4"),
+		200, "[100,\"4\"]");
+	expect_get(s, "/api/v1/series?match[]=node_load1&start=600&end=0", 200, "\"data\":[]");
+	expect_get(s,
+		"/api/v1/series?match[]=node_load1&start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z",
+		200, "\"data\":[{\"__name__\":\"node_load1\",");
 	expect_get(s, "/api/v1/series?match[]=node_load1", 200,
 		"\"data\":[{\"__name__\":\"node_load1\",\"instance\":\"web01\",\"job\":\"node\"}]");
 	expect_get(s, "/api/v1/labels?match[]=node_load1", 200,
@@ -1422,7 +1429,7 @@ static void client_that_reads_and_imports(struct scene *s)
 		ask(s, "POST", "/api/fenwatch/v1/import", "admin", FORM_HEADER,
 			"text=wrong&line=5"),
 		400, "line 5: a value was expected");
-	expect_get(s, "/federate", 400, "no match[] parameter provided");
+	expect_get(s, "/federate", 200, "escaping=underscores");
 }
 
 static void test_reads_and_imports(void **state)

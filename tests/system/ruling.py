@@ -5,6 +5,8 @@ The collector's clock is moved by a file, so half an hour passes in a moment.
 import os
 import shutil
 import time
+import urllib.parse
+import urllib.request
 from datetime import datetime
 
 from samples import send
@@ -82,6 +84,14 @@ class Scene:
         return until(20, f"it is {state}", look)
 
 
+def scrape(c, question, accept):
+    """(Content-Type, text) of /federate for one who reads such texts."""
+    request = urllib.request.Request(f"http://127.0.0.1:{c.api}/federate?{urllib.parse.quote(question, '=[]')}",
+                                     headers={"Accept": accept, "Authorization": "Bearer " + c.token})
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return reply.headers["Content-Type"], reply.read().decode()
+
+
 def seconds(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
@@ -122,6 +132,15 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     text = c.request("/federate?match[]=load&match[]=hosts:load:sum")[1]
     check('load{instance="a-1",job="x",site="north"} 2' in text and 'hosts:load:sum{job="y",site="north",instance=""} 2' in text,
           f"who scrapes it is told which site it is: {text}")
+    send(f"http://127.0.0.1:{c.api}/api/v1/write",
+         [({"__name__": "heat.ü", "1.rack": "a", "instance": "a-1", "job": "x"}, [(int(s.now() * 1000), 2.0)])], c.token)
+    ask = 'match[]={__name__=~"heat.*"}'
+    kind, text = scrape(c, ask, "text/plain")
+    check(kind.endswith("; escaping=underscores") and
+          '# TYPE heat__ untyped\nheat__{__rack="a",instance="a-1",job="x",site="north"} 2' in text, f"{kind}: {text}")
+    kind, text = scrape(c, ask, "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,*/*;q=0.1")
+    check(kind.endswith("; escaping=allow-utf-8") and
+          '{"heat.ü","1.rack"="a",instance="a-1",job="x",site="north"} 2' in text, f"{kind}: {text}")
 
     # One rule of the other group is over its limit; that holds up neither itself nor others.
     records = c.get("/api/v1/rules", **{"rule_group[]": "records"})["groups"][0]
