@@ -129,21 +129,80 @@ static bool is_shown(const struct walk *w, const struct mib_column *column, cons
 	return column->unless < 0 || !row_same(&w->columns[column->unless], row);
 }
 
-bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
+/* ---- rows, as many as there is room for ---- */
+
+/* Of each column, how many rows from its beginning. */
+struct taking {
+	const struct walk *walk;
+	size_t rows[MODULE_COLUMNS];
+};
+
+/* The row of this column that comes next. NULL: there is none, or it is no series. */
+static const struct row *row_at(const struct taking *t, unsigned table, unsigned i)
 {
-	for (unsigned i = 0; i < w->module->n_columns; i++) {
-		const struct mib_column *column = &w->module->columns[i];
-		const struct walked *walked = &w->columns[i];
-		for (size_t k = 0; !column->lookup && k < walked->n; k++) {
-			if (!is_shown(w, column, &walked->rows[k]))
-				continue;
-			if (*room == 0)
-				return false;
-			add_row(sweep, w, column, &walked->rows[k]);
-			--*room;
-		}
+	const struct mib_column *column = &t->walk->module->columns[i];
+	const struct walked *walked = &t->walk->columns[i];
+	bool has_next = column->table == table && !column->lookup && t->rows[i] < walked->n;
+	return has_next ? &walked->rows[t->rows[i]] : NULL;
+}
+
+static bool is_same_row(const struct row *a, const struct row *b)
+{
+	return oid_compare(a->index, a->n, b->index, b->n) == 0;
+}
+
+/* The first by its index of those that come next. */
+static const struct row *first_row(const struct taking *t, unsigned table)
+{
+	const struct row *first = NULL, *row;
+	for (unsigned i = 0; i < t->walk->module->n_columns; i++)
+		if ((row = row_at(t, table, i)) &&
+			(!first || oid_compare(row->index, row->n, first->index, first->n) < 0))
+			first = row;
+	return first;
+}
+
+static unsigned count_series(const struct taking *t, unsigned table, const struct row *of)
+{
+	unsigned n = 0;
+	const struct row *row;
+	for (unsigned i = 0; i < t->walk->module->n_columns; i++)
+		if ((row = row_at(t, table, i)) && is_same_row(row, of))
+			n += is_shown(t->walk, &t->walk->module->columns[i], row);
+	return n;
+}
+
+/* False: there was no room for all. */
+static bool take_table(struct taking *t, unsigned table, unsigned *room)
+{
+	const struct row *first, *row;
+	while ((first = first_row(t, table))) {
+		unsigned n = count_series(t, table, first);
+		if (n > *room)
+			return false;
+		*room -= n;
+		for (unsigned i = 0; i < t->walk->module->n_columns; i++)
+			if ((row = row_at(t, table, i)) && is_same_row(row, first))
+				t->rows[i]++;
 	}
 	return true;
+}
+
+bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
+{
+	struct taking t = {.walk = w};
+	unsigned n = w->module->n_columns, last = n > 0 ? w->module->columns[n - 1].table : 0;
+	bool all = true;
+	for (unsigned table = 0; table <= last && all; table++)
+		all = take_table(&t, table, room);
+	for (unsigned i = 0; i < n; i++) {
+		const struct mib_column *column = &w->module->columns[i];
+		const struct row *rows = w->columns[i].rows;
+		for (size_t k = 0; k < t.rows[i]; k++)
+			if (is_shown(w, column, &rows[k]))
+				add_row(sweep, w, column, &rows[k]);
+	}
+	return all;
 }
 
 void reading_add_stat(

@@ -2,7 +2,8 @@
  *
  * What was walked is joined: each row of a metric's column with the labels of its index
  * and of what is looked up by it. The series go into a sweep in the same order every
- * time. A device gives READING_SERIES at most; what is more is left out and told.
+ * time. A device gives READING_SERIES at most; what is more is left out and told: whole rows
+ * of the table that is too long, and what stands behind it.
  */
 #pragma once
 

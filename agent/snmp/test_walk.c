@@ -253,7 +253,32 @@ static void test_more_rows_than_are_allowed_end_it(void **state)
 	sweep_begin(sweep, 1000);
 	assert_false(reading_add(sweep, &s->walk, &room));
 	sweep_end(sweep);
-	assert_int_equal(sweep_schema(sweep)->n_columns, READING_SERIES);
+	/* One series of one value, and rows of a port with three each. */
+	assert_int_equal(sweep_schema(sweep)->n_columns, READING_SERIES - room);
+	assert_int_equal(room, (READING_SERIES - 1) % 3);
+	sweep_free(sweep);
+}
+
+/* A port is there with all that it has, or not at all. */
+static void test_what_has_no_room_is_left_out_by_rows(void **state)
+{
+	struct stage *s = *state;
+	struct sweep *sweep = sweep_new();
+	struct fw_buf all = {0};
+	unsigned room = 5; /* 1 + 3 of port 1; port 7 has 2 more */
+	walk_all(s, true);
+	sweep_begin(sweep, 1000);
+	assert_false(reading_add(sweep, &s->walk, &room));
+	sweep_end(sweep);
+	print_sweep(sweep, &all);
+	const char *is = (char *)all.data;
+	assert_int_equal(room, 1);
+	assert_non_null(strstr(is, "\nports 5\n"));
+	assert_non_null(strstr(is, "\nbytes64{port=\"1\",portName=\"one\"} 100\n"));
+	assert_non_null(strstr(is, "\nkind_info{kind=\"ether\",port=\"1\""));
+	assert_non_null(strstr(is, "\nmac{mac=\"00:1B:FF\",port=\"1\""));
+	assert_null(strstr(is, "port=\"7\""));
+	fw_buf_done(&all);
 	sweep_free(sweep);
 }
 
@@ -362,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_oids_that_loop_end_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_rows_than_are_allowed_end_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_what_has_no_room_is_left_out_by_rows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_memory_than_is_allowed_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
