@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -20,6 +21,7 @@ struct device {
 	uv_timer_t due;
 	struct session *session;
 	unsigned failures;
+	char *told; /* what was last said of it; NULL: nothing, or that all is well */
 	bool asked, for_inventory; /* what was asked and is not answered yet */
 	struct inventory inventory;
 	/* the read that is under way */
@@ -29,6 +31,7 @@ struct device {
 	struct sweep *sweep;
 	struct walk walk;
 	struct reading_stat stat;
+	char ended[128]; /* of the first module that is not whole, why; "": all are */
 };
 
 /* ---- when ---- */
@@ -70,7 +73,9 @@ static void end_read(struct device *d, const char *why)
 		sweep_end(sweep);
 	}
 	wait_next(d);
-	d->config.on_read(d, why ? NULL : sweep, why, d->config.arg);
+	if (!why && d->ended[0])
+		why = d->ended;
+	d->config.on_read(d, d->failures ? NULL : sweep, why, d->config.arg);
 	sweep_free(sweep);
 }
 
@@ -95,6 +100,9 @@ static void end_module(struct device *d)
 	session_count(d->session, &d->stat.sent, &d->stat.retried);
 	if (!reading_add(d->sweep, &d->walk, &d->room))
 		d->stat.ended = "the device has more series than are allowed";
+	if (d->stat.ended && !d->ended[0])
+		snprintf(d->ended, sizeof d->ended, "module '%.60s': %s", d->walk.module->name,
+			d->stat.ended);
 	reading_add_stat(d->sweep, d->walk.module, &d->stat);
 	walk_done(&d->walk);
 	d->module++;
@@ -169,6 +177,7 @@ static void on_due(uv_timer_t *timer)
 	d->began_ms = fw_mono_ms();
 	d->module = 0;
 	d->room = READING_SERIES;
+	d->ended[0] = '\0';
 	d->sweep = sweep_new();
 	sweep_begin(d->sweep, fw_wall_ms());
 	begin_module(d);
@@ -186,7 +195,9 @@ static bool on_table(const char *kind, const struct fw_buf *lines, void *arg)
 
 static void on_closed(struct fw_owner *owner)
 {
-	fw_free(FW_CONTAINER(owner, struct device, owner));
+	struct device *d = FW_CONTAINER(owner, struct device, owner);
+	fw_free(d->told);
+	fw_free(d);
 }
 
 static bool is_same(const struct device_settings *a, const struct device_settings *b)
@@ -202,6 +213,7 @@ static void follow(struct device *d, const struct device *before)
 	if (!is_same(d->config.settings, before->config.settings))
 		return;
 	d->failures = before->failures;
+	d->told = before->told ? fw_strdup(before->told) : NULL;
 	uint64_t wait_ms = before->reading ? 0 : uv_timer_get_due_in(&before->due);
 	uv_timer_start(&d->due, on_due, wait_ms, 0);
 }
@@ -262,9 +274,14 @@ const char *device_address(const struct device *d)
 	return session_address(d->session);
 }
 
-unsigned device_failures(const struct device *d)
+bool device_is_news(struct device *d, const char *state)
 {
-	return d->failures;
+	bool same = state && d->told ? strcmp(state, d->told) == 0 : !state && !d->told;
+	if (same)
+		return false;
+	fw_free(d->told);
+	d->told = state ? fw_strdup(state) : NULL;
+	return true;
 }
 
 struct probe_host *device_host(struct probe *probe, const char *name)

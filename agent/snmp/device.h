@@ -28,7 +28,7 @@ struct device_config {
 	bool once; /* now, and never again, for a person */
 	/* As it was read until now, which ends with the call; NULL: it is new. */
 	const struct device *before;
-	/* Either a sweep, or the reason why there is none. */
+	/* Either a sweep, with what of it is not whole (NULL: all is), or why there is none. */
 	void (*on_read)(struct device *d, struct sweep *sweep, const char *why, void *arg);
 	/* A table of its inventory that has changed; false: it was not taken. */
 	bool (*on_table)(struct device *d, const char *kind, const struct fw_buf *lines, void *arg);
@@ -40,7 +40,8 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config);
 void device_free(struct device *d); /* the memory goes from the loop */
 const struct device_settings *device_settings(const struct device *d);
 const char *device_address(const struct device *d); /* where it was found; "": nowhere yet */
-unsigned device_failures(const struct device *d);   /* since the last read that went well */
+/* Whether this is not what it was told of last, as it is from now on; NULL: all is well. */
+bool device_is_news(struct device *d, const char *state);
 
 /* What the agent is handed is the same host's, whether a device was read or has sent a trap. */
 struct probe_host *device_host(struct probe *probe, const char *name);

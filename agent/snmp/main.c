@@ -91,13 +91,17 @@ static void on_tried(struct device *d, struct sweep *sweep, const char *why, voi
 {
 	struct trial *trial = arg;
 	struct fw_buf text = {0};
-	if (why) {
+	char sentence[256];
+	if (!sweep) {
 		trial->status = fail_device(device_settings(d), why);
-	} else {
-		print_sweep(sweep, &text);
-		put_out(&text);
+		return;
 	}
+	print_sweep(sweep, &text);
+	put_out(&text);
 	fw_buf_done(&text);
+	snprintf(sentence, sizeof sentence, "it is not read whole: %s", why ? why : "");
+	if (why)
+		fail_device(device_settings(d), sentence);
 }
 
 /* As comments, so that all of it stays in Prometheus' format. */

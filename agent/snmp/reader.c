@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -41,15 +42,27 @@ static bool on_table(struct device *d, const char *kind, const struct fw_buf *li
 	return probe_document(r->probe, host_of(r, d), kind, lines, fw_wall_ms()) > 0;
 }
 
+/* Each change once: silence, another reason, a read that is not whole, the end of all that. */
+static void tell(struct device *d, bool is_read, const char *why)
+{
+	char state[600];
+	snprintf(state, sizeof state, is_read ? "is not read whole: %s" : "cannot be read: %s",
+		why ? why : "");
+	if (!device_is_news(d, why ? state : NULL))
+		return;
+	if (why)
+		fw_log(FW_WARNING, "%s %s", device_settings(d)->name, state);
+	else
+		fw_log(FW_INFO, "%s is read again", device_settings(d)->name);
+}
+
 static void on_read(struct device *d, struct sweep *sweep, const char *why, void *arg)
 {
 	struct reader *r = arg;
 	const struct device_settings *settings = device_settings(d);
-	if (why) {
-		if (device_failures(d) == 1)
-			fw_log(FW_WARNING, "%s cannot be read: %s", settings->name, why);
+	tell(d, sweep != NULL, why);
+	if (!sweep)
 		return;
-	}
 	addresses_note(r->addresses, settings->name, device_address(d));
 	probe_sweep(r->probe, host_of(r, d), sweep_schema(sweep), sweep_cells(sweep),
 		sweep_at_ms(sweep), (uint32_t)settings->every_ms);

@@ -211,7 +211,36 @@ def test_answers_late_too_big_too_many_and_in_disorder(lab):
     check([e["metric"]["reason"] for e in ended] == ["its OIDs do not ascend"], f"disorder is told: {ended}")
     check(table_of(c, "unordered") != well, "what is in disorder is not whole")
     check("cannot be read" not in reader.log(), reader.log())
+
+    # What changes is said, once: that it is silent, why else it cannot be read, that it can.
+    secret = os.path.join(lab.dir, "community")
+    devices["well"].behave = lambda device, question: []
+    reader.logged("well cannot be read: it does not answer", 20)
+    os.chmod(secret, 0o644)
+    reader.logged("well cannot be read: credentials", 20)
+    os.chmod(secret, 0o640)
+    devices["well"].behave = Device.well
+    reader.logged("well is read again", 20)
+    said = [line.split(": ", 1)[1] for line in reader.log().splitlines() if "read" in line.split(": ", 1)[1].split()]
+    said = [line for line in said if not line.startswith("reading")]
+    check(len(said) == 4 and "unordered is not read whole: module 'interfaces': its OIDs do not ascend" in said, f"each once: {said}")
     reader.stop()
+
+
+def test_what_a_device_has_too_much_is_left_out_by_ports(lab):
+    ports = range(1, 251)
+    columns = {**{f"{IF}.{column}": whole(1) for column in (3, 4, 7, 8, 9, 13, 14, 15, 19, 20)},
+               **{f"{IFX}.{column}": whole(5, COUNTER64) for column in range(6, 14)}, **{f"{IFX}.{column}": whole(1) for column in (15, 16, 17, 19)}}
+    device = Device({PORTS: whole(250), "1.3.6.1.2.1.1.3.0": whole(7), **{f"{oid}.{port}": value for oid, value in columns.items() for port in ports}})
+    reader = Reader(lab, None, ("big", device.port, "2c", "modules: [interfaces, system]"))
+    status, text, why = reader.test("big")
+    check(status == 0 and why.endswith("it is not read whole: module 'interfaces': the device has more series than are allowed\n"), f"{status} {why}")
+    of = {}
+    for name, port in re.findall(r'(?m)^(\w+)\{.*ifIndex="(\d+)"', text):
+        of.setdefault(int(port), set()).add(name)
+    check(sorted(of) == list(range(1, len(of) + 1)) and 200 < len(of) < 250, f"the first ports: {sorted(of)}")
+    check({len(names) for names in of.values()} == {len(columns)}, f"each has all: {of}")
+    check("\nsysUpTime 7\n" in text, "what still has room is there")
 
 
 # ---- who speaks for whom ----
