@@ -151,12 +151,22 @@ int credentials_check(const char *path, bool v3, struct fw_err *err)
 	return rc;
 }
 
+static bool find_group(gid_t *out)
+{
+	char text[4096];
+	struct group group, *found = NULL;
+	if (getgrnam_r(SERVICE, &group, text, sizeof text, &found) != 0 || !found)
+		return false;
+	*out = group.gr_gid;
+	return true;
+}
+
 int credentials_check_service(const char *path, struct fw_err *err)
 {
 	struct stat file;
-	const struct group *service = getgrnam(SERVICE);
-	if (geteuid() != 0 || !service || stat(path, &file) < 0 ||
-		(file.st_gid == service->gr_gid && file.st_mode & S_IRGRP))
+	gid_t service;
+	if (geteuid() != 0 || !find_group(&service) || stat(path, &file) < 0 ||
+		(file.st_gid == service && file.st_mode & S_IRGRP))
 		return 0;
 	return fw_fail(err, -EACCES,
 		"credentials '%s': the service cannot read them: chgrp " SERVICE
