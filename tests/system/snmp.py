@@ -329,14 +329,14 @@ while True:
     print("\\n".join(found[0]) if found else "NONE", flush=True)
 """
 
-def switch(lab, rows=SWITCH, **more):
+def switch(lab, rows=SWITCH, below=(".1.0.8802.1.1.2", ".1.3.6.1.2.1.17", ".1.3.6.1.2.1.47", ".1.3.6.1.4.1.9.9.23"), **more):
     """(snmpd that has these tables, too, the file that it reads them from)"""
-    table, script = os.path.join(lab.dir, "table"), os.path.join(lab.dir, "tables.py")
+    table, script = os.path.join(lab.dir, more.get("name", "snmpd") + ".table"), os.path.join(lab.dir, "tables.py")
     for path, text in ((table, rows), (script, TABLES)):
         with open(path, "w") as f:
             f.write(text)
     passes = "".join(f"pass_persist {oid} /usr/bin/env python3 {script} {table}\n"
-                     for oid in (".1.0.8802.1.1.2", ".1.3.6.1.2.1.17", ".1.3.6.1.2.1.47", ".1.3.6.1.4.1.9.9.23"))
+                     for oid in below)
     return Snmpd(lab, extra=passes, **more), table
 
 def tables(text):
@@ -401,6 +401,131 @@ def test_tables_are_those_of_the_tools(lab):
     until(20, "it has gone", lambda: where("02:00:00:00:00:50") == [])
     check(where("02:00:00:00:00:51") == [("sw1", "4", "")], f"the other stays: {where('02:00:00:00:00:51')}")
     reader.stop()
+
+# A power supply, a printer, sensors of a switch, and storage: as their MIBs have them.
+PARTS = """
+.1.3.6.1.2.1.25.2.3.1.2.1 objectid .1.3.6.1.2.1.25.2.1.4
+.1.3.6.1.2.1.25.2.3.1.3.1 string /volume1
+.1.3.6.1.2.1.25.2.3.1.4.1 integer 4096
+.1.3.6.1.2.1.25.2.3.1.5.1 integer 937500000
+.1.3.6.1.2.1.25.2.3.1.6.1 integer 500000001
+.1.3.6.1.2.1.25.2.3.1.7.1 counter 3
+.1.3.6.1.2.1.25.3.2.1.2.1 objectid .1.3.6.1.2.1.25.3.1.5
+.1.3.6.1.2.1.25.3.2.1.3.1 string HP LaserJet
+.1.3.6.1.2.1.25.3.2.1.5.1 integer 3
+.1.3.6.1.2.1.25.3.2.1.6.1 counter 12
+.1.3.6.1.2.1.25.3.5.1.1.1 integer 4
+.1.3.6.1.2.1.33.1.2.1.0 integer 2
+.1.3.6.1.2.1.33.1.2.2.0 integer 0
+.1.3.6.1.2.1.33.1.2.3.0 integer 42
+.1.3.6.1.2.1.33.1.2.4.0 integer 98
+.1.3.6.1.2.1.33.1.2.5.0 integer 545
+.1.3.6.1.2.1.33.1.2.6.0 integer -12
+.1.3.6.1.2.1.33.1.2.7.0 integer 27
+.1.3.6.1.2.1.33.1.3.1.0 counter 7
+.1.3.6.1.2.1.33.1.3.3.1.3.1 integer 231
+.1.3.6.1.2.1.33.1.3.3.1.3.2 integer 229
+.1.3.6.1.2.1.33.1.3.3.1.4.1 integer 34
+.1.3.6.1.2.1.33.1.4.1.0 integer 3
+.1.3.6.1.2.1.33.1.4.4.1.2.1 integer 230
+.1.3.6.1.2.1.33.1.4.4.1.3.1 integer 41
+.1.3.6.1.2.1.33.1.4.4.1.5.1 integer 63
+.1.3.6.1.2.1.33.1.6.1.0 gauge 0
+.1.3.6.1.2.1.43.8.2.1.9.1.1 integer 250
+.1.3.6.1.2.1.43.8.2.1.9.1.2 integer 550
+.1.3.6.1.2.1.43.8.2.1.10.1.1 integer -3
+.1.3.6.1.2.1.43.8.2.1.10.1.2 integer 120
+.1.3.6.1.2.1.43.8.2.1.18.1.1 string Tray 1
+.1.3.6.1.2.1.43.8.2.1.18.1.2 string Tray 2
+.1.3.6.1.2.1.43.10.2.1.4.1.1 counter 123456
+.1.3.6.1.2.1.43.11.1.1.6.1.1 string Black Cartridge
+.1.3.6.1.2.1.43.11.1.1.8.1.1 integer 9000
+.1.3.6.1.2.1.43.11.1.1.9.1.1 integer 4100
+.1.3.6.1.2.1.47.1.1.1.1.2.1001 string Fan 1
+.1.3.6.1.2.1.47.1.1.1.1.2.1002 string Inlet
+.1.3.6.1.2.1.47.1.1.1.1.7.1001 string fan1
+.1.3.6.1.2.1.47.1.1.1.1.7.1002 string inlet
+.1.3.6.1.2.1.47.1.1.1.1.9.1002 string FW07
+.1.3.6.1.2.1.47.1.1.1.1.13.1002 string ST8000
+.1.3.6.1.2.1.99.1.1.1.1.1001 integer 10
+.1.3.6.1.2.1.99.1.1.1.1.1002 integer 8
+.1.3.6.1.2.1.99.1.1.1.2.1001 integer 9
+.1.3.6.1.2.1.99.1.1.1.2.1002 integer 8
+.1.3.6.1.2.1.99.1.1.1.3.1001 integer 0
+.1.3.6.1.2.1.99.1.1.1.3.1002 integer 1
+.1.3.6.1.2.1.99.1.1.1.4.1001 integer 5400
+.1.3.6.1.2.1.99.1.1.1.4.1002 integer -155
+.1.3.6.1.2.1.99.1.1.1.5.1001 integer 1
+.1.3.6.1.2.1.99.1.1.1.5.1002 integer 1
+"""
+BELOW = [f".1.3.6.1.2.1.{n}" for n in ("25.2.3", "25.3.2", "25.3.5", "33", "43", "47", "99")]
+
+
+def columns_of(module):
+    """[(name, OID without .0, kind, {label: OID})] of a module's metrics, read by other means than the program's."""
+    with open(os.path.join(MODULES, module + ".yml")) as f:
+        text = f.read()
+    found = []
+    for table in re.split(r"(?m)^  - index:|^scalars:", text)[1:]:
+        labels = dict(re.findall(r"(\w+): ([\d.]+)", "".join(re.findall(r"(?ms)labels:(.*?)metrics:", table))))
+        for one in re.split(r"- \{?name: ", table)[1:]:
+            name, oid = re.match(r"(\w+),?\s+oid: ([\d.]+)", one).groups()
+            kind = re.search(r"type: (\w+)", one)
+            found.append((name, oid.removesuffix(".0") if "index" not in table else oid, kind.group(1) if kind else "gauge", labels))
+    return found
+
+
+def test_modules_of_parts_are_those_of_the_tools(lab):
+    modules = {"ups": 16, "printer": 9, "sensors": 10, "storage": 8}
+    device, _ = switch(lab, PARTS, BELOW)
+    device.argv[device.argv.index("-smux")] = "-smux,hr_storage,hr_device,hr_print,host"  # else its own are there
+    device.start()
+    reader = Reader(lab, None, *[(m, device.port, "2c", f"modules: [{m}]") for m in modules])
+    until(20, "snmpd answers", lambda: reader.test("ups")[0] == 0)
+    walk = {oid: value.strip('"') for oid, value in device.walk("2c", *BELOW).items()}
+    for module, least in modules.items():
+        status, text, why = reader.test(module)
+        check(status == 0 and not why, why)
+        told = {key: value for key, value in series(text).items() if not key[0].startswith("snmp_scrape")}
+        wanted = 0
+        for name, oid, kind, labels in columns_of(module):
+            for at, value in walk.items():
+                if not at.startswith(oid + "."):
+                    continue
+                index, wanted = at[len(oid) + 1:], wanted + 1
+                looked = {label: walk[f"{of}.{i}"].lstrip(".") for label, of in labels.items() for i in (index, index.split(".")[0]) if f"{of}.{i}" in walk}
+                same = [(dict(pairs), number) for (told_as, pairs), number in told.items()
+                        if told_as in (name, name + "_info") and set(looked.items()) <= set(pairs) and
+                        (index == "0" or ".".join(v for k, v in pairs if k.endswith("Index")) == index)]
+                check(len(same) == 1, f"{module}: {name} {index}: {same} {looked}")
+                check(same[0][1] == (float(value) if kind in ("gauge", "counter") else 1), f"{module}: {name} {index}: {same} {value}")
+                check(kind != "text" or same[0][0][name] == value, f"{module}: {name} {index}: {same} {value}")
+        check(len(told) == wanted >= least, f"{module}: all and nothing else: {wanted} of {sorted(told)}")
+
+
+# What they say of themselves by their makers' MIBs, and what `fenwatch patches` makes of it.
+MAKERS = {
+    ("RS1221+", "DSM 7.2.2-72806"): {"6574.1.5.1.0": "RS1221+", "6574.1.5.2.0": "S1", "6574.1.5.3.0": "DSM 7.2.2-72806"},
+    ("FAS8040", "NetApp Release 9.14.0"): {"789.1.1.2.0": "NetApp Release 9.14.0", "789.1.1.5.0": "FAS8040", "789.1.1.9.0": "S2"},
+    ("PowerEdge R740", "6.10.30.00"): {"674.10892.5.1.1.8.0": "6.10.30.00", "674.10892.5.1.3.2.0": "S3", "674.10892.5.1.3.12.0": "PowerEdge R740"},
+    ("ProLiant DL380", "2.78"): {"232.2.2.2.1.0": "S4", "232.2.2.4.2.0": "ProLiant DL380", "232.9.2.2.2.0": "2.78"},
+    ("VMware ESXi", "7.0.3"): {"6876.1.1.0": "VMware ESXi", "6876.1.2.0": "7.0.3", "6876.1.4.0": "21930508"},
+}
+
+
+def test_firmware_of_storage_controllers_and_hypervisors(lab):
+    c, a = lab.pair()
+    devices = [switch(lab, "".join(f".1.3.6.1.4.1.{oid} string {text}\n" for oid, text in maker.items()),
+                      [f".1.3.6.1.4.1.{n}" for n in ("6574", "789", "674", "232", "6876")], name=f"box{i}")[0].start()
+               for i, maker in enumerate(MAKERS.values())]
+    reader = Reader(lab, a, *[(d.name, d.port, "2c", "every: 1s, inventory: 1s, modules: [system, identity]") for d in devices]).start()
+    wanted = {f"box{i}": what for i, what in enumerate(MAKERS)}
+    until(30, "the firmware of each", lambda: {p["host"]: (p["os"], p["firmware"]) for p in c.get("/api/fenwatch/v1/patches")
+                                              if p["host"] in wanted} == wanted)
+    listed = c.cli("patches").stdout
+    check(all(f"firmware {firmware}" in listed for _, firmware in MAKERS), listed)
+    reader.stop()
+
 
 def discover(lab, argv):
     done = subprocess.run([lab.program("snmp"), "discover", *argv], capture_output=True, text=True, timeout=120)
