@@ -24,6 +24,7 @@ struct device {
 	char *told; /* what was last said of it; NULL: nothing, or that all is well */
 	bool asked, for_inventory; /* what was asked and is not answered yet */
 	struct inventory inventory;
+	struct wraps *wraps;
 	/* the read that is under way */
 	bool reading;
 	int64_t began_ms, module_began_ms;
@@ -98,7 +99,10 @@ static void end_module(struct device *d)
 	d->stat.took_ms = fw_mono_ms() - d->module_began_ms;
 	d->stat.ended = walk_ended(&d->walk);
 	session_count(d->session, &d->stat.sent, &d->stat.retried);
-	if (!reading_add(d->sweep, &d->walk, &d->room))
+	int64_t uptime_ms = reading_uptime_ms(&d->walk);
+	if (uptime_ms >= 0)
+		wraps_started(d->wraps, fw_wall_ms() - uptime_ms);
+	if (!reading_add(d->sweep, &d->walk, d->wraps, &d->room))
 		d->stat.ended = "the device has more series than are allowed";
 	if (d->stat.ended && !d->ended[0])
 		snprintf(d->ended, sizeof d->ended, "module '%.60s': %s", d->walk.module->name,
@@ -178,6 +182,7 @@ static void on_due(uv_timer_t *timer)
 	d->module = 0;
 	d->room = READING_SERIES;
 	d->ended[0] = '\0';
+	wraps_begin(d->wraps);
 	d->sweep = sweep_new();
 	sweep_begin(d->sweep, fw_wall_ms());
 	begin_module(d);
@@ -196,6 +201,7 @@ static bool on_table(const char *kind, const struct fw_buf *lines, void *arg)
 static void on_closed(struct fw_owner *owner)
 {
 	struct device *d = FW_CONTAINER(owner, struct device, owner);
+	wraps_free(d->wraps);
 	fw_free(d->told);
 	fw_free(d);
 }
@@ -214,6 +220,8 @@ static void follow(struct device *d, const struct device *before)
 		return;
 	d->failures = before->failures;
 	d->told = before->told ? fw_strdup(before->told) : NULL;
+	wraps_free(d->wraps);
+	d->wraps = wraps_copy(before->wraps);
 	uint64_t wait_ms = before->reading ? 0 : uv_timer_get_due_in(&before->due);
 	uv_timer_start(&d->due, on_due, wait_ms, 0);
 }
@@ -235,6 +243,7 @@ struct device *device_new(uv_loop_t *loop, const struct device_config *config)
 	};
 	d->config = *config;
 	d->session = session_new(loop, &session);
+	d->wraps = wraps_new();
 	inventory_init(&d->inventory, settings);
 	d->inventory.on_table = on_table;
 	d->inventory.arg = d;
@@ -282,6 +291,11 @@ bool device_is_news(struct device *d, const char *state)
 	fw_free(d->told);
 	d->told = state ? fw_strdup(state) : NULL;
 	return true;
+}
+
+struct wraps *device_wraps(struct device *d)
+{
+	return d->wraps;
 }
 
 struct probe_host *device_host(struct probe *probe, const char *name)

@@ -5,7 +5,7 @@
  * sweep, or fails as a whole and gives none: so a device that falls silent in the middle
  * is silent. One that has failed is asked less often, down to every fifth time. A read
  * that is not over when the next one is due fails. Nothing here waits for another device,
- * and nothing of a read is kept: there may be thousands of devices.
+ * and of a read nothing is kept but which counters have wrapped: there may be thousands of devices.
  */
 #pragma once
 
@@ -22,6 +22,7 @@
 struct device;
 struct probe;
 struct probe_host;
+struct wraps;
 
 struct device_config {
 	const struct device_settings *settings;
@@ -42,6 +43,9 @@ const struct device_settings *device_settings(const struct device *d);
 const char *device_address(const struct device *d); /* where it was found; "": nowhere yet */
 /* Whether this is not what it was told of last, as it is from now on; NULL: all is well. */
 bool device_is_news(struct device *d, const char *state);
+
+/* What its counters have wrapped, for who writes it down and reads it again. */
+struct wraps *device_wraps(struct device *d);
 
 /* What the agent is handed is the same host's, whether a device was read or has sent a trap. */
 struct probe_host *device_host(struct probe *probe, const char *name);

@@ -117,6 +117,13 @@ const struct fw_option devices_table[] = {
 		.fallback = ADDRESSES_PATH,
 	},
 	{
+		.name = "counters",
+		.help = "the file in which it keeps how often counters of 32 bits have wrapped",
+		.type = FW_OPT_TEXT,
+		.offset = offsetof(struct devices, counters),
+		.fallback = COUNTERS_PATH,
+	},
+	{
 		.name = "devices",
 		.help = "name, address, version (1, 2c, 3), credentials (a file), modules, every, "
 			"inventory, timeout and retries of each",

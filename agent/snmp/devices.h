@@ -13,6 +13,7 @@
 #include "session.h"
 
 #define DEVICES_PATH "/etc/fenwatch/snmp.yml"
+#define COUNTERS_PATH "/var/lib/fenwatch-snmp/counters"
 #define DEVICES_DEVICES 4000
 #define DEVICES_MODULES 32 /* of one device */
 
@@ -27,6 +28,7 @@ struct device_settings {
 
 struct devices {
 	const char *addresses; /* a file, addresses.h */
+	const char *counters;  /* a file: what has wrapped, of all */
 	const char *socket;
 	struct fw_text_list folders; /* of modules; what stands in a later one counts */
 	struct device_settings *devices;

@@ -105,10 +105,12 @@ static void use(const struct walk *walk)
 {
 	unsigned room = READING_SERIES;
 	struct sweep *sweep = sweep_new();
+	struct wraps *wraps = wraps_new();
 	struct tables *tables = tables_new();
 	sweep_begin(sweep, 1000);
-	reading_add(sweep, walk, &room);
+	reading_add(sweep, walk, wraps, &room);
 	sweep_end(sweep);
+	wraps_free(wraps);
 	sweep_free(sweep);
 	tables_add(tables, walk, "10.0.0.1");
 	tables_end(tables, check_table, NULL);

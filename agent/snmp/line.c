@@ -73,6 +73,8 @@ static void take_value(struct line *line, const netsnmp_variable_list *v, struct
 		out->number = (int32_t)*v->val.integer;
 		break;
 	case ASN_COUNTER:
+		out->is_counter32 = true;
+		/* fall through */
 	case ASN_GAUGE:
 	case ASN_TIMETICKS:
 	case ASN_UINTEGER:

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include <fenwatch/clock.h>
+#include <fenwatch/file.h>
 #include <fenwatch/log.h>
 #include <fenwatch/mem.h>
 #include <fenwatch/notify.h>
@@ -14,8 +15,11 @@
 #include "device.h"
 #include "life.h"
 #include "probe.h"
+#include "wraps.h"
 
-#define KEEP_MS 2000 /* between two looks whether addresses are to be kept */
+#define KEEP_MS 2000               /* between two looks whether addresses are to be kept */
+#define COUNTERS_MS 300000         /* between two times that counters are */
+#define COUNTERS_BYTES (64u << 20) /* of their file */
 
 struct reader {
 	struct devices *settings;
@@ -24,7 +28,9 @@ struct reader {
 	struct life life;
 	struct probe *probe;
 	struct addresses *addresses;
-	bool has_complained; /* that they cannot be kept */
+	int64_t counters_ms; /* when they were kept last, monotonic */
+	bool has_counters;   /* there is a file of them */
+	bool has_complained; /* that something cannot be kept */
 	struct device **devices;
 	size_t n_devices;
 };
@@ -80,9 +86,45 @@ static void on_ready(const char *instance, void *arg)
 	fw_log(FW_INFO, "the agent of %s takes what is read", instance);
 }
 
+/* ---- what is kept over a start ---- */
+
+static void complain(struct reader *r, const char *what, const struct fw_err *err)
+{
+	if (!r->has_complained)
+		fw_log(FW_WARNING, "%s: %s", what, err->text);
+	r->has_complained = true;
+}
+
+static void save_counters(struct reader *r)
+{
+	struct fw_buf text = {0};
+	struct fw_err err;
+	r->counters_ms = fw_mono_ms();
+	for (size_t i = 0; i < r->n_devices; i++)
+		if (!strpbrk(device_settings(r->devices[i])->name, "\t\n"))
+			wraps_write(device_wraps(r->devices[i]),
+				device_settings(r->devices[i])->name, &text);
+	if (text.length > 0 || r->has_counters) {
+		r->has_counters = true;
+		if (fw_file_replace(r->settings->counters, text.data, text.length, 0640, &err) < 0)
+			complain(r, "counters that wrap would fall with the next start", &err);
+	}
+	fw_buf_done(&text);
+}
+
+static void save_addresses(struct reader *r)
+{
+	struct fw_err err;
+	if (addresses_are_news(r->addresses) &&
+		addresses_save(r->addresses, r->settings->addresses, &err) < 0)
+		complain(r, "the receiver of traps is not told of addresses", &err);
+}
+
 static void on_end(void *arg)
 {
 	struct reader *r = arg;
+	if (r->n_devices > 0)
+		save_counters(r);
 	for (size_t i = 0; i < r->n_devices; i++)
 		device_free(r->devices[i]);
 	r->n_devices = 0;
@@ -96,6 +138,26 @@ static struct device *find_device(struct device *const *devices, size_t n, const
 		if (strcmp(device_settings(devices[i])->name, name) == 0)
 			return devices[i];
 	return NULL;
+}
+
+/* A line of theirs begins with the device's name and a tab. */
+static void load_counters(struct reader *r)
+{
+	struct fw_buf text = {0};
+	r->counters_ms = fw_mono_ms();
+	r->has_counters = fw_file_read(r->settings->counters, COUNTERS_BYTES, &text, NULL) >= 0;
+	struct fw_cursor rest = {(char *)text.data, (char *)text.data + text.length}, line;
+	while (fw_cut_line(&rest, &line)) {
+		char *tab = memchr(line.at, '\t', (size_t)(line.end - line.at));
+		if (!tab)
+			continue;
+		*tab = '\0';
+		struct device *d = find_device(r->devices, r->n_devices, line.at);
+		line.at = tab + 1;
+		if (d)
+			wraps_take_line(device_wraps(d), line);
+	}
+	fw_buf_done(&text);
 }
 
 /* In place of those that were there: what stays is read when it was to be. */
@@ -139,13 +201,9 @@ static void on_hung_up(void *arg)
 static void on_tick(void *arg)
 {
 	struct reader *r = arg;
-	struct fw_err err;
-	if (!addresses_are_news(r->addresses) ||
-		addresses_save(r->addresses, r->settings->addresses, &err) >= 0 ||
-		r->has_complained)
-		return;
-	fw_log(FW_WARNING, "the receiver of traps is not told of addresses: %s", err.text);
-	r->has_complained = true;
+	save_addresses(r);
+	if (fw_mono_ms() - r->counters_ms >= COUNTERS_MS)
+		save_counters(r);
 }
 
 static int open_probe(struct reader *r, struct fw_err *err)
@@ -175,6 +233,7 @@ static int open_all(struct reader *r, struct fw_err *err)
 	}
 	addresses_load(r->addresses, r->settings->addresses, r->settings, err);
 	open_devices(r, r->settings);
+	load_counters(r);
 	fw_notify("READY=1");
 	fw_log(FW_INFO, "reading %zu devices", r->n_devices);
 	return 0;

@@ -108,14 +108,50 @@ static bool number_of(const struct mib_column *column, const struct row *row, in
 	return row->kind == VALUE_INTEGER || whole;
 }
 
+static const struct walked *find_walked(const struct walk *w, const char *oid, unsigned table)
+{
+	struct oid wanted;
+	oid_parse(oid, &wanted);
+	for (unsigned i = 0; i < w->module->n_columns; i++) {
+		const struct mib_column *column = &w->module->columns[i];
+		if (column->table == table &&
+			oid_compare(column->base.ids, column->base.n, wanted.ids, wanted.n) == 0)
+			return &w->columns[i];
+	}
+	return NULL;
+}
+
+int64_t reading_uptime_ms(const struct walk *w)
+{
+	const struct walked *uptime = find_walked(w, "1.3.6.1.2.1.1.3", 0);
+	return uptime && uptime->n > 0 ? uptime->rows[0].number * 10 : -1;
+}
+
+/* ifCounterDiscontinuityTime, of IF-MIB, tells when a row was set back without its device. */
+static int64_t carry(const struct walk *w, const struct mib_column *column, const struct row *row,
+	struct wraps *wraps)
+{
+	static char name[2 * OID_TEXT];
+	char index[OID_TEXT];
+	if (wraps_is_low(wraps, (uint32_t)row->number))
+		return row->number;
+	const struct walked *times = find_walked(w, "1.3.6.1.2.1.31.1.1.1.19", column->table);
+	const struct row *time = times ? row_same(times, row) : NULL;
+	size_t length = strlen(oid_format(column->base.ids, column->base.n, name));
+	snprintf(name + length, sizeof name - length, ".%s", oid_format(row->index, row->n, index));
+	return wraps_carry(wraps, name, (uint32_t)row->number, time ? time->number : 0);
+}
+
 static void add_row(struct sweep *sweep, const struct walk *w, const struct mib_column *column,
-	const struct row *row)
+	const struct row *row, struct wraps *wraps)
 {
 	static char texts[MODULE_LABELS][ROW_TEXT_BYTES];
 	const char *labels[2 * MODULE_LABELS + 1] = {0};
 	int64_t cell;
 	if (!number_of(column, row, &cell))
 		return;
+	if (row->is_counter32 && column->kind == MIB_COUNTER)
+		cell = carry(w, column, row, wraps);
 	for (unsigned i = 0; i < column->n_labels; i++) {
 		labels[2 * i] = column->labels[i].name;
 		labels[2 * i + 1] = value_of(w, column, &column->labels[i], row, texts[i]);
@@ -188,7 +224,7 @@ static bool take_table(struct taking *t, unsigned table, unsigned *room)
 	return true;
 }
 
-bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
+bool reading_add(struct sweep *sweep, const struct walk *w, struct wraps *wraps, unsigned *room)
 {
 	struct taking t = {.walk = w};
 	unsigned n = w->module->n_columns, last = n > 0 ? w->module->columns[n - 1].table : 0;
@@ -200,7 +236,7 @@ bool reading_add(struct sweep *sweep, const struct walk *w, unsigned *room)
 		const struct row *rows = w->columns[i].rows;
 		for (size_t k = 0; k < t.rows[i]; k++)
 			if (is_shown(w, column, &rows[k]))
-				add_row(sweep, w, column, &rows[k]);
+				add_row(sweep, w, column, &rows[k], wraps);
 	}
 	return all;
 }

@@ -12,6 +12,7 @@
 
 #include "sweep.h"
 #include "walk.h"
+#include "wraps.h"
 
 #define READING_SERIES 4900 /* a collector takes 5,000 of a host, and we add some */
 
@@ -26,7 +27,9 @@ struct reading_stat {
 };
 
 /* Adds the series; `room` goes down with each. False: there was not enough. */
-bool reading_add(struct sweep *sweep, const struct walk *walk, unsigned *room);
+bool reading_add(struct sweep *sweep, const struct walk *walk, struct wraps *wraps, unsigned *room);
+/* sysUpTime in ms, where it is among what was walked; -1: it is not. */
+int64_t reading_uptime_ms(const struct walk *walk);
 /* What the read itself was like. */
 void reading_add_stat(
 	struct sweep *sweep, const struct mib_module *module, const struct reading_stat *stat);

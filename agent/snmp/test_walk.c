@@ -141,10 +141,11 @@ static void walk_all(struct stage *s, bool bulk)
 static void check_series(struct stage *s, const char *expected)
 {
 	struct sweep *sweep = sweep_new();
+	struct wraps *wraps = wraps_new();
 	struct fw_buf all = {0}, lines = {0};
 	unsigned room = READING_SERIES;
 	sweep_begin(sweep, 1000);
-	assert_true(reading_add(sweep, &s->walk, &room));
+	assert_true(reading_add(sweep, &s->walk, wraps, &room));
 	sweep_end(sweep);
 	print_sweep(sweep, &all);
 	struct fw_cursor rest = {(char *)all.data, (char *)all.data + all.length}, line;
@@ -154,6 +155,7 @@ static void check_series(struct stage *s, const char *expected)
 	assert_string_equal((char *)lines.data, expected);
 	fw_buf_done(&lines);
 	fw_buf_done(&all);
+	wraps_free(wraps);
 	sweep_free(sweep);
 }
 
@@ -249,13 +251,15 @@ static void test_more_rows_than_are_allowed_end_it(void **state)
 	for (unsigned i = 0; i < s->module.n_columns; i++)
 		assert_true(s->walk.columns[i].n <= WALK_ROWS);
 	struct sweep *sweep = sweep_new();
+	struct wraps *wraps = wraps_new();
 	unsigned room = READING_SERIES;
 	sweep_begin(sweep, 1000);
-	assert_false(reading_add(sweep, &s->walk, &room));
+	assert_false(reading_add(sweep, &s->walk, wraps, &room));
 	sweep_end(sweep);
 	/* One series of one value, and rows of a port with three each. */
 	assert_int_equal(sweep_schema(sweep)->n_columns, READING_SERIES - room);
 	assert_int_equal(room, (READING_SERIES - 1) % 3);
+	wraps_free(wraps);
 	sweep_free(sweep);
 }
 
@@ -264,11 +268,12 @@ static void test_what_has_no_room_is_left_out_by_rows(void **state)
 {
 	struct stage *s = *state;
 	struct sweep *sweep = sweep_new();
+	struct wraps *wraps = wraps_new();
 	struct fw_buf all = {0};
 	unsigned room = 5; /* 1 + 3 of port 1; port 7 has 2 more */
 	walk_all(s, true);
 	sweep_begin(sweep, 1000);
-	assert_false(reading_add(sweep, &s->walk, &room));
+	assert_false(reading_add(sweep, &s->walk, wraps, &room));
 	sweep_end(sweep);
 	print_sweep(sweep, &all);
 	const char *is = (char *)all.data;
@@ -279,6 +284,7 @@ static void test_what_has_no_room_is_left_out_by_rows(void **state)
 	assert_non_null(strstr(is, "\nmac{mac=\"00:1B:FF\",port=\"1\""));
 	assert_null(strstr(is, "port=\"7\""));
 	fw_buf_done(&all);
+	wraps_free(wraps);
 	sweep_free(sweep);
 }
 

@@ -125,6 +125,7 @@ static void keep_value(struct walk *w, struct row *row, const struct binding *bi
 {
 	char text[OID_TEXT];
 	row->kind = binding->kind;
+	row->is_counter32 = binding->is_counter32;
 	row->number = binding->number;
 	row->real = binding->real;
 	if (binding->kind == VALUE_TEXT)

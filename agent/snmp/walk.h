@@ -28,6 +28,7 @@ enum value_kind { VALUE_NONE, VALUE_INTEGER, VALUE_DOUBLE, VALUE_TEXT, VALUE_OID
 struct binding {
 	struct oid name;
 	enum value_kind kind; /* NONE: there is no such thing, or it is of no kind that is known */
+	bool is_counter32;
 	int64_t number;
 	double real;
 	const uint8_t *bytes; /* VALUE_TEXT */
@@ -53,6 +54,7 @@ struct row {
 	const uint32_t *index; /* what stands behind the column's OID */
 	uint32_t n;
 	enum value_kind kind;
+	bool is_counter32;
 	int64_t number;
 	double real;
 	const char *text; /* VALUE_TEXT, VALUE_OID; ended by NUL, which may stand in it before */

@@ -55,7 +55,7 @@ class Reader(Process):
         community = credentials(lab, "community", f"community: {COMMUNITY}\n")
         user = credentials(lab, "user", f"user: watcher\nauth: {auth}\npriv: {PRIV}\n")
         with open(self.config, "w") as f:
-            f.write(f"addresses: {os.path.join(lab.dir, 'addresses')}\nsocket: {way or (agent.probe if agent else '/nowhere')}\nmodules: [{MODULES}]\ndevices:\n")
+            f.write(f"addresses: {os.path.join(lab.dir, 'addresses')}\ncounters: {os.path.join(lab.dir, 'counters')}\nsocket: {way or (agent.probe if agent else '/nowhere')}\nmodules: [{MODULES}]\ndevices:\n")
             for name, port, version, more in devices:
                 f.write(f"  - {{name: {name}, address: \"127.0.0.1:{port}\", version: {version}, "
                         f"credentials: {user if version == '3' else community}, {more}}}\n")
