@@ -48,6 +48,13 @@ static void on_damage(const char *sentence, void *arg)
 		fw_log(FW_ERROR, "the store is damaged: %s", sentence);
 }
 
+/* Any thread; the store sees to it that they are few. */
+static void on_unread(const char *sentence, void *arg)
+{
+	(void)arg;
+	fw_log(FW_ERROR, "the store is damaged: %s", sentence);
+}
+
 /* ---- the writer's thread ---- */
 
 static void on_commit(void *arg)
@@ -114,6 +121,7 @@ int collector_open_store(struct collector *c, struct fw_err *err)
 		.commit_ms = COMMIT_MS,
 		.on_allocated = on_allocated,
 		.on_damage = on_damage,
+		.on_unread = on_unread,
 		.on_commit = on_commit,
 		.on_fatal = on_fatal,
 		.on_record = on_record,

@@ -290,7 +290,7 @@ static int read_member(struct store *store, const struct work *work, const struc
 			store_bucket_ms(digest->tier));
 	}
 	if (rc == -EBADMSG) {
-		store->counters.damaged++;
+		store_unread(store, place);
 		return 0;
 	}
 	return rc < 0 ? rc : 1;

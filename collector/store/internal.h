@@ -25,6 +25,7 @@
 #include "snapshot.h"
 #include "store.h"
 #include "super.h"
+#include "unread.h"
 
 #define STORE_AHEAD_MS (10 * 60 * 1000) /* sweeps further ahead are stored as received */
 #define STORE_SPAN_MS ((int64_t)20 * 24 * 3600 * 1000) /* of one batch */
@@ -88,6 +89,7 @@ struct store {
 	size_t n_covered;
 	struct ring_places parts; /* while opening: blocks of runs that have others */
 	uint64_t covered_to;      /* the newest position that a block has */
+	uint64_t unknown; /* while opening: blocks and records of unknown hosts or schemas */
 
 	/* ---- any thread ---- */
 	struct names names;
@@ -96,6 +98,7 @@ struct store {
 	struct foreigners foreigners;
 	_Atomic uint32_t n_foreign; /* against the limit */
 	struct counters counters;
+	struct unread unread;
 	atomic_bool failed;
 	char why[192]; /* under `lock` */
 	pthread_t thread;
@@ -190,6 +193,10 @@ int run_decode_some(const struct held *held, uint32_t n_columns, const uint32_t 
 /* A block of a run in the raw ring, and whether more of the same run follow. */
 int write_sweeps_of(struct store *store, const struct block_ref *about,
 	const struct columns_cells *cells, const struct fw_column *columns, bool more);
+
+/* unread.c: a block that cannot be read, or without an offset the index of a segment. It is
+ * counted, and told of, once. Any thread. */
+void store_unread(struct store *store, const struct ring_place *place);
 
 /* records.c: documents and events. */
 void records_add(struct store *store, const struct log_record *record, uint64_t origin,

@@ -165,8 +165,11 @@ int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64
 		if (!undigested || !out->at[i].digested)
 			out->at[kept++] = out->at[i];
 	out->n = kept;
-	r->damaged += rc == -EBADMSG;
-	return rc == -EBADMSG ? 0 : rc;
+	if (rc != -EBADMSG)
+		return rc;
+	r->damaged++;
+	store_unread(r->store, &out->unsound);
+	return 0;
 }
 
 int reading_goes_on(const struct reading *r)
@@ -174,12 +177,12 @@ int reading_goes_on(const struct reading *r)
 	return r->patience && r->patience->is_over(r->patience->arg) ? -ECANCELED : 0;
 }
 
-int reading_pass_over(struct reading *r, int rc)
+int reading_pass_over(struct reading *r, const struct ring_place *place, int rc)
 {
 	if (rc >= 0 || rc == -ESTALE || rc == -ENOMEM)
 		return rc;
 	r->damaged++;
-	r->store->counters.damaged++;
+	store_unread(r->store, place);
 	return 0;
 }
 
@@ -225,7 +228,7 @@ static int read_block(struct reading *r, const struct piece *piece, const struct
 	const struct ring_place *place = piece->from;
 	int rc = reading_block(
 		r, place, r->group->schema->n_columns, r->group->columns, r->group->n_columns, to);
-	return rc < 0 ? reading_pass_over(r, rc) : place->ref.n_sweeps;
+	return rc < 0 ? reading_pass_over(r, place, rc) : place->ref.n_sweeps;
 }
 
 int reading_raw(struct reading *r)

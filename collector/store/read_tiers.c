@@ -61,7 +61,7 @@ static int read_block(
 	const struct columns_cells rows = body_cells(&r->body, &place->ref, width);
 	if (rc >= 0)
 		rc = rows_reader_add(&rr->reader, &rows, from_ms, to_ms);
-	return reading_pass_over(r, rc);
+	return reading_pass_over(r, place, rc);
 }
 
 static int read_tier(struct row_reading *rr, enum store_tier tier, bool undigested, int64_t from_ms,

@@ -48,7 +48,7 @@ int reading_find(struct reading *r, enum store_tier tier, bool undigested, int64
 	int64_t to_ms, struct ring_places *out);
 /* What to do after a block could not be read: one that is damaged is counted and passed
  * over. */
-int reading_pass_over(struct reading *r, int rc);
+int reading_pass_over(struct reading *r, const struct ring_place *place, int rc);
 /* Of a block: the cells of the columns `wanted`, of so many, and all of its times. */
 int reading_block(struct reading *r, const struct ring_place *place, uint32_t n_columns,
 	const uint32_t *wanted, size_t n_wanted, const struct body_room *room);

@@ -72,6 +72,7 @@ struct noting {
 	size_t capacity;
 	uint64_t newest; /* position */
 	uint32_t host, schema;
+	bool known;            /* they are */
 	struct table *foreign; /* theirs, where the series is from elsewhere */
 };
 
@@ -103,10 +104,8 @@ static struct table *note_table(struct store *store, const struct block_ref *ref
 	names_skip_ids(&store->names, ref->schema, ref->host);
 	struct host *host = hosts_get(&store->hosts, ref->host);
 	const struct named_schema *schema = names_schema(&store->names, ref->schema);
-	if (!host || !schema) {
-		store->counters.damaged++;
+	if (!host || !schema)
 		return NULL;
-	}
 	struct table *table = host_table(host, ref->schema);
 	return table ? table : host_make_table(host, schema);
 }
@@ -117,10 +116,12 @@ static void note_place(const struct ring_place *place, void *arg)
 	const struct block_ref *ref = &place->ref;
 	if (ref->host != noting->host || ref->schema != noting->schema) {
 		struct table *table = note_table(noting->store, ref);
+		noting->known = table;
 		noting->foreign = table && schema_is_foreign(&table->schema->schema) ? table : NULL;
 	}
 	noting->host = ref->host;
 	noting->schema = ref->schema;
+	noting->store->unknown += !noting->known;
 	/* What comes for a series from elsewhere may be older than what lies here of it. */
 	if (noting->foreign && noting->foreign->last_ms < block_end_ms(ref))
 		noting->foreign->last_ms = block_end_ms(ref);
@@ -253,9 +254,11 @@ static int replay_sweeps(struct store *store, const struct log_record *record)
 	}
 	names_skip_ids(&store->names, record->schema, record->host);
 	fw_arena_reset(&store->arena);
-	int rc = -EBADMSG;
-	if (arrival.host && arrival.schema)
-		rc = decode(store, record, &arrival);
+	if (!arrival.host || !arrival.schema) {
+		store->unknown++;
+		return 0;
+	}
+	int rc = decode(store, record, &arrival);
 	if (rc == -EBADMSG)
 		store->counters.damaged++;
 	else if (rc == 0 && arrival.lane == STORE_BACKLOG)
@@ -395,6 +398,17 @@ static void know_foreigners(struct store *store)
 	}
 }
 
+static void tell_damage(struct store *store)
+{
+	uint64_t places = store->counters.damaged, unknown = store->unknown;
+	damage_found(&store->damage, places, "%llu places of the log and of indices",
+		(unsigned long long)places);
+	damage_found(&store->damage, unknown,
+		"%llu blocks and records are of hosts or schemas that are not known",
+		(unsigned long long)unknown);
+	store->counters.damaged = store->damage.n;
+}
+
 int store_replay(struct store *store, struct fw_err *err)
 {
 	add_hosts(store);
@@ -407,7 +421,7 @@ int store_replay(struct store *store, struct fw_err *err)
 	store->n_covered = 0;
 	store->has_news = false;
 	know_foreigners(store);
-	store->counters.damaged += store->damage.n;
+	tell_damage(store);
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot read the store's log in %s", store->dir) : rc;
 }
 

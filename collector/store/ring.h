@@ -113,6 +113,7 @@ struct ring_place {
 struct ring_places {
 	struct ring_place *at;
 	size_t n, capacity;
+	struct ring_place unsound; /* of -EBADMSG: the segment, without a block */
 };
 
 struct ring_question {

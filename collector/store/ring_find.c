@@ -138,6 +138,8 @@ int ring_find(struct ring *ring, const struct ring_question *question, struct ri
 			unread[i].disk, ring->all->super->salt, &from, take_found, &finding);
 		if (one < 0 && !is_current(ring, &unread[i].place))
 			one = -ESTALE;
+		if (one == -EBADMSG)
+			out->unsound = unread[i].place;
 		if (one < 0 && rc != -ESTALE)
 			rc = one;
 		index_drop(unread[i].disk);

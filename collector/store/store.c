@@ -170,6 +170,7 @@ void store_free(struct store *store)
 	fw_buf_done(&store->made);
 	fw_buf_done(&store->encoded);
 	fw_arena_done(&store->arena);
+	unread_done(&store->unread);
 	pthread_mutex_destroy(&store->lock);
 	pthread_cond_destroy(&store->wake);
 	fw_free(store->dir);
@@ -189,6 +190,7 @@ struct store *store_new(const struct store_config *config)
 	store->records_end = &store->records;
 	hosts_init(&store->hosts);
 	foreigners_init(&store->foreigners);
+	unread_init(&store->unread);
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);

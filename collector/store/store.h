@@ -73,6 +73,8 @@ struct store_config {
 	void (*on_allocated)(uint64_t bytes, uint64_t of_bytes, void *arg);
 	/* While it opens: what is damaged or missing, a sentence each. */
 	void (*on_damage)(const char *sentence, void *arg);
+	/* A block that a reader or a digest asked for is damaged: the first few. Any thread. */
+	void (*on_unread)(const char *sentence, void *arg);
 	void (*on_commit)(void *arg);                 /* writer's thread: new values can be read */
 	void (*on_fatal)(const char *why, void *arg); /* writer's thread, once */
 	/* A document or event is durable (or was found in the log at start and not yet
@@ -358,7 +360,8 @@ struct store_stat {
 	uint64_t packed_samples, packed_bytes;
 	uint64_t hosts, schemas, series;
 	uint64_t foreign_series; /* that count against the limit */
-	uint64_t commits, damaged_blocks, refused, claimed, duplicates, gaps, late;
+	uint64_t damaged_blocks; /* and other places, each once since start */
+	uint64_t commits, refused, claimed, duplicates, gaps, late;
 	uint64_t ahead; /* sweeps from the future, stored at the time they came */
 	int64_t oldest_ms, newest_ms;
 };
