@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +163,10 @@ static void print_stat(const struct store_stat *stat)
 	if (stat->packed_samples > 0)
 		printf("            %.2f bytes each\n",
 			(double)stat->packed_bytes / (double)stat->packed_samples);
+	if (stat->log_samples > 0)
+		printf("log         %llu of these sweeps and %llu of these samples, in no block yet\n",
+			(unsigned long long)stat->log_sweeps,
+			(unsigned long long)stat->log_samples);
 }
 
 /* As the user of the service: what is left behind must not be root's. */
@@ -178,6 +184,10 @@ static int look_at_store(const struct config *config, bool check)
 	struct store_stat stat = {0};
 	struct fw_err err;
 	snprintf(dir, sizeof dir, "%s/store", config->data);
+	if (access(dir, F_OK) < 0 && errno == ENOENT) { /* nor a folder for a lock */
+		fw_fail(&err, -ENOENT, "there is no store in %s", dir);
+		return complain(err.text, EXIT_FAILURE);
+	}
 	int fd = take_data(config, &err);
 	if (fd < 0)
 		return complain(err.text, EXIT_FAILURE);
@@ -190,9 +200,21 @@ static int look_at_store(const struct config *config, bool check)
 	if (faults < 0)
 		return complain(err.text, EXIT_FAILURE);
 	print_stat(&stat);
-	if (check)
-		printf("faults      %d\n", faults);
+	if (check || faults > 0)
+		printf("faults      %d%s\n", faults, check ? "" : ": 'store check' names them");
 	return check && faults > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int check_store(const struct config *config, const struct options *options)
+{
+	(void)options;
+	return look_at_store(config, true);
+}
+
+static int stat_store(const struct config *config, const struct options *options)
+{
+	(void)options;
+	return look_at_store(config, false);
 }
 
 static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
@@ -204,8 +226,9 @@ static bool on_copied(uint64_t bytes, uint64_t of_bytes, void *arg)
 	return true;
 }
 
-static int restore(const struct config *config, const char *snapshot)
+static int restore(const struct config *config, const struct options *options)
 {
+	const char *snapshot = options->words[2];
 	struct store_stat stat = {0};
 	struct fw_err err;
 	int rc = fw_mkdir_all(config->data, 0700);
@@ -228,12 +251,6 @@ static int restore(const struct config *config, const char *snapshot)
 
 /* ---- rules check, rules test ---- */
 
-static bool is_about_rules(const struct options *options)
-{
-	return options->n_words > 2 && strcmp(options->words[0], "rules") == 0 &&
-		(strcmp(options->words[1], "check") == 0 || strcmp(options->words[1], "test") == 0);
-}
-
 static int look_at_rules(const struct options *options)
 {
 	struct fw_buf out = {0};
@@ -249,20 +266,40 @@ static int look_at_rules(const struct options *options)
 
 /* ---- which command ---- */
 
-static int command(const struct options *options, const struct config *config)
+static const struct command {
+	const char *first, *second;
+	int least, most; /* words behind them */
+	const char *takes;
+	int (*with_config)(const struct config *config, const struct options *options);
+	int (*alone)(const struct options *options);
+} commands[] = {
+	{"store", "check", 0, 0, "nothing more", check_store, NULL},
+	{"store", "stat", 0, 0, "nothing more", stat_store, NULL},
+	{"store", "restore", 1, 1, "one SNAPSHOT", restore, NULL},
+	{"rules", "check", 1, INT_MAX, "one FILE or more", NULL, look_at_rules},
+	{"rules", "test", 1, INT_MAX, "one FILE or more", NULL, look_at_rules},
+};
+
+/* NULL after a sentence: there is no such command, or not with so many words. */
+static const struct command *find_command(const struct options *options)
 {
 	const char *first = options->words[0];
 	const char *second = options->n_words > 1 ? options->words[1] : "";
-	bool check = strcmp(second, "check") == 0;
-	char sentence[256];
-	if (strcmp(first, "store") == 0 && options->n_words == 2 &&
-		(check || strcmp(second, "stat") == 0))
-		return look_at_store(config, check);
-	if (strcmp(first, "store") == 0 && options->n_words == 3 && strcmp(second, "restore") == 0)
-		return restore(config, options->words[2]);
-	snprintf(sentence, sizeof sentence, "no command '%s%s%s'; see fenwatch-collector --help",
-		first, *second ? " " : "", second);
-	return complain(sentence, EXIT_USAGE);
+	int more = options->n_words - 2;
+	struct fw_err err;
+	fw_fail(&err, -EINVAL, "no command '%s%s%s'; see fenwatch-collector --help", first,
+		*second ? " " : "", second);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		const struct command *command = &commands[i];
+		if (strcmp(first, command->first) != 0 || strcmp(second, command->second) != 0)
+			continue;
+		if (more >= command->least && more <= command->most)
+			return command;
+		fw_fail(&err, -EINVAL, "'%s %s' takes %s; see fenwatch-collector --help", first,
+			second, command->takes);
+	}
+	complain(err.text, EXIT_USAGE);
+	return NULL;
 }
 
 static void on_doubt(const char *sentence, void *arg)
@@ -302,15 +339,18 @@ int main(int argc, char **argv)
 		return status - 1;
 	if (options.sample)
 		return print_sample();
-	if (is_about_rules(&options))
-		return look_at_rules(&options);
+	const struct command *command = NULL;
+	if (options.n_words > 0 && !(command = find_command(&options)))
+		return EXIT_USAGE;
+	if (command && command->alone)
+		return command->alone(&options);
 	fw_log_init("fenwatch-collector", FW_INFO);
 	if (config_load(&config, options.config, &err) < 0)
 		return complain(err.text, EXIT_FAILURE);
 	if (options.check)
 		status = check_files(&config);
-	else if (options.n_words > 0)
-		status = command(&options, &config);
+	else if (command)
+		status = command->with_config(&config, &options);
 	else
 		status = collector_run(&config, options.config);
 	config_done(&config);

@@ -21,6 +21,9 @@ struct check {
 	struct body_reader body;
 	const struct store_inspector *inspector;
 	struct map tallies;
+	struct covered *covered; /* records that lie in blocks */
+	size_t n_covered, covered_capacity;
+	uint64_t position; /* of the record that is looked at */
 	int faults;
 };
 
@@ -104,6 +107,20 @@ static void count_block(struct store_stat *stat, const struct ring_place *place,
 	stat->samples += (uint64_t)ref->n_sweeps * n_columns;
 }
 
+/* A run without its last block will be written again, from the log. */
+static void note_covered(struct check *check, const struct block_ref *ref)
+{
+	if (ref->flags & BLOCK_PARTIAL)
+		return;
+	if (check->n_covered == check->covered_capacity) {
+		check->covered_capacity = 2 * check->covered_capacity + 256;
+		check->covered = fw_realloc(
+			check->covered, check->covered_capacity * sizeof *check->covered);
+	}
+	check->covered[check->n_covered++] = (struct covered){ref->host, ref->schema,
+		(ref->flags & BLOCK_LATE) != 0, ref->logged_from, ref->logged_to};
+}
+
 static void check_block(const struct ring_place *place, void *arg)
 {
 	struct check *check = arg;
@@ -125,8 +142,10 @@ static void check_block(const struct ring_place *place, void *arg)
 			ref->offset, schema ? "host" : "schema");
 	else {
 		count_block(check->stat, place, n_columns);
-		if (place->tier == STORE_RAW)
+		if (place->tier == STORE_RAW) {
 			tally_of(check, ref->host, ref->schema)->sweeps += ref->n_sweeps;
+			note_covered(check, ref);
+		}
 	}
 	check->stat->damaged_blocks += rc < 0;
 }
@@ -143,6 +162,22 @@ static void check_ring(struct check *check, struct ring *ring)
 		found(check, "%s: a damaged index", store_tier_name(ring->tier));
 }
 
+/* Of the record that is looked at. */
+static bool lies_in_block(const struct check *check, uint32_t host, uint32_t schema, bool late)
+{
+	return covered_has(check->covered, check->n_covered,
+		(struct covered){host, schema, late, check->position, check->position});
+}
+
+/* What no block has is counted with what blocks have. */
+static void count_logged(struct store_stat *stat, uint64_t sweeps, uint64_t samples)
+{
+	stat->log_sweeps += sweeps;
+	stat->sweeps += sweeps;
+	stat->log_samples += samples;
+	stat->samples += samples;
+}
+
 static void check_part(const struct foreign_part *part, void *arg)
 {
 	struct check *check = arg;
@@ -150,12 +185,16 @@ static void check_part(const struct foreign_part *part, void *arg)
 	if (!schema || part->column >= schema->schema.n_columns ||
 		!names_host(&check->names, part->host))
 		found(check, "log: samples of an unknown host or series");
+	else if (!lies_in_block(check, part->host, part->schema, false) &&
+		!lies_in_block(check, part->host, part->schema, true))
+		count_logged(check->stat, 0, part->n);
 }
 
 static void check_record(const struct log_record *record, void *arg)
 {
 	struct check *check = arg;
 	bool samples = record->kind == LOG_SAMPLES || record->kind == LOG_BUNDLED;
+	check->position = record->position;
 	if (samples && foreign_walk(record, check_part, check) < 0)
 		found(check, "log at %llu: samples that cannot be read",
 			(unsigned long long)record->position);
@@ -165,13 +204,17 @@ static void check_record(const struct log_record *record, void *arg)
 	if (!sweeps)
 		return;
 	fw_arena_reset(&check->arena);
-	if (!names_schema(&check->names, record->schema) ||
-		!names_host(&check->names, record->host))
+	const struct named_schema *schema = names_schema(&check->names, record->schema);
+	if (!schema || !names_host(&check->names, record->host))
 		found(check, "log at %llu: a record of an unknown host or schema",
 			(unsigned long long)record->position);
 	else if (fw_batch_open(record->payload, record->length, &check->arena, &batch, NULL) < 0)
 		found(check, "log at %llu: a batch that cannot be opened",
 			(unsigned long long)record->position);
+	else if ((record->kind == LOG_BATCH || record->kind == LOG_CELLS) &&
+		!lies_in_block(check, record->host, record->schema, record->lane == STORE_BACKLOG))
+		count_logged(check->stat, batch.n_sweeps,
+			(uint64_t)batch.n_sweeps * schema->schema.n_columns);
 }
 
 static int check_log(struct check *check, uint64_t first, struct fw_err *err)
@@ -209,6 +252,7 @@ static int check_files(
 	check->stat->newest_ms = check->stat->tiers[STORE_RAW].newest_ms;
 	check->stat->packed_samples = check->stat->samples;
 	check->stat->packed_bytes = check->stat->tiers[STORE_RAW].used_bytes;
+	covered_sort(check->covered, check->n_covered);
 	return check_log(check, super->log_first, err);
 }
 
@@ -227,6 +271,7 @@ int store_check(const char *dir, const struct store_inspector *inspector, struct
 	log_close(&check.log);
 	rings_close(&check.rings);
 	fw_buf_done(&check.block);
+	fw_free(check.covered);
 	names_close(&check.names);
 	fw_arena_done(&check.arena);
 	body_done(&check.body);

@@ -214,6 +214,9 @@ void follow_show(struct store *store);
 int store_replay(struct store *store, struct fw_err *err);
 /* The same, and the log goes on. */
 int store_recover(struct store *store, struct fw_err *err);
+/* Of what blocks cover, sorted: is it there? */
+void covered_sort(struct covered *all, size_t n);
+bool covered_has(const struct covered *all, size_t n, struct covered key);
 bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position);
 /* In a block of either lane: where the order of records is that of runs. */
 bool is_covered_in(const struct store *store, uint32_t host, uint32_t schema, uint64_t position);

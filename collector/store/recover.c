@@ -34,21 +34,32 @@ static int by_records(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-static bool is_covered_by(const struct store *store, struct covered key)
+void covered_sort(struct covered *all, size_t n)
 {
-	size_t low = 0, high = store->n_covered;
+	if (n > 0)
+		qsort(all, n, sizeof *all, by_records);
+}
+
+bool covered_has(const struct covered *all, size_t n, struct covered key)
+{
+	size_t low = 0, high = n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (by_records(&store->covered[middle], &key) <= 0)
+		if (by_records(&all[middle], &key) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return false;
-	const struct covered *at = &store->covered[low - 1];
+	const struct covered *at = &all[low - 1];
 	return at->host == key.host && at->schema == key.schema && at->late == key.late &&
 		key.to <= at->to;
+}
+
+static bool is_covered_by(const struct store *store, struct covered key)
+{
+	return covered_has(store->covered, store->n_covered, key);
 }
 
 bool is_covered(const struct store *store, const struct arrival *arrival, uint64_t position)
@@ -157,8 +168,7 @@ static int note_blocks(struct store *store)
 			return rc;
 		store->counters.damaged += rc < 0;
 	}
-	if (store->n_covered)
-		qsort(store->covered, store->n_covered, sizeof *store->covered, by_records);
+	covered_sort(store->covered, store->n_covered);
 	drop_whole_runs(store);
 	/* Positions only grow, even where the log itself was lost. */
 	store->covered_to = noting.newest;

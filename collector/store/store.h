@@ -355,7 +355,10 @@ struct store_tier_stat {
 struct store_stat {
 	struct store_tier_stat tiers[STORE_TIERS];
 	uint64_t sweeps, samples; /* since start */
-	uint64_t digests;         /* of sealed segments, since start */
+	/* Of store_check(): as much of these lies in the log, and in no block yet. Series from
+	 * elsewhere have no sweeps there. */
+	uint64_t log_sweeps, log_samples;
+	uint64_t digests; /* of sealed segments, since start */
 	/* Raw blocks written since start: joined ones, or others while there are none. */
 	uint64_t packed_samples, packed_bytes;
 	uint64_t hosts, schemas, series;

@@ -43,6 +43,43 @@ static void test_reads_back(void **state)
 	kit_done(&kit);
 }
 
+static struct store_stat check_of(const char *dir)
+{
+	static const struct store_inspector inspector;
+	struct store_stat stat;
+	assert_int_equal(store_check(dir, &inspector, &stat, NULL), 0);
+	return stat;
+}
+
+/* Who was killed, and what a snapshot copied, has the newest in the log alone. */
+static void test_check_counts_what_lies_in_the_log(void **state)
+{
+	(void)state;
+	enum { SWEEPS = 100, SAMPLES = 10 * KIT_EARLY };
+	struct kit kit;
+	struct sender sender = {0};
+	char copy[80];
+	kit_init(&kit);
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < SWEEPS; i += 10)
+		sender_send(&sender, STORE_LIVE, kit.host, kit.schema, start_ms() + i * STEP, 10,
+			STEP, i == 0);
+	assert_int_equal(kit_target_write(&kit, KIT_EARLY, start_ms(), 10, STEP), 0);
+	snprintf(copy, sizeof copy, "%s-copy", kit.dir);
+	kit_copy(kit.dir, copy);
+	struct store_stat killed = check_of(copy);
+	assert_in_range(killed.log_sweeps, 1, SWEEPS - STORE_BLOCK_SWEEPS);
+	assert_int_equal(killed.sweeps, SWEEPS);
+	assert_int_equal(killed.log_samples, killed.log_sweeps * KIT_COLUMNS + SAMPLES);
+	assert_int_equal(killed.samples, SWEEPS * KIT_COLUMNS + SAMPLES);
+	kit_remove(copy);
+	store_close(kit.store);
+	struct store_stat ended = check_of(kit.dir);
+	assert_true(ended.sweeps >= SWEEPS && ended.log_sweeps == 0 && ended.log_samples == 0);
+	assert_int_equal(kit_open(&kit, NULL), 0);
+	kit_done(&kit);
+}
+
 static void test_latest_and_hosts(void **state)
 {
 	(void)state;
@@ -463,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_back),
+		cmocka_unit_test(test_check_counts_what_lies_in_the_log),
 		cmocka_unit_test(test_latest_and_hosts),
 		cmocka_unit_test(test_matchers),
 		cmocka_unit_test(test_selects_by_time),

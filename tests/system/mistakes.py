@@ -114,6 +114,20 @@ def test_a_file_that_is_missing_is_named(lab):
         check(done.returncode != 0 and "/nonexistent/file.yml" in done.stderr, f"{program}: {done}")
 
 
+def test_words_that_are_no_command_are_told_before_a_file_is_read(lab):
+    for words, said in (("store frob", "no command 'store frob'"), ("frob", "no command 'frob'"),
+                        ("store check extra", "'store check' takes nothing more"),
+                        ("store restore", "'store restore' takes one SNAPSHOT"),
+                        ("store restore a b", "'store restore' takes one SNAPSHOT"),
+                        ("rules check", "'rules check' takes one FILE or more")):
+        done = run(lab, "collector", *words.split(), "--config", "/nonexistent/file.yml")
+        check(done.returncode == 2 and said in done.stderr and "nonexistent" not in done.stderr, f"{words}: {done}")
+    c = lab.collector()
+    for word in ("check", "stat"):
+        done = run(lab, "collector", "store", word, "--config", c.config)
+        check(done.returncode == 1 and f"there is no store in {c.data}/store" in done.stderr, f"{word}: {done}")
+
+
 def test_a_second_collector_on_the_same_data_is_refused(lab):
     c = lab.collector().start()
     second = lab.collector(name="second", data=c.data)

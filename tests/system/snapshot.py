@@ -12,9 +12,19 @@ def points(c, at=None):
     return result[0]["values"] if result else []
 
 
-def restore(c, snapshot):
-    return subprocess.run([c.lab.program("collector"), "store", "restore", "--config", c.config, snapshot],
+def offline(c, word, *more):
+    return subprocess.run([c.lab.program("collector"), "store", word, "--config", c.config, *more],
                           capture_output=True, text=True, timeout=120)
+
+
+def restore(c, snapshot):
+    return offline(c, "restore", snapshot)
+
+
+def spoil_schemas(folder):
+    with open(os.path.join(folder, "store", "schema.log"), "r+b") as f:
+        f.seek(60)
+        f.write(b"\xff" * 16)
 
 
 def snapshot(c, name):
@@ -38,6 +48,7 @@ def test_a_stand_by_goes_on_from_a_snapshot(lab):
     done = restore(b, folder)
     check(done.returncode == 0, f"restore: {done.stdout}{done.stderr}")
     check("raw " in done.stdout and "hosts " in done.stdout, f"it says what it holds: {done.stdout}")
+    check("in no block yet" in done.stdout and "\nsamples     0" not in done.stdout, f"of the log, too: {done.stdout}")
     b.start()
     check(points(b, at) == before, f"the same points: {points(b, at)} for {before}")
     check([h["name"] for h in b.get("/api/fenwatch/v1/hosts")] == ["agent"], "the host is known")
@@ -60,12 +71,14 @@ def test_restored_only_where_no_collector_was(lab):
     code, text = c.store_check()
     check(code == 0, f"which is as it was: {text}")
     b = lab.collector(name="standby")
-    with open(os.path.join(folder, "store", "schema.log"), "r+b") as f:
-        f.seek(60)
-        f.write(b"\xff" * 16)
+    spoil_schemas(folder)
     done = restore(b, folder)
     check(done.returncode == 1 and "nothing is restored" in done.stderr, f"not from a damaged one: {done.stderr}")
     check(sorted(os.listdir(b.data)) == ["lock"], f"nothing is left of it: {os.listdir(b.data)}")
+    check("faults" not in offline(c, "stat").stdout, "nothing is said of damage where there is none")
+    spoil_schemas(c.data)
+    done = offline(c, "stat")
+    check(done.returncode == 0 and "'store check' names them" in done.stdout, f"and where there is some: {done}")
 
 
 def files_of(folder):
