@@ -35,8 +35,35 @@ void segment_note_end(struct ring *ring, struct ring_segment *segment)
 	ring->joined_end_ms = segment->end_ms;
 }
 
+/* How much of a block is of a day. */
+static uint64_t bytes_of_day(const struct block_ref *ref, int64_t day)
+{
+	int64_t from_ms = day * RING_DAY_MS, to_ms = from_ms + RING_DAY_MS;
+	int64_t begin_ms = ref->t0_ms, end_ms = block_end_ms(ref) + 1;
+	from_ms = from_ms > begin_ms ? from_ms : begin_ms;
+	to_ms = to_ms < end_ms ? to_ms : end_ms;
+	if (to_ms <= from_ms)
+		return 0;
+	return (uint64_t)ref->length * (uint64_t)(to_ms - from_ms) / (uint64_t)(end_ms - begin_ms);
+}
+
+static void note_days(struct ring_segment *segment, const struct block_ref *ref)
+{
+	int64_t day = block_end_ms(ref) / RING_DAY_MS;
+	uint64_t *bytes = segment->day_bytes;
+	if (segment->index.n == 0 || day > segment->day) {
+		bool goes_on = segment->index.n > 0 && day == segment->day + 1;
+		bytes[1] = goes_on ? bytes[0] : 0;
+		bytes[0] = 0;
+		segment->day = day;
+	}
+	for (int i = 0; i < 2; i++)
+		bytes[i] += bytes_of_day(ref, segment->day - i);
+}
+
 void segment_note_times(struct ring_segment *segment, const struct block_ref *ref)
 {
+	note_days(segment, ref);
 	if (segment->index.n == 0 || ref->t0_ms < segment->min_ms)
 		segment->min_ms = ref->t0_ms;
 	if (segment->index.n == 0 || block_end_ms(ref) > segment->max_ms)

@@ -30,6 +30,7 @@
 #include "super.h"
 
 #define RING_HEADER_BYTES 128
+#define RING_DAY_MS (INT64_C(24) * 3600 * 1000)
 
 /* Live and late as the lanes of what lies in them; joined by a digest. */
 enum segment_kind { SEGMENT_LIVE, SEGMENT_LATE, SEGMENT_JOINED, SEGMENT_KINDS };
@@ -43,6 +44,10 @@ struct ring_segment {
 	bool torn;             /* found at open: a hole where blocks were never synced */
 	uint64_t used, synced; /* offsets: the end of its blocks, and of those that were synced */
 	int64_t min_ms, max_ms;
+	/* Bytes of its newest day, and of the day before: history that came by remote_write may
+	 * lie beside them. */
+	int64_t day;
+	uint64_t day_bytes[2];
 	atomic_bool pinned; /* a snapshot has it to copy yet */
 	int64_t end_ms;     /* sealed: max_ms, and where it is joined, of those before it, too */
 	struct index index;

@@ -94,6 +94,39 @@ static void test_the_newest_day_of_a_store(void **state)
 	kit_done(&kit);
 }
 
+/* Raw bytes of the newest day of a host, beside whose sweeps a target's history may have come. */
+static uint64_t day_bytes(bool history)
+{
+	struct kit kit;
+	struct sender sender = {0};
+	struct store_stat stat;
+	int64_t at_ms = kit_now_ms - 3 * DAY;
+	kit_init_of(&kit, 64 << 10, 64);
+	sender_begin(&sender, &kit, 1, 7);
+	for (int i = 0; i < 288; i++, at_ms += 10 * 60 * 1000) {
+		assert_int_equal(sender_send(&sender, STORE_LIVE, kit.host, kit.schema, at_ms, 20,
+					 30000, i == 0),
+			STORE_DURABLE);
+		if (history)
+			assert_int_equal(kit_target_write(&kit, 1, at_ms - 30 * DAY, 20, 30000), 0);
+	}
+	for (int again = 0; again < 2; again++) {
+		store_stat(kit.store, &stat);
+		assert_int_equal(stat.tiers[STORE_RAW].day_ms, DAY);
+		kit_reopen(&kit);
+	}
+	kit_done(&kit);
+	return stat.tiers[STORE_RAW].day_bytes;
+}
+
+/* It lies in the same segments, and takes nothing from today's load. */
+static void test_history_does_not_lower_the_load(void **state)
+{
+	(void)state;
+	uint64_t alone = day_bytes(false), beside = day_bytes(true);
+	assert_in_range(beside, alone * 9 / 10, alone * 11 / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +134,7 @@ int main(void)
 		cmocka_unit_test(test_less_than_three_times_as_far),
 		cmocka_unit_test(test_too_young_to_say),
 		cmocka_unit_test(test_the_newest_day_of_a_store),
+		cmocka_unit_test(test_history_does_not_lower_the_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
