@@ -132,7 +132,7 @@ static void test_tiers_answer_where_raw_does_not_reach(void **state)
 	}
 }
 
-static struct store_rows read_rows(enum store_tier tier, struct fw_arena *arena)
+static struct store_rows read_rows(uint32_t host, enum store_tier tier, struct fw_arena *arena)
 {
 	struct store_group *groups;
 	struct store_rows rows = {0};
@@ -140,7 +140,7 @@ static struct store_rows read_rows(enum store_tier tier, struct fw_arena *arena)
 	assert_int_equal(
 		store_select(kit.store, NULL, 0, 0, INT64_MAX, arena, &groups, &n, NULL), 0);
 	for (size_t i = 0; i < n; i++)
-		if (groups[i].host == hosts[2])
+		if (groups[i].host == host)
 			assert_int_equal(store_read_rows(kit.store, &groups[i], tier, 0, INT64_MAX,
 						 NULL, arena, &rows, NULL),
 				0);
@@ -174,7 +174,7 @@ static void test_rows_are_what_their_sweeps_were(void **state)
 	send_all(MANY);
 	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS; tier++) {
 		struct fw_arena arena = {0};
-		struct store_rows rows = read_rows((enum store_tier)tier, &arena);
+		struct store_rows rows = read_rows(hosts[2], (enum store_tier)tier, &arena);
 		int64_t sweeps = 0;
 		for (size_t i = 0; i < rows.n; i++) {
 			assert_false(rows.overlaps[i]);
@@ -204,7 +204,7 @@ static void test_late_sweeps_are_rolled_up(void **state)
 			STORE_DURABLE);
 	assert_int_equal(kit_count(&kit, hosts[2], true), 5240);
 	struct fw_arena arena = {0};
-	struct store_rows rows = read_rows(STORE_FIVE_MINUTE, &arena);
+	struct store_rows rows = read_rows(hosts[2], STORE_FIVE_MINUTE, &arena);
 	int64_t sweeps = 0;
 	for (size_t i = 0; i < rows.n; i++) {
 		check_row(&rows, i);
@@ -212,6 +212,30 @@ static void test_late_sweeps_are_rolled_up(void **state)
 	}
 	assert_int_equal(sweeps, 5240);
 	fw_arena_done(&arena);
+}
+
+/* Only what a ring has turned over may be missing before the oldest that is answered. */
+static void check_oldest(enum store_tier tier, int64_t start_ms, int64_t oldest_ms)
+{
+	int64_t forgotten_ms = ring_forgotten_ms(&kit.store->rings.tiers[tier]);
+	assert_in_range(oldest_ms, start_ms,
+		(forgotten_ms > start_ms ? forgotten_ms : start_ms) + store_bucket_ms(tier));
+}
+
+static void check_rows_of_turn(uint32_t host, int64_t start_ms)
+{
+	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS; tier++) {
+		struct fw_arena arena = {0};
+		struct store_rows rows = read_rows(host, (enum store_tier)tier, &arena);
+		for (size_t i = 0; i < rows.n; i++) {
+			assert_false(rows.overlaps[i]);
+			assert_true(i == 0 || rows.first_ms[i] == rows.last_ms[i - 1] + STEP);
+			check_row(&rows, i);
+		}
+		assert_int_equal(rows.last_ms[rows.n - 1], next_ms - STEP);
+		check_oldest((enum store_tier)tier, start_ms, rows.first_ms[0]);
+		fw_arena_done(&arena);
+	}
 }
 
 /* Twenty times round; after each turn every answer is worked out anew. */
@@ -231,6 +255,8 @@ static void test_ring_turns_twenty_times(void **state)
 		kit_read(&kit, hosts[turn % HOSTS], start_ms, INT64_MAX, &arena, &all);
 		assert_int_equal(all.damaged_blocks, 0);
 		assert_int_equal(all.times_ms[all.n - 1], next_ms - STEP);
+		check_oldest(STORE_HOUR, start_ms, all.times_ms[0]);
+		check_rows_of_turn(hosts[turn % HOSTS], start_ms);
 		for (size_t i = 0; i < all.n; i++) {
 			assert_true(
 				i == 0 || all.times_ms[i] - all.times_ms[i - 1] <= STORE_HOUR_MS);

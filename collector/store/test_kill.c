@@ -6,7 +6,7 @@
  * FENWATCH_KILLS=1000 makes it the long form.
  *
  * The controls say that they have been told of more than they sent, of hosts or of series
- * from elsewhere, and must be found out.
+ * from elsewhere, or lose what is older than the raw ring, and must be found out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,8 @@ enum { TURNS = 2, TURNS_LONG = 20 }; /* at least */
 
 /* What becomes of a child. */
 enum { WRONG_HOST = 3, WRONG_TARGET = 8 };
+/* How it may lie besides, that one of them is found out. */
+enum { SHORT_HOST = 9, SHORT_TARGET = 10 };
 
 /* Shared with the children. */
 static struct {
@@ -87,6 +89,13 @@ static void open_and_greet(void)
 	shared->lives++;
 }
 
+/* Only what the last ring has turned over may be missing before the oldest that is answered. */
+static bool reaches_back(const struct kit *of, int64_t begin_ms, int64_t oldest_ms)
+{
+	int64_t forgotten_ms = ring_forgotten_ms(&of->store->rings.tiers[STORE_HOUR]);
+	return oldest_ms <= (forgotten_ms > begin_ms ? forgotten_ms : begin_ms) + STORE_HOUR_MS;
+}
+
 /* Is the host's whole past there, up to its last number? Raw has the newest sweeps, rows
  * the last sweep of each bucket before, and the ring has turned over the rest. */
 static bool is_whole(int h)
@@ -97,7 +106,8 @@ static bool is_whole(int h)
 	unsigned sweeps = 0; /* in a row that are raw; a row may end next to one by chance */
 	bool whole = senders[h].next[STORE_LIVE] > shared->acked[h];
 	size_t n = kit_read(&kit, hosts[h], 0, INT64_MAX, &arena, &all);
-	whole = whole && n > 0 && all.damaged_blocks == 0 && all.times_ms[n - 1] == end_ms - STEP;
+	whole = whole && n > 0 && all.damaged_blocks == 0 && all.times_ms[n - 1] == end_ms - STEP &&
+		reaches_back(&kit, start_ms, all.times_ms[0]);
 	for (size_t i = 0; i < n && whole; i++) {
 		for (uint32_t c = 0; c < KIT_COLUMNS; c++)
 			whole = whole && all.cells[c][i] == kit_cell(all.times_ms[i], c);
@@ -122,6 +132,11 @@ static bool is_sample(const struct store_sample *sample, int series, bool raw)
 	return sample->cell == kit_target_cell(own_ms, series);
 }
 
+static int64_t begin_of(int series)
+{
+	return (series < KIT_EARLY ? start_ms : time_of(BEGINS + 1)) + kit_target_shift(series);
+}
+
 /* The same of one series of the target: what was being written when it was killed is there
  * or not. */
 static bool is_whole_series(struct kit *of, int series, uint64_t told)
@@ -130,7 +145,8 @@ static bool is_whole_series(struct kit *of, int series, uint64_t told)
 	struct kit_found found = kit_target_read(of, series);
 	const struct store_sample *all = found.samples;
 	int64_t forgotten_ms = ring_forgotten_ms(&of->store->rings.tiers[STORE_HOUR]);
-	bool whole = found.n > 0 && all[found.n - 1].at_ms >= end_ms;
+	bool whole = found.n > 0 && all[found.n - 1].at_ms >= end_ms &&
+		reaches_back(of, begin_of(series), all[0].at_ms);
 	for (size_t i = 0; i < found.n && whole; i++) {
 		int64_t step_ms = i > 0 ? all[i].at_ms - all[i - 1].at_ms : STORE_HOUR_MS;
 		whole = is_sample(&all[i], series, step_ms == STEP) &&
@@ -258,12 +274,25 @@ static void look(void)
 	pthread_rwlock_unlock(&kit.store->rings.lock);
 }
 
+/* As a recovery would that forgets older segments. */
+static void drop_the_past(void)
+{
+	char folder[96];
+	for (int tier = STORE_FIVE_MINUTE; tier < STORE_TIERS; tier++) {
+		snprintf(folder, sizeof folder, "%s/%s", kit.dir,
+			store_tier_name((enum store_tier)tier));
+		kit_remove(folder);
+	}
+}
+
 static _Noreturn void live(void)
 {
 	pthread_t snapshots;
+	if (shared->lying >= SHORT_HOST && shared->turns > 0)
+		drop_the_past();
 	open_and_greet();
 	for (int h = 0; h < HOSTS; h++)
-		if (shared->acked[h] > 0 && !is_whole(h))
+		if (shared->lying != SHORT_TARGET && shared->acked[h] > 0 && !is_whole(h))
 			_exit(WRONG_HOST);
 	if (!target_is_whole(&kit, shared->told + (shared->lying == WRONG_TARGET ? 2 : 0)))
 		_exit(WRONG_TARGET);
@@ -314,7 +343,7 @@ static void tell(void)
 
 static int kill_often(int kills, int lying)
 {
-	const uint64_t least = lying ? 0 : kills > SHORT ? TURNS_LONG : TURNS;
+	const uint64_t least = kills > SHORT ? TURNS_LONG : TURNS;
 	int end = 0;
 	shared = mmap(
 		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -347,6 +376,13 @@ static void test_nothing_is_lost_or_doubled(void **state)
 	assert_int_equal(kill_often(wanted ? (int)strtol(wanted, NULL, 10) : SHORT, 0), 0);
 }
 
+static void test_control_a_lost_past_is_found_out(void **state)
+{
+	(void)state;
+	assert_int_equal(kill_often(SHORT, SHORT_HOST), WRONG_HOST);
+	assert_int_equal(kill_often(SHORT, SHORT_TARGET), WRONG_TARGET);
+}
+
 static void test_control_a_wrong_ledger_is_found_out(void **state)
 {
 	(void)state;
@@ -359,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_or_doubled),
 		cmocka_unit_test(test_control_a_wrong_ledger_is_found_out),
+		cmocka_unit_test(test_control_a_lost_past_is_found_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
