@@ -6,7 +6,7 @@ usage: fleet.py BUILD [AGENTS [SECONDS [ROW...]]]
 AGENTS is the size of the fleet (20,000, or what descriptors allow), SECONDS how
 long each row is measured (60), ROW which ones: connections, series, council,
 readers, agents. The council's mix and the series shrink with AGENTS. A short form:
-fleet.py BUILD 1000 5. Agents are simulated ones, in up to two
+fleet.py BUILD 1000 5. A row over its limit is missed, and ends it with 1. Agents are simulated ones, in up to two
 processes: certificates, TLS, frames, numbers and back-off are the real ones'.
 They share the machine's cores with the collector.
 """
@@ -118,6 +118,20 @@ def all_leave(collector, fleets, since):
     collector.stop(60)
 
 
+class Rows:
+    """What was measured, and whether any of it is over its limit."""
+
+    def __init__(self):
+        self.cells, self.missed = [("what", "measured", "at most", "")], False
+
+    def add(self, what, value, form, most=None):
+        """`form` shows the value, and its limit where it has one."""
+        over = most is not None and value > most
+        self.cells.append((what, form.format(value), "" if most is None else form.format(most),
+                           "missed" if over else ""))
+        self.missed = self.missed or over
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -132,7 +146,7 @@ def row_of_connections(lab, rows, agents, _):
     fleet.all_connected(PATIENCE)
     time.sleep(2)
     each = (anonymous_kib(collector) - empty) / agents
-    rows.append((f"a connection, of {agents}", f"{each:.1f} KiB", "45 kB"))
+    rows.add(f"a connection, of {agents}", each * 1.024, "{:.1f} kB", 45)
     fleet.leave()
     collector.stop(60)
 
@@ -147,7 +161,7 @@ def row_of_series(lab, rows, agents, seconds):
     fleet.all_connected(30)
     time.sleep(max(seconds, 25))
     each = (anonymous_kib(collector) - empty) * 1024 / (4 * hosts * 500)
-    rows.append((f"a series, of {4 * hosts * 500}, after {max(seconds, 25)} s", f"{each:.0f} B", "80 B"))
+    rows.add(f"a series, of {4 * hosts * 500}, after {max(seconds, 25)} s", each, "{:.0f} B", 80)
     all_leave(collector, [fleet], since)
 
 
@@ -166,22 +180,23 @@ def row_of_agents(lab, rows, agents, seconds):
     with Meter(collector) as meter:
         time.sleep(seconds)
     p99 = max(fleet.stat()["ack_p99_ms"] for fleet in fleets)
-    rows.append((f"{agents} agents, 200 series / 60 s: cores", f"{meter.cores:.2f}", "0.5"))
-    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", "1229 MiB"))
-    rows.append(("  acknowledgement p99, query p99", f"{p99} ms, {meter.p99:.0f} ms", ""))
+    rows.add(f"{agents} agents, 200 series / 60 s: cores", meter.cores, "{:.2f}", 0.5)
+    rows.add("  memory (RSS)", memory_mib(collector), "{:.0f} MiB", 1229)
+    rows.add("  acknowledgement p99", p99, "{:.0f} ms")
+    rows.add("  query p99", meter.p99, "{:.0f} ms")
     collector.kill()
     again = time.time()
     ready = seconds_of(lambda: begin(collector))
     took = all_connected(fleets, PATIENCE)
     cpu = cpu_seconds(collector.child.pid)
-    rows.append(("  ready after kill -9", f"{ready:.1f} s", "5 s"))
-    rows.append(("  all back after kill -9 and restart", f"{took:.1f} s", "60 s"))
-    rows.append(("  CPU seconds of the collector for that", f"{cpu:.1f}", ""))
-    rows.append(("  let in, in the busiest second", str(busiest(collector, fleets, again)), "700"))
+    rows.add("  ready after kill -9", ready, "{:.1f} s", 5)
+    rows.add("  all back after kill -9 and restart", took, "{:.1f} s", 60)
+    rows.add("  CPU seconds of the collector for that", cpu, "{:.1f}")
+    rows.add("  let in, in the busiest second", busiest(collector, fleets, again), "{}", 700)
     total = settle_and_check(collector, fleets, int(time.time() - since) + 120)
-    rows.append(("  sweeps acknowledged; lost or doubled", f"{total}; 0", "0"))
-    rows.append(("  SIGTERM to its end, all connected", f"{seconds_of(lambda: collector.stop(60)):.1f} s", "5 s"))
-    rows.append(("  ready after that", f"{seconds_of(lambda: begin(collector)):.1f} s", "1 s"))
+    rows.add("  sweeps acknowledged, none lost or doubled", total, "{}")
+    rows.add("  SIGTERM to its end, all connected", seconds_of(lambda: collector.stop(60)), "{:.1f} s", 5)
+    rows.add("  ready after that", seconds_of(lambda: begin(collector)), "{:.1f} s", 1)
     for fleet in fleets:
         fleet.leave()
     collector.stop(60)
@@ -214,9 +229,10 @@ def row_of_council(lab, rows, agents, seconds):
         fleet.ask("mark")
     with Meter(collector) as meter:
         time.sleep(seconds)
-    rows.append((f"the council's mix, {rate:.0f} samples/s: cores", f"{meter.cores:.3f}", "0.25"))
-    rows.append(("  acknowledgement p99, query p99", f"{ack_p99_ms(fleets)} ms, {meter.p99:.0f} ms", "150 ms"))
-    rows.append(("  memory (RSS)", f"{memory_mib(collector):.0f} MiB", ""))
+    rows.add(f"the council's mix, {rate:.0f} samples/s: cores", meter.cores, "{:.3f}", 0.25)
+    rows.add("  acknowledgement p99", ack_p99_ms(fleets), "{:.0f} ms", 150)
+    rows.add("  query p99", meter.p99, "{:.0f} ms")
+    rows.add("  memory (RSS)", memory_mib(collector), "{:.0f} MiB")
     all_leave(collector, fleets, since)
 
 
@@ -229,10 +245,9 @@ def row_of_readers(lab, rows, agents, seconds):
         fleet.ask("mark")
     with Meter(collector) as meter, Readers(collector, READERS) as readers:
         time.sleep(seconds)
-    rows.append((f"{READERS} readers at {rate:.0f} samples/s: acknowledgement p99", f"{ack_p99_ms(fleets)} ms",
-                 "150 ms"))
-    rows.append((f"  {readers.answers / meter.wall:.1f} ranges of an hour a second: p99", f"{readers.p99:.0f} ms", ""))
-    rows.append(("  cores", f"{meter.cores:.2f}", ""))
+    rows.add(f"{READERS} readers at {rate:.0f} samples/s: acknowledgement p99", ack_p99_ms(fleets), "{:.0f} ms", 150)
+    rows.add(f"  {readers.answers / meter.wall:.1f} ranges of an hour a second: p99", readers.p99, "{:.0f} ms")
+    rows.add("  cores", meter.cores, "{:.2f}")
     all_leave(collector, fleets, since)
 
 
@@ -249,17 +264,17 @@ def main():
         say(f"{agents} agents do not fit into {room + KEPT} descriptors of one process: {room} it is")
         agents = room
     wanted = sys.argv[4:] or list(ROWS)
-    rows = [("what", "measured", "at most")]
+    rows = Rows()
     for name in wanted:
         lab = Lab(build)
         try:
             ROWS[name](lab, rows, agents, seconds)
         finally:
             lab.close()
-            say("; ".join(" ".join(row) for row in rows[1:]))  # also what was measured before it failed
+            say("; ".join(" ".join(row) for row in rows.cells[1:]))  # also what was measured before it failed
     print()
-    table(rows)
-    return 0
+    table(rows.cells)
+    return 1 if rows.missed else 0
 
 
 if __name__ == "__main__":

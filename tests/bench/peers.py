@@ -14,6 +14,7 @@ from stage import Process
 
 INTERVAL_MS = 10000
 SERIES = 300
+CONNECTIONS = 4
 PATIENCE_S = 300
 PROM_CONFIG = "global: {scrape_interval: 1h}\n"
 
@@ -29,6 +30,10 @@ class Server:
     @property
     def pid(self):
         return self.process.child.pid
+
+    @property
+    def write_url(self):
+        return f"http://127.0.0.1:{self.port}/api/v1/write"
 
     def dial(self):
         """The connection of what is asked next: an idle one may have been closed."""
@@ -171,7 +176,20 @@ def installed():
 def push(lab, server, start_ms, *what):
     """Loads a server with what bench_pushed has for these words; the loader, running."""
     program = os.path.join(lab.build, "tests", "bench", "bench_pushed")
-    return subprocess.Popen([program, f"http://127.0.0.1:{server.port}/api/v1/write", str(start_ms), *map(str, what)])
+    return subprocess.Popen([program, server.write_url, str(start_ms), *map(str, what)])
+
+
+def written(build, server, hosts, sweeps, a_request, protocol=1):
+    """(samples, wall seconds, CPU seconds of the server): made-up hosts by remote_write, until now."""
+    begin = int(time.time()) * 1000 - sweeps * INTERVAL_MS
+    program = os.path.join(build, "tests", "bench", "bench_remote")
+    words = [str(w) for w in (hosts, sweeps, a_request, protocol, CONNECTIONS, begin, INTERVAL_MS)]
+    cpu, wall = cpu_seconds(server.pid), time.monotonic()
+    sent = subprocess.run([program, server.write_url, *words], input=server.token or "", capture_output=True, text=True)
+    cpu, wall = cpu_seconds(server.pid) - cpu, time.monotonic() - wall
+    if sent.returncode:
+        raise SystemExit(sent.stderr)
+    return int(sent.stdout), wall, cpu
 
 
 class Past:

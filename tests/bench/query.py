@@ -216,7 +216,7 @@ def measure_past(lab, past):
 
 
 def measure_fleet(lab):
-    """One value of each of many hosts, five agents speaking for all."""
+    """Whether it takes too long to say one value of each of many hosts, five agents speaking for all."""
     collector = lab.collector(name="fleet", store="{raw: 64MiB}").start(wait=False)
     collector.wait_ready(PATIENCE_S)
     fleet = Fleet(lab, collector, 5, hosts=FLEET // 5, series=1, interval=60000, jitter=0).begin()
@@ -224,10 +224,12 @@ def measure_fleet(lab):
     until(180, f"{FLEET} hosts have a value", lambda: len(collector.query("fleet_tick")) == FLEET, 1)
     quiet([server], 3)
     asked = Asked(server, path)
+    missed = asked.ms > FLEET_MS
     table([["ms (CPU ms)", "Fenwatch", "kB", "at most", ""],
            [f"instant, 1 value of {FLEET} hosts", str(asked), f"{len(asked.body) / 1000:.0f}", f"{FLEET_MS}",
-            "missed: time" if asked.ms > FLEET_MS else ""]])
+            "missed: time" if missed else ""]])
     fleet.leave()
+    return missed
 
 
 AGE_ROWS = ["instant, all 300 of 1 host", "1 series, 24 h step 60", "1 host's CPU rates (32), 24 h step 60"]
@@ -270,7 +272,7 @@ def main():
         missed = measure_past(lab, Past(hosts, hours))
         if not words or "fleet" in words:
             print()
-            measure_fleet(lab)
+            missed = measure_fleet(lab) or missed
         if not words or "age" in words:
             print()
             missed = measure_age(lab) or missed

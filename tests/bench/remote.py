@@ -9,86 +9,54 @@ good. Then HOSTS (667: 200,100 series) send 30, a sweep a request. Times are com
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
-from lab import Lab, cpu_seconds, free_port, memory_kib, table, until
+from lab import Lab, memory_kib, table
+from peers import SERIES, Server, fetch, tree_bytes, victoria, written
 
-INTERVAL_MS = 10000
-SERIES = 300
-CONNECTIONS = 4
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
-class Fenwatch:
+class Fenwatch(Server):
     name, protocols = "fenwatch", (1, 2)
 
     def __init__(self, lab):
-        self.collector = lab.collector(store="{raw: 512MiB, five_minute: 64MiB, hour: 32MiB}").start(wait=False)
-        self.collector.wait_ready(300)
-        self.pid, self.token = self.collector.child.pid, self.collector.token
-        self.url = f"http://127.0.0.1:{self.collector.api}/api/v1/write"
+        collector = lab.collector(store="{raw: 512MiB, five_minute: 64MiB, hour: 32MiB}").start(wait=False)
+        collector.wait_ready(300)
+        super().__init__(self.name, collector.api, "/-/ready", collector, collector.data, token=collector.token)
 
     def settle(self):
         pass
 
     def stop(self):
         """Bytes on disk, of the ring and of names."""
-        self.collector.stop(120)
-        program = self.collector.lab.program("collector")
-        text = subprocess.run([program, "store", "stat", "--config", self.collector.config], capture_output=True,
+        self.process.stop(120)
+        program = self.process.lab.program("collector")
+        text = subprocess.run([program, "store", "stat", "--config", self.process.config], capture_output=True,
                               text=True, check=True).stdout
         used = re.search(r"^raw .*?([\d.]+) (B|KiB|MiB|GiB) used", text, re.M)
-        names = sum(os.path.getsize(os.path.join(folder, name)) for folder, _, files in os.walk(self.collector.data)
+        names = sum(os.path.getsize(os.path.join(folder, name)) for folder, _, files in os.walk(self.folder)
                     for name in files if name in ("schema.log", "host.log"))
         return float(used.group(1)) * UNITS[used.group(2)] + names
 
 
-class Victoria:
+class VictoriaMetrics:
     name, protocols = "victoria", (1,)
 
     def __init__(self, lab):
-        port, self.data, self.token = free_port(), os.path.join(lab.dir, "victoria"), ""
-        self.child = subprocess.Popen(
-            [shutil.which("victoria-metrics"), f"-storageDataPath={self.data}", "-retentionPeriod=100y",
-             f"-httpListenAddr=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        lab.closers.append(self.child.kill)
-        self.pid, self.base = self.child.pid, f"http://127.0.0.1:{port}"
-        self.url = self.base + "/api/v1/write"
-        until(30, "VictoriaMetrics answers", lambda: self.get("/health"))
-
-    def get(self, path):
-        try:
-            with urllib.request.urlopen(self.base + path, timeout=60) as reply:
-                return reply.status == 200
-        except OSError:
-            return False
+        self.server = victoria(lab)
+        self.pid, self.token, self.write_url = self.server.pid, None, self.server.write_url
 
     def settle(self):
-        self.get("/internal/force_flush")
+        fetch(self.server, "/internal/force_flush")
 
     def stop(self):
-        self.get("/internal/force_merge")
+        fetch(self.server, "/internal/force_merge")
         time.sleep(3)
-        self.child.send_signal(signal.SIGINT)
-        self.child.wait(60)
-        return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, files in os.walk(self.data)
-                   for name in files)
-
-
-def send(build, server, hosts, sweeps, a_request, protocol):
-    """(samples, CPU seconds of the server)"""
-    begin = int(time.time()) * 1000 - sweeps * INTERVAL_MS
-    program = os.path.join(build, "tests", "bench", "bench_remote")
-    cpu = cpu_seconds(server.pid)
-    words = [str(w) for w in (hosts, sweeps, a_request, protocol, CONNECTIONS, begin, INTERVAL_MS)]
-    sent = subprocess.run([program, server.url, *words], input=server.token, capture_output=True, text=True)
-    if sent.returncode:
-        raise SystemExit(sent.stderr)
-    return int(sent.stdout), cpu_seconds(server.pid) - cpu
+        self.server.process.stop(60)
+        return tree_bytes(self.server.folder)
 
 
 def measure(build, kind, protocol, a_request, hosts, sweeps):
@@ -96,7 +64,7 @@ def measure(build, kind, protocol, a_request, hosts, sweeps):
     try:
         server = kind(lab)
         before = memory_kib(server.pid)[0]
-        samples, cpu = send(build, server, hosts, sweeps, a_request, protocol)
+        samples, _, cpu = written(build, server, hosts, sweeps, a_request, protocol)
         server.settle()
         time.sleep(2)
         memory = (memory_kib(server.pid)[0] - before) * 1024 / (hosts * SERIES)
@@ -111,7 +79,7 @@ def main():
     build = sys.argv[1]
     sweeps = int(sys.argv[2]) if len(sys.argv) > 2 else 720
     hosts = int(sys.argv[3]) if len(sys.argv) > 3 else 667
-    kinds = [Fenwatch] + ([Victoria] if shutil.which("victoria-metrics") else [])
+    kinds = [Fenwatch] + ([VictoriaMetrics] if shutil.which("victoria-metrics") else [])
     rows = [("store", "protocol", "sweeps a request", "series", "M samples", "M a CPU-second", "anonymous bytes a series",
              "bytes a sample")]
     for kind in kinds:
