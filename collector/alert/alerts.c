@@ -7,6 +7,7 @@
 
 #include "acks.h"
 #include "expected.h"
+#include "pauses.h"
 #include "polls.h"
 #include "ruled.h"
 #include "silences.h"
@@ -241,6 +242,7 @@ static void free_all(struct alerts *alerts)
 	gate_close(alerts->gate);
 	sites_free(alerts->sites);
 	acks_close(alerts->acks);
+	pauses_close(alerts->pauses);
 	while (alerts->homeless)
 		alert_free(alerts->homeless);
 	fw_free(alerts);
@@ -294,6 +296,7 @@ static void open_polls(struct alerts *alerts, const struct alert_options *option
 		.loop = alerts->config.loop,
 		.state = alerts->config.state,
 		.options = options,
+		.pauses = alerts->pauses,
 		.take = on_polled,
 		.arg = alerts,
 	};
@@ -309,6 +312,7 @@ static int open_outbox(
 		.state = alerts->config.state,
 		.options = options,
 		.external_url = alerts->config.external_url,
+		.pauses = alerts->pauses,
 		.on_checkup = on_checkup,
 		.arg = alerts,
 	};
@@ -359,6 +363,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 		rc = open_gate(alerts, err);
 	if (rc == 0)
 		rc = acks_open(&alerts->acks, config->state, err);
+	if (rc == 0)
+		rc = pauses_open(&alerts->pauses, config->state, err);
 	if (rc == 0)
 		rc = book_firing(config->state, on_firing, alerts, err);
 	if (rc == 0)

@@ -24,6 +24,7 @@
 
 struct alert_report;
 struct finding;
+struct pauses;
 struct polls;
 struct ruled;
 struct store;
@@ -64,6 +65,7 @@ struct alerts {
 	int64_t escalated_ms; /* monotonic: the last look at what nobody has taken up */
 	struct gate *gate;
 	struct acks *acks;
+	struct pauses *pauses;
 	struct polls *polls;
 	struct sites *sites;
 	struct watch *watch;

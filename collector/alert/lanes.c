@@ -52,9 +52,9 @@ void lanes_remove(struct lanes *lanes, struct entry *entry)
 	fw_free(entry);
 }
 
-bool lanes_has(const struct lanes *lanes, int64_t id, const char *key)
+struct entry *lanes_find(const struct lanes *lanes, int64_t id, const char *key)
 {
-	const struct entry *entry = lanes->buckets[bucket_of(key)];
+	struct entry *entry = lanes->buckets[bucket_of(key)];
 	while (entry && (entry->id != id || entry->repeat))
 		entry = entry->next_lane;
 	return entry;

@@ -39,8 +39,8 @@ void lanes_done(struct lanes *lanes);
 struct entry *lanes_append(struct lanes *lanes, int64_t id, const char *key);
 /* Takes it out and gives its memory back. */
 void lanes_remove(struct lanes *lanes, struct entry *entry);
-/* Whether the notice with this number is there. */
-bool lanes_has(const struct lanes *lanes, int64_t id, const char *key);
+/* The notice with this number; NULL: it is not there. */
+struct entry *lanes_find(const struct lanes *lanes, int64_t id, const char *key);
 /* An alert's notices leave in order: only the oldest of a key may go. */
 bool lanes_is_oldest(const struct lanes *lanes, const struct entry *entry);
 bool lanes_is_under_way(const struct lanes *lanes, const char *key);

@@ -12,6 +12,7 @@
 #include <fenwatch/tls.h>
 
 #include "outbox_parts.h"
+#include "pauses.h"
 
 #define TICK_MS 1000
 /* Not 0: a timer of 0 ms that is started by a timer runs before anything else does, and feeds that
@@ -164,16 +165,19 @@ static bool may_go(const struct outlet *outlet, const struct entry *entry, int64
 		lanes_is_oldest(&outlet->lanes, entry) && !is_under_way_before(outlet, entry);
 }
 
+bool outlet_is_alone(const struct outlet *outlet, int64_t now_ms)
+{
+	return now_ms < pauses_until_ms(outlet->outbox->config.pauses, outlet->option->name);
+}
+
 /* Where one cannot be written others may; where none can, a few are asked. */
 static bool send_due(struct outlet *outlet)
 {
 	int64_t now_ms = fw_mono_ms();
 	unsigned most = outlet->option->feed->at_once, failed = 0;
 	most = most ? most : OUTBOX_AT_ONCE;
-	struct entry *entry = outlet->lanes.first, *next;
-	for (; entry && now_ms >= outlet->alone_ms && outlet->under_way < most &&
-		failed < OUTBOX_AT_ONCE;
-		entry = next) {
+	struct entry *entry = outlet_is_alone(outlet, now_ms) ? NULL : outlet->lanes.first, *next;
+	for (; entry && outlet->under_way < most && failed < OUTBOX_AT_ONCE; entry = next) {
 		struct fw_err err;
 		next = entry->next;
 		if (!may_go(outlet, entry, now_ms))
@@ -250,7 +254,8 @@ static int settle(struct sending *sending, struct fw_err *err)
 		return rc;
 	outlet->last_ms = now_ms;
 	if (sending->verdict == TRY_LATER && sending->delivery.retry_after_ms > 0)
-		outlet->alone_ms = fw_mono_ms() + sending->delivery.retry_after_ms;
+		pauses_set(outlet->outbox->config.pauses, outlet->option->name, fw_mono_ms(),
+			sending->delivery.retry_after_ms);
 	if (sending->verdict == DELIVERED)
 		hurry(outlet);
 	if (goes_on)
@@ -391,6 +396,7 @@ void outbox_take_over(
 	before->heir = outbox;
 	before->on_closed = on_closed;
 	before->arg = arg;
+	outbox_load(outbox);
 	uv_timer_start(&before->turn, on_turn, 0, 0);
 }
 

@@ -12,7 +12,7 @@
  * idempotency key. A receiver that fails is tried again after a pause that
  * grows from OUTBOX_PAUSE_MS to OUTBOX_PAUSE_MOST_MS, by chance up to half
  * shorter; as soon as one notice of a feed is delivered, its others are due. Who
- * asks to be left alone for a while is told nothing before. To a receiver that forgets,
+ * asks to be left alone for a while is told nothing before (pauses.h). To a receiver that forgets,
  * what stands is told again from time to time; that is no notice of its own and
  * is not written down. Nor is a beat, of a feed that is only told that all is well:
  * it is left out while `on_checkup` says what is not.
@@ -50,6 +50,7 @@ struct alert_feed_option {
 	int64_t contact;  /* who of the supplier's contacts it asks, from 1; 0: nobody */
 };
 
+struct pauses;
 struct state;
 struct outbox;
 
@@ -58,6 +59,7 @@ struct outbox_config {
 	struct state *state;
 	const struct alert_options *options;
 	const char *external_url;
+	struct pauses *pauses; /* of feeds, for every outbox there is and for polls */
 	const char *(*on_checkup)(void *arg); /* NULL: all is well */
 	int64_t astray_ms;                    /* 0: OUTBOX_ASTRAY_MS */
 	void *arg;

@@ -7,12 +7,27 @@
 
 #include "outbox_parts.h"
 
+/* What goes astray has done so since before the reload. */
+static int64_t astray_before_ms(const struct outlet *outlet, int64_t id, const char *key)
+{
+	const struct outbox *before = outlet->outbox->before;
+	for (size_t i = 0; before && i < before->n_outlets; i++) {
+		const struct outlet *other = &before->outlets[i];
+		const struct entry *entry = lanes_find(&other->lanes, id, key);
+		if (entry && strcmp(other->option->name, outlet->option->name) == 0)
+			return entry->astray_ms;
+	}
+	return 0;
+}
+
 static void on_waiting(int64_t id, const char *key, int64_t tries, void *arg)
 {
 	struct outlet *outlet = arg;
-	if (lanes_has(&outlet->lanes, id, key))
+	if (lanes_find(&outlet->lanes, id, key))
 		return;
-	lanes_append(&outlet->lanes, id, key)->tries = tries;
+	struct entry *entry = lanes_append(&outlet->lanes, id, key);
+	entry->tries = tries;
+	entry->astray_ms = astray_before_ms(outlet, id, key);
 	outlet->last_id = id;
 }
 
@@ -72,10 +87,10 @@ void outbox_load(struct outbox *outbox)
 	int64_t now_ms = fw_mono_ms();
 	for (size_t i = 0; i < outbox->n_outlets; i++) {
 		struct outlet *outlet = &outbox->outlets[i];
-		if (now_ms < outlet->alone_ms)
-			continue;
 		if (outlet->stale)
 			load(outlet);
+		if (outlet_is_alone(outlet, now_ms))
+			continue;
 		load_standing(outlet, now_ms);
 		load_beat(outlet, now_ms);
 	}

@@ -16,9 +16,9 @@ struct outlet {
 	struct entry *over, **last_over; /* in the transaction under way */
 	int64_t last_id;
 	unsigned under_way, repeats;
-	int64_t repeat_ms, alone_ms; /* monotonic: the next round of repeats; nothing before */
-	bool stale;                  /* there may be rows after last_id */
-	bool has_pauses;             /* something was put off */
+	int64_t repeat_ms; /* monotonic: the next round of repeats */
+	bool stale;        /* there may be rows after last_id */
+	bool has_pauses;   /* something was put off */
 	char error[256];
 	int64_t last_ms;
 };
@@ -62,6 +62,9 @@ struct outbox {
 
 /* Once for as long as it is the same. */
 void outbox_tell_trouble(struct outbox *outbox, const char *what, const struct fw_err *err);
+
+/* Whether its receiver wants nothing for now. */
+bool outlet_is_alone(const struct outlet *outlet, int64_t now_ms);
 
 /* ---- outbox_load.c ---- */
 

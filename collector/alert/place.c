@@ -25,8 +25,15 @@ static const char *const files[] = {"state.db", "state.db-wal", "state.db-shm", 
 void open_state(struct place *place)
 {
 	struct fw_err err;
-	if (state_open(&place->state, place->dir, &err) < 0 || book_open(place->state, &err) < 0)
+	if (state_open(&place->state, place->dir, &err) < 0 || book_open(place->state, &err) < 0 ||
+		pauses_open(&place->pauses, place->state, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+void close_state(struct place *place)
+{
+	pauses_close(place->pauses);
+	state_close(place->state);
 }
 
 void open_outbox(struct place *place)
@@ -36,6 +43,7 @@ void open_outbox(struct place *place)
 		.state = place->state,
 		.options = &place->options,
 		.external_url = "http://collector:7480",
+		.pauses = place->pauses,
 		.astray_ms = place->astray_ms,
 	};
 	assert_int_equal(outbox_open(&place->outbox, &config, NULL), 0);
@@ -99,7 +107,7 @@ int tear_down(void **arg)
 	receiver_close(&place->receiver);
 	uv_run(&place->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&place->loop), 0);
-	state_close(place->state);
+	close_state(place);
 	remove_files(place->dir);
 	assert_int_equal(rmdir(place->dir), 0);
 	receiver_forget(&place->receiver);
@@ -213,7 +221,7 @@ void kill_and_restart(struct place *place)
 	assert_non_null(mkdtemp(dir));
 	copy_files(place->dir, dir);
 	close_outbox(place);
-	state_close(place->state);
+	close_state(place);
 	remove_files(place->dir);
 	assert_int_equal(rmdir(place->dir), 0);
 	snprintf(place->dir, sizeof place->dir, "%s", dir);

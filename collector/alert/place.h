@@ -14,6 +14,7 @@
 
 #include "book.h"
 #include "outbox.h"
+#include "pauses.h"
 #include "receiver.h"
 #include "state.h"
 
@@ -24,6 +25,7 @@ struct place {
 	char dir[64];
 	uv_loop_t loop;
 	struct state *state;
+	struct pauses *pauses;
 	struct outbox *outbox;
 	struct receiver receiver;
 	struct feed type; /* the webhook; a test may change what it asks for */
@@ -39,6 +41,7 @@ int set_up(void **arg);
 int tear_down(void **arg);
 
 void open_state(struct place *place);
+void close_state(struct place *place); /* without an outbox */
 void open_outbox(struct place *place);
 void close_outbox(struct place *place);
 /* Ends here without a word, and starts again from what is on the disk. */

@@ -12,6 +12,7 @@
 #include "alert.h"
 #include "identity.h"
 #include "outbox.h"
+#include "pauses.h"
 #include "state.h"
 
 struct poll {
@@ -223,9 +224,16 @@ static bool settle(struct polls *polls, struct poll *poll, int64_t now_ms)
 	}
 	poll->pause_ms = learnt ? poll->option->feed->poll_ms(poll->option->config) : longer(poll);
 	poll->due_ms = now_ms + poll->pause_ms;
-	if (poll->delivery.retry_after_ms > poll->pause_ms)
-		poll->due_ms = now_ms + poll->delivery.retry_after_ms;
+	if (poll->verdict == TRY_LATER && poll->delivery.retry_after_ms > 0)
+		pauses_set(polls->config.pauses, poll->option->name, now_ms,
+			poll->delivery.retry_after_ms);
 	return learnt;
+}
+
+static bool is_due(const struct polls *polls, const struct poll *poll, int64_t now_ms)
+{
+	return !poll->under_way && poll->known != DESK_CLOSED && poll->due_ms <= now_ms &&
+		pauses_until_ms(polls->config.pauses, poll->option->name) <= now_ms;
 }
 
 bool polls_look(struct polls *polls, int64_t now_ms)
@@ -238,7 +246,7 @@ bool polls_look(struct polls *polls, int64_t now_ms)
 		load(polls, now_ms);
 	for (struct poll *poll = polls->first; poll && polls->under_way < POLLS_AT_ONCE;
 		poll = poll->next)
-		if (!poll->under_way && poll->known != DESK_CLOSED && poll->due_ms <= now_ms)
+		if (is_due(polls, poll, now_ms))
 			start(polls, poll);
 	return learnt;
 }

@@ -3,8 +3,8 @@
  * For feeds that can be asked, and of opens that were given a number. The pause before the
  * next question grows, from what the feed says to POLLS_PAUSE_MOST_MS, as long as nothing has
  * changed. That a desk has accepted a ticket, or closed it, is an answer as if it had
- * come by itself, and is taken once. What has been closed is asked for no more. Main
- * thread.
+ * come by itself, and is taken once. What has been closed is asked for no more. A
+ * feed that wants to be left alone is asked nothing. Main thread.
  */
 #pragma once
 
@@ -20,6 +20,7 @@
 struct alert_answer;
 struct alert_options;
 struct fw_err;
+struct pauses;
 struct polls;
 struct state;
 
@@ -27,6 +28,7 @@ struct polls_config {
 	uv_loop_t *loop;
 	struct state *state;
 	const struct alert_options *options;
+	struct pauses *pauses;
 	/* What a desk says: -EALREADY and -ENOENT where that changes nothing. */
 	int (*take)(const struct alert_answer *answer, void *arg, struct fw_err *err);
 	void *arg;

@@ -132,14 +132,18 @@ static void live(struct place *place, struct trial *trial)
 	if (state_open(&place->state, place->dir, NULL) < 0)
 		return;
 	config.state = place->state;
-	if (book_open(place->state, NULL) < 0 || outbox_open(&place->outbox, &config, NULL) < 0)
+	if (book_open(place->state, NULL) < 0 ||
+		pauses_open(&place->pauses, place->state, NULL) < 0)
+		return;
+	config.pauses = place->pauses;
+	if (outbox_open(&place->outbox, &config, NULL) < 0)
 		return;
 	trial->fired = write_fired(place, &episode) == 0;
 	tell(place);
 	trial->resolved = trial->fired && write_resolved(place, &episode) == 0;
 	tell(place);
 	close_outbox(place);
-	state_close(place->state);
+	close_state(place);
 }
 
 /* The receiver is this process's; it answers while the child trials. */
@@ -184,7 +188,7 @@ static bool are_kept(struct place *place, const struct trial *trials, size_t n)
 		kept = kept && (resolved == firing || !trials[i].resolved);
 	}
 	close_outbox(place);
-	state_close(place->state);
+	close_state(place);
 	return kept;
 }
 
@@ -200,7 +204,7 @@ static void test_every_allocation(void **arg)
 	struct trial *trials = shared_trials();
 	size_t n = 0, rounds = 0, promised = 0;
 	bool kept = true;
-	state_close(place->state);
+	close_state(place);
 	snprintf(trials->key, sizeof trials->key, "fw1-clean.");
 	live_apart(place, trials, 0, false);
 	assert_true(trials->resolved);
@@ -230,7 +234,7 @@ static void test_control_a_promise_that_was_lost_is_noticed(void **arg)
 {
 	struct place *place = *arg;
 	struct trial *trial = shared_trials();
-	state_close(place->state);
+	close_state(place);
 	snprintf(trial->key, sizeof trial->key, "fw1-lost.");
 	live_apart(place, trial, 1, false);
 	assert_false(trial->fired);

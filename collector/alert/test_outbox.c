@@ -428,7 +428,7 @@ static void test_what_fires_is_there_after_a_restart(void **arg)
 	struct episode found = {0};
 	struct episode one = fire(place, "fw1-1"), two = fire(place, "fw1-2");
 	resolve(place, &one);
-	state_close(place->state);
+	close_state(place);
 	open_state(place);
 	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
 	assert_string_equal(found.key, "fw1-2");
@@ -450,7 +450,7 @@ static void test_a_damaged_episode_can_be_closed_after_a_restart(void **arg)
 				 "UPDATE episode SET labels = '{', annotations = ''", ""),
 		0);
 	close_outbox(place);
-	state_close(place->state);
+	close_state(place);
 	open_state(place);
 	open_outbox(place);
 	assert_int_equal(book_firing(place->state, on_firing, &found, NULL), 0);
@@ -611,6 +611,56 @@ static void test_who_asks_for_a_while_is_left_alone(void **arg)
 	assert_int_equal(place->receiver.n_got, 3);
 }
 
+static void on_before_closed(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* It says two minutes: a reload is not one, nor a restart. */
+static void test_who_is_left_alone_is_so_after_a_reload_and_a_restart(void **arg)
+{
+	struct place *place = *arg;
+	bool closed = false;
+	place->receiver.answer = 429;
+	place->receiver.retry_after = "120";
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	run_for(place, 20);
+	struct outbox *before = place->outbox;
+	open_outbox(place);
+	outbox_take_over(place->outbox, before, on_before_closed, &closed);
+	fire(place, "fw1-2");
+	RUN_UNTIL(place, closed);
+	run_for(place, 100);
+	assert_int_equal(place->receiver.n_got, 1);
+	kill_and_restart(place);
+	run_for(place, 100);
+	assert_int_equal(place->receiver.n_got, 1);
+	assert_in_range(pauses_until_ms(place->pauses, "desk") - fw_mono_ms(), 100000, 120000);
+	fw_fault_clock(121 * 1000);
+	place->receiver.answer = 200;
+	kill_and_restart(place);
+	RUN_UNTIL(place, counts(place).delivered == 2);
+}
+
+static void test_what_goes_astray_has_its_hour_over_a_reload(void **arg)
+{
+	struct place *place = *arg;
+	bool closed = false;
+	place->receiver.answer = 404;
+	place->astray_ms = 300;
+	open_outbox(place);
+	fire(place, "fw1-1");
+	RUN_UNTIL(place, place->receiver.n_got == 1);
+	run_for(place, 310);
+	struct outbox *before = place->outbox;
+	open_outbox(place);
+	outbox_take_over(place->outbox, before, on_before_closed, &closed);
+	RUN_UNTIL(place, closed && counts(place).refused == 1);
+	assert_int_equal(place->receiver.n_got, 2);
+}
+
 static char seen_receipt[FEED_RECEIPT];
 
 static void give_receipt(struct delivery *delivery)
@@ -630,7 +680,7 @@ static void test_a_close_knows_the_receiver_s_number(void **arg)
 	RUN_UNTIL(place, counts(place).delivered == 1);
 	assert_string_equal(seen_receipt, "");
 	close_outbox(place);
-	state_close(place->state);
+	close_state(place);
 	open_state(place);
 	open_outbox(place);
 	resolve(place, &one);
@@ -657,6 +707,7 @@ static int64_t often(const void *config)
 static void open_heart(struct place *place, int *checkups)
 {
 	const struct outbox_config config = {.loop = &place->loop,
+		.pauses = place->pauses,
 		.state = place->state,
 		.options = &place->options,
 		.on_checkup = checked,
@@ -724,11 +775,6 @@ static void test_a_beat_that_fails_is_left_out(void **arg)
 }
 
 /* ---- one outbox after another ---- */
-
-static void on_before_closed(void *arg)
-{
-	*(bool *)arg = true;
-}
 
 /* A reload while a notice is under way. */
 static void fire_and_take_over(struct place *place, struct episode *one, bool *closed)
@@ -936,6 +982,8 @@ int main(void)
 		CASE(test_an_alert_that_fires_again_is_not_closed_by_a_repeat),
 		CASE(test_a_repeat_that_fails_holds_up_nothing),
 		CASE(test_who_asks_for_a_while_is_left_alone),
+		CASE(test_who_is_left_alone_is_so_after_a_reload_and_a_restart),
+		CASE(test_what_goes_astray_has_its_hour_over_a_reload),
 		CASE(test_a_close_knows_the_receiver_s_number),
 		CASE(test_beats_come_while_all_is_well),
 		CASE(test_in_rehearsal_nothing_beats),

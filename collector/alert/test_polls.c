@@ -69,6 +69,7 @@ static void begin(struct asking *a, struct place *place)
 	const struct polls_config config = {.loop = &place->loop,
 		.state = place->state,
 		.options = &place->options,
+		.pauses = place->pauses,
 		.take = take,
 		.arg = a};
 	a->polls = polls_new(&config);
@@ -146,9 +147,30 @@ static void test_who_fails_is_asked_again_and_not_before_it_says(void **arg)
 	assert_int_equal(desk.asked, 1);
 	desk.verdict = DELIVERED;
 	desk.desk = DESK_ACCEPTED;
-	pass(&a, 10 * EVERY_MS);
+	pass(&a, 6 * EVERY_MS + EVERY_MS / 2);
 	assert_int_equal(desk.asked, 2);
 	assert_int_equal(a.learnt, 1);
+	end(&a);
+}
+
+static void test_who_wants_a_pause_is_asked_for_no_ticket(void **arg)
+{
+	struct asking a;
+	begin(&a, *arg);
+	open_ticket(a.place, "fw1-1", "INC7");
+	pass(&a, 20000);
+	open_ticket(a.place, "fw1-2", "INC8");
+	desk.verdict = TRY_LATER;
+	desk.retry_after_ms = 30 * EVERY_MS;
+	pass(&a, 30 * EVERY_MS);
+	assert_int_equal(desk.asked, 1);
+	desk.retry_after_ms = 0;
+	pass(&a, 2 * EVERY_MS);
+	assert_int_equal(desk.asked, 3);
+	/* Whoever was told so: a notice of the feed's, too. */
+	pauses_set(a.place->pauses, "desk", a.now_ms, 300 * EVERY_MS);
+	pass(&a, 299 * EVERY_MS);
+	assert_int_equal(desk.asked, 3);
 	end(&a);
 }
 
@@ -210,6 +232,7 @@ int main(void)
 		TEST(test_acceptance_and_closing_come_back_once_each),
 		TEST(test_pauses_grow_to_an_hour),
 		TEST(test_who_fails_is_asked_again_and_not_before_it_says),
+		TEST(test_who_wants_a_pause_is_asked_for_no_ticket),
 		TEST(test_only_tickets_of_what_goes_on_are_asked_for),
 		TEST(test_one_that_ends_while_it_is_asked_for_is_let_go),
 		TEST(test_what_was_learnt_is_known_after_a_restart),
