@@ -337,6 +337,7 @@ int collector_run(struct config *config, const char *path)
 	open_loop(&c);
 	int rc = open_all(&c, &err);
 	if (rc == 0) {
+		collector_tell_gone(&c, config);
 		say_ready(&c);
 	} else {
 		fw_log(FW_ERROR, "cannot start: %s", err.text);

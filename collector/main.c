@@ -18,6 +18,7 @@
 #include "config.h"
 #include "report.h"
 #include "snapshots.h"
+#include "state.h"
 #include "store.h"
 
 enum { EXIT_USAGE = 2 };
@@ -310,6 +311,16 @@ static void on_doubt(const char *sentence, void *arg)
 		fw_escape(sentence, text, sizeof text));
 }
 
+/* Before the first start there is no state, and not everybody may read it. */
+static void doubt_gone(const struct config *config)
+{
+	struct state *state;
+	if (state_open_reader(&state, config->data, NULL) < 0)
+		return;
+	alert_doubt_gone(state, &config->alerts, on_doubt, NULL);
+	state_close(state);
+}
+
 /* What the next start will open, beyond what reading the configuration has. */
 static int check_files(const struct config *config)
 {
@@ -325,6 +336,7 @@ static int check_files(const struct config *config)
 	if (rc < 0)
 		return complain(err.text, EXIT_FAILURE);
 	config_doubts(config, on_doubt, NULL);
+	doubt_gone(config);
 	puts("The configuration is well.");
 	return EXIT_SUCCESS;
 }

@@ -34,6 +34,11 @@ void collector_tell_doubts(const struct config *config)
 	config_doubts(config, on_doubt, NULL);
 }
 
+void collector_tell_gone(const struct collector *c, const struct config *config)
+{
+	alert_doubt_gone(c->state, &config->alerts, on_doubt, NULL);
+}
+
 /* Nobody reads what was left any more. */
 static void on_reloaded(void *arg)
 {
@@ -94,6 +99,7 @@ static int read_again(struct collector *c, struct fw_err *err)
 	if (certificate)
 		show_certificate(c, certificate);
 	collector_tell_doubts(config);
+	collector_tell_gone(c, config);
 	events_tell(c->events, &config->event_rules, enrol_estate(c->enrol), c->alerts);
 	presence_reload(c->presence, &config->alerts.absence, config->registry);
 	tickets_set_register(c->tickets, config->registry);

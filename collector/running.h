@@ -101,3 +101,5 @@ void collector_reload(struct collector *c);
 void collector_drop_reloaded(struct collector *c);
 /* Says what is doubtful in a configuration whose rules it has still. */
 void collector_tell_doubts(const struct config *config);
+/* The same of feeds that are gone though tickets are open with them. */
+void collector_tell_gone(const struct collector *c, const struct config *config);

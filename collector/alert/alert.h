@@ -93,6 +93,10 @@ struct alert_given {
 void alert_doubt_feeds(const struct alert_options *options, const struct alert_given *given,
 	void (*on_doubt)(const char *sentence, void *arg), void *arg);
 
+/* Feeds that are configured no more though tickets are open with them: a sentence each. */
+void alert_doubt_gone(struct state *state, const struct alert_options *options,
+	void (*on_doubt)(const char *sentence, void *arg), void *arg);
+
 int alert_open(struct alerts **out, const struct alert_config *config, struct fw_err *err);
 void alert_wake(struct alerts *alerts); /* main thread: new values can be read */
 /* When the built-in rules last looked at what an agent had sent; 0: not since the start. */
@@ -209,6 +213,8 @@ struct alert_feed_view {
 	int64_t last_ms;
 };
 bool alert_has_feed(const struct alerts *alerts, const char *name);
+/* As they are configured, then those that are so no more though tickets are open with them: these
+ * have no type, and why they are here for their last error. */
 int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
 	size_t *n, struct fw_err *err);
 

@@ -118,13 +118,7 @@ void alert_wake(struct alerts *alerts)
 	uv_timer_start(&alerts->look, on_look, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
-/* ---- feeds, work and silences ---- */
-
-int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
-	size_t *n, struct fw_err *err)
-{
-	return outbox_feeds(alerts->outbox, arena, out, n, err);
-}
+/* ---- work and silences ---- */
 
 int alert_hand(struct alerts *alerts, const char *name, const char *who, struct fw_err *err)
 {

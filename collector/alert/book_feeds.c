@@ -106,6 +106,26 @@ int book_feed_rehearse(
 	return state_finish(state, rc, err);
 }
 
+/* ---- what is open ---- */
+
+int book_open_tickets(struct state *state, void (*each)(const char *feed, int64_t n, void *arg),
+	void *arg, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT feed, sum(n) FROM (SELECT n.feed, count(*) AS n FROM episode e JOIN notice n"
+		" ON n.key = e.key AND n.starts_ms = e.starts_ms WHERE e.ends_ms = 0 AND n.kind = 0"
+		" AND n.state IN (0, 1) GROUP BY n.feed UNION ALL SELECT feed, count(*) FROM notice"
+		" WHERE state = 0 AND kind = 1 GROUP BY feed) GROUP BY feed ORDER BY feed",
+		"");
+	if (rc < 0)
+		return rc;
+	while ((rc = state_step(state, row, err)) > 0)
+		each(state_text(row, 0), sqlite3_column_int64(row, 1), arg);
+	state_done(row);
+	return rc;
+}
+
 /* ---- once more ---- */
 
 static int drop_over(struct state *state, const char *feed, int64_t id, struct fw_err *err)

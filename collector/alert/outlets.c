@@ -6,6 +6,7 @@
 #include <fenwatch/log.h>
 
 #include "book_feeds.h"
+#include "gone.h"
 #include "internal.h"
 
 static struct alert_feed_option *find(
@@ -22,6 +23,42 @@ static struct alert_feed_option *find(
 bool alert_has_feed(const struct alerts *alerts, const char *name)
 {
 	return find(alerts, name, NULL);
+}
+
+static struct alert_feed_view view_of_gone(
+	const struct alerts *alerts, const struct gone_feed *gone)
+{
+	struct book_counts counts = {0};
+	book_count(alerts->config.state, gone->name, &counts, NULL);
+	return (struct alert_feed_view){
+		.name = gone->name,
+		.type = "",
+		.waiting = counts.waiting,
+		.delivered = counts.delivered,
+		.refused = counts.refused,
+		.tries = counts.tries,
+		.last_error = gone->sentence,
+	};
+}
+
+int alert_feeds(struct alerts *alerts, struct fw_arena *arena, struct alert_feed_view **out,
+	size_t *n, struct fw_err *err)
+{
+	struct alert_feed_view *views;
+	struct gone_feed *gone;
+	size_t n_views, n_gone;
+	int rc = outbox_feeds(alerts->outbox, arena, &views, &n_views, err);
+	if (rc == 0)
+		rc = gone_feeds(
+			alerts->config.state, alerts->config.options, arena, &gone, &n_gone, err);
+	if (rc < 0)
+		return rc;
+	*n = n_views + n_gone;
+	*out = fw_arena_alloc(arena, (*n + 1) * sizeof **out);
+	memcpy(*out, views, n_views * sizeof **out);
+	for (size_t i = 0; i < n_gone; i++)
+		(*out)[n_views + i] = view_of_gone(alerts, &gone[i]);
+	return 0;
 }
 
 /* What was commanded counts before what the configuration says. */

@@ -1280,6 +1280,45 @@ static void test_what_was_held_is_told_as_the_register_has_it_then(void **arg)
 	register_drop(again);
 }
 
+static void on_doubt(const char *sentence, void *arg)
+{
+	snprintf(arg, 200, "%s", sentence);
+}
+
+static void test_a_feed_that_is_gone_is_missed_while_tickets_are_open(void **arg)
+{
+	static const struct feed type = {.name = "made up", .deliver = deliver};
+	struct place *place = *arg;
+	struct alert_feed_option feed = {.name = "old",
+					 .type = "webhook",
+					 .live = true,
+					 .feed = &type},
+				 *all = &feed;
+	struct alert_feed_view *views;
+	char said[200] = "";
+	size_t n;
+	place->options.feeds = &all;
+	place->options.n_feeds = 1;
+	reload(place);
+	assert_non_null(with_lag(place, 7 * MINUTE_MS));
+	alert_doubt_gone(place->state, &place->options, on_doubt, said);
+	assert_string_equal(said, "");
+	feed.name = "new";
+	alert_doubt_gone(place->state, &place->options, on_doubt, said);
+	assert_string_equal(said,
+		"feed 'old' is not configured any more, and 1 ticket is open with it: ends wait "
+		"until there is a feed of that name again");
+	reload(place);
+	assert_int_equal(alert_feeds(place->alerts, &place->arena, &views, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(views[0].name, "new");
+	assert_string_equal(views[1].name, "old");
+	assert_string_equal(views[1].type, "");
+	assert_string_equal(views[1].last_error, said);
+	place->options.n_feeds = 0;
+	reload(place);
+}
+
 /* It says how many hosts are behind the line now; tickets hear of that every 15 minutes. */
 static void test_a_site_says_how_many_are_unobserved_now(void **arg)
 {
@@ -1566,6 +1605,7 @@ int main(void)
 		CASE(test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_what_was_held_is_told_as_the_register_has_it_then),
+		CASE(test_a_feed_that_is_gone_is_missed_while_tickets_are_open),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
