@@ -174,6 +174,9 @@ int acks_add(struct acks *acks, const struct alert_options *options,
 	if (rc < 0)
 		return rc;
 	const struct ack *before = acks_find(acks, meant.key, meant.starts_ms);
+	/* A desk says it again, or what somebody has said before it. */
+	if (before && answer->kind == ANSWER_ACCEPTED)
+		return 0;
 	if (before && answer->kind != ANSWER_RESOLVED)
 		return fw_fail(err, -EALREADY, "%.60s has acknowledged it already",
 			*before->who ? before->who : "somebody");

@@ -633,6 +633,7 @@ static void test_a_desk_answers_by_its_number(void **arg)
 		0);
 	assert_int_equal(acknowledge(place, ANSWER_ACCEPTED, "INC1", NULL), 0);
 	assert_non_null(acks_find(place->acks, "fw1-a", episode.life.starts_ms));
+	assert_int_equal(acknowledge(place, ANSWER_ACCEPTED, "INC1", NULL), 0);
 	resolve(place, &episode);
 	assert_int_equal(acknowledge(place, ANSWER_RESOLVED, "INC1", NULL), 0);
 	assert_int_equal(entries(place, "accepted"), 1);

@@ -1,4 +1,4 @@
-/* What a request says in its query string or form, and how values are read.
+/* What a request says in its query string, form or JSON, and how values are read.
  *
  * Failures are worded as Prometheus words them. Texts are the request's arena's.
  */
@@ -29,6 +29,8 @@ int params_add(struct params *params, const char *name, const char *value, size_
 	struct fw_err *err);
 /* Those from number `from` on go before the others. */
 void params_put_first(struct params *params, size_t from);
+/* Each member of a JSON object, a text, a number or a truth value, or a list of such. */
+int params_add_json(struct params *params, const char *text, size_t length, struct fw_err *err);
 const char *params_get(const struct params *params, const char *name); /* the first, or NULL */
 /* All values of a name that may come repeatedly. */
 size_t params_all(const struct params *params, const char *name, const char ***values);

@@ -18,6 +18,7 @@
 #include "retiring.h"
 
 #define FORM "application/x-www-form-urlencoded"
+#define JSON "application/json"
 
 /* ---- answers ---- */
 
@@ -302,22 +303,41 @@ static bool process_form(struct request *r, struct reading *reading)
 
 static void read_form(struct request *r)
 {
-	const char *type = MHD_lookup_connection_value(
-		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
-	if (r->body.length == 0 || r->route->raw)
-		return;
-	if (!type || strncasecmp(type, FORM, sizeof FORM - 1) != 0) {
-		request_fail(r, 415, "bad_data", "a body must be a form: Content-Type: " FORM);
-		return;
-	}
 	struct reading reading = {.request = r};
-	size_t in_address = r->params.count;
 	bool whole = process_form(r, &reading);
-	params_put_first(&r->params, in_address);
 	if (reading.rc < 0)
 		request_fail_bad(r, &reading.err);
 	else if (!whole)
 		request_fail(r, 400, "bad_data", "the form cannot be read");
+}
+
+static bool is_type(const char *said, const char *type)
+{
+	size_t length = strlen(type);
+	return strncasecmp(said, type, length) == 0 && strchr("; \t", said[length]);
+}
+
+static void read_json(struct request *r)
+{
+	struct fw_err err;
+	if (params_add_json(&r->params, (const char *)r->body.data, r->body.length, &err) < 0)
+		request_fail_bad(r, &err);
+}
+
+static void read_body(struct request *r)
+{
+	const char *type = MHD_lookup_connection_value(
+		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+	bool is_form = type && is_type(type, FORM), is_json = type && is_type(type, JSON);
+	size_t in_address = r->params.count;
+	if (r->body.length == 0 || r->route->raw)
+		return;
+	if (is_form || is_json)
+		(is_form ? read_form : read_json)(r);
+	else
+		request_fail(r, 415, "bad_data",
+			"a body must be a form or JSON: Content-Type: " FORM " or " JSON);
+	params_put_first(&r->params, in_address);
 }
 
 static void check_texts(struct request *r)
@@ -371,7 +391,7 @@ static enum MHD_Result finish_reading(struct request *r)
 {
 	api_await(r->api, r->connection, false);
 	if (!r->status)
-		read_form(r);
+		read_body(r);
 	if (!r->status)
 		check_texts(r);
 	if (!r->status && r->route->prepare)

@@ -162,6 +162,7 @@ static char *ask(const struct scene *s, const char *method, const char *path, co
 	return answer;
 }
 
+#define JSON_HEADER "Content-Type: application/json; charset=utf-8\r\n"
 #define FORM_HEADER "Content-Type: application/x-www-form-urlencoded\r\n"
 
 static int status_of(const char *answer)
@@ -1657,6 +1658,20 @@ static void client_that_is_a_desk(struct scene *s)
 	expect(s, "its own", ask(s, "POST", desk, "contoso", FORM_HEADER, accepted), 200,
 		"\"who\":\"feed desk\"");
 	expect_asked(s, "answer 1 of INC1 to 'desk' by feed desk:  (its desk)");
+	expect(s, "as JSON",
+		ask(s, "POST", desk, "contoso", JSON_HEADER,
+			"{\"ticket\": \"INC1\", \"state\": \"accepted\", \"note\": \"J\\u00f6\","
+			" \"sys\": null, \"urgent\": true, \"count\": 3, \"all\": [\"a\", 1.5]}"),
+		200, "\"who\":\"feed desk\"");
+	expect_asked(s, "answer 1 of INC1 to 'desk' by feed desk: J\xc3\xb6 (its desk)");
+	expect(s, "a ticket within",
+		ask(s, "POST", desk, "contoso", JSON_HEADER, "{\"state\": {\"is\": \"accepted\"}}"),
+		400, "\"state\\\": it is no text");
+	static const char *const broken[] = {"{\"state\": ", "[1]", "3", "{\"a\":1,\"a\":2}",
+		"\xff", "{\"state\": \"\\u0000\"}"};
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+		expect(s, broken[i], ask(s, "POST", desk, "contoso", JSON_HEADER, broken[i]), 400,
+			"no JSON object");
 	expect(s, "another's token", ask(s, "POST", desk, "reader", FORM_HEADER, accepted), 401,
 		"not known");
 	expect(s, "another's feed",
