@@ -145,7 +145,7 @@ static void on_looked(const struct web_answer *answer, void *arg)
 		post(delivery, "issue", issue(delivery->config, delivery->notice), on_made);
 }
 
-/* ---- its end ---- */
+/* ---- what has changed of it ---- */
 
 /* "OPS-17", as Jira makes them: it becomes part of a path. */
 static bool is_key(const char *key)
@@ -153,6 +153,24 @@ static bool is_key(const char *key)
 	size_t length = strlen(key);
 	return length > 0 && strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == length;
 }
+
+static void add_comment(struct delivery *delivery)
+{
+	const char *key = delivery->notice->receipt;
+	char *news = notice_news(delivery->notice);
+	char *text = fw_format("{noformat}%s{noformat}", news);
+	char *path = fw_format("issue/%s/comment", key);
+	disarm(text);
+	if (is_key(key))
+		post(delivery, path, json_pack("{s:s}", "body", text), web_finish);
+	else
+		feed_finish(delivery, REFUSED, "the answer to its open had no key of an issue");
+	fw_free(path);
+	fw_free(text);
+	fw_free(news);
+}
+
+/* ---- its end ---- */
 
 static void on_transitions(const struct web_answer *answer, void *arg);
 
@@ -245,7 +263,17 @@ static void on_looked_to_close(const struct web_answer *answer, void *arg)
 
 static void deliver(struct delivery *delivery)
 {
-	look_for(delivery, notice_is_over(delivery->notice) ? on_looked_to_close : on_looked);
+	const struct notice *notice = delivery->notice;
+	if (notice->is_update)
+		add_comment(delivery);
+	else
+		look_for(delivery, notice_is_over(notice) ? on_looked_to_close : on_looked);
+}
+
+static bool takes_updates(const void *config)
+{
+	(void)config;
+	return true;
 }
 
 static bool is_project(const char *text)
@@ -342,5 +370,6 @@ const struct feed feed_jira = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.updates = takes_updates,
 	.at_once = 1,
 };

@@ -130,3 +130,22 @@ char *notice_details(const struct notice *notice, size_t most)
 	fw_buf_done(&lines);
 	return details;
 }
+
+char *notice_news(const struct notice *notice)
+{
+	struct fw_buf out = {0};
+	const char *who = notice_annotation(notice, "acknowledged_by");
+	const char *note = notice_annotation(notice, "acknowledgement");
+	char *summary = notice_summary(notice);
+	text_put_line(&out, summary, LINE_CHARACTERS);
+	if (notice->priority)
+		fw_buf_printf(&out, "\nPriority: %s", notice->priority);
+	if (*who) {
+		fw_buf_puts(&out, "\nTaken up by ");
+		text_put_line(&out, who, LINE_CHARACTERS);
+		fw_buf_puts(&out, *note ? ": " : "");
+		text_put_line(&out, note, 2 * LINE_CHARACTERS);
+	}
+	fw_free(summary);
+	return (char *)out.data;
+}

@@ -41,6 +41,10 @@ void notice_put_register(struct fw_buf *out, const struct notice *notice);
  * nothing is cut that `most` characters can hold. fw_free gives it back. */
 char *notice_details(const struct notice *notice, size_t most);
 
+/* What has changed, for a note on a ticket: it was taken up, or has another priority, or other
+ * words. fw_free gives it back. */
+char *notice_news(const struct notice *notice);
+
 /* How many bytes the first `most` characters take. */
 size_t text_cut(const char *text, size_t most);
 /* Appends the first `most` characters; what is no UTF-8 as '?', control characters as blanks. */

@@ -70,19 +70,32 @@ static json_t *payload(const struct notice *notice)
 	return object;
 }
 
-/* An end needs the key alone. */
+static const char *action(const struct notice *notice)
+{
+	if (notice->is_update)
+		return "acknowledge";
+	return notice_is_over(notice) ? "resolve" : "trigger";
+}
+
+/* What is no trigger needs the key alone. */
 static char *event(const struct notice *notice, const char *routing_key)
 {
 	json_t *object = json_pack("{s:s, s:s, s:s}", "routing_key", routing_key, "event_action",
-		notice_is_over(notice) ? "resolve" : "trigger", "dedup_key", notice->key);
+		action(notice), "dedup_key", notice->key);
 	int rc = object ? 0 : -1;
-	if (rc == 0 && !notice_is_over(notice))
+	if (rc == 0 && !notice_is_over(notice) && !notice->is_update)
 		rc = json_object_update_new(object,
 			json_pack("{s:s, s:s, s:o}", "client", "Fenwatch", "client_url",
 				notice->generator_url, "payload", payload(notice)));
 	char *text = rc == 0 ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	return text;
+}
+
+/* A second trigger would be another incident, once people have resolved the first. */
+static bool is_unsaid(const struct notice *notice)
+{
+	return notice->is_update && !*notice_annotation(notice, "acknowledged_by");
 }
 
 static void deliver(struct delivery *delivery)
@@ -94,6 +107,9 @@ static void deliver(struct delivery *delivery)
 	char *body = NULL;
 	if (fw_secret_read(&key, pagerduty->key_file, &err) < 0)
 		feed_finish(delivery, TRY_LATER, err.text);
+	else if (is_unsaid(delivery->notice))
+		feed_finish(
+			delivery, DELIVERED, "it hears that somebody has taken it up, and no more");
 	else if (!(body = event(delivery->notice, key.text)))
 		feed_finish(delivery, REFUSED, "the notice is not UTF-8");
 	else
@@ -105,6 +121,12 @@ static void deliver(struct delivery *delivery)
 	if (body)
 		explicit_bzero(body, strlen(body));
 	free(body);
+}
+
+static bool takes_updates(const void *config)
+{
+	(void)config;
+	return true;
 }
 
 static int check(const void *config, struct fw_err *err)
@@ -146,4 +168,5 @@ const struct feed feed_pagerduty = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.updates = takes_updates,
 };

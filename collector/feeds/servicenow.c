@@ -257,14 +257,27 @@ static void resolve(struct delivery *delivery, const char *id)
 	fw_free(notes);
 }
 
-static void on_looked_to_close(const struct web_answer *answer, void *arg)
+static void add_note(struct delivery *delivery, const char *id)
+{
+	char *news = notice_news(delivery->notice);
+	ask(delivery, "PATCH", fw_format("/api/now/table/incident/%s", id),
+		json_pack("{s:s}", "work_notes", news), web_finish);
+	fw_free(news);
+}
+
+static void change(struct delivery *delivery, const char *id)
+{
+	(notice_is_over(delivery->notice) ? resolve : add_note)(delivery, id);
+}
+
+static void on_looked_to_change(const struct web_answer *answer, void *arg)
 {
 	struct delivery *delivery = arg;
 	char id[ID_BYTES];
 	if (!read_found(answer, id))
 		web_doubt(answer, delivery);
 	else if (is_id(id))
-		resolve(delivery, id);
+		change(delivery, id);
 	else
 		web_finish(answer, delivery); /* people have closed it already */
 }
@@ -278,12 +291,19 @@ static void deliver(struct delivery *delivery)
 	if (servicenow->table == TABLE_EVENT)
 		ask(delivery, "POST", fw_strdup("/api/global/em/jsonv2"), event(notice),
 			web_finish);
-	else if (!notice_is_over(notice))
+	else if (!notice_is_over(notice) && !notice->is_update)
 		look_for(delivery, on_looked);
 	else if (is_id(notice->receipt))
-		resolve(delivery, notice->receipt);
+		change(delivery, notice->receipt);
 	else
-		look_for(delivery, on_looked_to_close);
+		look_for(delivery, on_looked_to_change);
+}
+
+/* An event has no notes. */
+static bool takes_updates(const void *config)
+{
+	const struct servicenow *servicenow = config;
+	return servicenow->table == TABLE_INCIDENT;
 }
 
 static int check(const void *config, struct fw_err *err)
@@ -354,5 +374,6 @@ const struct feed feed_servicenow = {
 	.check = check,
 	.deliver = deliver,
 	.cancel = web_interrupt,
+	.updates = takes_updates,
 	.at_once = 1,
 };

@@ -116,6 +116,25 @@ static void test_pagerduty_has_what_the_register_says(void **arg)
 	json_decref(event);
 }
 
+static void test_pagerduty_hears_that_it_was_taken_up(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "key", "k");
+	kit_configure(kit, "pagerduty", PAGERDUTY);
+	assert_true(kit->feed->updates(kit->delivery.config));
+	kit_take_up(kit, "");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *event = body_of(kit, 0);
+	assert_int_equal(json_object_size(event), 3);
+	expect_text(event, "event_action", "acknowledge");
+	expect_text(event, "dedup_key", kit->notice.key);
+	json_decref(event);
+	/* Another priority alone is not told. */
+	kit->notice.n_annotations = 0;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 1);
+}
+
 /* ---- ServiceNow ---- */
 
 #define SERVICENOW "url: 'http://127.0.0.1:PORT'\nuser: fenwatch\npassword_file: DIR/password\n"
@@ -242,6 +261,34 @@ static void test_servicenow_has_what_the_register_says(void **arg)
 	expect_text(more, "site", "Boston Fire");
 	json_decref(more);
 	json_decref(root);
+}
+
+#define NEWS "web01: /srv has 4.0 % left\nPriority: P2\nTaken up by Ann: on my way "
+
+static void test_an_incident_gets_work_notes(void **arg)
+{
+	static const char *const receipts[] = {"INC0000001", ID};
+	struct kit *kit = *arg;
+	kit_file(kit, "password", "p");
+	kit_configure(kit, "servicenow", SERVICENOW);
+	assert_false(kit->feed->updates(kit->delivery.config));
+	kit_configure(kit, "servicenow", SERVICENOW "table: incident\n");
+	assert_true(kit->feed->updates(kit->delivery.config));
+	kit->receiver.decide = one_there;
+	for (size_t i = 0; i < 2; i++) {
+		kit_take_up(kit, receipts[i]);
+		assert_int_equal(kit_deliver(kit), DELIVERED);
+		expect_request(kit, i + 1, "PATCH /api/now/table/incident/" ID " HTTP/1.1\r\n");
+		json_t *note = body_of(kit, i + 1);
+		assert_int_equal(json_object_size(note), 1);
+		expect_text(note, "work_notes", NEWS "{code}");
+		json_decref(note);
+	}
+	/* People have closed it. */
+	kit->receiver.decide = none_yet;
+	kit_take_up(kit, "INC0000001");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	assert_int_equal(kit->receiver.n_got, 4);
 }
 
 /* ServiceNow makes its priority of urgency and impact: P2 of 2 and 1. */
@@ -373,6 +420,24 @@ static void test_jira_has_what_the_register_says(void **arg)
 	issue = body_of(kit, 3);
 	assert_null(json_object_get(json_object_get(issue, "fields"), "priority"));
 	json_decref(issue);
+}
+
+static void test_an_issue_gets_comments(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira", JIRA);
+	assert_true(kit->feed->updates(kit->delivery.config));
+	kit->receiver.decide = jira;
+	kit_take_up(kit, "OPS-17");
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	expect_request(kit, 0, "POST /jira/rest/api/2/issue/OPS-17/comment HTTP/1.1\r\n");
+	json_t *comment = body_of(kit, 0);
+	expect_text(comment, "body", "{noformat}" NEWS "(code}{noformat}");
+	json_decref(comment);
+	kit_take_up(kit, "../x");
+	assert_int_equal(kit_deliver(kit), REFUSED);
+	assert_int_equal(kit->receiver.n_got, 1);
 }
 
 /* A search goes by an index that lags behind. */
@@ -509,14 +574,17 @@ int main(void)
 		CASE(test_pagerduty_triggers_and_resolves),
 		CASE(test_pagerduty_is_told_no_more_than_it_takes),
 		CASE(test_pagerduty_has_what_the_register_says),
+		CASE(test_pagerduty_hears_that_it_was_taken_up),
 		CASE(test_servicenow_has_an_event_and_its_clear),
 		CASE(test_servicenow_has_one_incident),
 		CASE(test_servicenow_may_show_no_number),
 		CASE(test_servicenow_has_what_the_register_says),
+		CASE(test_an_incident_gets_work_notes),
 		CASE(test_an_incident_has_the_registers_priority),
 		CASE(test_jira_has_one_issue),
 		CASE(test_jira_has_what_the_register_says),
 		CASE(test_jira_closes_nothing_it_should_not),
+		CASE(test_an_issue_gets_comments),
 		CASE(test_jira_closes_what_is_not_found_yet),
 		CASE(test_a_page_is_no_answer),
 		CASE(test_answers_that_all_give),

@@ -201,3 +201,14 @@ void kit_judge(struct kit *kit)
 	kit->notice.annotations = judged;
 	kit->notice.n_annotations = sizeof judged / sizeof *judged;
 }
+
+void kit_take_up(struct kit *kit, const char *receipt)
+{
+	static const struct notice_pair said[] = {{"acknowledged_by", "Ann"},
+		{"acknowledgement", "on my way {code}"}, {"summary", "web01: /srv has 4.0 % left"}};
+	kit->notice.is_update = true;
+	kit->notice.priority = "P2";
+	kit->notice.receipt = receipt;
+	kit->notice.annotations = said;
+	kit->notice.n_annotations = 3;
+}

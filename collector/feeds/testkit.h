@@ -42,6 +42,8 @@ enum verdict kit_deliver(struct kit *kit);
 void kit_start(struct kit *kit); /* without waiting for the end */
 void kit_wait(struct kit *kit);
 void kit_resolve(struct kit *kit, const char *receipt); /* from now on it is a close */
+/* From now on it is an update: somebody has taken it up. */
+void kit_take_up(struct kit *kit, const char *receipt);
 /* From now on the register says something of its host. */
 void kit_judge(struct kit *kit);
 void kit_set_labels(struct kit *kit, const struct notice_pair *items, size_t n);

@@ -150,6 +150,8 @@ class PagerDuty(Vendor):
             demand(body["payload"]["severity"] in ("critical", "error", "warning", "info"), "severity")
             if body["dedup_key"] not in self.opened:
                 self.open(body["dedup_key"])
+        elif body["event_action"] == "acknowledge":
+            demand(body["dedup_key"] in self.opened, "of what was triggered")
         else:
             demand(body["event_action"] == "resolve", body["event_action"])
             self.close(self.opened.index(body["dedup_key"]) + 1)
@@ -181,6 +183,9 @@ class ServiceNow(Vendor):
             number = self.open(body["correlation_id"])
             return 201, {"result": {"sys_id": f"{number:032x}", "number": f"INC{number:07}"}}
         demand(method == "PATCH", method)
+        if "work_notes" in body:
+            has_only(body, {"work_notes": 4000}, ("work_notes",))
+            return 200, {"result": {}}
         has_only(body, {"state": 1, "close_code": 40, "close_notes": 4000}, ("state", "close_code", "close_notes"))
         self.close(int(path.rsplit("/", 1)[1], 16))
         return 200, {"result": {}}
@@ -218,6 +223,9 @@ class Jira(Vendor):
             demand("\n" not in body["fields"]["summary"], "a summary is one line")
             demand(all(" " not in label for label in body["fields"]["labels"]), "labels have no blanks")
             return 201, {"id": "1", "key": f"OPS-{self.open(' '.join(body['fields']['labels']))}"}
+        if re.fullmatch(r"/rest/api/2/issue/OPS-\d+/comment", path):
+            has_only(body, {"body": 32767}, ("body",))
+            return 201, {"id": "10000"}
         asked = re.fullmatch(r"/rest/api/2/issue/OPS-(\d+)\?fields=status", path)
         if asked and method == "GET":
             over = self.opened[int(asked.group(1)) - 1] in self.closed
