@@ -16,6 +16,7 @@
 #include "notice.h"
 #include "pointer.h"
 #include "secret.h"
+#include "template.h"
 #include "web.h"
 
 #define SUMMARY_CHARACTERS 254
@@ -24,6 +25,7 @@
 struct jira {
 	const char *url, *project, *issue_type, *close_transition, *user, *token_file, *ca_file;
 	struct levels levels;
+	const struct fw_yaml *fields; /* or NULL */
 	bool cloud;
 };
 
@@ -88,6 +90,20 @@ static void disarm(char *text)
 			*from = '(';
 }
 
+/* What the project wants beside; ours stay as they are. */
+static int add_fields(const struct jira *jira, const struct notice *notice, json_t *fields)
+{
+	const char *level = levels_word(&jira->levels, notice);
+	const struct template_values values = {
+		.notice = notice, .level = level ? level : "", .token = ""};
+	json_t *more = jira->fields ? template_json(jira->fields, &values) : json_object();
+	int rc = more ? json_object_update_missing(fields, more) : -1;
+	if (rc == 0 && level)
+		rc = json_object_set_new(fields, "priority", json_pack("{s:s}", "name", level));
+	json_decref(more);
+	return rc;
+}
+
 static json_t *issue(const struct jira *jira, const struct notice *notice)
 {
 	struct fw_buf line = {0};
@@ -101,10 +117,7 @@ static json_t *issue(const struct jira *jira, const struct notice *notice)
 		"key", jira->project, "issuetype", "name", jira->issue_type, "summary",
 		(char *)line.data, "description", json_string(text), "labels", "fenwatch",
 		notice->key);
-	const char *level = levels_word(&jira->levels, notice);
-	if (object && level &&
-		json_object_set_new(json_object_get(object, "fields"), "priority",
-			json_pack("{s:s}", "name", level)) < 0) {
+	if (object && add_fields(jira, notice, json_object_get(object, "fields")) < 0) {
 		json_decref(object);
 		object = NULL;
 	}
@@ -283,6 +296,22 @@ static bool is_project(const char *text)
 		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == length;
 }
 
+static int parse_fields(
+	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
+{
+	(void)arena;
+	if (fw_yaml_kind(node) != FW_YAML_MAPPING)
+		return fw_yaml_fail(
+			node, err, "fields are written like {customfield_10010: ops/incident}");
+	int rc = template_check_tree(node, err);
+	if (rc < 0)
+		return rc;
+	if (template_tree_uses(node, "token") || template_tree_uses(node, "ticket"))
+		return fw_yaml_fail(node, err, "fields have no {{token}} and no {{ticket}}");
+	*(const struct fw_yaml **)field = node;
+	return 0;
+}
+
 static int check(const void *config, struct fw_err *err)
 {
 	const struct jira *jira = config;
@@ -331,6 +360,14 @@ static const struct fw_option options[] = {
 		.type = FW_OPT_CUSTOM,
 		.parse = levels_parse,
 		.offset = offsetof(struct jira, levels),
+	},
+	{
+		.name = "fields",
+		.help = "Further fields of new issues, as Jira takes them, with {{holes}} in their texts: "
+			"the request type of Jira Service Management, say.",
+		.type = FW_OPT_CUSTOM,
+		.parse = parse_fields,
+		.offset = offsetof(struct jira, fields),
 	},
 	{
 		.name = "close_transition",

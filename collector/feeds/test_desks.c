@@ -440,6 +440,30 @@ static void test_an_issue_gets_comments(void **arg)
 	assert_int_equal(kit->receiver.n_got, 1);
 }
 
+/* Jira Service Management: the request type is a field, and a project may want others. */
+static void test_jira_has_what_its_project_wants(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira",
+		JIRA "fields: {customfield_10010: ops/incident, labels: [mine], summary: mine,\n"
+		     "  components: [{name: '{{annotations.site}}'}], customfield_2: 7}\n");
+	kit_judge(kit);
+	kit->receiver.decide = jira;
+	found = "{\"issues\":[]}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *issue = body_of(kit, 1);
+	const json_t *fields = json_object_get(issue, "fields");
+	expect_text(fields, "customfield_10010", "ops/incident");
+	expect_text(
+		json_array_get(json_object_get(fields, "components"), 0), "name", "Boston Fire");
+	assert_int_equal(json_integer_value(json_object_get(fields, "customfield_2")), 7);
+	/* By these it is found again. */
+	expect_text(fields, "summary", "web01: /srv has 4.0 % left");
+	assert_int_equal(json_array_size(json_object_get(fields, "labels")), 2);
+	json_decref(issue);
+}
+
 /* A search goes by an index that lags behind. */
 static void test_jira_closes_what_is_not_found_yet(void **arg)
 {
@@ -558,6 +582,12 @@ static void test_mistakes_are_named(void **arg)
 		{"jira", "url: 'https://x'\nproject: 'O\" OR 1'\ntoken_file: t", "its key"},
 		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nlevels: {P1: High}",
 			"lack 'P2'"},
+		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nfields: [a]",
+			"written like"},
+		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nfields: {a: '{{sumary}}'}",
+			"did you mean {{summary}}"},
+		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nfields: {a: '{{token}}'}",
+			"no {{token}}"},
 	};
 	struct kit *kit = *arg;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -584,6 +614,7 @@ int main(void)
 		CASE(test_jira_has_one_issue),
 		CASE(test_jira_has_what_the_register_says),
 		CASE(test_jira_closes_nothing_it_should_not),
+		CASE(test_jira_has_what_its_project_wants),
 		CASE(test_an_issue_gets_comments),
 		CASE(test_jira_closes_what_is_not_found_yet),
 		CASE(test_a_page_is_no_answer),
