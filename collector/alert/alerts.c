@@ -393,6 +393,7 @@ int alert_reload(struct alerts *alerts, const struct alert_options *options,
 	gate_reload(alerts->gate, options);
 	sites_set_register(alerts->sites, options ? options->registry : NULL);
 	rules_in_force(options, alerts->rules);
+	incidents_look(alerts, fw_mono_ms()); /* before anything is told: who is where */
 	end_disabled(alerts);
 	watch_rules_changed(alerts->watch);
 	expected_set_register(alerts->expected, options ? options->registry : NULL);

@@ -40,8 +40,17 @@ struct member {
 	struct member *next; /* of the site */
 };
 
+/* What was concluded of a site before there was another register. */
+struct conclusion {
+	struct conclusion *next;
+	char *name;
+	enum standing standing;
+	int64_t down_ms, up_ms;
+};
+
 struct sites {
 	const struct registry *registry;
+	struct conclusion *before;
 	struct site *lanes[LANES];
 	struct member *members;
 	size_t n;
@@ -101,6 +110,18 @@ static struct site *find_site(const struct sites *sites, const struct register_s
 	return site;
 }
 
+static void take_conclusion(const struct sites *sites, struct site *site)
+{
+	const struct conclusion *c = sites->before;
+	while (c && strcmp(c->name, site->known->entry.name) != 0)
+		c = c->next;
+	if (!c)
+		return;
+	site->standing = c->standing;
+	site->down_ms = c->down_ms;
+	site->up_ms = c->up_ms;
+}
+
 static struct site *site_of(struct sites *sites, const struct register_site *known)
 {
 	struct site *site = known ? find_site(sites, known) : NULL;
@@ -111,6 +132,7 @@ static struct site *site_of(struct sites *sites, const struct register_site *kno
 	site->known = known;
 	site->next = *lane;
 	*lane = site;
+	take_conclusion(sites, site);
 	site->above = site_of(sites, known->parent);
 	return site;
 }
@@ -123,6 +145,35 @@ static void forget_sites(struct sites *sites)
 			sites->lanes[i] = site->next;
 			fw_free(site->links);
 			fw_free(site);
+		}
+}
+
+static void forget_conclusions(struct sites *sites)
+{
+	while (sites->before) {
+		struct conclusion *conclusion = sites->before;
+		sites->before = conclusion->next;
+		fw_free(conclusion->name);
+		fw_free(conclusion);
+	}
+}
+
+/* Of sites of which nothing was concluded there is nothing to keep. */
+static void keep_conclusions(struct sites *sites)
+{
+	for (size_t i = 0; i < LANES; i++)
+		for (const struct site *site = sites->lanes[i]; site; site = site->next) {
+			if (site->standing == STANDING_UNSURE && !site->down_ms && !site->up_ms)
+				continue;
+			struct conclusion *conclusion = fw_alloc(sizeof *conclusion);
+			*conclusion = (struct conclusion){
+				.next = sites->before,
+				.name = fw_strdup(site->known->entry.name),
+				.standing = site->standing,
+				.down_ms = site->down_ms,
+				.up_ms = site->up_ms,
+			};
+			sites->before = conclusion;
 		}
 }
 
@@ -408,6 +459,11 @@ bool sites_hold(const struct sites *sites, const char *instance, const char *job
 			hold_for_speaker(sites, &member->host, now_ms, why));
 }
 
+bool sites_knows(const struct sites *sites, const char *instance)
+{
+	return find(sites, instance, "") != NULL;
+}
+
 bool sites_is_down(const struct sites *sites, const struct register_site *known)
 {
 	for (; known; known = known->parent) {
@@ -476,6 +532,11 @@ void sites_each(struct sites *sites, int64_t now_ms,
 
 void sites_set_register(struct sites *sites, const struct registry *registry)
 {
+	/* Without a look since the last time there is nothing newer. */
+	if (!registry || sites->n > 0)
+		forget_conclusions(sites);
+	if (registry)
+		keep_conclusions(sites);
 	sites->registry = registry;
 	forget_sites(sites);
 	sites->n = 0;
@@ -491,6 +552,7 @@ void sites_free(struct sites *sites)
 	if (!sites)
 		return;
 	forget_sites(sites);
+	forget_conclusions(sites);
 	fw_free(sites->members);
 	fw_free(sites->by_name);
 	fw_free(sites);

@@ -31,6 +31,7 @@
 #define SITES_COMES_BACK_MS (330 * 1000)
 /* And a device, after the agent that speaks for it. */
 #define SITES_SPEAKER_SETTLES_MS (60 * 1000)
+#define SITES_RULE "SiteUnreachable" /* that tells of a site's line */
 
 struct registry;
 struct sites;
@@ -49,7 +50,8 @@ struct site_host {
 
 struct sites *sites_new(void);
 void sites_free(struct sites *sites); /* NULL, too */
-/* What was concluded is forgotten; NULL: there are no sites. The register lives on. */
+/* What was concluded of sites stays with their names; NULL: there are no sites, and all of it is
+ * forgotten. The register lives on. */
 void sites_set_register(struct sites *sites, const struct registry *registry);
 
 /* What is known of all hosts now. */
@@ -59,6 +61,9 @@ void sites_look(struct sites *sites, const struct site_host *hosts, size_t n, in
  * its site's sake. */
 bool sites_hold(const struct sites *sites, const char *instance, const char *job, int64_t now_ms,
 	char why[GATE_WHY]);
+
+/* Whether one of that name was ever heard. */
+bool sites_knows(const struct sites *sites, const char *instance);
 
 /* Whether this site, or one above it, cannot be reached. */
 struct register_site;

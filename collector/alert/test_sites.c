@@ -427,11 +427,32 @@ static void test_what_is_held_is_seen_with_its_reason(void **arg)
 	assert_null(gate_find(place->gate, "fw1-s04d05"));
 }
 
+/* Those that come back need minutes, and so they do when the register is read again. */
+static void test_another_register_tells_of_no_child(void **arg)
+{
+	struct place *place = *arg;
+	read_register(place, true);
+	cut(place, 3, 10 * MINUTE, 20 * MINUTE);
+	run_until(place, 15 * MINUTE);
+	struct registry *before = place->registry;
+	read_register(place, true);
+	sites_set_register(place->sites, place->registry); /* twice, before anybody looked */
+	register_drop(before);
+	run_until(place, 20 * MINUTE + 5000);
+	before = place->registry;
+	read_register(place, true);
+	register_drop(before);
+	run_until(place, 40 * MINUTE);
+	assert_int_equal(place->n_incidents, 1);
+	assert_int_equal(told(place, "HostSilent", NOTICE_OPEN), 0);
+}
+
 /* After a start nobody has been heard: what was held is not told for that. */
 static void start_anew(struct place *place)
 {
 	cut(place, 3, 10 * MINUTE, 1000 * MINUTE);
 	run_until(place, 20 * MINUTE);
+	sites_set_register(place->sites, NULL);
 	sites_set_register(place->sites, place->registry);
 	for (size_t i = 0; i < place->n; i++) {
 		place->hosts[i].heard_ms = place->now_ms;
@@ -471,6 +492,7 @@ int main(void)
 		TEST(test_one_host_of_a_site_is_told_soon),
 		TEST(test_a_link_alone_is_a_host),
 		TEST(test_what_is_held_is_seen_with_its_reason),
+		TEST(test_another_register_tells_of_no_child),
 		TEST(test_a_start_tells_nothing_of_what_was_held),
 		TEST(test_a_start_tells_nothing_of_devices_of_a_silent_agent),
 	};
