@@ -117,6 +117,13 @@ void alert_clear(struct alerts *alerts, const char *name, const char *instance);
 void alerts_raise(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
 void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart);
+/* The same of one host's or nobody's (""), told apart by several labels in the order of their
+ * names. */
+#define ALERT_APART 4
+void alert_raise_apart(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, size_t n_apart, const char *text);
+void alert_clear_apart(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, size_t n_apart);
 
 /* What a group of a rule file found: made on any thread, then handed over. */
 struct alert_report;

@@ -134,15 +134,30 @@ int book_tell_feed(struct state *state, const struct alert_options *options, siz
 }
 
 int book_tell(struct state *state, const struct alert_options *options,
-	const struct episode *episode, int64_t now_ms, struct fw_err *err)
+	const struct episode *episode, const bool *wanted, int64_t now_ms, struct fw_err *err)
 {
 	int rc = state_run(state, err,
 		"UPDATE episode SET told_ms = ?, reason = '', why = '' WHERE key = ? AND"
 		" starts_ms = ?",
 		"iti", now_ms, episode->key, episode->life.starts_ms);
 	for (size_t i = 0; rc == 0 && i < options->n_feeds; i++)
-		if (options->feeds[i]->after_ms == 0 && route_wants(options, i, episode))
+		if (options->feeds[i]->after_ms == 0 &&
+			(wanted ? wanted[i] : route_wants(options, i, episode)))
 			rc = book_tell_feed(state, options, i, episode, now_ms, err);
+	return rc;
+}
+
+int book_has_heard(
+	struct state *state, const char *feed, const struct episode *episode, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT 1 FROM notice WHERE key = ? AND starts_ms = ? AND feed = ? AND kind = 0",
+		"tit", episode->key, episode->life.starts_ms, feed);
+	if (rc < 0)
+		return rc;
+	rc = state_step(state, row, err);
+	state_done(row);
 	return rc;
 }
 

@@ -46,9 +46,13 @@ int book_open(struct state *state, struct fw_err *err);
 /* Within the caller's transaction. book_fired may move starts_ms on by some
  * milliseconds, so that no two episodes of one key begin at the same. */
 int book_fired(struct state *state, struct episode *episode, struct fw_err *err);
-/* Feeds hear of it; or they do not for now, for a reason of the gate's (gate.h). */
+/* Feeds hear of it: those that are `wanted`, by their places, or, where that is NULL, as their
+ * routes have it; or they do not for now, for a reason of the gate's (gate.h). */
 int book_tell(struct state *state, const struct alert_options *options,
-	const struct episode *episode, int64_t now_ms, struct fw_err *err);
+	const struct episode *episode, const bool *wanted, int64_t now_ms, struct fw_err *err);
+/* Whether it was told to this feed, or is about to be. */
+int book_has_heard(
+	struct state *state, const char *feed, const struct episode *episode, struct fw_err *err);
 /* One feed more, of those that wait until nobody has taken it up. */
 int book_tell_feed(struct state *state, const struct alert_options *options, size_t feed,
 	const struct episode *episode, int64_t now_ms, struct fw_err *err);

@@ -28,11 +28,35 @@ static void add_site(struct context *context, const struct register_site *site)
 	add(context, "site_telephone", site->telephone);
 }
 
-/* What is told of a whole site is nobody's host. */
+/* What is told of a whole site is nobody's host: who looks after its line is asked. */
 static struct register_host site_itself(const struct registry *registry, const char *name)
 {
 	const struct register_site *site = register_site(registry, name);
-	return (struct register_host){.site = site, .tier = site ? site->tier : TIER_STANDARD};
+	struct register_host host = {.site = site, .tier = site ? site->tier : TIER_STANDARD};
+	host.texts[HOST_SUPPLIER] = site ? site->supplier : NULL;
+	return host;
+}
+
+/* What is told of many hosts at once says itself whose they are. */
+static struct register_host nobodys(
+	const struct registry *registry, const struct pairs *labels, struct register_host host)
+{
+	const char *supplier = pairs_get(labels, "supplier");
+	if (*pairs_get(labels, "site"))
+		host = site_itself(registry, pairs_get(labels, "site"));
+	if (*supplier)
+		host.texts[HOST_SUPPLIER] = supplier;
+	return host;
+}
+
+static const char *priority_of(const struct registry *registry, const struct pairs *labels,
+	const struct register_host *host, const char *severity)
+{
+	const char *said = pairs_get(labels, "priority");
+	for (size_t i = 0; !*pairs_get(labels, "instance") && register_priority_names[i]; i++)
+		if (strcmp(register_priority_names[i], said) == 0)
+			return said;
+	return register_priority_names[register_priority(registry, host, severity) - 1];
 }
 
 size_t context_of(const struct registry *registry, const struct pairs *labels, const char *severity,
@@ -47,12 +71,11 @@ size_t context_of(const struct registry *registry, const struct pairs *labels, c
 		{"job", pairs_get(labels, "job")},
 	};
 	register_host(registry, names, 2, &host);
-	if (!*names[0].value && *pairs_get(labels, "site"))
-		host = site_itself(registry, pairs_get(labels, "site"));
+	if (!*names[0].value)
+		host = nobodys(registry, labels, host);
 	if (!host.texts[HOST_CLASS])
 		host.texts[HOST_CLASS] = class;
-	add(&context, "priority",
-		register_priority_names[register_priority(registry, &host, severity) - 1]);
+	add(&context, "priority", priority_of(registry, labels, &host, severity));
 	add(&context, "tier", register_tier_names[host.tier]);
 	if (host.site)
 		add_site(&context, host.site);

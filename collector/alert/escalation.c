@@ -46,7 +46,7 @@ struct look {
 static void tell(const struct episode *episode, void *arg)
 {
 	struct look *look = arg;
-	if (look->rc < 0 || !route_wants(look->options, look->feed, episode) ||
+	if (look->rc < 0 || !gate_wants(look->gate, look->feed, episode) ||
 		gate_mutes(look->gate, episode, look->now))
 		return;
 	look->rc = book_tell_feed(

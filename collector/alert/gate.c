@@ -10,8 +10,10 @@
 #include "alert.h"
 #include "evidence.h"
 #include "noise.h"
+#include "outbox.h"
 #include "register.h"
 #include "retired.h"
+#include "rollup.h"
 #include "rules.h"
 #include "silences.h"
 #include "sites.h"
@@ -149,16 +151,66 @@ static const struct reason {
 		struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY]);
 	bool crowds; /* one alert tells of all that it holds */
 	bool mutes;  /* what was told already goes to nobody else meanwhile */
+	bool links;  /* what holds all links of a site holds that it cannot be reached */
 } reasons[] = {
-	{"unobserved", is_unobserved, false, true},
-	{"in maintenance", is_in_maintenance, false, true},
-	{"silenced", is_silenced, false, true},
-	{"not in service", is_out_of_service, false, true},
-	{ALERT_WORK_LIST, is_work, false, true},
-	{"storm", is_in_storm, true, false},
-	{"flapping", is_flapping, false, false},
-	{"budget", is_over_budget, true, false},
+	{"unobserved", is_unobserved, false, true, false},
+	{"in maintenance", is_in_maintenance, false, true, true},
+	{"silenced", is_silenced, false, true, true},
+	{"not in service", is_out_of_service, false, true, true},
+	{ALERT_WORK_LIST, is_work, false, true, false},
+	{"storm", is_in_storm, true, false, false},
+	{"flapping", is_flapping, false, false, false},
+	{"budget", is_over_budget, true, false, false},
 };
+
+/* NULL: it tells of no line, or the register does not have the site. */
+static const struct register_site *line_of(const struct gate *gate, const struct episode *episode)
+{
+	const struct registry *registry = gate->config.options->registry;
+	if (!registry || episode->is_ruled || strcmp(episode->rule, SITES_RULE) != 0)
+		return NULL;
+	return register_site(registry, pairs_get(&episode->labels, "site"));
+}
+
+/* What would hold it that this link is silent. */
+static const struct reason *reason_of_link(
+	struct gate *gate, const char *link, struct moment now, char why[GATE_WHY])
+{
+	struct notice_pair labels[] = {{"alertname", "HostSilent"}, {"instance", link}};
+	const struct held silent = {
+		.episode = {.rule = "HostSilent", .instance = link, .labels = {labels, 2}}};
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (reasons[i].links && reasons[i].holds(gate, &silent, now, why))
+			return &reasons[i];
+	return NULL;
+}
+
+static bool links_are_held(struct gate *gate, const struct reason *reason,
+	const struct episode *episode, struct moment now, char why[GATE_WHY])
+{
+	const struct register_site *line = line_of(gate, episode);
+	bool holds = false;
+	for (size_t i = 0; line && i < line->links.count; i++) {
+		const char *link = line->links.items[i];
+		char said[GATE_WHY];
+		if (gate->config.sites && !sites_knows(gate->config.sites, link))
+			continue;
+		const struct reason *of_link = reason_of_link(gate, link, now, said);
+		if (!of_link)
+			return false;
+		if (of_link == reason)
+			snprintf(why, GATE_WHY, "%.60s: %.130s", link, said);
+		holds |= of_link == reason;
+	}
+	return holds;
+}
+
+static bool holds(struct gate *gate, const struct reason *reason, const struct held *held,
+	struct moment now, char why[GATE_WHY])
+{
+	return reason->holds(gate, held, now, why) ||
+		(reason->links && links_are_held(gate, reason, &held->episode, now, why));
+}
 
 /* Names are cut after so many bytes: what that left of a character goes, too. */
 static void drop_parts(char *text)
@@ -178,7 +230,7 @@ static const struct reason *judge(
 	struct gate *gate, const struct held *held, struct moment now, char why[GATE_WHY])
 {
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-		if (!reasons[i].holds(gate, held, now, why))
+		if (!holds(gate, &reasons[i], held, now, why))
 			continue;
 		drop_parts(why);
 		return &reasons[i];
@@ -191,7 +243,7 @@ bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment 
 	const struct held told = {.episode = *episode};
 	char why[GATE_WHY];
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-		if (reasons[i].mutes && reasons[i].holds(gate, &told, now, why))
+		if (reasons[i].mutes && holds(gate, &reasons[i], &told, now, why))
 			return true;
 	return false;
 }
@@ -269,14 +321,16 @@ static const char *known_name(const char *name)
 	return "";
 }
 
-static void move_to(struct held *held, struct crowd *crowd, int64_t now_ms)
+static void move_to(struct gate *gate, struct held *held, struct crowd *crowd, int64_t now_ms)
 {
 	if (crowd == held->crowd)
 		return;
 	noise_leave(held->crowd);
 	held->crowd = crowd;
-	if (crowd)
-		noise_join(crowd, now_ms);
+	if (!crowd)
+		return;
+	noise_join(crowd, now_ms);
+	rollup_add(crowd, gate->config.options, &held->episode);
 }
 
 /* Whether a storm is over depends on how many are held for it. */
@@ -287,7 +341,7 @@ static void on_untold(const struct episode *episode, const char *reason, const c
 	held->reason = known_name(reason);
 	snprintf(held->why, sizeof held->why, "%s", why);
 	if (strcmp(reason, "storm") == 0)
-		move_to(held, noise_storm(gate->noise, episode->rule), episode->life.starts_ms);
+		move_to(gate, held, noise_storm(gate->noise, episode), episode->life.starts_ms);
 	add(gate, held);
 }
 
@@ -298,6 +352,24 @@ static int load(struct gate *gate, struct fw_err *err)
 	return rc < 0 ? rc : book_untold(gate->config.state, on_untold, gate, err);
 }
 
+bool gate_wants(const struct gate *gate, size_t feed, const struct episode *episode)
+{
+	return rollup_wants(
+		noise_told_by(gate->noise, episode->key), gate->config.options, feed, episode);
+}
+
+static int write_told(
+	struct gate *gate, const struct episode *episode, int64_t now_ms, struct fw_err *err)
+{
+	const struct alert_options *options = gate->config.options;
+	bool *wanted = fw_alloc_array(options->n_feeds + 1, sizeof *wanted);
+	for (size_t i = 0; i < options->n_feeds; i++)
+		wanted[i] = gate_wants(gate, i, episode);
+	int rc = book_tell(gate->config.state, options, episode, wanted, now_ms, err);
+	fw_free(wanted);
+	return rc;
+}
+
 /* Writes what became of it: 1 when it is told, 0 when it is held. */
 static int write_judgement(
 	struct gate *gate, struct held *held, struct moment now, struct fw_err *err)
@@ -305,11 +377,11 @@ static int write_judgement(
 	char why[GATE_WHY] = "";
 	const struct reason *reason = judge(gate, held, now, why);
 	gate->changed = true;
-	move_to(held, reason && reason->crowds ? noise_crowd(gate->noise) : NULL, now.wall_ms);
+	move_to(gate, held, reason && reason->crowds ? noise_crowd(gate->noise) : NULL,
+		now.wall_ms);
 	if (!reason) {
 		noise_told(gate->noise, &held->episode, now.wall_ms);
-		int rc = book_tell(
-			gate->config.state, gate->config.options, &held->episode, now.wall_ms, err);
+		int rc = write_told(gate, &held->episode, now.wall_ms, err);
 		return rc < 0 ? rc : 1;
 	}
 	if (reason->name == held->reason && strcmp(why, held->why) == 0)
@@ -404,6 +476,40 @@ int gate_look(struct gate *gate, struct moment now, struct fw_err *err)
 	return rc < 0 ? rc : told;
 }
 
+/* ---- what tells of many ---- */
+
+static int tell_missing(struct gate *gate, const struct crowd *crowd, const struct episode *episode,
+	int64_t now_ms, struct fw_err *err)
+{
+	const struct alert_options *options = gate->config.options;
+	struct state *state = gate->config.state;
+	int told = 0, rc = 0;
+	for (size_t i = 0; rc >= 0 && i < options->n_feeds; i++) {
+		if (options->feeds[i]->after_ms != 0 || !rollup_wants(crowd, options, i, episode))
+			continue;
+		rc = book_has_heard(state, options->feeds[i]->name, episode, err);
+		if (rc != 0)
+			continue;
+		rc = book_tell_feed(state, options, i, episode, now_ms, err);
+		told += rc == 0;
+	}
+	return rc < 0 ? rc : told;
+}
+
+int gate_spread(struct gate *gate, struct crowd *crowd, const struct episode *episode,
+	struct moment now, struct fw_err *err)
+{
+	if (gate_find(gate, episode->key))
+		return 0;
+	int rc = state_begin(gate->config.state, err);
+	if (rc < 0)
+		return rc;
+	int told = tell_missing(gate, crowd, episode, now.wall_ms, err);
+	rc = state_finish(gate->config.state, told < 0 ? told : 0, err);
+	crowd->grew = rc < 0;
+	return rc < 0 ? rc : told;
+}
+
 /* ---- the work list ---- */
 
 static int find_work(struct gate *gate, const char *name, struct held ***link, struct fw_err *err)
@@ -432,7 +538,7 @@ static int write_handed(struct gate *gate, const struct episode *episode, const 
 	rc = evidence_answered(gate->config.state, episode->key, episode->life.starts_ms, "handed",
 		who, "", now_ms, err);
 	if (rc == 0)
-		rc = book_tell(gate->config.state, gate->config.options, episode, now_ms, err);
+		rc = write_told(gate, episode, now_ms, err);
 	return state_finish(gate->config.state, rc, err);
 }
 
@@ -465,6 +571,12 @@ struct noise *gate_noise(struct gate *gate)
 void gate_reload(struct gate *gate, const struct alert_options *options)
 {
 	gate->config.options = options;
+	for (struct crowd *crowd = noise_crowds(gate->noise); crowd; crowd = crowd->next)
+		rollup_forget(crowd);
+	for (size_t i = 0; i < LANES; i++)
+		for (struct held *held = gate->lanes[i]; held; held = held->next)
+			if (held->crowd)
+				rollup_add(held->crowd, options, &held->episode);
 }
 
 void gate_close(struct gate *gate)

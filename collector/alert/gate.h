@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,6 +70,14 @@ int gate_look(struct gate *gate, struct moment now, struct fw_err *err);
 
 /* Whether one that was told is told to nobody else for now. */
 bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment now);
+
+/* Whether this feed hears of it; of one that tells of many as rollup.h says. */
+bool gate_wants(const struct gate *gate, size_t feed, const struct episode *episode);
+
+/* In a transaction of its own: one that tells of this crowd and was told goes to feeds that want
+ * it by now. To how many. */
+int gate_spread(struct gate *gate, struct crowd *crowd, const struct episode *episode,
+	struct moment now, struct fw_err *err);
 
 /* An alert on the work list is told now, whatever else would hold it; by its key, or the
  * beginning of it. -ENOENT: it is not on the list; -EINVAL: several are. */

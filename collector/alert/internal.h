@@ -120,8 +120,8 @@ void alerts_raise_host(
 void alerts_clear_host(struct alerts *alerts, const char *name, const char *instance);
 /* What is raised under this name has another summary from now on, where it is shown, told
  * again or closed; feeds that take updates hear of it, seldom. */
-void alerts_reword(
-	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text);
+void alerts_reword(struct alerts *alerts, const char *name, const struct notice_pair *apart,
+	size_t n_apart, const char *text);
 
 /* ---- byhand.c ---- */
 

@@ -8,6 +8,7 @@
 #include <fenwatch/mem.h>
 
 #include "alert.h"
+#include "context.h"
 #include "rules.h"
 #include "state.h"
 
@@ -19,7 +20,7 @@
 const struct fw_option alert_noise_table[] = {
 	{
 		.name = "storm",
-		.help = "alerts of one rule within a minute, of which more become one; 0: no limit",
+		.help = "alerts of one rule and supplier within a minute, of which more become one; 0: no limit",
 		.type = FW_OPT_INT,
 		.offset = offsetof(struct alert_noise, storm),
 		.fallback = "5",
@@ -58,9 +59,10 @@ const struct fw_option alert_noise_table[] = {
 
 struct told {
 	char key[IDENTITY_KEY];
-	char *rule, *instance, *site;
+	const char *rule, *instance, *site, *supplier;
 	uint32_t key_hash, instance_hash, site_hash; /* looked at before the texts */
-	int64_t starts_ms, told_ms, ended_ms;        /* the last: 0 while it goes on */
+	bool is_urgent;
+	int64_t starts_ms, told_ms, ended_ms; /* the last: 0 while it goes on */
 };
 
 struct noise {
@@ -74,9 +76,10 @@ struct noise {
 static void forget_first(struct noise *noise, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		fw_free(noise->told[i].rule);
-		fw_free(noise->told[i].instance);
-		fw_free(noise->told[i].site);
+		fw_free((char *)noise->told[i].rule);
+		fw_free((char *)noise->told[i].instance);
+		fw_free((char *)noise->told[i].site);
+		fw_free((char *)noise->told[i].supplier);
 	}
 	noise->n -= n;
 	memmove(noise->told, noise->told + n, noise->n * sizeof *noise->told);
@@ -92,26 +95,44 @@ static void forget_old(struct noise *noise, int64_t now_ms)
 	forget_first(noise, old);
 }
 
-static struct told *append(struct noise *noise, const char *key, const char *rule,
-	const char *instance, const char *site)
+static struct told *append(struct noise *noise, const struct told *texts)
 {
 	struct told *told = &noise->told[noise->n++];
-	*told = (struct told){
-		.rule = fw_strdup(rule), .instance = fw_strdup(instance), .site = fw_strdup(site)};
-	snprintf(told->key, sizeof told->key, "%s", key);
-	told->key_hash = identity_hash(key);
-	told->instance_hash = identity_hash(instance);
-	told->site_hash = identity_hash(site);
+	*told = *texts;
+	told->rule = fw_strdup(texts->rule);
+	told->instance = fw_strdup(texts->instance);
+	told->site = fw_strdup(texts->site);
+	told->supplier = fw_strdup(texts->supplier);
+	told->key_hash = identity_hash(told->key);
+	told->instance_hash = identity_hash(told->instance);
+	told->site_hash = identity_hash(told->site);
 	return told;
+}
+
+static const char *supplier_of(const struct episode *episode)
+{
+	return context_value(&episode->labels, &episode->annotations, "supplier");
+}
+
+static bool is_urgent(const struct episode *episode)
+{
+	return strcmp(pairs_get(&episode->annotations, "priority"), "P1") == 0;
 }
 
 void noise_told(struct noise *noise, const struct episode *episode, int64_t now_ms)
 {
+	struct told texts = {
+		.rule = episode->rule,
+		.instance = episode->instance,
+		.site = pairs_get(&episode->annotations, "site"),
+		.supplier = supplier_of(episode),
+		.is_urgent = is_urgent(episode),
+		.starts_ms = episode->life.starts_ms,
+		.told_ms = now_ms,
+	};
+	snprintf(texts.key, sizeof texts.key, "%s", episode->key);
 	forget_old(noise, now_ms);
-	struct told *told = append(noise, episode->key, episode->rule, episode->instance,
-		pairs_get(&episode->annotations, "site"));
-	told->starts_ms = episode->life.starts_ms;
-	told->told_ms = now_ms;
+	append(noise, &texts);
 }
 
 void noise_ended(struct noise *noise, const struct episode *episode)
@@ -126,25 +147,45 @@ void noise_ended(struct noise *noise, const struct episode *episode)
 	}
 }
 
+static void append_row(struct noise *noise, sqlite3_stmt *row)
+{
+	struct told texts = {
+		.rule = state_text(row, 1),
+		.instance = state_text(row, 2),
+		.site = state_text(row, 3),
+		.supplier = state_text(row, 4),
+		.is_urgent = sqlite3_column_int(row, 5) != 0,
+		.starts_ms = sqlite3_column_int64(row, 6),
+		.told_ms = sqlite3_column_int64(row, 7),
+		.ended_ms = sqlite3_column_int64(row, 8),
+	};
+	snprintf(texts.key, sizeof texts.key, "%s", state_text(row, 0));
+	append(noise, &texts);
+}
+
+#define SAID(words, name) "iif(json_valid(" words "), json_extract(" words ", '$." name "'), '')"
+
 int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
-		"SELECT * FROM (SELECT key, rule, instance,"
-		" iif(json_valid(annotations), json_extract(annotations, '$.site'), ''),"
-		" starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
-		" ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
+		"SELECT * FROM (SELECT key, rule, instance, " SAID("annotations",
+			"site") ","
+				" coalesce(nullif(" SAID("annotations",
+					"supplier") ", ''),"
+						    " " SAID("labels",
+							    "supplier") ", ''),"
+									" ifnull(" SAID(
+										"annotations",
+										"priority") " = 'P1', 0),"
+											    " starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
+											    " ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
 		"i", (int64_t)REMEMBERED - 1);
 	if (rc < 0)
 		return rc;
 	forget_first(noise, noise->n);
-	while ((rc = state_step(state, row, err)) > 0) {
-		struct told *told = append(noise, state_text(row, 0), state_text(row, 1),
-			state_text(row, 2), state_text(row, 3));
-		told->starts_ms = sqlite3_column_int64(row, 4);
-		told->told_ms = sqlite3_column_int64(row, 5);
-		told->ended_ms = sqlite3_column_int64(row, 6);
-	}
+	while ((rc = state_step(state, row, err)) > 0)
+		append_row(noise, row);
 	state_done(row);
 	return rc;
 }
@@ -157,21 +198,36 @@ static bool is_told(uint32_t told_hash, const char *told, uint32_t hash, const c
 
 /* ---- crowds ---- */
 
-static struct crowd *crowd_of(struct noise *noise, enum crowd_kind kind, const char *name)
+static struct crowd *crowd_of(struct noise *noise, const struct crowd *wanted)
 {
 	struct crowd *crowd = noise->crowds;
-	while (crowd && (crowd->kind != kind || strcmp(crowd->name, name) != 0))
+	while (crowd &&
+		(crowd->kind != wanted->kind || strcmp(crowd->name, wanted->name) != 0 ||
+			strcmp(crowd->supplier, wanted->supplier) != 0 ||
+			crowd->is_urgent != wanted->is_urgent))
 		crowd = crowd->next;
 	if (crowd)
 		return crowd;
 	crowd = fw_alloc(sizeof *crowd);
-	*crowd = (struct crowd){.next = noise->crowds, .kind = kind, .name = fw_strdup(name)};
+	*crowd = (struct crowd){
+		.next = noise->crowds,
+		.kind = wanted->kind,
+		.name = fw_strdup(wanted->name),
+		.supplier = fw_strdup(wanted->supplier),
+		.is_urgent = wanted->is_urgent,
+	};
 	return noise->crowds = crowd;
 }
 
-struct crowd *noise_storm(struct noise *noise, const char *rule)
+struct crowd *noise_storm(struct noise *noise, const struct episode *episode)
 {
-	return crowd_of(noise, CROWD_STORM, rule);
+	const struct crowd wanted = {
+		.kind = CROWD_STORM,
+		.name = episode->rule,
+		.supplier = supplier_of(episode),
+		.is_urgent = is_urgent(episode),
+	};
+	return crowd_of(noise, &wanted);
 }
 
 struct crowd *noise_crowd(struct noise *noise)
@@ -182,6 +238,14 @@ struct crowd *noise_crowd(struct noise *noise)
 struct crowd *noise_crowds(struct noise *noise)
 {
 	return noise->crowds;
+}
+
+struct crowd *noise_told_by(const struct noise *noise, const char *key)
+{
+	struct crowd *crowd = noise->crowds;
+	while (crowd && strcmp(crowd->key, key) != 0)
+		crowd = crowd->next;
+	return crowd;
 }
 
 void noise_join(struct crowd *crowd, int64_t now_ms)
@@ -207,11 +271,15 @@ static bool is_incident(const struct episode *episode)
 
 /* ---- storms ---- */
 
-static size_t told_of_rule(const struct noise *noise, const char *rule, int64_t since_ms)
+/* How many were told of those that such a storm is of. */
+static size_t told_of(const struct noise *noise, const struct crowd *storm, int64_t since_ms)
 {
 	size_t n = 0;
-	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > since_ms;)
-		n += strcmp(noise->told[i].rule, rule) == 0;
+	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > since_ms;) {
+		const struct told *told = &noise->told[i];
+		n += told->is_urgent == storm->is_urgent && strcmp(told->rule, storm->name) == 0 &&
+			strcmp(told->supplier, storm->supplier) == 0;
+	}
 	return n;
 }
 
@@ -227,9 +295,9 @@ bool noise_storms(struct noise *noise, const struct alert_noise *limits, const s
 	const struct episode *episode = &held->episode;
 	if (!limits || limits->storm == 0 || is_incident(episode))
 		return false;
-	struct crowd *crowd = noise_storm(noise, episode->rule);
+	struct crowd *crowd = noise_storm(noise, episode);
 	if ((crowd->n <= (size_t)limits->storm || !is_of(crowd, held, now_ms)) &&
-		told_of_rule(noise, episode->rule, now_ms - MINUTE_MS) < (size_t)limits->storm)
+		told_of(noise, crowd, now_ms - MINUTE_MS) < (size_t)limits->storm)
 		return false;
 	noise->last = crowd;
 	snprintf(why, GATE_WHY, "more than %" PRId64 " alerts of %.100s within a minute",
@@ -273,7 +341,8 @@ static bool is_spent(struct noise *noise, int64_t budget, size_t spent, const ch
 	if (budget == 0 || spent < (size_t)budget)
 		return false;
 	snprintf(full, sizeof full, "%s%s%.120s", whose, *name ? " " : "", name);
-	noise->last = crowd_of(noise, CROWD_BUDGET, full);
+	noise->last = crowd_of(
+		noise, &(struct crowd){.kind = CROWD_BUDGET, .name = full, .supplier = ""});
 	snprintf(why, GATE_WHY, "the budget of %" PRId64 " tickets a day is spent: %s", budget,
 		full);
 	return true;
@@ -287,8 +356,7 @@ bool noise_overspends(struct noise *noise, const struct alert_noise *limits,
 	uint32_t instance_hash = identity_hash(episode->instance), site_hash = identity_hash(site);
 	size_t of_host = 0, of_site = 0, all = 0;
 	if (!limits || (limits->host == 0 && limits->site == 0 && limits->estate == 0) ||
-		is_incident(episode) ||
-		strcmp(pairs_get(&episode->annotations, "priority"), "P1") == 0)
+		is_incident(episode) || is_urgent(episode))
 		return false;
 	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > now_ms - DAY_MS; all++) {
 		const struct told *told = &noise->told[i];
@@ -319,7 +387,9 @@ void noise_free(struct noise *noise)
 	while (noise->crowds) {
 		struct crowd *crowd = noise->crowds;
 		noise->crowds = crowd->next;
-		fw_free(crowd->name);
+		fw_free((char *)crowd->name);
+		fw_free((char *)crowd->supplier);
+		fw_free(crowd->wanted);
 		fw_free(crowd);
 	}
 	fw_free(noise->told);

@@ -1,9 +1,10 @@
 /* How much feeds are told: of a storm, of an alert that flaps, and in a day.
  *
  * Remembers what was told in the last day. Of more than so many alerts of one
- * rule within a minute the others are held, until few of them are left, and so
- * is what joins them within the hour: later it is another fault. An alert
- * that comes back within the hour is held while its host has had its notices of
+ * rule and one supplier within a minute the others are held, until few of them
+ * are left, and so is what joins them within the hour: later it is another
+ * fault. Those of priority P1 are counted by themselves, so that no crowd of
+ * lesser ones hides them. An alert that comes back within the hour is held while its host has had its notices of
  * that hour; and each host, site and the estate have a budget of tickets a day,
  * which alerts of priority P1 do not ask for. What is held for a storm or a
  * budget stands in a crowd, of which one alert tells (incidents.c). Wall time;
@@ -29,8 +30,14 @@ enum crowd_kind { CROWD_STORM, CROWD_BUDGET };
 struct crowd {
 	struct crowd *next;
 	enum crowd_kind kind;
-	char *name; /* the rule, or whose budget: "host web01", "site Boston", "estate" */
+	const char *name;     /* the rule, or whose budget: "host web01", "site Boston", "estate" */
+	const char *supplier; /* of a storm: whose hosts they are, or "" */
+	bool is_urgent;       /* of a storm: it is of alerts of priority P1 */
 	size_t n;
+	char key[IDENTITY_KEY]; /* of the alert that tells of it; "" before there was one */
+	bool *wanted;           /* by the place of a feed: it would have heard of one of them */
+	size_t n_wanted;
+	bool grew;         /* so would one more, and was not told */
 	int64_t since_ms;  /* when the first of those that are in it came */
 	int64_t joined_ms; /* when the last one did */
 	bool is_raised;
@@ -52,10 +59,12 @@ bool noise_flaps(
 bool noise_overspends(struct noise *noise, const struct alert_noise *limits,
 	const struct held *held, int64_t now_ms, char why[GATE_WHY]);
 
-/* Of the storm of this rule. */
-struct crowd *noise_storm(struct noise *noise, const char *rule);
+/* The storm of alerts like this one. */
+struct crowd *noise_storm(struct noise *noise, const struct episode *episode);
 /* The crowd that the last of these that said yes put it in. */
 struct crowd *noise_crowd(struct noise *noise);
 void noise_join(struct crowd *crowd, int64_t now_ms);
 void noise_leave(struct crowd *crowd); /* NULL, too */
 struct crowd *noise_crowds(struct noise *noise);
+/* Of which the alert with this key tells; NULL: it tells of none. */
+struct crowd *noise_told_by(const struct noise *noise, const char *key);

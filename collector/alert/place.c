@@ -141,8 +141,8 @@ int write_fired(struct place *place, struct episode *episode)
 		return rc;
 	rc = book_fired(place->state, episode, NULL);
 	if (rc == 0)
-		rc = book_tell(
-			place->state, &place->options, episode, episode->life.starts_ms, NULL);
+		rc = book_tell(place->state, &place->options, episode, NULL,
+			episode->life.starts_ms, NULL);
 	return state_finish(place->state, rc, NULL);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alerts that are raised and cleared by name: no series says of them whether they go on. */
+#include <assert.h>
 #include <string.h>
 
 #include <fenwatch/clock.h>
@@ -25,24 +26,24 @@ static bool is_raised(const struct alert *alert)
 }
 
 static void key_of(const struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart, char key[IDENTITY_KEY])
+	const struct pairs *apart, char key[IDENTITY_KEY])
 {
-	identity_key(alerts->config.estate, instance, name, apart, apart ? 1 : 0, key);
+	identity_key(alerts->config.estate, instance, name, apart->items, apart->n, key);
 }
 
 static struct alert *raised_new(struct alerts *alerts, const char *key, const char *name,
-	const char *instance, const struct notice_pair *apart, const char *text)
+	const char *instance, const struct pairs *apart, const char *text)
 {
 	const struct rule *rule = rule_find(name);
-	struct notice_pair labels[4] = {
+	struct notice_pair labels[3 + ALERT_APART] = {
 		{"alertname", name},
 		{"severity", rule ? rule->severity : "warning"},
 	};
 	size_t n = 2;
 	if (*instance)
 		labels[n++] = (struct notice_pair){"instance", instance};
-	if (apart)
-		labels[n++] = *apart;
+	for (size_t i = 0; i < apart->n; i++)
+		labels[n++] = apart->items[i];
 	struct alert *alert = alert_new(&alerts->homeless, key, rule, name, labels, n);
 	alert_annotate(alerts, alert, rule ? rule->help : "", text);
 	alert->news_ms = fw_mono_ms() + UPDATES_NEWS_MS;
@@ -50,7 +51,7 @@ static struct alert *raised_new(struct alerts *alerts, const char *key, const ch
 }
 
 static void raise_one(struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart, const char *text)
+	const struct pairs *apart, const char *text)
 {
 	char key[IDENTITY_KEY];
 	const struct rule *rule = rule_find(name);
@@ -64,8 +65,8 @@ static void raise_one(struct alerts *alerts, const char *name, const char *insta
 	observe(alerts, alert);
 }
 
-static void clear_one(struct alerts *alerts, const char *name, const char *instance,
-	const struct notice_pair *apart)
+static void clear_one(
+	struct alerts *alerts, const char *name, const char *instance, const struct pairs *apart)
 {
 	char key[IDENTITY_KEY];
 	key_of(alerts, name, instance, apart, key);
@@ -76,34 +77,44 @@ static void clear_one(struct alerts *alerts, const char *name, const char *insta
 	observe(alerts, alert);
 }
 
+static const struct pairs none;
+
 void alerts_raise_host(
 	struct alerts *alerts, const char *name, const char *instance, const char *text)
 {
-	raise_one(alerts, name, instance, NULL, text);
+	raise_one(alerts, name, instance, &none, text);
 }
 
 void alerts_clear_host(struct alerts *alerts, const char *name, const char *instance)
 {
-	clear_one(alerts, name, instance, NULL);
+	clear_one(alerts, name, instance, &none);
 }
 
 void alert_raise(struct alerts *alerts, const char *name, const char *instance, const char *text)
 {
-	raise_one(alerts, name, instance, NULL, text);
+	raise_one(alerts, name, instance, &none, text);
 	alerts_commit(alerts);
 }
 
 void alert_clear(struct alerts *alerts, const char *name, const char *instance)
 {
-	clear_one(alerts, name, instance, NULL);
+	clear_one(alerts, name, instance, &none);
+	alerts_commit(alerts);
+}
+
+void alert_raise_apart(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, size_t n_apart, const char *text)
+{
+	const struct pairs pairs = {(struct notice_pair *)apart, n_apart};
+	assert(n_apart <= ALERT_APART);
+	raise_one(alerts, name, instance, &pairs, text);
 	alerts_commit(alerts);
 }
 
 void alerts_raise(
 	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
 {
-	raise_one(alerts, name, "", apart, text);
-	alerts_commit(alerts);
+	alert_raise_apart(alerts, name, "", apart, apart ? 1 : 0, text);
 }
 
 static void reword(struct alerts *alerts, struct alert *alert, const char *text)
@@ -120,11 +131,12 @@ static void reword(struct alerts *alerts, struct alert *alert, const char *text)
 	pairs_set(&alert->episode.annotations, "summary", text);
 }
 
-void alerts_reword(
-	struct alerts *alerts, const char *name, const struct notice_pair *apart, const char *text)
+void alerts_reword(struct alerts *alerts, const char *name, const struct notice_pair *apart,
+	size_t n_apart, const char *text)
 {
 	char key[IDENTITY_KEY];
-	key_of(alerts, name, "", apart, key);
+	const struct pairs pairs = {(struct notice_pair *)apart, n_apart};
+	key_of(alerts, name, "", &pairs, key);
 	struct alert *alert = alert_find(alerts->homeless, key);
 	if (!alert)
 		return;
@@ -132,10 +144,17 @@ void alerts_reword(
 	updates_news(alerts, alert);
 }
 
+void alert_clear_apart(struct alerts *alerts, const char *name, const char *instance,
+	const struct notice_pair *apart, size_t n_apart)
+{
+	const struct pairs pairs = {(struct notice_pair *)apart, n_apart};
+	clear_one(alerts, name, instance, &pairs);
+	alerts_commit(alerts);
+}
+
 void alerts_clear(struct alerts *alerts, const char *name, const struct notice_pair *apart)
 {
-	clear_one(alerts, name, "", apart);
-	alerts_commit(alerts);
+	alert_clear_apart(alerts, name, "", apart, apart ? 1 : 0);
 }
 
 void raised_look(struct alerts *alerts)

@@ -222,6 +222,28 @@ static void look_at_wanted(struct doubts *doubts, const struct wanted *wanted)
 	}
 }
 
+/* A heartbeat hears of no alert. */
+static bool hears_of_the_rest(const struct alert_feed_option *feed)
+{
+	return !feed->feed->beat_ms && (feed->route.otherwise || feed->route.n_rows == 0);
+}
+
+/* With every feed so narrow an alert can go to nobody. */
+static void look_at_rest(struct doubts *doubts)
+{
+	const struct alert_options *options = doubts->options;
+	size_t narrow = 0;
+	for (size_t i = 0; i < options->n_feeds; i++) {
+		if (hears_of_the_rest(options->feeds[i]))
+			return;
+		narrow += options->feeds[i]->route.n_rows > 0;
+	}
+	if (narrow > 0)
+		doubts->on_doubt("every feed has a 'match', so nobody hears of an alert that "
+				 "fits none of them; give one feed 'otherwise: true'",
+			doubts->arg);
+}
+
 void alert_doubt_feeds(const struct alert_options *options, const struct alert_given *given,
 	void (*on_doubt)(const char *sentence, void *arg), void *arg)
 {
@@ -234,5 +256,6 @@ void alert_doubt_feeds(const struct alert_options *options, const struct alert_g
 			for (size_t k = 0; k < route->rows[row].n_names; k++)
 				look_at_wanted(&doubts, &route->rows[row].names[k]);
 	}
+	look_at_rest(&doubts);
 	fw_arena_done(&doubts.arena);
 }

@@ -100,7 +100,7 @@ static struct episode told(struct stage *stage, const char *key, int64_t now_ms)
 	snprintf(episode.key, sizeof episode.key, "%s", key);
 	pairs_copy(&episode.annotations, &annotation, 1);
 	must(book_fired(stage->state, &episode, &err), &err);
-	must(book_tell(stage->state, &stage->options, &episode, now_ms, &err), &err);
+	must(book_tell(stage->state, &stage->options, &episode, NULL, now_ms, &err), &err);
 	pairs_done(&episode.annotations);
 	return episode;
 }

@@ -416,6 +416,62 @@ static void test_mistakes_are_named(void **arg)
 	assert_int_equal(count(place, "SELECT count(*) FROM silence"), 0);
 }
 
+/* ---- lines ---- */
+
+static void read_lines(struct place *place, const char *maintained, const char *lifecycle)
+{
+	char text[512], dir[96];
+	struct registry *registry;
+	struct fw_err err;
+	int length = snprintf(text, sizeof text,
+		"sites: [{name: Hall, links: [rtr1, rtr2]}]\n"
+		"maintenance: [{name: CHG-1, hours: {mon-sun: all day}, hosts: [%s]}]\n"
+		"hosts: [{host: rtr2, lifecycle: %s}]\n",
+		maintained, lifecycle);
+	assert_int_equal(test_put(place->dir, "register/a.yml", text, (size_t)length), 0);
+	snprintf(dir, sizeof dir, "%s/register", place->dir);
+	if (register_load(&registry, dir, &err) < 0)
+		fail_msg("%s", err.text);
+	register_drop((struct registry *)place->options.registry);
+	place->options.registry = registry;
+}
+
+static void expect_line(struct place *place, const char *reason)
+{
+	static int n;
+	struct notice_pair site = {"site", "Hall"};
+	char key[IDENTITY_KEY];
+	snprintf(key, sizeof key, "fw1-line%d", n++);
+	struct episode episode = episode_of(key, "");
+	episode.rule = "SiteUnreachable";
+	episode.labels = (struct pairs){&site, 1};
+	assert_int_equal(write_fired(place, &episode), 0);
+	if (*reason)
+		expect_held(place, key, reason);
+	else
+		assert_null(gate_find(place->gate, key));
+}
+
+static void test_what_holds_all_links_holds_that_the_site_cannot_be_reached(void **arg)
+{
+	struct place *place = *arg;
+	read_lines(place, "rtr1", "live");
+	expect_line(place, "");
+	read_lines(place, "'rtr*'", "live");
+	expect_line(place, "in maintenance");
+	assert_string_equal(gate_find(place->gate, "fw1-line1")->why, "rtr2: CHG-1");
+	read_lines(place, "rtr1", "planned");
+	expect_line(place, "in maintenance");
+	read_lines(place, "nothing", "planned");
+	expect_line(place, "");
+	assert_int_equal(silence(place, "instance=rtr1", 0, HOUR_MS, NULL), 1);
+	expect_line(place, "silenced");
+	read_lines(place, "nothing", "live");
+	expect_line(place, "");
+	register_drop((struct registry *)place->options.registry);
+	place->options.registry = NULL;
+}
+
 /* ---- storms, flapping, budgets ---- */
 
 static struct episode fire_one_of(struct place *place, size_t i)
@@ -463,6 +519,92 @@ static void test_long_after_a_storm_another_fault_is_told(void **arg)
 	fire_one_of(place, 12);
 	assert_int_equal(opens(place), 6);
 	assert_int_equal(noise_crowds(gate_noise(place->gate))->n, 7);
+}
+
+/* Of this supplier's host, with this priority. */
+static void fire_for(struct place *place, size_t i, const char *supplier, const char *priority)
+{
+	char key[IDENTITY_KEY], instance[32];
+	snprintf(key, sizeof key, "fw1-%zu", i);
+	snprintf(instance, sizeof instance, "host%zu", i);
+	struct notice_pair annotations[] = {{"priority", priority}, {"supplier", supplier}};
+	struct episode episode = episode_of(key, instance);
+	episode.annotations = (struct pairs){annotations, 2};
+	assert_int_equal(write_fired(place, &episode), 0);
+}
+
+static void test_a_storm_is_of_one_supplier_and_hides_no_emergency(void **arg)
+{
+	struct place *place = *arg;
+	place->options.noise.storm = 5;
+	for (size_t i = 0; i < 12; i++)
+		fire_for(place, i, "Contoso", "P3");
+	assert_int_equal(opens(place), 5);
+	fire_for(place, 12, "Fabrikam", "P3");
+	assert_int_equal(opens(place), 6);
+	restart(place);
+	for (size_t i = 13; i < 20; i++)
+		fire_for(place, i, "Contoso", "P1");
+	assert_int_equal(opens(place), 11);
+	const struct crowd *urgent = noise_crowds(gate_noise(place->gate));
+	assert_true(urgent->is_urgent);
+	assert_string_equal(urgent->supplier, "Contoso");
+	assert_int_equal(urgent->n, 2);
+	assert_int_equal(look_after(place, MINUTE_MS - 1), 0);
+}
+
+static const char two_feeds[] =
+	"feeds:\n"
+	"  - {name: contoso, type: webhook, url: 'http://a.example', live: true,\n"
+	"     match: {site: Boston}}\n"
+	"  - {name: fabrikam, type: webhook, url: 'http://a.example', live: true,\n"
+	"     match: {supplier: Fabrikam}}\n"
+	"  - {name: rest, type: webhook, url: 'http://a.example', live: true, otherwise: true}\n";
+
+static void read_feeds(struct place *place)
+{
+	static const struct fw_option table[] = {
+		{.name = "feeds", .type = FW_OPT_CUSTOM, .parse = alert_parse_feeds}, {0}};
+	struct fw_err err;
+	memset(&place->options, 0, sizeof place->options);
+	if (fw_conf_parse("c.yml", two_feeds, strlen(two_feeds), table, &place->options,
+		    &place->arena, &err) < 0)
+		fail_msg("%s", err.text);
+	gate_reload(place->gate, &place->options);
+}
+
+static int64_t opens_of(struct place *place, const char *feed)
+{
+	char sql[128];
+	snprintf(sql, sizeof sql,
+		"SELECT count(*) FROM notice WHERE key = 'fw1-roll' AND feed = '%s'", feed);
+	return count(place, sql);
+}
+
+static void test_what_tells_of_many_goes_to_who_would_have_heard_of_any(void **arg)
+{
+	struct place *place = *arg;
+	read_feeds(place);
+	place->options.noise.storm = 1;
+	fire(place, "fw1-0", "host0");
+	fire(place, "fw1-1", "host1");
+	struct crowd *crowd = noise_crowds(gate_noise(place->gate));
+	snprintf(crowd->key, sizeof crowd->key, "fw1-roll");
+	struct episode roll = episode_of("fw1-roll", "");
+	roll.rule = "AlertStorm";
+	roll.annotations.n = 0;
+	assert_int_equal(write_fired(place, &roll), 0);
+	assert_int_equal(opens_of(place, "contoso"), 1);
+	assert_int_equal(opens_of(place, "fabrikam"), 0);
+	assert_int_equal(opens_of(place, "rest"), 0);
+	assert_int_equal(gate_spread(place->gate, crowd, &roll, now(place), NULL), 0);
+	crowd->wanted[2] = crowd->grew = true;
+	assert_int_equal(gate_spread(place->gate, crowd, &roll, now(place), NULL), 1);
+	assert_int_equal(opens_of(place, "rest"), 1);
+	assert_false(crowd->grew);
+	gate_reload(place->gate, &place->options);
+	assert_true(crowd->wanted[0]);
+	assert_false(crowd->wanted[2]);
 }
 
 /* In transactions of a thousand, as alerts.c writes them. */
@@ -875,8 +1017,11 @@ int main(void)
 		TEST(test_a_silence_waits_for_its_start),
 		TEST(test_matchers),
 		TEST(test_mistakes_are_named),
+		TEST(test_what_holds_all_links_holds_that_the_site_cannot_be_reached),
 		TEST(test_of_a_storm_a_few_are_told),
 		TEST(test_long_after_a_storm_another_fault_is_told),
+		TEST(test_a_storm_is_of_one_supplier_and_hides_no_emergency),
+		TEST(test_what_tells_of_many_goes_to_who_would_have_heard_of_any),
 		TEST(test_twenty_thousand_at_once_are_five),
 		TEST(test_control_without_a_limit_all_are_told),
 		TEST(test_few_of_a_rule_wait_a_minute),

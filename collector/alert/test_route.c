@@ -220,6 +220,32 @@ static void what_no_alert_can_have_is_doubted(void **state)
 	register_drop(registry);
 }
 
+static void expect_rest(const char *more, bool is_doubted)
+{
+	static const struct alert_given given = {0};
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	char text[512], said[1024] = "";
+	snprintf(text, sizeof text,
+		"feeds: [{name: narrow, type: webhook, url: 'http://a', match: {job: a}}%s]", more);
+	parse(text, &options, &arena);
+	struct registry *registry = registry_of("hosts: [{host: web01}]\n");
+	options.registry = registry;
+	alert_doubt_feeds(&options, &given, on_doubt, said);
+	assert_int_equal(strstr(said, "every feed has a 'match'") != NULL, is_doubted);
+	register_drop(registry);
+	fw_arena_done(&arena);
+}
+
+static void that_an_alert_can_go_to_nobody_is_doubted(void **state)
+{
+	(void)state;
+	expect_rest("", true);
+	expect_rest(", {name: b, type: webhook, url: 'http://a', match: {job: b}}", true);
+	expect_rest(", {name: b, type: webhook, url: 'http://a', otherwise: true}", false);
+	expect_rest(", {name: b, type: webhook, url: 'http://a'}", false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +254,7 @@ int main(void)
 		cmocka_unit_test(other_labels_count_before_annotations),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(what_no_alert_can_have_is_doubted),
+		cmocka_unit_test(that_an_alert_can_go_to_nobody_is_doubted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

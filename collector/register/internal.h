@@ -100,6 +100,8 @@ int register_join_suppliers(struct registry *registry, struct fw_err *err);
 int register_join_maintenance(struct registry *registry, struct fw_err *err);
 int register_join_targets(struct registry *registry, struct fw_err *err);
 int register_join_hosts(struct registry *registry, struct fw_err *err);
+/* Once hosts and suppliers are there: whose the lines of sites are. */
+int register_join_lines(struct registry *registry, struct fw_err *err);
 
 int register_parse_hosts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);

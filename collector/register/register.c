@@ -47,7 +47,8 @@ static const struct fw_option table[] = {
 	},
 	{
 		.name = "sites",
-		.help = "a list of {name, parent, tier, calendar, days, links, address, telephone}",
+		.help = "a list of {name, parent, tier, calendar, days, links, supplier, address, "
+			"telephone}",
 		.type = FW_OPT_CUSTOM,
 		.parse = parse_sites,
 		.offset = AT(sites),
@@ -131,6 +132,8 @@ static int check(struct registry *registry, struct fw_err *err)
 		rc = register_join_maintenance(registry, err);
 	if (rc == 0)
 		rc = register_join_hosts(registry, err);
+	if (rc == 0)
+		rc = register_join_lines(registry, err);
 	return rc < 0 ? fw_fail_in(err, rc, "register") : 0;
 }
 

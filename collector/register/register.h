@@ -46,6 +46,7 @@ struct register_site {
 	enum register_tier tier;
 	struct calendar calendar;  /* with the days of the site itself */
 	struct fw_text_list links; /* hosts: while none is heard, nothing behind them can be */
+	const char *supplier; /* of its line: its own, that of its links or its parent's; or NULL */
 	const char *address, *telephone; /* or NULL */
 };
 const struct register_site *register_site(const struct registry *registry, const char *name);

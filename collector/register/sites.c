@@ -66,6 +66,12 @@ static const struct fw_option table[] = {
 		.offset = AT(site.links),
 	},
 	{
+		.name = "supplier",
+		.help = "who looks after its line, where it is not who looks after its links",
+		.type = FW_OPT_TEXT,
+		.offset = AT(site.supplier),
+	},
+	{
 		.name = "address",
 		.help = "where it is",
 		.type = FW_OPT_TEXT,
@@ -176,5 +182,43 @@ int register_join_sites(struct registry *registry, struct fw_err *err)
 		rc = check_depth(&rows[i], err);
 	for (size_t i = 0; rc == 0 && i < registry->sites.count; i++)
 		rc = join(registry, &rows[i], err);
+	return rc;
+}
+
+/* ---- lines ---- */
+
+static const char *supplier_of_links(const struct registry *registry, const struct site_row *row)
+{
+	const struct fw_text_list *links = &row->site.links;
+	const char *supplier = NULL;
+	for (size_t i = 0; !supplier && i < links->count; i++) {
+		const struct fw_label name = {"instance", links->items[i]};
+		supplier = register_host_supplier(registry, &name, 1);
+	}
+	return supplier;
+}
+
+static int check_supplier(
+	const struct registry *registry, const struct site_row *row, struct fw_err *err)
+{
+	const char *supplier = row->site.supplier;
+	if (!supplier || registry->suppliers.count == 0 || register_supplier(registry, supplier))
+		return 0;
+	return entry_unknown(&row->site.entry, "supplier", supplier, &registry->suppliers, err);
+}
+
+int register_join_lines(struct registry *registry, struct fw_err *err)
+{
+	struct site_row *rows = registry->sites.items;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < registry->sites.count; i++) {
+		rc = check_supplier(registry, &rows[i], err);
+		if (!rows[i].site.supplier)
+			rows[i].site.supplier = supplier_of_links(registry, &rows[i]);
+	}
+	for (size_t i = 0; rc == 0 && i < registry->sites.count; i++)
+		for (const struct register_site *at = &rows[i].site; !rows[i].site.supplier && at;
+			at = at->parent)
+			rows[i].site.supplier = at->supplier;
 	return rc;
 }

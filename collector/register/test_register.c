@@ -288,6 +288,35 @@ static void hosts_have_suppliers(void **state)
 	assert_string_equal(supplier_of(stage, "", ""), "nobody");
 }
 
+static void expect_line_of(const struct stage *stage, const char *site, const char *supplier)
+{
+	const char *found = register_site(stage->registry, site)->supplier;
+	assert_string_equal(found ? found : "nobody", supplier);
+}
+
+static void lines_of_sites_have_suppliers(void **state)
+{
+	struct stage *stage = *state;
+	put(stage, "a.yml",
+		"sites:\n"
+		"  - {name: Room, parent: Station}\n"
+		"  - {name: Station, parent: County, links: [typo, bos-rtr1]}\n"
+		"  - {name: Hall, parent: County, links: [bos-rtr1], supplier: Contoso}\n"
+		"  - {name: Depot, parent: County}\n"
+		"  - {name: County, supplier: Northwind}\n"
+		"  - {name: Elsewhere}\n"
+		"hosts: [{match: {instance: '.*-rtr1'}, supplier: Fabrikam}]\n");
+	load(stage);
+	expect_line_of(stage, "Hall", "Contoso");
+	expect_line_of(stage, "Station", "Fabrikam");
+	expect_line_of(stage, "Room", "Fabrikam");
+	expect_line_of(stage, "Depot", "Northwind");
+	expect_line_of(stage, "Elsewhere", "nobody");
+	put(stage, "b.yml", "suppliers: [{name: Fabrikam}, {name: Northwind}]");
+	expect_refused(stage,
+		(const char *const[]){"a.yml", "line 4", "there is no supplier 'Contoso'", NULL});
+}
+
 static void a_supplier_that_is_not_listed_is_told_from_those_that_are(void **state)
 {
 	struct stage *stage = *state;
@@ -869,6 +898,7 @@ int main(void)
 		TEST(too_many_files_and_too_much),
 		TEST(what_is_no_file_is_told),
 		TEST(hosts_have_suppliers),
+		TEST(lines_of_sites_have_suppliers),
 		TEST(a_supplier_that_is_not_listed_is_told_from_those_that_are),
 		TEST(suppliers_are_those_that_are_listed_or_else_those_of_hosts),
 		TEST(a_register_lives_while_it_is_held),

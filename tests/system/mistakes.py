@@ -80,7 +80,8 @@ def test_good_configurations_pass(lab):
 
 
 def test_what_is_doubtful_is_said_and_is_no_mistake(lab):
-    feed = "feeds: [{name: desk, type: webhook, url: \"http://127.0.0.1:9\", match: {%s}}]\nrules: [rules.yml]\n"
+    feed = "feeds: [{name: desk, type: webhook, url: \"http://127.0.0.1:9\", match: {%s}}, "\
+        "{name: rest, type: webhook, url: \"http://127.0.0.1:9\", otherwise: true}]\nrules: [rules.yml]\n"
     with open(os.path.join(lab.dir, "rules.yml"), "w") as f:
         f.write("groups: [{name: a, rules: [{alert: Own, expr: up == 7, labels: {tier: gold}}]}]\n")
     c = lab.collector(extra=feed % "alertname: Onw")
