@@ -60,10 +60,11 @@ static int read_ends(struct request *r, struct past *past, struct fw_err *err)
 	return rc < 0 ? rc : params_time(&r->params, "from", 0, &past->from_ms, err);
 }
 
-/* The stretch that is asked about, and as of when: its end, or now while it has not ended. */
+/* The stretch that is asked about, and as of when: now unless said, so that a ticket of a month's
+ * last day is met or missed in that month, and in no other. */
 static int read_stretch(struct request *r, struct past *past, struct fw_err *err)
 {
-	const char *month = params_get(&r->params, "month"), *at = params_get(&r->params, "at");
+	const char *month = params_get(&r->params, "month");
 	*past = (struct past){.at_ms = r->now_ms};
 	int rc = params_time(&r->params, "at", 0, &past->at_ms, err);
 	if (rc == 0 && past->at_ms > r->now_ms)
@@ -74,12 +75,10 @@ static int read_stretch(struct request *r, struct past *past, struct fw_err *err
 			month);
 	if (!month && rc == 0)
 		rc = read_ends(r, past, err);
-	if (rc == 0 && past->from_ms > past->until_ms)
-		return fw_fail(err, -EINVAL,
-			"invalid parameter \"from\": the stretch begins after its end");
-	if (!(at && *at) && past->until_ms < past->at_ms)
-		past->at_ms = past->until_ms;
-	return rc;
+	return rc == 0 && past->from_ms > past->until_ms
+		? fw_fail(err, -EINVAL,
+			  "invalid parameter \"from\": the stretch begins after its end")
+		: rc;
 }
 
 /* 0, or the request is answered. */

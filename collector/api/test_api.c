@@ -1892,12 +1892,15 @@ static void client_of_tickets(struct scene *s)
 	expect_get(s, "/api/fenwatch/v1/tickets?supplier=Contoso", 200,
 		"\"number\":\"INC1\",\"responder\":\"\",\"target\":\"\",\"paused\":\"\","
 		"\"detected\":\"1970-01-01T00:00:01.000Z\"");
-	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01", 200,
+	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01&at=2678400", 200,
 		"{\"from\":null,\"until\":\"1970-02-01T00:00:00.000Z\","
 		"\"at\":\"1970-02-01T00:00:00.000Z\",\"targets\":[{\"supplier\":\"Contoso\","
 		"\"site\":\"\",\"priority\":\"P1\",\"tickets\":1,\"respond\":{\"met\":0,"
 		"\"missed\":1,\"running\":0,\"none\":0}");
 	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01&at=1", 200, "\"targets\":[]");
+	/* What was met after the month's end was met. */
+	expect_get(s, "/api/fenwatch/v1/reports/sla?month=1970-01", 200,
+		"\"until\":\"1970-02-01T00:00:00.000Z\",\"at\":\"2");
 	expect_get(s, "/api/fenwatch/v1/reports/tickets?month=1970-01&by=host", 200,
 		"\"groups\":[{\"name\":\"db01\",\"tickets\":1,\"open\":0,\"taken_up\":0,"
 		"\"again\":0,\"soon_over\":1,\"median_s\":59}");
