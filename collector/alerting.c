@@ -12,6 +12,7 @@
 #include "enrol.h"
 #include "evaluation.h"
 #include "events.h"
+#include "feed.h"
 #include "outlook.h"
 #include "patch.h"
 #include "presence.h"
@@ -126,15 +127,32 @@ int collector_open_outlook(struct collector *c, struct fw_err *err)
 
 /* ---- tickets ---- */
 
+/* Of a ticket that is no host's: whose it is, for those who are told by that. */
+static size_t tell_apart(
+	const struct ticket *ticket, enum ticket_clock clock, struct notice_pair apart[ALERT_APART])
+{
+	size_t n = 0;
+	if (!*ticket->instance && *ticket->site)
+		apart[n++] = (struct notice_pair){"site", ticket->site};
+	if (!*ticket->instance && *ticket->supplier)
+		apart[n++] = (struct notice_pair){"supplier", ticket->supplier};
+	apart[n++] = (struct notice_pair){"target", ticket_clock_names[clock]};
+	apart[n++] = (struct notice_pair){"ticket", ticket->key};
+	return n;
+}
+
 static void on_risk(const struct ticket *ticket, enum ticket_clock clock, void *arg)
 {
 	static const char *const wanted[] = {"nobody has taken up", "there is still"};
 	const struct collector *c = arg;
+	const char *where = *ticket->instance ? ticket->instance : ticket->site;
+	struct notice_pair apart[ALERT_APART];
+	size_t n = tell_apart(ticket, clock, apart);
 	char due[32], text[512];
-	snprintf(text, sizeof text, "%.200s: %s %.60s%s%.60s; what was agreed ends at %s",
-		ticket->instance, wanted[clock], ticket->rule, *ticket->receipt ? ", " : "",
+	snprintf(text, sizeof text, "%.200s%s%s %.60s%s%.60s; what was agreed ends at %s", where,
+		*where ? ": " : "", wanted[clock], ticket->rule, *ticket->receipt ? ", " : "",
 		ticket->receipt, fw_time_format(ticket->due_ms[clock], due, sizeof due));
-	alert_raise(c->alerts, "TargetAtRisk", ticket->instance, text);
+	alert_raise_apart(c->alerts, "TargetAtRisk", ticket->instance, apart, n, text);
 }
 
 int collector_open_tickets(struct collector *c, struct fw_err *err)

@@ -131,6 +131,9 @@ void noise_told(struct noise *noise, const struct episode *episode, int64_t now_
 		.told_ms = now_ms,
 	};
 	snprintf(texts.key, sizeof texts.key, "%s", episode->key);
+	const struct rule *rule = rule_find(episode->rule);
+	if (rule && rule->is_aside)
+		return;
 	forget_old(noise, now_ms);
 	append(noise, &texts);
 }
@@ -262,11 +265,11 @@ void noise_leave(struct crowd *crowd)
 		crowd->n--;
 }
 
-/* It stands for many already. */
-static bool is_incident(const struct episode *episode)
+/* It stands for many already, or is no ticket. */
+static bool is_free(const struct episode *episode)
 {
 	const struct rule *rule = rule_find(episode->rule);
-	return rule && rule->kind == RULE_RAISED && !*episode->instance;
+	return rule && (rule->is_aside || (rule->kind == RULE_RAISED && !*episode->instance));
 }
 
 /* ---- storms ---- */
@@ -293,7 +296,7 @@ bool noise_storms(struct noise *noise, const struct alert_noise *limits, const s
 	int64_t now_ms, char why[GATE_WHY])
 {
 	const struct episode *episode = &held->episode;
-	if (!limits || limits->storm == 0 || is_incident(episode))
+	if (!limits || limits->storm == 0 || is_free(episode))
 		return false;
 	struct crowd *crowd = noise_storm(noise, episode);
 	if ((crowd->n <= (size_t)limits->storm || !is_of(crowd, held, now_ms)) &&
@@ -356,7 +359,7 @@ bool noise_overspends(struct noise *noise, const struct alert_noise *limits,
 	uint32_t instance_hash = identity_hash(episode->instance), site_hash = identity_hash(site);
 	size_t of_host = 0, of_site = 0, all = 0;
 	if (!limits || (limits->host == 0 && limits->site == 0 && limits->estate == 0) ||
-		is_incident(episode) || is_urgent(episode))
+		is_free(episode) || is_urgent(episode))
 		return false;
 	for (size_t i = noise->n; i-- > 0 && noise->told[i].told_ms > now_ms - DAY_MS; all++) {
 		const struct told *told = &noise->told[i];

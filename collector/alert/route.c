@@ -109,11 +109,36 @@ static bool is_matched(const struct route *route, const struct episode *episode)
 	return false;
 }
 
+static bool names_rule(const struct route_row *row)
+{
+	for (size_t i = 0; i < row->n_names; i++)
+		if (strcmp(row->names[i].name, "alertname") == 0)
+			return true;
+	return false;
+}
+
+/* Of what is no ticket: a desk that is paid by the ticket hears of all others. */
+static bool is_asked_for(const struct route *route, const struct episode *episode)
+{
+	for (size_t i = 0; i < route->n_rows; i++)
+		if (names_rule(&route->rows[i]) && fits_all(&route->rows[i], episode))
+			return true;
+	return false;
+}
+
+static bool is_aside(const struct episode *episode)
+{
+	const struct rule *rule = episode->is_ruled ? NULL : rule_find(episode->rule);
+	return rule && rule->is_aside;
+}
+
 bool route_wants(const struct alert_options *options, size_t feed, const struct episode *episode)
 {
 	const struct route *route = &options->feeds[feed]->route;
 	if (options->feeds[feed]->feed->beat_ms)
 		return false;
+	if (is_aside(episode))
+		return is_asked_for(route, episode);
 	if (!route->otherwise)
 		return route->n_rows == 0 || is_matched(route, episode);
 	for (size_t i = 0; i < options->n_feeds; i++)

@@ -706,10 +706,11 @@ const struct rule rules[RULES] = {
 
 	{
 		.name = "TargetAtRisk",
-		.help = "Four fifths of the time that was agreed for a ticket of this host are gone, "
-			"or all of it; see 'fenwatch tickets'.",
+		.help = "Four fifths of the time that was agreed for a ticket are gone, or all of "
+			"it; see 'fenwatch tickets'.",
 		.severity = "info",
 		.kind = RULE_RAISED,
+		.is_aside = true,
 		.limits = {ABOVE, 0, 0, 0},
 		.summary = "{instance}: a ticket's target is near",
 	},

@@ -32,6 +32,7 @@ struct rule {
 	const char *worse;          /* the rule that takes over where it is broken as well */
 	const char *late;   /* work for the next patch night: the rule that tells when it is late */
 	bool is_work;       /* so it is, too, where it is so when its host first reports */
+	bool is_aside;      /* it is no ticket: feeds hear of it whose `match` names it */
 	bool is_either_way; /* how far it is from 0 is what counts */
 	bool sums;          /* what is not told apart is added up */
 	bool ahead;         /* the metric is a moment, in seconds since 1970 */

@@ -220,6 +220,31 @@ static void what_no_alert_can_have_is_doubted(void **state)
 	register_drop(registry);
 }
 
+static void expect_aside(const char *match, bool is_wanted)
+{
+	struct fw_arena arena = {0};
+	struct alert_options options;
+	struct notice_pair name = {"alertname", "TargetAtRisk"};
+	struct episode episode = {
+		.rule = "TargetAtRisk", .instance = "web01", .labels = {&name, 1}};
+	char text[512];
+	snprintf(text, sizeof text, "feeds: [{name: a, type: webhook, url: 'http://a'%s}]", match);
+	parse(text, &options, &arena);
+	assert_int_equal(route_wants(&options, 0, &episode), is_wanted);
+	episode.is_ruled = true; /* somebody's own rule of that name */
+	assert_true(route_wants(&options, 0, &episode));
+	fw_arena_done(&arena);
+}
+
+static void what_is_no_ticket_goes_to_who_asks_for_it(void **state)
+{
+	(void)state;
+	expect_aside("", false);
+	expect_aside(", otherwise: true", false);
+	expect_aside(", match: {severity: ''}", false);
+	expect_aside(", match: [{severity: ''}, {alertname: 'Target*'}]", true);
+}
+
 static void expect_rest(const char *more, bool is_doubted)
 {
 	static const struct alert_given given = {0};
@@ -254,6 +279,7 @@ int main(void)
 		cmocka_unit_test(other_labels_count_before_annotations),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(what_no_alert_can_have_is_doubted),
+		cmocka_unit_test(what_is_no_ticket_goes_to_who_asks_for_it),
 		cmocka_unit_test(that_an_alert_can_go_to_nobody_is_doubted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
