@@ -248,6 +248,16 @@ bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment 
 	return false;
 }
 
+bool gate_silences_told(const struct gate *gate, const struct episode *episode, struct moment now,
+	char why[GATE_WHY])
+{
+	if (gate_find(gate, episode->key) ||
+		!silences_hold(gate->silences, episode, now.wall_ms, why))
+		return false;
+	drop_parts(why);
+	return true;
+}
+
 /* ---- what is held ---- */
 
 static struct held **lane_of(const struct gate *gate, const char *key)

@@ -79,6 +79,10 @@ bool gate_wants(const struct gate *gate, size_t feed, const struct episode *epis
 int gate_spread(struct gate *gate, struct crowd *crowd, const struct episode *episode,
 	struct moment now, struct fw_err *err);
 
+/* Whether a silence is about one that was told before, and which. */
+bool gate_silences_told(const struct gate *gate, const struct episode *episode, struct moment now,
+	char why[GATE_WHY]);
+
 /* An alert on the work list is told now, whatever else would hold it; by its key, or the
  * beginning of it. -ENOENT: it is not on the list; -EINVAL: several are. */
 int gate_hand(struct gate *gate, const char *name, const char *who, struct moment now,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is open, as it is shown. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,13 +30,28 @@ static void on_counted(struct alert *alert, void *arg)
 	((struct gathering *)arg)->n++;
 }
 
+/* Why nobody is told of it now; "" where somebody is. */
+static const char *held_for(
+	const struct alerts *alerts, const struct alert *alert, char why[GATE_WHY])
+{
+	const struct episode *episode = &alert->episode;
+	const struct held *held = gate_find(alerts->gate, episode->key);
+	*why = '\0';
+	if (held)
+		snprintf(why, GATE_WHY, "%s", held->why);
+	else if (episode->life.phase == FIRING &&
+		gate_silences_told(alerts->gate, episode, alerts_now(), why))
+		return "silenced";
+	return held ? held->reason : "";
+}
+
 static void on_gathered(struct alert *alert, void *arg)
 {
 	struct gathering *g = arg;
 	const struct episode *episode = &alert->episode;
-	const struct held *held = gate_find(g->alerts->gate, episode->key);
 	const struct ack *ack = acks_find(g->alerts->acks, episode->key, episode->life.starts_ms);
-	char doubt[ALERT_DOUBT];
+	char doubt[ALERT_DOUBT], why[GATE_WHY];
+	const char *held = held_for(g->alerts, alert, why);
 	alert_doubt(g->alerts, alert, doubt);
 	alert_describe(g->alerts, alert, episode->life.value);
 	g->views[g->n++] = (struct alert_view){
@@ -51,8 +67,8 @@ static void on_gathered(struct alert *alert, void *arg)
 		.acked_by = ack ? fw_arena_strdup(g->arena, ack->who) : NULL,
 		.ack_note = ack ? fw_arena_strdup(g->arena, ack->note) : NULL,
 		.acked_ms = ack ? ack->at_ms : 0,
-		.held = held ? held->reason : "",
-		.held_why = fw_arena_strdup(g->arena, held ? held->why : ""),
+		.held = held,
+		.held_why = fw_arena_strdup(g->arena, why),
 		.labels = copy_pairs(g->arena, &episode->labels),
 		.n_labels = episode->labels.n,
 		.annotations = copy_pairs(g->arena, &episode->annotations),

@@ -1465,6 +1465,24 @@ static void test_raised_and_cleared_by_name(void **arg)
 	assert_non_null(find(place, "HostCloned"));
 }
 
+static void test_what_was_told_is_listed_as_silenced(void **arg)
+{
+	struct place *place = *arg;
+	const char *const matchers[] = {"instance=web01"};
+	struct alert_silence silence = {.matchers = matchers,
+		.n_matchers = 1,
+		.ends_ms = fw_wall_ms() + 60000,
+		.who = "Ann",
+		.comment = "CHG-1"};
+	alert_raise(place->alerts, "HostCloned", "web01", "twice");
+	assert_string_equal(find(place, "HostCloned")->held, "");
+	assert_int_equal(alert_silence_add(place->alerts, &silence, NULL), 0);
+	assert_string_equal(find(place, "HostCloned")->held, "silenced");
+	assert_string_equal(find(place, "HostCloned")->held_why, "silence 1, by Ann: CHG-1");
+	assert_int_equal(alert_silence_end(place->alerts, silence.id, "Ann", NULL), 0);
+	assert_string_equal(find(place, "HostCloned")->held, "");
+}
+
 static void test_a_rule_that_is_switched_off_closes_its_alerts(void **arg)
 {
 	struct place *place = *arg;
@@ -1612,6 +1630,7 @@ int main(void)
 		CASE(test_what_was_heard_before_the_start_is_not_judged),
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),
+		CASE(test_what_was_told_is_listed_as_silenced),
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
 		CASE(test_a_reload_takes_new_rules_and_keeps_holds),
 		CASE(test_a_forgotten_host),
