@@ -2,6 +2,10 @@
 /* What a configuration may say, and hardly means. */
 #include "config.h"
 
+#include <fenwatch/clock.h>
+
+#include "register.h"
+
 static void add(struct fw_text_list *list, const char *text)
 {
 	list->items = fw_realloc(list->items, (list->count + 1) * sizeof *list->items);
@@ -34,6 +38,8 @@ void config_doubts(
 	for (size_t i = 0; i < config->event_rules.n; i++)
 		add(&given.alerts, events_rule_name(&config->event_rules, i));
 	alert_doubt_feeds(&config->alerts, &given, on_doubt, arg);
+	if (config->registry)
+		register_doubts(config->registry, fw_wall_ms(), on_doubt, arg);
 	fw_free(given.alerts.items);
 	fw_free(given.words.items);
 }

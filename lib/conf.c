@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <fenwatch/buf.h>
 #include <fenwatch/file.h>
@@ -55,7 +56,7 @@ static int set_bool(const struct binding *b, const struct fw_yaml *node,
 {
 	static const char *const words[] = {"false", "true", "off", "on", "no", "yes"};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (strcmp(fw_yaml_text(node), words[i]) == 0) {
+		if (strcasecmp(fw_yaml_text(node), words[i]) == 0) { /* TRUE is Excel's */
 			*(bool *)field = i & 1;
 			return 0;
 		}

@@ -144,6 +144,17 @@ int register_parse_days(
 	return 0;
 }
 
+bool register_is_ever_open(const struct calendar *calendar)
+{
+	for (size_t day = 0; day < WEEK_DAYS; day++)
+		if (calendar->week[day].count > 0)
+			return true;
+	for (size_t i = 0; i < calendar->n_days; i++)
+		if (calendar->days[i].hours.count > 0)
+			return true;
+	return false;
+}
+
 /* ---- a calendar ---- */
 
 #define AT(member) offsetof(struct calendar_row, member)
@@ -194,6 +205,10 @@ static int check(const struct fw_yaml *node, void *item, struct fw_err *err)
 	struct calendar_row *row = item;
 	if (built_in(row->entry.name))
 		return fw_yaml_fail(node, err, "the calendar '%s' is built in", row->entry.name);
+	if (!register_is_ever_open(&row->calendar))
+		return fw_yaml_fail(node, err,
+			"the calendar '%s' is never open: no target of it would ever be due",
+			row->entry.name);
 	row->calendar.name = row->entry.name;
 	return 0;
 }

@@ -123,13 +123,27 @@ static int add_rows(struct fw_cursor *text, struct keys *keys, struct fw_buf *fi
 	return 0;
 }
 
+/* Excel's "CSV" is in the bytes of its country; its "CSV UTF-8" is what is read here. */
+static int check_text(struct fw_cursor text, struct fw_err *err)
+{
+	struct fw_cursor line;
+	for (unsigned number = 1; fw_cut_line(&text, &line); number++)
+		if (!fw_utf8_valid(line.at, (size_t)(line.end - line.at)))
+			return fw_fail(err, -EINVAL,
+				"line %u is not UTF-8; a spreadsheet calls that format 'CSV UTF-8'",
+				number);
+	return 0;
+}
+
 int register_csv_to_yaml(const char *text, size_t length, struct fw_buf *out, struct fw_err *err)
 {
 	struct fw_cursor all = {text, text + length}, line;
 	struct keys keys = {.count = 0};
 	struct fw_buf field = {0};
-	int rc = 0;
+	int rc = check_text(all, err);
 	fw_cut_literal(&all, "\xef\xbb\xbf"); /* a byte order mark */
+	if (rc < 0)
+		return rc;
 	if (!cut_text_line(&all, &line) ||
 		!cut_line(line, &field, KEYS_LIMIT, add_key, &keys, &keys.count))
 		rc = fw_fail(err, -EINVAL,

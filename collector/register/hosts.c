@@ -56,6 +56,10 @@ static int add_matcher(struct matchers *matchers, const char *label, const struc
 {
 	char why[200];
 	const char *text = fw_yaml_text(node);
+	if (strcmp(label, "instance") != 0 && strcmp(label, "job") != 0)
+		return fw_yaml_fail(node, err,
+			"a host is matched by its labels 'instance' and 'job', not by '%.60s'",
+			label);
 	if (!text || !register_is_line(text, NAME_LIMIT))
 		return fw_yaml_fail(node, err, "an expression has 1 to %d bytes", NAME_LIMIT);
 	struct shim_regex *regex = shim_regex_new(text, why, sizeof why);
@@ -166,12 +170,19 @@ static const struct fw_option table[] = {
 	{0},
 };
 
+static int check_class(const struct fw_yaml *node, const char *class, struct fw_err *err)
+{
+	static const char *const names[] = {"server", "laptop", "blue-light", NULL};
+	int which;
+	return class ? register_parse_one_of(fw_yaml_get(node, "class"), names, &which, err) : 0;
+}
+
 static int check(const struct fw_yaml *node, void *item, struct fw_err *err)
 {
 	const struct host_row *row = item;
 	if (!row->entry.name == (row->matchers.count == 0))
 		return fw_yaml_fail(node, err, "a row has either 'host' or 'match'");
-	return 0;
+	return check_class(node, row->texts[HOST_CLASS], err);
 }
 
 static const struct kind named_kind = {
@@ -401,4 +412,48 @@ const char *register_host_supplier(
 		if (row[i].texts[HOST_SUPPLIER] && matches(&row[i], labels, n))
 			return row[i].texts[HOST_SUPPLIER];
 	return NULL;
+}
+
+/* ---- what is hardly meant ---- */
+
+bool register_speaks_of(const struct registry *registry, const char *instance)
+{
+	const struct fw_label name = {"instance", instance};
+	const struct host_row *matching = registry->hosts.matching.items;
+	if (entries_find(&registry->hosts.named, instance))
+		return true;
+	for (size_t i = 0; i < registry->hosts.matching.count; i++)
+		if (matches(&matching[i], &name, 1))
+			return true;
+	return false;
+}
+
+/* Each half of it may stand in another row that says so of the same host. */
+static void doubt_life(const struct register_entry *entry, const struct register_life *life,
+	bool may_be_elsewhere, const struct doubts *doubts)
+{
+	if (life->is == LIFE_RETIRING && !life->retires.day && !may_be_elsewhere)
+		register_doubt(doubts, entry,
+			"'retiring' without the day 'retires' never ends: it counts as live");
+	if ((life->is == LIFE_LIVE || life->is == LIFE_PLANNED) && life->retires.day &&
+		!may_be_elsewhere)
+		register_doubt(doubts, entry,
+			"'retires' counts where 'lifecycle' is retiring or retired; this one is %s",
+			register_lifecycle_names[life->is]);
+}
+
+void register_doubt_hosts(const struct registry *registry, const struct doubts *doubts)
+{
+	const struct host_row *named = registry->hosts.named.items;
+	const struct host_row *matching = registry->hosts.matching.items;
+	for (size_t i = 0; i < registry->hosts.named.count; i++) {
+		const struct fw_label name = {"instance", named[i].entry.name};
+		struct register_life life;
+		register_host_life(registry, &name, 1, &life);
+		doubt_life(&named[i].entry, &life, false, doubts);
+	}
+	for (size_t i = 0; i < registry->hosts.matching.count; i++) {
+		const struct register_life life = {lifecycle_of(&matching[i]), matching[i].retires};
+		doubt_life(&matching[i].entry, &life, registry->hosts.named.count > 0, doubts);
+	}
 }

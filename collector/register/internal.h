@@ -40,6 +40,7 @@ struct registry {
 	struct entries calendars, sites, suppliers, targets, maintenance, licences;
 	struct host_rows hosts;
 	struct priorities priorities;
+	struct fw_text_list passed_over; /* files that look like parts of it and are none */
 };
 
 /* ---- entries.c ---- */
@@ -86,6 +87,8 @@ extern const struct kind calendar_kind, site_kind, supplier_kind, target_kind, m
 /* FW_OPT_CUSTOM: the week of a struct calendar. */
 int register_parse_week(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+/* Whether there is a weekday or a day on which it is open. */
+bool register_is_ever_open(const struct calendar *calendar);
 /* FW_OPT_CUSTOM: the days of a struct calendar's own. */
 int register_parse_days(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
@@ -114,6 +117,22 @@ struct fw_text_list register_suppliers_of_rows(
 /* FW_OPT_CUSTOM; `node` NULL: the usual ones. */
 int register_parse_priorities(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+
+/* ---- doubts.c ---- */
+
+struct doubts {
+	int64_t now_ms;
+	void (*on_doubt)(const char *sentence, void *arg);
+	void *arg;
+};
+/* "register: 'sites.yml', line 3: ..." */
+void register_doubt(const struct doubts *doubts, const struct register_entry *entry,
+	const char *format, ...) __attribute__((format(printf, 3, 4)));
+void register_doubt_hosts(const struct registry *registry, const struct doubts *doubts);
+void register_doubt_links(const struct registry *registry, const struct doubts *doubts);
+void register_doubt_maintenance(const struct registry *registry, const struct doubts *doubts);
+/* Whether a row of its own or one that matches speaks of a host of this name. */
+bool register_speaks_of(const struct registry *registry, const char *instance);
 
 /* ---- csv.c ---- */
 

@@ -51,20 +51,12 @@ static const struct fw_option table[] = {
 	{0},
 };
 
-static bool has_hours(const struct calendar *calendar)
-{
-	for (size_t day = 0; day < WEEK_DAYS; day++)
-		if (calendar->week[day].count > 0)
-			return true;
-	return calendar->n_days > 0;
-}
-
 static int check(const struct fw_yaml *node, void *item, struct fw_err *err)
 {
 	struct maintenance_row *row = item;
 	const struct register_maintenance *window = &row->window;
 	row->calendar.open_on_bank_holidays = true;
-	if (!has_hours(&row->calendar))
+	if (!register_is_ever_open(&row->calendar))
 		return fw_yaml_fail(node, err, "maintenance has 'hours', 'days' or both");
 	if (window->hosts.count + window->sites.count == 0 || window->hosts.count > PATTERNS_LIMIT)
 		return fw_yaml_fail(node, err,
@@ -136,4 +128,27 @@ size_t register_maintenance_at(const struct registry *registry, int64_t at_ms,
 		(*out)[i] = (struct register_maintenance_now){
 			&rows[i].window, calendar_is_open(&rows[i].calendar, at_ms)};
 	return n;
+}
+
+/* ---- what is hardly meant ---- */
+
+static bool is_weekly(const struct calendar *calendar)
+{
+	for (size_t day = 0; day < WEEK_DAYS; day++)
+		if (calendar->week[day].count > 0)
+			return true;
+	return false;
+}
+
+void register_doubt_maintenance(const struct registry *registry, const struct doubts *doubts)
+{
+	const struct maintenance_row *rows = registry->maintenance.items;
+	int64_t today = england_day(doubts->now_ms);
+	for (size_t i = 0; i < registry->maintenance.count; i++) {
+		const struct calendar *calendar = &rows[i].calendar;
+		if (!is_weekly(calendar) && calendar->days[calendar->n_days - 1].day < today)
+			register_doubt(doubts, &rows[i].window.entry,
+				"the maintenance '%.100s' is over: all of its days are past",
+				rows[i].window.entry.name);
+	}
 }

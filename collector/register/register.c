@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include <fenwatch/buf.h>
@@ -145,11 +146,28 @@ static bool ends_in(const char *name, const char *ending)
 	return length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
 }
 
+/* A name that somebody may take for one of its files, as Windows or another program writes it. */
+static bool is_near_part(const char *name)
+{
+	static const char *const endings[] = {".yml", ".yaml", ".csv"};
+	size_t length = strlen(name);
+	for (size_t i = 0; name[0] != '.' && i < sizeof endings / sizeof *endings; i++)
+		if (length > strlen(endings[i]) &&
+			strcasecmp(name + length - strlen(endings[i]), endings[i]) == 0)
+			return true;
+	return false;
+}
+
 /* What an editor keeps beside a file begins with a dot. */
 static int is_part(const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 	return name[0] != '.' && (ends_in(name, ".yml") || ends_in(name, ".csv"));
+}
+
+static int is_passed_over(const struct dirent *entry)
+{
+	return !is_part(entry) && is_near_part(entry->d_name);
 }
 
 /* Before it is opened, as a pipe would never end. */
@@ -206,6 +224,22 @@ static int load_file(struct registry *registry, const char *folder, const char *
 	return rc < 0 ? fw_fail_in(err, rc, "register '%s'", path) : 0;
 }
 
+static void note_passed_over(struct registry *registry, const char *folder)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, is_passed_over, alphasort);
+	if (n < 0)
+		return;
+	struct fw_text_list *names = &registry->passed_over;
+	names->items = fw_arena_alloc(&registry->arena, ((size_t)n + 1) * sizeof *names->items);
+	for (int i = 0; i < n; i++)
+		names->items[names->count++] =
+			fw_arena_strdup(&registry->arena, entries[i]->d_name);
+	while (n > 0)
+		free(entries[--n]);
+	free(entries);
+}
+
 static int load_folder(struct registry *registry, const char *folder, struct fw_err *err)
 {
 	struct dirent **entries;
@@ -221,6 +255,8 @@ static int load_folder(struct registry *registry, const char *folder, struct fw_
 	while (n > 0)
 		free(entries[--n]);
 	free(entries);
+	if (rc == 0)
+		note_passed_over(registry, folder);
 	return rc;
 }
 

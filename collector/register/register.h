@@ -195,6 +195,12 @@ struct register_licence {
 };
 const struct register_licence *register_licences(const struct registry *registry, size_t *count);
 
+/* ---- what is hardly meant ---- */
+
+/* A sentence of each thing that may be said and yet has no effect. */
+void register_doubts(const struct registry *registry, int64_t now_ms,
+	void (*on_doubt)(const char *sentence, void *arg), void *arg);
+
 /* ---- all of it ---- */
 
 /* `folder` NULL: a register that holds nothing. The caller holds it. */

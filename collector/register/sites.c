@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <fenwatch/text.h>
+
 #include "internal.h"
 
 #define SITES_LIMIT 10000
@@ -221,4 +223,24 @@ int register_join_lines(struct registry *registry, struct fw_err *err)
 			at = at->parent)
 			rows[i].site.supplier = at->supplier;
 	return rc;
+}
+
+/* ---- what is hardly meant ---- */
+
+/* Where no row speaks of any host, none can be known by its name. */
+void register_doubt_links(const struct registry *registry, const struct doubts *doubts)
+{
+	const struct site_row *rows = registry->sites.items;
+	if (registry->hosts.named.count == 0)
+		return;
+	for (size_t i = 0; i < registry->sites.count; i++)
+		for (size_t k = 0; k < rows[i].site.links.count; k++) {
+			const char *link = rows[i].site.links.items[k];
+			if (register_speaks_of(registry, link))
+				continue;
+			const char *near = entries_nearest(&registry->hosts.named, link);
+			register_doubt(doubts, &rows[i].site.entry,
+				"no row of hosts speaks of the link '%.100s'%s", link,
+				fw_did_you_mean(near).text);
+		}
 }

@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <fenwatch/text.h>
 
@@ -47,6 +48,16 @@ static const struct fw_option contact_table[] = {
 };
 #undef AT
 
+static int check_contact(
+	const struct fw_yaml *node, const struct register_contact *contact, struct fw_err *err)
+{
+	const char *mail = contact->mail, *at = mail ? strchr(mail, '@') : NULL;
+	if (!mail || (at && at != mail && at[1] && !strchr(at + 1, '@') && !strpbrk(mail, " <>,;")))
+		return 0;
+	return fw_yaml_fail(fw_yaml_get(node, "mail"), err,
+		"an address is expected, such as desk@contoso.example, not '%.100s'", mail);
+}
+
 static int parse_contacts(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err)
 {
@@ -64,6 +75,8 @@ static int parse_contacts(
 		rc = fw_conf_bind(item, contact_table, &contacts->items[i], arena, err);
 		if (rc == 0)
 			rc = register_check_lines(item, contact_table, &contacts->items[i], err);
+		if (rc == 0)
+			rc = check_contact(item, &contacts->items[i], err);
 	}
 	return rc;
 }

@@ -74,6 +74,10 @@ static int check(const struct fw_yaml *node, void *item, struct fw_err *err)
 	const struct target_row *row = item;
 	if (row->respond_ms == 0 && row->resolve_ms == 0)
 		return fw_yaml_fail(node, err, "a target has 'respond' or 'resolve', or both");
+	if (row->resolve_ms != 0 && row->resolve_ms < row->respond_ms)
+		return fw_yaml_fail(node, err,
+			"'resolve' is shorter than 'respond': a fault that is gone needs nobody who "
+			"takes it up");
 	return 0;
 }
 

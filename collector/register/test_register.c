@@ -730,6 +730,16 @@ static void mistakes_in_sites_suppliers_and_calendars_are_named(void **state)
 		{"priorities: {urgency: {critcal: high}}", {"did you mean 'critical'?"}},
 		{"hosts: [{host: a, lifecycle: new}]", {"planned, live, retiring, retired"}},
 		{"hosts: [{host: a, site: x}]", {"there is no site 'x'"}},
+		{"hosts:\n- {host: a, class: desktop}",
+			{"line 2", "server, laptop, blue-light", "'desktop'"}},
+		{"hosts:\n- {match: {site: x}}", {"line 2", "'instance' and 'job'", "'site'"}},
+		{"calendars: [{name: c, hours: {}}]", {"'c' is never open"}},
+		{"calendars: [{name: c, hours: {mon: closed}, days: {2026-12-24: closed}}]",
+			{"'c' is never open"}},
+		{"suppliers:\n- name: A\n  contacts: [{name: x, mail: not an address}]",
+			{"line 3", "desk@contoso.example, not 'not an address'"}},
+		{"suppliers: [{name: A, contacts: [{name: x, mail: desk@}]}]", {"not 'desk@'"}},
+		{"targets:\n- {respond: 1h, resolve: 30m}", {"line 2", "shorter than 'respond'"}},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		put(*state, "a.yml", cases[i].text);
@@ -885,6 +895,77 @@ static void mistakes_in_targets_are_named(void **state)
 	}
 }
 
+static void on_doubt(const char *sentence, void *arg)
+{
+	char *said = arg; /* of 2048 bytes */
+	snprintf(said + strlen(said), 2048 - strlen(said), "%s\n", sentence);
+}
+
+/* 2026-11-30. */
+static void expect_doubts(struct stage *stage, const char *expected)
+{
+	char said[2048] = "";
+	load(stage);
+	register_doubts(stage->registry, INT64_C(1796040000000), on_doubt, said);
+	assert_string_equal(said, expected);
+}
+
+static void what_has_no_effect_is_doubted(void **arg)
+{
+	struct stage *stage = *arg;
+	put(stage, "old.YML", "no: [");
+	put(stage, "sites.yaml", "no: [");
+	put(stage, ".hidden.yaml", "");
+	put(stage, "notes.txt", "");
+	put(stage, "a.yml",
+		"sites: [{name: Hall, links: [hal-rtr1, hal-rtr2, wan-1]}]\n"
+		"hosts:\n"
+		"  - {host: hal-rtr2, lifecycle: retiring}\n"
+		"  - {host: web01, retires: 2027-01-01}\n"
+		"  - {host: web02, lifecycle: retiring, retires: 2027-01-01}\n"
+		"  - {match: {instance: 'wan-.*'}, site: Hall}\n"
+		"maintenance:\n"
+		"  - {name: CHG-1, days: {2026-11-28: all day, 2026-11-29: all day}, sites: [Hall]}\n"
+		"  - {name: CHG-2, days: {2026-11-30: all day}, sites: [Hall]}\n"
+		"  - {name: CHG-3, hours: {sun: all day}, days: {2026-11-29: closed}, sites: [Hall]}\n");
+	expect_doubts(stage,
+		"register: 'old.YML' is not read: names of its files end in .yml or .csv\n"
+		"register: 'sites.yaml' is not read: names of its files end in .yml or .csv\n"
+		"register: 'a.yml', line 1: no row of hosts speaks of the link 'hal-rtr1'; did "
+		"you mean 'hal-rtr2'?\n"
+		"register: 'a.yml', line 3: 'retiring' without the day 'retires' never ends: it "
+		"counts as live\n"
+		"register: 'a.yml', line 4: 'retires' counts where 'lifecycle' is retiring or "
+		"retired; this one is live\n"
+		"register: 'a.yml', line 8: the maintenance 'CHG-1' is over: all of its days are "
+		"past\n");
+}
+
+static void halves_in_two_rows_are_no_doubt(void **arg)
+{
+	struct stage *stage = *arg;
+	put(stage, "a.yml",
+		"sites: [{name: Hall, links: [hal-rtr1]}]\n"
+		"hosts:\n"
+		"  - {match: {instance: '.*'}, retires: 2027-06-30}\n"
+		"  - {host: a, lifecycle: retiring}\n");
+	expect_doubts(stage, "");
+}
+
+static void tables_of_spreadsheets_are_read(void **arg)
+{
+	struct stage *stage = *arg;
+	struct register_host host;
+	const struct fw_label label = {"instance", "web01"};
+	put(stage, "a.csv", "host,vip\r\nweb01,TRUE\r\nweb02,FALSE\r\nweb03,Yes\r\n");
+	load(stage);
+	register_host(stage->registry, &label, 1, &host);
+	assert_true(host.vip);
+	put(stage, "a.csv", "host,purpose\nweb01,forms\nweb02,caf\xe9\n");
+	expect_refused(
+		stage, (const char *const[]){"a.csv", "line 3 is not UTF-8", "'CSV UTF-8'", NULL});
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -920,6 +1001,9 @@ int main(void)
 		TEST(contacts_take_turns),
 		TEST(maintenance_is_of_hosts_and_of_sites_with_all_below),
 		TEST(mistakes_in_maintenance_are_named),
+		TEST(what_has_no_effect_is_doubted),
+		TEST(halves_in_two_rows_are_no_doubt),
+		TEST(tables_of_spreadsheets_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
