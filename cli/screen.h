@@ -53,7 +53,7 @@ const char *screen_seconds(struct screen *s, const json_t *object, const char *n
 
 /* ---- tables ---- */
 
-#define TABLE_COLUMNS 13
+#define TABLE_COLUMNS 17
 
 struct table {
 	struct screen *screen;

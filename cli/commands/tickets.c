@@ -33,22 +33,38 @@ static bool is_open(const json_t *ticket)
 	return !json_is_string(json_object_get(ticket, "restored"));
 }
 
+/* What stands next; while it is paused no clock runs. */
+static void put_next(struct table *t, const json_t *ticket, const char *clock)
+{
+	struct screen *s = t->screen;
+	const json_t *next = json_object_get(ticket, clock);
+	const char *standing = screen_member(s, next, "standing");
+	const char *paused = json_string_value(json_object_get(ticket, "paused"));
+	if (!is_open(ticket)) {
+		table_put(t, TONE_PLAIN, "over");
+		table_put(t, TONE_PLAIN, "-");
+	} else if (paused && *paused) {
+		table_put(t, TONE_PLAIN,
+			fw_arena_format(&s->arena, "paused: %s", screen_text(s, paused)));
+		table_put(t, TONE_PLAIN, "-");
+	} else {
+		table_put(
+			t, tone_of(standing), fw_arena_format(&s->arena, "%s %s", clock, standing));
+		table_put(t, TONE_PLAIN, screen_age(s, next, "due"));
+	}
+}
+
 /* What is asked first: how long it has been, and until when something must be done. */
 static void put_ticket(struct table *t, const json_t *ticket)
 {
 	struct screen *s = t->screen;
 	bool responded = json_is_string(json_object_get(ticket, "responded"));
-	const char *clock = responded ? "resolve" : "respond";
-	const json_t *next = json_object_get(ticket, clock);
-	const char *standing = screen_member(s, next, "standing");
 	put_member(t, ticket, "host");
 	put_member(t, ticket, "priority");
 	put_member(t, ticket, "supplier");
 	put_member(t, ticket, "number");
 	table_put(t, TONE_PLAIN, screen_age(s, ticket, "raised"));
-	table_put(t, is_open(ticket) ? tone_of(standing) : TONE_PLAIN,
-		is_open(ticket) ? fw_arena_format(&s->arena, "%s %s", clock, standing) : "over");
-	table_put(t, TONE_PLAIN, is_open(ticket) ? screen_age(s, next, "due") : "-");
+	put_next(t, ticket, responded ? "resolve" : "respond");
 	put_member(t, ticket, "rule");
 	put_member(t, ticket, "key");
 }
@@ -91,14 +107,28 @@ enum status command_tickets(struct cli *cli, char **args, int n_args)
 	return cli_get(cli, "/api/fenwatch/v1/tickets", parameters, render_tickets);
 }
 
-static enum status change(struct cli *cli, const char *key, const char *what, const char *reason)
+static enum status change(struct cli *cli, const char *key, const char *what, const char *reason,
+	enum status (*render)(struct screen *s, const json_t *data))
 {
 	const struct parameter parameters[] = {{"reason", reason}, {0}};
 	const char *path = fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/tickets/%s/%s",
 		client_escape(cli, key), what);
 	enum status status = STATUS_WELL;
-	json_decref(client_ask(cli, "POST", path, parameters, &status));
-	return status;
+	json_t *data = client_ask(cli, "POST", path, parameters, &status);
+	return data ? cli_show(cli, data, render) : status;
+}
+
+static enum status render_paused(struct screen *s, const json_t *data)
+{
+	screen_printf(
+		s, "%s is paused: its clocks stand still\n", screen_member(s, data, "paused"));
+	return STATUS_WELL;
+}
+
+static enum status render_resumed(struct screen *s, const json_t *data)
+{
+	screen_printf(s, "%s goes on\n", screen_member(s, data, "resumed"));
+	return STATUS_WELL;
 }
 
 enum status command_ticket_pause(struct cli *cli, char **args, int n_args)
@@ -107,13 +137,13 @@ enum status command_ticket_pause(struct cli *cli, char **args, int n_args)
 	if (!cli->settings.reason)
 		return cli_fail(STATUS_USAGE,
 			"ticket pause needs --reason user, third-party, access or agreed");
-	return change(cli, args[0], "pause", cli->settings.reason);
+	return change(cli, args[0], "pause", cli->settings.reason, render_paused);
 }
 
 enum status command_ticket_resume(struct cli *cli, char **args, int n_args)
 {
 	(void)n_args;
-	return change(cli, args[0], "resume", NULL);
+	return change(cli, args[0], "resume", NULL, render_resumed);
 }
 
 /* ---- who met which target ---- */
@@ -167,17 +197,29 @@ static void write_sla_bars(struct screen *s, const json_t *rows)
 	paper_bars(s, "Resolutions within their target, and beyond it", bars, n);
 }
 
+/* A spreadsheet has room for all of it. */
+static void put_more(struct table *t, const json_t *ticket)
+{
+	put_member(t, ticket, "detected");
+	put_member(t, ticket, "responder");
+	put_member(t, ticket, "resolved");
+	table_put(t, TONE_PLAIN, screen_number(t->screen, ticket, "paused_s"));
+}
+
 static void write_evidence(struct screen *s, const json_t *tickets)
 {
 	static const char *const headings[] = {"HOST", "RULE", "PRIORITY", "SUPPLIER", "SITE",
 		"NUMBER", "RAISED", "RESPONDED", "RESPONSE", "RESTORED", "RESOLUTION", "TARGET",
 		"KEY", NULL};
+	static const char *const all[] = {"HOST", "RULE", "PRIORITY", "SUPPLIER", "SITE", "NUMBER",
+		"RAISED", "RESPONDED", "RESPONSE", "RESTORED", "RESOLUTION", "TARGET", "KEY",
+		"DETECTED", "RESPONDER", "RESOLVED", ">PAUSED SECONDS", NULL};
 	static const char *const before[] = {
 		"host", "rule", "priority", "supplier", "site", "number", "raised", "responded"};
 	struct table t;
 	size_t i;
 	const json_t *ticket;
-	table_init(&t, s, headings);
+	table_init(&t, s, s->form == FORM_CSV ? all : headings);
 	json_array_foreach(tickets, i, ticket)
 	{
 		for (size_t k = 0; k < sizeof before / sizeof *before; k++)
@@ -187,6 +229,8 @@ static void write_evidence(struct screen *s, const json_t *tickets)
 		put_standing(&t, ticket, "resolve");
 		put_member(&t, ticket, "target");
 		put_member(&t, ticket, "key");
+		if (s->form == FORM_CSV)
+			put_more(&t, ticket);
 	}
 	paper_table(&t, PAPER_EVIDENCE, "Evidence");
 }

@@ -69,6 +69,18 @@ static void look_at_store(struct findings *f, const json_t *store)
 	}
 }
 
+/* Of a heartbeat nothing waits: what is not heard now is told with the next one. */
+static void look_at_beat(struct findings *f, const json_t *feed, const char *name)
+{
+	const char *trouble = json_string_value(json_object_get(feed, "last_error"));
+	if (trouble && *trouble && json_is_true(json_object_get(feed, "live")) &&
+		strcmp(screen_member(f->screen, feed, "type"), "heartbeat") == 0)
+		find(f, CRITICAL,
+			fw_arena_format(&f->screen->arena,
+				"feed %s: the heartbeat is not heard, %s", name,
+				screen_text(f->screen, trouble)));
+}
+
 static void look_at_feeds(struct findings *f, const json_t *feeds)
 {
 	struct screen *s = f->screen;
@@ -78,6 +90,7 @@ static void look_at_feeds(struct findings *f, const json_t *feeds)
 	{
 		const char *name = screen_member(s, feed, "name");
 		const char *trouble = json_string_value(json_object_get(feed, "last_error"));
+		look_at_beat(f, feed, name);
 		bool fails = trouble && *trouble && number(feed, "waiting") > 0;
 		if (fails && json_is_true(json_object_get(feed, "live")))
 			find(f, CRITICAL,
@@ -91,12 +104,25 @@ static void look_at_feeds(struct findings *f, const json_t *feeds)
 	}
 }
 
+static void look_at_rules(struct findings *f, const json_t *alerts)
+{
+	const json_t *alert;
+	size_t i;
+	json_array_foreach(alerts, i, alert)
+	{
+		const json_t *said = json_object_get(alert, "annotations");
+		if (strcmp(screen_member(f->screen, alert, "state"), "firing") == 0)
+			find(f, WARNING, screen_member(f->screen, said, "summary"));
+	}
+}
+
 enum status render_watch(struct screen *s, const json_t *data)
 {
 	struct findings f = {.screen = s, .text = ""};
 	const json_t *store = json_object_get(data, "store");
 	look_at_store(&f, store);
 	look_at_feeds(&f, json_object_get(data, "feeds"));
+	look_at_rules(&f, json_object_get(data, "late"));
 	screen_printf(s, "FENWATCH %s - %s%s%s hosts, %s series\n", verdicts[f.verdict].word,
 		f.text, *f.text ? "; " : "", screen_number(s, store, "hosts"),
 		screen_number(s, store, "series"));
@@ -112,20 +138,26 @@ static enum status no_answer(struct cli *cli, json_t *answers)
 	return (enum status)verdicts[CRITICAL].status;
 }
 
+static bool add_answer(struct cli *cli, json_t *answers, const char *name, const char *what,
+	const struct parameter *parameters)
+{
+	enum status status;
+	const char *path = fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/%s", what);
+	json_t *data = client_ask(cli, "GET", path, parameters, &status);
+	if (data)
+		json_object_set_new(answers, name, data);
+	return data != NULL;
+}
+
 enum status command_watch(struct cli *cli, char **args, int n_args)
 {
-	static const char *const names[] = {"store", "feeds"};
+	static const struct parameter late[] = {{"rule", "RulesLate"}, {0}};
 	json_t *answers = json_object();
 	(void)args;
 	(void)n_args;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		enum status status;
-		const char *path =
-			fw_arena_format(&cli->screen.arena, "/api/fenwatch/v1/%s", names[i]);
-		json_t *data = client_ask(cli, "GET", path, NULL, &status);
-		if (!data)
-			return no_answer(cli, answers);
-		json_object_set_new(answers, names[i], data);
-	}
+	if (!add_answer(cli, answers, "store", "store", NULL) ||
+		!add_answer(cli, answers, "feeds", "feeds", NULL) ||
+		!add_answer(cli, answers, "late", "alerts", late))
+		return no_answer(cli, answers);
 	return cli_show(cli, answers, render_watch);
 }

@@ -96,10 +96,12 @@ void admin_alerts(struct request *r)
 	admin_prepare_alerts(r);
 	if (r->status)
 		return;
+	const char *rule = params_get(&r->params, "rule");
 	struct json *j = request_begin(r);
 	json_open(j, '[');
 	for (size_t i = 0; i < r->n_alerts; i++)
-		admin_write_alert(j, &r->alerts[i]);
+		if (!rule || strcmp(r->alerts[i].rule, rule) == 0)
+			admin_write_alert(j, &r->alerts[i]);
 	json_close(j, ']');
 	request_end(r, NULL, 0);
 }

@@ -158,7 +158,7 @@ const struct route routes[] = {
 	WORK(GET, "/api/fenwatch/v1/reports/capacity", VIEWER, CUT, "at",
 		"filesystems that are forecast to fill, soonest first, now or as it was in the past",
 		NULL, capacity_report),
-	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, CUT, "",
+	NOW(GET, "/api/fenwatch/v1/alerts", VIEWER, CUT, "rule",
 		"pending and firing alerts, worst first", admin_alerts),
 	WORK(POST, "/api/fenwatch/v1/rules/replay", VIEWER, CLOSED,
 		"rules, name, builtin, from, to, step",

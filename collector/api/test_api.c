@@ -1626,6 +1626,7 @@ static void client_that_acknowledges(struct scene *s)
 	static const char path[] = "/api/fenwatch/v1/alerts/fw1-a/ack";
 	static const char desk[] = "/api/fenwatch/v1/feeds/desk/answer";
 	expect_get(s, "/api/fenwatch/v1/alerts", 200, "\"acknowledged\":null");
+	expect_get(s, "/api/fenwatch/v1/alerts?rule=NoSuchRule", 200, "\"data\":[]");
 	expect(s, "ack", ask(s, "POST", path, "engineer", FORM_HEADER, "note=mine"), 200,
 		"{\"alert\":\"fw1-a\"");
 	expect(s, "twice", ask(s, "POST", path, "engineer", FORM_HEADER, "note=again"), 409,
