@@ -164,7 +164,7 @@ enum seat_verdict seats_take(
 	struct seats *seats, struct seat *seat, int64_t now_ms, struct seat_older *older);
 void seats_leave(struct seats *seats, struct seat *seat);
 
-/* ---- quotas: a name is never forgotten, so one agent may not bring any number ---- */
+/* ---- quotas: a name is kept for long, so one agent may not bring any number ---- */
 
 #define QUOTA_COLUMNS 1000000 /* new ones, of one agent, in a day */
 

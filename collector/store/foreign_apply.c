@@ -394,7 +394,7 @@ static void replay_part(const struct foreign_part *part, void *arg)
 	struct store *store = replay->store;
 	struct host *host = hosts_get(&store->hosts, part->host);
 	const struct named_schema *schema = names_schema(&store->names, part->schema);
-	names_skip_ids(&store->names, part->schema, part->host);
+	names_note(&store->names, part->schema, part->host);
 	if (!host || !schema || part->column >= schema->schema.n_columns) {
 		replay->lost = true;
 		return;

@@ -90,6 +90,7 @@ struct store {
 	struct ring_places parts; /* while opening: blocks of runs that have others */
 	uint64_t covered_to;      /* the newest position that a block has */
 	uint64_t unknown; /* while opening: blocks and records of unknown hosts or schemas */
+	bool half_noted;  /* while opening: an index is damaged, what it mentions is not known */
 
 	/* ---- any thread ---- */
 	struct names names;

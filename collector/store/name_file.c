@@ -9,53 +9,72 @@
 
 #include "bytes.h"
 
-enum { RECORD_HEAD = ENVELOPE_BYTES + 4 };
+enum { RECORD_HEAD = ENVELOPE_BYTES + 4, PIECE_BYTES = 1 << 20 };
 
 /* ---- opening ---- */
 
-static int make_file(struct name_file *file, const char *dir, enum file_kind kind)
+static char *path_in(const char *dir, enum file_kind kind)
+{
+	return fw_format("%s/%s", dir, kind == FILE_SCHEMAS ? "schema.log" : "host.log");
+}
+
+static int put_header(const struct name_file *file, int fd)
 {
 	uint8_t header[FILE_HEADER_BYTES] = {0};
-	file_header_seal(header, file->super, kind, 0);
-	int rc = fw_pwrite(file->fd, header, sizeof header, 0);
-	if (rc >= 0)
-		rc = fw_fdatasync(file->fd);
+	file_header_seal(header, file->super, file->kind, 0);
+	return fw_pwrite(fd, header, sizeof header, 0);
+}
+
+static int sync_file(const struct name_file *file, const char *dir)
+{
+	int rc = fw_fdatasync(file->fd);
 	return rc < 0 ? rc : fw_fsync_dir(dir);
 }
 
-static int check_header(struct name_file *file, const char *dir, enum file_kind kind,
-	bool read_only, struct fw_err *err)
+static int make_file(const struct name_file *file, const char *dir)
 {
-	const char *name = kind == FILE_SCHEMAS ? "schema.log" : "host.log";
+	int rc = put_header(file, file->fd);
+	return rc < 0 ? rc : sync_file(file, dir);
+}
+
+static int check_header(struct name_file *file, const char *dir, const char *path, bool read_only,
+	struct fw_err *err)
+{
 	uint8_t header[FILE_HEADER_BYTES];
 	ssize_t got = file->fd < 0 ? 0 : fw_pread(file->fd, header, sizeof header, 0);
 	if (got < 0)
-		return fw_fail_sys(err, (int)got, "cannot read %s/%s", dir, name);
-	int rc = got < (ssize_t)sizeof header ? -EBADMSG
-					      : file_header_open(header, file->super, kind, 0);
+		return fw_fail_sys(err, (int)got, "cannot read %s", path);
+	int rc = got < (ssize_t)sizeof header
+		? -EBADMSG
+		: file_header_open(header, file->super, file->kind, 0);
 	if (rc == -ENOTSUP)
-		return fw_fail(err, rc, "%s/%s was written by a newer Fenwatch", dir, name);
+		return fw_fail(err, rc, "%s was written by a newer Fenwatch", path);
 	file->damaged += rc < 0 && (got > 0 || super_was_opened(file->super));
-	/* Who was killed may not have come to sync what is read now. */
+	/* Who was killed may not have come to sync what is read now, or its name. */
 	if (!read_only)
-		rc = rc < 0 ? make_file(file, dir, kind) : fw_fdatasync(file->fd);
+		rc = rc < 0 ? make_file(file, dir) : sync_file(file, dir);
 	if (rc < 0 && !read_only)
-		return fw_fail_sys(err, rc, "cannot write %s/%s", dir, name);
+		return fw_fail_sys(err, rc, "cannot write %s", path);
 	return 0;
 }
 
 int name_file_open(struct name_file *file, const char *dir, enum file_kind kind,
 	const struct super *super, bool read_only, struct fw_err *err)
 {
-	const char *name = kind == FILE_SCHEMAS ? "schema.log" : "host.log";
-	char *path = fw_format("%s/%s", dir, name);
-	int fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
+	char *path = path_in(dir, kind);
+	int fd = fw_open(path, read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600), rc = fd;
+	if (fd < 0 && !(read_only && fd == -ENOENT)) {
+		fw_fail_sys(err, fd, "cannot open %s", path);
+	} else {
+		*file = (struct name_file){.super = super,
+			.kind = kind,
+			.fd = fd,
+			.end = FILE_HEADER_BYTES,
+			.next_id = 1};
+		rc = check_header(file, dir, path, read_only, err);
+	}
 	fw_free(path);
-	if (fd < 0 && !(read_only && fd == -ENOENT))
-		return fw_fail_sys(err, fd, "cannot open %s/%s", dir, name);
-	*file = (struct name_file){
-		.super = super, .fd = fd, .end = FILE_HEADER_BYTES, .next_id = 1};
-	return check_header(file, dir, kind, read_only, err);
+	return rc;
 }
 
 void name_file_close(struct name_file *file)
@@ -134,4 +153,91 @@ int name_file_append(struct name_file *file, const struct fw_buf *records, struc
 	}
 	file->end += align8(records->length);
 	return 0;
+}
+
+/* ---- writing it anew ---- */
+
+uint64_t name_record_bytes(size_t length)
+{
+	return align8(RECORD_HEAD + (uint64_t)length);
+}
+
+static int put_piece(int fd, struct fw_buf *piece, uint64_t *end)
+{
+	int rc = fw_pwrite(fd, piece->data, piece->length, *end);
+	*end += piece->length;
+	fw_buf_reset(piece);
+	return rc;
+}
+
+static int copy_kept(const struct name_file *file, int fd, bool (*keeps)(uint32_t id, void *arg),
+	void *arg, uint64_t *end)
+{
+	static const uint8_t zeroes[8];
+	struct fw_buf piece = {0};
+	struct scan scan;
+	uint64_t offset = FILE_HEADER_BYTES;
+	uint32_t length;
+	const uint8_t *at;
+	int rc = 0;
+	scan_init(&scan, file->fd, file->end, MAGIC_NAME, file->super->salt);
+	while (rc >= 0 && (at = scan_next(&scan, &offset, &length))) {
+		size_t bytes = ENVELOPE_BYTES + (size_t)length;
+		if (length >= 4 && keeps(get_u32(at + ENVELOPE_BYTES), arg)) {
+			fw_buf_append(&piece, at, bytes);
+			fw_buf_append(&piece, zeroes, align8(bytes) - bytes);
+		}
+		offset += align8(bytes);
+		if (piece.length >= PIECE_BYTES)
+			rc = put_piece(fd, &piece, end);
+	}
+	int unread = scan_done(&scan);
+	if (rc >= 0)
+		rc = unread < 0 ? unread : put_piece(fd, &piece, end);
+	fw_buf_done(&piece);
+	return rc;
+}
+
+/* The descriptor of the new file, which is synced. */
+static int write_kept(const struct name_file *file, const char *path,
+	bool (*keeps)(uint32_t id, void *arg), void *arg, uint64_t *end)
+{
+	int fd = fw_open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		return fd;
+	int rc = put_header(file, fd);
+	if (rc >= 0)
+		rc = copy_kept(file, fd, keeps, arg, end);
+	if (rc >= 0)
+		rc = fw_fsync(fd);
+	if (rc < 0)
+		fw_close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+static int take_over(
+	struct name_file *file, int fd, uint64_t end, const char *dir, struct fw_err *err)
+{
+	fw_close(file->fd);
+	file->fd = fd;
+	file->end = end;
+	int rc = fw_fsync_dir(dir);
+	return rc < 0 ? fw_fail_sys(err, rc, "cannot sync %s", dir) : 1;
+}
+
+int name_file_rewrite(struct name_file *file, const char *dir,
+	bool (*keeps)(uint32_t id, void *arg), void *arg, struct fw_err *err)
+{
+	char *path = path_in(dir, file->kind), *fresh = fw_format("%s.new", path);
+	uint64_t end = FILE_HEADER_BYTES;
+	int fd = write_kept(file, fresh, keeps, arg, &end);
+	int rc = fd < 0 ? fd : fw_rename(fresh, path);
+	if (rc < 0)
+		fw_unlink(fresh);
+	if (rc < 0 && fd >= 0)
+		fw_close(fd);
+	rc = rc < 0 ? 0 : take_over(file, fd, end, dir, err);
+	fw_free(path);
+	fw_free(fresh);
+	return rc;
 }

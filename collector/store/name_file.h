@@ -1,4 +1,5 @@
-/* A file of names: records with the ids that are given out, appended and never changed.
+/* A file of names: records with the ids that are given out, appended and never changed. It is
+ * written anew where too many of them are of no use any more.
  *
  * A record is an envelope with id u32 and the name itself: a Schema message, or a host's
  * labels as length u16 and bytes, name and value by turns; without any, the host of that
@@ -20,6 +21,7 @@
 
 struct name_file {
 	const struct super *super;
+	enum file_kind kind;
 	int fd;
 	uint64_t end;
 	uint32_t next_id;
@@ -45,3 +47,10 @@ void name_record_end(
 	const struct name_file *file, struct fw_buf *records, size_t from, uint32_t id);
 /* All of them wait for the disk once. */
 int name_file_append(struct name_file *file, const struct fw_buf *records, struct fw_err *err);
+
+/* What a record takes whose name has so many bytes. */
+uint64_t name_record_bytes(size_t length);
+/* A file of the records that `keeps` says takes its place. 0: it could not be written, and the
+ * old one stays. 1: it has. Negative: nobody knows which of the two a power cut would leave. */
+int name_file_rewrite(struct name_file *file, const char *dir,
+	bool (*keeps)(uint32_t id, void *arg), void *arg, struct fw_err *err);

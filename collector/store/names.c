@@ -12,6 +12,8 @@
 
 /* ---- what is in memory ---- */
 
+enum { DEAD_LEAST = 64 << 10 }; /* fewer bytes are not worth a new file */
+
 static uint64_t hash_column(const struct fw_column *column)
 {
 	uint64_t hash = map_hash(column->name, strlen(column->name), 1);
@@ -28,13 +30,11 @@ static int by_hash(const void *a, const void *b)
 	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-static struct column_key *make_keys(struct fw_arena *arena, const struct fw_schema *schema)
+static void fill_keys(struct column_key *keys, const struct fw_schema *schema)
 {
-	struct column_key *keys = fw_arena_alloc(arena, schema->n_columns * sizeof *keys + 1);
 	for (uint32_t i = 0; i < schema->n_columns; i++)
-		keys[i] = (struct column_key){hash_column(&schema->columns[i]), i};
+		keys[i] = (struct column_key){(uint32_t)hash_column(&schema->columns[i]), i};
 	qsort(keys, schema->n_columns, sizeof *keys, by_hash);
-	return keys;
 }
 
 static bool same_series(const struct fw_column *a, const struct fw_column *b)
@@ -50,7 +50,7 @@ static bool same_series(const struct fw_column *a, const struct fw_column *b)
 }
 
 const struct fw_column *names_same_column(
-	const struct named_schema *schema, uint64_t hash, const struct fw_column *column)
+	const struct named_schema *schema, uint32_t hash, const struct fw_column *column)
 {
 	uint32_t low = 0, high = schema->schema.n_columns;
 	while (low < high) {
@@ -89,26 +89,13 @@ static const char *keep_text(struct names *names, const char *text)
 	return symbol->text;
 }
 
-static struct fw_label *copy_labels(struct names *names, const struct fw_label *labels, size_t n)
+static void copy_labels(
+	struct names *names, const struct fw_label *labels, size_t n, struct fw_label *to)
 {
-	struct fw_label *copy = fw_arena_alloc(&names->arena, n * sizeof *copy + 1);
 	for (size_t i = 0; i < n; i++) {
-		copy[i].name = keep_text(names, labels[i].name);
-		copy[i].value = keep_text(names, labels[i].value);
+		to[i].name = keep_text(names, labels[i].name);
+		to[i].value = keep_text(names, labels[i].value);
 	}
-	return copy;
-}
-
-static const struct fw_column *copy_columns(struct names *names, const struct fw_schema *schema)
-{
-	struct fw_column *copy =
-		fw_arena_alloc(&names->arena, schema->n_columns * sizeof *copy + 1);
-	for (uint32_t i = 0; i < schema->n_columns; i++) {
-		copy[i] = schema->columns[i];
-		copy[i].name = keep_text(names, copy[i].name);
-		copy[i].labels = copy_labels(names, copy[i].labels, copy[i].n_labels);
-	}
-	return copy;
 }
 
 static uint64_t hash_labels(const struct fw_label *labels, size_t n_labels)
@@ -117,14 +104,37 @@ static uint64_t hash_labels(const struct fw_label *labels, size_t n_labels)
 	return hash_column(&as_column);
 }
 
+static size_t count_labels(const struct fw_schema *schema)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+		n += schema->columns[i].n_labels;
+	return n;
+}
+
+/* All but its texts is one piece of memory. */
 static struct named_schema *new_schema(
 	struct names *names, uint32_t id, const struct fw_schema *schema)
 {
-	struct named_schema *named = fw_arena_alloc(&names->arena, sizeof *named);
+	uint32_t n = schema->n_columns;
+	size_t columns_bytes = n * sizeof(struct fw_column);
+	size_t labels_bytes = count_labels(schema) * sizeof(struct fw_label);
+	struct named_schema *named = fw_alloc(
+		sizeof *named + columns_bytes + labels_bytes + n * sizeof(struct column_key));
+	struct fw_column *columns = (struct fw_column *)(void *)(named + 1);
+	struct fw_label *labels = (struct fw_label *)(void *)(columns + n);
 	named->id = id;
 	named->schema = *schema;
-	named->schema.columns = copy_columns(names, schema);
-	named->keys = make_keys(&names->arena, &named->schema);
+	named->schema.columns = columns;
+	for (uint32_t i = 0; i < n; i++) {
+		columns[i] = schema->columns[i];
+		columns[i].name = keep_text(names, columns[i].name);
+		columns[i].labels = labels;
+		copy_labels(names, schema->columns[i].labels, columns[i].n_labels, labels);
+		labels += columns[i].n_labels;
+	}
+	named->keys = (struct column_key *)(void *)labels;
+	fill_keys(named->keys, &named->schema);
 	return named;
 }
 
@@ -144,7 +154,8 @@ static void add_host(
 {
 	struct named_host *named = fw_arena_alloc(&names->arena, sizeof *named);
 	named->id = id;
-	named->labels = copy_labels(names, labels, n_labels);
+	named->labels = fw_arena_alloc(&names->arena, n_labels * sizeof *labels + 1);
+	copy_labels(names, labels, n_labels, named->labels);
 	named->n_labels = n_labels;
 	names->hosts = fw_array_reach(
 		names->hosts, &names->hosts_capacity, id, sizeof(struct named_host *));
@@ -154,11 +165,22 @@ static void add_host(
 	map_add(&names->host_map, &named->link, hash_labels(labels, n_labels));
 }
 
+static struct named_schema *schema_at(const struct names *names, uint32_t id)
+{
+	return id < names->schemas_capacity ? names->schemas[id] : NULL;
+}
+
+static struct named_host *host_at(const struct names *names, uint32_t id)
+{
+	return id < names->hosts_capacity ? names->hosts[id] : NULL;
+}
+
 /* The record that made it may be damaged: then there is nothing left to hide. */
 static void mark_forgotten(struct names *names, uint32_t id)
 {
-	if (id < names->hosts_capacity && names->hosts[id])
-		atomic_store(&names->hosts[id]->forgotten, true);
+	struct named_host *host = host_at(names, id);
+	if (host)
+		atomic_store(&host->forgotten, true);
 }
 
 /* ---- what is on disk ---- */
@@ -176,11 +198,15 @@ static bool take_schema(uint32_t id, const uint8_t *data, size_t length, void *a
 	struct fw_arena scratch = {0};
 	struct fw_schema schema;
 	uint32_t wire_id;
-	int rc = fw_schema_decode(data, length, &scratch, no_base, NULL, &wire_id, &schema, NULL);
-	if (rc >= 0)
+	bool sound = !schema_at(names, id) &&
+		fw_schema_decode(data, length, &scratch, no_base, NULL, &wire_id, &schema, NULL) >=
+			0;
+	if (sound) {
 		add_schema(names, new_schema(names, id, &schema));
+		names->schemas[id]->stored = (uint32_t)name_record_bytes(length);
+	}
 	fw_arena_done(&scratch);
-	return rc >= 0;
+	return sound;
 }
 
 static const char *take_text(struct fw_arena *arena, const uint8_t **at, const uint8_t *end)
@@ -214,6 +240,8 @@ static bool take_host(uint32_t id, const uint8_t *data, size_t length, void *arg
 		add_host(names, id, labels, unlabelled ? 0 : n);
 	else if (sound)
 		mark_forgotten(names, id);
+	if (sound && host_at(names, id))
+		names->hosts[id]->stored += (uint32_t)name_record_bytes(length);
 	fw_arena_done(&scratch);
 	return sound;
 }
@@ -248,6 +276,8 @@ void names_close(struct names *names)
 	map_done(&names->schema_map);
 	map_done(&names->host_map);
 	map_done(&names->symbols);
+	for (size_t id = 0; id < names->schemas_capacity; id++)
+		fw_free(names->schemas[id]);
 	fw_free(names->schemas);
 	fw_free(names->hosts);
 	fw_arena_done(&names->arena);
@@ -255,10 +285,80 @@ void names_close(struct names *names)
 	pthread_mutex_destroy(&names->growing);
 }
 
-void names_skip_ids(struct names *names, uint32_t schema, uint32_t host)
+void names_note(struct names *names, uint32_t schema, uint32_t host)
 {
+	struct named_schema *named_schema = schema_at(names, schema);
+	struct named_host *named_host = host_at(names, host);
 	name_file_skip_id(&names->schema_file, schema);
 	name_file_skip_id(&names->host_file, host);
+	if (named_schema)
+		named_schema->mentioned = true;
+	if (named_host)
+		named_host->mentioned = true;
+}
+
+/* ---- leaving out ---- */
+
+/* The highest id stays in its file, so that it is not given out again. */
+static bool keeps_schema(uint32_t id, void *arg)
+{
+	const struct names *names = arg;
+	const struct named_schema *named = schema_at(names, id);
+	return named && (named->mentioned || id == names->n_schemas);
+}
+
+static bool keeps_host(uint32_t id, void *arg)
+{
+	const struct names *names = arg;
+	const struct named_host *named = host_at(names, id);
+	return named &&
+		(named->mentioned || id == names->n_hosts || !atomic_load(&named->forgotten));
+}
+
+static bool is_mostly_dead(const struct name_file *file, uint64_t kept)
+{
+	uint64_t all = file->end - FILE_HEADER_BYTES;
+	return all > 2 * kept && all - kept >= DEAD_LEAST;
+}
+
+static int compact_schemas(struct names *names, const char *dir, struct fw_err *err)
+{
+	uint64_t kept = 0;
+	for (uint32_t id = 1; id <= names->n_schemas; id++)
+		kept += keeps_schema(id, names) ? names->schemas[id]->stored : 0;
+	if (!is_mostly_dead(&names->schema_file, kept))
+		return 0;
+	int rc = name_file_rewrite(&names->schema_file, dir, keeps_schema, names, err);
+	if (rc <= 0)
+		return rc;
+	map_done(&names->schema_map);
+	for (uint32_t id = 1; id <= names->n_schemas; id++) {
+		struct named_schema *named = names->schemas[id];
+		if (keeps_schema(id, names)) {
+			map_add(&names->schema_map, &named->link, get_u64(named->schema.hash));
+		} else {
+			names->schemas[id] = NULL;
+			fw_free(named);
+		}
+	}
+	return 0;
+}
+
+/* What memory has of a forgotten one goes with the process. */
+static int compact_hosts(struct names *names, const char *dir, struct fw_err *err)
+{
+	uint64_t kept = 0;
+	for (uint32_t id = 1; id <= names->n_hosts; id++)
+		kept += keeps_host(id, names) ? names->hosts[id]->stored : 0;
+	if (!is_mostly_dead(&names->host_file, kept))
+		return 0;
+	return name_file_rewrite(&names->host_file, dir, keeps_host, names, err);
+}
+
+int names_compact(struct names *names, const char *dir, struct fw_err *err)
+{
+	int rc = compact_schemas(names, dir, err);
+	return rc < 0 ? rc : compact_hosts(names, dir, err);
 }
 
 /* ---- looking up and making ---- */
@@ -266,7 +366,7 @@ void names_skip_ids(struct names *names, uint32_t schema, uint32_t host)
 const struct named_schema *names_schema(struct names *names, uint32_t id)
 {
 	pthread_rwlock_rdlock(&names->lock);
-	const struct named_schema *found = id < names->schemas_capacity ? names->schemas[id] : NULL;
+	const struct named_schema *found = schema_at(names, id);
 	pthread_rwlock_unlock(&names->lock);
 	return found;
 }
@@ -274,7 +374,7 @@ const struct named_schema *names_schema(struct names *names, uint32_t id)
 const struct named_host *names_host(struct names *names, uint32_t id)
 {
 	pthread_rwlock_rdlock(&names->lock);
-	const struct named_host *found = id < names->hosts_capacity ? names->hosts[id] : NULL;
+	const struct named_host *found = host_at(names, id);
 	pthread_rwlock_unlock(&names->lock);
 	return found;
 }
@@ -385,6 +485,8 @@ static int make_schemas(struct names *names, const struct fw_schema *schemas, si
 	}
 	if (rc >= 0)
 		rc = publish(names, &fresh, err);
+	for (size_t i = 0; i < fresh.n && rc < 0; i++)
+		fw_free(fresh.schemas[i]);
 	map_done(&fresh.map);
 	fw_free(fresh.schemas);
 	fw_buf_done(&fresh.records);

@@ -1,10 +1,14 @@
 /* Who and what: the dictionaries of hosts and schemas.
  *
- * Two append-only files. A name is synced before its id is given out, so
+ * Two files that are appended to. A name is synced before its id is given out, so
  * whatever refers to an id was written after it. Ids start at 1, grow, and are
  * never reused. A host can be forgotten: another record says so, and whoever comes with its
- * labels later is another host. Entries live as long as the store; looking one up takes a read
- * lock, making a new one waits for the disk without holding up readers.
+ * labels later is another host. Looking one up takes a read lock, making a new one waits for
+ * the disk without holding up readers.
+ *
+ * What is found stays where it is until the store closes. Schemas that no block and no record
+ * of the log mentions any more, and forgotten hosts, leave when the store opens, once they are
+ * more than half of their file.
  */
 #pragma once
 
@@ -19,13 +23,15 @@
 #include "name_file.h"
 
 struct column_key {
-	uint64_t hash; /* of name and labels */
+	uint32_t hash; /* of name and labels */
 	uint32_t column;
 };
 
 struct named_schema {
 	struct link link;
 	uint32_t id;
+	uint32_t stored; /* bytes that were read of it */
+	bool mentioned;  /* by a block or the log */
 	struct fw_schema schema;
 	struct column_key *keys; /* sorted: finds what two schemas share */
 };
@@ -35,6 +41,8 @@ struct named_host {
 	uint32_t id;
 	struct fw_label *labels;
 	size_t n_labels;
+	uint32_t stored;
+	bool mentioned;
 	atomic_bool forgotten; /* nothing of it may be read any more */
 };
 
@@ -42,7 +50,7 @@ struct names {
 	const struct super *super;
 	pthread_rwlock_t lock;   /* the maps and arrays */
 	pthread_mutex_t growing; /* one appends at a time */
-	struct fw_arena arena;   /* under `lock` */
+	struct fw_arena arena;   /* under `lock`: texts and hosts */
 	struct name_file schema_file, host_file;
 	struct map schema_map, host_map, symbols;
 	struct named_schema **schemas; /* by id; holes where a record was damaged */
@@ -57,8 +65,12 @@ int names_open(struct names *names, const char *dir, const struct super *super, 
 void names_close(struct names *names);
 /* A sync failed: nothing more is promised. */
 bool names_failed(const struct names *names);
-/* Ids that blocks or the log refer to are taken, even if their record is lost. */
-void names_skip_ids(struct names *names, uint32_t schema, uint32_t host);
+/* While the store opens: a block or the log mentions them; 0: none. The ids are taken, even if
+ * their record is lost. */
+void names_note(struct names *names, uint32_t schema, uint32_t host);
+/* Once all is noted: leaves out what is of no use any more, where it is more than half. Where
+ * the disk does not let that be, all stays as it was. */
+int names_compact(struct names *names, const char *dir, struct fw_err *err);
 
 /* All of them wait for the disk once. */
 int names_intern_schemas(struct names *names, const struct fw_schema *schemas, size_t n,
@@ -74,4 +86,4 @@ const struct named_schema *names_find_schema(
 
 /* The column of `schema` with the name and labels of `column`, or NULL. */
 const struct fw_column *names_same_column(
-	const struct named_schema *schema, uint64_t hash, const struct fw_column *column);
+	const struct named_schema *schema, uint32_t hash, const struct fw_column *column);

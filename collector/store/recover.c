@@ -112,7 +112,7 @@ static void note_block(struct noting *noting, const struct ring_place *place)
 
 static struct table *note_table(struct store *store, const struct block_ref *ref)
 {
-	names_skip_ids(&store->names, ref->schema, ref->host);
+	names_note(&store->names, ref->schema, ref->host);
 	struct host *host = hosts_get(&store->hosts, ref->host);
 	const struct named_schema *schema = names_schema(&store->names, ref->schema);
 	if (!host || !schema)
@@ -167,6 +167,7 @@ static int note_blocks(struct store *store)
 		if (rc < 0 && rc != -EBADMSG)
 			return rc;
 		store->counters.damaged += rc < 0;
+		store->half_noted |= rc < 0;
 	}
 	covered_sort(store->covered, store->n_covered);
 	drop_whole_runs(store);
@@ -262,7 +263,7 @@ static int replay_sweeps(struct store *store, const struct log_record *record)
 		struct agent *agent = agents_get(&store->agents, record->agent);
 		arrival.stream = agent_get_stream(&store->agents, agent, record->stream);
 	}
-	names_skip_ids(&store->names, record->schema, record->host);
+	names_note(&store->names, record->schema, record->host);
 	fw_arena_reset(&store->arena);
 	if (!arrival.host || !arrival.schema) {
 		store->unknown++;
@@ -305,11 +306,13 @@ static void replay(const struct log_record *record, void *arg)
 	case LOG_DOCUMENT:
 	case LOG_EVENT:
 		replay_number(store, record);
+		names_note(&store->names, 0, record->host);
 		owner_note(
 			hosts_get(&store->hosts, record->host), record->agent, record->received_ms);
 		records_found(store, record);
 		break;
 	case LOG_CARRIED:
+		names_note(&store->names, 0, record->host);
 		records_found(store, record);
 		break;
 	case LOG_RELEASED:
@@ -489,5 +492,7 @@ int store_recover(struct store *store, struct fw_err *err)
 	rc = go_on(store, rc > 0);
 	fw_free(store->parts.at);
 	store->parts = (struct ring_places){0};
-	return rc < 0 ? fw_fail_sys(err, rc, "cannot write the store's log in %s", store->dir) : 0;
+	if (rc < 0)
+		return fw_fail_sys(err, rc, "cannot write the store's log in %s", store->dir);
+	return store->half_noted ? 0 : names_compact(&store->names, store->dir, err);
 }

@@ -40,7 +40,8 @@ enum {
 	SECTOR = 512,
 	NUMBERS = 8192,
 	DIGESTS = 60,
-	SUPER_KILLS = 20
+	SUPER_KILLS = 20,
+	WASTE = 4 /* schemas, enough to be left out */
 };
 
 /* ---- the disk ---- */
@@ -48,6 +49,7 @@ enum {
 struct unsynced {
 	struct unsynced *next;
 	char path[256]; /* within the store */
+	char from[256]; /* not empty: a file of this name took that one's place */
 	uint64_t offset;
 	size_t length;
 	uint8_t data[];
@@ -58,6 +60,8 @@ static struct {
 	char store[64], synced[72], cut[72];
 	bool watching, lying;
 	int until_cut, until_kill;
+	unsigned renames;
+	bool torn; /* what took another file's place was not synced by then */
 	/* Once that is written, and before it is synced; NULL: never. */
 	bool (*kills_behind)(const char *path, const uint8_t *data, size_t length);
 	struct unsynced *first, **end;
@@ -107,12 +111,22 @@ static void write_some(const struct unsynced *w)
 	}
 }
 
+static void rename_in(const char *folder, const struct unsynced *w)
+{
+	char from[512], path[512];
+	snprintf(from, sizeof from, "%s%s", folder, w->from);
+	snprintf(path, sizeof path, "%s%s", folder, w->path);
+	disk.torn |= rename(from, path) < 0 && !disk.lying;
+}
+
 static void take_cut(void)
 {
 	kit_copy(disk.synced, disk.cut);
 	for (struct unsynced *w = disk.first; w; w = w->next) {
 		uint32_t fate = chance(3);
-		if (fate == 0)
+		if (w->from[0] && fate < 2)
+			rename_in(disk.cut, w);
+		else if (fate == 0)
 			write_to(disk.cut, w, 0, w->length);
 		else if (fate == 1)
 			write_some(w);
@@ -154,10 +168,24 @@ static bool is_super(const char *path, const uint8_t *data, size_t length)
 	return strcmp(path, "super") == 0;
 }
 
+static struct unsynced *note(const char *path, uint64_t offset, size_t length)
+{
+	struct unsynced *w = malloc(sizeof *w + length);
+	*w = (struct unsynced){.offset = offset, .length = length};
+	snprintf(w->path, sizeof w->path, "%s", path);
+	*disk.end = w;
+	disk.end = &w->next;
+	return w;
+}
+
 int __real_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
 int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset);
 int __real_fw_fdatasync(int fd);
 int __wrap_fw_fdatasync(int fd);
+int __wrap_fw_fsync(int fd);
+int __real_fw_rename(const char *from, const char *to);
+int __wrap_fw_rename(const char *from, const char *to);
+int __wrap_fw_fsync_dir(const char *path);
 
 int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
 {
@@ -166,14 +194,8 @@ int __wrap_fw_pwrite(int fd, const void *data, size_t length, uint64_t offset)
 	const char *path = path_of(fd, buffer);
 	if (path)
 		pass_time();
-	if (path && disk.watching) {
-		struct unsynced *w = malloc(sizeof *w + length);
-		*w = (struct unsynced){.offset = offset, .length = length};
-		snprintf(w->path, sizeof w->path, "%s", path);
-		memcpy(w->data, data, length);
-		*disk.end = w;
-		disk.end = &w->next;
-	}
+	if (path && disk.watching)
+		memcpy(note(path, offset, length)->data, data, length);
 	int rc = __real_fw_pwrite(fd, data, length, offset);
 	if (path && disk.watching && disk.kills_behind && disk.kills_behind(path, data, length))
 		disk.until_kill = 1;
@@ -186,7 +208,7 @@ static void sync_path(const char *path)
 	struct unsynced **at = &disk.first;
 	while (*at) {
 		struct unsynced *w = *at;
-		if (strcmp(w->path, path) != 0) {
+		if (w->from[0] || strcmp(w->path, path) != 0) {
 			at = &w->next;
 			continue;
 		}
@@ -207,6 +229,76 @@ int __wrap_fw_fdatasync(int fd)
 		if (disk.watching && !disk.lying)
 			sync_path(path);
 	}
+	pthread_mutex_unlock(&disk.lock);
+	return 0;
+}
+
+/* What was made anew begins without what lay there. */
+int __wrap_fw_fsync(int fd)
+{
+	char buffer[512], synced[512];
+	pthread_mutex_lock(&disk.lock);
+	const char *path = path_of(fd, buffer);
+	if (path)
+		pass_time();
+	if (path && disk.watching && !disk.lying) {
+		snprintf(synced, sizeof synced, "%s%s", disk.synced, path);
+		unlink(synced);
+		sync_path(path);
+	}
+	pthread_mutex_unlock(&disk.lock);
+	return 0;
+}
+
+static bool is_waiting(const char *path)
+{
+	const struct unsynced *w = disk.first;
+	while (w && strcmp(w->path, path) != 0)
+		w = w->next;
+	return w != NULL;
+}
+
+int __wrap_fw_rename(const char *from, const char *to)
+{
+	size_t prefix = strlen(disk.store);
+	pthread_mutex_lock(&disk.lock);
+	if (disk.watching)
+		pass_time();
+	if (disk.watching) {
+		disk.torn |= !disk.lying && is_waiting(from + prefix);
+		struct unsynced *w = note(to + prefix, 0, 0);
+		snprintf(w->from, sizeof w->from, "%s", from + prefix);
+		disk.renames++;
+	}
+	int rc = __real_fw_rename(from, to);
+	pthread_mutex_unlock(&disk.lock);
+	return rc;
+}
+
+static void sync_renames(void)
+{
+	struct unsynced **at = &disk.first;
+	while (*at) {
+		struct unsynced *w = *at;
+		if (!w->from[0]) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		rename_in(disk.synced, w);
+		free(w);
+	}
+	disk.end = at;
+}
+
+int __wrap_fw_fsync_dir(const char *path)
+{
+	(void)path; /* only in the store's own folder is anything renamed */
+	pthread_mutex_lock(&disk.lock);
+	if (disk.watching)
+		pass_time();
+	if (disk.watching && !disk.lying)
+		sync_renames();
 	pthread_mutex_unlock(&disk.lock);
 	return 0;
 }
@@ -330,9 +422,24 @@ static void wait_for(struct shipment *s)
 	fw_arena_done(&s->arena);
 }
 
+/* Or names that come from now on would go with the file. */
+static void check_renames(void)
+{
+	bool sound = true;
+	pthread_mutex_lock(&disk.lock);
+	for (const struct unsynced *w = disk.first; w; w = w->next)
+		sound = sound && (disk.lying || !w->from[0]);
+	pthread_mutex_unlock(&disk.lock);
+	assert_true(sound);
+}
+
+/* What it leaves in the dictionary goes with the next opening. */
 static void connect_all(struct kit *kit)
 {
 	static const char *const names[SENDERS] = {"alpha", "beta", "gamma"};
+	check_renames();
+	kit->schema = kit_schema(kit, "m");
+	kit_waste(kit, WASTE);
 	for (unsigned i = 0; i < SENDERS; i++) {
 		struct machine *m = &machines[i];
 		struct shipment hello;
@@ -650,7 +757,7 @@ static void test_nothing_acknowledged_is_lost(void **state)
 				fail_msg("round %u: %zu of hosts and %zu of the target are wrong",
 					round, loss.hosts, loss.target);
 		}
-		assert_true(digests > 0);
+		assert_true(digests > 0 && disk.renames > 0 && !disk.torn);
 		end_life(&kit);
 	}
 	print_message("# %u cuts\n", done);

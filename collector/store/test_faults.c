@@ -21,11 +21,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fenwatch/fault.h>
+#include <fenwatch/mem.h>
 
+#include "name_file.h"
 #include "testkit.h"
 
 enum { STEP = 15000, BATCHES = 8, FINE = 0, REFUSED = 1, FAILED = 2 };
@@ -183,11 +186,11 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A store whose next few batches fill a segment, which is then digested. */
-static int setup_digest(void **state)
+/* A store whose next few batches fill a segment, which is then digested, and of whose schemas so
+ * many are of no use. */
+static int setup_with(unsigned waste)
 {
 	struct sender sender = {0};
-	(void)state;
 	shared = mmap(
 		NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sweeps = 60;
@@ -196,10 +199,23 @@ static int setup_digest(void **state)
 	for (int i = 0; i < BATCHES; i++)
 		sender_send(&sender, STORE_LIVE, kit.host, kit.schema,
 			time_of(sender.next[STORE_LIVE]), sweeps, STEP, i == 0);
+	kit_waste(&kit, waste);
 	store_close(kit.store);
 	snprintf(image, sizeof image, "%s-image", kit.dir);
 	kit_copy(kit.dir, image);
 	return 0;
+}
+
+static int setup_digest(void **state)
+{
+	(void)state;
+	return setup_with(0);
+}
+
+static int setup_names(void **state)
+{
+	(void)state;
+	return setup_with(8);
 }
 
 static int teardown(void **state)
@@ -256,6 +272,90 @@ static void test_digest(void **state)
 	each_fault(FW_OP_READ, fw_fault_stride(8));
 }
 
+static bool is_compact(void)
+{
+	struct stat st;
+	char *path = fw_format("%s/schema.log", kit.dir);
+	assert_int_equal(stat(path, &st), 0);
+	fw_free(path);
+	return st.st_size < 64 << 10;
+}
+
+/* Where names that nothing mentions cannot be left out, they stay. Where the folder cannot be
+ * synced after it, the store does not open. */
+static void test_names(void **state)
+{
+	(void)state;
+	for (int forever = 0; forever < 2; forever++) {
+		assert_int_equal(run_with(FW_OP_RENAME, 1, -EIO, forever), FINE);
+		assert_false(is_compact());
+		struct missing lost = missing();
+		assert_int_equal(lost.batches + lost.requests, 0);
+		assert_true(is_compact());
+	}
+	each_fault(FW_OP_FSYNC, 1);
+	assert_true(is_compact());
+}
+
+static bool count_name(uint32_t id, const uint8_t *name, size_t length, void *arg)
+{
+	(void)name;
+	(void)length;
+	*(uint64_t *)arg += id;
+	return true;
+}
+
+static bool is_odd(uint32_t id, void *arg)
+{
+	(void)arg;
+	return id % 2;
+}
+
+/* The sum of the ids that it holds. */
+static uint64_t open_names(struct name_file *file, const struct super *super)
+{
+	uint64_t ids = 0;
+	assert_int_equal(name_file_open(file, kit.dir, FILE_SCHEMAS, super, false, NULL), 0);
+	assert_int_equal(name_file_read(file, count_name, &ids), 0);
+	assert_int_equal(file->damaged, 0);
+	return ids;
+}
+
+/* Returns whether there was a call for the fault. */
+static bool rewrite_with(enum fw_op op, uint64_t nth, bool forever)
+{
+	enum { ALL = 45, ODD = 25 }; /* of 1 to 9 */
+	struct super super;
+	struct damage damage = {0};
+	struct name_file file;
+	restore_image();
+	assert_int_equal(super_load(kit.dir, &super, &damage, NULL), 0);
+	assert_int_equal(open_names(&file, &super), ALL);
+	fw_fault_arm(op, nth, -EIO, forever);
+	int rc = name_file_rewrite(&file, kit.dir, is_odd, NULL, NULL);
+	bool met = fw_fault_calls(op) >= nth;
+	fw_fault_clear();
+	name_file_close(&file);
+	uint64_t ids = open_names(&file, &super);
+	name_file_close(&file);
+	assert_true(ids == (rc == 0 ? ALL : ODD));
+	assert_true(met || rc == 1);
+	return met;
+}
+
+static void test_names_written_anew(void **state)
+{
+	static const enum fw_op ops[] = {
+		FW_OP_OPEN, FW_OP_READ, FW_OP_PWRITE, FW_OP_FSYNC, FW_OP_RENAME};
+	(void)state;
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+		uint64_t nth = 1;
+		while (rewrite_with(ops[i], nth, false) && rewrite_with(ops[i], nth, true))
+			nth++;
+		assert_true(nth > 1);
+	}
+}
+
 /* The control: a disk that only pretends to write is found out by the same check. */
 static void test_control_a_disk_that_pretends_is_noticed(void **state)
 {
@@ -305,6 +405,8 @@ int main(void)
 		FAULT(test_read),
 		FAULT(test_memory),
 		cmocka_unit_test_setup_teardown(test_digest, setup_digest, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup_names, teardown),
+		cmocka_unit_test_setup_teardown(test_names_written_anew, setup_names, teardown),
 		FAULT(test_control_a_disk_that_pretends_is_noticed),
 		cmocka_unit_test(test_disk_full),
 	};

@@ -112,6 +112,25 @@ uint32_t kit_schema(struct kit *kit, const char *prefix)
 	return kit_schema_of(kit, pointers, KIT_COLUMNS);
 }
 
+static void waste_one(struct kit *kit, unsigned which)
+{
+	enum { COLUMNS = 700 };
+	static char names[COLUMNS][32];
+	const char *pointers[COLUMNS];
+	for (int i = 0; i < COLUMNS; i++) {
+		snprintf(names[i], sizeof names[i], "waste_%06u_of_column_%03d", which, i);
+		pointers[i] = names[i];
+	}
+	kit_schema_of(kit, pointers, COLUMNS);
+}
+
+void kit_waste(struct kit *kit, unsigned n)
+{
+	static unsigned which;
+	for (unsigned i = 0; i < n; i++)
+		waste_one(kit, which++);
+}
+
 struct waiting {
 	pthread_mutex_t lock;
 	pthread_cond_t done;

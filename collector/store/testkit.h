@@ -31,6 +31,8 @@ void kit_reopen(struct kit *kit);
 uint32_t kit_host(struct kit *kit, const char *instance);
 /* A schema of KIT_COLUMNS columns "<prefix>0", "<prefix>1", ... */
 uint32_t kit_schema(struct kit *kit, const char *prefix);
+/* So many schemas of 18 kB, others at each call, of which nothing is ever sent. */
+void kit_waste(struct kit *kit, unsigned n);
 /* A schema of one column a name. */
 uint32_t kit_schema_of(struct kit *kit, const char *const *names, uint32_t n);
 

@@ -66,7 +66,7 @@ static int put_hosts(struct store *store, struct fw_buf *payload)
 	int rc = 0;
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count && rc >= 0; id++) {
-		const struct host *host = hosts_get(&store->hosts, id);
+		const struct host *host = hosts_known(&store->hosts, id);
 		if (!host || (host->newest_ms == 0 && host->record_ms == 0))
 			continue;
 		host_put(payload, host);
@@ -106,7 +106,7 @@ static void put_all_last(struct store *store)
 {
 	uint32_t count = hosts_count(&store->hosts);
 	for (uint32_t id = 0; id < count; id++) {
-		struct host *host = hosts_get(&store->hosts, id);
+		struct host *host = hosts_known(&store->hosts, id);
 		for (struct table *table = host ? host->tables : NULL; table; table = table->next) {
 			if (table_is_current(table) && !table->foreign)
 				put_last(store, table);
