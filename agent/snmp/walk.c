@@ -35,9 +35,14 @@ static void end_column(struct walked *column, const char *why)
 	column->ended = why;
 }
 
-/* The index of what is looked up may only begin that of a row. */
-static bool has_row(const struct walked *column, const struct row *row)
+/* Whether it has the `at`th row of another column; most have the same, in the same places. The
+ * index of what is looked up may only begin that of a row. */
+static bool has_row(const struct walked *column, const struct walked *other, size_t at)
 {
+	const struct row *row = &other->rows[at];
+	const struct row *beside = at < column->n ? &column->rows[at] : NULL;
+	if (beside && oid_compare(beside->index, beside->n, row->index, row->n) == 0)
+		return true;
 	return row_same(column, row) || row_below(column, row);
 }
 
@@ -52,7 +57,7 @@ static bool may_lack_rows(const struct walk *w, unsigned than)
 			continue;
 		has_others = has_others || other->n > 0;
 		for (size_t i = 0; i < other->n; i++)
-			if (!has_row(&w->columns[than], &other->rows[i]))
+			if (!has_row(&w->columns[than], other, i))
 				return true;
 	}
 	return !has_others;
