@@ -2,6 +2,7 @@
 /* The words and constants of a template, as Go writes them. */
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,30 +206,63 @@ int scan_character(struct parser *p, struct operand *out)
 	return 0;
 }
 
-int scan_number(struct parser *p, struct operand *out)
+static size_t take_number(struct parser *p, char *digits, size_t size)
 {
-	char digits[64];
 	size_t n = 0;
 	const char *from = p->at;
 	while (p->at < p->end &&
 		(scan_is_word(*p->at) || *p->at == '.' ||
 			((*p->at == '+' || *p->at == '-') &&
 				(p->at == from || p->at[-1] == 'e' || p->at[-1] == 'E')))) {
-		if (*p->at != '_' && n + 1 < sizeof digits)
+		if (*p->at != '_' && n + 1 < size)
 			digits[n++] = *p->at;
 		p->at++;
 	}
 	digits[n] = '\0';
-	char *end_int, *end_float;
+	return n;
+}
+
+/* As Go writes them: 0x1f, 0o17 or 017, 0b11. */
+static bool read_integer(const char *digits, int64_t *out)
+{
+	const char *first = digits + strspn(digits, "+-");
+	int kind = first[0] == '0' ? tolower((unsigned char)first[1]) : 0;
+	int base = kind == 'b' ? 2 : kind == 'o' ? 8 : 0;
+	char text[64], *end;
+	snprintf(text, sizeof text, "%.*s%s", (int)(first - digits), digits,
+		base ? first + 2 : first);
 	errno = 0;
-	long long number = strtoll(digits, &end_int, 0);
-	bool fits = errno == 0;
-	double value = strtod(digits, &end_float);
-	if (n > 0 && !*end_int && fits)
-		*out = (struct operand){.kind = IS_INT, .number = number};
-	else if (n > 0 && !*end_float && isdigit((unsigned char)end_float[-1]))
-		*out = (struct operand){.kind = IS_FLOAT, .value = value};
-	else
+	*out = strtoll(text, &end, base);
+	return *text && !*end && errno == 0;
+}
+
+static bool is_whole(const char *digits)
+{
+	return !strpbrk(digits, ".eEpP");
+}
+
+static bool fits_unsigned(const char *digits)
+{
+	char *end;
+	errno = 0;
+	strtoull(digits, &end, 0);
+	return !*end && errno == 0;
+}
+
+int scan_number(struct parser *p, struct operand *out)
+{
+	char digits[64], *end;
+	const char *from = p->at;
+	size_t n = take_number(p, digits, sizeof digits);
+	*out = (struct operand){.kind = IS_INT};
+	if (n > 0 && read_integer(digits, &out->number))
+		return 0;
+	*out = (struct operand){.kind = IS_FLOAT, .value = strtod(digits, &end)};
+	if (n == 0 || *end || !isdigit((unsigned char)end[-1]))
 		return scan_fail(p, "bad number syntax: \"%.*s\"", (int)(p->at - from), from);
-	return 0;
+	if (isinf(out->value))
+		return scan_fail(p, "illegal number syntax: \"%s\"", digits);
+	return is_whole(digits) && !fits_unsigned(digits)
+		? scan_fail(p, "integer overflow: \"%s\"", digits)
+		: 0;
 }

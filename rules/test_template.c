@@ -78,6 +78,8 @@ static void test_trims_and_comments(void **state)
 	(void)state;
 	SAYS("a {{- 1 }} b", 1, "a1 b");
 	SAYS("a {{ 1 -}}  \n b", 1, "a 1b");
+	SAYS("{{ 0b11 }} {{ -0b1 }} {{ 0o17 }} {{ 017 }} {{ 0x1F }} {{ 1_0 }} {{ 0x1p4 }}", 1,
+		"3 -1 15 15 31 10 16");
 	SAYS("a{{/* none */}}b {{- /* none */ -}} c", 1, "abc");
 	SAYS("{{ `raw \\n` }}{{ \"x\\ty\\u00e9\" }}{{ 'a' }}", 1,
 		"raw \\nx\ty\xc3\xa9"
@@ -212,6 +214,9 @@ static void test_mistakes_are_found_when_it_is_read(void **state)
 		{"{{ \"x }}", "unterminated quoted string"},
 		{"{{ break }}", "{{break}} outside {{range}}"},
 		{"{{ 1.2.3 }}", "bad number syntax: \"1.2.3\""},
+		{"{{ 0b2 }}", "bad number syntax: \"0b2\""},
+		{"{{ 08 }}", "integer overflow: \"08\""},
+		{"{{ 1e400 }}", "illegal number syntax: \"1e400\""},
 		{"{{ $a, $b := . }}", "too many declarations in command"},
 		{"{{/* }}", "unclosed comment"},
 	};
