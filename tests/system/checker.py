@@ -19,7 +19,7 @@ def need(tool, package):
 
 
 def run(*argv, **more):
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=180, **more)
 
 
 class Checker(Process):

@@ -113,14 +113,14 @@ def test_a_register_that_is_wrong_does_not_start(lab):
 
     def said():
         done = subprocess.run([lab.program("collector"), "--config", c.config, "--check-config"], capture_output=True,
-                              text=True, timeout=30)
+                              text=True, timeout=180)
         return done.returncode, done.stdout + done.stderr
 
     check(said()[0] == 1 and "register.d" in said()[1], f"no folder: {said()}")
     folder = register(lab, a=SHELLS, b=SHELLS)
     check(said()[0] == 1 and "licence 'Shells' stands in 'a.yml', line 2, and in 'b.yml', line 2" in said()[1], f"twice: {said()}")
     c.start(wait=False)
-    c.child.wait(20)
+    c.child.wait(60)
     check(c.child.returncode == 1 and "'a.yml', line 2" in c.log(), f"{c.log()}")
     os.remove(os.path.join(folder, "b.yml"))
     check(said() == (0, "The configuration is well.\n"), f"well: {said()}")

@@ -52,7 +52,7 @@ MISTAKES = [
 
 
 def run(lab, program, *argv, env=None):
-    return subprocess.run([lab.program(program), *argv], capture_output=True, text=True, timeout=30,
+    return subprocess.run([lab.program(program), *argv], capture_output=True, text=True, timeout=180,
                           env=dict(os.environ, **(env or {})))
 
 
@@ -133,7 +133,7 @@ def test_a_second_collector_on_the_same_data_is_refused(lab):
     c = lab.collector().start()
     second = lab.collector(name="second", data=c.data)
     second.start(wait=False)
-    second.child.wait(20)
+    second.child.wait(60)
     check(second.child.returncode != 0 and c.data in second.log(), f"{second.log()}")
 
 

@@ -40,6 +40,9 @@ def check(truth, sentence):
 # Stories name the seconds that a quiet machine needs at most; a busy one has as many times more.
 PATIENCE = 3
 
+# What a question may end with that cannot be answered yet: nobody listens, and a value or a series is not there.
+NOT_YET = (OSError, subprocess.TimeoutExpired, AssertionError, KeyError, IndexError, TypeError, StopIteration)
+
 
 def until(seconds, what, question, pause=0.1):
     """Asks until the answer is true and returns it; a sentence after `seconds` of a quiet machine."""
@@ -50,7 +53,7 @@ def until(seconds, what, question, pause=0.1):
             last = question()
             if last:
                 return last
-        except (OSError, urllib.error.URLError, AssertionError, KeyError, IndexError) as error:
+        except NOT_YET as error:
             last = error
         if time.monotonic() > end:
             raise AssertionError(f"within {seconds} s: {what} (last: {last!r})")
@@ -151,7 +154,7 @@ class Process:
         if self.alive():
             self.child.send_signal(signal.SIGTERM)
             try:
-                self.child.wait(seconds)
+                self.child.wait(seconds * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError(f"{self.name} did not stop within {seconds} s")
@@ -247,7 +250,7 @@ class Collector(Process):
     def cli(self, *argv, stdin=None):
         env = dict(os.environ, FENWATCH_API=f"http://127.0.0.1:{self.api}", FENWATCH_TOKEN=self.token)
         return subprocess.run([self.lab.program("cli")] + list(argv), env=env, input=stdin, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=180)
 
     def join_token(self, *more):
         done = self.cli("token", "new", "--join", *more)
@@ -285,7 +288,7 @@ class Agent(Process):
         token = token or self.collector.join_token()
         done = subprocess.run([self.lab.program("agent"), "enrol", "--config", self.config, "--collector",
                                f"127.0.0.1:{self.collector.port}", *more], input=token + "\n", text=True,
-                              capture_output=True, timeout=30, env=dict(os.environ, **self.env))
+                              capture_output=True, timeout=180, env=dict(os.environ, **self.env))
         check(done.returncode == 0, f"enrol: {done.stdout}{done.stderr}")
         return self
 
@@ -351,10 +354,10 @@ class Lab:
         self.closers.append(hook.close)
         return hook
 
-    def pair(self, group=None, **collector):
+    def pair(self, group=None, interval="1s", **collector):
         """A collector and an enrolled agent, both running; root's agent as one of that group."""
         c = self.collector(**collector).start()
-        a = self.agent(c, group=group).enrol().start()
+        a = self.agent(c, group=group, interval=interval).enrol().start()
         until(30, "the agent's first sweep", lambda: c.query("node_load1"))
         until(30, "its first live one", lambda: c.get("/api/fenwatch/v1/hosts"))
         return c, a

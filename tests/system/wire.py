@@ -16,6 +16,7 @@ import tempfile
 import time
 
 HELLO, WELCOME, SCHEMA, HOST, BATCH, DOCUMENT, EVENT, ACK, HEARTBEAT, GOODBYE, ENROL_REQUEST, ENROL_REPLY = range(1, 13)
+ANSWER_S = 30  # as long as a busy machine may take
 
 _TABLE = []
 for _i in range(256):
@@ -212,7 +213,7 @@ class Identity:
         context.set_alpn_protocols(["fenwatch-enrol/1"])
         if old:
             context.load_cert_chain(old.cert, old.key)
-        with socket.create_connection(("127.0.0.1", collector.port), 10) as raw, context.wrap_socket(raw) as tls:
+        with socket.create_connection(("127.0.0.1", collector.port), ANSWER_S) as raw, context.wrap_socket(raw) as tls:
             message = (b(1, token or "") if token else b"") + b(2, csr) + b(3, self.name) + b(4, self.machine)
             tls.sendall(frame(ENROL_REQUEST, message))
             kind, payload = Stream(tls).read()
@@ -232,7 +233,7 @@ class Stream:
     def __init__(self, sock):
         self.sock, self.buffer = sock, b""
 
-    def read(self, timeout=10):
+    def read(self, timeout=ANSWER_S):
         """(type, payload), or (None, reason) when the peer is gone."""
         self.sock.settimeout(timeout)
         try:
@@ -267,7 +268,7 @@ class Peer:
         if certificate:
             context.load_cert_chain(identity.cert, identity.key)
         self.identity = identity
-        self.raw = socket.create_connection(("127.0.0.1", collector.port), 10)
+        self.raw = socket.create_connection(("127.0.0.1", collector.port), ANSWER_S)
         self.sock = context.wrap_socket(self.raw)
         self.stream = Stream(self.sock)
         self.acked_live = self.acked_backlog = 0
@@ -295,7 +296,7 @@ class Peer:
     def send_raw(self, data):
         self.sock.sendall(data)
 
-    def read(self, timeout=10):
+    def read(self, timeout=ANSWER_S):
         kind, payload = self.stream.read(timeout)
         if kind == ACK:
             fields = parse(payload)
@@ -304,7 +305,7 @@ class Peer:
             self.need_key = fields.get(4, [0])[0] or self.need_key
         return kind, payload
 
-    def wait_acked(self, live, seconds=10):
+    def wait_acked(self, live, seconds=ANSWER_S):
         end = time.monotonic() + seconds
         while self.acked_live < live and time.monotonic() < end:
             kind, payload = self.read(max(0.05, end - time.monotonic()))
@@ -312,7 +313,7 @@ class Peer:
                 break
         return self.acked_live >= live
 
-    def closed(self, seconds=10):
+    def closed(self, seconds=ANSWER_S):
         """Reads until the peer hangs up; (True, last goodbye's text)."""
         end, text = time.monotonic() + seconds, ""
         while time.monotonic() < end:
