@@ -100,7 +100,7 @@ def test_a_site_whose_link_is_cut_and_back(lab):
     os.makedirs(os.path.join(lab.dir, "register.d"))
     with open(os.path.join(lab.dir, "register.d", "all.yml"), "w") as f:
         f.write(REGISTER)
-    s = Scene(lab, "register: register.d/\nbuiltin_rules: {HostSilent: {hold: 2s}, SiteUnreachable: {hold: 2s}}\n")
+    s = Scene(lab, "register: register.d/\nbuiltin_rules: {HostSilent: {hold: 6s}, SiteUnreachable: {hold: 6s}}\n")
     fleets = [Fleet(lab, s.c, count, name=name, series=1, interval=1000, pause=2, **{"from": f"127.{at}.0.1"}).begin()
               for at, (name, count) in enumerate((("device", DEVICES), ("line", 1)), 1)]
     until(30, "all are heard", lambda: s.c.value("count(count_over_time(fleet_tick[1m]) > 4)") == DEVICES + 1)

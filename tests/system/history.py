@@ -32,13 +32,13 @@ def test_a_machine_set_back_to_a_snapshot_goes_on(lab):
     a.kill()
     c.kill()  # while nobody listens the machine of the snapshot makes backlog of its own
     copy(a.data + ".snapshot", a.data)
+    back = time.time() * 1000
     a.start()
-    time.sleep(4)
-    before = time.time()
+    time.sleep(6)
+    before = time.time() * 1000
     c.start()
-    until(30, "sweeps of the machine that was set back", lambda: times(c)[-1] > before * 1000)
-    late = [t for t in times(c) if before * 1000 - 3500 < t < before * 1000 - 500]
-    check(len(late) >= 2, f"its backlog is there too: {late}")
+    until(30, "sweeps of the machine that was set back", lambda: times(c)[-1] > before)
+    until(30, "its backlog", lambda: len([t for t in times(c) if back < t < before]) >= 2)
 
 
 def test_a_deleted_spool_makes_a_new_stream(lab):
@@ -76,14 +76,17 @@ def test_a_collector_away_loses_nothing(lab):
     c, a = lab.pair(extra="")
     until(10, "sweeps", lambda: len(times(c)) >= 3)
     c.kill()
+    down = time.time() * 1000
     time.sleep(8)
+    up = time.time() * 1000
     c.start()
-    until(20, "the backlog", lambda: len(times(c)) >= 10)
 
     def whole():
-        t = times(c)
-        return all(b - a <= 1000 for a, b in zip(t, t[1:])) and t[-1] > time.time() * 1000 - 3000
+        """A sweep that a busy machine made late carries the time it was taken."""
+        away = [at for at in times(c) if down < at < up]
+        return len(away) >= 4 and all(b - a < 6000 for a, b in zip([down, *away], [*away, up]))
     until(30, "no hole where the collector was away", whole)
+    check(not gaps(c), f"no number is missing: {gaps(c)}")
 
 
 def test_a_day_away_comes_back_whole(lab):
@@ -96,7 +99,11 @@ def test_a_day_away_comes_back_whole(lab):
     first = time.time()
     for hour in range(1, 25):
         set_clock(shift, hour * 3600_000)
-        time.sleep(1.2)
+        for _ in range(3):  # a machine that stands still for a while has no sweep in it
+            begun = time.monotonic()
+            time.sleep(1.2)
+            if time.monotonic() - begun < 1.5:
+                break
     c.start()
     now = lambda: time.time() + 86400
     until(30, "sweeps of now", lambda: times(c, window="10s", at=now() + 1))
@@ -110,6 +117,7 @@ def test_an_agent_killed_offline_keeps_what_it_spooled(lab):
     c, a = lab.pair()
     until(10, "sweeps", lambda: len(times(c)) >= 3)
     c.kill()
+    away = time.time() * 1000
     time.sleep(4)
     a.stop()   # a clean stop writes what is still in memory
     stopped = time.time() * 1000
@@ -117,7 +125,7 @@ def test_an_agent_killed_offline_keeps_what_it_spooled(lab):
     time.sleep(2)
     c.start()
     until(30, "what was sampled before the stop",
-          lambda: [t for t in times(c) if stopped - 3000 < t < stopped])
+          lambda: [t for t in times(c) if away < t < stopped])
 
 
 def test_clocks_stepped_by_hours_both_ways(lab):

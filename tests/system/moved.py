@@ -15,7 +15,8 @@ from stage import check, main, until
 
 AGENTS = int(os.environ.get("FENWATCH_MOVED", "50"))
 PATIENCE = 30 + AGENTS // 5
-# A fact that never changes: of half the fleet it is a fault. Who is not heard is told of at once.
+# A fact that never changes: of half the fleet it is a fault. Who is not heard is told of soon, but no machine that
+# stands still for seconds is taken for a fleet that does.
 RULES = """groups:
 - name: fleet
   interval: 1s
@@ -27,13 +28,13 @@ def config(lab, hook):
     with open(os.path.join(lab.dir, "rules.yml"), "w") as f:
         f.write(RULES)
     feeds = [{"name": "desk", "type": "webhook", "url": hook.url, "live": True}]
-    return (f"rules: [rules.yml]\nfeeds: {json.dumps(feeds)}\nbuiltin_rules: {{HostSilent: {{hold: 0s}}}}\n"
+    return (f"rules: [rules.yml]\nfeeds: {json.dumps(feeds)}\nbuiltin_rules: {{HostSilent: {{hold: 8s}}}}\n"
             "noise: {storm: 0, host: 0, site: 0, estate: 0}\n")
 
 
 def keys(hook, status):
     """As who honours keys has it."""
-    return list({key: body["groupKey"] for _, key, body in hook.notices(status)}.values())
+    return list({key: body["groupKey"] for _, key, body in hook.notices(status, "FactHigh")}.values())
 
 
 def hosts_with_a_sweep(c, since):

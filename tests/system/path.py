@@ -30,12 +30,17 @@ def test_facts_of_this_machine_can_be_asked_for(lab):
 
 def test_a_series_has_a_point_for_every_sweep(lab):
     c, a = lab.pair()
-    until(15, "ten sweeps", lambda: len(c.query("node_load1[1m]")[0]["values"]) >= 10)
-    times = [round(t * 1000) for t, _ in c.query("node_load1[1m]")[0]["values"]]
-    seconds = [at // 1000 for at in times]
-    check(seconds == list(range(seconds[0], seconds[0] + len(times))), f"one in every second: {times}")
-    # One that a busy machine has made late carries the time it was taken.
-    check(sum(at % 1000 == 0 for at in times) >= len(times) // 2, f"the grid is a second: {times}")
+
+    def is_whole(times):
+        """One in every second; what a busy machine has made late carries the time it was taken."""
+        seconds = [at // 1000 for at in times]
+        return seconds == list(range(seconds[0], seconds[0] + 8)) and sum(at % 1000 == 0 for at in times) >= 4
+
+    def eight_in_a_row():
+        times = [round(t * 1000) for t, _ in c.query("node_load1[1m]")[0]["values"]]
+        check(any(is_whole(times[i:i + 8]) for i in range(len(times) - 7)), f"eight in a row: {times}")
+        return True
+    until(60, "one in every second, on a grid of seconds", eight_in_a_row)
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(lab):
@@ -69,11 +74,12 @@ def test_a_full_disk_opens_and_clearing_it_closes(lab):
     c, _ = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: \"{hook.url}\", live: true}}]\n"
                           "builtin_rules: {FilesystemAlmostFull: {hold: 0s}}\n")
     until(20, "the filesystem is watched", lambda: c.query('node_filesystem_size_bytes{mountpoint="%s"}' % mount))
-    check(not hook.notices(rule="FilesystemAlmostFull"), "an empty disk is no fault")
+    ours = lambda status=None: [n for n in hook.notices(status, "FilesystemAlmostFull")
+                                if n[2]["alerts"][0]["labels"].get("mountpoint") == mount]
+    check(not ours(), "an empty disk is no fault")
     with open(mount + "/ballast", "wb") as f:
         f.write(b"x" * (31 << 20))
-    opened = until(15, "the open", lambda: [n for n in hook.notices("firing", "FilesystemAlmostFull")
-                                            if n[2]["alerts"][0]["labels"].get("mountpoint") == mount])
+    opened = until(15, "the open", lambda: ours("firing"))
     check(len(opened) == 1, f"one open: {opened}")
     body = opened[0][2]
     check(body["version"] == "4" and body["groupKey"].startswith("fw1-"), f"the payload: {body}")
@@ -123,7 +129,7 @@ def test_sighup_takes_new_feeds_and_rules_and_a_mistake_changes_nothing(lab):
         f.write(b"x" * (31 << 20))
     until(20, "a first try", lambda: ours(first, "firing"))
     reload(rule + feed % ("desk", "telex://nowhere"), "line")
-    check(c.value("up") == 1, "the collector goes on after a mistake")
+    until(20, "the collector goes on after a mistake", lambda: c.value("up") == 1)
     reload(rule + feed % ("desk", second.url), "read anew")
     until(30, "what waited goes to the new address", lambda: ours(second, "firing"))
     check({n[1] for n in ours(first, "firing")} == {n[1] for n in ours(second, "firing")}, "under the same key")
@@ -151,9 +157,11 @@ def test_a_renewed_certificate_is_shown_after_a_reload_and_a_mistaken_one_is_not
         with context.wrap_socket(connection, server_hostname="localhost") as s:
             return s.getpeercert()["serialNumber"]
 
+    numbers = {name: house.openssl("x509", "-in", pair + ".pem", "-noout", "-serial").strip().split("=")[1]
+               for name, pair in pairs.items()}
+
     def is_shown(name):
-        number = house.openssl("x509", "-in", pairs[name] + ".pem", "-noout", "-serial").strip().split("=")[1]
-        return {shown(connect()), shown(connect(), old)} == {number}
+        return {shown(connect()), shown(connect(), old)} == {numbers[name]}
 
     place("first")
     c = lab.collector()

@@ -83,7 +83,7 @@ def test_a_host_is_as_the_register_has_it(lab):
     c.reload("read anew")
     county = dict(station, site="County", tier="standard")
     until(10, "the other series, and it alone", lambda: known(c) == [county])
-    check(c.value('up{instance="web01"}') == 1, "it is up all the time")
+    until(20, "it is up", lambda: c.value('up{instance="web01"}') == 1)
     c.stop()
 
 

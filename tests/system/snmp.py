@@ -85,16 +85,16 @@ def test_a_device_is_a_host_of_its_own(lab):
     # Without a collector it waits in the agent's spool.
     c.kill()
     down = time.time()
-    time.sleep(4)
+    time.sleep(7)
     c.start()
     until(40, "what was read meanwhile", lambda: float(
-        (c.query('count_over_time(sysUpTime{instance="sw3"}[4s])', down + 4) or [{"value": [0, 0]}])[0]["value"][1]) >= 3)
+        (c.query('count_over_time(sysUpTime{instance="sw3"}[7s])', down + 7) or [{"value": [0, 0]}])[0]["value"][1]) >= 3)
 
     # It dies: it is down, and the other goes on.
     device.kill()
     until(60, "it is down", lambda: c.value('up{instance="sw1",job="snmp"}') == 0)
     reader.logged("sw1 cannot be read: it does not answer", 20)
-    check(c.value('up{instance="agent",job="node"}') == 1, "the agent is not")
+    until(20, "the agent is not", lambda: c.value('up{instance="agent",job="node"}') == 1)
     device.start()
     until(60, "it is back", lambda: c.value('up{instance="sw1",job="snmp"}') == 1)
     check(reader.stop() == 0, "the reader ends well")
@@ -239,7 +239,8 @@ def test_each_mistake_is_one_sentence(lab):
     config = os.path.join(lab.dir, "mistakes.yml")
     with open(config, "w") as f:
         f.write(f"modules: [{MODULES}]\ndevices:\n" + "".join(
-            f"  - {{name: {name}, address: '{where}', version: {version}, credentials: {file}, timeout: 300ms, modules: [system]}}\n"
+            f"  - {{name: {name}, address: '{where}', version: {version}, credentials: {file}, modules: [system], "
+            f"timeout: {'300ms' if name in ('community', 'port') else '3s'}}}\n"
             for name, (where, version, file, _) in devices.items()))
 
     def run(*argv):
@@ -703,6 +704,7 @@ def test_what_was_acknowledged_outlives_kills(lab):
     c.kill()
     for end in (a.stop, a.kill):  # what is gathered for one frame goes to disk, and is there after the next start
         time.sleep(3)
+        until(20, "something is gathered", lambda: os.path.getsize(gathered) > 0)
         end()
         check(os.path.getsize(gathered) > 0, "nothing is gathered")
         a.start()

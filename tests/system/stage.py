@@ -354,10 +354,10 @@ class Lab:
         self.closers.append(hook.close)
         return hook
 
-    def pair(self, group=None, interval="1s", **collector):
+    def pair(self, group=None, **collector):
         """A collector and an enrolled agent, both running; root's agent as one of that group."""
         c = self.collector(**collector).start()
-        a = self.agent(c, group=group, interval=interval).enrol().start()
+        a = self.agent(c, group=group).enrol().start()
         until(30, "the agent's first sweep", lambda: c.query("node_load1"))
         until(30, "its first live one", lambda: c.get("/api/fenwatch/v1/hosts"))
         return c, a
