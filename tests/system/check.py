@@ -180,8 +180,8 @@ def test_mail_is_spoken_with_and_tls_begins_in_the_middle(lab):
     eager = Mailboxes(lab, ours.sign("eager", 10), eager=True)
 
     def checks(name, boxes):
-        return {f"{name}-{kind}": f"type: tcp, target: '127.0.0.1:{port}', ca: {ours.cert}, timeout: 3s, "
-                f"query_response: {SCRIPTS[kind]}" for kind, port in boxes.ports.items()}
+        return {f"{name}-{kind}": f"type: tcp, target: '127.0.0.1:{port}', ca: {ours.cert}, "
+                f"timeout: {3 if name == 'deaf' else 20}s, query_response: {SCRIPTS[kind]}" for kind, port in boxes.ports.items()}
     checker = Checker(lab, checks("good", good) | checks("foreign", foreign) | checks("deaf", deaf) | checks("eager", eager))
     for kind in SCRIPTS:
         went, values, said = checker.test("good-" + kind)
@@ -199,9 +199,10 @@ def test_mail_is_spoken_with_and_tls_begins_in_the_middle(lab):
 def test_what_a_server_must_say_and_does_not(lab):
     flood = Peer(lab, lambda c: [c.sendall(b"y" * 60 + b"\n") for _ in range(3000)])
     wide, ends, talks = (Peer(lab, lambda c, t=t: (c.sendall(t), c.close())) for t in (b"z" * 9000, b"no", b"220 well\0\n"))
-    script = "timeout: 2s, query_response: [{expect: '^220 well'}]"
+    script = "query_response: [{expect: '^220 well'}]"
     targets = {"flood": flood, "wide": wide, "ends": ends, "talks": talks, "silent": Peer(lab, silent)}
-    checker = Checker(lab, {n: f"type: tcp, target: '127.0.0.1:{p.port}', {script}" for n, p in targets.items()})
+    checker = Checker(lab, {n: f"type: tcp, target: '127.0.0.1:{p.port}', timeout: {2 if n == 'silent' else 20}s, {script}"
+                            for n, p in targets.items()})
     for name, why in (("flood", "in 64 KiB"), ("wide", "more than 4096"), ("ends", "hung up"), ("silent", "no answer within 2s")):
         went, values, said = checker.test(name)
         check(not went and why in said, f"{name}: {said}")
@@ -216,12 +217,12 @@ def test_of_two_addresses_the_one_that_is_preferred(lab):
             value = (value ^ byte) * 16777619 & 0xffffffff
         return value
     try:
-        six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         skip("no IPv6 here")
-    port = six.getsockname()[1]
-    four = socket.create_server(("127.0.0.1", port))
-    lab.closers += [six.close, four.close]
+    port = free_port()
+    for family, address in ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")):
+        lab.closers.append(socket.create_server((address, port), family=family).close)
     names = Names(lab)
     checks = {}
     for kind, target in (("tcp", f"localhost:{port}"), ("icmp", "localhost")):
@@ -256,7 +257,7 @@ def test_dns_by_tcp(lab):
             connection.sendall(piece)
         connection.close()
     peers = {"whole": {}, "pieces": {"pieces": True}, "cut": {"cut": 3}, "other": {"other": True}}
-    checks = {name: f"type: dns, target: '127.0.0.1:{Peer(lab, lambda c, m=more: answering(c, **m)).port}', timeout: 3s, "
+    checks = {name: f"type: dns, target: '127.0.0.1:{Peer(lab, lambda c, m=more: answering(c, **m)).port}', timeout: 20s, "
               "transport_protocol: tcp, query: www.example, matches: '^10[.]0[.]0[.]7$'" for name, more in peers.items()}
     checks["closed"] = f"type: dns, target: '127.0.0.1:{free_port()}', transport_protocol: tcp, query: www.example"
     checker = Checker(lab, checks)
@@ -281,15 +282,15 @@ def test_a_lost_question_is_asked_again_and_a_liar_not_believed(lab):
     garbage = Names(lab, lambda question, asked: Names.answer(question)[:-3])
     mute = Names(lab, lambda question, asked: [])
     rest = "query: www.example, matches: '^10[.]0[.]0[.]7$'"
-    checker = Checker(lab, {name: f"type: dns, target: '127.0.0.1:{server.port}', timeout: 6s, {rest}" for name, server in
+    checker = Checker(lab, {name: f"type: dns, target: '127.0.0.1:{server.port}', timeout: 20s, {rest}" for name, server in
                             (("lossy", lossy), ("liar", liar), ("garbage", garbage))} |
                       {"mute": f"type: dns, target: '127.0.0.1:{mute.port}', timeout: 1s, {rest}"})
-    check(checker.test("lossy")[0] and lossy.asked == 2, f"asked {lossy.asked} times")
+    check(checker.test("lossy")[0] and lossy.asked >= 2, f"asked {lossy.asked} times")
     check(checker.test("liar")[0], "what was asked for counts")
     went, values, said = checker.test("garbage")
     check(not went and "cannot be read" in said and values["probe_dns_query_succeeded"] == 0, said)
     went, values, said = checker.test("mute")
-    check(not went and "no answer within 1s" in said and 1 <= values["probe_duration_seconds"] < 20, said)
+    check(not went and "no answer within 1s" in said and 0.9 <= values["probe_duration_seconds"] < 20, f"{said} {values}")
 
 
 def test_strangers_do_no_harm(lab):
@@ -308,9 +309,10 @@ def test_strangers_do_no_harm(lab):
              "hangup": lambda connection: connection.close(), "silent": silent}
     checks, ports = {}, {name: Peer(lab, talk).port for name, talk in peers.items()}
     for name, port in ports.items():
-        checks[name] = f"type: http, target: 'http://127.0.0.1:{port}/', timeout: 3s"
-        checks[name + "-tls"] = f"type: tls, target: '127.0.0.1:{port}', timeout: 3s"
-        checks[name + "-tcp"] = f"type: tcp, target: '127.0.0.1:{port}', timeout: 3s"
+        timeout = "3s" if name == "silent" else "20s"
+        checks[name] = f"type: http, target: 'http://127.0.0.1:{port}/', timeout: {timeout}"
+        checks[name + "-tls"] = f"type: tls, target: '127.0.0.1:{port}', timeout: {timeout}"
+        checks[name + "-tcp"] = f"type: tcp, target: '127.0.0.1:{port}', timeout: 20s"
     checks["closed"] = f"type: tcp, target: '127.0.0.1:{free_port()}'"
     checker = Checker(lab, checks)
     for name in ports:

@@ -11,7 +11,7 @@ from checker import Checker, run, script
 from stage import check, main, skip, succeeds, until
 
 CHECKS_USER, CHECKS_GROUP = "nobody", "nogroup"  # in place of fenwatch-check
-USER = "games"  # in place of fenwatch-plugins; nothing else runs as it
+USER = "news"  # in place of fenwatch-plugins; nothing else runs as it
 
 
 def as_user(name, group):
@@ -56,9 +56,9 @@ class Unit:
             runner.wait()
 
 
-def guarded(lab, name, command, agent=None, more="", user=USER, of=None):
+def guarded(lab, name, command, agent=None, more="", user=USER, of=None, every=30):
     """fenwatch-check with one plugin that runs as `user`, where it may choose; it is one of CHECKS_USER's, or root's."""
-    checker = Checker(lab, {name: f"type: plugin, every: 5s, timeout: 5s, command: [{command}]"}, agent, more, user)
+    checker = Checker(lab, {name: f"type: plugin, every: {every}s, timeout: {every}s, command: [{command}]"}, agent, more, user)
     checker.argv = [*(as_user(of, CHECKS_GROUP) if of else []), *checker.argv]
     return checker
 
@@ -125,7 +125,7 @@ def test_what_a_plugin_may_not(lab):
     check(bound == f"uid {theirs.pw_uid}, groups {theirs.pw_gid}, secret no, signal no, look no, agent no, privileges 1, "
           "capabilities 0", f"it could: {bound}")
     check(checker.log().count("not as a user of their own") == 1, "of that nothing more is said")
-    check(checker.stop() == 0 and unit.runners[0].wait(10) == 0, "with it its runner ends")
+    check(checker.stop() == 0 and unit.runners[0].wait(60) == 0, "with it its runner ends")
 
 
 def test_root_has_them_run_as_another(lab):
@@ -211,7 +211,7 @@ def test_nor_does_one_whose_plugins_a_unit_runs(lab):
     checker = guarded(lab, "hangs", command, of=CHECKS_USER)
     unit = Unit(lab, checker.config)
     none_outlives(checker, place)
-    check(unit.runners[0].wait(10) == 0, "it ends well")
+    check(unit.runners[0].wait(60) == 0, "it ends well")
 
 
 def test_a_runner_that_is_killed_is_said_and_made_anew(lab):
@@ -219,16 +219,16 @@ def test_a_runner_that_is_killed_is_said_and_made_anew(lab):
     c, a = pair(lab)
     turn = os.path.join(lab.dir, "turn")
     command = script(lab, "says", f"if [ -e {turn} ]; then exec sleep 300; fi; echo well")
-    checker = guarded(lab, "says", command, a, of=CHECKS_USER)
+    checker = guarded(lab, "says", command, a, of=CHECKS_USER, every=10)
     unit = Unit(lab, checker.config)
     checker.start()
     until(30, "it is well", lambda: c.value("fenwatch_plugin_status") == 0)
     open(turn, "w").close()
     until(30, "it hangs", lambda: subprocess.run(["pgrep", "-u", USER, "sleep"], capture_output=True).returncode == 0)
     unit.runners[0].kill()
-    until(30, "that is said", lambda: told(c, "says") == ["who runs plugins has ended; its log says why"])
+    until(30, "that is said", lambda: "who runs plugins has ended; its log says why" in told(c, "says"))
     os.unlink(turn)
-    until(30, "and it is well again", lambda: c.value("fenwatch_plugin_status") == 0 and len(unit.runners) == 2)
+    until(30, "and it is well again", lambda: c.value("fenwatch_plugin_status") == 0 and len(unit.runners) >= 2)
     check("not as a user of their own" not in checker.log(), "by another of that user, never by itself")
     check(checker.stop() == 0, "it ends well")
 
@@ -237,7 +237,7 @@ def test_a_runner_that_is_late_gives_no_plugin_our_rights(lab):
     """A machine that boots takes its time; and a signal comes while its first word is waited for."""
     need_users(lab)
     c, a = pair(lab)
-    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER)
+    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER, every=5)
     unit = Unit(lab, checker.config, late_s=8)
     checker.start()
     until(30, "it is asked for", lambda: unit.runners)
@@ -251,7 +251,7 @@ def test_a_runner_that_ends_at_once_gives_no_plugin_our_rights(lab):
     """As where another process of its user ends it, or where it may not read the configuration."""
     need_users(lab)
     c, a = pair(lab)
-    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER)
+    checker = guarded(lab, "who", script(lab, "who", "echo $(id -u)"), a, of=CHECKS_USER, every=5)
     unit = Unit(lab, checker.config)
     runner, unit.argv = unit.argv, ["false"]
     checker.start()

@@ -16,7 +16,7 @@ import samples
 from chaos import Alertmanager, Desk, Ledger, Madness, Mails, OfVendor, Receivers, Syslog, Traps, Webhook
 from desks import Desks, Jira, PagerDuty, ServiceNow
 from listeners import Reader, certificate, mailbox, need, secret, snmptrapd
-from stage import Process, check, free_port, main, until
+from stage import PATIENCE, Process, check, free_port, main, until
 
 ALERTS = int(os.environ.get("FENWATCH_ALERTS", "30"))
 KILLS = int(os.environ.get("FENWATCH_KILLS", "4"))
@@ -165,7 +165,7 @@ class Storm:
 
     def delivered(self, fleet, value, n):
         """Nobody misbehaves any more: all is delivered."""
-        deadline, feeds = time.monotonic() + 90 + fleet.n, None
+        deadline, feeds = time.monotonic() + (90 + fleet.n) * PATIENCE, None
         while not feeds or any(f["delivered"] < n for f in feeds):
             feeds = self.feeds_now()
             check(time.monotonic() < deadline, f"not all is delivered: {feeds}")
@@ -185,7 +185,7 @@ class Storm:
             self.kill_once(fleet, value)
         self.start()
         begin, wanted = time.monotonic(), fleet.n / 2 * (1 if value else 2)
-        while time.monotonic() < begin + 3 or LONG and self.follies() < wanted:
+        while time.monotonic() < begin + 3 or self.follies() < wanted:
             check(time.monotonic() < begin + 900, f"they misbehave: {self.madness.counts}")
             fleet.try_to_say(self.c, value)
             time.sleep(0.5)

@@ -43,6 +43,7 @@ def test_a_trap_is_one_ticket_and_its_pair_the_end(lab):
     alert = opened[0][2]["alerts"][0]
     check(alert["labels"]["instance"] == "sw1" and alert["labels"]["ifIndex"] == "3", str(alert))
     check(alert["annotations"]["summary"] == "interface 3 has lost its link Gi0/3", str(alert))
+    sw1.acked()
     c.kill()
     c.start()
     check(c.alerts()[0]["state"] == "firing", "it goes on after a kill")

@@ -15,6 +15,7 @@ from stage import Process, check, free_port, main, skip, until
 
 RULE = "FilesystemAlmostFull"
 FULL = f"builtin_rules: {{{RULE}: {{threshold: 100%, recovery: 101%, hold: 0s}}}}\n"
+OF_ROOT = {"match": [{"mountpoint": "/"}]}  # other filesystems come and go on a busy machine
 NO_RULE = f"builtin_rules: {{{RULE}: {{enabled: false}}}}\n"
 
 
@@ -38,11 +39,9 @@ def feed_of(collector, name=None):
 
 def test_a_rehearsal_that_goes_and_begins_again(lab):
     hook = lab.webhook()
-    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "cost_per_ticket": "12.50"})
+    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "cost_per_ticket": "12.50", **OF_ROOT})
     count = until(30, "it is rehearsed", lambda: feed_of(c)["rehearsed"])
-    until(10, "no more come", lambda: feed_of(c)["rehearsed"] == len(c.alerts(rule=RULE)))
     feed = feed_of(c)
-    count = feed["rehearsed"]
     check(hook.got == [] and not feed["live"] and feed["rehearsed_cost"] == 12.5 * count, f"{feed}")
     done = c.cli("feed", "list")
     check(f"{12.5 * count:g}" in done.stdout, done.stdout)
@@ -70,9 +69,8 @@ def test_a_rehearsal_that_goes_and_begins_again(lab):
 
 def test_what_was_refused_is_sent_again(lab):
     hook = lab.webhook(status=400)
-    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "live": True})
+    c = everything_is_full(lab, {"name": "desk", "type": "webhook", "url": hook.url, "live": True, **OF_ROOT})
     until(30, "it is refused", lambda: feed_of(c)["refused"])
-    until(10, "all are", lambda: feed_of(c)["refused"] == len(c.alerts(rule=RULE)))
     letters = c.get("/api/fenwatch/v1/feeds/desk/notices", state="refused")
     check(letters[0]["why"] and letters[0]["tries"] == 1, f"{letters[0]}")
     check(RULE in c.cli("feed", "letters", "desk").stdout, "listed")
@@ -141,7 +139,7 @@ def test_a_desk_answers_with_a_token_of_its_own(lab):
     c = everything_is_full(lab, *(
         {"name": name, "type": "webhook", "url": hook.url, "live": True, "answer_token_file": tokens[name],
          "match": [{"alertname": RULE if name == "desk" else "AlertStorm"}]} for name in ("desk", "other")))
-    key = until(30, "it is told", lambda: hook.notices("firing", RULE))[0][2]["groupKey"]
+    key = until(30, "it is told", lambda: told_of_root(c, hook))
     said = {"key": key, "state": "accepted", "note": "Ann"}
     until(10, "it was told for certain", lambda: feed_of(c)["delivered"])
     check(answer(c, "desk", "other-secret", **said)[0] == 401, "another feed's token")
@@ -159,7 +157,7 @@ def test_what_nobody_can_tell_is_closed_by_hand(lab):
     hook = lab.webhook()
     desk = {"name": "desk", "type": "webhook", "url": hook.url, "live": True}
     c, agent = lab.pair(extra=FULL + f"feeds: {json.dumps([desk])}\n")
-    key = until(30, "it is told", lambda: hook.notices("firing", RULE))[0][2]["groupKey"]
+    key = until(30, "it is told", lambda: told_of_root(c, hook))
     refused = c.cli("resolve", key, "--note", "scrapped")
     check(refused.returncode != 0 and "it is firing" in refused.stderr, f"what fires: {refused}")
     agent.stop()
@@ -197,7 +195,8 @@ def test_alertmanager_has_the_alert_and_its_end(lab):
     until(20, "amtool sees it no longer", lambda: not amtool(url, f"alertname={RULE}"))
     until(20, "the end is passed on", lambda: [
         n for n in hook.notices("resolved", RULE) if n[2]["alerts"][0]["labels"].get("mountpoint") == "/"])
-    check(feed_of(c)["waiting"] == 0 and feed_of(c)["refused"] == 0, str(feed_of(c)))
+    until(20, "nothing waits", lambda: feed_of(c)["waiting"] == 0)
+    check(feed_of(c)["refused"] == 0, str(feed_of(c)))
 
 
 # ---- desks ----
@@ -209,6 +208,12 @@ def of_root(lines, key):
 
 def root_key(collector):
     return next((a["key"] for a in collector.alerts(rule=RULE, state="firing") if a["labels"]["mountpoint"] == "/"), None)
+
+
+def told_of_root(collector, hook):
+    """Its key, once the hook has it."""
+    key = root_key(collector)
+    return key if key in [body["groupKey"] for _, _, body in hook.notices("firing", RULE)] else None
 
 
 def desks_of(lab, **vendors):
@@ -462,9 +467,10 @@ def test_snmptrapd_takes_informs_of_version_3_once_the_password_is_right(lab):
                  'fenwatchAlertHost.0 = STRING: agent', f"fenwatchAlertRule.0 = STRING: {RULE}", "user fenwatch"):
         check(text in opened, f"{text}: {opened}")
     end_it(c)
-    closed = until(60, "its end", lambda: [line for line in traps() if alert in line][1:])[0]
+    lines = lambda: list(dict.fromkeys(line for line in traps() if alert in line))  # an inform may come again
+    closed = until(60, "its end", lambda: lines()[1:])[0]
     check("fenwatchAlertResolved" in closed and "cleared(1)" in closed, closed)
-    check("correct horse" not in c.log() and len([line for line in traps() if alert in line]) == 2, f"{traps()}")
+    check("correct horse" not in c.log() and len(lines()) == 2, f"{traps()}")
 
 
 def test_snmptrapd_takes_what_has_its_community(lab):

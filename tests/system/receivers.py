@@ -137,10 +137,10 @@ def test_a_receiver_with_another_password_gets_nothing(lab):
 
 # ---- those that fail ----
 
-def sending_to(lab, receivers, timeout="1s", match='{__name__!=""}', **settings):
+def sending_to(lab, receivers, match='{__name__!=""}', **settings):
     """A collector that sends to these, by name."""
     return lab.collector(extra="remote_write:\n" + "".join(
-        f"- {{url: \"{r.url}\", name: {name}, timeout: {timeout}, match: ['{match}']}}\n"
+        f"- {{url: \"{r.url}\", name: {name}, timeout: {1 if name == 'hang' else 30}s, match: ['{match}']}}\n"
         for name, r in receivers.items()), **settings).start()
 
 
@@ -181,13 +181,14 @@ def test_a_kill_in_the_middle_of_a_request(lab):
     collector = sending_to(lab, {"one": receiver})
     now, written = int(time.time() * 1000), []
     for life in range(3):
+        ready, killed = threading.Event(), threading.Event()
+        receiver.on_request = lambda r=ready, k=killed: (r.wait(20), collector.kill(), k.set())
         for i in range(20):
             at = now + life * 100 + i
             write(collector, ["ticks", "tocks"], at, float(at))
             written.append(at)
-        killed = threading.Event()
-        receiver.on_request = lambda: (collector.kill(), killed.set())
-        check(killed.wait(30), "a request came, and before it is answered the collector is gone")
+        ready.set()
+        check(killed.wait(60), "a request came, and before it is answered the collector is gone")
         receiver.on_request = lambda: None
         collector.start()
     all_answered(collector, ["one"])
@@ -250,7 +251,7 @@ def test_one_that_stays_away_is_left_behind(lab):
 
 def test_a_request_has_its_size_however_much_came_at_once(lab):
     receiver, n = Receiver(lab).start(), 25000
-    collector = sending_to(lab, {"one": receiver}, timeout="30s")
+    collector = sending_to(lab, {"one": receiver})
     write(collector, [f"n{i}" for i in range(n)], int(time.time() * 1000), 1.0)
     all_answered(collector, ["one"])
     check(len(receiver.taken) == n and sum(receiver.sizes) == n, f"{len(receiver.taken)} series")

@@ -98,7 +98,7 @@ def interrupt(process):
     """As its operators stop it: what it took in the last seconds is written."""
     process.child.send_signal(2)
     try:
-        process.child.wait(30)
+        process.child.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
 
@@ -164,7 +164,7 @@ def stage(lab):
 def shake(collector, prom, vm, end):
     ledger = Ledger(collector)
     due = time.monotonic() + 5
-    while time.monotonic() < end:
+    while time.monotonic() < end or ledger.sent <= SECONDS:
         ledger.write()
         time.sleep(0.15)
         if time.monotonic() < due:

@@ -1,5 +1,6 @@
 """A host is retired while the collector is killed at each write of its state: done whole, or not at all."""
 import json
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -38,10 +39,7 @@ class Scene:
 
     def on_disk(self):
         """How far it came: (written down, done, revoked, alerts that are open)."""
-        copy = self.c.data + "-seen"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self.c.data, copy, ignore=lambda *_: ["store"])
-        with sqlite3.connect(os.path.join(copy, "state.db")) as db:
+        with contextlib.closing(sqlite3.connect(f"file:{self.c.data}/state.db?mode=ro", uri=True, timeout=60)) as db:
             row = db.execute("SELECT is_done FROM retired").fetchone()
             revoked = db.execute("SELECT count(*) FROM agent WHERE revoked_ms <> 0").fetchone()[0]
             alerts = db.execute("SELECT count(*) FROM episode WHERE ends_ms = 0 AND instance = 'agent'").fetchone()[0]

@@ -160,7 +160,7 @@ def test_rules_over_a_restart_and_files_read_anew(lab):
     s.c.reload("rules, feeds and register are read anew")
     until(10, "the group is gone", lambda: [g["name"] for g in c.get("/api/v1/rules")["groups"]] == ["waits"])
     check(c.query("hosts:load:sum") == [], "and with it what it recorded")
-    check(c.query("hosts:load:sum offset 2s"), "of which the past is there")
+    check(c.query("last_over_time(hosts:load:sum[5m])"), "of which the past is there")
     now = s.alert("firing")
     rule = c.get("/api/v1/rules")["groups"][0]["rules"][0]
     check(rule["query"] == "last_over_time(load[1h]) > 1.5" and now["activeAt"] == firing["activeAt"], f"{rule}")

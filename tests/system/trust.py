@@ -1,4 +1,5 @@
 """Who may speak: certificates, tokens, revocation, renewal, clones, proxies."""
+import contextlib
 import os
 import socket
 import ssl
@@ -241,9 +242,10 @@ def test_the_agent_listens_nowhere_and_runs_unprivileged(lab):
     _, a = lab.pair()
     inodes = set()
     for fd in os.listdir(f"/proc/{a.child.pid}/fd"):
-        link = os.readlink(f"/proc/{a.child.pid}/fd/{fd}")
-        if link.startswith("socket:["):
-            inodes.add(link[8:-1])
+        with contextlib.suppress(FileNotFoundError):  # it may be closed by now
+            link = os.readlink(f"/proc/{a.child.pid}/fd/{fd}")
+            if link.startswith("socket:["):
+                inodes.add(link[8:-1])
     for table in ("tcp", "tcp6"):
         with open(f"/proc/net/{table}") as f:
             listening = [line for line in f.readlines()[1:] if line.split()[3] == "0A" and line.split()[9] in inodes]
