@@ -82,7 +82,7 @@ static struct source source_that(
 {
 	return (struct source){.name = "test",
 		.slow = true,
-		.timeout_s = 1,
+		.timeout_s = 60,
 		.metrics = metrics,
 		.n_metrics = 2,
 		.read = read};
@@ -116,7 +116,7 @@ static struct wait run_child(const struct source *source, const char *root, int 
 	uv_timer_t timer;
 	struct machine m;
 	struct fw_err err;
-	struct wait w = {.until = until, .rounds = 1000, .sweep = sweep_new()};
+	struct wait w = {.until = until, .rounds = 6000, .sweep = sweep_new()};
 	uv_loop_init(&loop);
 	uv_timer_init(&loop, &timer);
 	timer.data = &w;
@@ -164,6 +164,7 @@ static void test_stuck_child_is_killed(void **state)
 {
 	(void)state;
 	struct source source = source_that(read_for_ever);
+	source.timeout_s = 1;
 	struct wait w = run_child(&source, "/", -EAGAIN);
 	assert_int_equal(w.report.rc, -ETIMEDOUT);
 	assert_string_equal(w.report.err.text, "no answer within 1 s");

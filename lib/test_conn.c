@@ -95,7 +95,7 @@ static struct fw_conn_config config_for(struct side *side, SSL_CTX *tls)
 	return (struct fw_conn_config){
 		.tls = tls,
 		.alpn = FW_ALPN,
-		.handshake_ms = 2000,
+		.handshake_ms = 20000,
 		.idle_ms = 45000,
 		.limit = 1u << 20,
 		.on_event = on_event,

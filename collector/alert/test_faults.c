@@ -38,7 +38,8 @@ static bool told_in_spite_of(
 	for (int i = 0; i < 3 && write_resolved(place, &episode) < 0; i++)
 		fw_fault_clear();
 	fw_fault_clear();
-	for (int i = 0; i < 1000 && counts(place).waiting > 0; i++) {
+	int64_t end_ms = fw_mono_ms() + WAIT_MS;
+	while (counts(place).waiting > 0 && fw_mono_ms() < end_ms) {
 		outbox_wake(place->outbox);
 		uv_run(&place->loop, UV_RUN_NOWAIT);
 		usleep(500);

@@ -57,9 +57,9 @@ static void test_a_pause_is_kept(void **arg)
 	struct place *place = *arg;
 	place->receiver.answer = 503;
 	open_outbox(place);
+	int64_t first_ms = fw_mono_ms();
 	fire(place, "fw1-1");
 	RUN_UNTIL(place, place->receiver.n_got == 1);
-	int64_t first_ms = fw_mono_ms();
 	RUN_UNTIL(place, place->receiver.n_got == 2);
 	assert_true(fw_mono_ms() - first_ms >= OUTBOX_PAUSE_MS / 2 - 50);
 	assert_int_equal(counts(place).waiting, 1);
@@ -602,9 +602,9 @@ static void test_who_asks_for_a_while_is_left_alone(void **arg)
 	place->receiver.decide = too_many;
 	place->receiver.retry_after = "2";
 	open_outbox(place);
+	int64_t asked_ms = fw_mono_ms();
 	fire(place, "fw1-1");
 	RUN_UNTIL(place, place->receiver.n_got == 1);
-	int64_t asked_ms = fw_mono_ms();
 	fire(place, "fw1-2");
 	RUN_UNTIL(place, counts(place).delivered == 2);
 	assert_true(fw_mono_ms() - asked_ms >= 1900);

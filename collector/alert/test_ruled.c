@@ -197,15 +197,19 @@ static int64_t n_episodes(struct place *place)
 	return count_of(place, "SELECT count(*) FROM episode");
 }
 
-/* The agent sends something, and the alerts have looked. */
+/* The agent sends something, and the alerts have looked: by the end, or in the turns after it
+ * where a machine stood still till then. */
 static void speak(struct place *place)
 {
 	place->store.n_hosts = 1;
 	place->store.host.newest_ms = fw_wall_ms();
 	place->store.host.received_ms = place->store.host.newest_ms;
 	alert_wake(place->alerts);
-	for (int64_t end_ms = fw_mono_ms() + 150; fw_mono_ms() < end_ms; usleep(500))
+	int64_t end_ms = fw_mono_ms() + 150;
+	for (int more = 20; more > 0; more -= fw_mono_ms() >= end_ms) {
 		uv_run(&place->loop, UV_RUN_NOWAIT);
+		usleep(500);
+	}
 }
 
 /* ---- tests ---- */
