@@ -190,21 +190,11 @@ static void check_part(const struct foreign_part *part, void *arg)
 		count_logged(check->stat, 0, part->n);
 }
 
-static void check_record(const struct log_record *record, void *arg)
+static void check_batch(struct check *check, const struct log_record *record)
 {
-	struct check *check = arg;
-	bool samples = record->kind == LOG_SAMPLES || record->kind == LOG_BUNDLED;
-	check->position = record->position;
-	if (samples && foreign_walk(record, check_part, check) < 0)
-		found(check, "log at %llu: samples that cannot be read",
-			(unsigned long long)record->position);
 	struct fw_batch batch;
-	bool sweeps = record->kind == LOG_BATCH || record->kind == LOG_CELLS ||
-		record->kind == LOG_ENDED || record->kind == LOG_LAST;
-	if (!sweeps)
-		return;
-	fw_arena_reset(&check->arena);
 	const struct named_schema *schema = names_schema(&check->names, record->schema);
+	fw_arena_reset(&check->arena);
 	if (!schema || !names_host(&check->names, record->host))
 		found(check, "log at %llu: a record of an unknown host or schema",
 			(unsigned long long)record->position);
@@ -215,6 +205,20 @@ static void check_record(const struct log_record *record, void *arg)
 		!lies_in_block(check, record->host, record->schema, record->lane == STORE_BACKLOG))
 		count_logged(check->stat, batch.n_sweeps,
 			(uint64_t)batch.n_sweeps * schema->schema.n_columns);
+}
+
+static void check_record(const struct log_record *record, void *arg)
+{
+	struct check *check = arg;
+	bool samples = record->kind == LOG_SAMPLES || record->kind == LOG_BUNDLED;
+	bool sweeps = record->kind == LOG_BATCH || record->kind == LOG_CELLS ||
+		record->kind == LOG_ENDED || record->kind == LOG_LAST;
+	check->position = record->position;
+	if (samples && foreign_walk(record, check_part, check) < 0)
+		found(check, "log at %llu: samples that cannot be read",
+			(unsigned long long)record->position);
+	if (sweeps)
+		check_batch(check, record);
 }
 
 static int check_log(struct check *check, uint64_t first, struct fw_err *err)
