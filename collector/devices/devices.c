@@ -18,6 +18,7 @@ struct clue {
 	const char *mac;    /* six pairs of digits between colons, or "" */
 	size_t on_port;     /* of BRIDGE: how many hardware addresses its port shows */
 	struct clue *owner; /* towards whose device it belongs to; itself: that is it */
+	const char *host;   /* of an owner: what its device is called here, or "" */
 };
 
 struct join {
@@ -75,7 +76,10 @@ static struct clue *root(struct clue *clue)
 
 static void unite(struct clue *a, struct clue *b)
 {
-	root(a)->owner = root(b);
+	struct clue *from = root(a), *to = root(b);
+	from->owner = to;
+	if (!*to->host)
+		to->host = from->host;
 }
 
 static int by_mac(const void *a, const void *b)
@@ -95,6 +99,7 @@ static void own_by_mac(struct join *j)
 		bool same = i > 0 && *j->clues[i].mac &&
 			strcmp(j->clues[i].mac, j->clues[i - 1].mac) == 0;
 		j->clues[i].owner = &j->clues[i];
+		j->clues[i].host = or_none(j->clues[i].fact->host);
 		if (same)
 			unite(&j->clues[i], &j->clues[i - 1]);
 	}
@@ -104,6 +109,19 @@ static int by_address(const void *a, const void *b)
 {
 	const struct clue *x = *(struct clue *const *)a, *y = *(struct clue *const *)b;
 	return strcmp(or_none(x->fact->address), or_none(y->fact->address));
+}
+
+/* Two hosts of ours are two devices, whatever else is alike: two sites use the same addresses. */
+static bool are_of_one_host(struct clue **clues, size_t n, const struct clue *owner)
+{
+	const char *host = owner ? owner->host : "";
+	for (size_t i = 0; i < n; i++) {
+		const char *other = *clues[i]->mac ? "" : clues[i]->host;
+		if (*host && *other && strcmp(host, other) != 0)
+			return false;
+		host = *host ? host : other;
+	}
+	return true;
 }
 
 /* Those with one address: who has no hardware address goes to the one device that has. */
@@ -117,6 +135,8 @@ static void own_alike(struct clue **clues, size_t n)
 			return; /* two say that it is theirs */
 		owner = root(clues[i]);
 	}
+	if (!are_of_one_host(clues, n, owner))
+		return;
 	for (size_t i = 0; i < n; i++)
 		if (!*clues[i]->mac)
 			unite(clues[i], owner ? owner : clues[0]);

@@ -3,7 +3,7 @@
  *
  * Each source tells facts: that somebody with this hardware address was at that address, or
  * hangs on that port. Facts of one hardware address are one device; a fact without one belongs to
- * the device that alone has its address. Nothing here knows where facts are from: whoever asks
+ * the device that alone has its address, but two hosts of ours are never one by that. Nothing here knows where facts are from: whoever asks
  * collects them, and gets the devices. Pure.
  */
 #pragma once
@@ -52,7 +52,7 @@ struct device {
 	const char **addresses;    /* each once, the first 64 */
 	size_t n_addresses;
 	const char *switch_name, *port; /* it hangs there; "" where no switch shows it */
-	const char **clones; /* other hosts of ours with the same hardware address, or address */
+	const char **clones;            /* other hosts of ours with the same hardware address */
 	size_t n_clones;
 	unsigned sources; /* a bit each */
 	int64_t first_ms, last_ms;

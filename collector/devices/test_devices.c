@@ -119,6 +119,30 @@ static void test_a_device_is_found_by_its_address(void **state)
 	assert_int_equal(devices[2].state, DEVICE_UNMANAGED);
 }
 
+/* Both are asked by SNMP, and no table tells a hardware address of either; nor is what a router
+ * tells of the address a reason to take one for the other. */
+static void test_two_hosts_of_one_address_are_two_devices(void **state)
+{
+	static const struct device_fact facts[] = {
+		{DEVICE_FROM_SNMP, .by = "n", .host = "north-ups", .address = "192.168.1.9"},
+		{DEVICE_FROM_SNMP, .by = "n", .host = "north-ups", .address = "192.168.1.9"},
+		{DEVICE_FROM_SNMP, .by = "s", .host = "south-ups", .address = "192.168.1.9"},
+		{DEVICE_FROM_ARP, .by = "rt", .mac = "02:00:00:00:00:09", .address = "192.168.1.9"},
+		{DEVICE_FROM_AGENT, .by = "db", .host = "db", .mac = "02:00:00:00:00:01"},
+		{DEVICE_FROM_ARP, .by = "rt", .mac = "02:00:00:00:00:01", .address = "192.168.1.7"},
+		{DEVICE_FROM_SNMP, .by = "s", .host = "south-db", .address = "192.168.1.7"},
+	};
+	static const char *const hosts[] = {"db", "north-ups", "south-db", "south-ups", ""};
+	struct device *devices;
+	(void)state;
+	assert_int_equal(join(facts, COUNT(facts), &devices), COUNT(hosts));
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		assert_string_equal(devices[i].host, hosts[i]);
+		assert_int_equal(devices[i].n_clones, 0);
+		assert_int_equal(devices[i].n_addresses, 1);
+	}
+}
+
 static void test_a_host_with_two_cards_is_one_device_and_clones_are_told(void **state)
 {
 	static const struct device_fact facts[] = {
@@ -222,6 +246,7 @@ int main(void)
 		TEST(who_is_no_host_of_ours_is_unmanaged),
 		TEST(an_agent_that_is_silent_but_talks_is_quiet),
 		TEST(a_device_is_found_by_its_address),
+		TEST(two_hosts_of_one_address_are_two_devices),
 		TEST(a_host_with_two_cards_is_one_device_and_clones_are_told),
 		TEST(the_port_is_that_of_the_edge),
 		TEST(a_prepared_site_is_told_exactly),
