@@ -34,12 +34,20 @@ struct named {
 	int64_t heard_ms;
 };
 
+/* The switch that a capture's host heard last. */
+struct heard {
+	const char *host, *by, *port; /* the host NULL: none yet */
+	int64_t last_ms;
+	bool is_unclear; /* two at once */
+};
+
 struct gathering {
 	struct items_reading items;
 	struct named *hosts; /* by name */
 	size_t n_hosts;
 	struct device_fact *facts;
 	size_t n;
+	struct heard heard;
 };
 
 /* ---- hosts ---- */
@@ -138,6 +146,45 @@ static void fill(struct gathering *g, const char *host, const struct inventory_i
 		fact->host = fact->by;
 }
 
+/* Who hears a switch announce a port hangs there. */
+static void settle_heard(struct gathering *g)
+{
+	const struct heard *heard = &g->heard;
+	if (heard->host && !heard->is_unclear)
+		*fact_new(g) = (struct device_fact){.source = DEVICE_FROM_NEIGHBOUR,
+			.by = heard->by,
+			.host = heard->host,
+			.port = heard->port};
+	g->heard = (struct heard){0};
+}
+
+/* The last one counts, as cables are moved; of two at once nobody can tell: where a port mirrors
+ * others, their switches may be heard, too. */
+static void note_heard(struct gathering *g, const struct device_fact *fact, const json_t *fields)
+{
+	struct heard *heard = &g->heard;
+	if (!fact->port || !json_object_get(fields, "switch"))
+		return;
+	if (heard->host && strcmp(heard->host, fact->by) != 0)
+		settle_heard(g);
+	if (heard->host && fact->last_ms < heard->last_ms)
+		return;
+	*heard = (struct heard){.host = fact->by,
+		.by = fact->name ? fact->name : fact->mac,
+		.port = fact->port,
+		.last_ms = fact->last_ms,
+		.is_unclear = heard->host && fact->last_ms == heard->last_ms};
+}
+
+/* A line of the wire has two addresses, and may be of the switch itself. */
+static void take_wire(struct gathering *g, struct device_fact fact, const json_t *fields)
+{
+	note_heard(g, &fact, fields);
+	fact.address = items_text(&g->items, fields, "address6");
+	if (fact.address)
+		*fact_new(g) = fact;
+}
+
 static void take_fact(struct items_reading *items, const struct store_host *host,
 	const struct inventory_item *item)
 {
@@ -145,7 +192,10 @@ static void take_fact(struct items_reading *items, const struct store_host *host
 	if (g->n >= FACTS_LIMIT || hosts_is_check(host))
 		return;
 	json_t *fields = json_loads(item->fields, 0, NULL);
-	fill(g, hosts_instance(host), item, fields, fact_new(g));
+	struct device_fact *fact = fact_new(g);
+	fill(g, hosts_instance(host), item, fields, fact);
+	if (fact->source == DEVICE_FROM_WIRE)
+		take_wire(g, *fact, fields);
 	json_decref(fields);
 }
 
@@ -162,8 +212,10 @@ static void add_hosts(struct gathering *g)
 static int gather(struct gathering *g)
 {
 	int rc = items_read(&g->items, kinds, sizeof kinds / sizeof *kinds);
-	if (rc == 0)
+	if (rc == 0) {
+		settle_heard(g);
 		add_hosts(g);
+	}
 	return rc;
 }
 

@@ -27,8 +27,8 @@ extern const char *const device_source_names[];
 
 struct device_fact {
 	enum device_source source;
-	const char *by;            /* the host that tells it */
-	const char *host;          /* of AGENT and SNMP: what the device is called here */
+	const char *by;            /* the host that tells it; of NEIGHBOUR the switch */
+	const char *host;          /* what the device is called here, or NULL */
 	const char *mac, *address; /* as written by whoever told it, or NULL */
 	const char *name;          /* what it calls itself, or NULL */
 	const char *port;          /* of BRIDGE and NEIGHBOUR: of `by` */

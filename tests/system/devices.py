@@ -72,8 +72,10 @@ def test_what_the_network_shows_is_one_list(lab):
                                        firmware="15.2(4)E8")])
     program.table(1, "macs", [item("02:00:00:00:00:50 7", port="Gi0/3"), item("02:00:00:00:00:51 7", port="Gi0/4")])
     program.table(1, "neighbours", [item("Gi0/9", name="phone", mac="02:00:00:00:00:52")])
-    program.table(0, "wire", [item("02:00:00:00:00:50", address="10.9.0.50", speaks="smb1", first=now - 60, last=now),
-                              item("02:00:00:00:00:01", address="10.9.0.1", last=now)])
+    switches = [item("02:00:00:00:00:60", name="core-1", port="Gi1/7", switch="yes", last=now),
+                item("02:00:00:00:00:61", name="core-0", port="Gi1/8", switch="yes", last=now - 86400)]
+    program.table(0, "wire", [item("02:00:00:00:00:50", address="10.9.0.50", address6="2001:db8::50", speaks="smb1", first=now - 60,
+                                   last=now), item("02:00:00:00:00:01", address="10.9.0.1", last=now), *switches])
     program.durable()
 
     def by_mac():
@@ -82,9 +84,11 @@ def test_what_the_network_shows_is_one_list(lab):
     found = until(20, "they are filed", by_mac)
     tv, phone, switch = (found["02:00:00:00:00:" + end] for end in ("50", "52", "01"))
     check((tv["state"], tv["switch"], tv["port"], tv["speaks"]) == ("unmanaged", "sw1", "Gi0/3", "smb1"), f"{tv}")
-    check(tv["addresses"] == ["10.9.0.50"] and tv["sources"] == ["wire", "bridge"], f"{tv}")
+    check(tv["addresses"] == ["10.9.0.50", "2001:db8::50"] and tv["sources"] == ["wire", "bridge"], f"{tv}")
     check((phone["name"], phone["port"]) == ("phone", "Gi0/9"), f"{phone}")
     check((switch["host"], switch["name"]) == ("sw1", "edge-1") and switch["sources"][:2] == ["snmp", "wire"], f"{switch}")
+    own = next(d for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent")
+    check((own["switch"], own["port"]) == ("core-1", "Gi1/7"), f"it hears where it hangs: {own}")
     until(10, "the agent is heard", lambda: [d["state"] for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent"] == ["managed"])
 
     table = c.cli("devices", "--state", "unmanaged")
@@ -101,6 +105,12 @@ def test_what_the_network_shows_is_one_list(lab):
     program.table(1, "device", [item("device", address="10.9.0.1", model="C2960", firmware="15.2(7)E5")])
     program.durable()
     until(10, "it is updated", lambda: c.cli("patches", "sw1").returncode == 0)
+
+    # Of two switches at once nobody can tell.
+    program.table(0, "wire", [item("02:00:00:00:00:60", name="core-1", port="Gi1/7", switch="yes", last=now),
+                              item("02:00:00:00:00:61", name="core-0", port="Gi1/8", switch="yes", last=now)])
+    program.durable()
+    until(20, "it hangs on none", lambda: [d["port"] for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent"] == [""])
 
     # What has gone from a table has gone from the list.
     program.table(0, "wire", [])
