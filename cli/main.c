@@ -42,7 +42,7 @@ const struct command commands[] = {
 	{"ticket", "pause", "KEY --reason REASON", "stops the clocks of a ticket", " reason ", 1, 1, command_ticket_pause},
 	{"ticket", "resume", "KEY", "lets them go on", "", 1, 1, command_ticket_resume},
 	{"devices", NULL, "[--state STATE]", "one list of hosts, of devices without an agent, and of what the network shows beside them", " state ", 0, 0, command_devices},
-	{"depends", NULL, "HOST [--at TIME]", "who uses the services of a host, as captures have heard it: HOST is its address, or a name that this machine can look up", " at ", 1, 1, command_depends},
+	{"depends", NULL, "HOST [--at TIME]", "who uses the services of a host, as captures have heard it: HOST is its address, or a name of the list of devices or that this machine can look up", " at ", 1, 1, command_depends},
 	{"events", NULL, "[HOST] [--kind KIND] [--text TEXT] [--from TIME] [--to TIME] [--limit N]", "what happened: traps, gaps in what agents sent and the like, the latest first", " kind text from to limit ", 0, 1, command_events},
 	{"audit", "list", "[KEY] [--from TIME] [--to TIME] [--limit N]", "what happened, to one alert or to all, oldest first", " from to limit ", 0, 1, command_audit_list},
 	{"audit", "check", "", "whether the audit trail's chain of hashes holds; exit status 1 where it does not", "", 0, 0, command_audit_check},

@@ -3,7 +3,7 @@
 #include <netdb.h>
 #include <string.h>
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <fenwatch/clock.h>
 #include <fenwatch/text.h>
@@ -37,6 +37,56 @@ static const char *service_of(struct screen *s, const json_t *item)
 		s, fw_arena_format(&s->arena, "%.*s", (int)strcspn(service, " "), service));
 }
 
+/* What a capture leaves out it cannot tell: an answer is only as good as who listened. */
+static void tell_capture(struct screen *s, const json_t *capture)
+{
+	bool listens = json_is_true(json_object_get(capture, "listening"));
+	screen_printf(s, "%s has listened since %s", screen_member(s, capture, "host"),
+		screen_day(s, capture, "since"));
+	if (!listens && json_is_string(json_object_get(capture, "heard")))
+		screen_printf(s, ", and does no more: it was heard last on %s",
+			screen_day(s, capture, "heard"));
+	else if (!listens)
+		screen_printf(s, ", and is not heard");
+	if (json_is_true(json_object_get(capture, "sampled")))
+		screen_printf(s, "; it looked into a share of the conversations only");
+	if (json_is_true(json_object_get(capture, "made_room")))
+		screen_printf(s, "; its table was full, and clients made room for others");
+	fw_buf_puts(&s->out, "\n");
+}
+
+/* Whether any of them listens. */
+static bool tell_captures(struct screen *s, const json_t *data)
+{
+	const json_t *capture, *captures = json_object_get(data, "captures");
+	bool listens = false;
+	size_t i;
+	json_array_foreach(captures, i, capture)
+	{
+		tell_capture(s, capture);
+		listens |= json_is_true(json_object_get(capture, "listening"));
+	}
+	if (json_array_size(captures) == 0)
+		fw_buf_puts(&s->out, "no capture runs: nobody has listened who uses it\n");
+	else if (!listens)
+		fw_buf_puts(&s->out, "no capture listens now: who came since is not known\n");
+	return listens;
+}
+
+static enum status tell_nobody(struct screen *s, const json_t *data)
+{
+	const json_t *address;
+	size_t i;
+	if (json_array_size(json_object_get(data, "captures")) > 0) {
+		fw_buf_puts(&s->out, "no capture has heard anybody use");
+		json_array_foreach(json_object_get(data, "addresses"), i, address) screen_printf(s,
+			"%s %s", i > 0 ? "," : "",
+			screen_text(s, json_is_string(address) ? json_string_value(address) : "-"));
+		fw_buf_puts(&s->out, "; each hears only what passes where it stands\n");
+	}
+	return tell_captures(s, data) ? STATUS_WELL : STATUS_BAD_NEWS;
+}
+
 enum status render_depends(struct screen *s, const json_t *data)
 {
 	static const char *const headings[] = {"CLIENT", "SERVICE", "FIRST", "LAST", ">SENT",
@@ -44,10 +94,8 @@ enum status render_depends(struct screen *s, const json_t *data)
 	const json_t *item, *items = json_object_get(data, "items");
 	struct table t;
 	size_t i;
-	if (json_array_size(items) == 0) {
-		fw_buf_puts(&s->out, "no capture has heard anybody use it\n");
-		return STATUS_WELL;
-	}
+	if (json_array_size(items) == 0)
+		return tell_nobody(s, data);
 	table_init(&t, s, headings);
 	json_array_foreach(items, i, item)
 	{
@@ -62,38 +110,63 @@ enum status render_depends(struct screen *s, const json_t *data)
 		table_put(&t, TONE_PLAIN, screen_member(s, item, "host"));
 	}
 	table_print(&t);
+	tell_captures(s, data);
 	return STATUS_WELL;
 }
 
-/* As the table's keys begin: an address, in brackets where it has colons itself. A name is
- * looked up where the question is asked. */
-static int find_address(const char *host, char *text, size_t size)
+#define ADDRESSES_MOST 32
+
+static bool is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+	return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* What this machine knows of a name: all of it, but for what each machine calls itself. */
+static size_t look_up(struct cli *cli, const char *host, struct parameter *out)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
-	char address[INET6_ADDRSTRLEN];
+	char text[NI_MAXHOST];
+	size_t n = 0;
 	if (getaddrinfo(host, NULL, &hints, &found) != 0)
-		return -1;
-	bool six = found->ai_family == AF_INET6;
-	int rc = getnameinfo(found->ai_addr, found->ai_addrlen, address, sizeof address, NULL, 0,
-		NI_NUMERICHOST);
-	snprintf(text, size, six ? "[%s]" : "%s", address);
+		return 0;
+	for (const struct addrinfo *at = found; at && n < ADDRESSES_MOST; at = at->ai_next)
+		if (!is_loopback(at->ai_addr) &&
+			getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, NULL, 0,
+				NI_NUMERICHOST) == 0)
+			out[n++] = (struct parameter){
+				"address", fw_arena_strdup(&cli->screen.arena, text)};
 	freeaddrinfo(found);
-	return rc;
+	return n;
 }
 
+static bool has_addresses(const json_t *data)
+{
+	return json_array_size(json_object_get(data, "addresses")) > 0;
+}
+
+/* The collector's list of devices knows names; where it does not, this machine may. */
 enum status command_depends(struct cli *cli, char **args, int n_args)
 {
-	char address[INET6_ADDRSTRLEN + 2];
+	static const char path[] = "/api/fenwatch/v1/depends";
+	struct parameter parameters[ADDRESSES_MOST + 3] = {
+		{"host", args[0]}, {"at", cli_time(cli, cli->settings.at)}};
+	enum status status;
 	(void)n_args;
-	if (find_address(args[0], address, sizeof address) != 0)
-		return cli_fail(STATUS_USAGE,
-			"'%s' has no address that this machine knows; give the address", args[0]);
-	const struct parameter parameters[] = {
-		{"package", address},
-		{"kind", "clients"},
-		{"at", cli_time(cli, cli->settings.at)},
-		{0},
-	};
-	return cli_get(cli, "/api/fenwatch/v1/inventory", parameters, render_depends);
+	json_t *data = client_ask(cli, "GET", path, parameters, &status);
+	if (data && !has_addresses(data) && look_up(cli, args[0], parameters + 2) > 0) {
+		json_decref(data);
+		data = client_ask(cli, "GET", path, parameters, &status);
+	}
+	if (!data)
+		return status;
+	if (has_addresses(data))
+		return cli_show(cli, data, render_depends);
+	json_decref(data);
+	return cli_fail(STATUS_USAGE,
+		"'%s' has no address that the list of devices or this machine knows; give the "
+		"address",
+		args[0]);
 }

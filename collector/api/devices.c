@@ -264,20 +264,28 @@ static bool is_wanted(const struct request *r, const struct device *device)
 	return !state || strcmp(state, device_state_names[device->state]) == 0;
 }
 
-static void answer(struct gathering *g)
+int devices_gather(struct request *r, struct device **out, size_t *n)
 {
-	const struct device_hosts hosts = {
-		.heard_ms = heard_ms, .arg = g, .now_ms = g->items.r->now_ms};
-	struct device *devices;
-	size_t n;
-	devices_join(g->facts, g->n, &hosts, &g->items.r->arena, &devices, &n);
-	struct json *j = request_begin(g->items.r);
+	struct gathering g = {.items.each = take_fact};
+	const struct device_hosts hosts = {.heard_ms = heard_ms, .arg = &g, .now_ms = r->now_ms};
+	items_open(&g.items, r);
+	name_hosts(&g);
+	int rc = gather(&g);
+	if (rc == 0)
+		devices_join(g.facts, g.n, &hosts, &r->arena, out, n);
+	fw_free(g.facts);
+	return rc;
+}
+
+static void answer(struct request *r, const struct device *devices, size_t n)
+{
+	struct json *j = request_begin(r);
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++)
-		if (is_wanted(g->items.r, &devices[i]))
+		if (is_wanted(r, &devices[i]))
 			write_device(j, &devices[i]);
 	json_close(j, ']');
-	request_end(g->items.r, NULL, 0);
+	request_end(r, NULL, 0);
 }
 
 static bool is_state(const char *word)
@@ -290,7 +298,8 @@ static bool is_state(const char *word)
 
 void devices_list(struct request *r)
 {
-	struct gathering g = {.items.each = take_fact};
+	struct device *devices;
+	size_t n;
 	const char *wanted = params_get(&r->params, "state");
 	if (wanted && !is_state(wanted)) {
 		request_fail(r, 400, "bad_data",
@@ -298,9 +307,6 @@ void devices_list(struct request *r)
 			wanted);
 		return;
 	}
-	items_open(&g.items, r);
-	name_hosts(&g);
-	if (gather(&g) == 0)
-		answer(&g);
-	fw_free(g.facts);
+	if (devices_gather(r, &devices, &n) == 0)
+		answer(r, devices, n);
 }

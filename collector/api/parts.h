@@ -8,6 +8,7 @@
 #include "query.h"
 #include "request.h"
 
+struct device;
 struct inventory_document;
 struct notice_pair;
 struct ticket;
@@ -124,6 +125,10 @@ void audit_entries(struct request *r);
 void audit_verify(struct request *r);
 /* devices.c */
 void devices_list(struct request *r);
+/* The whole list, in the request's arena. 0, or the request is answered. */
+int devices_gather(struct request *r, struct device **out, size_t *n);
+/* depends.c */
+void depends_list(struct request *r);
 /* events.c */
 void events_list(struct request *r);
 /* advisories.c */

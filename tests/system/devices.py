@@ -24,8 +24,13 @@ class Program:
     def send(self, kind, payload):
         self.socket.sendall(wire.frame(kind, payload))
 
-    def host(self, number, name):
-        self.send(HOST, wire.u(1, number) + wire.label(2, "instance", name) + wire.label(2, "job", "snmp"))
+    def host(self, number, name, job="snmp"):
+        self.send(HOST, wire.u(1, number) + wire.label(2, "instance", name) + wire.label(2, "job", job))
+
+    def sweep(self, host, columns, cells):
+        self.number += 1
+        self.send(wire.SCHEMA, wire.Schema(columns).message(host))
+        self.send(wire.BATCH, wire.batch(self.number, host, int(time.time() * 1000), 60000, [cells], host=host))
 
     def table(self, host, kind, lines):
         """Lines are sorted here; the body is as zstd keeps what it does not pack."""
@@ -90,6 +95,29 @@ def test_what_the_network_shows_is_one_list(lab):
     own = next(d for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent")
     check((own["switch"], own["port"]) == ("core-1", "Gi1/7"), f"it hears where it hangs: {own}")
     until(10, "the agent is heard", lambda: [d["state"] for d in c.get("/api/fenwatch/v1/devices") if d["host"] == "agent"] == ["managed"])
+
+    # Who depends on it, by each of its names; before anybody has listened, and after.
+    silent = c.cli("depends", "edge-1")
+    check(silent.returncode == 1 and "no capture runs" in silent.stdout, f"{silent}")
+    line = dict(client="10.1.0.7", server="10.9.0.1", port="22", first=now, last=now, to_server="1 KiB", to_client="1 KiB")
+    program.table(0, "clients", [item("10.9.0.1:22/tcp 10.1.0.7", **line)])
+    program.durable()
+    until(20, "somebody", lambda: "10.1.0.7" in c.cli("depends", "10.9.0.1").stdout)
+    for name in ("sw1", "EDGE-1"):
+        named = c.cli("depends", name)
+        check(named.returncode == 0 and "10.1.0.7" in named.stdout and "agent has listened since" in named.stdout, f"{named}")
+    nobody = c.cli("depends", "192.0.2.1")
+    check(nobody.returncode == 1 and "no capture listens now" in nobody.stdout, f"{nobody}")
+    check("has no address" in c.cli("depends", "localhost").stderr, "what each machine calls itself")
+
+    # A capture that listens can vouch for nobody, but for what it left out.
+    program.host(2, "agent", "capture")
+    program.sweep(2, [("fenwatch_capture_sampled_out_packets_total", {}), ("fenwatch_capture_table_dropped_total", {"table": "flows"}),
+                      ("fenwatch_capture_table_dropped_total", {"table": "peers"})], [0, 7, 1])
+    program.durable()
+    until(20, "it listens", lambda: c.cli("depends", "192.0.2.1").returncode == 0)
+    said = c.cli("depends", "192.0.2.1").stdout
+    check("has heard anybody use 192.0.2.1" in said and "made room" in said and "share of the conversations" not in said, said)
 
     table = c.cli("devices", "--state", "unmanaged")
     check(table.returncode == 0 and "sw1 Gi0/3" in table.stdout and "edge-1" not in table.stdout, table.stdout)
