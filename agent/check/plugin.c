@@ -108,8 +108,8 @@ static void explain(const struct plugin *p, int status, char *why, size_t size)
 		snprintf(why, size, "the plugin prints more than %u KiB", OUTPUT_LIMIT >> 10);
 	else if (WIFSIGNALED(status))
 		snprintf(why, size, "the plugin was ended by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status) == RUNNER_NOT_RUN)
-		snprintf(why, size, "the plugin cannot be run");
+	else if (WEXITSTATUS(status) == RUNNER_NOT_RUN && p->text.length > 0)
+		perf_text((const char *)p->text.data, p->text.length, why, size);
 	else
 		snprintf(why, size, "the plugin ended with %d", WEXITSTATUS(status));
 }
@@ -123,7 +123,7 @@ static bool has_state(const struct plugin *p, int status)
 static void on_ended(struct plugins_errand *errand, int status)
 {
 	struct plugin *p = FW_CONTAINER(errand, struct plugin, errand);
-	char why[128];
+	char why[CHECK_TEXT];
 	while (read_some(p))
 		;
 	if (has_state(p, status)) {

@@ -81,6 +81,17 @@ static void limit_all(const struct runner *r, int64_t timeout_ms)
 		limit(RLIMIT_NPROC, processes < PROCESSES_LEAST ? PROCESSES_LEAST : processes);
 }
 
+/* In the child, where the plugin would have said how it went. */
+static _Noreturn void tell_why_not(const char *path, int error, int output)
+{
+	bool lacks_other = error == ENOENT && access(path, F_OK) == 0;
+	dprintf(output, "the plugin '%.300s' cannot be run: %s", path,
+		error == ENOEXEC      ? "it is no program, and no script that begins with #!"
+			: lacks_other ? "what its first line or its format names is not there"
+				      : strerror(error));
+	_exit(RUNNER_NOT_RUN);
+}
+
 /* In the child: without a shell, and without a way to more rights. */
 static _Noreturn void become_plugin(
 	const struct runner *r, const struct check_spec *spec, int output)
@@ -100,7 +111,7 @@ static _Noreturn void become_plugin(
 		dup2(null, STDERR_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
 		execve(argv[0], (char *const *)(uintptr_t)argv,
 			(char *const *)(uintptr_t)environment);
-	_exit(RUNNER_NOT_RUN);
+	tell_why_not(argv[0], errno, output);
 }
 
 /* Where nobody listens any more, poll() says so next. */

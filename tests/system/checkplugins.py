@@ -44,9 +44,17 @@ def test_plugins_that_run_wild_are_ended(lab):
               for name, text in scripts.items()}
     checks["quoted"] = checks["quoted"].replace("]", f", '; touch {lab.dir}/shell | $(id)']")
     checks["missing"] = "type: plugin, command: [/nowhere/check]"
+    for name, text, mode in (("locked", "#!/bin/sh\n", 0o644), ("bare", "echo well\n", 0o755), ("lost", "#!/nowhere/sh\n", 0o755)):
+        path = os.path.join(lab.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        checks[name] = f"type: plugin, command: [{path}]"
     checker = Checker(lab, checks)
     said = {name: checker.test(name) for name in checks}
-    for name, why in (("hangs", "no answer within 2s"), ("floods", "prints more than 64 KiB"), ("missing", "cannot be run"),
+    for name, why in (("hangs", "no answer within 2s"), ("floods", "prints more than 64 KiB"), ("missing", "'/nowhere/check' cannot be run: No such file"),
+                      ("locked", "locked' cannot be run: Permission denied"), ("bare", "bare' cannot be run: it is no program"),
+                      ("lost", "lost' cannot be run: what its first line"),
                       ("signal", "ended by signal 11"), ("strange", "ended with 77")):
         went, values, text = said[name]
         check(not went and values["fenwatch_plugin_status"] == 3 and why in text, f"{name}: {text}")
