@@ -311,7 +311,9 @@ int main(int argc, char **argv)
 	if (check_config_load(&program.config, options.config, own, &err) < 0)
 		return fail(&err);
 	if (options.check)
-		status = say("The configuration is well.\n");
+		status = check_config_files(&program.config, options.config, &err) < 0
+			? fail(&err)
+			: say("The configuration is well.\n");
 	else
 		status = options.plugins ? run_plugins(&program.config) : run(&program, &options);
 	check_config_done(&program.config);

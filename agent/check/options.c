@@ -288,6 +288,34 @@ const struct fw_option check_config_table[] = {
 
 /* ---- the file ---- */
 
+/* `how` is what access() is asked. */
+static int look_at_file(const struct check_spec *spec, const char *key, const char *path, int how,
+	struct fw_err *err)
+{
+	if (!path || access(path, how) == 0)
+		return 0;
+	return fw_fail_sys(err, -errno, "check '%.100s': %s, '%s'", spec->name, key, path);
+}
+
+static int look_at_files(const struct check_spec *spec, struct fw_err *err)
+{
+	const char *program = spec->command.count > 0 ? spec->command.items[0] : NULL;
+	int rc = look_at_file(spec, "ca", spec->ca, R_OK, err);
+	if (rc == 0)
+		rc = look_at_file(spec, "user_file", spec->user_file, R_OK, err);
+	if (rc == 0)
+		rc = look_at_file(spec, "token_file", spec->token_file, R_OK, err);
+	return rc == 0 ? look_at_file(spec, "command", program, X_OK, err) : rc;
+}
+
+int check_config_files(const struct check_config *config, const char *path, struct fw_err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < config->n_specs && rc == 0; i++)
+		rc = look_at_files(&config->specs[i], err);
+	return rc < 0 ? fw_fail_in(err, rc, "config '%s'", path) : 0;
+}
+
 static int look_at_owner(const char *path, bool own, struct fw_err *err)
 {
 	struct stat is;

@@ -28,6 +28,8 @@ struct check_config {
  * it: who can take over this program must not gain more by its file. `own`: who runs this
  * is a person, whose own file is as good. */
 int check_config_load(struct check_config *config, const char *path, bool own, struct fw_err *err);
+/* Whether the files that its checks need are there, and can be read by who runs this. */
+int check_config_files(const struct check_config *config, const char *path, struct fw_err *err);
 void check_config_done(struct check_config *config);
 const struct check_spec *check_config_find(
 	const struct check_config *config, const char *name, struct fw_err *err);

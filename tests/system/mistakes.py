@@ -8,6 +8,7 @@ from stage import check, clock_file, main, skip, until
 
 AGENT = "name: a\ndata: DIR/agent\ncollectors: [\"127.0.0.1:7443\"]\n"
 COLLECTOR = "data: DIR/collector\nagents: {listen: \"127.0.0.1:0\"}\napi: {listen: \"127.0.0.1:0\"}\n"
+WEB = "checks:\n- {name: web, type: http, target: 'https://127.0.0.1/'"
 
 # program, text of the file, what the sentence must hold
 MISTAKES = [
@@ -27,6 +28,10 @@ MISTAKES = [
     ("agent", "name: a\ndata: DIR/agent\ncollectors: [\"nowhere\"]\n", ["line 3", "nowhere"]),
     ("agent", "name: a\ndata: DIR/agent\n", ["collectors"]),
     ("agent", "[" * 40 + "]" * 40, ["deep"]),
+    ("check", WEB + ", user_file: /nowhere/secret}\n", ["'web'", "user_file", "/nowhere/secret", "no such file"]),
+    ("check", WEB + ", token_file: /nowhere/secret}\n", ["'web'", "token_file", "/nowhere/secret"]),
+    ("check", WEB + ", ca: /nowhere/ca.pem}\n", ["'web'", "ca, '/nowhere/ca.pem'"]),
+    ("check", "checks: [{name: disk, type: plugin, command: [/nowhere/check]}]\n", ["'disk'", "command", "/nowhere/check"]),
     ("collector", COLLECTOR + "store: {raw: lots}\n", ["line 4", "raw", "lots"]),
     ("collector", COLLECTOR + "store: {raw: 1kB}\n", ["line 4", "raw"]),
     ("collector", COLLECTOR + "feeds: [{name: desk, type: telex}]\n", ["line 4", "telex", "webhook"]),
@@ -72,7 +77,7 @@ def test_each_mistake_is_told_with_file_line_and_remedy(lab):
 
 def test_good_configurations_pass(lab):
     path = os.path.join(lab.dir, "good.yml")
-    for program, text in (("agent", AGENT), ("collector", COLLECTOR)):
+    for program, text in (("agent", AGENT), ("collector", COLLECTOR), ("check", WEB + ", ca: /etc/passwd}\n")):
         with open(path, "w") as f:
             f.write(text.replace("DIR", lab.dir))
         done = run(lab, program, "--config", path, "--check-config")
