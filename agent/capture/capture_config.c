@@ -260,7 +260,7 @@ int capture_authority_load(struct capture_authority *a, const char *path, struct
 		return errno == ENOENT ? 0 : fw_fail_sys(err, -errno, "names, '%s'", path);
 	if (!probe_file_is_roots(&st, S_IWGRP | S_IWOTH, false) || !S_ISREG(st.st_mode))
 		return fw_fail(
-			err, -EPERM, "names, '%s': not a file that only root may write", path);
+			err, -EINVAL, "names, '%s': not a file that only root may write", path);
 	int rc = fw_file_read(path, MOST_TEXT, &text, err);
 	if (rc >= 0)
 		rc = capture_authority_parse(a, (const char *)text.data, text.length, err);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <net/if.h>
+
 #include <fenwatch/clock.h>
 #include <fenwatch/log.h>
 #include <fenwatch/notify.h>
@@ -166,7 +168,8 @@ static int listen_to(const struct capture_config *config)
 	uv_loop_t loop;
 	if (config->interfaces.count == 0) {
 		fw_log(FW_INFO, "no interface is configured: nothing is captured");
-		return EXIT_SUCCESS;
+		fw_notify("READY=1\nSTATUS=no interface is configured");
+		return EXIT_SUCCESS; /* that it was ready keeps its unit from trying again */
 	}
 	int rc = capture_may_listen(config->agent, &err);
 	if (rc < 0)
@@ -191,22 +194,49 @@ static int print_sample(void)
 	return EXIT_SUCCESS;
 }
 
+static int find_interface(const char *name, struct fw_err *err)
+{
+	return strcmp(name, "any") == 0 || if_nametoindex(name) > 0
+		? 0
+		: fw_fail(err, -ENODEV, "'%s': there is no such interface", name);
+}
+
+/* What would keep it from listening, with the status of a start. */
+static int check_place(const struct capture_config *config)
+{
+	struct sandbox_user user;
+	struct fw_err err;
+	if (config->interfaces.count == 0)
+		return EXIT_SUCCESS;
+	if (capture_may_listen(config->agent, &err) < 0)
+		return fail(EX_NOPERM, &err);
+	int rc = sandbox_find_user(&user, config->user, &err);
+	for (size_t i = 0; rc == 0 && i < config->interfaces.count; i++)
+		rc = find_interface(config->interfaces.items[i], &err);
+	return rc < 0 ? fail(status_of(rc), &err) : EXIT_SUCCESS;
+}
+
+static int check_config(const struct capture_config *config, const char *path)
+{
+	struct capture_authority authority;
+	struct fw_err err;
+	if (capture_authority_load(&authority, config->names, &err) < 0)
+		return fail(EX_CONFIG, &err);
+	int status = check_place(config);
+	if (status == EXIT_SUCCESS)
+		printf("%s is right: %zu interfaces, %s\n", path, config->interfaces.count,
+			capture_authority_holds(&authority, fw_wall_ms()) ? "names are kept"
+									  : "no names");
+	return status;
+}
+
 static int with_config(const struct options *o)
 {
 	struct capture_config config;
-	struct capture_authority authority;
 	struct fw_err err;
-	int status = EXIT_SUCCESS;
 	if (capture_config_load(&config, o->config, &err) < 0)
 		return fail(EX_CONFIG, &err);
-	if (o->what == LISTEN)
-		status = listen_to(&config);
-	else if (capture_authority_load(&authority, config.names, &err) < 0)
-		status = fail(EX_CONFIG, &err);
-	else
-		printf("%s is right: %zu interfaces, %s\n", o->config, config.interfaces.count,
-			capture_authority_holds(&authority, fw_wall_ms()) ? "names are kept"
-									  : "no names");
+	int status = o->what == LISTEN ? listen_to(&config) : check_config(&config, o->config);
 	capture_config_done(&config);
 	return status;
 }

@@ -73,17 +73,26 @@ static bool tell_captures(struct screen *s, const json_t *data)
 	return listens;
 }
 
+static const char *list_of(struct screen *s, const json_t *texts)
+{
+	const char *list = "";
+	const json_t *text;
+	size_t i;
+	json_array_foreach(texts, i, text)
+	{
+		list = fw_arena_format(&s->arena, "%s%s%s", list, i > 0 ? ", " : "",
+			screen_text(s, json_is_string(text) ? json_string_value(text) : "-"));
+	}
+	return list;
+}
+
 static enum status tell_nobody(struct screen *s, const json_t *data)
 {
-	const json_t *address;
-	size_t i;
-	if (json_array_size(json_object_get(data, "captures")) > 0) {
-		fw_buf_puts(&s->out, "no capture has heard anybody use");
-		json_array_foreach(json_object_get(data, "addresses"), i, address) screen_printf(s,
-			"%s %s", i > 0 ? "," : "",
-			screen_text(s, json_is_string(address) ? json_string_value(address) : "-"));
-		fw_buf_puts(&s->out, "; each hears only what passes where it stands\n");
-	}
+	if (json_array_size(json_object_get(data, "captures")) > 0)
+		screen_printf(s,
+			"no capture has heard anybody use %s; each hears only what passes where it "
+			"stands\n",
+			list_of(s, json_object_get(data, "addresses")));
 	return tell_captures(s, data) ? STATUS_WELL : STATUS_BAD_NEWS;
 }
 

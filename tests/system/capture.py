@@ -4,6 +4,7 @@ content is known, and where it must refuse."""
 import os
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -383,6 +384,12 @@ def test_it_refuses_in_one_sentence(lab):
     refusal(lab, 0, "nothing is captured", "--config", configured(lab, interfaces="[]")["capture"])
     refusal(lab, 78, "name of an interface", "--config", configured(lab, interfaces="[a/b]")["capture"])
     refusal(lab, 1, "no such interface", "--config", configured(lab, interfaces="[nowhere0]")["capture"])
+    for status, words, keys in ((77, "class: laptop", {"agent": "class: laptop\n"}), (1, "no such interface", {"interfaces": "[nowhere0]"}),
+                                (78, "no user 'nobody-at-all'", {"user": "nobody-at-all"})):
+        refusal(lab, status, words, "--check-config", "--config", configured(lab, **keys)["capture"])
+    lost = configured(lab)
+    os.unlink(lost["agent"])
+    refusal(lab, 77, "what class of machine", "--check-config", "--config", lost["capture"])
     refusal(lab, 65, "not a pcap file", "--read", "/dev/null")
     newer = os.path.join(lab.dir, "newer.pcapng")
     with open(newer, "wb") as f:
@@ -416,6 +423,18 @@ def test_names_need_an_authority_and_an_end(lab):
     for text in ("until: 2099-12-31\n", "authority: x\n", "authority: x\nuntil: soon\n", "authority: x\nuntil: 2099-13-01\n"):
         check(said(text)[0] == 78, f"{text!r} is refused")
     check(said("authority: x\nuntil: 2099-12-31\n", 0o666)[0] == 78, "nor one that anybody may write")
+    refusal(lab, 78, "only root may write", "--config", paths["capture"])
+
+
+def test_without_an_interface_its_unit_is_well(lab):
+    """A unit that was never ready has failed, whatever its program ended with."""
+    place = os.path.join(lab.dir, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(place)
+        manager.settimeout(5)
+        done = subprocess.run([program(lab), "--config", configured(lab, interfaces="[]")["capture"]], capture_output=True, text=True,
+                              timeout=30, env=dict(os.environ, NOTIFY_SOCKET=place, **QUIET))
+        check(done.returncode == 0 and manager.recv(1000).startswith(b"READY=1\n"), done.stderr)
 
 
 if __name__ == "__main__":
