@@ -20,7 +20,7 @@ import wire
 from kill_ledger import Ledger, PushedLedger, stored
 from stage import check, main, skip
 
-CUTS = int(os.environ.get("FENWATCH_CUTS", "5"))
+CUTS = int(os.environ.get("FENWATCH_CUTS", "20"))
 SNAPSHOT_EVERY = max(1, CUTS // 40)  # so many cuts one is restored from
 
 
