@@ -71,6 +71,7 @@ static void look_at_unheard(struct alerts *alerts, struct moment now)
 static void look_at_held(struct alerts *alerts)
 {
 	struct fw_err err;
+	updates_unsilenced(alerts);
 	int told = gate_look(alerts->gate, alerts_now(), &err);
 	if (told < 0)
 		alerts_tell_trouble(alerts, &err);

@@ -27,6 +27,8 @@ static const char *const steps[] = {
 	"  starts_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL, who TEXT NOT NULL,"
 	"  comment TEXT NOT NULL) STRICT;"
 	"CREATE INDEX silence_ends ON silence (ends_ms)",
+	"ALTER TABLE silence ADD COLUMN is_told INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE silence SET is_told = ends_ms < unixepoch() * 1000",
 };
 
 enum relation { EQUAL, UNEQUAL, LIKE, UNLIKE };
@@ -40,6 +42,7 @@ struct matcher {
 struct silence {
 	struct silence *next; /* newest first */
 	int64_t id, starts_ms, ends_ms;
+	bool is_told; /* that it is over */
 	char *who, *comment;
 	struct matcher matchers[MATCHERS_MOST];
 	char *texts[MATCHERS_MOST];
@@ -161,16 +164,47 @@ static bool is_active(const struct silence *silence, int64_t now_ms)
 	return silence->starts_ms <= now_ms && now_ms < silence->ends_ms;
 }
 
+static void name(const struct silence *silence, char why[GATE_WHY])
+{
+	snprintf(why, GATE_WHY, "silence %lld, by %.60s: %.100s", (long long)silence->id,
+		silence->who, silence->comment);
+}
+
 bool silences_hold(const struct silences *silences, const struct episode *episode, int64_t now_ms,
 	char why[GATE_WHY])
 {
 	for (const struct silence *s = silences->first; s; s = s->next) {
 		if (!is_active(s, now_ms) || !is_met(s, episode))
 			continue;
-		snprintf(why, GATE_WHY, "silence %lld, by %.60s: %.100s", (long long)s->id, s->who,
-			s->comment);
+		name(s, why);
 		return true;
 	}
+	return false;
+}
+
+static bool is_left(const struct silence *silence, int64_t now_ms)
+{
+	return !silence->is_told && silence->ends_ms <= now_ms;
+}
+
+bool silences_left(const struct silences *silences, const struct episode *episode, int64_t now_ms,
+	char why[GATE_WHY])
+{
+	for (const struct silence *s = silences->first; s; s = s->next) {
+		if (!is_left(s, now_ms) || episode->life.starts_ms >= s->ends_ms ||
+			!is_met(s, episode))
+			continue;
+		name(s, why);
+		return true;
+	}
+	return false;
+}
+
+bool silences_any_left(const struct silences *silences, int64_t now_ms)
+{
+	for (const struct silence *s = silences->first; s; s = s->next)
+		if (is_left(s, now_ms))
+			return true;
 	return false;
 }
 
@@ -213,6 +247,7 @@ static int read_silence(struct silences *silences, sqlite3_stmt *row, struct fw_
 	silence->ends_ms = sqlite3_column_int64(row, 3);
 	silence->who = fw_strdup(state_text(row, 4));
 	silence->comment = fw_strdup(state_text(row, 5));
+	silence->is_told = sqlite3_column_int(row, 6) != 0;
 	int rc = split(silence, state_text(row, 1), err);
 	if (rc < 0)
 		silence_free(silence);
@@ -225,7 +260,8 @@ static int load(struct silences *silences, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(silences->state, &row, err,
-		"SELECT id, matchers, starts_ms, ends_ms, who, comment FROM silence ORDER BY id",
+		"SELECT id, matchers, starts_ms, ends_ms, who, comment, is_told FROM silence"
+		" ORDER BY id",
 		"");
 	if (rc < 0)
 		return rc;
@@ -280,6 +316,18 @@ static int cut_short(struct silences *silences, struct silence *silence, const c
 	if (rc == 0)
 		rc = write_evidence(silences, silence, "unsilenced", who, now_ms, err);
 	return state_finish(silences->state, rc, err);
+}
+
+int silences_write_told(struct silences *silences, int64_t now_ms, struct fw_err *err)
+{
+	return state_run(silences->state, err,
+		"UPDATE silence SET is_told = 1 WHERE is_told = 0 AND ends_ms <= ?", "i", now_ms);
+}
+
+void silences_settle(struct silences *silences, int64_t now_ms)
+{
+	for (struct silence *s = silences->first; s; s = s->next)
+		s->is_told |= s->ends_ms <= now_ms;
 }
 
 /* ---- for people ---- */

@@ -35,5 +35,13 @@ int silences_end(
 /* Those that have not ended `since_ms`, newest first; in the arena. */
 void silences_list(const struct silences *silences, int64_t since_ms, struct fw_arena *arena,
 	struct alert_silence **out, size_t *n);
+/* Whether one of those that are over, and of which nobody was told so, was about it; and which. */
+bool silences_left(const struct silences *silences, const struct episode *episode, int64_t now_ms,
+	char why[GATE_WHY]);
+/* Whether there are such at all; and, within the caller's transaction, that they were told. */
+bool silences_any_left(const struct silences *silences, int64_t now_ms);
+int silences_write_told(struct silences *silences, int64_t now_ms, struct fw_err *err);
+/* Once that is written. */
+void silences_settle(struct silences *silences, int64_t now_ms);
 /* Those that ended before. */
 int silences_forget(struct silences *silences, int64_t before_ms, struct fw_err *err);

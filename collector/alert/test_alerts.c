@@ -1468,22 +1468,71 @@ static void test_raised_and_cleared_by_name(void **arg)
 	assert_non_null(find(place, "HostCloned"));
 }
 
-static void test_what_was_told_is_listed_as_silenced(void **arg)
+static int64_t silence_web01(struct place *place)
 {
-	struct place *place = *arg;
 	const char *const matchers[] = {"instance=web01"};
 	struct alert_silence silence = {.matchers = matchers,
 		.n_matchers = 1,
 		.ends_ms = fw_wall_ms() + 60000,
 		.who = "Ann",
 		.comment = "CHG-1"};
+	assert_int_equal(alert_silence_add(place->alerts, &silence, NULL), 0);
+	return silence.id;
+}
+
+static void test_what_was_told_is_listed_as_silenced(void **arg)
+{
+	struct place *place = *arg;
 	alert_raise(place->alerts, "HostCloned", "web01", "twice");
 	assert_string_equal(find(place, "HostCloned")->held, "");
-	assert_int_equal(alert_silence_add(place->alerts, &silence, NULL), 0);
+	int64_t id = silence_web01(place);
 	assert_string_equal(find(place, "HostCloned")->held, "silenced");
 	assert_string_equal(find(place, "HostCloned")->held_why, "silence 1, by Ann: CHG-1");
-	assert_int_equal(alert_silence_end(place->alerts, silence.id, "Ann", NULL), 0);
+	assert_int_equal(alert_silence_end(place->alerts, id, "Ann", NULL), 0);
 	assert_string_equal(find(place, "HostCloned")->held, "");
+}
+
+static int64_t updates_over(struct place *place, int silence)
+{
+	char wanted[64];
+	sqlite3_stmt *row;
+	snprintf(wanted, sizeof wanted, "%%silence_over\":\"silence %d, by Ann: CHG-1%%", silence);
+	assert_int_equal(
+		state_query(place->state, &row, NULL,
+			"SELECT count(*) FROM notice WHERE kind = 2 AND annotations LIKE ?", "t",
+			wanted),
+		0);
+	assert_int_equal(state_step(place->state, row, NULL), 1);
+	int64_t n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return n;
+}
+
+/* What a silence held is told as ever; who was told before hears that it is over, and once. */
+static void test_the_end_of_a_silence_is_told_where_it_was_told_before(void **arg)
+{
+	struct place *place = *arg;
+	static const struct feed type = {.name = "desk", .deliver = deliver, .updates = always};
+	static struct alert_feed_option desk = {
+		.name = "desk", .type = "desk", .live = true, .feed = &type};
+	static struct alert_feed_option *list[] = {&desk};
+	close_alerts(place);
+	place->options.feeds = list;
+	place->options.n_feeds = 1;
+	open_alerts(place);
+	alert_raise(place->alerts, "HostCloned", "web01", "twice");
+	int64_t first = silence_web01(place), second = silence_web01(place);
+	alert_raise(place->alerts, "SpoolDropping", "web01", "a gap");
+	assert_string_equal(find(place, "SpoolDropping")->held, "silenced");
+	assert_int_equal(alert_silence_end(place->alerts, first, "Ann", NULL), 0);
+	assert_int_equal(updates_over(place, 1), 0);
+	assert_int_equal(alert_silence_end(place->alerts, second, "Ann", NULL), 0);
+	assert_int_equal(updates_over(place, 2), 1);
+	close_alerts(place);
+	open_alerts(place);
+	run_for(place, 1500);
+	assert_int_equal(updates_over(place, 2), 1);
+	assert_string_equal(find(place, "SpoolDropping")->held, "");
 }
 
 static void test_a_rule_that_is_switched_off_closes_its_alerts(void **arg)
@@ -1634,6 +1683,7 @@ int main(void)
 		CASE(test_an_alert_that_cannot_be_written_is_not_lost),
 		CASE(test_raised_and_cleared_by_name),
 		CASE(test_what_was_told_is_listed_as_silenced),
+		CASE(test_the_end_of_a_silence_is_told_where_it_was_told_before),
 		CASE(test_a_rule_that_is_switched_off_closes_its_alerts),
 		CASE(test_a_reload_takes_new_rules_and_keeps_holds),
 		CASE(test_a_forgotten_host),

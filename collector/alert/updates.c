@@ -11,6 +11,7 @@
 #include "evidence.h"
 #include "findings.h"
 #include "internal.h"
+#include "silences.h"
 #include "state.h"
 
 static bool takes_updates(const struct alert_feed_option *option)
@@ -157,6 +158,57 @@ void updates_look(struct alerts *alerts)
 		pairs_done(&judged->fresh);
 		fw_free(judged);
 	}
+}
+
+/* ---- silences ---- */
+
+struct unsilencing {
+	struct alerts *alerts;
+	struct moment now;
+	int rc;
+	struct fw_err *err;
+};
+
+static void tell_unsilenced(struct alert *alert, void *arg)
+{
+	struct unsilencing *u = arg;
+	struct gate *gate = u->alerts->gate;
+	const struct episode *episode = &alert->episode;
+	char why[GATE_WHY];
+	struct notice_pair item = {"silence_over", why};
+	const struct pairs said = {&item, 1};
+	if (u->rc < 0 || episode->life.phase != FIRING || gate_find(gate, episode->key) ||
+		gate_mutes(gate, episode, u->now) ||
+		!silences_left(gate_silences(gate), episode, u->now.wall_ms, why))
+		return;
+	u->rc = updates_tell(u->alerts->config.state, u->alerts->config.options, episode->key,
+		episode->life.starts_ms, &said, "", u->now.wall_ms, u->err);
+}
+
+static int write_unsilenced(struct alerts *alerts, struct moment now, struct fw_err *err)
+{
+	struct unsilencing u = {.alerts = alerts, .now = now, .err = err};
+	int rc = state_begin(alerts->config.state, err);
+	if (rc < 0)
+		return rc;
+	alerts_each(alerts, tell_unsilenced, &u);
+	if (u.rc == 0)
+		u.rc = silences_write_told(gate_silences(alerts->gate), now.wall_ms, err);
+	return state_finish(alerts->config.state, u.rc, err);
+}
+
+void updates_unsilenced(struct alerts *alerts)
+{
+	struct moment now = alerts_now();
+	struct fw_err err;
+	if (!silences_any_left(gate_silences(alerts->gate), now.wall_ms))
+		return;
+	if (write_unsilenced(alerts, now, &err) < 0) {
+		alerts_tell_trouble(alerts, &err);
+		return;
+	}
+	silences_settle(gate_silences(alerts->gate), now.wall_ms);
+	outbox_wake(alerts->outbox);
 }
 
 /* ---- numbers ---- */

@@ -32,5 +32,8 @@ int updates_drop(struct state *state, const char *key, int64_t starts_ms, int64_
 /* After a reload: what the register says of what fires, told or held, is taken over, and who
  * was told hears of another priority. */
 void updates_look(struct alerts *alerts);
+/* Who was told of what still fires hears that a silence about it is over. Before what silences
+ * held is told. */
+void updates_unsilenced(struct alerts *alerts);
 /* It has other words, and may have had for a while. */
 void updates_news(struct alerts *alerts, struct alert *alert);

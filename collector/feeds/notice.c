@@ -136,6 +136,7 @@ char *notice_news(const struct notice *notice)
 	struct fw_buf out = {0};
 	const char *who = notice_annotation(notice, "acknowledged_by");
 	const char *note = notice_annotation(notice, "acknowledgement");
+	const char *silence = notice_annotation(notice, "silence_over");
 	char *summary = notice_summary(notice);
 	text_put_line(&out, summary, LINE_CHARACTERS);
 	if (notice->priority)
@@ -145,6 +146,10 @@ char *notice_news(const struct notice *notice)
 		text_put_line(&out, who, LINE_CHARACTERS);
 		fw_buf_puts(&out, *note ? ": " : "");
 		text_put_line(&out, note, 2 * LINE_CHARACTERS);
+	}
+	if (*silence) {
+		fw_buf_puts(&out, "\nIt still fires, and is silenced no longer: ");
+		text_put_line(&out, silence, 2 * LINE_CHARACTERS);
 	}
 	fw_free(summary);
 	return (char *)out.data;

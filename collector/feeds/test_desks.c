@@ -284,11 +284,21 @@ static void test_an_incident_gets_work_notes(void **arg)
 		expect_text(note, "work_notes", NEWS "{code}");
 		json_decref(note);
 	}
+	static const struct notice_pair over[] = {
+		{"silence_over", "silence 3, by Ann: CHG-1"}, {"summary", "web01: it fills"}};
+	kit->notice.annotations = over;
+	kit->notice.n_annotations = 2;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *note = body_of(kit, 3);
+	expect_text(note, "work_notes",
+		"web01: it fills\nPriority: P2\n"
+		"It still fires, and is silenced no longer: silence 3, by Ann: CHG-1");
+	json_decref(note);
 	/* People have closed it. */
 	kit->receiver.decide = none_yet;
 	kit_take_up(kit, "INC0000001");
 	assert_int_equal(kit_deliver(kit), DELIVERED);
-	assert_int_equal(kit->receiver.n_got, 4);
+	assert_int_equal(kit->receiver.n_got, 5);
 }
 
 /* ServiceNow makes its priority of urgency and impact: P2 of 2 and 1. */
