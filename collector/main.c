@@ -39,7 +39,7 @@ static const char help[] =
 	"  --version, --help\n"
 	"\n"
 	"Without a running collector:\n"
-	"  store check        read every block and record, and say what is damaged\n"
+	"  store check        read every block and record, and say what is damaged or missing\n"
 	"  store stat         how much is stored, from when to when, and how far it reaches\n"
 	"  store restore      check the snapshot in that folder and go on from it, where no\n"
 	"                     collector was; the next start makes the rings whole\n"

@@ -24,6 +24,7 @@ struct check {
 	struct covered *covered; /* records that lie in blocks */
 	size_t n_covered, covered_capacity;
 	uint64_t position; /* of the record that is looked at */
+	uint64_t newest;   /* position that a block has */
 	int faults;
 };
 
@@ -130,6 +131,8 @@ static void check_block(const struct ring_place *place, void *arg)
 	const char *folder = store_tier_name(place->tier);
 	const uint8_t *body;
 	size_t length;
+	if (place->tier == STORE_RAW && ref->logged_to > check->newest)
+		check->newest = ref->logged_to;
 	int rc = ring_read(&check->rings.tiers[place->tier], place, &check->block, &body, &length);
 	if (rc >= 0 && schema)
 		rc = body_read(&check->body, ref, body, length,
@@ -223,6 +226,7 @@ static void check_record(const struct log_record *record, void *arg)
 
 static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 {
+	uint64_t last = 0; /* where the log ends */
 	for (unsigned i = 0; i < LOG_SLOTS; i++) {
 		uint64_t end;
 		if (check->log.slots[i].number < first || check->log.slots[i].number == 0)
@@ -234,7 +238,10 @@ static int check_log(struct check *check, uint64_t first, struct fw_err *err)
 			return fw_fail_sys(err, damaged, "cannot read the store's wal/%08x", i);
 		if (damaged > 0)
 			found(check, "wal/%08x: %d damaged places", i, damaged);
+		end = log_position(&check->log, check->log.slots[i].number, end);
+		last = end > last ? end : last;
 	}
+	log_look_at_end(last, check->newest, &check->damage);
 	return 0;
 }
 

@@ -236,6 +236,13 @@ unsigned log_slot_of(const struct log *log, uint64_t position)
 
 /* ---- reading ---- */
 
+void log_look_at_end(uint64_t end, uint64_t newest, struct damage *damage)
+{
+	damage_found(damage, newest > end,
+		"log: it ends at %llu, and blocks have records of up to %llu",
+		(unsigned long long)end, (unsigned long long)newest);
+}
+
 uint64_t log_known_end(const struct log *log, unsigned slot)
 {
 	uint64_t number = log->slots[slot].number, size = log->super->log_segment_bytes;

@@ -96,6 +96,15 @@ static inline uint64_t log_position(const struct log *log, uint64_t number, uint
 	return number * log->super->log_segment_bytes + offset;
 }
 
+/* The position up to which all is synced. */
+static inline uint64_t log_end(const struct log *log)
+{
+	return log_position(log, log->slots[log->active].number, log->end);
+}
+/* Records are durable before blocks are made of them: where a block has a later position than
+ * `end`, the log has lost its end. */
+void log_look_at_end(uint64_t end, uint64_t newest, struct damage *damage);
+
 /* The slot that holds a position of now; the active one if none does. */
 unsigned log_slot_of(const struct log *log, uint64_t position);
 /* Where the segment that begins after `slot` says that it ended; 0: nobody says. */

@@ -429,6 +429,8 @@ int store_replay(struct store *store, struct fw_err *err)
 	if (rc < 0)
 		return fw_fail_sys(err, rc, "cannot read the store's indices in %s", store->dir);
 	rc = replay_log(store);
+	if (rc >= 0)
+		log_look_at_end(log_end(&store->log), store->covered_to, &store->damage);
 	fw_free(store->covered);
 	store->covered = NULL;
 	store->n_covered = 0;
@@ -445,7 +447,7 @@ static bool can_be_written_on(const struct store *store)
 	const struct log *log = &store->log;
 	if (log->slots[log->active].guessed)
 		return false;
-	return log_position(log, log->slots[log->active].number, log->end) > store->covered_to;
+	return log_end(log) > store->covered_to;
 }
 
 /* What is read again at the next start must have its blocks still, or it would come back from the

@@ -172,9 +172,9 @@ static int no_super(const char *dir, int rc, struct fw_err *err)
 	if (!has_others(dir))
 		return fw_fail(err, -ENOENT, "there is no store in %s", dir);
 	return fw_fail(err, -EBADMSG,
-		"%s/super is %s, and so is or was its spare; the store's other files are there, but "
-		"cannot be read without it: put it back from a copy of the folder, or move %s away "
-		"and restore the newest snapshot, or begin anew",
+		"%s/super is %s, and there is no sound spare of it; the store's other files are "
+		"there, but cannot be read without it: put it back from a copy of the folder, or "
+		"move %s away and restore the newest snapshot, or begin anew",
 		dir, rc == -ENOENT ? "missing" : "damaged", dir);
 }
 
