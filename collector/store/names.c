@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <fenwatch/mem.h>
 
 #include "bytes.h"
+#include "foreign.h"
 
 /* ---- what is in memory ---- */
 
@@ -98,42 +100,80 @@ static void copy_labels(
 	}
 }
 
+struct label_set {
+	struct link link;
+	size_t n;
+	struct fw_label labels[];
+};
+
+/* So are the labels of a column: the schemas of a host, or of many alike, differ little. */
+static const struct fw_label *keep_labels(
+	struct names *names, const struct fw_label *labels, size_t n)
+{
+	struct fw_label kept[FW_LABELS_LIMIT];
+	const size_t bytes = n * sizeof *kept;
+	assert(n <= FW_LABELS_LIMIT);
+	copy_labels(names, labels, n, kept);
+	uint64_t hash = map_hash(kept, bytes, n);
+	for (struct link *at = map_find(&names->label_sets, hash); at; at = map_again(at)) {
+		const struct label_set *known = (const struct label_set *)(void *)at;
+		if (known->n == n && memcmp(known->labels, kept, bytes) == 0)
+			return known->labels;
+	}
+	struct label_set *set = fw_arena_alloc(&names->arena, sizeof *set + bytes);
+	set->n = n;
+	memcpy(set->labels, kept, bytes);
+	map_add(&names->label_sets, &set->link, hash);
+	return set->labels;
+}
+
 static uint64_t hash_labels(const struct fw_label *labels, size_t n_labels)
 {
 	struct fw_column as_column = {.name = "", .labels = labels, .n_labels = (uint16_t)n_labels};
 	return hash_column(&as_column);
 }
 
-static size_t count_labels(const struct fw_schema *schema)
+/* Those of series from elsewhere, of which each has its own, lie with the schema. */
+static size_t count_own_labels(const struct fw_schema *schema)
 {
 	size_t n = 0;
-	for (uint32_t i = 0; i < schema->n_columns; i++)
+	for (uint32_t i = 0; i < schema->n_columns && schema_is_foreign(schema); i++)
 		n += schema->columns[i].n_labels;
 	return n;
 }
 
-/* All but its texts is one piece of memory. */
+static void copy_columns(struct names *names, const struct fw_schema *schema,
+	struct fw_column *columns, struct fw_label *own)
+{
+	for (uint32_t i = 0; i < schema->n_columns; i++) {
+		const struct fw_column *from = &schema->columns[i];
+		columns[i] = *from;
+		columns[i].name = keep_text(names, from->name);
+		if (schema_is_foreign(schema)) {
+			columns[i].labels = own;
+			copy_labels(names, from->labels, from->n_labels, own);
+			own += from->n_labels;
+		} else {
+			columns[i].labels = keep_labels(names, from->labels, from->n_labels);
+		}
+	}
+}
+
+/* What is its own is one piece of memory. */
 static struct named_schema *new_schema(
 	struct names *names, uint32_t id, const struct fw_schema *schema)
 {
 	uint32_t n = schema->n_columns;
-	size_t columns_bytes = n * sizeof(struct fw_column);
-	size_t labels_bytes = count_labels(schema) * sizeof(struct fw_label);
-	struct named_schema *named = fw_alloc(
-		sizeof *named + columns_bytes + labels_bytes + n * sizeof(struct column_key));
+	size_t n_labels = count_own_labels(schema);
+	struct named_schema *named = fw_alloc(sizeof *named + n * sizeof(struct fw_column) +
+		n_labels * sizeof(struct fw_label) + n * sizeof(struct column_key));
 	struct fw_column *columns = (struct fw_column *)(void *)(named + 1);
-	struct fw_label *labels = (struct fw_label *)(void *)(columns + n);
+	struct fw_label *own = (struct fw_label *)(void *)(columns + n);
 	named->id = id;
 	named->schema = *schema;
 	named->schema.columns = columns;
-	for (uint32_t i = 0; i < n; i++) {
-		columns[i] = schema->columns[i];
-		columns[i].name = keep_text(names, columns[i].name);
-		columns[i].labels = labels;
-		copy_labels(names, schema->columns[i].labels, columns[i].n_labels, labels);
-		labels += columns[i].n_labels;
-	}
-	named->keys = (struct column_key *)(void *)labels;
+	named->keys = (struct column_key *)(void *)(own + n_labels);
+	copy_columns(names, schema, columns, own);
 	fill_keys(named->keys, &named->schema);
 	return named;
 }
@@ -276,6 +316,7 @@ void names_close(struct names *names)
 	map_done(&names->schema_map);
 	map_done(&names->host_map);
 	map_done(&names->symbols);
+	map_done(&names->label_sets);
 	for (size_t id = 0; id < names->schemas_capacity; id++)
 		fw_free(names->schemas[id]);
 	fw_free(names->schemas);

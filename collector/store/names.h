@@ -50,9 +50,9 @@ struct names {
 	const struct super *super;
 	pthread_rwlock_t lock;   /* the maps and arrays */
 	pthread_mutex_t growing; /* one appends at a time */
-	struct fw_arena arena;   /* under `lock`: texts and hosts */
+	struct fw_arena arena;   /* under `lock`: texts, sets of labels, hosts */
 	struct name_file schema_file, host_file;
-	struct map schema_map, host_map, symbols;
+	struct map schema_map, host_map, symbols, label_sets;
 	struct named_schema **schemas; /* by id; holes where a record was damaged */
 	struct named_host **hosts;
 	size_t schemas_capacity, hosts_capacity;

@@ -156,6 +156,41 @@ static void test_few_are_not_worth_a_new_file(void **state)
 	kit_done(&kit);
 }
 
+/* A schema of two columns with the same label, the second of that name. */
+static uint32_t make_labelled(struct kit *kit, const char *second)
+{
+	const struct fw_label device = {"device", "sda"};
+	const struct fw_column columns[] = {
+		{.name = "first", .labels = &device, .n_labels = 1, .factor = 1},
+		{.name = second, .labels = &device, .n_labels = 1, .factor = 1},
+	};
+	struct fw_schema schema = {.n_columns = 2, .columns = columns};
+	uint32_t id = 0;
+	fw_schema_seal(&schema);
+	assert_int_equal(store_schema_intern(kit->store, &schema, &id, NULL), 0);
+	return id;
+}
+
+/* What differs little from what is known takes little more memory. */
+static void test_schemas_share_their_labels(void **state)
+{
+	(void)state;
+	struct kit kit;
+	kit_init(&kit);
+	for (int again = 0; again < 2; again++) {
+		const struct fw_schema *a = store_schema(kit.store, make_labelled(&kit, "second"));
+		const struct fw_schema *b = store_schema(kit.store, make_labelled(&kit, "third"));
+		assert_ptr_not_equal(a, b);
+		assert_ptr_equal(a->columns[0].labels, b->columns[0].labels);
+		assert_ptr_equal(a->columns[0].labels, b->columns[1].labels);
+		assert_ptr_equal(a->columns[0].name, b->columns[0].name);
+		assert_string_equal(b->columns[1].name, "third");
+		assert_string_equal(b->columns[1].labels[0].value, "sda");
+		kit_reopen(&kit);
+	}
+	kit_done(&kit);
+}
+
 static uint32_t make_host(struct kit *kit, int which)
 {
 	char name[16], note[NOTE_BYTES + 1];
@@ -202,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_what_nothing_mentions_leaves),
 		cmocka_unit_test(test_what_is_mentioned_stays),
 		cmocka_unit_test(test_few_are_not_worth_a_new_file),
+		cmocka_unit_test(test_schemas_share_their_labels),
 		cmocka_unit_test(test_forgotten_hosts_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
