@@ -56,7 +56,7 @@ class Unit:
             runner.wait()
 
 
-def guarded(lab, name, command, agent=None, more="", user=USER, of=None, every=30):
+def guarded(lab, name, command, agent=None, more="", user=USER, of=None, every=10):
     """fenwatch-check with one plugin that runs as `user`, where it may choose; it is one of CHECKS_USER's, or root's."""
     checker = Checker(lab, {name: f"type: plugin, every: {every}s, timeout: {every}s, command: [{command}]"}, agent, more, user)
     checker.argv = [*(as_user(of, CHECKS_GROUP) if of else []), *checker.argv]
@@ -160,7 +160,7 @@ def test_a_bomb_of_forks_stays_small(lab):
     bomb = script(lab, "bomb", FORKS, "/usr/bin/python3")
 
     def forked(user):
-        state, said = once(guarded(lab, "bomb", bomb, more="plugins_at_once: 1\n", user=user), "bomb")
+        state, said = once(guarded(lab, "bomb", bomb, more="plugins_at_once: 1\n", user=user, every=30), "bomb")
         check(state.startswith("ok: "), f"{state} {said}")
         return int(state.removeprefix("ok: "))
     check(forked("root") == 200, "the control, of a user whose processes are not counted")
@@ -219,7 +219,7 @@ def test_a_runner_that_is_killed_is_said_and_made_anew(lab):
     c, a = pair(lab)
     turn = os.path.join(lab.dir, "turn")
     command = script(lab, "says", f"if [ -e {turn} ]; then exec sleep 300; fi; echo well")
-    checker = guarded(lab, "says", command, a, of=CHECKS_USER, every=10)
+    checker = guarded(lab, "says", command, a, of=CHECKS_USER)
     unit = Unit(lab, checker.config)
     checker.start()
     until(30, "it is well", lambda: c.value("fenwatch_plugin_status") == 0)
