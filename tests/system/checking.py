@@ -116,8 +116,11 @@ def test_what_fails_is_an_alert_of_its_own(lab):
 def test_a_check_that_stops_is_missed(lab):
     """Its plugin is stopped: it is read on, and unknown. fenwatch-check is: its checks are silent, the agent is not."""
     hook, quiet = lab.webhook(), Peer(lab, silent)
-    c, a = lab.pair(extra=f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
-                          "builtin_rules: {HostSilent: {hold: 8s}, PluginCritical: {hold: 1s}}\n")
+    c = lab.collector(extra=f"feeds: [{{name: desk, type: webhook, url: '{hook.url}', live: true}}]\n"
+                            "builtin_rules: {HostSilent: {hold: 8s}, PluginCritical: {hold: 1s}}\n").start()
+    # A machine that stands still for seconds makes none of it silent, nor its checks unobserved.
+    a = lab.agent(c, interval="8s").enrol().start()
+    a.wait_probe()
     turn = os.path.join(lab.dir, "turn")
     plugin = script(lab, "stops", f"if [ -e {turn} ]; then kill -STOP $$; fi; echo well")
     checker = Checker(lab, {"oven": f"type: plugin, target: oven1, every: 1s, timeout: 1s, command: [{plugin}]",
