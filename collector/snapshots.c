@@ -206,8 +206,8 @@ static int give_name(const char *part, const char *whole, const char *folder, st
 	int rc = fw_fsync_dir(part);
 	if (rc == 0)
 		rc = fw_rename(part, whole);
-	if (rc == 0)
-		rc = fw_fsync_dir(folder);
+	if (rc == 0 && (rc = fw_fsync_dir(folder)) < 0)
+		fw_rename(whole, part); /* who is told that it failed must not find it */
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot finish '%s'", whole) : 0;
 }
 
@@ -392,10 +392,11 @@ static int fill_part(const char *store, const char *part, const struct store_pro
 
 static void undo(const char *data, const char *part)
 {
-	static const char *const names[] = {
-		"state.db", "ca.pem", "ca.key", "ca-next.pem", "ca-next.key"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char *path = fw_format("%s/%s", data, names[i]);
+	char *path = fw_format("%s/state.db", data);
+	fw_unlink(path);
+	fw_free(path);
+	for (size_t i = 0; i < sizeof small_files / sizeof *small_files; i++) {
+		path = fw_format("%s/%s", data, small_files[i].name);
 		fw_unlink(path);
 		fw_free(path);
 	}
