@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A value as it may stand in any parameter: read as a time, a duration, a count
- * and a path, and written into an answer. What is read must be within its limits
- * and what is written must be JSON. */
+ * and a path, and written into an answer; and as a body of JSON. What is read
+ * must be within its limits and what is written must be JSON. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
@@ -53,6 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_writing(text);
 		routes_find("GET", text, &value, &arena, &known);
 	}
+	struct params members = {.arena = &arena};
+	if (params_add_json(&members, (const char *)data, size, &err) < 0)
+		assert(err.text[0]);
+	for (size_t i = 0; i < members.count; i++)
+		try_writing(members.items[i].value);
 	fw_arena_done(&arena);
 	return 0;
 }

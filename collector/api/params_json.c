@@ -2,10 +2,29 @@
 #include "params.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
+
+#define PARTS_LIMIT (3 * PARAMS_LIMIT) /* commas and brackets of so many, and some over */
+
+/* What is read takes a hundred times its bytes, so its parts are counted before. */
+static bool has_few_parts(const char *text, size_t length)
+{
+	bool is_quoted = false;
+	size_t parts = 0;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '"')
+			is_quoted = !is_quoted;
+		else if (is_quoted)
+			i += text[i] == '\\';
+		else
+			parts += text[i] == ',' || text[i] == '[' || text[i] == '{';
+	}
+	return parts <= PARTS_LIMIT;
+}
 
 static int add_value(
 	struct params *params, const char *name, const json_t *value, struct fw_err *err)
@@ -49,8 +68,13 @@ int params_add_json(struct params *params, const char *text, size_t length, stru
 	const char *name;
 	json_t *member;
 	int rc = 0;
-	json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(root))
+	json_error_t why = {0};
+	if (!has_few_parts(text, length))
+		return fw_fail(err, -E2BIG, "more than %d parameters", PARAMS_LIMIT);
+	json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
+	if (!root && json_error_code(&why) == json_error_duplicate_key)
+		rc = fw_fail(err, -EINVAL, "a name stands twice in the body's JSON object");
+	else if (!json_is_object(root))
 		rc = fw_fail(err, -EINVAL, "the body is no JSON object");
 	json_object_foreach(root, name, member)
 	{

@@ -1651,6 +1651,19 @@ static void client_that_acknowledges(struct scene *s)
 		404, "there is no feed 'dusk'");
 }
 
+/* Lists in a list: few bytes, and a hundred times as many once they are read. */
+static char *ask_lists(struct scene *s, const char *path, size_t n)
+{
+	struct fw_buf body = {0};
+	fw_buf_puts(&body, "{\"a\":[[]");
+	while (--n > 0)
+		fw_buf_puts(&body, ",[]");
+	fw_buf_puts(&body, "]}");
+	char *answer = ask(s, "POST", path, "contoso", JSON_HEADER, (const char *)body.data);
+	fw_buf_done(&body);
+	return answer;
+}
+
 /* Its token opens its own feed's answers, and no other door. */
 static void client_that_is_a_desk(struct scene *s)
 {
@@ -1668,8 +1681,11 @@ static void client_that_is_a_desk(struct scene *s)
 	expect(s, "a ticket within",
 		ask(s, "POST", desk, "contoso", JSON_HEADER, "{\"state\": {\"is\": \"accepted\"}}"),
 		400, "\"state\\\": it is no text");
-	static const char *const broken[] = {"{\"state\": ", "[1]", "3", "{\"a\":1,\"a\":2}",
-		"\xff", "{\"state\": \"\\u0000\"}"};
+	expect(s, "twice", ask(s, "POST", desk, "contoso", JSON_HEADER, "{\"a\":1,\"a\":2}"), 400,
+		"a name stands twice");
+	expect(s, "too much of it", ask_lists(s, desk, 4000), 400, "more than 1000 parameters");
+	static const char *const broken[] = {
+		"{\"state\": ", "[1]", "3", "\xff", "{\"state\": \"\\u0000\"}"};
 	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
 		expect(s, broken[i], ask(s, "POST", desk, "contoso", JSON_HEADER, broken[i]), 400,
 			"no JSON object");
