@@ -509,7 +509,7 @@ static int tell_missing(struct gate *gate, const struct crowd *crowd, const stru
 int gate_spread(struct gate *gate, struct crowd *crowd, const struct episode *episode,
 	struct moment now, struct fw_err *err)
 {
-	if (gate_find(gate, episode->key))
+	if (gate_find(gate, episode->key) || gate_mutes(gate, episode, now))
 		return 0;
 	int rc = state_begin(gate->config.state, err);
 	if (rc < 0)

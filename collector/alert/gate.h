@@ -75,7 +75,7 @@ bool gate_mutes(struct gate *gate, const struct episode *episode, struct moment 
 bool gate_wants(const struct gate *gate, size_t feed, const struct episode *episode);
 
 /* In a transaction of its own: one that tells of this crowd and was told goes to feeds that want
- * it by now. To how many. */
+ * it by now, unless it is silenced and the like. To how many. */
 int gate_spread(struct gate *gate, struct crowd *crowd, const struct episode *episode,
 	struct moment now, struct fw_err *err);
 

@@ -599,6 +599,11 @@ static void test_what_tells_of_many_goes_to_who_would_have_heard_of_any(void **a
 	assert_int_equal(opens_of(place, "rest"), 0);
 	assert_int_equal(gate_spread(place->gate, crowd, &roll, now(place), NULL), 0);
 	crowd->wanted[2] = crowd->grew = true;
+	int silenced = silence(place, "alertname=R", 0, MINUTE_MS, NULL);
+	assert_int_equal(gate_spread(place->gate, crowd, &roll, now(place), NULL), 0);
+	assert_true(crowd->grew);
+	assert_int_equal(
+		silences_end(gate_silences(place->gate), silenced, "Ann", place->now_ms, NULL), 0);
 	assert_int_equal(gate_spread(place->gate, crowd, &roll, now(place), NULL), 1);
 	assert_int_equal(opens_of(place, "rest"), 1);
 	assert_false(crowd->grew);
