@@ -95,20 +95,6 @@ static void forget_old(struct noise *noise, int64_t now_ms)
 	forget_first(noise, old);
 }
 
-static struct told *append(struct noise *noise, const struct told *texts)
-{
-	struct told *told = &noise->told[noise->n++];
-	*told = *texts;
-	told->rule = fw_strdup(texts->rule);
-	told->instance = fw_strdup(texts->instance);
-	told->site = fw_strdup(texts->site);
-	told->supplier = fw_strdup(texts->supplier);
-	told->key_hash = identity_hash(told->key);
-	told->instance_hash = identity_hash(told->instance);
-	told->site_hash = identity_hash(told->site);
-	return told;
-}
-
 static const char *supplier_of(const struct episode *episode)
 {
 	return context_value(&episode->labels, &episode->annotations, "supplier");
@@ -119,23 +105,45 @@ static bool is_urgent(const struct episode *episode)
 	return strcmp(pairs_get(&episode->annotations, "priority"), "P1") == 0;
 }
 
-void noise_told(struct noise *noise, const struct episode *episode, int64_t now_ms)
+/* A rule of a file may have the name of a built-in one. */
+static const struct rule *built_in_of(const struct episode *episode)
 {
-	struct told texts = {
-		.rule = episode->rule,
-		.instance = episode->instance,
-		.site = pairs_get(&episode->annotations, "site"),
-		.supplier = supplier_of(episode),
+	return episode->is_ruled ? NULL : rule_find(episode->rule);
+}
+
+static bool is_aside(const struct episode *episode)
+{
+	const struct rule *rule = built_in_of(episode);
+	return rule && rule->is_aside;
+}
+
+static void append(struct noise *noise, const struct episode *episode, int64_t told_ms)
+{
+	const char *site = pairs_get(&episode->annotations, "site");
+	struct told *told = &noise->told[noise->n++];
+	*told = (struct told){
+		.rule = fw_strdup(episode->rule),
+		.instance = fw_strdup(episode->instance),
+		.site = fw_strdup(site),
+		.supplier = fw_strdup(supplier_of(episode)),
+		.key_hash = identity_hash(episode->key),
+		.instance_hash = identity_hash(episode->instance),
+		.site_hash = identity_hash(site),
 		.is_urgent = is_urgent(episode),
 		.starts_ms = episode->life.starts_ms,
-		.told_ms = now_ms,
+		.told_ms = told_ms,
+		.ended_ms = episode->life.ends_ms,
 	};
-	snprintf(texts.key, sizeof texts.key, "%s", episode->key);
-	const struct rule *rule = rule_find(episode->rule);
-	if (rule && rule->is_aside)
+	snprintf(told->key, sizeof told->key, "%s", episode->key);
+}
+
+void noise_told(struct noise *noise, const struct episode *episode, int64_t now_ms)
+{
+	if (is_aside(episode))
 		return;
 	forget_old(noise, now_ms);
-	append(noise, &texts);
+	append(noise, episode, now_ms);
+	noise->told[noise->n - 1].ended_ms = 0;
 }
 
 void noise_ended(struct noise *noise, const struct episode *episode)
@@ -150,39 +158,32 @@ void noise_ended(struct noise *noise, const struct episode *episode)
 	}
 }
 
+/* Words that are damaged are none; the book has said so. */
 static void append_row(struct noise *noise, sqlite3_stmt *row)
 {
-	struct told texts = {
+	struct episode episode = {
 		.rule = state_text(row, 1),
 		.instance = state_text(row, 2),
-		.site = state_text(row, 3),
-		.supplier = state_text(row, 4),
-		.is_urgent = sqlite3_column_int(row, 5) != 0,
-		.starts_ms = sqlite3_column_int64(row, 6),
-		.told_ms = sqlite3_column_int64(row, 7),
-		.ended_ms = sqlite3_column_int64(row, 8),
+		.is_ruled = sqlite3_column_int(row, 3) != 0,
+		.life = {.starts_ms = sqlite3_column_int64(row, 6),
+			.ends_ms = sqlite3_column_int64(row, 8)},
 	};
-	snprintf(texts.key, sizeof texts.key, "%s", state_text(row, 0));
-	append(noise, &texts);
+	snprintf(episode.key, sizeof episode.key, "%s", state_text(row, 0));
+	pairs_parse(state_text(row, 4), &episode.labels);
+	pairs_parse(state_text(row, 5), &episode.annotations);
+	if (!is_aside(&episode))
+		append(noise, &episode, sqlite3_column_int64(row, 7));
+	pairs_done(&episode.labels);
+	pairs_done(&episode.annotations);
 }
-
-#define SAID(words, name) "iif(json_valid(" words "), json_extract(" words ", '$." name "'), '')"
 
 int noise_load(struct noise *noise, struct state *state, struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
-		"SELECT * FROM (SELECT key, rule, instance, " SAID("annotations",
-			"site") ","
-				" coalesce(nullif(" SAID("annotations",
-					"supplier") ", ''),"
-						    " " SAID("labels",
-							    "supplier") ", ''),"
-									" ifnull(" SAID(
-										"annotations",
-										"priority") " = 'P1', 0),"
-											    " starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
-											    " ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
+		"SELECT * FROM (SELECT key, rule, instance, is_ruled, labels, annotations,"
+		" starts_ms, told_ms, ends_ms FROM episode WHERE told_ms > 0"
+		" ORDER BY told_ms DESC LIMIT ?) ORDER BY told_ms",
 		"i", (int64_t)REMEMBERED - 1);
 	if (rc < 0)
 		return rc;
@@ -201,14 +202,23 @@ static bool is_told(uint32_t told_hash, const char *told, uint32_t hash, const c
 
 /* ---- crowds ---- */
 
-static struct crowd *crowd_of(struct noise *noise, const struct crowd *wanted)
+static bool is_same(const struct crowd *a, const struct crowd *b)
+{
+	return a->kind == b->kind && a->is_urgent == b->is_urgent &&
+		strcmp(a->name, b->name) == 0 && strcmp(a->supplier, b->supplier) == 0;
+}
+
+static struct crowd *find_crowd(const struct noise *noise, const struct crowd *wanted)
 {
 	struct crowd *crowd = noise->crowds;
-	while (crowd &&
-		(crowd->kind != wanted->kind || strcmp(crowd->name, wanted->name) != 0 ||
-			strcmp(crowd->supplier, wanted->supplier) != 0 ||
-			crowd->is_urgent != wanted->is_urgent))
+	while (crowd && !is_same(crowd, wanted))
 		crowd = crowd->next;
+	return crowd;
+}
+
+static struct crowd *crowd_of(struct noise *noise, const struct crowd *wanted)
+{
+	struct crowd *crowd = find_crowd(noise, wanted);
 	if (crowd)
 		return crowd;
 	crowd = fw_alloc(sizeof *crowd);
@@ -222,14 +232,19 @@ static struct crowd *crowd_of(struct noise *noise, const struct crowd *wanted)
 	return noise->crowds = crowd;
 }
 
-struct crowd *noise_storm(struct noise *noise, const struct episode *episode)
+static struct crowd storm_of(const struct episode *episode)
 {
-	const struct crowd wanted = {
+	return (struct crowd){
 		.kind = CROWD_STORM,
 		.name = episode->rule,
 		.supplier = supplier_of(episode),
 		.is_urgent = is_urgent(episode),
 	};
+}
+
+struct crowd *noise_storm(struct noise *noise, const struct episode *episode)
+{
+	const struct crowd wanted = storm_of(episode);
 	return crowd_of(noise, &wanted);
 }
 
@@ -268,7 +283,7 @@ void noise_leave(struct crowd *crowd)
 /* It stands for many already, or is no ticket. */
 static bool is_free(const struct episode *episode)
 {
-	const struct rule *rule = rule_find(episode->rule);
+	const struct rule *rule = built_in_of(episode);
 	return rule && (rule->is_aside || (rule->kind == RULE_RAISED && !*episode->instance));
 }
 
@@ -292,17 +307,24 @@ static bool is_of(const struct crowd *crowd, const struct held *held, int64_t no
 	return held->crowd == crowd || now_ms - crowd->joined_ms < HOUR_MS;
 }
 
+/* So many are in it already that one more is nothing new. */
+static bool goes_on(const struct crowd *crowd, size_t few, const struct held *held, int64_t now_ms)
+{
+	return crowd && crowd->n > few && is_of(crowd, held, now_ms);
+}
+
 bool noise_storms(struct noise *noise, const struct alert_noise *limits, const struct held *held,
 	int64_t now_ms, char why[GATE_WHY])
 {
 	const struct episode *episode = &held->episode;
 	if (!limits || limits->storm == 0 || is_free(episode))
 		return false;
-	struct crowd *crowd = noise_storm(noise, episode);
-	if ((crowd->n <= (size_t)limits->storm || !is_of(crowd, held, now_ms)) &&
-		told_of(noise, crowd, now_ms - MINUTE_MS) < (size_t)limits->storm)
+	const struct crowd storm = storm_of(episode);
+	size_t few = (size_t)limits->storm;
+	if (!goes_on(find_crowd(noise, &storm), few, held, now_ms) &&
+		told_of(noise, &storm, now_ms - MINUTE_MS) < few)
 		return false;
-	noise->last = crowd;
+	noise->last = crowd_of(noise, &storm);
 	snprintf(why, GATE_WHY, "more than %" PRId64 " alerts of %.100s within a minute",
 		limits->storm, episode->rule);
 	return true;

@@ -4,11 +4,12 @@
  * rule and one supplier within a minute the others are held, until few of them
  * are left, and so is what joins them within the hour: later it is another
  * fault. Those of priority P1 are counted by themselves, so that no crowd of
- * lesser ones hides them. An alert that comes back within the hour is held while its host has had its notices of
- * that hour; and each host, site and the estate have a budget of tickets a day,
- * which alerts of priority P1 do not ask for. What is held for a storm or a
- * budget stands in a crowd, of which one alert tells (incidents.c). Wall time;
- * the main thread's.
+ * lesser ones hides them. An alert that comes back within the hour is held
+ * while its host has had its notices of that hour; and each host, site and the
+ * estate have a budget of tickets a day, which alerts of priority P1 do not ask
+ * for. What is held for a storm or a budget stands in a crowd, of which one
+ * alert tells (incidents.c). What is no ticket counts for none of these. Wall
+ * time; the main thread's.
  */
 #pragma once
 

@@ -612,6 +612,38 @@ static void test_what_tells_of_many_goes_to_who_would_have_heard_of_any(void **a
 	assert_false(crowd->wanted[2]);
 }
 
+/* A desk is paid for none of them, and none keeps it from a fault; after a restart, too. */
+static void test_what_is_no_ticket_asks_no_budget(void **arg)
+{
+	static const char *const keys[] = {"fw1-a", "fw1-b", "fw1-c"};
+	struct place *place = *arg;
+	place->options.noise = (struct alert_noise){.host = 1, .storm = 2};
+	for (size_t i = 0; i < 3; i++) {
+		struct episode aside = episode_of(keys[i], "web01");
+		aside.rule = "TargetAtRisk";
+		assert_int_equal(write_fired(place, &aside), 0);
+		expect_held(place, keys[i], NULL);
+	}
+	restart(place);
+	fire(place, "fw1-d", "web01");
+	expect_held(place, "fw1-d", NULL);
+	assert_null(noise_crowds(gate_noise(place->gate)));
+}
+
+/* A rule of a file may have the name of a built-in one that may do as it likes. */
+static void test_a_rule_of_a_file_has_no_privileges(void **arg)
+{
+	struct place *place = *arg;
+	place->options.noise.storm = 1;
+	for (size_t i = 0; i < 2; i++) {
+		struct episode episode = episode_of(i ? "fw1-b" : "fw1-a", "");
+		episode.rule = "AlertStorm";
+		episode.is_ruled = true;
+		assert_int_equal(write_fired(place, &episode), 0);
+	}
+	expect_held(place, "fw1-b", "storm");
+}
+
 /* In transactions of a thousand, as alerts.c writes them. */
 static void test_twenty_thousand_at_once_are_five(void **arg)
 {
@@ -1027,6 +1059,8 @@ int main(void)
 		TEST(test_long_after_a_storm_another_fault_is_told),
 		TEST(test_a_storm_is_of_one_supplier_and_hides_no_emergency),
 		TEST(test_what_tells_of_many_goes_to_who_would_have_heard_of_any),
+		TEST(test_what_is_no_ticket_asks_no_budget),
+		TEST(test_a_rule_of_a_file_has_no_privileges),
 		TEST(test_twenty_thousand_at_once_are_five),
 		TEST(test_control_without_a_limit_all_are_told),
 		TEST(test_few_of_a_rule_wait_a_minute),
