@@ -378,6 +378,8 @@ int alert_open(struct alerts **out, const struct alert_config *config, struct fw
 	alerts->expected = expected_new(alerts);
 	expected_set_register(alerts->expected, config->options ? config->options->registry : NULL);
 	end_disabled(alerts);
+	updates_look(alerts);
+	outbox_wake(alerts->outbox);
 	forget_old(alerts, fw_mono_ms());
 	*out = alerts;
 	return 0;

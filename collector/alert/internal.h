@@ -150,6 +150,8 @@ void watch_look(struct watch *watch);    /* at hosts that have spoken */
 void watch_silence(struct watch *watch); /* at those that have not */
 /* The class of the alert's host as its agent gives it, "" where it has not. */
 const char *watch_class(struct alerts *alerts, const struct alert *alert);
+/* The store is asked where nobody has looked at the host yet; not from within a look at it. */
+void watch_learn_class(struct alerts *alerts, const struct alert *alert);
 /* Whether hosts of that name are known, and none of them was heard lately. */
 bool watch_is_silent(struct watch *watch, const char *instance);
 /* Whether one of that name was ever heard. */

@@ -1283,6 +1283,32 @@ static void test_what_was_held_is_told_as_the_register_has_it_then(void **arg)
 	register_drop(again);
 }
 
+/* The register was changed while the collector was off, and nobody has looked at the host yet, which
+ * said that it is a laptop. */
+static void test_a_start_takes_what_the_register_says(void **arg)
+{
+	struct place *place = *arg;
+	struct registry *before =
+		use_register(place, "hosts: [{host: web01, lifecycle: planned, supplier: Old}]");
+	add_column(&place->store, place->web01, "fenwatch_host_info", laptop, 1, 1);
+	reload(place);
+	struct alert_view *view = with_lag(place, 7 * MINUTE_MS);
+	assert_string_equal(view->held, "not in service");
+	assert_string_equal(annotation(view, "priority"), "P4");
+	close_alerts(place);
+	struct registry *after = use_register(place, "hosts: [{host: web01, supplier: Contoso}]");
+	open_alerts(place);
+	view = find(place, "ClockBehind");
+	assert_string_equal(annotation(view, "supplier"), "Contoso");
+	assert_string_equal(annotation(view, "priority"), "P4");
+	assert_int_equal(count(place, "SELECT count(*) FROM audit WHERE kind = 'assigned'"), 1);
+	close_alerts(place);
+	place->options.registry = NULL;
+	open_alerts(place);
+	register_drop(before);
+	register_drop(after);
+}
+
 static void on_doubt(const char *sentence, void *arg)
 {
 	snprintf(arg, 200, "%s", sentence);
@@ -1675,6 +1701,7 @@ int main(void)
 		CASE(test_a_clock_is_not_told_where_its_rule_is_off_or_the_host_not_in_service),
 		CASE(test_a_site_is_told_of_in_place_of_its_hosts),
 		CASE(test_what_was_held_is_told_as_the_register_has_it_then),
+		CASE(test_a_start_takes_what_the_register_says),
 		CASE(test_a_feed_that_is_gone_is_missed_while_tickets_are_open),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),

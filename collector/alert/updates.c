@@ -91,6 +91,7 @@ static void look_at(struct alert *alert, void *arg)
 	struct pairs fresh;
 	if (alert->episode.life.phase != FIRING || !look->alerts->config.options)
 		return;
+	watch_learn_class(look->alerts, alert);
 	reword(look->alerts, alert, &fresh);
 	if (pairs_same(&fresh, &alert->episode.annotations)) {
 		pairs_done(&fresh);

@@ -29,8 +29,8 @@ int updates_tell(struct state *state, const struct alert_options *options, const
 int updates_drop(struct state *state, const char *key, int64_t starts_ms, int64_t now_ms,
 	struct fw_err *err);
 
-/* After a reload: what the register says of what fires, told or held, is taken over, and who
- * was told hears of another priority. */
+/* After a start and a reload: what the register says of what fires, told or held, is taken
+ * over, and who was told hears of another priority. */
 void updates_look(struct alerts *alerts);
 /* Who was told of what still fires hears that a silence about it is over. Before what silences
  * held is told. */

@@ -430,20 +430,33 @@ int64_t watch_first_heard_ms(struct watch *watch, const char *instance)
 	return first_ms == INT64_MAX ? 0 : first_ms;
 }
 
-static const char *class_named(struct watch *watch, const char *instance)
+static struct host *host_named(struct watch *watch, const char *instance)
 {
 	size_t i = first_named(watch, instance);
 	bool is_known = i < watch->n_by_name && strcmp(name_of(watch->by_name[i]), instance) == 0;
-	return is_known ? watch->by_name[i]->class : "";
+	return is_known ? watch->by_name[i] : NULL;
+}
+
+static struct host *host_with(struct alerts *alerts, const struct alert *alert)
+{
+	if (alert->list == &alerts->homeless)
+		return NULL;
+	if (alert->ruling.ruled)
+		return host_named(alerts->watch, alert->episode.instance);
+	return FW_CONTAINER(alert->list, struct host, alerts);
 }
 
 const char *watch_class(struct alerts *alerts, const struct alert *alert)
 {
-	if (alert->list == &alerts->homeless)
-		return "";
-	if (alert->ruling.ruled)
-		return class_named(alerts->watch, alert->episode.instance);
-	return FW_CONTAINER(alert->list, const struct host, alerts)->class;
+	const struct host *host = host_with(alerts, alert);
+	return host ? host->class : "";
+}
+
+void watch_learn_class(struct alerts *alerts, const struct alert *alert)
+{
+	struct host *host = host_with(alerts, alert);
+	if (host && !*host->class && host->selected_ms == 0)
+		watch_select(alerts->watch, host);
 }
 
 void watch_forget(struct watch *watch, const char *instance)
