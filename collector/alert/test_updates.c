@@ -70,6 +70,24 @@ static void test_the_newest_of_several_is_told(void **arg)
 	assert_non_null(strstr(got(place, 2)->body, "\"priority\":\"P2\""));
 }
 
+static void test_that_a_silence_is_over_is_said_once(void **arg)
+{
+	struct place *place = *arg;
+	place->type.updates = always;
+	open_outbox(place);
+	struct episode one = fire(place, "fw1-1");
+	RUN_UNTIL(place, counts(place).delivered == 1);
+	tell(place, &one, "silence_over", "silence 1", "");
+	tell(place, &one, "acknowledged_by", "Ann", "");
+	RUN_UNTIL(place, counts(place).delivered == 2);
+	assert_non_null(strstr(got(place, 1)->body, "silence 1"));
+	assert_non_null(strstr(got(place, 1)->body, "\"acknowledged_by\":\"Ann\""));
+	tell(place, &one, "priority", "P1", "");
+	RUN_UNTIL(place, place->receiver.n_got == 3);
+	assert_null(strstr(got(place, 2)->body, "silence 1"));
+	assert_non_null(strstr(got(place, 2)->body, "\"acknowledged_by\":\"Ann\""));
+}
+
 static void test_who_knows_it_or_takes_none_is_told_none(void **arg)
 {
 	struct place *place = *arg;
@@ -135,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_update_comes_between_open_and_close),
 		TEST(test_the_newest_of_several_is_told),
+		TEST(test_that_a_silence_is_over_is_said_once),
 		TEST(test_who_knows_it_or_takes_none_is_told_none),
 		TEST(test_nothing_comes_of_what_was_over_before_it_was_sent),
 		TEST(test_a_close_is_not_kept_waiting),

@@ -19,14 +19,15 @@ static bool takes_updates(const struct alert_feed_option *option)
 	return option->live && option->feed->updates && option->feed->updates(option->config);
 }
 
-/* What was said last of it, and now. */
+/* What was said last of it, and now. That a silence is over was news once. */
 static int tell_feed(struct state *state, const char *feed, const char *key, int64_t starts_ms,
 	const char *said, int64_t now_ms, struct fw_err *err)
 {
 	return state_run(state, err,
 		"REPLACE INTO notice (feed, key, kind, starts_ms, ends_ms, labels, annotations,"
 		" state, tries, told_ms, why) SELECT feed, key, 2, starts_ms, 0, labels,"
-		" json_patch(annotations, ?), 0, 0, ?, '' FROM notice n WHERE key = ? AND"
+		" json_patch(iif(state = 1, json_remove(annotations, '$.silence_over'), annotations),"
+		" ?), 0, 0, ?, '' FROM notice n WHERE key = ? AND"
 		" starts_ms = ? AND feed = ? AND kind IN (0, 2) AND EXISTS (SELECT 1 FROM notice o"
 		" WHERE o.key = n.key AND o.starts_ms = n.starts_ms AND o.feed = n.feed AND"
 		" o.kind = 0 AND o.state IN (0, 1)) ORDER BY kind DESC LIMIT 1",
