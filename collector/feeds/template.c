@@ -17,7 +17,7 @@
 #define NAME_BYTES 64
 #define DIGITS 15 /* that fit a JSON number everywhere */
 
-enum filter { FILTER_NONE, FILTER_CUT, FILTER_NUMBER, FILTER_BASE64 };
+enum filter { FILTER_NONE, FILTER_CUT, FILTER_NUMBER, FILTER_BASE64, FILTER_HTML };
 
 struct hole {
 	char name[NAME_BYTES];
@@ -185,6 +185,8 @@ static bool cut_filter(struct fw_cursor *c, struct hole *hole)
 		hole->filter = FILTER_NUMBER;
 	else if (fw_cut_literal(c, "base64"))
 		hole->filter = FILTER_BASE64;
+	else if (fw_cut_literal(c, "html"))
+		hole->filter = FILTER_HTML;
 	else if (fw_cut_literal(c, "cut") && fw_cut_u64(c, &hole->most))
 		hole->filter = FILTER_CUT;
 	return hole->filter != FILTER_NONE;
@@ -216,7 +218,7 @@ static int read_hole(const char *text, struct hole *hole, struct fw_err *err)
 	fw_skip_blanks(&c);
 	if (!whole || c.at != c.end)
 		return fw_fail(err, -EINVAL,
-			"'%.*s' is no name and filter; the filters are cut N, number and base64",
+			"'%.*s' is no name and filter; the filters are cut N, number, base64 and html",
 			(int)(end + 2 - text > 80 ? 80 : end + 2 - text), text);
 	return is_known(hole->name) ? 0 : fail_unknown(hole->name, err);
 }
@@ -274,6 +276,16 @@ static void put_base64(struct fw_buf *out, const struct fw_buf *value)
 	out->length += (size_t)EVP_EncodeBlock(space, value->data, (int)value->length);
 }
 
+/* A desk that shows a page would take what a host says for its tags. */
+static void put_html(struct fw_buf *out, const struct fw_buf *value)
+{
+	for (size_t i = 0; i < value->length; i++)
+		if (strchr("&<>\"'", value->data[i]) && value->data[i])
+			fw_buf_printf(out, "&#%d;", value->data[i]);
+		else
+			fw_buf_putc(out, (char)value->data[i]);
+}
+
 /* What goes into this hole, as it is. */
 static void put_filtered(
 	struct fw_buf *out, const struct hole *hole, const struct template_values *values)
@@ -282,6 +294,8 @@ static void put_filtered(
 	put_value(&value, hole->name, values);
 	if (value.length > 0 && hole->filter == FILTER_BASE64)
 		put_base64(out, &value);
+	else if (value.length > 0 && hole->filter == FILTER_HTML)
+		put_html(out, &value);
 	else if (value.length > 0 && hole->filter == FILTER_CUT)
 		fw_buf_append(out, value.data, text_cut((char *)value.data, hole->most));
 	else if (value.length > 0)

@@ -18,6 +18,7 @@ static const struct notice_pair labels[] = {
 	{"dots", ".."},
 	{"instance", "web01"},
 	{"hostile", "\"}, \"admin\": true, {\"x\": \"\r\nX-Evil: 1\xe2\x80\xa8"},
+	{"page", "<!-- &lt; '\">"},
 	{"severity", "critical"},
 };
 static const struct notice_pair annotations[] = {{"summary",
@@ -30,7 +31,7 @@ static const struct notice notice = {
 	.receiver = "desk",
 	.starts_ms = INT64_C(1795341600000),
 	.labels = labels,
-	.n_labels = 6,
+	.n_labels = 7,
 	.annotations = annotations,
 	.n_annotations = 1,
 	.generator_url = "http://collector/alerts",
@@ -55,6 +56,8 @@ static void test_holes_are_filled_by_their_context(void **arg)
 	expect(TEMPLATE_HEADER, "no hole", "no hole");
 	expect(TEMPLATE_HEADER, "Bearer {{token}}", "Bearer secret/a?b=c");
 	expect(TEMPLATE_HEADER, "Basic {{token|base64}}", "Basic c2VjcmV0L2E/Yj1j");
+	expect(TEMPLATE_HEADER, "<pre>{{labels.page | html}}</pre>",
+		"<pre>&#60;!-- &#38;lt; &#39;&#34;&#62;</pre>");
 	expect(TEMPLATE_HEADER, "{{labels.hostile}}",
 		"\"}, \"admin\": true, {\"x\": \"  X-Evil: 1 ");
 	expect(TEMPLATE_URL, "https://x/{{labels.device}}",
@@ -81,7 +84,7 @@ static void test_mistakes_are_named(void **arg)
 		{"{{}}", "no name"},
 		{"{{sumary}}", "{{summary}}?"},
 		{"{{labels.}}", "labels."},
-		{"{{summary|upper}}", "cut N, number and base64"},
+		{"{{summary|upper}}", "cut N, number, base64 and html"},
 		{"{{summary|cut}}", "cut N"},
 		{"{{summary|number 3}}", "cut N"},
 		{"{{a b}}", "no name"},
