@@ -111,7 +111,7 @@ static int check_step(
 {
 	if (!step->url && step->body)
 		return fw_fail(err, -EINVAL, "%s: a body without a url", name);
-	if (http_step_uses(step, "level") && !*http->levels.severities && !*http->levels.priorities)
+	if (http_step_uses(step, "level") && !levels_are_set(&http->levels))
 		return fw_fail(err, -EINVAL, "%s: {{level}} needs `levels`", name);
 	if (step->body && http->encoding == ENCODING_FORM)
 		return check_flat(step->body, "forms", err);

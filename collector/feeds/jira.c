@@ -90,6 +90,27 @@ static void disarm(char *text)
 			*from = '(';
 }
 
+/* Jira refuses an issue for a field that is empty. Whether nothing is left of this one, without
+ * what the register does not say. */
+static bool drop_empty(json_t *value)
+{
+	const char *name;
+	json_t *item;
+	void *next;
+	for (size_t i = json_array_size(value); i-- > 0;)
+		if (drop_empty(json_array_get(value, i)))
+			json_array_remove(value, i);
+	json_object_foreach_safe(value, next, name, item)
+	{
+		if (drop_empty(item))
+			json_object_del(value, name);
+	}
+	if (json_is_string(value))
+		return json_string_length(value) == 0;
+	return (json_is_array(value) && json_array_size(value) == 0) ||
+		(json_is_object(value) && json_object_size(value) == 0);
+}
+
 /* What the project wants beside; ours stay as they are. */
 static int add_fields(const struct jira *jira, const struct notice *notice, json_t *fields)
 {
@@ -97,6 +118,7 @@ static int add_fields(const struct jira *jira, const struct notice *notice, json
 	const struct template_values values = {
 		.notice = notice, .level = level ? level : "", .token = ""};
 	json_t *more = jira->fields ? template_json(jira->fields, &values) : json_object();
+	drop_empty(more);
 	int rc = more ? json_object_update_missing(fields, more) : -1;
 	if (rc == 0 && level)
 		rc = json_object_set_new(fields, "priority", json_pack("{s:s}", "name", level));
@@ -321,6 +343,8 @@ static int check(const void *config, struct fw_err *err)
 	if (!is_project(jira->project))
 		return fw_fail(
 			err, -EINVAL, "project: its key, like OPS, not '%.60s'", jira->project);
+	if (template_tree_uses(jira->fields, "level") && !levels_are_set(&jira->levels))
+		return fw_fail(err, -EINVAL, "fields: {{level}} needs `levels`");
 	return 0;
 }
 

@@ -64,6 +64,11 @@ int levels_parse(
 	return rc < 0 ? rc : check(node, field, err);
 }
 
+bool levels_are_set(const struct levels *levels)
+{
+	return *levels->severities || *levels->priorities;
+}
+
 const char *levels_word(const struct levels *levels, const struct notice *notice)
 {
 	return *levels->priorities ? levels->priorities[notice_priority(notice)]

@@ -14,5 +14,6 @@ struct levels {
 /* For an FW_OPT_CUSTOM row whose field is a struct levels. */
 int levels_parse(
 	const struct fw_yaml *node, void *field, struct fw_arena *arena, struct fw_err *err);
+bool levels_are_set(const struct levels *levels);
 /* NULL where no words are set. */
 const char *levels_word(const struct levels *levels, const struct notice *notice);

@@ -474,6 +474,28 @@ static void test_jira_has_what_its_project_wants(void **arg)
 	json_decref(issue);
 }
 
+/* Of a host of which the register says nothing the issue is made, too. */
+static void test_jira_is_told_no_empty_field(void **arg)
+{
+	struct kit *kit = *arg;
+	kit_file(kit, "token", "t");
+	kit_configure(kit, "jira",
+		JIRA
+		"fields: {components: [{name: '{{annotations.supplier}}'}], customfield_2: 7,\n"
+		"  customfield_3: '{{annotations.site}}', customfield_4: {a: [b, '']}}\n");
+	kit->receiver.decide = jira;
+	found = "{\"issues\":[]}";
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *issue = body_of(kit, 1);
+	const json_t *fields = json_object_get(issue, "fields");
+	assert_null(json_object_get(fields, "components"));
+	assert_null(json_object_get(fields, "customfield_3"));
+	assert_int_equal(json_integer_value(json_object_get(fields, "customfield_2")), 7);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(fields, "customfield_4"), "a")), 1);
+	json_decref(issue);
+}
+
 /* A search goes by an index that lags behind. */
 static void test_jira_closes_what_is_not_found_yet(void **arg)
 {
@@ -598,6 +620,8 @@ static void test_mistakes_are_named(void **arg)
 			"did you mean {{summary}}"},
 		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nfields: {a: '{{token}}'}",
 			"no {{token}}"},
+		{"jira", "url: 'https://x'\nproject: O\ntoken_file: t\nfields: {a: '{{level}}'}",
+			"needs `levels`"},
 	};
 	struct kit *kit = *arg;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -625,6 +649,7 @@ int main(void)
 		CASE(test_jira_has_what_the_register_says),
 		CASE(test_jira_closes_nothing_it_should_not),
 		CASE(test_jira_has_what_its_project_wants),
+		CASE(test_jira_is_told_no_empty_field),
 		CASE(test_an_issue_gets_comments),
 		CASE(test_jira_closes_what_is_not_found_yet),
 		CASE(test_a_page_is_no_answer),
