@@ -68,6 +68,19 @@ static void test_one_that_was_set_back_begins_anew(void **state)
 	assert_int_equal(read_at(w, STARTED, 21, 0), 21);
 }
 
+/* A device that was just started may fall silent before its counters are read. */
+static void test_a_start_counts_until_the_counter_is_read(void **state)
+{
+	struct wraps *w = *state;
+	read_at(w, STARTED, TOP - 9, 0);
+	wraps_begin(w);
+	wraps_started(w, STARTED + 3600000);
+	assert_int_equal(read_at(w, STARTED + 3600000, 30, 0), 30);
+	read_at(w, STARTED + 3600000, TOP - 9, 0);
+	wraps_begin(w);
+	assert_int_equal(read_at(w, STARTED + 3600000, 30, 0), RANGE + 30);
+}
+
 /* What a read leaves out for a while is known when it comes again; what has gone is forgotten. */
 static void test_what_is_missing_is_kept_for_a_while(void **state)
 {
@@ -126,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_WRAPS(test_one_that_wraps_goes_on),
 		WITH_WRAPS(test_one_that_was_set_back_begins_anew),
+		WITH_WRAPS(test_a_start_counts_until_the_counter_is_read),
 		WITH_WRAPS(test_what_is_missing_is_kept_for_a_while),
 		WITH_WRAPS(test_what_is_written_down_goes_on),
 		WITH_WRAPS(test_lines_that_are_none_are_passed_over),

@@ -19,15 +19,16 @@ struct counter {
 	char *name;
 	uint32_t raw, wraps;
 	int64_t set_back;
-	unsigned missed;  /* reads */
-	bool was_written; /* and not read since: it may have counted for long */
+	int64_t started_ms; /* of its device when it was read; 0: nobody has told */
+	unsigned missed;    /* reads */
+	bool was_written;   /* and not read since: it may have counted for long */
 };
 
 struct wraps {
 	struct counter *counters; /* by name */
 	size_t n, room;
 	int64_t started_ms; /* 0: nobody has told yet */
-	bool has_run_on;    /* since the read before */
+	bool is_told;       /* in this read */
 };
 
 struct wraps *wraps_new(void)
@@ -98,7 +99,7 @@ static struct counter *add(struct wraps *w, const char *name)
 void wraps_begin(struct wraps *w)
 {
 	size_t to = 0;
-	w->has_run_on = false;
+	w->is_told = false;
 	for (size_t i = 0; i < w->n; i++) {
 		struct counter *c = &w->counters[i];
 		bool is_low = c->wraps == 0 && c->raw < HALF;
@@ -112,7 +113,7 @@ void wraps_begin(struct wraps *w)
 
 void wraps_started(struct wraps *w, int64_t at_ms)
 {
-	w->has_run_on = w->started_ms != 0 && llabs(at_ms - w->started_ms) < SAME_START_MS;
+	w->is_told = true;
 	w->started_ms = at_ms;
 }
 
@@ -121,9 +122,16 @@ bool wraps_is_low(const struct wraps *w, uint32_t raw)
 	return w->n == 0 && raw < HALF;
 }
 
+/* A read may have told of a start, and not have come to the counter. */
+static bool has_run_on(const struct wraps *w, const struct counter *c)
+{
+	return w->is_told && c->started_ms != 0 &&
+		llabs(w->started_ms - c->started_ms) < SAME_START_MS;
+}
+
 static bool has_wrapped(const struct wraps *w, const struct counter *c, uint32_t raw)
 {
-	return w->has_run_on && c->wraps < WRAPS_MOST &&
+	return has_run_on(w, c) && c->wraps < WRAPS_MOST &&
 		(c->was_written || raw - c->raw < HALF); /* modulo 2^32 */
 }
 
@@ -140,6 +148,7 @@ int64_t wraps_carry(struct wraps *w, const char *name, uint32_t raw, int64_t set
 		return raw;
 	c->raw = raw;
 	c->set_back = set_back;
+	c->started_ms = w->started_ms;
 	c->missed = 0;
 	c->was_written = false;
 	return (int64_t)c->wraps << 32 | raw;
@@ -153,7 +162,7 @@ void wraps_write(const struct wraps *w, const char *prefix, struct fw_buf *out)
 		const struct counter *c = &w->counters[i];
 		if (c->wraps > 0)
 			fw_buf_printf(out, "%s\t%s %u %u %lld %lld\n", prefix, c->name, c->wraps,
-				c->raw, (long long)c->set_back, (long long)w->started_ms);
+				c->raw, (long long)c->set_back, (long long)c->started_ms);
 	}
 }
 
@@ -182,5 +191,5 @@ void wraps_take_line(struct wraps *w, struct fw_cursor line)
 	c->raw = (uint32_t)raw;
 	c->set_back = set_back;
 	c->was_written = true;
-	w->started_ms = started_ms;
+	c->started_ms = started_ms;
 }
