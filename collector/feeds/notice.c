@@ -7,6 +7,7 @@
 #include <fenwatch/utf8.h>
 
 #define LINE_CHARACTERS 500
+#define REGISTER_CHARACTERS 1000 /* no text of it is longer */
 
 const char *const severity_names[SEVERITIES] = {"critical", "major", "minor", "warning", "info"};
 
@@ -112,7 +113,7 @@ void notice_put_register(struct fw_buf *out, const struct notice *notice)
 		if (!*value)
 			continue;
 		fw_buf_printf(out, "%s: ", line->title);
-		text_put_line(out, value, LINE_CHARACTERS);
+		text_put_line(out, value, REGISTER_CHARACTERS);
 		fw_buf_putc(out, '\n');
 	}
 }

@@ -126,7 +126,8 @@ static json_t *resource(const struct notice *notice)
 static char *description(const struct notice *notice)
 {
 	char *summary = notice_summary(notice), *details = notice_details(notice, DETAILS);
-	char *text = fw_format("%s\n\n%s", summary, details);
+	size_t room = DESCRIPTION_CHARACTERS - DETAILS - strlen("\n\n");
+	char *text = fw_format("%.*s\n\n%s", (int)text_cut(summary, room), summary, details);
 	fw_free(summary);
 	fw_free(details);
 	return text;

@@ -326,6 +326,28 @@ static void test_an_incident_has_the_registers_priority(void **arg)
 	}
 }
 
+/* How a host is started may take a thousand characters, and a rule's summary any number. */
+static void test_no_word_of_the_register_is_cut(void **arg)
+{
+	static char start[1001], summary[5001];
+	const struct notice_pair said[] = {{"start", start}, {"summary", summary}};
+	struct kit *kit = *arg;
+	memset(start, 'a', sizeof start - 1);
+	memset(summary, 'b', sizeof summary - 1);
+	start[sizeof start - 2] = '.';
+	kit_file(kit, "password", "pw");
+	kit_configure(kit, "servicenow", SERVICENOW);
+	kit->notice.annotations = said;
+	kit->notice.n_annotations = 2;
+	assert_int_equal(kit_deliver(kit), DELIVERED);
+	json_t *root = body_of(kit, 0);
+	const json_t *event = json_array_get(json_object_get(root, "records"), 0);
+	const char *text = json_string_value(json_object_get(event, "description"));
+	assert_non_null(strstr(text, "bb\n\nTo start it: aa"));
+	assert_non_null(strstr(text, "aa.\n"));
+	json_decref(root);
+}
+
 /* ---- Jira ---- */
 
 #define JIRA "url: 'http://127.0.0.1:PORT/jira'\nproject: OPS\ntoken_file: DIR/token\n"
@@ -643,6 +665,7 @@ int main(void)
 		CASE(test_servicenow_has_one_incident),
 		CASE(test_servicenow_may_show_no_number),
 		CASE(test_servicenow_has_what_the_register_says),
+		CASE(test_no_word_of_the_register_is_cut),
 		CASE(test_an_incident_gets_work_notes),
 		CASE(test_an_incident_has_the_registers_priority),
 		CASE(test_jira_has_one_issue),
