@@ -25,6 +25,7 @@ struct check {
 	size_t n_covered, covered_capacity;
 	uint64_t position; /* of the record that is looked at */
 	uint64_t newest;   /* position that a block has */
+	uint64_t oldest;   /* of the log; what blocks have from before it need not be known */
 	int faults;
 };
 
@@ -111,7 +112,7 @@ static void count_block(struct store_stat *stat, const struct ring_place *place,
 /* A run without its last block will be written again, from the log. */
 static void note_covered(struct check *check, const struct block_ref *ref)
 {
-	if (ref->flags & BLOCK_PARTIAL)
+	if (ref->flags & BLOCK_PARTIAL || ref->logged_to < check->oldest)
 		return;
 	if (check->n_covered == check->covered_capacity) {
 		check->covered_capacity = 2 * check->covered_capacity + 256;
@@ -257,6 +258,7 @@ static int check_files(
 		return rc;
 	check->stat->hosts = check->names.host_map.count;
 	check->stat->schemas = check->names.schema_map.count;
+	check->oldest = super->log_first * super->log_segment_bytes;
 	for (int tier = 0; tier < STORE_TIERS; tier++)
 		check_ring(check, &check->rings.tiers[tier]);
 	check->stat->oldest_ms = check->stat->tiers[STORE_RAW].oldest_ms;
