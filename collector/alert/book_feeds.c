@@ -108,22 +108,39 @@ int book_feed_rehearse(
 
 /* ---- what is open ---- */
 
-int book_open_tickets(struct state *state, void (*each)(const char *feed, int64_t n, void *arg),
-	void *arg, struct fw_err *err)
+int book_feeds_told(struct state *state, void (*each)(const char *feed, void *arg), void *arg,
+	struct fw_err *err)
 {
 	sqlite3_stmt *row;
 	int rc = state_query(state, &row, err,
-		"SELECT feed, sum(n) FROM (SELECT n.feed, count(*) AS n FROM episode e JOIN notice n"
-		" ON n.key = e.key AND n.starts_ms = e.starts_ms WHERE e.ends_ms = 0 AND n.kind = 0"
-		" AND n.state IN (0, 1) GROUP BY n.feed UNION ALL SELECT feed, count(*) FROM notice"
-		" WHERE state = 0 AND kind = 1 GROUP BY feed) GROUP BY feed ORDER BY feed",
+		"SELECT DISTINCT feed FROM notice_count WHERE n > 0 AND state IN (0, 1)"
+		" ORDER BY feed",
 		"");
 	if (rc < 0)
 		return rc;
 	while ((rc = state_step(state, row, err)) > 0)
-		each(state_text(row, 0), sqlite3_column_int64(row, 1), arg);
+		each(state_text(row, 0), arg);
 	state_done(row);
 	return rc;
+}
+
+/* From what fires on: of what a feed was told in a month that is little. */
+int book_open_tickets(struct state *state, const char *feed, int64_t *n, struct fw_err *err)
+{
+	sqlite3_stmt *row;
+	int rc = state_query(state, &row, err,
+		"SELECT (SELECT count(*) FROM episode e CROSS JOIN notice n ON n.key = e.key AND"
+		" n.starts_ms = e.starts_ms WHERE e.ends_ms = 0 AND n.feed = ?1 AND n.kind = 0 AND"
+		" n.state IN (0, 1)) + (SELECT count(*) FROM notice WHERE feed = ?1 AND state = 0"
+		" AND kind = 1)",
+		"t", feed);
+	if (rc < 0)
+		return rc;
+	rc = state_step(state, row, err);
+	if (rc > 0)
+		*n = sqlite3_column_int64(row, 0);
+	state_done(row);
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- once more ---- */

@@ -24,10 +24,11 @@ int book_feed_hold(struct state *state, const char *feed, struct fw_err *err);
  * over is dropped. -ENOENT: there is no such one. */
 int book_feed_retry(struct state *state, const char *feed, int64_t id, const char *who,
 	uint64_t *retried, uint64_t *dropped, struct fw_err *err);
-/* How many tickets are open with each feed, configured or not, by its name: their alerts go on,
- * or their ends wait. */
-int book_open_tickets(struct state *state, void (*each)(const char *feed, int64_t n, void *arg),
-	void *arg, struct fw_err *err);
+/* Feeds that something was told, or is about to be, configured or not, in the order of names. */
+int book_feeds_told(struct state *state, void (*each)(const char *feed, void *arg), void *arg,
+	struct fw_err *err);
+/* How many tickets are open with a feed: their alerts go on, or their ends wait. */
+int book_open_tickets(struct state *state, const char *feed, int64_t *n, struct fw_err *err);
 /* An alert of no host opens and closes, for this feed alone, in rehearsal too. */
 int book_feed_test(struct state *state, const char *feed, const char *who, const char *estate,
 	char key[IDENTITY_KEY], struct fw_err *err);

@@ -8,10 +8,13 @@
 #include "outbox.h"
 
 struct finding {
+	struct state *state;
 	const struct alert_options *options;
 	struct fw_arena *arena;
 	struct gone_feed *items; /* on the heap */
 	size_t n;
+	int rc;
+	struct fw_err *err;
 };
 
 static bool is_configured(const struct alert_options *options, const char *name)
@@ -22,11 +25,8 @@ static bool is_configured(const struct alert_options *options, const char *name)
 	return false;
 }
 
-static void on_feed(const char *feed, int64_t tickets, void *arg)
+static void add(struct finding *found, const char *feed, int64_t tickets)
 {
-	struct finding *found = arg;
-	if (is_configured(found->options, feed))
-		return;
 	found->items = fw_realloc(found->items, (found->n + 1) * sizeof *found->items);
 	found->items[found->n++] = (struct gone_feed){
 		.name = fw_arena_strdup(found->arena, feed),
@@ -37,11 +37,23 @@ static void on_feed(const char *feed, int64_t tickets, void *arg)
 	};
 }
 
+static void on_feed(const char *feed, void *arg)
+{
+	struct finding *found = arg;
+	int64_t tickets = 0;
+	if (found->rc < 0 || is_configured(found->options, feed))
+		return;
+	found->rc = book_open_tickets(found->state, feed, &tickets, found->err);
+	if (tickets > 0)
+		add(found, feed, tickets);
+}
+
 int gone_feeds(struct state *state, const struct alert_options *options, struct fw_arena *arena,
 	struct gone_feed **out, size_t *n, struct fw_err *err)
 {
-	struct finding found = {.options = options, .arena = arena};
-	int rc = book_open_tickets(state, on_feed, &found, err);
+	struct finding found = {.state = state, .options = options, .arena = arena, .err = err};
+	int rc = book_feeds_told(state, on_feed, &found, err);
+	rc = rc < 0 ? rc : found.rc;
 	*n = rc < 0 ? 0 : found.n;
 	*out = fw_arena_alloc(arena, (*n + 1) * sizeof **out);
 	if (*n > 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -1348,6 +1349,27 @@ static void test_a_feed_that_is_gone_is_missed_while_tickets_are_open(void **arg
 	reload(place);
 }
 
+/* Feeds are looked at each minute and for each list, whatever they were told in a month. */
+static void test_what_is_over_is_not_counted_again(void **arg)
+{
+	struct place *place = *arg;
+	struct alert_feed_view *views;
+	size_t n;
+	assert_int_equal(
+		state_run(place->state, NULL,
+			"WITH RECURSIVE t (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE"
+			" i < 20000) INSERT INTO notice (feed, key, kind, starts_ms, ends_ms, labels,"
+			" annotations, state, tries, told_ms, why)"
+			" SELECT 'old', i, 0, i, 0, '', '', 1, 1, 1, '' FROM t",
+			""),
+		0);
+	clock_t began = clock();
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(alert_feeds(place->alerts, &place->arena, &views, &n, NULL), 0);
+	assert_in_range(clock() - began, 0, CLOCKS_PER_SEC / 20);
+	assert_int_equal(n, 0);
+}
+
 /* It says how many hosts are behind the line now; tickets hear of that every 15 minutes. */
 static void test_a_site_says_how_many_are_unobserved_now(void **arg)
 {
@@ -1703,6 +1725,7 @@ int main(void)
 		CASE(test_what_was_held_is_told_as_the_register_has_it_then),
 		CASE(test_a_start_takes_what_the_register_says),
 		CASE(test_a_feed_that_is_gone_is_missed_while_tickets_are_open),
+		CASE(test_what_is_over_is_not_counted_again),
 		CASE(test_a_site_says_how_many_are_unobserved_now),
 		CASE(test_of_a_storm_one_alert_tells),
 		CASE(test_after_a_restart_hosts_get_time_to_come_back),
