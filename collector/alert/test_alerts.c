@@ -955,6 +955,25 @@ static void test_blue_light_is_missed_without_a_hold(void **arg)
 	assert_non_null(go_silent(place, blue_light, 2500));
 }
 
+/* The next one follows at once, as it is taken when it is due. */
+static void test_behind_a_late_sweep_no_host_is_silent(void **arg)
+{
+	static const int64_t steps_ms[] = {15000, 15000, 15000, 15000, 29900, 100};
+	struct place *place = *arg;
+	reopen_with(place, 2.5, 3600000);
+	add_column(&place->store, place->web01, "fenwatch_host_info", blue_light, 1, 1);
+	for (size_t i = 0; i < sizeof steps_ms / sizeof *steps_ms; i++) {
+		speak(place, place->web01, steps_ms[i]);
+		run_for(place, 120);
+	}
+	skipped_ms += 10000;
+	run_for(place, 1200);
+	assert_null(find(place, "HostSilent"));
+	skipped_ms += 50000;
+	run_for(place, 1200);
+	assert_non_null(find(place, "HostSilent"));
+}
+
 static struct registry *use_register(struct place *place, const char *text)
 {
 	struct registry *registry;
@@ -1711,6 +1730,7 @@ int main(void)
 		CASE(test_a_laptop_may_not_be_away_for_ever),
 		CASE(test_absence_goes_on_over_a_restart),
 		CASE(test_blue_light_is_missed_without_a_hold),
+		CASE(test_behind_a_late_sweep_no_host_is_silent),
 		CASE(test_a_host_of_a_blue_light_site_is_missed_without_a_hold),
 		CASE(test_who_is_not_in_service_may_be_silent),
 		CASE(test_a_server_is_held_as_the_rule_says),

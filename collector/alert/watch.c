@@ -71,18 +71,22 @@ static struct host *host_of(struct watch *watch, const struct store_host *seen)
 	return watch->hosts[seen->id];
 }
 
-/* The shortest step of the sweeps' times lately: one longer pause does not change it much. */
+/* The shortest step of the sweeps' times lately: one longer pause does not change it much, and one
+ * shorter step not at all, as behind a sweep that came late the next follows at once. */
 void watch_learn_interval(struct pace *pace, int64_t step_ms)
 {
 	if (step_ms <= 0)
 		return;
-	if (step_ms < pace->interval_ms || !pace->measured)
-		pace->interval_ms = step_ms;
+	bool is_first = pace->step_ms == 0;
+	int64_t longer_ms = step_ms > pace->step_ms ? step_ms : pace->step_ms;
+	pace->step_ms = step_ms;
+	if (longer_ms < pace->interval_ms || !pace->measured)
+		pace->interval_ms = longer_ms;
 	else
-		pace->interval_ms += (step_ms - pace->interval_ms) / 8;
+		pace->interval_ms += (longer_ms - pace->interval_ms) / 8;
 	if (pace->interval_ms > INTERVAL_MOST_MS)
 		pace->interval_ms = INTERVAL_MOST_MS;
-	pace->measured = true;
+	pace->measured = !is_first;
 }
 
 static bool is_missed(const struct watch *watch, const struct host *host, int64_t now_ms)

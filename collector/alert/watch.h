@@ -36,7 +36,8 @@ struct group {
 
 struct pace {
 	int64_t interval_ms;
-	bool measured; /* the interval is the host's own */
+	int64_t step_ms; /* the last one */
+	bool measured;   /* the interval is the host's own */
 };
 
 struct host {
