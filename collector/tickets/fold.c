@@ -203,9 +203,11 @@ static void on_resumed(struct row *row, const struct audit_entry *entry, json_t 
 	row->ticket.paused_since_ms = 0;
 }
 
+/* What is over keeps the targets that it had: they are not made anew of a later register. */
 static void on_cleared(struct row *row, const struct audit_entry *entry, json_t *detail)
 {
 	(void)entry;
+	row->ticket.is_judged = row->ticket.is_judged || row->due;
 	row->ticket.restored_ms = number(detail, "ends");
 	count_pause(&row->ticket, row->ticket.restored_ms);
 }

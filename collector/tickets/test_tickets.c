@@ -447,6 +447,26 @@ static void clocks_of_what_is_worked_on_stay(void **arg)
 	assert_int_equal(ticket.raised_ms, at("2026-04-02T10:00:01Z"));
 }
 
+/* As the trail of an earlier version has it, which judged by whoever was told first. */
+static void what_is_over_keeps_its_targets(void **arg)
+{
+	static const char fired[] =
+		"{\"starts\":7,\"rule\":\"DiskFailing\",\"instance\":\"web01\","
+		"\"annotations\":{\"supplier\":\"Contoso\",\"tier\":\"blue-light\"}}";
+	struct stage *stage = *arg;
+	happens(stage, "2026-04-02T10:00:00Z", "fired", "", fired);
+	happens(stage, "2026-04-02T10:00:01Z", "told", "",
+		"{\"starts\":7,\"feed\":\"chat\",\"notice\":\"open\",\"receipt\":\"\"}");
+	ticket_at(stage, "2026-04-02T10:01:00Z");
+	happens(stage, "2026-04-02T10:05:00Z", "told", "",
+		"{\"starts\":7,\"feed\":\"desk\",\"notice\":\"open\",\"receipt\":\"T4711\"}");
+	happens(stage, "2026-04-02T10:06:00Z", "cleared", "",
+		"{\"starts\":7,\"ends\":1775124360000}");
+	struct ticket ticket = ticket_at(stage, "2026-04-02T10:07:00Z");
+	assert_string_equal(ticket.receipt, "T4711");
+	assert_int_equal(ticket.due_ms[TICKET_RESPOND], at("2026-04-02T10:15:01Z"));
+}
+
 static void no_ticket_without_a_desk_that_was_told(void **arg)
 {
 	struct stage *stage = *arg;
@@ -483,6 +503,7 @@ int main(void)
 		TEST(a_ticket_is_the_desks),
 		TEST(a_ticket_is_whose_it_is_when_it_is_raised),
 		TEST(clocks_of_what_is_worked_on_stay),
+		TEST(what_is_over_keeps_its_targets),
 		TEST(no_ticket_without_a_desk_that_was_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
