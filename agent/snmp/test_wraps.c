@@ -68,6 +68,17 @@ static void test_one_that_was_set_back_begins_anew(void **state)
 	assert_int_equal(read_at(w, STARTED, 21, 0), 21);
 }
 
+/* What the column says is not in every read of a device that answers badly. */
+static void test_a_read_without_its_time_sets_nothing_back(void **state)
+{
+	struct wraps *w = *state;
+	read_at(w, STARTED, TOP - 9, 77);
+	assert_int_equal(read_at(w, STARTED, 30, 77), RANGE + 30);
+	assert_int_equal(read_at(w, STARTED, 40, 0), RANGE + 40);
+	assert_int_equal(read_at(w, STARTED, 50, 77), RANGE + 50);
+	assert_int_equal(read_at(w, STARTED, 60, 78), 60);
+}
+
 /* A device that was just started may fall silent before its counters are read. */
 static void test_a_start_counts_until_the_counter_is_read(void **state)
 {
@@ -139,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_WRAPS(test_one_that_wraps_goes_on),
 		WITH_WRAPS(test_one_that_was_set_back_begins_anew),
+		WITH_WRAPS(test_a_read_without_its_time_sets_nothing_back),
 		WITH_WRAPS(test_a_start_counts_until_the_counter_is_read),
 		WITH_WRAPS(test_what_is_missing_is_kept_for_a_while),
 		WITH_WRAPS(test_what_is_written_down_goes_on),

@@ -140,14 +140,15 @@ int64_t wraps_carry(struct wraps *w, const char *name, uint32_t raw, int64_t set
 	struct counter *c = find(w, name);
 	if (!c && raw >= HALF)
 		c = add(w, name);
-	else if (c && c->set_back != set_back)
+	else if (c && set_back != 0 && c->set_back != set_back)
 		c->wraps = 0;
 	else if (c && raw < c->raw)
 		c->wraps = has_wrapped(w, c, raw) ? c->wraps + 1 : 0;
 	if (!c)
 		return raw;
 	c->raw = raw;
-	c->set_back = set_back;
+	if (set_back != 0 || !has_run_on(w, c)) /* a read that lacks it says nothing of it */
+		c->set_back = set_back;
 	c->started_ms = w->started_ms;
 	c->missed = 0;
 	c->was_written = false;

@@ -25,7 +25,8 @@ void wraps_free(struct wraps *w); /* NULL, too */
 void wraps_begin(struct wraps *w);
 /* When the device was started, of our clock; in a read that does not tell, nothing wraps. */
 void wraps_started(struct wraps *w, int64_t at_ms);
-/* Its value, as it goes on. `name` is the OID; `set_back` when its row was, 0 where nobody tells. */
+/* Its value, as it goes on. `name` is the OID; `set_back` when its row was, 0 where the read lacks
+ * that or it never was. */
 int64_t wraps_carry(struct wraps *w, const char *name, uint32_t raw, int64_t set_back);
 /* Whether it can be told without its name: it has not wrapped, and will not at once. */
 bool wraps_is_low(const struct wraps *w, uint32_t raw);
