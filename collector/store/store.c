@@ -86,15 +86,27 @@ static int fit_tier(struct store *store, enum store_tier t, struct fw_err *err)
 	return 0;
 }
 
+/* Where nobody has written how many were made, all were, which is so no more. Should this start be
+ * broken off, what it has not made yet must not be missed by the next. */
+static void note_growth(struct super_tier *tier)
+{
+	if (!tier->counted)
+		tier->made = 0;
+	tier->counted = true;
+}
+
 static int fit_budgets(struct store *store, struct fw_err *err)
 {
 	bool grown = false;
 	for (int t = 0; t < STORE_TIERS; t++) {
-		uint32_t before = store->super.tiers[t].segments;
+		struct super_tier *tier = &store->super.tiers[t];
+		uint32_t before = tier->segments;
 		int rc = fit_tier(store, (enum store_tier)t, err);
 		if (rc < 0)
 			return rc;
-		grown |= store->super.tiers[t].segments != before;
+		if (tier->segments != before)
+			note_growth(tier);
+		grown |= tier->segments != before;
 	}
 	return grown ? super_save(store->dir, &store->super, err) : 0;
 }

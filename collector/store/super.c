@@ -92,9 +92,12 @@ static void encode(const struct super *super, uint8_t copy[COPY_BYTES])
 static void note_made(struct super *super)
 {
 	bool all = super_was_opened(super) && super->generation > SUPER_FIRST;
-	for (int t = 0; t < STORE_TIERS && all; t++)
-		if (!super->tiers[t].counted)
-			super->tiers[t].made = super->tiers[t].segments;
+	for (int t = 0; t < STORE_TIERS; t++) {
+		struct super_tier *tier = &super->tiers[t];
+		if (!tier->counted)
+			tier->made = all ? tier->segments : 0;
+		tier->counted |= !all;
+	}
 }
 
 /* 0, -EBADMSG or -ENOTSUP. */
@@ -211,23 +214,41 @@ int super_sync(const char *dir, struct fw_err *err)
 	return rc < 0 ? fw_fail_sys(err, rc, "cannot sync the store's super file in %s", dir) : 0;
 }
 
-static int save_file(const char *dir, const char *name, const struct super *super)
+static int put_copy(int fd, const struct super *super)
 {
 	uint8_t copy[COPY_BYTES];
-	char *path = fw_format("%s/%s", dir, name);
-	int fd = fw_open(path, O_RDWR | O_CREAT, 0600);
-	fw_free(path);
-	if (fd < 0)
-		return fd;
-	bool is_new = file_size(fd) == 0;
 	encode(super, copy);
-	int rc = is_new ? fw_preallocate(fd, 2 * sizeof copy) : 0;
+	int rc = fw_pwrite(fd, copy, sizeof copy, super->generation % 2 * COPY_BYTES);
+	return rc < 0 ? rc : fw_fdatasync(fd);
+}
+
+/* It has its name once it is whole: who ends before has not damaged it. */
+static int make_file(const char *dir, const char *path, const struct super *super)
+{
+	char *fresh = fw_format("%s.new", path);
+	int fd = fw_open(fresh, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int rc = fd < 0 ? fd : fw_preallocate(fd, 2 * COPY_BYTES);
 	if (rc >= 0)
-		rc = fw_pwrite(fd, copy, sizeof copy, super->generation % 2 * COPY_BYTES);
+		rc = put_copy(fd, super);
+	if (fd >= 0)
+		fw_close(fd);
 	if (rc >= 0)
-		rc = fw_fdatasync(fd);
-	fw_close(fd);
-	return rc >= 0 && is_new ? fw_fsync_dir(dir) : rc;
+		rc = fw_rename(fresh, path);
+	if (rc < 0)
+		fw_unlink(fresh);
+	fw_free(fresh);
+	return rc < 0 ? rc : fw_fsync_dir(dir);
+}
+
+static int save_file(const char *dir, const char *name, const struct super *super)
+{
+	char *path = fw_format("%s/%s", dir, name);
+	int fd = fw_open(path, O_RDWR, 0);
+	int rc = fd == -ENOENT ? make_file(dir, path, super) : fd < 0 ? fd : put_copy(fd, super);
+	if (fd >= 0)
+		fw_close(fd);
+	fw_free(path);
+	return rc;
 }
 
 /* Without room there is none rather than an old one: a full disk stops nothing. */

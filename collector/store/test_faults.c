@@ -356,6 +356,62 @@ static void test_names_written_anew(void **state)
 	}
 }
 
+static uint64_t damage;
+
+static void on_damage(const char *sentence, void *arg)
+{
+	(void)arg;
+	print_message("# %s\n", sentence);
+	damage++;
+}
+
+/* As a program leaves it that does not write how many files it has made, nor a spare. */
+static void make_old(void)
+{
+	struct super super;
+	struct damage none = {0};
+	char *spare = fw_format("%s/super.spare", kit.dir);
+	assert_int_equal(super_load(kit.dir, &super, &none, NULL), 0);
+	for (int t = 0; t < STORE_TIERS; t++)
+		super.tiers[t].counted = false;
+	for (int copies = 0; copies < 2; copies++)
+		assert_int_equal(super_save(kit.dir, &super, NULL), 0);
+	assert_int_equal(unlink(spare), 0);
+	fw_free(spare);
+}
+
+/* Returns whether a start was broken off; the next must miss nothing. */
+static bool breaks_off(uint64_t nth)
+{
+	struct fw_err err = {""};
+	restore_image();
+	make_old();
+	damage = 0;
+	fw_fault_arm(FW_OP_FALLOCATE, nth, -EIO, true);
+	int rc = kit_open(&kit, &err);
+	fw_fault_clear();
+	if (rc < 0)
+		assert_int_equal(kit_open(&kit, &err), 0);
+	store_close(kit.store);
+	assert_int_equal(damage, 0);
+	return rc < 0;
+}
+
+/* Nothing is damaged where a larger store, or the first start of a newer program, was broken off. */
+static void test_starts_broken_off(void **state)
+{
+	(void)state;
+	kit.config.on_damage = on_damage;
+	for (uint64_t nth = 1; breaks_off(nth); nth++)
+		assert_int_equal(nth, 1);
+	for (int t = 0; t < STORE_TIERS; t++)
+		kit.config.tier_bytes[t] *= 2;
+	uint64_t nth = 1;
+	while (breaks_off(nth))
+		nth += 7;
+	assert_true(nth > 60);
+}
+
 /* The control: a disk that only pretends to write is found out by the same check. */
 static void test_control_a_disk_that_pretends_is_noticed(void **state)
 {
@@ -407,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_digest, setup_digest, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup_names, teardown),
 		cmocka_unit_test_setup_teardown(test_names_written_anew, setup_names, teardown),
+		cmocka_unit_test_setup_teardown(test_starts_broken_off, setup_digest, teardown),
 		FAULT(test_control_a_disk_that_pretends_is_noticed),
 		cmocka_unit_test(test_disk_full),
 	};
