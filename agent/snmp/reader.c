@@ -140,19 +140,21 @@ static struct device *find_device(struct device *const *devices, size_t n, const
 	return NULL;
 }
 
-/* A line of theirs begins with the device's name and a tab. */
+/* A line of theirs begins with the device's name and a tab; those of a device stand together. */
 static void load_counters(struct reader *r)
 {
 	struct fw_buf text = {0};
 	r->counters_ms = fw_mono_ms();
 	r->has_counters = fw_file_read(r->settings->counters, COUNTERS_BYTES, &text, NULL) >= 0;
 	struct fw_cursor rest = {(char *)text.data, (char *)text.data + text.length}, line;
+	struct device *d = NULL;
 	while (fw_cut_line(&rest, &line)) {
 		char *tab = memchr(line.at, '\t', (size_t)(line.end - line.at));
 		if (!tab)
 			continue;
 		*tab = '\0';
-		struct device *d = find_device(r->devices, r->n_devices, line.at);
+		if (!d || strcmp(device_settings(d)->name, line.at) != 0)
+			d = find_device(r->devices, r->n_devices, line.at);
 		line.at = tab + 1;
 		if (d)
 			wraps_take_line(device_wraps(d), line);
