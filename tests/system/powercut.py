@@ -105,7 +105,7 @@ def lost_in_snapshot(lab, disk, mount, complete, ledgers):
     done = subprocess.run([lab.program("collector"), "store", "restore", "--config", c.config,
                            os.path.join(mount, "data", "snapshots", name)], capture_output=True, text=True)
     if done.returncode:
-        print(f"# {name}: {done.stderr.strip()}")
+        print(f"# {name}: {done.stderr.strip()}".replace("\n", "\n# "))
         return acked
     c.start()
     lost = [missing(c, ledger, 1, until_number) for ledger, until_number in zip(ledgers, acked)]
