@@ -93,10 +93,10 @@ static double correct(struct correction *c, const double *values, const struct b
 
 static bool has_resets(const struct windows *w)
 {
-	double n = 0; /* not a truth value: such a sum is vectorized */
+	uint64_t any = 0; /* bits, not a truth value: so the loop is one of vectors */
 	for (size_t i = w->bounds[0].first + 1; i < w->bounds[w->n - 1].end; i++)
-		n += w->values[i] < w->values[i - 1] ? 1 : 0;
-	return n > 0;
+		any |= w->values[i] < w->values[i - 1] ? UINT64_MAX : 0;
+	return any;
 }
 
 /* A counter cannot have been below zero, so it is followed back no further than to there. */
