@@ -17,3 +17,23 @@ void *fw_array_reach(void *items, size_t *n, size_t at, size_t bytes)
 	*n = more;
 	return grown;
 }
+
+static const char *name_at(const void *items, size_t at, size_t bytes)
+{
+	const char *name;
+	memcpy(&name, (const char *)items + at * bytes, sizeof name);
+	return name;
+}
+
+size_t fw_array_place(const void *items, size_t n, size_t bytes, const char *name)
+{
+	size_t low = 0, high = n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(name_at(items, middle, bytes), name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}

@@ -36,11 +36,26 @@ static void test_what_is_there_stays_where_it_is(void **state)
 	fw_free(items);
 }
 
+static void test_a_name_is_found_where_it_stands_first(void **state)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} items[] = {{"a", 1}, {"c", 2}, {"c", 3}, {"e", 4}};
+	static const char *const names[] = {"", "a", "b", "c", "d", "e", "f"};
+	static const size_t places[] = {0, 0, 1, 1, 3, 3, 4};
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(fw_array_place(items, 4, sizeof *items, names[i]), places[i]);
+	assert_int_equal(fw_array_place(NULL, 0, sizeof *items, "a"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_new_is_zeroed),
 		cmocka_unit_test(test_what_is_there_stays_where_it_is),
+		cmocka_unit_test(test_a_name_is_found_where_it_stands_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/mem.h>
 
 #include "oid.h"
@@ -16,7 +17,7 @@
 #define SAME_START_MS 60000 /* clocks drift, and answers take their time */
 
 struct counter {
-	char *name;
+	char *name; /* first, as fw_array_place() wants it */
 	uint32_t raw, wraps;
 	int64_t set_back;
 	int64_t started_ms; /* of its device when it was read; 0: nobody has told */
@@ -63,15 +64,7 @@ struct wraps *wraps_copy(const struct wraps *of)
 /* The first that is not before it. */
 static size_t place_of(const struct wraps *w, const char *name)
 {
-	size_t low = 0, high = w->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(w->counters[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return fw_array_place(w->counters, w->n, sizeof *w->counters, name);
 }
 
 static struct counter *find(const struct wraps *w, const char *name)

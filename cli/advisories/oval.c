@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/text.h>
 
 #include "xml.h"
@@ -21,7 +22,7 @@
 
 /* Something with an id, and what it points to. */
 struct node {
-	const char *id;
+	const char *id;    /* first, as fw_array_place() wants it */
 	const char *a, *b; /* test: object, state; object: name, variable; state: version */
 };
 
@@ -259,15 +260,8 @@ static void sort(struct nodes *nodes)
 /* The first of those with this id. */
 static const struct node *find(const struct nodes *nodes, const char *id)
 {
-	size_t low = 0, high = nodes->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(nodes->items[middle].id, id) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < nodes->n && strcmp(nodes->items[low].id, id) == 0 ? &nodes->items[low] : NULL;
+	size_t at = fw_array_place(nodes->items, nodes->n, sizeof *nodes->items, id);
+	return at < nodes->n && strcmp(nodes->items[at].id, id) == 0 ? &nodes->items[at] : NULL;
 }
 
 static int give_fix(struct oval *o, const struct definition *d, const char *package,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/log.h>
 
 #include "internal.h"
@@ -15,7 +16,7 @@
 #define RAISED_AGAIN_MS (5 * 60 * 1000) /* it would be cleared otherwise */
 
 struct awaited {
-	char *name;
+	char *name;        /* first, as fw_array_place() wants it */
 	int64_t since_ms;  /* wall */
 	int64_t wait_ms;   /* how long it may take; -1: the register was not asked yet */
 	int64_t raised_ms; /* monotonic; 0: it is not */
@@ -68,18 +69,9 @@ static void add(const char *name, void *arg)
 
 static struct awaited *find(const struct expected *expected, const char *name)
 {
-	size_t low = 0, high = expected->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(expected->hosts[middle].name, name);
-		if (order == 0)
-			return &expected->hosts[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	size_t at = fw_array_place(expected->hosts, expected->n, sizeof *expected->hosts, name);
+	bool is_there = at < expected->n && strcmp(expected->hosts[at].name, name) == 0;
+	return is_there ? &expected->hosts[at] : NULL;
 }
 
 static int read_since(struct expected *expected, struct fw_err *err)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fenwatch/array.h>
+
 #include "parts.h"
 #include "remote.h"
 #include "store.h"
@@ -48,7 +50,7 @@ static const struct row ours[] = {
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 struct known {
-	const char *name, *type, *unit, *help;
+	const char *name, *type, *unit, *help; /* the name first, as fw_array_place() wants it */
 };
 
 struct metadata {
@@ -137,15 +139,8 @@ static void sort(struct metadata *m)
 
 static struct known *find(const struct metadata *m, const char *name)
 {
-	size_t low = 0, high = m->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(m->items[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < m->n && strcmp(m->items[low].name, name) == 0 ? &m->items[low] : NULL;
+	size_t at = fw_array_place(m->items, m->n, sizeof *m->items, name);
+	return at < m->n && strcmp(m->items[at].name, name) == 0 ? &m->items[at] : NULL;
 }
 
 /* ---- what senders say ---- */

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include <fenwatch/array.h>
 #include <fenwatch/text.h>
 
 #include "audit.h"
@@ -29,15 +30,7 @@ struct retired {
 /* Where it stands, or would. */
 static size_t place_of(const struct retired *retired, const char *host)
 {
-	size_t low = 0, high = retired->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(retired->items[middle].host, host) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return fw_array_place(retired->items, retired->n, sizeof *retired->items, host);
 }
 
 static struct retirement *find(const struct retired *retired, const char *host)

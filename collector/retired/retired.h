@@ -19,8 +19,8 @@ struct retired;
 struct state;
 
 struct retirement {
-	const char *host, *who, *reason;
-	const char *agent; /* whose certificate it ends, "" where it has none */
+	const char *host, *who, *reason; /* the host first, as fw_array_place() wants it */
+	const char *agent;               /* whose certificate it ends, "" where it has none */
 	int64_t at_ms;
 	bool is_done;
 };
